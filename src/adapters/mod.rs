@@ -1,0 +1,6 @@
+//! The parts of the outside world we can use, each implementing ports. They never see flows.
+
+pub mod clock;
+pub mod sqlite;
+pub mod servicebus;
+pub mod mail;

@@ -1,0 +1,1 @@
+//! Service Bus by REST, through the crate `azure_messaging_servicebus`.

@@ -1,0 +1,1 @@
+//! The stored breaker on SQLite.

@@ -1,0 +1,121 @@
+//! Connections to the SQLite file, and the two ways to use them: a write transaction, a read.
+
+use super::{errors, migrate};
+use crate::ports::error::{StoreError, StoreResult};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::Mutex;
+
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    pub path: PathBuf,
+    /// Added to the database's clock in every statement. 0 outside tests; shared, so that a test can move time.
+    pub skew_ms: Arc<AtomicI64>,
+    /// How long an idempotency key is remembered.
+    pub key_lifetime_ms: i64,
+}
+
+impl SqliteOptions {
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), skew_ms: Arc::default(), key_lifetime_ms: 24 * 3_600_000 }
+    }
+}
+
+/// Cheap to clone; all clones share two connections.
+#[derive(Clone)]
+pub struct Sqlite {
+    writer: Arc<Mutex<Connection>>,
+    reader: Arc<Mutex<Connection>>,
+    options: SqliteOptions,
+}
+
+/// How long a write waits for another process's write. Also the 2 s of a busy idempotency key (design, Idempotent
+/// writes): in SQLite every key is locked by the one write lock.
+const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+const NOW: &str = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
+
+impl Sqlite {
+    /// Opens a migrated file; never creates or changes its tables.
+    ///
+    /// # Errors
+    /// The file is missing, is no database, or has another schema version; says the command that mends it.
+    pub fn open(options: SqliteOptions) -> StoreResult<Self> {
+        let writer = connect(&options.path).map_err(|e| errors::map("open", e))?;
+        migrate::check(&writer, &options.path)?;
+        let reader = connect(&options.path).map_err(|e| errors::map("open", e))?;
+        Ok(Self { writer: Arc::new(Mutex::new(writer)), reader: Arc::new(Mutex::new(reader)), options })
+    }
+
+    pub(super) fn key_lifetime_ms(&self) -> i64 {
+        self.options.key_lifetime_ms
+    }
+
+    /// Runs `work` in one BEGIN IMMEDIATE transaction, with the database's now (skew added). Commits when it answers
+    /// Ok, else rolls back. A caller that goes away does not stop it half-way: it runs on its own thread to the end.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        step: &'static str,
+        work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        let skew_ms = self.options.skew_ms.load(Ordering::Relaxed);
+        let mut connection = self.writer.clone().lock_owned().await;
+        let task = tokio::task::spawn_blocking(move || {
+            let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+            let transaction = begin.map_err(|e| errors::map(step, e))?;
+            let now = transaction.query_row(NOW, [], |row| row.get::<_, i64>(0)).map_err(|e| errors::map(step, e))?;
+            let answer = work(&transaction, now + skew_ms).map_err(|e| errors::map(step, e))?;
+            transaction.commit().map_err(|e| errors::map_commit(step, e))?;
+            Ok(answer)
+        });
+        task.await.unwrap_or_else(|lost| Err(panicked(step, lost)))
+    }
+
+    /// Runs `work` as one consistent read, with the database's now (skew added).
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        step: &'static str,
+        work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        let skew_ms = self.options.skew_ms.load(Ordering::Relaxed);
+        let mut connection = self.reader.clone().lock_owned().await;
+        let task = tokio::task::spawn_blocking(move || {
+            let read = |connection: &mut Connection| {
+                let transaction = connection.transaction()?;
+                let now = transaction.query_row(NOW, [], |row| row.get::<_, i64>(0))?;
+                work(&transaction, now + skew_ms)
+            };
+            read(&mut connection).map_err(|e| errors::map(step, e))
+        });
+        task.await.unwrap_or_else(|lost| Err(panicked(step, lost)))
+    }
+}
+
+fn panicked(step: &'static str, lost: tokio::task::JoinError) -> StoreError {
+    StoreError::Broken { step, reason: "the database task panicked".to_owned(), source: Some(Box::new(lost)) }
+}
+
+/// Opens an existing file; `migrate` is what creates one.
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    prepare(&connection)?;
+    Ok(connection)
+}
+
+pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_WAIT)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL: a commit answered is on the disk, also after a power cut. The promise is worth the fsync.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}

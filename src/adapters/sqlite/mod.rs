@@ -1,0 +1,17 @@
+//! The embedded store: every store port on one SQLite file, for a first look, for tests, for one machine.
+//!
+//! Same file names as the other dialects. Every write is BEGIN IMMEDIATE on one connection (SQLite has one writer);
+//! reads have a connection of their own and, in WAL mode, never wait for it. Not for Azure: its disks are shared.
+
+mod db;
+mod errors;
+pub mod migrate;
+mod rows;
+mod books;
+mod outbox;
+mod breaker;
+mod inbox;
+mod retention;
+mod ops;
+
+pub use db::{Sqlite, SqliteOptions};

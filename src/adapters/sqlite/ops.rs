@@ -1,0 +1,1 @@
+//! Operators' queries and remedies on SQLite.

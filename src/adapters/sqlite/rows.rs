@@ -1,0 +1,1 @@
+//! Reading columns that anyone may have written.

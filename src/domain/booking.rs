@@ -1,0 +1,286 @@
+//! What a write does to the books: a pure decision over what the store found, made inside its transaction.
+
+use super::{
+    client::{Client, ClientDraft},
+    event::{self, CloudEvent, EventType},
+    idempotency::{Fingerprint, IdempotencyKey},
+    ids::{ClientId, MessageId},
+    message::{CLOUD_EVENT, Headers, MessageLimits, NewMessage},
+    period::Period,
+    record::{Figures, FiguresPatch, FinancialRecord},
+    route::Routes,
+};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// A write, as its caller means it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    CreateClient(ClientDraft),
+    ReplaceClient(ClientId, ClientDraft),
+    DeleteClient(ClientId),
+    CreateRecord(ClientId, Period, Figures),
+    PatchRecord(ClientId, Period, FiguresPatch),
+    DeleteRecord(ClientId, Period),
+}
+
+/// A write with all that must be known before its transaction begins. What the store gets; see `ports::books`.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub command: Command,
+    /// The request's If-Match, if it had one.
+    pub if_match: Option<IfMatch>,
+    pub idempotency: Option<(IdempotencyKey, Fingerprint)>,
+    /// Id of the message, should one be written.
+    pub message_id: MessageId,
+    pub now: DateTime<Utc>,
+    pub headers: Headers,
+    pub routes: Arc<Routes>,
+    pub limits: MessageLimits,
+}
+
+/// Entity tags of an If-Match header: any current version, or one of these (with their quotes).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IfMatch {
+    Any,
+    OneOf(Vec<String>),
+}
+
+impl IfMatch {
+    #[must_use]
+    pub fn parse(header: &str) -> Self {
+        if header.trim() == "*" {
+            return Self::Any;
+        }
+        Self::OneOf(header.split(',').map(|tag| tag.trim().to_owned()).collect())
+    }
+
+    fn admits(&self, etag: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(tags) => tags.iter().any(|tag| tag == etag),
+        }
+    }
+}
+
+/// What the store read, under the locks that keep it true until the commit.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The client the command names.
+    pub client: Option<Client>,
+    /// Another client, or the same, that holds the command's NIP.
+    pub nip_owner: Option<ClientId>,
+    /// The record the command names.
+    pub record: Option<FinancialRecord>,
+    /// Has the client any record?
+    pub has_records: bool,
+    /// The ids a new client or record would get.
+    pub next_client_id: i64,
+    pub next_record_id: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    pub change: Change,
+    /// Goes into the outbox in the same transaction.
+    pub message: Option<NewMessage>,
+    pub booked: Booked,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    Nothing,
+    InsertClient(Client),
+    UpdateClient(Client),
+    DeleteClient(ClientId),
+    InsertRecord(FinancialRecord),
+    UpdateRecord(FinancialRecord),
+    DeleteRecord(FinancialRecord),
+}
+
+/// The answer to a write that succeeded. Stored under the idempotency key, so a repeat gets the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Booked {
+    pub result: BookedResult,
+    /// The message written with it.
+    pub message_id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BookedResult {
+    ClientCreated(Client),
+    ClientReplaced(Client),
+    ClientDeleted,
+    RecordCreated(FinancialRecord),
+    /// Also when the figures were already so; then no message is written.
+    RecordPatched(FinancialRecord),
+    RecordDeleted,
+}
+
+/// Why a write was refused, by the books' own rules. Nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("there is no client {0}")]
+    NoClient(ClientId),
+    #[error("client {0} has no record for {1}")]
+    NoRecord(ClientId, Period),
+    #[error("client {0} already has this nipNb")]
+    NipTaken(ClientId),
+    #[error("client {0} already has a record for {1}: change it with PATCH")]
+    RecordExists(ClientId, Period),
+    #[error("client {0} still has financial records: delete them first")]
+    HasRecords(ClientId),
+    #[error("it was changed in the meantime: its ETag is now {current}")]
+    Changed { current: String },
+    #[error("this Idempotency-Key was used for another request")]
+    KeyReused,
+    #[error("the message could never be sent: {0}")]
+    Unsendable(String),
+}
+
+/// A client's ETag; ids are never reused, so the version is enough.
+#[must_use]
+pub fn client_etag(client: &Client) -> String {
+    format!("\"{}\"", client.version)
+}
+
+/// A record's ETag; with its id, so that a deleted and rebooked month does not match an old tag.
+#[must_use]
+pub fn record_etag(record: &FinancialRecord) -> String {
+    format!("\"{}-{}\"", record.id, record.version)
+}
+
+impl Entry {
+    /// Decides; the store then writes the change, the message and the key's answer, all or nothing.
+    ///
+    /// # Errors
+    /// The rule that refuses the write.
+    pub fn decide(&self, found: &Snapshot) -> Result<Decision, Refusal> {
+        match &self.command {
+            Command::CreateClient(draft) => {
+                nip_is_free(found, None)?;
+                let client = Client { id: ClientId(found.next_client_id), draft: draft.clone(), version: 1 };
+                Ok(silent(Change::InsertClient(client.clone()), BookedResult::ClientCreated(client)))
+            }
+            Command::ReplaceClient(id, draft) => {
+                let old = self.client(found, *id)?;
+                self.check_match(&client_etag(old))?;
+                nip_is_free(found, Some(*id))?;
+                if old.draft == *draft {
+                    return Ok(silent(Change::Nothing, BookedResult::ClientReplaced(old.clone())));
+                }
+                let client = Client { id: *id, draft: draft.clone(), version: old.version + 1 };
+                Ok(silent(Change::UpdateClient(client.clone()), BookedResult::ClientReplaced(client)))
+            }
+            Command::DeleteClient(id) => {
+                let old = self.client(found, *id)?;
+                self.check_match(&client_etag(old))?;
+                if found.has_records {
+                    return Err(Refusal::HasRecords(*id));
+                }
+                Ok(silent(Change::DeleteClient(*id), BookedResult::ClientDeleted))
+            }
+            Command::CreateRecord(id, period, figures) => {
+                let client = self.client(found, *id)?;
+                if let Some(old) = &found.record {
+                    self.check_match(&record_etag(old))?;
+                    return Err(Refusal::RecordExists(*id, *period));
+                }
+                let record = FinancialRecord {
+                    id: found.next_record_id,
+                    client_id: *id,
+                    period: *period,
+                    figures: *figures,
+                    version: 1,
+                };
+                let result = BookedResult::RecordCreated(record);
+                self.telling(
+                    client,
+                    &record,
+                    None,
+                    EventType::FinancialRecordCreated,
+                    Change::InsertRecord(record),
+                    result,
+                )
+            }
+            Command::PatchRecord(id, period, patch) => {
+                let client = self.client(found, *id)?;
+                let old = found.record.ok_or(Refusal::NoRecord(*id, *period))?;
+                self.check_match(&record_etag(&old))?;
+                let figures = patch.apply(old.figures);
+                if figures == old.figures {
+                    return Ok(silent(Change::Nothing, BookedResult::RecordPatched(old)));
+                }
+                let record = FinancialRecord { figures, version: old.version + 1, ..old };
+                let result = BookedResult::RecordPatched(record);
+                let event = EventType::FinancialRecordUpdated;
+                self.telling(client, &record, Some(old.figures), event, Change::UpdateRecord(record), result)
+            }
+            Command::DeleteRecord(id, period) => {
+                let client = self.client(found, *id)?;
+                let old = found.record.ok_or(Refusal::NoRecord(*id, *period))?;
+                self.check_match(&record_etag(&old))?;
+                let event = EventType::FinancialRecordDeleted;
+                self.telling(client, &old, None, event, Change::DeleteRecord(old), BookedResult::RecordDeleted)
+            }
+        }
+    }
+
+    fn client<'a>(&self, found: &'a Snapshot, id: ClientId) -> Result<&'a Client, Refusal> {
+        found.client.as_ref().ok_or(Refusal::NoClient(id))
+    }
+
+    fn check_match(&self, etag: &str) -> Result<(), Refusal> {
+        match &self.if_match {
+            Some(tags) if !tags.admits(etag) => Err(Refusal::Changed { current: etag.to_owned() }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn telling(
+        &self,
+        client: &Client,
+        record: &FinancialRecord,
+        previous: Option<Figures>,
+        event_type: EventType,
+        change: Change,
+        result: BookedResult,
+    ) -> Result<Decision, Refusal> {
+        // No route set for one of our own events: the row is written unrouted and waits, rather than being lost.
+        let destinations = match self.routes.of(event_type.name()) {
+            Some([]) => return Ok(silent(change, result)),
+            Some(destinations) => destinations.to_vec(),
+            None => Vec::new(),
+        };
+        let data = event::change_of(client, record, previous);
+        let event = CloudEvent::new(&self.message_id, event_type, self.now, data);
+        let payload = serde_json::to_string(&event).map_err(|e| Refusal::Unsendable(e.to_string()))?;
+        let key = event::ordering_key(client.id, record.period);
+        self.limits.check(payload.as_bytes(), &self.headers, Some(&key)).map_err(Refusal::Unsendable)?;
+        let message = NewMessage {
+            id: self.message_id.clone(),
+            event_type: event_type.name().to_owned(),
+            destinations,
+            ordering_key: Some(key),
+            content_type: CLOUD_EVENT.to_owned(),
+            payload,
+            headers: self.headers.clone(),
+            subject: Some(event::subject_of(client.id)),
+            occurred_on: self.now,
+        };
+        let message_id = Some(message.id.as_str().to_owned());
+        Ok(Decision { change, message: Some(message), booked: Booked { result, message_id } })
+    }
+}
+
+fn silent(change: Change, result: BookedResult) -> Decision {
+    Decision { change, message: None, booked: Booked { result, message_id: None } }
+}
+
+fn nip_is_free(found: &Snapshot, mine: Option<ClientId>) -> Result<(), Refusal> {
+    match found.nip_owner {
+        Some(owner) if Some(owner) != mine => Err(Refusal::NipTaken(owner)),
+        Some(_) | None => Ok(()),
+    }
+}

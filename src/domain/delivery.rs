@@ -1,0 +1,157 @@
+//! What the queue hands to the email function, the states it takes in the inbox, and what becomes of it.
+//!
+//! `accepted | parked → sending(token, lease)`; `sending → sent | parked | refused`; a lease that ran out is
+//! `in doubt`; `in doubt → sending | sent | refused`; `refused → accepted` (operator).
+//! Held = in doubt without a `DueAt`: it waits for a person.
+
+use super::{event::CloudEvent, ids::LeaseToken};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The consumer half of the inbox key; a second consumer of the same messages brings a name of its own.
+pub const EMAIL_CONSUMER: &str = "SendEmail";
+
+/// A queue message, normalised at the edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// The broker's MessageId; empty when it had none.
+    pub message_id: String,
+    pub body: Vec<u8>,
+    pub delivery_count: i64,
+    pub enqueued_on: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[repr(i64)]
+pub enum MailState {
+    Accepted = 0,
+    Sending = 1,
+    Sent = 2,
+    Parked = 3,
+    InDoubt = 4,
+    Refused = 5,
+}
+
+impl MailState {
+    pub const ALL: [Self; 6] = [Self::Accepted, Self::Sending, Self::Sent, Self::Parked, Self::InDoubt, Self::Refused];
+
+    #[must_use]
+    pub fn from_code(code: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| *state as i64 == code)
+    }
+
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Parked => "parked",
+            Self::InDoubt => "in-doubt",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A mail that is ours to send now: we hold its lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailWork {
+    pub message_id: String,
+    pub token: LeaseToken,
+    pub body: Vec<u8>,
+    pub attempts: i64,
+    /// Leases that ran out without an outcome: each may stand for a mail already sent.
+    pub doubts: i64,
+    /// When the recipient first failed transiently; what `Email__GiveUpHours` counts from.
+    pub first_transient_on: Option<DateTime<Utc>>,
+    /// The database's now, for comparing with the above.
+    pub now: DateTime<Utc>,
+}
+
+/// How a try to send ended, as the inbox stores it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailFinish {
+    Sent {
+        provider: String,
+        reference: String,
+    },
+    /// Try again after the delay. `recipient_failed`: it starts or continues the give-up time.
+    Parked {
+        delay_ms: i64,
+        reason: String,
+        recipient_failed: bool,
+    },
+    Refused {
+        reason: String,
+    },
+    /// The provider may have taken it. `delay_ms` None: held for a person.
+    InDoubt {
+        delay_ms: Option<i64>,
+        reason: String,
+    },
+}
+
+/// What a mail provider says. There is no "failed": where nothing is known, it says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MailOutcome {
+    /// The provider has it; its own reference, if it gave one.
+    Accepted { reference: String },
+    /// This recipient cannot be reached now (mailbox full, greylisting).
+    RecipientTransient { after_ms: Option<i64>, reason: String },
+    /// This recipient can never be reached.
+    RecipientPermanent { reason: String },
+    /// The provider itself fails: down, throttled, refusing us. Says nothing of the mail; it never expires.
+    Provider { after_ms: Option<i64>, reason: String },
+    /// Taken or not, nobody knows.
+    Unknown { reason: String },
+}
+
+/// What to do about a mail that may have been sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnDoubt {
+    Resend,
+    Hold,
+}
+
+/// The numbers of the mail policy, from settings.
+#[derive(Debug, Clone, Copy)]
+pub struct MailPolicy {
+    pub on_doubt: OnDoubt,
+    pub retry_base_ms: i64,
+    pub retry_delay_max_ms: i64,
+    pub give_up_ms: i64,
+    pub breaker_base_ms: i64,
+    pub breaker_max_ms: i64,
+}
+
+/// Reads a delivery as one of our events, or says why it is not ours to mail. Too old: the tombstone that would
+/// recognise a duplicate may be gone, so it must not be mailed.
+///
+/// # Errors
+/// The reason, as the inbox records it.
+pub fn read_event(delivery: &Delivery, now: DateTime<Utc>, tombstone_days: i64) -> Result<CloudEvent, String> {
+    if delivery.message_id.is_empty() {
+        return Err("it has no MessageId, so a repeat of it could not be recognised".to_owned());
+    }
+    let text = std::str::from_utf8(&delivery.body).map_err(|_| "its body is not UTF-8".to_owned())?;
+    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| format!("its body is not JSON: {e}"))?;
+    // An id in the body that is not the broker's: one of the two was forged or mixed up.
+    if let Some(id) = value.get("id")
+        && id.as_str() != Some(delivery.message_id.as_str())
+    {
+        return Err(format!("the id in its body ({id}) is not its MessageId"));
+    }
+    let recipient = value.pointer("/data/recipient").and_then(serde_json::Value::as_str).unwrap_or_default();
+    if value.get("data").is_some() && recipient.is_empty() {
+        return Err("it names no recipient (data.recipient)".to_owned());
+    }
+    let event: CloudEvent =
+        serde_json::from_str(text).map_err(|e| format!("its body is not one of our events: {e}"))?;
+    let born = delivery.enqueued_on.map_or(event.time, |enqueued| enqueued.min(event.time));
+    if (now - born).num_days() >= tombstone_days {
+        return Err(format!("it is too old: of {born}, and duplicates are recognised for {tombstone_days} days"));
+    }
+    Ok(event)
+}

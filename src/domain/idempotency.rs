@@ -1,0 +1,93 @@
+//! Idempotency keys of the API's callers, and the fingerprint that tells a repeat from a reuse.
+
+use sha2::{Digest, Sha256};
+
+/// 1 to 255 printable ASCII characters; given bare or as a quoted string, both mean the same key.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// # Errors
+    /// Says what was expected, for a person.
+    pub fn parse(header: &str) -> Result<Self, String> {
+        let expected = || "must be 1 to 255 printable ASCII characters, bare or in double quotes".to_owned();
+        let text = header.trim();
+        let key = match text.strip_prefix('"') {
+            Some(rest) => unquote(rest).ok_or_else(expected)?,
+            None if text.contains('"') => return Err(expected()),
+            None => text.to_owned(),
+        };
+        let fine = (1..=255).contains(&key.len()) && key.bytes().all(|b| (0x20..0x7f).contains(&b));
+        if fine { Ok(Self(key)) } else { Err(expected()) }
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The inside of a structured-field string (RFC 8941): `\"` and `\\` are the only escapes.
+fn unquote(rest: &str) -> Option<String> {
+    let inner = rest.strip_suffix('"')?;
+    let mut key = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => return None,
+            '\\' => key.push(chars.next().filter(|c| matches!(c, '"' | '\\'))?),
+            other => key.push(other),
+        }
+    }
+    Some(key)
+}
+
+/// SHA-256 over method, path, If-Match and body: what must be equal for a repeat to be a repeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    #[must_use]
+    pub fn of(method: &str, path: &str, if_match: Option<&str>, body: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        // Each part goes in with its length, so that no two requests run together into the same bytes.
+        for part in [method.as_bytes(), path.as_bytes(), if_match.unwrap_or("").as_bytes(), body] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().iter().map(|b| format!("{b:02x}")).collect())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_means_the_same_bare_and_quoted() {
+        let key = |s: &str| IdempotencyKey::parse(s).map(|k| k.as_str().to_owned());
+        assert_eq!(key("abc-1"), key("\"abc-1\""));
+        assert_eq!(key(r#""a\"b\\""#).unwrap(), r#"a"b\"#);
+        for bad in ["", "\"\"", "\"a", "a\"b", "\"a\"b\"", r#""a\n""#, "ż", &"x".repeat(256)] {
+            assert!(key(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn requests_that_differ_have_different_fingerprints() {
+        let base = Fingerprint::of("POST", "/a", None, b"{}");
+        assert_eq!(base, Fingerprint::of("POST", "/a", None, b"{}"));
+        for other in [
+            Fingerprint::of("PUT", "/a", None, b"{}"),
+            Fingerprint::of("POST", "/a{", None, b"}"),
+            Fingerprint::of("POST", "/a", Some("\"1\""), b"{}"),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The identifiers that travel: message ids, client ids, lease tokens.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use uuid::Uuid;
+
+/// The one id of a message: outbox row, Service Bus `MessageId`, inbox key.
+///
+/// 1 to 128 characters (the limit of Service Bus), none of them a control character.
+/// Ours are UUIDv7 in lower case; a row inserted by another program may carry any text in those bounds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct MessageId(String);
+
+/// Longest id Service Bus takes, in characters.
+pub const MESSAGE_ID_CHARS_MAX: usize = 128;
+
+impl MessageId {
+    /// # Errors
+    /// Says what is wrong with the text, for a person.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let chars = text.chars().count();
+        if chars == 0 || chars > MESSAGE_ID_CHARS_MAX {
+            return Err(format!("a message id has 1 to {MESSAGE_ID_CHARS_MAX} characters, this one has {chars}"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err("a message id holds no control characters".to_owned());
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// A fresh id; v7, so that ids sort by time.
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self(Uuid::now_v7().to_string())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A client's id: a positive integer made by the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ClientId(pub i64);
+
+impl ClientId {
+    /// Reads a path segment: digits only, no sign, no leading zero; `None` for what can never be an id.
+    #[must_use]
+    pub fn parse(segment: &str) -> Option<Self> {
+        let plain = !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit()) && !segment.starts_with('0');
+        plain.then(|| segment.parse().ok().map(Self)).flatten()
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Proof of a lease: every claim draws a new one, and settling checks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LeaseToken(pub Uuid);
+
+impl LeaseToken {
+    #[must_use]
+    pub fn fresh() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for LeaseToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_id_in_a_path_is_a_plain_positive_integer() {
+        assert_eq!(ClientId::parse("17"), Some(ClientId(17)));
+        for bad in ["", "0", "01", "-1", "+1", "1.0", "abc", "9223372036854775808", "١"] {
+            assert_eq!(ClientId::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_message_id_fits_service_bus() {
+        assert!(MessageId::parse(&"ż".repeat(128)).is_ok());
+        assert!(MessageId::parse(&"x".repeat(129)).is_err());
+        assert!(MessageId::parse("").is_err());
+        assert!(MessageId::parse("a\nb").is_err());
+    }
+}

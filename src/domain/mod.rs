@@ -1,0 +1,16 @@
+//! What clients, records, messages and deliveries are. Pure: no async, no I/O, no clock.
+
+pub mod ids;
+pub mod money;
+pub mod period;
+pub mod client;
+pub mod record;
+pub mod route;
+pub mod message;
+pub mod event;
+pub mod idempotency;
+pub mod booking;
+pub mod outbox;
+pub mod backoff;
+pub mod verdict;
+pub mod delivery;

@@ -1,0 +1,107 @@
+//! Where an event type goes: destinations by name, set by the office in its settings.
+
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fmt};
+
+/// `queue:<name>` or `topic:<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Destination {
+    kind: EntityKind,
+    entity: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum EntityKind {
+    Queue,
+    Topic,
+}
+
+impl Destination {
+    /// # Errors
+    /// Says what was expected, for a person.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (kind, entity) = match text.split_once(':') {
+            Some(("queue", entity)) => (EntityKind::Queue, entity),
+            Some(("topic", entity)) => (EntityKind::Topic, entity),
+            Some(_) | None => return Err(format!("'{text}' is no destination: expected queue:<name> or topic:<name>")),
+        };
+        // Service Bus: letters, digits, . - _ /, starting and ending with a letter or digit, at most 260.
+        let inner = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
+        let fine = (1..=260).contains(&entity.len())
+            && entity.chars().all(inner)
+            && entity.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && entity.ends_with(|c: char| c.is_ascii_alphanumeric());
+        if !fine {
+            return Err(format!(
+                "'{entity}' is no Service Bus entity name: letters, digits and ._-/ only, at most 260"
+            ));
+        }
+        Ok(Self { kind, entity: entity.to_owned() })
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> EntityKind {
+        self.kind
+    }
+
+    /// The entity's name on the bus, without the kind.
+    #[must_use]
+    pub fn entity(&self) -> &str {
+        &self.entity
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            EntityKind::Queue => "queue",
+            EntityKind::Topic => "topic",
+        };
+        write!(f, "{kind}:{}", self.entity)
+    }
+}
+
+impl TryFrom<String> for Destination {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Destination> for String {
+    fn from(destination: Destination) -> Self {
+        destination.to_string()
+    }
+}
+
+/// Event type → destinations. An empty list means "to nobody"; a missing entry means "not decided": such rows wait.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Routes(pub BTreeMap<String, Vec<Destination>>);
+
+impl Routes {
+    #[must_use]
+    pub fn of(&self, event_type: &str) -> Option<&[Destination]> {
+        self.0.get(event_type).map(Vec::as_slice)
+    }
+
+    /// Every destination named, once each.
+    pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        self.0.values().flatten().collect::<std::collections::BTreeSet<_>>().into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_reads_back_as_written() {
+        for text in ["queue:client-emails", "topic:finance/events.v1"] {
+            assert_eq!(Destination::parse(text).unwrap().to_string(), text);
+        }
+        for bad in ["", "client-emails", "queue:", "queue:/x", "queue:a b", "exchange:x", "queue:a/", "queue:ą"] {
+            assert!(Destination::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What the outcomes of a publish mean: a failure of the message counts against the message, a failure of the
+//! destination opens its breaker and burns nothing. Pure: a function of values, so every rule has a test here.
+
+use super::{
+    backoff,
+    outbox::{BreakerChange, ClaimMode, Claimed, ClaimedRow, LastOutcome, Settlement},
+};
+
+/// What the bus says of one message. There is no "failed": where nothing is known, it says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PublishOutcome {
+    /// Stored by the bus.
+    Accepted,
+    /// This message was definitely not stored, and may be later.
+    Retry { after_ms: Option<i64>, reason: String },
+    /// This message can never be stored (malformed, too large).
+    Permanent { reason: String },
+    /// No answer in time: stored or not, nobody knows.
+    TimedOut { reason: String },
+    /// The link was cut with the delivery pending: stored or not, nobody knows.
+    Cut { reason: String },
+    /// The destination did not judge the message: unreachable, throttled, unauthorised, missing, disabled, full.
+    Blocked { after_ms: Option<i64>, reason: String },
+    /// Not tried: the publish deadline came first.
+    NotTried,
+}
+
+/// The numbers of the policy, from settings.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy {
+    /// Failures of one message until it is dead.
+    pub retry_max: u32,
+    pub retry_base_ms: i64,
+    pub retry_delay_max_ms: i64,
+    pub breaker_base_ms: i64,
+    pub breaker_max_ms: i64,
+}
+
+/// Judges one publish. `outcomes` has one entry per row, in order; `dice` gives numbers in 0.0..1.0.
+pub fn judge(
+    mode: ClaimMode,
+    claimed: &Claimed,
+    outcomes: &[PublishOutcome],
+    policy: &Policy,
+    mut dice: impl FnMut() -> f64,
+) -> (Vec<(i64, Settlement)>, BreakerChange) {
+    debug_assert_eq!(claimed.rows.len(), outcomes.len());
+    let accepted_any = outcomes.iter().any(|o| matches!(o, PublishOutcome::Accepted));
+    let open_ms = |after: Option<i64>, dice: f64| {
+        let own = backoff::delay_ms(claimed.breaker_failures + 1, policy.breaker_base_ms, policy.breaker_max_ms, dice);
+        // The destination's own word is a floor, within a day: a typo there must not stop us for years.
+        own.max(after.unwrap_or(0).min(86_400_000))
+    };
+    let mut breaker: Option<(i64, String)> = None;
+    let mut open = |after: Option<i64>, reason: &str, dice: f64| {
+        let for_ms = open_ms(after, dice);
+        if breaker.as_ref().is_none_or(|(longest, _)| for_ms > *longest) {
+            breaker = Some((for_ms, reason.to_owned()));
+        }
+        // A failed probe moves its row behind the others, so that the next probe tries another.
+        if mode == ClaimMode::Probe { for_ms + 1 } else { 0 }
+    };
+    let mut settlements = Vec::with_capacity(outcomes.len());
+    let mut judged_message = accepted_any;
+    for (row, outcome) in claimed.rows.iter().zip(outcomes) {
+        let settlement = match outcome {
+            PublishOutcome::Accepted => Settlement::Sent,
+            PublishOutcome::NotTried => {
+                Settlement::Release { delay_ms: 0, outcome: None, error: None, suspect: row.claims > SUSPECT_AFTER }
+            }
+            PublishOutcome::Permanent { reason } => {
+                judged_message = true;
+                Settlement::Dead { outcome: LastOutcome::Permanent, error: reason.clone(), count_retry: true }
+            }
+            PublishOutcome::Retry { after_ms, reason } => {
+                judged_message = true;
+                retry(row, LastOutcome::Refused, reason, *after_ms, false, policy, dice())
+            }
+            PublishOutcome::Blocked { after_ms, reason } => {
+                let delay_ms = open(*after_ms, reason, dice());
+                Settlement::Release {
+                    delay_ms,
+                    outcome: Some(LastOutcome::Blocked),
+                    error: Some(reason.clone()),
+                    suspect: false,
+                }
+            }
+            PublishOutcome::TimedOut { reason } if accepted_any => {
+                retry(row, LastOutcome::Unknown, reason, None, false, policy, dice())
+            }
+            PublishOutcome::TimedOut { reason } | PublishOutcome::Cut { reason } => {
+                let kind = match outcome {
+                    PublishOutcome::Cut { .. } => LastOutcome::Cut,
+                    _ => LastOutcome::Unknown,
+                };
+                if is_poison(claimed, row) {
+                    retry(row, kind, reason, None, true, policy, dice())
+                } else {
+                    // With a neighbour accepted in this very publish the destination is alive: nothing opens,
+                    // and the row goes alone next.
+                    let delay_ms = if accepted_any { 0 } else { open(None, reason, dice()) };
+                    Settlement::Release { delay_ms, outcome: Some(kind), error: Some(reason.clone()), suspect: true }
+                }
+            }
+        };
+        settlements.push((row.seq, settlement));
+    }
+    let breaker = match breaker {
+        Some((for_ms, reason)) => BreakerChange::Open { for_ms, reason },
+        None if mode == ClaimMode::Probe && judged_message => BreakerChange::Close,
+        None => BreakerChange::Leave,
+    };
+    (settlements, breaker)
+}
+
+/// A claim itself counts one, so a row that was a suspect before this claim shows more than two.
+const SUSPECT_AFTER: i64 = super::outbox::SUSPECT_CLAIMS;
+
+/// The row went alone and got no answer, got none the time before, and the destination accepted others since.
+fn is_poison(claimed: &Claimed, row: &ClaimedRow) -> bool {
+    let alone = claimed.rows.len() == 1;
+    let unanswered_before = matches!(row.last_outcome, Some(LastOutcome::Cut | LastOutcome::Unknown));
+    let accepted_since = match (claimed.last_accepted_on, row.last_attempt_on) {
+        (Some(accepted), Some(attempt)) => accepted > attempt,
+        _ => false,
+    };
+    alone && unanswered_before && accepted_since
+}
+
+fn retry(
+    row: &ClaimedRow,
+    outcome: LastOutcome,
+    reason: &str,
+    after_ms: Option<i64>,
+    suspect: bool,
+    policy: &Policy,
+    dice: f64,
+) -> Settlement {
+    let failures = u32::try_from(row.retry_count + 1).unwrap_or(u32::MAX);
+    if failures >= policy.retry_max {
+        return Settlement::Dead { outcome, error: reason.to_owned(), count_retry: true };
+    }
+    let own = backoff::delay_ms(failures, policy.retry_base_ms, policy.retry_delay_max_ms, dice);
+    let delay_ms = own.max(after_ms.unwrap_or(0)).min(policy.retry_delay_max_ms);
+    Settlement::Retry { delay_ms, outcome, error: reason.to_owned(), suspect }
+}
+
+#[cfg(test)]
+#[path = "verdict_tests.rs"]
+mod tests;

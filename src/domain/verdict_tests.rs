@@ -1,0 +1,144 @@
+use super::*;
+use chrono::{DateTime, Utc};
+
+const POLICY: Policy = Policy {
+    retry_max: 3,
+    retry_base_ms: 1_000,
+    retry_delay_max_ms: 60_000,
+    breaker_base_ms: 5_000,
+    breaker_max_ms: 300_000,
+};
+const BATCH: ClaimMode = ClaimMode::Batch { rows_max: 100, bytes_max: 1_000_000 };
+
+fn at(ms: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(ms).unwrap()
+}
+
+fn row(seq: i64) -> ClaimedRow {
+    ClaimedRow {
+        seq,
+        id: format!("m{seq}"),
+        event_type: "FinancialRecordCreated".into(),
+        ordering_key: None,
+        content_type: "application/json".into(),
+        payload: b"{}".to_vec(),
+        headers: "{}".into(),
+        occurred_on: at(0),
+        claims: 1,
+        retry_count: 0,
+        last_outcome: None,
+        last_attempt_on: None,
+    }
+}
+
+fn rows(n: i64) -> Claimed {
+    Claimed { rows: (1..=n).map(row).collect(), ..Claimed::default() }
+}
+
+fn ask(mode: ClaimMode, claimed: &Claimed, outcomes: &[PublishOutcome]) -> (Vec<Settlement>, BreakerChange) {
+    let (settlements, breaker) = judge(mode, claimed, outcomes, &POLICY, || 1.0);
+    (settlements.into_iter().map(|(_, s)| s).collect(), breaker)
+}
+
+fn cut() -> PublishOutcome {
+    PublishOutcome::Cut { reason: "cut".into() }
+}
+
+fn timed_out() -> PublishOutcome {
+    PublishOutcome::TimedOut { reason: "slow".into() }
+}
+
+fn blocked(after_ms: Option<i64>) -> PublishOutcome {
+    PublishOutcome::Blocked { after_ms, reason: "503".into() }
+}
+
+#[test]
+fn an_outage_burns_no_retry_and_opens_the_breaker() {
+    let (settled, breaker) = ask(BATCH, &rows(2), &[blocked(None), blocked(None)]);
+    assert!(settled.iter().all(|s| matches!(s, Settlement::Release { delay_ms: 0, suspect: false, .. })));
+    assert_eq!(breaker, BreakerChange::Open { for_ms: 5_000, reason: "503".into() });
+}
+
+#[test]
+fn the_breaker_waits_longer_each_time_and_at_least_as_long_as_it_was_told() {
+    let claimed = Claimed { breaker_failures: 3, ..rows(1) };
+    let (_, breaker) = ask(ClaimMode::Probe, &claimed, &[blocked(None)]);
+    assert_eq!(breaker, BreakerChange::Open { for_ms: 40_000, reason: "503".into() });
+    let (_, breaker) = ask(ClaimMode::Probe, &claimed, &[blocked(Some(90_000))]);
+    assert_eq!(breaker, BreakerChange::Open { for_ms: 90_000, reason: "503".into() });
+}
+
+#[test]
+fn a_failed_probe_moves_its_row_back() {
+    let (settled, _) = ask(ClaimMode::Probe, &rows(1), &[blocked(None)]);
+    assert!(matches!(settled[0], Settlement::Release { delay_ms: 5_001, .. }));
+}
+
+#[test]
+fn a_probe_that_is_judged_closes_the_breaker_even_if_the_message_is_bad() {
+    for outcome in [
+        PublishOutcome::Accepted,
+        PublishOutcome::Permanent { reason: "400".into() },
+        PublishOutcome::Retry { after_ms: None, reason: "later".into() },
+    ] {
+        assert_eq!(ask(ClaimMode::Probe, &rows(1), &[outcome]).1, BreakerChange::Close);
+    }
+    assert_eq!(ask(ClaimMode::Probe, &rows(1), &[PublishOutcome::NotTried]).1, BreakerChange::Leave);
+}
+
+#[test]
+fn a_timeout_among_accepted_neighbours_is_the_messages_own() {
+    let (settled, breaker) = ask(BATCH, &rows(2), &[PublishOutcome::Accepted, timed_out()]);
+    assert!(matches!(settled[1], Settlement::Retry { delay_ms: 1_000, outcome: LastOutcome::Unknown, .. }));
+    assert_eq!(breaker, BreakerChange::Leave);
+}
+
+#[test]
+fn timeouts_with_nothing_accepted_are_the_destinations() {
+    let (settled, breaker) = ask(BATCH, &rows(2), &[timed_out(), timed_out()]);
+    assert!(settled.iter().all(|s| matches!(s, Settlement::Release { .. })));
+    assert!(matches!(breaker, BreakerChange::Open { .. }));
+}
+
+#[test]
+fn the_rows_of_a_cut_batch_go_back_as_suspects() {
+    let (settled, breaker) = ask(BATCH, &rows(2), &[cut(), cut()]);
+    assert!(settled.iter().all(|s| matches!(s, Settlement::Release { suspect: true, .. })));
+    assert!(matches!(breaker, BreakerChange::Open { .. }));
+}
+
+#[test]
+fn a_row_cut_alone_twice_while_others_were_accepted_is_poison() {
+    let mut claimed = rows(1);
+    claimed.rows[0].last_outcome = Some(LastOutcome::Cut);
+    claimed.rows[0].last_attempt_on = Some(at(10));
+    claimed.last_accepted_on = Some(at(20));
+    let (settled, breaker) = ask(ClaimMode::Suspect, &claimed, &[cut()]);
+    assert!(matches!(settled[0], Settlement::Retry { suspect: true, .. }), "it goes on alone: {settled:?}");
+    assert_eq!(breaker, BreakerChange::Leave);
+
+    claimed.last_accepted_on = Some(at(10));
+    let (settled, breaker) = ask(ClaimMode::Suspect, &claimed, &[cut()]);
+    assert!(matches!(settled[0], Settlement::Release { suspect: true, .. }), "nothing accepted since: an outage");
+    assert!(matches!(breaker, BreakerChange::Open { .. }));
+}
+
+#[test]
+fn a_message_dies_at_its_retry_limit_and_a_hopeless_one_at_once() {
+    let mut claimed = rows(1);
+    claimed.rows[0].retry_count = 2;
+    let refused = PublishOutcome::Retry { after_ms: None, reason: "no".into() };
+    let (settled, _) = ask(BATCH, &claimed, std::slice::from_ref(&refused));
+    assert!(matches!(settled[0], Settlement::Dead { outcome: LastOutcome::Refused, .. }));
+    let (settled, _) = ask(BATCH, &rows(1), &[PublishOutcome::Permanent { reason: "413".into() }]);
+    assert!(matches!(settled[0], Settlement::Dead { outcome: LastOutcome::Permanent, .. }));
+}
+
+#[test]
+fn a_row_that_was_not_tried_goes_back_as_it_came() {
+    let mut claimed = rows(2);
+    claimed.rows[1].claims = 3;
+    let (settled, _) = ask(BATCH, &claimed, &[PublishOutcome::NotTried, PublishOutcome::NotTried]);
+    assert!(matches!(settled[0], Settlement::Release { outcome: None, suspect: false, .. }));
+    assert!(matches!(settled[1], Settlement::Release { outcome: None, suspect: true, .. }));
+}

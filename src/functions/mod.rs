@@ -1,0 +1,1 @@
+//! The host's edge: envelopes in, answers out.

@@ -1,0 +1,1 @@
+//! The small host for newcomers.

@@ -1,0 +1,48 @@
+//! The books: clients and their financial records, written together with their messages or not at all.
+
+use super::error::StoreResult;
+use crate::domain::{
+    booking::{Booked, Entry, Refusal},
+    client::Client,
+    ids::ClientId,
+    period::Period,
+    record::FinancialRecord,
+};
+use async_trait::async_trait;
+
+/// How a write ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Committed {
+    /// Written, once, in one transaction: change, message rows, the key with this answer.
+    Done(Booked),
+    /// The key was answered before; this is that answer, and nothing was written now.
+    Replayed(Booked),
+    /// Refused by a rule; nothing was written, no key stored.
+    Refused(Refusal),
+    /// The same key is being written by another request and did not finish within 2 s; nothing was written.
+    KeyBusy,
+}
+
+#[async_trait]
+pub trait Books: Send + Sync {
+    /// In ONE transaction and this order: lock the key (busy: wait up to 2 s, then `KeyBusy`), look for its answer
+    /// (same fingerprint → `Replayed`, other → `Refused(KeyReused)`; expired keys count as absent), read the
+    /// `Snapshot`, `entry.decide`, then write change, outbox rows (one per destination; one with Destination ''
+    /// where there is none) and the key with its answer. There is no way to write a record without its message.
+    async fn commit(&self, entry: &Entry) -> StoreResult<Committed>;
+
+    async fn client(&self, id: ClientId) -> StoreResult<Option<Client>>;
+
+    /// By id, those above `after`, at most `limit`.
+    async fn clients(&self, after: i64, limit: u32) -> StoreResult<Vec<Client>>;
+
+    async fn record(&self, id: ClientId, period: Period) -> StoreResult<Option<FinancialRecord>>;
+
+    /// By year and month; `None` where the client does not exist. At most 101 × 12 rows by nature.
+    async fn records(
+        &self,
+        id: ClientId,
+        year: Option<u16>,
+        month: Option<u8>,
+    ) -> StoreResult<Option<Vec<FinancialRecord>>>;
+}

@@ -1,0 +1,30 @@
+//! The stored circuit breaker: what one process finds broken stops them all, and one probe at a time finds out.
+//!
+//! Names are destinations (`queue:…`, `topic:…`) and mail providers (`mail:…`); all live in `Destinations`.
+
+use super::{error::StoreResult, outbox::Breaker};
+use crate::domain::{ids::LeaseToken, outbox::BreakerChange};
+use async_trait::async_trait;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerState {
+    pub breaker: Breaker,
+    pub paused: bool,
+    pub failures: u32,
+}
+
+#[async_trait]
+pub trait Breakers: Send + Sync {
+    /// Inserts the row when it is missing.
+    async fn breaker(&self, name: &str) -> StoreResult<BreakerState>;
+
+    /// One UPDATE: where open, due and not paused, `ProbeToken = token`, `OpenUntil = now + lease`. True: it is ours.
+    async fn take_probe(&self, name: &str, token: LeaseToken, lease_ms: i64) -> StoreResult<bool>;
+
+    /// The probe found nothing to try: another may take it at once. No effect unless the token holds it.
+    async fn give_back_probe(&self, name: &str, token: LeaseToken) -> StoreResult<()>;
+
+    /// `Open`: `OpenUntil` becomes the later of what it was and now + for; failures + 1; the token's probe ends.
+    /// When another opened it since (open, and not our probe) failures stay. `Close`: only by the probe's holder.
+    async fn change(&self, name: &str, token: LeaseToken, change: &BreakerChange) -> StoreResult<()>;
+}

@@ -1,0 +1,55 @@
+//! The inbox: remembers every message by (consumer, MessageId), so that from `begin` on the mail is ours.
+
+use super::error::StoreResult;
+use crate::domain::{
+    delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
+    ids::LeaseToken,
+    outbox::Settled,
+};
+use async_trait::async_trait;
+
+/// What `begin` found. In every case the message is stored, and the delivery is answered 200.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Begun {
+    /// Ours to send now: we hold the lease.
+    Ours(MailWork),
+    /// Stored, not to be sent now: another holds it, or the provider's breaker is open or paused.
+    Busy(MailState),
+    /// Sent, refused, parked or in doubt already: this delivery is a repeat.
+    Done(MailState),
+}
+
+#[derive(Debug, Clone)]
+pub struct Lease {
+    pub token: LeaseToken,
+    pub lease_ms: i64,
+    /// Breaker name of the provider, `mail:<provider>`.
+    pub provider: String,
+}
+
+#[async_trait]
+pub trait Inbox: Send + Sync {
+    /// One atomic statement: stores a new message as `sending` with this lease, or as `accepted` and due now where
+    /// the provider's breaker is open or it is paused; takes a known `accepted` one likewise.
+    async fn begin(&self, consumer: &str, delivery: &Delivery, lease: &Lease) -> StoreResult<Begun>;
+
+    /// Stores a message that can never be mailed. A known one is left as it is.
+    async fn refuse(&self, consumer: &str, delivery: &Delivery, reason: &str) -> StoreResult<()>;
+
+    /// Leases that ran out become `in doubt`, due now (`Resend`) or held (`Hold`); the doubt is counted and the row
+    /// says so. Answers their MessageIds, at most `rows_max`.
+    async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>>;
+
+    /// Leases up to `rows_max` rows that are accepted, parked or in doubt and due, oldest due first. `probe`: the
+    /// token holds the provider's probe, so an open breaker does not stop it.
+    async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>>;
+
+    /// Safe to repeat, as a settle is. `Sent` erases the body.
+    async fn finish(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        finish: &MailFinish,
+    ) -> StoreResult<Settled>;
+}

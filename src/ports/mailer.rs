@@ -1,0 +1,26 @@
+//! The mailer: one letter in, one outcome out.
+
+use crate::domain::{client::Email, delivery::MailOutcome};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+/// A rendered mail. The Message-ID is derived from the MessageId, so a duplicate is recognisable as one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// The outbox id.
+    pub message_id: String,
+    pub to: Email,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+    pub date: DateTime<Utc>,
+}
+
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Breaker name, `mail:<provider>`.
+    fn provider(&self) -> &str;
+
+    /// Bounds its own time well below the inbox lease.
+    async fn send(&self, letter: &Letter) -> MailOutcome;
+}

@@ -1,0 +1,73 @@
+//! The dispatcher's side of the outbox: route, claim, settle. No transaction is open between two of these calls.
+
+use super::error::StoreResult;
+use crate::domain::{
+    outbox::{Claim, Claimed, Settle, Settled},
+    route::Routes,
+};
+use async_trait::async_trait;
+
+/// What routing did with rows whose Destination was ''.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Routed {
+    /// Rows that got their first destination.
+    pub routed: u32,
+    /// Rows inserted for further destinations.
+    pub siblings: u32,
+    /// Rows whose event type goes to nobody.
+    pub discarded: u32,
+    /// Rows whose id was routed before.
+    pub duplicates: u32,
+}
+
+/// What waits for one destination, from the one statement that an idle dispatcher asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// As stored; a program's own insert may name what is no destination.
+    pub destination: String,
+    /// Rows pending and due, or leased and expired; heads or not. At least 1.
+    pub rows: u64,
+    pub suspects: u64,
+    pub paused: bool,
+    /// The breaker's state, by the database's clock.
+    pub breaker: Breaker,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaker {
+    Closed,
+    /// Not to be tried for so long.
+    Open {
+        for_ms: i64,
+    },
+    /// Open, but its time is up: one probe may go.
+    ProbeDue,
+}
+
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Inserts missing `Destinations` rows.
+    async fn ensure_destinations(&self, names: &[String]) -> StoreResult<()>;
+
+    /// Routes up to `rows_max` rows with Destination '' by Seq, in one transaction that skips no locked row. First
+    /// destination set on the row, siblings inserted for the others in that order. A row whose Id was routed before
+    /// is dead ("duplicate id"). Event types without a route wait and do not count against `rows_max`.
+    async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed>;
+
+    /// Also lists destinations named by rows but missing from `Destinations` (and inserts those).
+    async fn due(&self) -> StoreResult<Vec<Due>>;
+
+    /// One round trip: sets expired leases with Claims ≥ 2 + `claims_max` dead, then leases the due heads. Only the
+    /// oldest unfinished row of a (destination, key) is a head; unrouted rows count as earlier. Nothing while the
+    /// destination is paused, or its breaker open and the token does not hold its probe.
+    /// Empty is a legal answer under contention: ask again later.
+    async fn claim(&self, claim: &Claim) -> StoreResult<Claimed>;
+
+    /// One round trip, in the order of `settle.rows`; `LastAcceptedOnUtc` and the breaker change go with it.
+    /// Safe to repeat: a settle already applied answers `Applied` again.
+    async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>>;
+
+    /// Rows of a destination that can be none (`queue:`… was mistyped by another program): pending ones go dead with
+    /// the reason. Answers how many.
+    async fn bury(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32>;
+}

@@ -1,0 +1,22 @@
+//! Retention: what is finished goes after its time, in small steps. Dead rows never go without a person.
+
+use super::error::StoreResult;
+use async_trait::async_trait;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Prunable {
+    /// Outbox rows sent or discarded (by ProcessedOnUtc).
+    FinishedRows { older_than_days: i64 },
+    /// Idempotency keys past their expiry.
+    ExpiredKeys,
+    /// Inbox rows sent or refused (by when they finished): the tombstones.
+    Tombstones { older_than_days: i64 },
+    /// Bodies of refused inbox rows: content erased, the tombstone stays.
+    RefusedBodies { older_than_days: i64 },
+}
+
+#[async_trait]
+pub trait Retention: Send + Sync {
+    /// One step, one short transaction: at most `rows_max` rows. Answers how many; fewer than asked means done.
+    async fn prune(&self, what: Prunable, rows_max: u32) -> StoreResult<u32>;
+}

@@ -1,0 +1,1 @@
+//! Logs: one JSON line per event on stdout.

@@ -1,0 +1,15 @@
+//! One test binary: contracts per port, rivers, simulation, host contract, command line, tidiness.
+
+mod support;
+mod contracts;
+mod simulation;
+mod rivers;
+mod crash;
+mod http;
+mod host_contract;
+mod local_host;
+mod queue;
+mod cli;
+mod staging;
+mod settings;
+mod tidy;
