@@ -164,7 +164,7 @@ impl Entry {
                 Ok(silent(Change::InsertClient(client.clone()), BookedResult::ClientCreated(client)))
             }
             Command::ReplaceClient(id, draft) => {
-                let old = self.client(found, *id)?;
+                let old = client_in(found, *id)?;
                 self.check_match(&client_etag(old))?;
                 nip_is_free(found, Some(*id))?;
                 if old.draft == *draft {
@@ -174,7 +174,7 @@ impl Entry {
                 Ok(silent(Change::UpdateClient(client.clone()), BookedResult::ClientReplaced(client)))
             }
             Command::DeleteClient(id) => {
-                let old = self.client(found, *id)?;
+                let old = client_in(found, *id)?;
                 self.check_match(&client_etag(old))?;
                 if found.has_records {
                     return Err(Refusal::HasRecords(*id));
@@ -182,7 +182,7 @@ impl Entry {
                 Ok(silent(Change::DeleteClient(*id), BookedResult::ClientDeleted))
             }
             Command::CreateRecord(id, period, figures) => {
-                let client = self.client(found, *id)?;
+                let client = client_in(found, *id)?;
                 if let Some(old) = &found.record {
                     self.check_match(&record_etag(old))?;
                     return Err(Refusal::RecordExists(*id, *period));
@@ -205,7 +205,7 @@ impl Entry {
                 )
             }
             Command::PatchRecord(id, period, patch) => {
-                let client = self.client(found, *id)?;
+                let client = client_in(found, *id)?;
                 let old = found.record.ok_or(Refusal::NoRecord(*id, *period))?;
                 self.check_match(&record_etag(&old))?;
                 let figures = patch.apply(old.figures);
@@ -218,17 +218,13 @@ impl Entry {
                 self.telling(client, &record, Some(old.figures), event, Change::UpdateRecord(record), result)
             }
             Command::DeleteRecord(id, period) => {
-                let client = self.client(found, *id)?;
+                let client = client_in(found, *id)?;
                 let old = found.record.ok_or(Refusal::NoRecord(*id, *period))?;
                 self.check_match(&record_etag(&old))?;
                 let event = EventType::FinancialRecordDeleted;
                 self.telling(client, &old, None, event, Change::DeleteRecord(old), BookedResult::RecordDeleted)
             }
         }
-    }
-
-    fn client<'a>(&self, found: &'a Snapshot, id: ClientId) -> Result<&'a Client, Refusal> {
-        found.client.as_ref().ok_or(Refusal::NoClient(id))
     }
 
     fn check_match(&self, etag: &str) -> Result<(), Refusal> {
@@ -272,6 +268,10 @@ impl Entry {
         let message_id = Some(message.id.as_str().to_owned());
         Ok(Decision { change, message: Some(message), booked: Booked { result, message_id } })
     }
+}
+
+fn client_in(found: &Snapshot, id: ClientId) -> Result<&Client, Refusal> {
+    found.client.as_ref().ok_or(Refusal::NoClient(id))
 }
 
 fn silent(change: Change, result: BookedResult) -> Decision {

@@ -1,5 +1,7 @@
 //! One test binary: contracts per port, rivers, simulation, host contract, command line, tidiness.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 mod support;
 mod contracts;
 mod simulation;

@@ -8,12 +8,14 @@ pub(super) fn map(step: &'static str, error: Error) -> StoreError {
     let code = error.sqlite_error_code();
     let reason = describe(code);
     match code {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            StoreError::Unavailable { step, reason, source: Some(Box::new(error)) }
-        }
-        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::OutOfMemory) => {
-            StoreError::Unavailable { step, reason, source: Some(Box::new(error)) }
-        }
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::OutOfMemory,
+        ) => StoreError::Unavailable { step, reason, source: Some(Box::new(error)) },
         _ => StoreError::Broken { step, reason, source: Some(Box::new(error)) },
     }
 }

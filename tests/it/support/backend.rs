@@ -1,0 +1,84 @@
+//! The stores a contract is checked against; a further database is one more `Backend` and one more line in the macro.
+
+use client_organizer::{
+    adapters::sqlite::{Sqlite, SqliteOptions, migrate},
+    ports::{books::Books, breaker::Breakers, inbox::Inbox, ops::Ops, outbox::Outbox, retention::Retention},
+};
+use std::sync::{Arc, atomic::Ordering};
+
+/// A fresh, migrated store whose clock can be moved.
+pub trait Backend: Send + Sync {
+    fn books(&self) -> Arc<dyn Books>;
+    fn outbox(&self) -> Arc<dyn Outbox>;
+    fn breakers(&self) -> Arc<dyn Breakers>;
+    fn inbox(&self) -> Arc<dyn Inbox>;
+    fn retention(&self) -> Arc<dyn Retention>;
+    fn ops(&self) -> Arc<dyn Ops>;
+    /// Moves the database's clock forward for every statement from now on.
+    fn advance_ms(&self, ms: i64);
+    /// Runs a statement as another program would: on a connection of its own, without our code.
+    fn execute(&self, sql: &str) -> usize;
+    /// One value, as text, likewise; None for NULL or no row.
+    fn query(&self, sql: &str) -> Option<String>;
+}
+
+pub struct SqliteBackend {
+    pub db: Sqlite,
+    pub options: SqliteOptions,
+    _folder: tempfile::TempDir,
+}
+
+impl SqliteBackend {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::at(folder.path().join("app.db"));
+        migrate::run(&options.path).unwrap();
+        Self { db: Sqlite::open(options.clone()).unwrap(), options, _folder: folder }
+    }
+
+    fn stranger(&self) -> rusqlite::Connection {
+        let connection = rusqlite::Connection::open(&self.options.path).unwrap();
+        connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        connection
+    }
+}
+
+impl Backend for SqliteBackend {
+    fn books(&self) -> Arc<dyn Books> {
+        Arc::new(self.db.clone())
+    }
+    fn outbox(&self) -> Arc<dyn Outbox> {
+        Arc::new(self.db.clone())
+    }
+    fn breakers(&self) -> Arc<dyn Breakers> {
+        Arc::new(self.db.clone())
+    }
+    fn inbox(&self) -> Arc<dyn Inbox> {
+        Arc::new(self.db.clone())
+    }
+    fn retention(&self) -> Arc<dyn Retention> {
+        Arc::new(self.db.clone())
+    }
+    fn ops(&self) -> Arc<dyn Ops> {
+        Arc::new(self.db.clone())
+    }
+    fn advance_ms(&self, ms: i64) {
+        self.options.skew_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+    fn execute(&self, sql: &str) -> usize {
+        self.stranger().execute(sql, []).unwrap()
+    }
+    fn query(&self, sql: &str) -> Option<String> {
+        let text = |row: &rusqlite::Row<'_>| {
+            Ok(match row.get_ref(0)? {
+                rusqlite::types::ValueRef::Null => None,
+                rusqlite::types::ValueRef::Integer(n) => Some(n.to_string()),
+                rusqlite::types::ValueRef::Real(n) => Some(n.to_string()),
+                rusqlite::types::ValueRef::Text(t) | rusqlite::types::ValueRef::Blob(t) => {
+                    Some(String::from_utf8_lossy(t).into_owned())
+                }
+            })
+        };
+        self.stranger().query_row(sql, [], text).ok().flatten()
+    }
+}
