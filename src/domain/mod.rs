@@ -14,3 +14,4 @@ pub mod outbox;
 pub mod backoff;
 pub mod verdict;
 pub mod delivery;
+pub mod mail_verdict;
