@@ -1,6 +1,7 @@
 //! Settings that are fine alone and wrong together, and those that must not reach Azure.
 
 use super::{Settings, reader::Reader};
+use crate::adapters::servicebus::ConnectionString;
 
 pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     let queue_days = reader.number("Bus__QueueLifeDays", 1..=3650);
@@ -59,9 +60,7 @@ fn local_only(reader: &mut Reader<'_>, settings: &Settings) {
     if settings.store.skew_ms != 0 {
         reader.problem("Store__SkewMs", "is for tests: it is refused in Azure (WEBSITE_SITE_NAME is set)");
     }
-    let emulator =
-        |secret: &super::Secret| secret.expose().to_ascii_lowercase().contains("usedevelopmentemulator=true");
-    if settings.service_bus_connection.as_ref().is_some_and(emulator) {
+    if settings.connection.as_ref().is_some_and(ConnectionString::is_local) {
         reader.problem("ServiceBusConnection", "names a development emulator: it is refused in Azure");
     }
 }

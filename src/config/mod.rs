@@ -10,7 +10,11 @@ mod checks;
 
 pub use reader::Problem;
 
+/// Of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 use crate::{
+    adapters::servicebus::ConnectionString,
     domain::{message::MessageLimits, route::Routes},
     flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
 };
@@ -19,8 +23,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// A secret: kept as given, parsed by the bus adapter.
-    pub service_bus_connection: Option<Secret>,
+    /// None where it is not set: `ops` and `migrate` need no bus.
+    pub connection: Option<ConnectionString>,
     pub bus: BusSettings,
     pub routes: Arc<Routes>,
     pub limits: MessageLimits,
@@ -61,23 +65,6 @@ pub enum Language {
     English,
 }
 
-/// A text that Debug does not show.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
 impl Settings {
     /// # Errors
     /// Every problem there is, each by the setting's name.
@@ -85,10 +72,7 @@ impl Settings {
         let mut reader = Reader::new(env);
         let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
         let settings = Self {
-            service_bus_connection: reader
-                .given("ServiceBusConnection")
-                .filter(|text| !text.trim().is_empty())
-                .map(|text| Secret(text.to_owned())),
+            connection: outbox::connection(&mut reader),
             bus: outbox::bus(&mut reader),
             routes: Arc::new(routes::read(&mut reader, env)),
             limits: outbox::limits(&mut reader),
