@@ -7,11 +7,18 @@ mod db;
 mod errors;
 pub mod migrate;
 mod rows;
+mod columns;
 mod books;
+mod books_read;
+mod books_write;
 mod outbox;
 mod breaker;
 mod inbox;
 mod retention;
 mod ops;
+mod ops_read;
+mod ops_remedies;
+mod ops_copy;
+mod ops_mail;
 
 pub use db::{Sqlite, SqliteOptions};
