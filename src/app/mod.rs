@@ -1,1 +1,2 @@
 //! The only room with a door to all the others.
+pub mod cli;
