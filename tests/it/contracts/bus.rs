@@ -78,7 +78,7 @@ async fn talk(mut stream: TcpStream, does: Arc<dyn Fn(&str) -> Does + Send + Syn
             }
             continue;
         };
-        let head = String::from_utf8(read[..end].to_vec()).expect("header lines are ASCII");
+        let head = String::from_utf8(read[..end].to_vec()).unwrap();
         assert!(head.is_ascii(), "{head}");
         let mut lines = head.split("\r\n");
         let line = lines.next().unwrap().to_owned();
