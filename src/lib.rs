@@ -13,4 +13,5 @@ pub mod local;
 pub mod ops;
 pub mod config;
 pub mod telemetry;
+pub mod failpoints;
 pub mod app;

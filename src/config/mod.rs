@@ -1,1 +1,92 @@
-//! Settings: read once, every problem reported at once.
+//! Settings: read once from a map of names and values, every problem reported at once.
+
+pub mod catalogue;
+pub mod env;
+mod reader;
+mod routes;
+mod outbox;
+mod email;
+mod checks;
+
+pub use reader::Problem;
+
+/// Of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+use crate::{
+    adapters::servicebus::ConnectionString,
+    domain::{message::MessageLimits, route::Routes},
+    flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
+};
+use reader::Reader;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// None where it is not set: `ops` and `migrate` need no bus.
+    pub connection: Option<ConnectionString>,
+    pub bus: BusSettings,
+    pub routes: Arc<Routes>,
+    pub limits: MessageLimits,
+    pub dispatch: DispatchSettings,
+    pub notify: NotifySettings,
+    pub prune: PruneSettings,
+    pub store: StoreSettings,
+    pub email: EmailSettings,
+    pub log_level: String,
+    /// The process runs in Azure (`WEBSITE_SITE_NAME` is set).
+    pub in_azure: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    pub path: PathBuf,
+    pub skew_ms: i64,
+    pub key_lifetime_ms: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct BusSettings {
+    pub timeout_ms: u64,
+    pub concurrency_max: u32,
+    pub duplicate_window_ms: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct EmailSettings {
+    pub folder: PathBuf,
+    pub from: String,
+    pub language: Language,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    Polish,
+    English,
+}
+
+impl Settings {
+    /// # Errors
+    /// Every problem there is, each by the setting's name.
+    pub fn read(env: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(env);
+        let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
+        let settings = Self {
+            connection: outbox::connection(&mut reader),
+            bus: outbox::bus(&mut reader),
+            routes: Arc::new(routes::read(&mut reader, env)),
+            limits: outbox::limits(&mut reader),
+            dispatch: outbox::dispatch(&mut reader),
+            notify: email::notify(&mut reader),
+            prune: outbox::prune(&mut reader),
+            store: outbox::store(&mut reader),
+            email: email::read(&mut reader),
+            log_level: reader.text("Log__Level").to_owned(),
+            in_azure,
+        };
+        routes::schedules(&mut reader);
+        reader.unknown_names();
+        checks::contradictions(&mut reader, &settings);
+        if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
+    }
+}

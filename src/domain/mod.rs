@@ -14,3 +14,6 @@ pub mod outbox;
 pub mod backoff;
 pub mod verdict;
 pub mod delivery;
+pub mod mail_verdict;
+pub mod remedy;
+pub mod replay;

@@ -1,1 +1,14 @@
 //! The rivers: one file each, functions over borrowed ports that answer a typed report.
+//!
+//! Booking (`book`) writes; sending (`dispatch`, woken early by `nudge`) claims, publishes, settles; telling
+//! (`notify`) takes in, mails, remembers; `prune` forgets what is finished.
+
+pub mod vitals;
+pub mod book;
+pub mod dispatch;
+mod drain;
+mod prepare;
+pub mod nudge;
+pub mod notify;
+mod mail_one;
+pub mod prune;

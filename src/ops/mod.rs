@@ -1,1 +1,7 @@
-//! For people: the command line of operators.
+//! For people: what waits and why, and the remedies, on the command line.
+
+pub mod args;
+mod run;
+mod tables;
+
+pub use run::{OpsContext, run};

@@ -1,6 +1,6 @@
 //! The mailer: one letter in, one outcome out.
 
-use crate::domain::{client::Email, delivery::MailOutcome};
+use crate::domain::{client::Email, delivery::MailOutcome, event::CloudEvent};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -23,4 +23,11 @@ pub trait Mailer: Send + Sync {
 
     /// Bounds its own time well below the inbox lease.
     async fn send(&self, letter: &Letter) -> MailOutcome;
+}
+
+/// Turns an event into the letter its client reads.
+pub trait Letters: Send + Sync {
+    /// # Errors
+    /// Why no letter can be written of it; the mail is refused with this reason.
+    fn write(&self, event: &CloudEvent) -> Result<Letter, String>;
 }

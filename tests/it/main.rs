@@ -11,6 +11,7 @@ mod http;
 mod host_contract;
 mod local_host;
 mod queue;
+mod mail;
 mod cli;
 mod staging;
 mod settings;

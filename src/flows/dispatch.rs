@@ -1,0 +1,168 @@
+//! Sending: routes what is unrouted, then drains each destination until nothing is due or the run's time is up.
+
+use super::{
+    drain,
+    vitals::{Part, Vitals},
+};
+use crate::{
+    domain::{message::MessageLimits, route::Routes, verdict::Policy},
+    ports::{breaker::Breakers, bus::Bus, clock::Clock, error::StoreError, outbox::Outbox},
+};
+use futures::StreamExt;
+use serde::Serialize;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+pub struct DispatchContext {
+    pub outbox: Arc<dyn Outbox>,
+    pub breakers: Arc<dyn Breakers>,
+    pub bus: Arc<dyn Bus>,
+    pub clock: Arc<dyn Clock>,
+    pub routes: Arc<Routes>,
+    pub limits: MessageLimits,
+    pub settings: DispatchSettings,
+    pub vitals: Arc<Vitals>,
+    /// Jitter; seeded in simulations.
+    pub dice: Mutex<fastrand::Rng>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct DispatchSettings {
+    /// Rows a claim takes at most; 1 to 2,000.
+    pub batch_max: u32,
+    pub batch_bytes_max: u64,
+    pub lease_ms: i64,
+    /// Kept free at the lease's end for the settle.
+    pub headroom_ms: i64,
+    pub claims_max: u32,
+    /// A run ends by itself after this, well below the host's functionTimeout.
+    pub run_ms: u64,
+    pub policy: Policy,
+}
+
+/// Destinations drained side by side, so that a slow one holds up no other; a bound on open connections.
+const DESTINATIONS_AT_ONCE: usize = 8;
+/// Rows routed in one transaction, so that a flood of plain inserts does not hold the write lock for long.
+const ROUTE_ROWS_MAX: u32 = 500;
+/// Passes of one run; each needs progress in the one before, so this only guards against a defect.
+const PASSES_MAX: u32 = 10_000;
+
+/// What one run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DispatchReport {
+    pub routed: u32,
+    pub discarded: u32,
+    pub claimed: u32,
+    pub sent: u32,
+    pub retried: u32,
+    pub released: u32,
+    pub dead: u32,
+    pub lost_leases: u32,
+    pub destinations: Vec<DestinationReport>,
+    /// There was more to do when the time was up; the next run goes on.
+    pub out_of_time: bool,
+    /// The store failed in this step; what was leased then comes back when its lease ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_error: Option<String>,
+}
+
+/// A destination that is not simply open for business.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DestinationReport {
+    pub name: String,
+    pub breaker: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl DispatchReport {
+    fn add(&mut self, other: Self) {
+        self.routed += other.routed;
+        self.discarded += other.discarded;
+        self.claimed += other.claimed;
+        self.sent += other.sent;
+        self.retried += other.retried;
+        self.released += other.released;
+        self.dead += other.dead;
+        self.lost_leases += other.lost_leases;
+        self.out_of_time |= other.out_of_time;
+        for one in other.destinations {
+            self.destinations.retain(|known| known.name != one.name);
+            self.destinations.push(one);
+        }
+        self.store_error = self.store_error.take().or(other.store_error);
+    }
+
+    /// Did anything leave the line? If not, another pass would find the same.
+    fn progressed(&self) -> bool {
+        self.routed + self.discarded + self.sent + self.retried + self.dead > 0
+    }
+
+    pub(super) fn failed(&mut self, error: &StoreError) {
+        self.store_error.get_or_insert_with(|| error.to_string());
+    }
+}
+
+/// One bad row or a bus outage is no failed run; a store that cannot be reached is, and the report says so.
+pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
+    let until = Instant::now() + Duration::from_millis(context.settings.run_ms);
+    let mut report = DispatchReport::default();
+    for _ in 0..PASSES_MAX {
+        let pass = pass(context, until).await;
+        let go_on = pass.progressed() && pass.store_error.is_none() && !pass.out_of_time;
+        report.add(pass);
+        if !go_on {
+            break;
+        }
+    }
+    let now = context.clock.now();
+    match &report.store_error {
+        Some(reason) => context.vitals.failed(Part::Database, now, reason.clone()),
+        None => context.vitals.ok(Part::Database, now),
+    }
+    match report.destinations.iter().find(|d| d.breaker == "open") {
+        Some(d) => {
+            let reason = d.reason.clone().unwrap_or_else(|| "its breaker is open".to_owned());
+            context.vitals.failed(Part::Bus, now, format!("{}: {reason}", d.name));
+        }
+        None if report.sent > 0 => context.vitals.ok(Part::Bus, now),
+        None => {}
+    }
+    report
+}
+
+async fn pass(context: &DispatchContext, until: Instant) -> DispatchReport {
+    let mut report = DispatchReport::default();
+    match context.outbox.route(&context.routes, ROUTE_ROWS_MAX).await {
+        Ok(routed) => {
+            report.routed = routed.routed;
+            report.discarded = routed.discarded;
+            report.dead = routed.duplicates;
+        }
+        Err(error) => {
+            report.failed(&error);
+            return report;
+        }
+    }
+    let due = match context.outbox.due().await {
+        Ok(due) => due,
+        Err(error) => {
+            report.failed(&error);
+            return report;
+        }
+    };
+    let drained: Vec<_> = futures::stream::iter(&due)
+        .map(|one| drain::drain(context, one, until))
+        .buffer_unordered(DESTINATIONS_AT_ONCE)
+        .collect()
+        .await;
+    for one in drained {
+        report.add(one);
+    }
+    report
+}

@@ -1,0 +1,226 @@
+//! One destination of a run: claim, publish, settle, batch and suspect by turns, or one probe through its breaker.
+
+use super::{
+    dispatch::{DestinationReport, DispatchContext, DispatchReport},
+    prepare::prepare,
+};
+use crate::{
+    domain::{
+        ids::LeaseToken,
+        outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, Settle, Settled, Settlement},
+        route::Destination,
+        verdict::{self, PublishOutcome},
+    },
+    failpoints,
+    ports::{
+        error::{StoreError, StoreResult},
+        outbox::{Breaker, Due},
+    },
+};
+use std::{sync::PoisonError, time::Duration};
+use tokio::time::Instant;
+
+/// Rows buried in one step when a destination's name can be none.
+const BURY_ROWS_MAX: u32 = 500;
+/// Cycles of one drain; each takes rows or ends it, so this only guards against a defect.
+const CYCLES_MAX: u32 = 100_000;
+/// Tries of a settle within its lease. Its answer may be lost; repeating it is safe.
+const SETTLE_TRIES: u32 = 4;
+
+pub(super) async fn drain(context: &DispatchContext, due: &Due, until: Instant) -> DispatchReport {
+    let mut report = DispatchReport::default();
+    if let Err(error) = run(context, due, until, &mut report).await {
+        report.failed(&error);
+    }
+    report
+}
+
+async fn run(context: &DispatchContext, due: &Due, until: Instant, report: &mut DispatchReport) -> StoreResult<()> {
+    let destination = match Destination::parse(&due.destination) {
+        Ok(destination) => destination,
+        Err(reason) => {
+            report.dead += context.outbox.bury(&due.destination, &reason, BURY_ROWS_MAX).await?;
+            return Ok(());
+        }
+    };
+    let note = |report: &mut DispatchReport, breaker, reason| {
+        report.destinations.retain(|known| known.name != due.destination);
+        report.destinations.push(DestinationReport { name: due.destination.clone(), breaker, reason });
+    };
+    if due.paused {
+        note(report, "paused", None);
+        return Ok(());
+    }
+    let batch = ClaimMode::Batch { rows_max: context.settings.batch_max, bytes_max: context.settings.batch_bytes_max };
+    let mut mode = match due.breaker {
+        Breaker::Closed => batch,
+        Breaker::ProbeDue => ClaimMode::Probe,
+        Breaker::Open { .. } => {
+            note(report, "open", None);
+            return Ok(());
+        }
+    };
+    let mut empty_claims = 0;
+    for _ in 0..CYCLES_MAX {
+        if Instant::now() >= until {
+            report.out_of_time = true;
+            return Ok(());
+        }
+        let cycle = cycle(context, &destination, mode, report).await?;
+        match cycle {
+            Cycle::NotOurs => return Ok(()),
+            Cycle::Opened(reason) => {
+                note(report, "open", Some(reason));
+                return Ok(());
+            }
+            Cycle::Closed => {
+                note(report, "closed", None);
+                mode = batch;
+                continue;
+            }
+            Cycle::Nothing => empty_claims += 1,
+            Cycle::Went => empty_claims = 0,
+        }
+        // A probe that judged nothing was given back: the next run tries again. Batch and suspect by turns until
+        // neither finds a row.
+        mode = match mode {
+            ClaimMode::Probe => return Ok(()),
+            _ if empty_claims >= 2 => return Ok(()),
+            ClaimMode::Batch { .. } => ClaimMode::Suspect,
+            ClaimMode::Suspect => batch,
+        };
+    }
+    Ok(())
+}
+
+enum Cycle {
+    /// Another holds the probe.
+    NotOurs,
+    /// No row was claimed.
+    Nothing,
+    /// Rows were claimed and settled.
+    Went,
+    Opened(String),
+    Closed,
+}
+
+async fn cycle(
+    context: &DispatchContext,
+    destination: &Destination,
+    mode: ClaimMode,
+    report: &mut DispatchReport,
+) -> StoreResult<Cycle> {
+    let settings = &context.settings;
+    let token = LeaseToken::fresh();
+    let name = destination.to_string();
+    if mode == ClaimMode::Probe && !context.breakers.take_probe(&name, token, settings.lease_ms).await? {
+        return Ok(Cycle::NotOurs);
+    }
+    // The lease began at the latest when its claim was sent: the deadline counts from before that.
+    let claim_sent = Instant::now();
+    let claim = Claim {
+        destination: destination.clone(),
+        mode,
+        token,
+        lease_ms: settings.lease_ms,
+        claims_max: settings.claims_max,
+    };
+    let claimed = context.outbox.claim(&claim).await?;
+    report.dead += claimed.set_dead;
+    if claimed.rows.is_empty() {
+        if mode == ClaimMode::Probe {
+            context.breakers.give_back_probe(&name, token).await?;
+        }
+        return Ok(Cycle::Nothing);
+    }
+    report.claimed += u32::try_from(claimed.rows.len()).unwrap_or(u32::MAX);
+    failpoints::reach("after-claim").await;
+
+    let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    let deadline = claim_sent + millis(settings.lease_ms - settings.headroom_ms);
+    let (rows, breaker) = publish(context, destination, mode, claimed, deadline).await;
+    failpoints::reach("after-publish").await;
+
+    let settle = Settle { destination: destination.clone(), token, rows, breaker };
+    let settled = settle_within(context, &settle, claim_sent + millis(settings.lease_ms)).await?;
+    count(report, &settle, &settled);
+    match settle.breaker {
+        BreakerChange::Open { reason, .. } => Ok(Cycle::Opened(reason)),
+        BreakerChange::Close => Ok(Cycle::Closed),
+        BreakerChange::Leave => {
+            if mode == ClaimMode::Probe {
+                context.breakers.give_back_probe(&name, token).await?;
+            }
+            Ok(Cycle::Went)
+        }
+    }
+}
+
+/// Publishes what can be published and judges all of it. Nothing else happens between publish and settle.
+async fn publish(
+    context: &DispatchContext,
+    destination: &Destination,
+    mode: ClaimMode,
+    claimed: Claimed,
+    deadline: Instant,
+) -> (Vec<(i64, Settlement)>, BreakerChange) {
+    let mut settlements = Vec::with_capacity(claimed.rows.len());
+    let mut outgoing = Vec::with_capacity(claimed.rows.len());
+    let mut going = Claimed { rows: Vec::with_capacity(claimed.rows.len()), ..claimed };
+    for row in claimed.rows {
+        match prepare(&row, &context.limits) {
+            Ok(message) => {
+                outgoing.push(message);
+                going.rows.push(row);
+            }
+            Err(error) => {
+                let dead = Settlement::Dead { outcome: LastOutcome::Permanent, error, count_retry: false };
+                settlements.push((row.seq, dead));
+            }
+        }
+    }
+    if outgoing.is_empty() {
+        return (settlements, BreakerChange::Leave);
+    }
+    let mut outcomes = context.bus.publish(destination, &outgoing, deadline).await;
+    // One outcome per message is the bus's promise; were it broken, "unknown" is the only honest reading.
+    outcomes.resize(outgoing.len(), PublishOutcome::TimedOut { reason: "the bus adapter gave no outcome".to_owned() });
+    let dice = || context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
+    let (judged, breaker) = verdict::judge(mode, &going, &outcomes, &context.settings.policy, dice);
+    settlements.extend(judged);
+    (settlements, breaker)
+}
+
+async fn settle_within(context: &DispatchContext, settle: &Settle, lease_end: Instant) -> StoreResult<Vec<Settled>> {
+    let mut tries = 1;
+    loop {
+        match context.outbox.settle(settle).await {
+            Err(StoreError::Unavailable { .. } | StoreError::Unknown { .. })
+                if tries < SETTLE_TRIES && Instant::now() < lease_end =>
+            {
+                tokio::time::sleep(Duration::from_millis(50 << tries)).await;
+                tries += 1;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn count(report: &mut DispatchReport, settle: &Settle, settled: &[Settled]) {
+    for ((seq, settlement), settled) in settle.rows.iter().zip(settled) {
+        if *settled == Settled::LeaseLost {
+            report.lost_leases += 1;
+            tracing::warn!(seq, destination = %settle.destination, "lease lost: another dispatcher took the row over");
+            continue;
+        }
+        match settlement {
+            Settlement::Sent => report.sent += 1,
+            Settlement::Retry { .. } => report.retried += 1,
+            Settlement::Release { .. } => report.released += 1,
+            Settlement::Dead { error, .. } => {
+                report.dead += 1;
+                tracing::warn!(seq, destination = %settle.destination, reason = error, "row is dead: see `ops show`, then requeue or discard");
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! One mail whose lease we hold: write the letter, hand it over, store what came of it.
+
+use super::{notify::NotifyContext, vitals::Part};
+use crate::{
+    domain::{
+        delivery::{EMAIL_CONSUMER, MailFinish, MailOutcome, MailWork},
+        event::CloudEvent,
+        mail_verdict,
+        outbox::{BreakerChange, Settled},
+    },
+    failpoints,
+    ports::error::{StoreError, StoreResult},
+};
+use std::{sync::PoisonError, time::Duration};
+
+pub(super) enum MailResult {
+    Sent,
+    Parked { reason: String },
+    Refused { reason: String },
+    InDoubt { reason: String },
+    LeaseLost,
+    NotStored { reason: String },
+}
+
+/// Tries to store an outcome. Its answer may be lost; repeating it is safe.
+const FINISH_TRIES: u32 = 4;
+
+pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &CloudEvent, probe: bool) -> MailResult {
+    let letter = match context.letters.write(event) {
+        Ok(letter) => letter,
+        Err(reason) => return refuse(context, work, reason, probe).await,
+    };
+    let provider = context.mailer.provider();
+    // The mailer bounds itself; this only guards the lease against one that does not.
+    let lease = Duration::from_millis(u64::try_from(context.settings.lease_ms).unwrap_or(0));
+    let outcome = tokio::time::timeout(lease, context.mailer.send(&letter)).await.unwrap_or_else(|_| {
+        MailOutcome::Unknown { reason: "the provider gave no answer while the lease lasted".to_owned() }
+    });
+    failpoints::reach("after-mail").await;
+
+    let failures = match &outcome {
+        MailOutcome::Provider { .. } => context.breakers.breaker(provider).await.map_or(0, |state| state.failures),
+        _ => 0,
+    };
+    let dice = context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
+    let (finish, breaker) =
+        mail_verdict::judge(provider, work, &outcome, &context.settings.policy, failures, probe, dice);
+    note(context, &outcome);
+    store(context, work, finish, &breaker, probe).await
+}
+
+pub(super) async fn refuse(context: &NotifyContext, work: &MailWork, reason: String, probe: bool) -> MailResult {
+    store(context, work, MailFinish::Refused { reason }, &BreakerChange::Leave, probe).await
+}
+
+fn note(context: &NotifyContext, outcome: &MailOutcome) {
+    let now = context.clock.now();
+    match outcome {
+        MailOutcome::Provider { reason, .. } => context.vitals.failed(Part::Mail, now, reason.clone()),
+        MailOutcome::Unknown { .. } => {}
+        MailOutcome::Accepted { .. }
+        | MailOutcome::RecipientTransient { .. }
+        | MailOutcome::RecipientPermanent { .. } => context.vitals.ok(Part::Mail, now),
+    }
+}
+
+async fn store(
+    context: &NotifyContext,
+    work: &MailWork,
+    finish: MailFinish,
+    breaker: &BreakerChange,
+    probe: bool,
+) -> MailResult {
+    let provider = context.mailer.provider();
+    let settled = finish_within(context, work, &finish).await;
+    // The breaker goes second: were it lost, the next failure opens it again; a lost outcome would be a doubt.
+    let changed = match breaker {
+        BreakerChange::Leave if probe => context.breakers.give_back_probe(provider, work.token).await,
+        BreakerChange::Leave => Ok(()),
+        BreakerChange::Close | BreakerChange::Open { .. } => {
+            context.breakers.change(provider, work.token, breaker).await
+        }
+    };
+    if let Err(error) = changed {
+        tracing::warn!(provider, %error, "the provider's breaker could not be stored");
+    }
+    match settled {
+        Err(error) => {
+            tracing::error!(message_id = work.message_id, %error, "the outcome of a mail could not be stored: it will be in doubt");
+            MailResult::NotStored { reason: error.to_string() }
+        }
+        Ok(Settled::LeaseLost) => {
+            tracing::warn!(message_id = work.message_id, "lease lost while mailing: the mail may go twice");
+            MailResult::LeaseLost
+        }
+        Ok(Settled::Applied) => match finish {
+            MailFinish::Sent { .. } => MailResult::Sent,
+            MailFinish::Parked { reason, .. } => MailResult::Parked { reason },
+            MailFinish::Refused { reason } => {
+                tracing::warn!(message_id = work.message_id, reason, "mail refused: see `ops mail list`");
+                MailResult::Refused { reason }
+            }
+            MailFinish::InDoubt { reason, .. } => {
+                tracing::warn!(message_id = work.message_id, reason, "mail in doubt: it may have been sent");
+                MailResult::InDoubt { reason }
+            }
+        },
+    }
+}
+
+async fn finish_within(context: &NotifyContext, work: &MailWork, finish: &MailFinish) -> StoreResult<Settled> {
+    let mut tries = 1;
+    loop {
+        match context.inbox.finish(EMAIL_CONSUMER, &work.message_id, work.token, finish).await {
+            Err(StoreError::Unavailable { .. } | StoreError::Unknown { .. }) if tries < FINISH_TRIES => {
+                tokio::time::sleep(Duration::from_millis(50 << tries)).await;
+                tries += 1;
+            }
+            answer => return answer,
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! Telling: takes a delivery in, mails it at once where it may, and later takes up what was parked or left behind.
+
+use super::{
+    mail_one::{self, MailResult},
+    vitals::{Part, Vitals},
+};
+use crate::{
+    domain::{
+        delivery::{self, Delivery, EMAIL_CONSUMER, MailPolicy, MailState, MailWork},
+        ids::LeaseToken,
+    },
+    ports::{
+        breaker::Breakers,
+        clock::Clock,
+        error::StoreResult,
+        inbox::{Begun, Inbox, Lease},
+        mailer::{Letters, Mailer},
+        outbox::Breaker,
+    },
+};
+use serde::Serialize;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+pub struct NotifyContext {
+    pub inbox: Arc<dyn Inbox>,
+    pub breakers: Arc<dyn Breakers>,
+    pub mailer: Arc<dyn Mailer>,
+    pub letters: Arc<dyn Letters>,
+    pub clock: Arc<dyn Clock>,
+    pub settings: NotifySettings,
+    pub vitals: Arc<Vitals>,
+    pub dice: Mutex<fastrand::Rng>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct NotifySettings {
+    /// How long a mail may be on its way to the provider before it is in doubt.
+    pub lease_ms: i64,
+    /// A RetryEmail run ends by itself after this.
+    pub run_ms: u64,
+    /// Mails sent side by side in a RetryEmail run.
+    pub at_once: u32,
+    /// How long a duplicate is recognised; an unknown message older than this is refused.
+    pub tombstone_days: i64,
+    pub policy: MailPolicy,
+}
+
+/// What became of one delivery. All of these are answered 200.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "camelCase")]
+pub enum NotifyReport {
+    Sent,
+    Parked {
+        reason: String,
+    },
+    Refused {
+        reason: String,
+    },
+    InDoubt {
+        reason: String,
+    },
+    /// Stored; RetryEmail sends it.
+    Accepted,
+    /// A repeat of one we know.
+    Duplicate {
+        state: MailState,
+    },
+    /// The lease was lost while sending: another decides.
+    LeaseLost,
+    /// Sent or not, the outcome could not be stored: the lease will run out and the mail be in doubt.
+    NotStored {
+        reason: String,
+    },
+}
+
+/// # Errors
+/// Only where the message could not be stored: then the broker must deliver it again.
+pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult<NotifyReport> {
+    let event = match delivery::read_event(&delivery, context.clock.now(), context.settings.tombstone_days) {
+        Ok(event) => event,
+        Err(reason) => {
+            let keyed = with_key(delivery);
+            context.inbox.refuse(EMAIL_CONSUMER, &keyed, &reason).await?;
+            return Ok(NotifyReport::Refused { reason });
+        }
+    };
+    let lease = lease(context);
+    let begun = context.inbox.begin(EMAIL_CONSUMER, &delivery, &lease).await;
+    let now = context.clock.now();
+    match &begun {
+        Ok(_) => context.vitals.ok(Part::Database, now),
+        Err(error) => context.vitals.failed(Part::Database, now, error.to_string()),
+    }
+    match begun? {
+        Begun::Ours(work) => Ok(match mail_one::send(context, &work, &event, false).await {
+            MailResult::Sent => NotifyReport::Sent,
+            MailResult::Parked { reason, .. } => NotifyReport::Parked { reason },
+            MailResult::Refused { reason } => NotifyReport::Refused { reason },
+            MailResult::InDoubt { reason } => NotifyReport::InDoubt { reason },
+            MailResult::LeaseLost => NotifyReport::LeaseLost,
+            MailResult::NotStored { reason } => NotifyReport::NotStored { reason },
+        }),
+        Begun::Busy(MailState::Accepted) => Ok(NotifyReport::Accepted),
+        Begun::Busy(state) | Begun::Done(state) => Ok(NotifyReport::Duplicate { state }),
+    }
+}
+
+/// A message without an id is remembered by its content, so that its redeliveries are one row.
+fn with_key(delivery: Delivery) -> Delivery {
+    if !delivery.message_id.is_empty() {
+        return delivery;
+    }
+    let by_content = Uuid::new_v5(&Uuid::NAMESPACE_OID, &delivery.body);
+    Delivery { message_id: format!("no-id:{by_content}"), ..delivery }
+}
+
+fn lease(context: &NotifyContext) -> Lease {
+    Lease {
+        token: LeaseToken::fresh(),
+        lease_ms: context.settings.lease_ms,
+        provider: context.mailer.provider().to_owned(),
+    }
+}
+
+/// What one RetryEmail run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryReport {
+    pub taken: u32,
+    pub sent: u32,
+    pub parked: u32,
+    pub refused: u32,
+    /// MessageIds whose lease ran out, or whose provider gave no answer: each may have been sent already.
+    pub in_doubt: Vec<String>,
+    pub lost_leases: u32,
+    pub out_of_time: bool,
+    /// "open" or "paused" where the provider is not to be used now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_error: Option<String>,
+}
+
+/// Doubts turned up in one step of a run, so that a huge backlog does not hold the write lock.
+const EXPIRE_ROWS_MAX: u32 = 100;
+
+pub async fn retry(context: &NotifyContext) -> RetryReport {
+    let mut report = RetryReport::default();
+    if let Err(error) = run_retry(context, &mut report).await {
+        context.vitals.failed(Part::Database, context.clock.now(), error.to_string());
+        report.store_error = Some(error.to_string());
+    }
+    report
+}
+
+async fn run_retry(context: &NotifyContext, report: &mut RetryReport) -> StoreResult<()> {
+    let until = Instant::now() + Duration::from_millis(context.settings.run_ms);
+    let provider = context.mailer.provider().to_owned();
+    loop {
+        let doubts = context.inbox.expire(EMAIL_CONSUMER, context.settings.policy.on_doubt, EXPIRE_ROWS_MAX).await?;
+        for id in &doubts {
+            tracing::warn!(
+                message_id = id,
+                "mail in doubt: its lease ran out without an outcome, it may have been sent"
+            );
+        }
+        report.in_doubt.extend(doubts);
+        let state = context.breakers.breaker(&provider).await?;
+        if state.paused {
+            report.provider = Some("paused");
+            return Ok(());
+        }
+        let probe = match state.breaker {
+            Breaker::Closed => false,
+            Breaker::ProbeDue => true,
+            Breaker::Open { .. } => {
+                report.provider = Some("open");
+                return Ok(());
+            }
+        };
+        if Instant::now() >= until {
+            report.out_of_time = true;
+            return Ok(());
+        }
+        let lease = lease(context);
+        if probe && !context.breakers.take_probe(&provider, lease.token, lease.lease_ms).await? {
+            return Ok(());
+        }
+        let rows_max = if probe { 1 } else { context.settings.at_once };
+        let works = context.inbox.take_due(EMAIL_CONSUMER, &lease, probe, rows_max).await?;
+        if works.is_empty() {
+            if probe {
+                context.breakers.give_back_probe(&provider, lease.token).await?;
+            }
+            return Ok(());
+        }
+        report.taken += u32::try_from(works.len()).unwrap_or(u32::MAX);
+        let results = futures::future::join_all(works.iter().map(|work| send_again(context, work, probe))).await;
+        for (work, result) in works.iter().zip(results) {
+            match result {
+                MailResult::Sent => report.sent += 1,
+                MailResult::Parked { .. } => report.parked += 1,
+                MailResult::Refused { .. } => report.refused += 1,
+                MailResult::InDoubt { .. } => report.in_doubt.push(work.message_id.clone()),
+                MailResult::LeaseLost => report.lost_leases += 1,
+                MailResult::NotStored { reason } => report.store_error = Some(reason),
+            }
+        }
+        if report.store_error.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+async fn send_again(context: &NotifyContext, work: &MailWork, probe: bool) -> MailResult {
+    let stored =
+        Delivery { message_id: work.message_id.clone(), body: work.body.clone(), delivery_count: 0, enqueued_on: None };
+    // It was young enough when it was taken in; its age no longer matters, since its row is here.
+    match delivery::read_event(&stored, work.now, i64::MAX) {
+        Ok(event) => mail_one::send(context, work, &event, probe).await,
+        Err(reason) => mail_one::refuse(context, work, reason, probe).await,
+    }
+}

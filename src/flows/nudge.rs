@@ -1,0 +1,29 @@
+//! The nudge: a booking wakes one small dispatch in this process. Nothing depends on it; the timer sweeps.
+
+use super::dispatch::{self, DispatchContext};
+use std::sync::Arc;
+use tokio::sync::Notify;
+
+/// Cheap to clone. Waking while a run is under way causes one more run after it, however often.
+#[derive(Debug, Clone, Default)]
+pub struct Nudge(Arc<Notify>);
+
+impl Nudge {
+    pub fn wake(&self) {
+        self.0.notify_one();
+    }
+
+    /// Dispatches once per wake, one run at a time, for as long as it is polled.
+    pub async fn run(&self, context: &DispatchContext) {
+        loop {
+            self.0.notified().await;
+            let report = dispatch::dispatch(context).await;
+            if let Some(error) = &report.store_error {
+                tracing::warn!(error, "nudged dispatch met a store error; the timer goes on from here");
+            }
+            if report.claimed > 0 {
+                tracing::info!(claimed = report.claimed, sent = report.sent, dead = report.dead, "nudged dispatch");
+            }
+        }
+    }
+}

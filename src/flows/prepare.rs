@@ -1,0 +1,130 @@
+//! From a claimed row to what goes on the wire, or the reason it never can: rows are written by anyone.
+
+use crate::{
+    domain::{
+        event,
+        ids::MessageId,
+        message::{CLOUD_EVENT, Headers, MessageLimits},
+        outbox::ClaimedRow,
+    },
+    ports::bus::Outgoing,
+};
+use bytes::Bytes;
+use serde::de::IgnoredAny;
+
+/// # Errors
+/// Why the row is dead: it can never be sent as it is.
+pub(super) fn prepare(row: &ClaimedRow, limits: &MessageLimits) -> Result<Outgoing, String> {
+    let id = MessageId::parse(&row.id)?;
+    let headers: Headers = serde_json::from_str(&row.headers)
+        .map_err(|_| "Headers is not a JSON object of strings: set it to '{}' or correct it".to_owned())?;
+    let visible = |text: &str| !text.is_empty() && text.chars().all(|c| !c.is_control());
+    if !visible(&row.event_type) {
+        return Err("EventType holds control characters".to_owned());
+    }
+    if !row.content_type.is_ascii() || !visible(&row.content_type) {
+        return Err("ContentType is no media type".to_owned());
+    }
+    let media_type = row.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let (content_type, body) = match media_type.as_str() {
+        "application/json" => (CLOUD_EVENT.to_owned(), Bytes::from(wrapped(row)?)),
+        CLOUD_EVENT => (CLOUD_EVENT.to_owned(), checked_event(row)?),
+        _ => (row.content_type.clone(), Bytes::copy_from_slice(&row.payload)),
+    };
+    limits.check(&body, &headers, row.ordering_key.as_deref())?;
+    Ok(Outgoing {
+        id,
+        event_type: row.event_type.clone(),
+        content_type,
+        body,
+        ordering_key: row.ordering_key.clone(),
+        headers,
+        occurred_on: row.occurred_on,
+    })
+}
+
+fn wrapped(row: &ClaimedRow) -> Result<String, String> {
+    let text = std::str::from_utf8(&row.payload).map_err(|_| "Payload is not UTF-8, so not application/json")?;
+    serde_json::from_str::<IgnoredAny>(text)
+        .map_err(|e| format!("Payload is not JSON, though ContentType says application/json: {e}"))?;
+    Ok(event::wrap_plain(&row.id, &row.event_type, row.occurred_on, text))
+}
+
+fn checked_event(row: &ClaimedRow) -> Result<Bytes, String> {
+    #[derive(serde::Deserialize)]
+    struct Envelope {
+        id: String,
+        specversion: String,
+    }
+    let envelope: Envelope = serde_json::from_slice(&row.payload)
+        .map_err(|e| format!("Payload is no CloudEvent, though ContentType says {CLOUD_EVENT}: {e}"))?;
+    if envelope.id != row.id {
+        return Err(format!("the CloudEvent's id '{}' is not the row's Id", envelope.id));
+    }
+    if envelope.specversion != "1.0" {
+        return Err(format!("the CloudEvent's specversion is '{}', expected 1.0", envelope.specversion));
+    }
+    Ok(Bytes::copy_from_slice(&row.payload))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+
+    fn row(content_type: &str, payload: &[u8]) -> ClaimedRow {
+        ClaimedRow {
+            seq: 1,
+            id: "a\"1".into(),
+            event_type: "Plain".into(),
+            ordering_key: None,
+            content_type: content_type.into(),
+            payload: payload.to_vec(),
+            headers: "{}".into(),
+            occurred_on: DateTime::from_timestamp_millis(1_700_000_000_123).unwrap(),
+            claims: 1,
+            retry_count: 0,
+            last_outcome: None,
+            last_attempt_on: None,
+        }
+    }
+
+    fn ask(content_type: &str, payload: &[u8]) -> Result<Outgoing, String> {
+        prepare(&row(content_type, payload), &MessageLimits::default())
+    }
+
+    #[test]
+    fn plain_json_is_wrapped_with_its_digits_as_written() {
+        let sent = ask("application/json; charset=utf-8", br#"{"vat":12.30}"#).unwrap();
+        assert_eq!(sent.content_type, CLOUD_EVENT);
+        assert_eq!(
+            sent.body,
+            r#"{"specversion":"1.0","id":"a\"1","source":"/clientorganizer/finance","type":"Plain","time":"2023-11-14T22:13:20.123Z","datacontenttype":"application/json","data":{"vat":12.30}}"#
+        );
+    }
+
+    #[test]
+    fn a_cloud_event_goes_as_it_is_if_its_id_is_the_rows() {
+        let event = br#"{"id":"a\"1","specversion":"1.0","x":1.10}"#;
+        assert_eq!(ask(CLOUD_EVENT, event).unwrap().body.as_ref(), event);
+        let other = br#"{"id":"b","specversion":"1.0"}"#;
+        assert!(ask(CLOUD_EVENT, other).unwrap_err().contains("'b'"));
+    }
+
+    #[test]
+    fn anything_else_goes_raw() {
+        assert_eq!(ask("text/csv", b"a;\xffb").unwrap().body.as_ref(), b"a;\xffb");
+    }
+
+    #[test]
+    fn what_is_not_what_it_says_is_told() {
+        assert!(ask("application/json", b"{\"a\":").is_err());
+        assert!(ask("application/json", b"\xff").is_err());
+        assert!(ask("application/json", b"{} {}").is_err());
+        assert!(ask(CLOUD_EVENT, b"[]").is_err());
+        assert!(ask("text\n", b"").is_err());
+        let mut headers = row("application/json", b"{}");
+        headers.headers = "[1]".into();
+        assert!(prepare(&headers, &MessageLimits::default()).unwrap_err().contains("Headers"));
+    }
+}

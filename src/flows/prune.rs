@@ -1,0 +1,77 @@
+//! Forgetting: removes what is finished and past its retention, in bounded steps, within a bounded run.
+
+use crate::ports::retention::{Prunable, Retention};
+use serde::Serialize;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+pub struct PruneContext {
+    pub retention: Arc<dyn Retention>,
+    pub settings: PruneSettings,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct PruneSettings {
+    pub outbox_days: i64,
+    pub inbox_days: i64,
+    pub refused_body_days: i64,
+    /// Rows per step: one short transaction.
+    pub step_rows_max: u32,
+    /// A run ends by itself after this; the next goes on.
+    pub run_ms: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PruneReport {
+    pub outbox_rows: u32,
+    pub idempotency_keys: u32,
+    pub inbox_tombstones: u32,
+    pub refused_bodies: u32,
+    pub out_of_time: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_error: Option<String>,
+}
+
+pub async fn prune(context: &PruneContext) -> PruneReport {
+    let mut report = PruneReport::default();
+    let settings = &context.settings;
+    let until = Instant::now() + Duration::from_millis(settings.run_ms);
+    let works = [
+        Prunable::FinishedRows { older_than_days: settings.outbox_days },
+        Prunable::ExpiredKeys,
+        Prunable::Tombstones { older_than_days: settings.inbox_days },
+        Prunable::RefusedBodies { older_than_days: settings.refused_body_days },
+    ];
+    for what in works {
+        loop {
+            if Instant::now() >= until {
+                report.out_of_time = true;
+                return report;
+            }
+            let rows = match context.retention.prune(what, settings.step_rows_max).await {
+                Ok(rows) => rows,
+                Err(error) => {
+                    report.store_error = Some(error.to_string());
+                    return report;
+                }
+            };
+            *report.counter(what) += rows;
+            if rows < settings.step_rows_max {
+                break;
+            }
+        }
+    }
+    report
+}
+
+impl PruneReport {
+    fn counter(&mut self, what: Prunable) -> &mut u32 {
+        match what {
+            Prunable::FinishedRows { .. } => &mut self.outbox_rows,
+            Prunable::ExpiredKeys => &mut self.idempotency_keys,
+            Prunable::Tombstones { .. } => &mut self.inbox_tombstones,
+            Prunable::RefusedBodies { .. } => &mut self.refused_bodies,
+        }
+    }
+}

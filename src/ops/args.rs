@@ -1,0 +1,159 @@
+//! The words of `client-organizer ops`, for clap.
+
+use crate::domain::{delivery::MailState, outbox::RowState};
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Clone, Args)]
+pub struct OpsArgs {
+    /// Print JSON instead of tables
+    #[arg(long, global = true)]
+    pub json: bool,
+    #[command(subcommand)]
+    pub command: OpsCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum OpsCommand {
+    /// What waits for each destination, how long, and why
+    Status,
+    /// Outbox rows, oldest first; without --state those that are not finished, and the dead
+    List {
+        #[arg(long, value_parser = row_state)]
+        state: Option<RowState>,
+        /// queue:<name> or topic:<name>
+        #[arg(long)]
+        destination: Option<String>,
+        #[arg(long)]
+        event_type: Option<String>,
+        /// Only rows with a greater Seq: the last one of the page before
+        #[arg(long, default_value_t = 0)]
+        after: i64,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// All there is to one message, with its payload (personal data)
+    Show { id: String },
+    /// Dead rows go back into the line, under the same id
+    Requeue {
+        #[command(flatten)]
+        rows: Rows,
+        /// Although a later row of the same key was sent already
+        #[arg(long)]
+        out_of_order: bool,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Pending or dead rows will never be sent
+    Discard {
+        #[command(flatten)]
+        rows: Rows,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Sent rows go out again
+    Replay {
+        #[command(flatten)]
+        rows: OneRow,
+        #[arg(long)]
+        out_of_order: bool,
+        /// As a new message with a new id: the client is mailed again, whatever is remembered
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Stops dispatching to a destination, or mailing by mail:<provider>
+    Pause {
+        destination: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Ends a pause and closes the breaker
+    Resume {
+        destination: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// Mails: what was taken in, and what became of it
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum MailCommand {
+    /// Mails, newest first; without --state those that are not sent
+    List {
+        #[arg(long, value_parser = mail_state)]
+        state: Option<MailState>,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
+    /// A refused or doubtful mail is sent (again)
+    Resend {
+        id: String,
+        #[command(flatten)]
+        why: Why,
+    },
+    /// A doubtful mail is taken as sent
+    AssumeSent {
+        id: String,
+        #[command(flatten)]
+        why: Why,
+    },
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct OneRow {
+    /// The message's id
+    pub id: String,
+    /// Only the row of this destination
+    #[arg(long)]
+    pub destination: Option<String>,
+}
+
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = true, id = "which")]
+pub struct Rows {
+    /// The message's id
+    #[arg(group = "which", conflicts_with = "all_dead")]
+    pub id: Option<String>,
+    /// Only the row of this destination; with --all-dead, the destination
+    #[arg(long)]
+    pub destination: Option<String>,
+    /// All dead rows of --destination
+    #[arg(long, group = "which", requires = "destination")]
+    pub all_dead: bool,
+    /// With --all-dead: at most so many
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Why {
+    /// Why; recorded with who and when
+    #[arg(long, value_parser = reason)]
+    pub reason: String,
+    /// Who; else the name you are logged in by
+    #[arg(long, env = "USER", default_value = "unknown", hide_env = true)]
+    pub by: String,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > 500 {
+        return Err("say why, in 1 to 500 characters".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+fn row_state(text: &str) -> Result<RowState, String> {
+    let known = || RowState::ALL.map(RowState::name).join(", ");
+    RowState::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| format!("expected one of {}", known()))
+}
+
+fn mail_state(text: &str) -> Result<MailState, String> {
+    let known = || MailState::ALL.map(MailState::name).join(", ");
+    MailState::ALL.into_iter().find(|state| state.name() == text).ok_or_else(|| format!("expected one of {}", known()))
+}
