@@ -108,7 +108,6 @@ fn part(text: &str) -> Result<Part, String> {
         }
         return Ok(Part::Literal(text.to_owned()));
     };
-    };
     if inner.starts_with('*') {
         return Ok(Part::Rest);
     }
