@@ -111,8 +111,8 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
         notify: Arc::new(NotifyContext {
             inbox: Arc::new(store.clone()),
             breakers: Arc::new(store.clone()),
-            mailer: Arc::new(FolderMailer::new(settings.email.folder.clone(), &settings.email.from)?),
-            letters: Arc::new(TemplateLetters::new(settings.email.language)?),
+            mailer: Arc::new(FolderMailer::new(settings.email.folder.clone(), settings.email.from.clone(), clock.clone())),
+            letters: Arc::new(TemplateLetters::new(settings.email.language, &settings.email.from).map_err(anyhow::Error::msg)?),
             clock,
             settings: settings.notify,
             vitals: vitals.clone(),

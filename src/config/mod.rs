@@ -14,7 +14,10 @@ pub use reader::Problem;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 use crate::{
-    adapters::servicebus::ConnectionString,
+    adapters::{
+        mail::{Language, Sender},
+        servicebus::ConnectionString,
+    },
     domain::{message::MessageLimits, route::Routes},
     flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
 };
@@ -55,14 +58,8 @@ pub struct BusSettings {
 #[derive(Debug, Clone)]
 pub struct EmailSettings {
     pub folder: PathBuf,
-    pub from: String,
+    pub from: Sender,
     pub language: Language,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    Polish,
-    English,
 }
 
 impl Settings {
@@ -71,6 +68,11 @@ impl Settings {
     pub fn read(env: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(env);
         let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
+        // Without a sender there is nothing to go on with; the other problems are told all the same.
+        let Some(email) = email::read(&mut reader) else {
+            reader.unknown_names();
+            return Err(reader.problems);
+        };
         let settings = Self {
             connection: outbox::connection(&mut reader),
             bus: outbox::bus(&mut reader),
@@ -80,7 +82,7 @@ impl Settings {
             notify: email::notify(&mut reader),
             prune: outbox::prune(&mut reader),
             store: outbox::store(&mut reader),
-            email: email::read(&mut reader),
+            email,
             log_level: reader.text("Log__Level").to_owned(),
             in_azure,
         };
