@@ -69,7 +69,11 @@ async fn starts() {
         handler.wait().unwrap();
     }
     times.sort_unstable();
-    println!("handler start to first answer: median {} ms, worst {} ms (goal 100)", times[STARTS / 2], times[STARTS - 1]);
+    println!(
+        "handler start to first answer: median {} ms, worst {} ms (goal 100)",
+        times[STARTS / 2],
+        times[STARTS - 1]
+    );
 }
 
 async fn bookings_and_dispatch() {
@@ -120,7 +124,8 @@ async fn bookings_and_dispatch() {
 async fn book(http: Http, port: u16, caller: u32) {
     for n in (caller..BOOKINGS).step_by(CALLERS as usize) {
         let (client, nth) = (1 + n % CLIENTS, n / CLIENTS);
-        let body = json!({"year": 2000 + nth / 12, "month": 1 + nth % 12, "incomeTax": n, "vat": 1, "insuranceAmount": 1});
+        let body =
+            json!({"year": 2000 + nth / 12, "month": 1 + nth % 12, "incomeTax": n, "vat": 1, "insuranceAmount": 1});
         let (status, body) = post(&http, port, &format!("/api/clients/{client}/finance"), &body).await;
         assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
     }
@@ -129,7 +134,9 @@ async fn book(http: Http, port: u16, caller: u32) {
 fn connection(port: u16) -> String {
     use client_organizer::local::queue::{NAMESPACE, POLICY};
     let _ = (NAMESPACE, POLICY);
-    format!("Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName={POLICY};SharedAccessKey=a2V5;UseDevelopmentEmulator=true")
+    format!(
+        "Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName={POLICY};SharedAccessKey=a2V5;UseDevelopmentEmulator=true"
+    )
 }
 
 fn report_of(stdout: &[u8]) -> f64 {
