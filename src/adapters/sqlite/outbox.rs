@@ -1,1 +1,129 @@
-//! The outbox on SQLite: route, claim, settle.
+//! The outbox on SQLite: the port's calls, each one transaction; the larger ones have files of their own.
+
+use super::{db::Sqlite, outbox_claim, outbox_route, outbox_settle, rows};
+use crate::{
+    domain::{
+        outbox::{Claim, Claimed, Settle, Settled},
+        route::Routes,
+    },
+    ports::{
+        error::StoreResult,
+        outbox::{Breaker, Due, Outbox, Routed},
+    },
+};
+use async_trait::async_trait;
+use rusqlite::{Connection, named_params};
+
+const DUE: &str = include_str!("sql/outbox_due.sql");
+const DESTINATIONS_OF_ROWS: &str = include_str!("sql/outbox_destinations_of_rows.sql");
+const DESTINATION_ADD: &str = include_str!("sql/outbox_destination_add.sql");
+const DESTINATION_NAMES: &str = include_str!("sql/outbox_destination_names.sql");
+const BURY: &str = include_str!("sql/outbox_bury.sql");
+
+/// What a person can read of an error, and a bound on what a chatty broker can store in every row.
+const ERROR_CHARS_MAX: usize = 2_000;
+
+#[async_trait]
+impl Outbox for Sqlite {
+    async fn ensure_destinations(&self, names: &[String]) -> StoreResult<()> {
+        let names = names.to_vec();
+        self.write("add destinations", move |transaction, _| {
+            names.iter().try_for_each(|name| add_destination(transaction, name))
+        })
+        .await
+    }
+
+    async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
+        let routes = routes.clone();
+        // A look first: an idle dispatcher must not take the one write lock from those who book.
+        let look = routes.clone();
+        if !self.read("look for unrouted rows", move |read, _| outbox_route::any(read, &look)).await? {
+            return Ok(Routed::default());
+        }
+        self.write("route", move |transaction, now| outbox_route::route(transaction, now, &routes, rows_max)).await
+    }
+
+    async fn due(&self) -> StoreResult<Vec<Due>> {
+        let (due, missing) = self.read("ask what is due", |read, now| due(read, now)).await?;
+        if missing {
+            self.write("add destinations", |transaction, _| transaction.execute(DESTINATIONS_OF_ROWS, [])).await?;
+        }
+        Ok(due)
+    }
+
+    async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
+        let claim = claim.clone();
+        self.write("claim", move |transaction, now| outbox_claim::claim(transaction, now, &claim)).await
+    }
+
+    async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
+        let settle = settle.clone();
+        self.write("settle", move |transaction, now| outbox_settle::settle(transaction, now, &settle)).await
+    }
+
+    async fn bury(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
+        let (destination, reason) = (destination.to_owned(), bounded(reason));
+        self.write("bury", move |transaction, now| bury(transaction, now, &destination, &reason, rows_max)).await
+    }
+}
+
+pub(super) fn add_destination(connection: &Connection, name: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(DESTINATION_ADD)?.execute(named_params! {":name": name}).map(drop)
+}
+
+pub(super) fn bounded(error: &str) -> String {
+    error.chars().take(ERROR_CHARS_MAX).collect()
+}
+
+/// A row count as SQLite takes and gives them, which no single step of ours exceeds.
+pub(super) fn count_of(rows: usize) -> u32 {
+    u32::try_from(rows).unwrap_or(u32::MAX)
+}
+
+/// The breaker as its stored end says, by the database's now.
+pub(super) fn breaker_of(open_until: Option<i64>, now: i64) -> Breaker {
+    match open_until {
+        None => Breaker::Closed,
+        Some(until) if until <= now => Breaker::ProbeDue,
+        Some(until) => Breaker::Open { for_ms: until.saturating_sub(now) },
+    }
+}
+
+/// Also says whether a destination has no row of its own yet.
+fn due(connection: &Connection, now: i64) -> rusqlite::Result<(Vec<Due>, bool)> {
+    let mut statement = connection.prepare_cached(DUE)?;
+    let mut found = statement.query(named_params! {":now": now})?;
+    let (mut due, mut missing) = (Vec::new(), false);
+    while let Some(row) = found.next()? {
+        missing |= row.get::<_, bool>("Missing")?;
+        due.push(Due {
+            destination: rows::text(row, "Destination")?,
+            rows: rows::count(row, "Waiting")?.into(),
+            suspects: rows::count(row, "Suspects")?.into(),
+            paused: row.get("Paused")?,
+            breaker: breaker_of(row.get("OpenUntil")?, now),
+        });
+    }
+    Ok((due, missing))
+}
+
+fn bury(connection: &Connection, now: i64, destination: &str, reason: &str, rows_max: u32) -> rusqlite::Result<u32> {
+    let mut names = vec![destination.as_bytes().to_vec()];
+    // `due` could only give a likeness of a name that is not UTF-8: find the ones it stands for.
+    if destination.contains('\u{fffd}') {
+        let mut statement = connection.prepare(DESTINATION_NAMES)?;
+        let all = statement.query_map([], |row| rows::bytes(row, 0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        names.extend(
+            all.into_iter()
+                .filter(|name| std::str::from_utf8(name).is_err() && String::from_utf8_lossy(name) == destination),
+        );
+    }
+    let mut statement = connection.prepare_cached(BURY)?;
+    let mut buried = 0;
+    for name in names {
+        let left = rows_max - buried;
+        let params = named_params! {":destination": name, ":now": now, ":error": reason, ":rows_max": left};
+        buried += count_of(statement.execute(params)?);
+    }
+    Ok(buried)
+}

@@ -1,0 +1,83 @@
+//! Routing on SQLite: rows without a destination get theirs, by Seq, in one transaction.
+
+use super::outbox::{add_destination, count_of};
+use crate::{
+    domain::{outbox::RowState, route::Routes},
+    ports::outbox::Routed,
+};
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+pub(super) const UNROUTED: &str = include_str!("sql/outbox_unrouted.sql");
+const TWIN: &str = include_str!("sql/outbox_route_twin.sql");
+const FIRST: &str = include_str!("sql/outbox_route_first.sql");
+const SIBLING: &str = include_str!("sql/outbox_route_sibling.sql");
+const END: &str = include_str!("sql/outbox_route_end.sql");
+
+/// Is there a row that `route` would do something about?
+pub(super) fn any(connection: &Connection, routes: &Routes) -> rusqlite::Result<bool> {
+    Ok(!unrouted(connection, routes, 1)?.is_empty())
+}
+
+pub(super) fn route(connection: &Connection, now: i64, routes: &Routes, rows_max: u32) -> rusqlite::Result<Routed> {
+    let mut report = Routed::default();
+    for destination in routes.destinations() {
+        add_destination(connection, &destination.to_string())?;
+    }
+    for (seq, event_type) in unrouted(connection, routes, rows_max)? {
+        let twin = connection.prepare_cached(TWIN)?.query_row(named_params! {":seq": seq}, |_| Ok(())).optional()?;
+        if twin.is_some() {
+            let why = "duplicate id: another row with this Id has a destination already. Discard it, or insert it again with an Id of its own";
+            end(connection, seq, RowState::Dead, None, why)?;
+            report.duplicates += 1;
+            continue;
+        }
+        // A route that names a destination twice means it once: (Id, Destination) is unique.
+        let mut destinations: Vec<String> = Vec::new();
+        for destination in routes.of(event_type).unwrap_or_default().iter().map(ToString::to_string) {
+            if !destinations.contains(&destination) {
+                destinations.push(destination);
+            }
+        }
+        let Some((first, others)) = destinations.split_first() else {
+            let why = format!("Routes__{event_type} is set to nothing: this event goes to nobody");
+            end(connection, seq, RowState::Discarded, Some(now), &why)?;
+            report.discarded += 1;
+            continue;
+        };
+        connection.prepare_cached(FIRST)?.execute(named_params! {":seq": seq, ":destination": first})?;
+        report.routed += 1;
+        for other in others {
+            connection.prepare_cached(SIBLING)?.execute(named_params! {":seq": seq, ":destination": other})?;
+        }
+        report.siblings += count_of(others.len());
+    }
+    Ok(report)
+}
+
+/// The oldest rows of all routed types together.
+fn unrouted<'a>(connection: &Connection, routes: &'a Routes, rows_max: u32) -> rusqlite::Result<Vec<(i64, &'a str)>> {
+    let mut statement = connection.prepare_cached(UNROUTED)?;
+    let mut found = Vec::new();
+    for event_type in routes.0.keys() {
+        let params = named_params! {":event_type": event_type, ":rows_max": rows_max};
+        for seq in statement.query_map(params, |row| row.get::<_, i64>(0))? {
+            found.push((seq?, event_type.as_str()));
+        }
+    }
+    found.sort_unstable();
+    found.truncate(usize::try_from(rows_max).unwrap_or(usize::MAX));
+    Ok(found)
+}
+
+fn end(
+    connection: &Connection,
+    seq: i64,
+    state: RowState,
+    processed_on: Option<i64>,
+    why: &str,
+) -> rusqlite::Result<()> {
+    let params = named_params! {
+        ":seq": seq, ":state": state as i64, ":processed_on": processed_on, ":error": why,
+    };
+    connection.prepare_cached(END)?.execute(params).map(drop)
+}

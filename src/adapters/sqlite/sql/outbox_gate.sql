@@ -1,0 +1,8 @@
+-- outbox_gate: may this claim take anything? :destination, :token
+SELECT PausedOnUtc IS NOT NULL AS Paused,
+       OpenUntil IS NOT NULL   AS IsOpen,
+       ProbeToken IS :token    AS OurProbe,
+       Failures,
+       LastAcceptedOnUtc
+FROM Destinations
+WHERE Name = :destination

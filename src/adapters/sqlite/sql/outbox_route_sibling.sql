@@ -1,0 +1,5 @@
+-- outbox_route_sibling: the same event for one more destination. :seq, :destination
+INSERT INTO OutboxMessages
+  (Id, EventType, Destination, OrderingKey, ContentType, Payload, Headers, Subject, OccurredOnUtc, DueAt)
+SELECT Id, EventType, :destination, OrderingKey, ContentType, Payload, Headers, Subject, OccurredOnUtc, DueAt
+FROM OutboxMessages WHERE Seq = :seq

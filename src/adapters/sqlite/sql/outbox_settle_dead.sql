@@ -1,0 +1,9 @@
+-- outbox_settle_dead: it can never be sent as it is. :seq, :token, :now, :retries, :outcome, :error
+UPDATE OutboxMessages
+SET State = 3,
+    Claims = 0,
+    RetryCount = min(RetryCount, 1000000) + :retries,
+    LastOutcome = :outcome,
+    LastAttemptOnUtc = :now,
+    LastError = :error
+WHERE Seq = :seq AND LeaseToken = :token AND State = 1

@@ -1,0 +1,5 @@
+-- outbox_settle_sent: the bus has it. :seq, :token, :now
+-- The token stays, so that a repeat of this settle is recognised.
+UPDATE OutboxMessages
+SET State = 2, ProcessedOnUtc = :now, LastAttemptOnUtc = :now, LastOutcome = 0, LastError = NULL, Claims = 0
+WHERE Seq = :seq AND LeaseToken = :token AND State = 1

@@ -1,0 +1,9 @@
+-- prune_refused_bodies: personal data goes, the tombstone stays. :before, :rows_max
+UPDATE InboxMessages
+SET Body = NULL
+WHERE (Consumer, MessageId) IN (
+  SELECT Consumer, MessageId FROM InboxMessages
+  WHERE State = 5 AND Body IS NOT NULL AND FinishedOnUtc <= :before
+  ORDER BY FinishedOnUtc
+  LIMIT :rows_max
+)

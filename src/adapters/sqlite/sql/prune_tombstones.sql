@@ -1,0 +1,8 @@
+-- prune_tombstones: after this a repeat would not be recognised; it is refused as too old. :before, :rows_max
+DELETE FROM InboxMessages
+WHERE (Consumer, MessageId) IN (
+  SELECT Consumer, MessageId FROM InboxMessages
+  WHERE State IN (2, 5) AND FinishedOnUtc <= :before
+  ORDER BY FinishedOnUtc
+  LIMIT :rows_max
+)
