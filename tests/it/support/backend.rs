@@ -17,6 +17,9 @@ pub trait Backend: Send + Sync {
     fn inbox(&self) -> Arc<dyn Inbox>;
     fn retention(&self) -> Arc<dyn Retention>;
     fn ops(&self) -> Arc<dyn Ops>;
+    /// The same books and inbox as another process has them: on connections of its own.
+    fn other_books(&self) -> Arc<dyn Books>;
+    fn other_inbox(&self) -> Arc<dyn Inbox>;
     /// Moves the database's clock forward for every statement from now on.
     fn advance_ms(&self, ms: i64);
     /// Runs a statement as another program would: on a connection of its own, without our code.
@@ -69,6 +72,12 @@ impl Backend for SqliteBackend {
     }
     fn ops(&self) -> Arc<dyn Ops> {
         Arc::new(self.db.clone())
+    }
+    fn other_books(&self) -> Arc<dyn Books> {
+        Arc::new(Sqlite::open(self.options.clone()).unwrap())
+    }
+    fn other_inbox(&self) -> Arc<dyn Inbox> {
+        Arc::new(Sqlite::open(self.options.clone()).unwrap())
     }
     fn advance_ms(&self, ms: i64) {
         self.options.skew_ms.fetch_add(ms, Ordering::Relaxed);
