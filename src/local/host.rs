@@ -2,7 +2,7 @@
 
 use super::{
     LocalError, LocalOptions, child,
-    events::What,
+    events::{Event, What},
     invoke::Invoker,
     lock::DataLock,
     manifest::{Function, Manifest, Trigger},
@@ -14,7 +14,11 @@ use super::{
 };
 use crate::ports::clock::Clock;
 use std::{future::Future, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::{broadcast::error::RecvError, watch},
+    task::JoinSet,
+};
 
 /// Where the sender looks for the bus, whatever the triggers' connections are called.
 const CONNECTION_SETTING: &str = "ServiceBusConnection";
@@ -38,9 +42,19 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     let port = listener.local_addr().map_err(taken)?.port();
     events.emit(What::Listening { port, queue_port: queue.port() });
 
+    let mut tasks = JoinSet::new();
+    if options.hold_deliveries_until_exit {
+        let (gate, mut feed) = (queue.close_gate(), events.subscribe());
+        tasks.spawn(async move {
+            while !matches!(
+                feed.recv().await,
+                Ok(Event { what: What::HandlerExited { .. }, .. }) | Err(RecvError::Closed)
+            ) {}
+            gate.open();
+        });
+    }
     let (supervisor, child) = child::supervise(handler, events.clone());
     let invoker = Invoker { child, client: web::client(), events, function_timeout: manifest.function_timeout };
-    let mut tasks = JoinSet::new();
     let routes = Arc::new(proxy::routes(&manifest.functions));
     let front = Front { port, routes, invoker: invoker.clone() };
     tasks.spawn(web::serve(listener, move |request| proxy::handle(front.clone(), request)));
