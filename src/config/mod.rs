@@ -6,8 +6,11 @@ mod reader;
 mod routes;
 mod outbox;
 mod email;
+mod bus;
+mod log;
 mod checks;
 
+pub use crate::adapters::mail::Language;
 pub use reader::Problem;
 
 use crate::{
@@ -19,7 +22,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// A secret: kept as given, parsed by the bus adapter.
+    /// A secret: kept as given; that the bus adapter can parse it was checked.
     pub service_bus_connection: Option<Secret>,
     pub bus: BusSettings,
     pub routes: Arc<Routes>,
@@ -29,6 +32,7 @@ pub struct Settings {
     pub prune: PruneSettings,
     pub store: StoreSettings,
     pub email: EmailSettings,
+    /// A filter of `tracing`.
     pub log_level: String,
     /// The process runs in Azure (`WEBSITE_SITE_NAME` is set).
     pub in_azure: bool,
@@ -55,12 +59,6 @@ pub struct EmailSettings {
     pub language: Language,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    Polish,
-    English,
-}
-
 /// A text that Debug does not show.
 #[derive(Clone)]
 pub struct Secret(String);
@@ -79,9 +77,23 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Settings {
+    /// For commands that touch no bus (`migrate`, `ops`).
+    ///
     /// # Errors
     /// Every problem there is, each by the setting's name.
     pub fn read(env: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        Self::gather(env, false)
+    }
+
+    /// For `serve` and `dispatch`: without `ServiceBusConnection` they could only fail.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn read_with_bus(env: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        Self::gather(env, true)
+    }
+
+    fn gather(env: &BTreeMap<String, String>, bus_needed: bool) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(env);
         let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
         let settings = Self {
@@ -97,10 +109,11 @@ impl Settings {
             prune: outbox::prune(&mut reader),
             store: outbox::store(&mut reader),
             email: email::read(&mut reader),
-            log_level: reader.text("Log__Level").to_owned(),
+            log_level: log::level(&mut reader),
             in_azure,
         };
         routes::schedules(&mut reader);
+        bus::check(&mut reader, &settings, bus_needed);
         reader.unknown_names();
         checks::contradictions(&mut reader, &settings);
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }

@@ -44,7 +44,7 @@ pub(super) fn bus(reader: &mut Reader<'_>) -> BusSettings {
 pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
     reader.choice("Store__Kind", &[("sqlite", ())]);
     StoreSettings {
-        path: PathBuf::from(reader.text("Store__Path")),
+        path: PathBuf::from(reader.words("Store__Path")),
         skew_ms: reader.number("Store__SkewMs", -315_360_000_000..=315_360_000_000),
         key_lifetime_ms: reader.number("Idempotency__RetentionHours", 1..=720) * 3_600_000,
     }
