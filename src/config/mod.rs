@@ -13,6 +13,9 @@ mod checks;
 pub use crate::adapters::mail::Language;
 pub use reader::Problem;
 
+/// Of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 use crate::{
     domain::{message::MessageLimits, route::Routes},
     flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},

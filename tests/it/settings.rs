@@ -39,7 +39,7 @@ fn example() -> BTreeMap<String, String> {
 #[test]
 fn nothing_needs_to_be_set_where_no_bus_is_needed() {
     let settings = Settings::read(&env(&[])).unwrap();
-    assert_eq!(settings.email.language, Language::Polish);
+    assert_eq!(settings.email.language, Language::Pl);
     assert_eq!(settings.dispatch.lease_ms, 60_000);
     let routed =
         |event: &str| settings.routes.of(event).map(|to| to.iter().map(ToString::to_string).collect::<Vec<_>>());
