@@ -1,23 +1,23 @@
 //! The mails.
 
-use super::{EmailSettings, outbox::unsigned, reader::Reader};
+use super::{EmailSettings, Language, outbox::unsigned, reader::Reader};
 use crate::{
-    adapters::mail::{Language, Sender},
+    adapters::mail::Sender,
     domain::delivery::{MailPolicy, OnDoubt},
     flows::notify::NotifySettings,
 };
 use std::path::PathBuf;
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<EmailSettings> {
+pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
     reader.choice("Email__Provider", &[("folder", ())]);
     let from = reader.text("Email__From");
-    let language = reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]);
-    match Sender::parse(from) {
-        Ok(from) => Some(EmailSettings { folder: PathBuf::from(reader.text("Email__Folder")), from, language }),
-        Err(reason) => {
-            reader.problem("Email__From", format!("'{from}': {reason}"));
-            None
-        }
+    if let Err(reason) = Sender::parse(from) {
+        reader.problem("Email__From", format!("'{from}': {reason}"));
+    }
+    EmailSettings {
+        folder: PathBuf::from(reader.words("Email__Folder")),
+        from: from.to_owned(),
+        language: reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]),
     }
 }
 
