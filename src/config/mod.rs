@@ -1,1 +1,124 @@
-//! Settings: read once, every problem reported at once.
+//! Settings: read once from a map of names and values, every problem reported at once.
+
+pub mod catalogue;
+pub mod env;
+mod reader;
+mod routes;
+mod outbox;
+mod email;
+mod bus;
+mod log;
+mod checks;
+
+pub use crate::adapters::mail::Language;
+pub use reader::Problem;
+
+/// Of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+use crate::{
+    domain::{message::MessageLimits, route::Routes},
+    flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
+};
+use reader::Reader;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A secret: kept as given; that the bus adapter can parse it was checked.
+    pub service_bus_connection: Option<Secret>,
+    pub bus: BusSettings,
+    pub routes: Arc<Routes>,
+    pub limits: MessageLimits,
+    pub dispatch: DispatchSettings,
+    pub notify: NotifySettings,
+    pub prune: PruneSettings,
+    pub store: StoreSettings,
+    pub email: EmailSettings,
+    /// A filter of `tracing`.
+    pub log_level: String,
+    /// The process runs in Azure (`WEBSITE_SITE_NAME` is set).
+    pub in_azure: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    pub path: PathBuf,
+    pub skew_ms: i64,
+    pub key_lifetime_ms: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct BusSettings {
+    pub timeout_ms: u64,
+    pub concurrency_max: u32,
+    pub duplicate_window_ms: i64,
+}
+
+#[derive(Debug, Clone)]
+pub struct EmailSettings {
+    pub folder: PathBuf,
+    pub from: String,
+    pub language: Language,
+}
+
+/// A text that Debug does not show.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl Settings {
+    /// For commands that touch no bus (`migrate`, `ops`).
+    ///
+    /// # Errors
+    /// Every problem there is, each by the setting's name.
+    pub fn read(env: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        Self::gather(env, false)
+    }
+
+    /// For `serve` and `dispatch`: without `ServiceBusConnection` they could only fail.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn read_with_bus(env: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        Self::gather(env, true)
+    }
+
+    fn gather(env: &BTreeMap<String, String>, bus_needed: bool) -> Result<Self, Vec<Problem>> {
+        let mut reader = Reader::new(env);
+        let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
+        let settings = Self {
+            service_bus_connection: reader
+                .given("ServiceBusConnection")
+                .filter(|text| !text.trim().is_empty())
+                .map(|text| Secret(text.to_owned())),
+            bus: outbox::bus(&mut reader),
+            routes: Arc::new(routes::read(&mut reader, env)),
+            limits: outbox::limits(&mut reader),
+            dispatch: outbox::dispatch(&mut reader),
+            notify: email::notify(&mut reader),
+            prune: outbox::prune(&mut reader),
+            store: outbox::store(&mut reader),
+            email: email::read(&mut reader),
+            log_level: log::level(&mut reader),
+            in_azure,
+        };
+        routes::schedules(&mut reader);
+        bus::check(&mut reader, &settings, bus_needed);
+        reader.unknown_names();
+        checks::contradictions(&mut reader, &settings);
+        if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
+    }
+}

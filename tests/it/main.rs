@@ -6,11 +6,12 @@ mod support;
 mod contracts;
 mod simulation;
 mod rivers;
-mod crash;
+
 mod http;
 mod host_contract;
 mod local_host;
 mod queue;
+mod mail;
 mod cli;
 mod staging;
 mod settings;

@@ -19,3 +19,4 @@ mod retention;
 mod books;
 mod inbox;
 mod ops;
+mod bus;

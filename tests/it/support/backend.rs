@@ -4,7 +4,10 @@ use client_organizer::{
     adapters::sqlite::{Sqlite, SqliteOptions, migrate},
     ports::{books::Books, breaker::Breakers, inbox::Inbox, ops::Ops, outbox::Outbox, retention::Retention},
 };
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, atomic::Ordering},
+};
 
 /// A fresh, migrated store whose clock can be moved.
 pub trait Backend: Send + Sync {
@@ -28,22 +31,27 @@ pub trait Backend: Send + Sync {
 pub struct SqliteBackend {
     pub db: Sqlite,
     pub options: SqliteOptions,
+    /// Another program's connection.
+    stranger: Mutex<rusqlite::Connection>,
     _folder: tempfile::TempDir,
 }
 
 impl SqliteBackend {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(memory()).unwrap();
         let options = SqliteOptions::at(folder.path().join("app.db"));
         migrate::run(&options.path).unwrap();
-        Self { db: Sqlite::open(options.clone()).unwrap(), options, _folder: folder }
+        let stranger = rusqlite::Connection::open(&options.path).unwrap();
+        stranger.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        let db = Sqlite::open(options.clone()).unwrap();
+        Self { db, options, stranger: Mutex::new(stranger), _folder: folder }
     }
+}
 
-    fn stranger(&self) -> rusqlite::Connection {
-        let connection = rusqlite::Connection::open(&self.options.path).unwrap();
-        connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
-        connection
-    }
+/// Where nobody pulls the plug: a disk would only be waited for.
+fn memory() -> PathBuf {
+    let shared = PathBuf::from("/dev/shm");
+    if shared.is_dir() { shared } else { std::env::temp_dir() }
 }
 
 impl Backend for SqliteBackend {
@@ -75,7 +83,7 @@ impl Backend for SqliteBackend {
         self.options.skew_ms.fetch_add(ms, Ordering::Relaxed);
     }
     fn execute(&self, sql: &str) -> usize {
-        self.stranger().execute(sql, []).unwrap()
+        self.stranger.lock().unwrap().execute(sql, []).unwrap()
     }
     fn query(&self, sql: &str) -> Option<String> {
         let text = |row: &rusqlite::Row<'_>| {
@@ -88,6 +96,6 @@ impl Backend for SqliteBackend {
                 }
             })
         };
-        self.stranger().query_row(sql, [], text).ok().flatten()
+        self.stranger.lock().unwrap().query_row(sql, [], text).ok().flatten()
     }
 }

@@ -1,0 +1,57 @@
+//! A letter as an internet message (RFC 5322, MIME), whatever way it then goes.
+
+use crate::{domain::client::Email, ports::mailer::Letter};
+use lettre::{
+    Message,
+    message::{
+        Mailbox, MultiPart,
+        header::{HeaderName, HeaderValue},
+    },
+};
+use std::time::SystemTime;
+use uuid::Uuid;
+
+/// Who the mails are from: `Biuro Rachunkowe <biuro@example.pl>`, or an address alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender(Mailbox);
+
+impl Sender {
+    /// # Errors
+    /// Says what was expected, for a person.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mailbox = text.trim().parse::<Mailbox>().ok().filter(|_| !text.chars().any(char::is_control));
+        let mailbox = mailbox.filter(|mailbox| Email::parse(mailbox.email.as_ref()).is_ok());
+        mailbox
+            .map(Self)
+            .ok_or_else(|| "expected an address, or a name and an address: Biuro <biuro@example.pl>".to_owned())
+    }
+
+    /// How the office signs.
+    pub(super) fn office(&self) -> String {
+        self.0.name.clone().unwrap_or_else(|| self.0.email.to_string())
+    }
+}
+
+/// # Errors
+/// Why no message can be made of the letter: its own fault.
+pub(super) fn message(letter: &Letter, from: &Sender) -> Result<Vec<u8>, String> {
+    let to = letter.to.as_str().parse().map_err(|_| "the recipient's address cannot be written into a mail")?;
+    // A line break would begin another header. The domain lets none through; this is the last door.
+    let subject: String = letter.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    Message::builder()
+        .from(from.0.clone())
+        .to(Mailbox::new(None, to))
+        .subject(subject)
+        .date(SystemTime::from(letter.date))
+        .message_id(Some(format!("<{}@{}>", key_of(&letter.message_id), from.0.email.domain())))
+        // No holiday replies to a program (RFC 3834).
+        .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
+        .multipart(MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone()))
+        .map(|message| message.formatted())
+        .map_err(|e| format!("no mail can be made of it: {e}"))
+}
+
+/// The same for every sending of one message, so that a duplicate is recognisable. Foreign ids may hold any text.
+fn key_of(message_id: &str) -> Uuid {
+    Uuid::parse_str(message_id).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, message_id.as_bytes()))
+}

@@ -1,0 +1,105 @@
+//! Amounts and months as a client reads them in a language.
+
+use crate::domain::{money::Money, period::Period};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    Pl,
+    En,
+}
+
+/// Keeps an amount on one line, whatever the width of the screen.
+const NO_BREAK_SPACE: char = '\u{a0}';
+
+const MIESIACE: [&str; 12] = [
+    "styczeń",
+    "luty",
+    "marzec",
+    "kwiecień",
+    "maj",
+    "czerwiec",
+    "lipiec",
+    "sierpień",
+    "wrzesień",
+    "październik",
+    "listopad",
+    "grudzień",
+];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+impl Language {
+    /// `1 234,56 zł`, `PLN 1,234.56`.
+    pub(super) fn amount(self, money: Money) -> String {
+        let (whole, grosze) = (money.grosze() / 100, money.grosze() % 100);
+        match self {
+            Self::Pl => format!("{},{grosze:02}{NO_BREAK_SPACE}zł", grouped(whole, NO_BREAK_SPACE)),
+            Self::En => format!("PLN{NO_BREAK_SPACE}{}.{grosze:02}", grouped(whole, ',')),
+        }
+    }
+
+    /// `marzec 2026`, `March 2026`.
+    pub(super) fn month(self, period: Period) -> String {
+        let names = match self {
+            Self::Pl => MIESIACE,
+            Self::En => MONTHS,
+        };
+        format!("{} {}", names[usize::from(period.month() - 1)], period.year())
+    }
+}
+
+fn grouped(whole: i64, separator: char) -> String {
+    let digits = whole.to_string();
+    let mut out = String::with_capacity(digits.len() * 2);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(separator);
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_grouped_and_never_break() {
+        for (grosze, pl, en) in [
+            (0, "0,00\u{a0}zł", "PLN\u{a0}0.00"),
+            (5, "0,05\u{a0}zł", "PLN\u{a0}0.05"),
+            (99_999, "999,99\u{a0}zł", "PLN\u{a0}999.99"),
+            (123_456, "1\u{a0}234,56\u{a0}zł", "PLN\u{a0}1,234.56"),
+            (
+                999_999_999_999_999_999,
+                "9\u{a0}999\u{a0}999\u{a0}999\u{a0}999\u{a0}999,99\u{a0}zł",
+                "PLN\u{a0}9,999,999,999,999,999.99",
+            ),
+        ] {
+            let money = Money::from_grosze(grosze).unwrap();
+            assert_eq!(Language::Pl.amount(money), pl);
+            assert_eq!(Language::En.amount(money), en);
+        }
+    }
+
+    #[test]
+    fn months_have_names() {
+        let month = |m| Period::new(2026, m).unwrap();
+        assert_eq!(Language::Pl.month(month(3)), "marzec 2026");
+        assert_eq!(Language::Pl.month(month(12)), "grudzień 2026");
+        assert_eq!(Language::En.month(month(1)), "January 2026");
+    }
+}

@@ -1,0 +1,134 @@
+//! The HTTP client under the REST crate: ours, so that status, Retry-After and body are not lost on the way.
+
+use super::{
+    connection::ConnectionString,
+    outcome::{self, Answer, NoAnswer},
+    properties,
+    rest::RestOptions,
+};
+use async_trait::async_trait;
+use azure_core::{Body, HttpClient, Request, StatusCode, headers::Headers};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use std::{error::Error, time::Duration};
+
+/// The crate turns every answer but 2xx into an error that lost body and headers: ours travels inside.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Ended {
+    #[error("the bus answered {}", .0.status)]
+    Answered(Answer),
+    #[error("the bus gave no answer")]
+    NoAnswer(NoAnswer),
+}
+
+#[derive(Debug)]
+pub(super) struct BusHttp {
+    client: reqwest::Client,
+    /// `host:port` of a local bus, where requests go instead, without TLS.
+    local: Option<String>,
+}
+
+/// A destination that does not even shake hands in this time, or half of the send's, counts as unreachable.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Below the minutes after which gateways drop idle connections silently.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+/// What is read of an answer's body, and for how long: the status has said everything already.
+const BODY_BYTES_MAX: usize = 4_096;
+const BODY_WAIT: Duration = Duration::from_secs(1);
+
+impl BusHttp {
+    /// # Errors
+    /// TLS cannot be set up on this machine (no root certificates, say).
+    pub(super) fn new(connection: &ConnectionString, options: RestOptions) -> Result<Self, String> {
+        // The process has one TLS provider; somebody else may have installed it already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT.min(options.timeout / 2))
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(options.concurrency)
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true);
+        // No TLS towards this machine, so that a demo needs no root certificates; a proxy could not reach it.
+        let builder =
+            if connection.is_local() { builder.no_proxy().tls_certs_only([]) } else { builder.https_only(true) };
+        let client = builder.build().map_err(|e| format!("TLS cannot be set up: {}", root_cause(&e)))?;
+        Ok(Self { client, local: connection.local.clone() })
+    }
+
+    fn prepare(&self, request: &Request) -> Result<reqwest::Request, String> {
+        let url = match &self.local {
+            Some(authority) => format!("http://{authority}{}", request.url().path()),
+            None => request.url().to_string(),
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in request.headers().iter() {
+            // The broker properties are the crate's own JSON, which may hold letters no header line can.
+            let value = match name.as_str() {
+                "brokerproperties" => properties::ascii_json(value.as_str()),
+                _ => value.as_str().to_owned(),
+            };
+            let name = HeaderName::from_bytes(name.as_str().as_bytes()).map_err(|_| "a header name is not legal")?;
+            let value = HeaderValue::from_str(&value).map_err(|_| format!("the value of {name} is not legal"))?;
+            headers.insert(name, value);
+        }
+        let Body::Bytes(body) = request.body() else { return Err("its body is a stream".to_owned()) };
+        let request = self.client.post(url).headers(headers).body(body.clone()).build();
+        request.map_err(|e| root_cause(&e))
+    }
+
+    async fn send(&self, request: &Request) -> Result<u16, Ended> {
+        let request = self.prepare(request).map_err(|cause| Ended::NoAnswer(NoAnswer::Unsendable { cause }))?;
+        // hyper itself repeats a request only when the pooled connection was closed before any of it was written.
+        let mut response = self.client.execute(request).await.map_err(|e| Ended::NoAnswer(no_answer(&e)))?;
+        let status = response.status().as_u16();
+        let after_ms = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let after_ms = after_ms.and_then(outcome::retry_after_ms);
+        let mut body = Vec::new();
+        let reading = async {
+            while let Ok(Some(chunk)) = response.chunk().await {
+                body.extend_from_slice(&chunk[..chunk.len().min(BODY_BYTES_MAX - body.len())]);
+                if body.len() == BODY_BYTES_MAX {
+                    break;
+                }
+            }
+        };
+        // Read to its end also after a 2xx, so that the connection can be used again.
+        let _ = tokio::time::timeout(BODY_WAIT, reading).await;
+        if (200..300).contains(&status) {
+            return Ok(status);
+        }
+        Err(Ended::Answered(Answer { status, after_ms, detail: outcome::one_line(&body) }))
+    }
+}
+
+#[async_trait]
+impl HttpClient for BusHttp {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<azure_core::Response> {
+        let status = match self.send(request).await {
+            Ok(status) => StatusCode::try_from(status).unwrap_or(StatusCode::Ok),
+            Err(ended) => return Err(azure_core::Error::new(azure_core::error::ErrorKind::Other, ended)),
+        };
+        let empty = azure_core::BytesStream::new_empty();
+        Ok(azure_core::Response::new(status, Headers::new(), Box::pin(empty)))
+    }
+}
+
+fn no_answer(error: &reqwest::Error) -> NoAnswer {
+    let cause = root_cause(error);
+    if error.is_connect() {
+        NoAnswer::NotConnected { cause }
+    } else if error.is_builder() {
+        NoAnswer::Unsendable { cause }
+    } else {
+        // Reset, closed, or an answer that is no HTTP: some of the request may have arrived.
+        NoAnswer::Cut { cause }
+    }
+}
+
+/// The innermost error's words; the outer ones only repeat the URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut last: &dyn Error = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}

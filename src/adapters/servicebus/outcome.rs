@@ -1,0 +1,135 @@
+//! What an answer of Service Bus, or the lack of one, means for the message that was sent. Pure.
+
+use crate::domain::verdict::PublishOutcome;
+
+/// Where a request went, for reasons a person reads.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub place: &'a str,
+    pub entity: &'a str,
+    pub key_name: &'a str,
+}
+
+/// An HTTP answer, as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub status: u16,
+    pub after_ms: Option<i64>,
+    /// The start of the body, in one line.
+    pub detail: String,
+}
+
+/// How a request ended without an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    /// No connection came about, so nothing was sent.
+    NotConnected { cause: String },
+    /// The request was begun on a connection that then ended.
+    Cut { cause: String },
+    /// The request could not be made of this message.
+    Unsendable { cause: String },
+}
+
+pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
+    let Target { place, entity, key_name } = target;
+    let Answer { status, after_ms, detail } = answer;
+    let blocked = |what: &str| PublishOutcome::Blocked {
+        after_ms: *after_ms,
+        reason: told(format!("{place}/{entity} answered {status}: {what}"), detail),
+    };
+    match status {
+        200..=299 => PublishOutcome::Accepted,
+        400 => permanent(told(format!("{place}/{entity} answered 400: it refuses this message"), detail)),
+        413 => permanent(told(format!("{place}/{entity} answered 413: the message is too large for it"), detail)),
+        401 | 403 => blocked(&format!("the key '{key_name}' is wrong, expired or lacks the Send claim on {entity}")),
+        404 => blocked("there is no such queue or topic: create it, or correct its name in the settings"),
+        410 => blocked("it is disabled or was deleted: enable or create it"),
+        429 => blocked("it is throttled: wait, or give the namespace more units"),
+        408 | 500..=599 => blocked("the bus itself fails: wait"),
+        // A redirect, or something that is no Service Bus at all: nothing was said about the message.
+        _ => blocked("this is no answer of Service Bus: is the Endpoint right, or is there a proxy between?"),
+    }
+}
+
+pub(super) fn of_no_answer(target: Target<'_>, end: &NoAnswer) -> PublishOutcome {
+    let Target { place, entity, .. } = target;
+    match end {
+        NoAnswer::NotConnected { cause } => PublishOutcome::Blocked {
+            after_ms: None,
+            reason: format!("no connection to {place} for {entity}: {cause} (is it up, and the Endpoint right?)"),
+        },
+        NoAnswer::Cut { cause } => {
+            PublishOutcome::Cut { reason: format!("{place}/{entity} ended the connection before its answer: {cause}") }
+        }
+        NoAnswer::Unsendable { cause } => permanent(format!("no request can be made of this message: {cause}")),
+    }
+}
+
+pub(super) fn timed_out(target: Target<'_>, waited_ms: u128) -> PublishOutcome {
+    let Target { place, entity, .. } = target;
+    PublishOutcome::TimedOut { reason: format!("{place}/{entity} gave no answer within {waited_ms} ms") }
+}
+
+pub(super) fn permanent(reason: String) -> PublishOutcome {
+    PublishOutcome::Permanent { reason }
+}
+
+/// Retry-After in seconds; the HTTP-date form is left to our own backoff, since two clocks would have to agree.
+pub(super) fn retry_after_ms(value: &str) -> Option<i64> {
+    value.trim().parse::<u32>().ok().map(|seconds| i64::from(seconds) * 1_000)
+}
+
+/// The start of an error body in one line; `LastError` and logs have no room for pages.
+pub(super) fn one_line(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    words.chars().take(DETAIL_CHARS_MAX).collect()
+}
+
+const DETAIL_CHARS_MAX: usize = 300;
+
+fn told(what: String, detail: &str) -> String {
+    if detail.is_empty() { what } else { format!("{what} ({detail})") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: Target<'_> = Target { place: "office", entity: "client-emails", key_name: "send" };
+
+    fn of(status: u16) -> PublishOutcome {
+        of_answer(TARGET, &Answer { status, after_ms: Some(2_000), detail: "50009".to_owned() })
+    }
+
+    #[test]
+    fn each_status_blames_the_message_or_the_destination() {
+        for status in [200, 201] {
+            assert_eq!(of(status), PublishOutcome::Accepted);
+        }
+        for status in [400, 413] {
+            assert!(matches!(of(status), PublishOutcome::Permanent { .. }), "{status}");
+        }
+        for status in [301, 401, 403, 404, 407, 408, 410, 429, 500, 502, 503, 504] {
+            let PublishOutcome::Blocked { after_ms: Some(2_000), reason } = of(status) else { panic!("{status}") };
+            assert!(reason.contains(&status.to_string()) && reason.contains("office/client-emails"), "{reason}");
+            assert!(reason.contains("50009"), "{reason}");
+        }
+        let PublishOutcome::Blocked { reason, .. } = of(401) else { panic!() };
+        assert!(reason.contains("'send'") && reason.contains("Send claim on client-emails"), "{reason}");
+    }
+
+    #[test]
+    fn a_retry_after_is_in_seconds() {
+        assert_eq!(retry_after_ms("2"), Some(2_000));
+        assert_eq!(retry_after_ms("Mon, 23 Nov 2026 22:00:00 GMT"), None);
+        assert_eq!(retry_after_ms("-1"), None);
+    }
+
+    #[test]
+    fn a_long_error_page_becomes_one_short_line() {
+        let line = one_line("<Error>\r\n  <Code>401</Code>\n".repeat(100).as_bytes());
+        assert!(line.starts_with("<Error> <Code>401</Code> <Error>") && line.chars().count() <= 300);
+    }
+}

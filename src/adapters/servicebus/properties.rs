@@ -1,0 +1,122 @@
+//! Broker and custom properties of a message as header lines, or the reason a message cannot have them over REST.
+
+use crate::ports::bus::Outgoing;
+use azure_messaging_servicebus::service_bus::{SendMessageOptions, SettableBrokerProperties};
+use chrono::SecondsFormat;
+use std::{collections::HashMap, fmt::Write};
+
+/// Version of our event types' data; a consumer may branch on it.
+const SCHEMA_VERSION: &str = "1";
+
+/// Our own property names. Header names have no case, so over REST they arrive in lower case.
+const OURS: [&str; 4] = ["eventtype", "schemaversion", "occurredon", "orderingkey"];
+
+/// Header names that are HTTP's or the broker's: a custom property of that name would change the request.
+const TAKEN: [&str; 17] = [
+    "authorization",
+    "brokerproperties",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "date",
+    "expect",
+    "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "accept",
+];
+
+/// # Errors
+/// Why this message can never be sent over REST.
+pub(super) fn options(message: &Outgoing) -> Result<SendMessageOptions, String> {
+    let mut custom = HashMap::new();
+    custom.insert("eventtype".to_owned(), quoted(&message.event_type));
+    custom.insert("schemaversion".to_owned(), quoted(SCHEMA_VERSION));
+    let occurred_on = message.occurred_on.to_rfc3339_opts(SecondsFormat::Millis, true);
+    custom.insert("occurredon".to_owned(), quoted(&occurred_on));
+    if let Some(key) = &message.ordering_key {
+        custom.insert("orderingkey".to_owned(), quoted(key));
+    }
+    for (name, value) in &message.headers.0 {
+        let lower = name.to_ascii_lowercase();
+        if OURS.contains(&lower.as_str()) || TAKEN.contains(&lower.as_str()) {
+            return Err(format!("its header '{name}' cannot be a property over REST: the name is taken"));
+        }
+        if !is_token(&lower) {
+            return Err("one of its header names is not one HTTP can carry: letters, digits and -_. only".to_owned());
+        }
+        if custom.insert(lower, quoted(value)).is_some() {
+            return Err(format!("its header '{name}' is there twice, in different cases"));
+        }
+    }
+    Ok(SendMessageOptions {
+        content_type: Some(message.content_type.clone()),
+        broker_properties: Some(SettableBrokerProperties {
+            message_id: Some(message.id.as_str().to_owned()),
+            label: Some(message.event_type.clone()),
+            correlation_id: message.headers.0.get("traceparent").and_then(|parent| trace_id(parent)),
+            ..SettableBrokerProperties::default()
+        }),
+        custom_properties: Some(custom),
+    })
+}
+
+/// JSON text with everything outside printable ASCII escaped, so that it is legal in a header line. No meaning changes.
+pub(super) fn ascii_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if matches!(c, ' '..='~') {
+            out.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+/// Service Bus reads a custom property in quotes as a string, one without as a number, a date or a boolean.
+fn quoted(text: &str) -> String {
+    ascii_json(&serde_json::Value::from(text).to_string())
+}
+
+/// The second field of a W3C `traceparent`.
+fn trace_id(traceparent: &str) -> Option<String> {
+    let id = traceparent.split('-').nth(1)?;
+    let fine = id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) && id.bytes().any(|b| b != b'0');
+    fine.then(|| id.to_owned())
+}
+
+fn is_token(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_text_becomes_a_legal_header_value_that_reads_back_the_same() {
+        for text in ["zażółć 🦀", "a\"b\\c", "tab\tcr\r\nX: y", "\u{7f}\u{85}\u{2028}", ""] {
+            let value = quoted(text);
+            assert!(value.bytes().all(|b| (b' '..=b'~').contains(&b)), "{value}");
+            assert_eq!(serde_json::from_str::<String>(&value).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_trace_id_is_taken_only_from_a_real_traceparent() {
+        let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert_eq!(trace_id(parent).as_deref(), Some("4bf92f3577b34da6a3ce929d0e0e4736"));
+        for bad in ["", "00", "00-xyz-1-1", "00-00000000000000000000000000000000-00f067aa0ba902b7-01"] {
+            assert_eq!(trace_id(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The bus port over REST: one request per message, some at a time, an outcome for each.
+
+use super::{
+    connection::ConnectionString,
+    http_client::{BusHttp, Ended},
+    outcome::{self, Target},
+    properties,
+};
+use crate::{
+    domain::{
+        route::{Destination, EntityKind},
+        verdict::PublishOutcome,
+    },
+    ports::bus::{Bus, Outgoing},
+};
+use async_trait::async_trait;
+use azure_core::HttpClient;
+use azure_messaging_servicebus::service_bus::{QueueClient, SendMessageOptions, TopicClient, TopicSender};
+use futures::StreamExt;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::time::Instant;
+
+#[derive(Debug, Clone, Copy)]
+pub struct RestOptions {
+    /// How long one message may wait for its answer.
+    pub timeout: Duration,
+    /// Requests under way at once, over all destinations of one publish.
+    pub concurrency: usize,
+}
+
+pub struct RestBus {
+    connection: ConnectionString,
+    http: Arc<dyn HttpClient>,
+    options: RestOptions,
+}
+
+impl RestBus {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    /// TLS cannot be set up on this machine.
+    pub fn new(connection: ConnectionString, options: RestOptions) -> Result<Self, String> {
+        let http = Arc::new(BusHttp::new(&connection, options)?);
+        Ok(Self { connection, http, options })
+    }
+
+    fn sender(&self, to: &Destination) -> Result<Sender, String> {
+        // The URL would be normalised after it was signed, and name another entity.
+        if to.entity().split('/').any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err(format!("'{to}' cannot be named in a URL: correct the route"));
+        }
+        let (http, namespace) = (self.http.clone(), self.connection.namespace.as_str());
+        let (name, key) = (self.connection.key_name.as_str(), self.connection.key.clone());
+        let sender = match to.kind() {
+            EntityKind::Queue => QueueClient::new(http, namespace, to.entity(), name, key).map(Sender::Queue),
+            EntityKind::Topic => TopicClient::new(http, namespace, to.entity(), name, key)
+                .map(|topic| Sender::Topic(topic.topic_sender())),
+        };
+        sender.map_err(|e| format!("the connection string cannot be used: {e}"))
+    }
+
+    async fn send(&self, sender: &Sender, target: Target<'_>, message: &Outgoing, deadline: Instant) -> PublishOutcome {
+        let Ok(body) = std::str::from_utf8(&message.body) else {
+            return outcome::permanent("its body is not UTF-8, and REST carries text only".to_owned());
+        };
+        let options = match properties::options(message) {
+            Ok(options) => options,
+            Err(reason) => return outcome::permanent(reason),
+        };
+        let begun = Instant::now();
+        let until = deadline.min(begun + self.options.timeout);
+        match tokio::time::timeout_at(until, sender.send(body, options)).await {
+            Err(_) => outcome::timed_out(target, begun.elapsed().as_millis()),
+            Ok(Ok(())) => PublishOutcome::Accepted,
+            Ok(Err(error)) => match error.downcast_ref::<Ended>() {
+                Some(Ended::Answered(answer)) => outcome::of_answer(target, answer),
+                Some(Ended::NoAnswer(end)) => outcome::of_no_answer(target, end),
+                // The crate's own, before anything was sent: a URL or key it cannot use.
+                None => PublishOutcome::Blocked {
+                    after_ms: None,
+                    reason: format!("no request can be made for {}: {error}", target.entity),
+                },
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl Bus for RestBus {
+    async fn publish(&self, to: &Destination, batch: &[Outgoing], deadline: Instant) -> Vec<PublishOutcome> {
+        let sender = match self.sender(to) {
+            Ok(sender) => sender,
+            Err(reason) => return vec![PublishOutcome::Blocked { after_ms: None, reason }; batch.len()],
+        };
+        let target =
+            Target { place: self.connection.place(), entity: to.entity(), key_name: &self.connection.key_name };
+        let mood = Mood::default();
+        let (sender, mood) = (&sender, &mood);
+        let mut sends = Vec::with_capacity(batch.len());
+        for message in batch {
+            sends.push(async move {
+                if mood.is_bad(self.options.concurrency) || Instant::now() >= deadline {
+                    return PublishOutcome::NotTried;
+                }
+                let outcome = self.send(sender, target, message, deadline).await;
+                mood.note(&outcome);
+                outcome
+            });
+        }
+        futures::stream::iter(sends).buffered(self.options.concurrency.max(1)).collect().await
+    }
+}
+
+enum Sender {
+    Queue(QueueClient),
+    Topic(TopicSender),
+}
+
+impl Sender {
+    async fn send(&self, body: &str, options: SendMessageOptions) -> azure_core::Result<()> {
+        match self {
+            Self::Queue(queue) => queue.send_message(body, Some(options)).await,
+            Self::Topic(topic) => topic.send_message(body, Some(options)).await,
+        }
+    }
+}
+
+/// What this publish has learnt of its destination: one that is down is not hammered with the rest of the batch.
+#[derive(Default)]
+struct Mood {
+    blocked: AtomicUsize,
+    /// Cuts and timeouts in a row: one may be a message's own fault, as many as run side by side are not.
+    unanswered: AtomicUsize,
+}
+
+impl Mood {
+    fn is_bad(&self, unanswered_max: usize) -> bool {
+        self.blocked.load(Ordering::Relaxed) > 0 || self.unanswered.load(Ordering::Relaxed) >= unanswered_max.max(1)
+    }
+
+    fn note(&self, outcome: &PublishOutcome) {
+        match outcome {
+            PublishOutcome::Blocked { .. } => {
+                self.blocked.fetch_add(1, Ordering::Relaxed);
+            }
+            PublishOutcome::TimedOut { .. } | PublishOutcome::Cut { .. } => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            PublishOutcome::Accepted | PublishOutcome::Retry { .. } | PublishOutcome::Permanent { .. } => {
+                self.unanswered.store(0, Ordering::Relaxed);
+            }
+            PublishOutcome::NotTried => {}
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! The only room with a door to all the others.

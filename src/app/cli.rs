@@ -1,0 +1,75 @@
+//! The command line, for clap.
+
+use crate::ops::args::OpsArgs;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "client-organizer",
+    version,
+    about = "A transactional outbox for Azure Functions: if the books changed, the message goes out",
+    after_help = "Settings are environment variables; README.md lists them. Started by the Azure Functions host, \
+                  no command means `serve`."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Everything on this machine: the API, the timers, a queue and a mail folder, with nothing else installed
+    Local(LocalArgs),
+    /// The custom handler, as the Azure Functions host starts it (FUNCTIONS_CUSTOMHANDLER_PORT)
+    Serve,
+    /// Makes or updates the database's tables
+    Migrate,
+    /// The dispatcher as a process of its own, until Ctrl-C
+    Dispatch(DispatchArgs),
+    /// Puts host.json, the functions and this executable into a folder that `func` can start and publish
+    Stage {
+        /// A folder that is empty, missing, or an earlier stage
+        folder: PathBuf,
+    },
+    /// What waits and why, and the remedies
+    Ops(OpsArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct LocalArgs {
+    /// Port of the API; 0 takes a free one
+    #[arg(long, default_value_t = 7071)]
+    pub port: u16,
+    /// Folder of the databases and the mails; one host at a time
+    #[arg(long, default_value = ".local")]
+    pub data: PathBuf,
+    /// Folder with host.json: a checkout, or a staged folder
+    #[arg(long, default_value = ".")]
+    pub root: PathBuf,
+    /// Book a few sample clients and records, and tell what happens to them
+    #[arg(long)]
+    pub demo: bool,
+    /// With --demo: end when its mails have arrived; an error if they do not within 30 s
+    #[arg(long, requires = "demo")]
+    pub exit_after_demo: bool,
+    /// Print JSON event lines instead of sentences
+    #[arg(long)]
+    pub json: bool,
+    /// Seconds the queue remembers MessageIds to drop duplicates; 0: it does not (Service Bus's default)
+    #[arg(long, default_value_t = 0)]
+    pub duplicate_detection: u64,
+    /// For tests: nothing is delivered until the handler has died once
+    #[arg(long, hide = true)]
+    pub hold_deliveries_until_exit: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DispatchArgs {
+    /// One run, then end; exit code 1 if the store could not be reached
+    #[arg(long)]
+    pub once: bool,
+    /// Milliseconds between runs
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..=3_600_000))]
+    pub every_ms: u64,
+}

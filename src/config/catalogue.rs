@@ -1,0 +1,115 @@
+//! Every setting there is: the one table that the reader, the example file and the README's table are made of.
+
+/// A setting by its environment variable. Units stand last in the name.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    pub name: &'static str,
+    /// `None`: there is no default; see `meaning` for who must set it.
+    pub default: Option<&'static str>,
+    /// What a value must be, as a problem report says it.
+    pub expected: &'static str,
+    pub meaning: &'static str,
+}
+
+const fn set(name: &'static str, default: &'static str, expected: &'static str, meaning: &'static str) -> Setting {
+    Setting { name, default: Some(default), expected, meaning }
+}
+
+/// Settings whose name ends in something of the office's own.
+pub const ROUTE_PREFIX: &str = "Routes__";
+
+pub const CATALOGUE: &[Setting] = &[
+    Setting {
+        name: "ServiceBusConnection",
+        default: None,
+        expected: "Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…",
+        meaning: "the namespace; needed by `serve` and `dispatch`",
+    },
+    set("EmailQueueName", "client-emails", "a queue's name", "the queue the SendEmail function reads"),
+    set("OutboxSchedule", "*/10 * * * * *", "six fields, seconds first", "when DispatchOutbox sweeps"),
+    set("RetryEmailSchedule", "0 * * * * *", "six fields, seconds first", "when RetryEmail takes up what waits"),
+    set("PruneSchedule", "0 30 2 * * *", "six fields, seconds first", "when PruneOutbox forgets what is finished"),
+    set(
+        "Routes__FinancialRecordCreated",
+        "queue:<EmailQueueName>",
+        "queue:<name> or topic:<name>, several by commas; empty: to nobody",
+        "where the event goes; Routes__<EventType> routes any type",
+    ),
+    set("Routes__FinancialRecordUpdated", "queue:<EmailQueueName>", "as above", "where the event goes"),
+    set("Routes__FinancialRecordDeleted", "", "as above", "where the event goes: to nobody"),
+    set("Outbox__BatchMax", "500", "1 to 2000", "rows a claim takes at most"),
+    set("Outbox__BatchBytesMax", "4000000", "1000 to 100000000", "payload bytes a claim takes at most"),
+    set("Outbox__LeaseMs", "60000", "1000 to 600000", "how long a claimed row is ours"),
+    set("Outbox__HeadroomMs", "10000", "100 to 300000", "kept free at the lease's end for settling"),
+    set("Outbox__RunMs", "50000", "100 to 240000", "a DispatchOutbox run ends by itself after this"),
+    set("Outbox__RetryMax", "10", "1 to 1000", "failures of one message until it is dead"),
+    set("Outbox__RetryBaseMs", "2000", "1 to 3600000", "wait after a message's first failure; doubles"),
+    set("Outbox__RetryDelayMaxMs", "900000", "1 to 86400000", "longest wait between a message's tries"),
+    set("Outbox__ClaimsMax", "3", "1 to 100", "claims alone without a settle until a row is set aside as dead"),
+    set("Outbox__MessageBytesMax", "196608", "1000 to 100000000", "largest body the bus takes"),
+    set("Outbox__HeaderBytesMax", "32768", "100 to 65536", "largest headers the bus takes"),
+    set("Outbox__RetentionDays", "30", "1 to 3650", "how long sent and discarded rows are kept"),
+    set("Breaker__BaseMs", "5000", "100 to 3600000", "first pause after a destination failed; doubles"),
+    set("Breaker__MaxMs", "300000", "100 to 86400000", "longest pause between probes of a destination"),
+    set("Bus__TimeoutMs", "15000", "100 to 300000", "how long one send may take"),
+    set("Bus__ConcurrencyMax", "16", "1 to 256", "sends under way at once, per claim"),
+    set(
+        "Bus__DuplicateWindowMs",
+        "600000",
+        "0 to 604800000",
+        "the queue's duplicate detection window; 0: it has none. Inside it a replay is refused",
+    ),
+    set("Bus__QueueLifeDays", "14", "1 to 3650", "how long a message may wait in the queue (its time to live)"),
+    set("Store__Kind", "sqlite", "sqlite", "the database; sqlite is for one machine, never for Azure"),
+    set("Store__Path", ".local/app.db", "a file's path", "the SQLite file"),
+    set("Store__SkewMs", "0", "-315360000000 to 315360000000", "added to the database's clock; for tests only"),
+    set("Idempotency__RetentionHours", "24", "1 to 720", "how long an Idempotency-Key is remembered"),
+    set("Email__Provider", "folder", "folder", "who sends the mail; folder is for one machine, never for Azure"),
+    set("Email__Folder", ".local/mail", "a folder's path", "where the folder provider puts its .eml files"),
+    set(
+        "Email__From",
+        "biuro@clientorganizer.example",
+        "an address, or Name <address>",
+        "the mails' From; its name signs them",
+    ),
+    set("Email__Language", "pl", "pl or en", "the mails' language"),
+    set("Email__OnDoubt", "resend", "resend or hold", "what becomes of a mail that may have been sent"),
+    set("Email__LeaseMs", "60000", "1000 to 600000", "how long a mail may be on its way until it is in doubt"),
+    set("Email__RunMs", "50000", "100 to 240000", "a RetryEmail run ends by itself after this"),
+    set("Email__AtOnceMax", "4", "1 to 64", "mails RetryEmail sends side by side"),
+    set("Email__RetryBaseMs", "60000", "1 to 3600000", "wait after a recipient's first failure; doubles"),
+    set("Email__RetryDelayMaxMs", "3600000", "1 to 86400000", "longest wait between tries of a recipient"),
+    set("Email__GiveUpHours", "48", "1 to 720", "a recipient failing for so long is refused"),
+    set("Inbox__RetentionDays", "400", "1 to 3650", "how long a repeat is recognised"),
+    set("Inbox__RefusedBodyDays", "30", "1 to 3650", "how long a refused mail's content is kept"),
+    set("Prune__StepRowsMax", "500", "1 to 10000", "rows PruneOutbox removes in one transaction"),
+    set("Prune__RunMs", "50000", "100 to 240000", "a PruneOutbox run ends by itself after this"),
+    set(
+        "Log__Level",
+        "info",
+        "error, warn, info, debug or a tracing filter",
+        "how much is logged; RUST_LOG where it is not set",
+    ),
+];
+
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Setting> {
+    CATALOGUE.iter().find(|setting| setting.name == name)
+}
+
+/// The README's table.
+#[must_use]
+pub fn markdown() -> String {
+    let rows = CATALOGUE.iter().map(|one| {
+        let default = match one.default {
+            None => "none".to_owned(),
+            Some("") => "(empty)".to_owned(),
+            Some(text) => format!("`{text}`"),
+        };
+        // A page would take <name> for a tag and hide it.
+        let shown = |text: &str| text.replace('<', "\\<").replace('|', "\\|");
+        format!("| `{}` | {default} | {} | {} |", one.name, shown(one.expected), shown(one.meaning))
+    });
+    let head = ["| setting | default | expected | meaning |", "|---|---|---|---|"].map(str::to_owned);
+    head.into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,78 @@
+//! The outbox, the bus, the store, retention.
+
+use super::{BusSettings, StoreSettings, reader::Reader};
+use crate::{
+    adapters::servicebus::ConnectionString,
+    domain::{message::MessageLimits, verdict::Policy},
+    flows::{dispatch::DispatchSettings, prune::PruneSettings},
+};
+use std::path::PathBuf;
+
+pub(super) fn dispatch(reader: &mut Reader<'_>) -> DispatchSettings {
+    DispatchSettings {
+        batch_max: reader.count("Outbox__BatchMax", 1..=2000),
+        batch_bytes_max: unsigned(reader.number("Outbox__BatchBytesMax", 1_000..=100_000_000)),
+        lease_ms: reader.number("Outbox__LeaseMs", 1_000..=600_000),
+        headroom_ms: reader.number("Outbox__HeadroomMs", 100..=300_000),
+        claims_max: reader.count("Outbox__ClaimsMax", 1..=100),
+        run_ms: unsigned(reader.number("Outbox__RunMs", 100..=240_000)),
+        policy: Policy {
+            retry_max: reader.count("Outbox__RetryMax", 1..=1000),
+            retry_base_ms: reader.number("Outbox__RetryBaseMs", 1..=3_600_000),
+            retry_delay_max_ms: reader.number("Outbox__RetryDelayMaxMs", 1..=86_400_000),
+            breaker_base_ms: reader.number("Breaker__BaseMs", 100..=3_600_000),
+            breaker_max_ms: reader.number("Breaker__MaxMs", 100..=86_400_000),
+        },
+    }
+}
+
+pub(super) fn limits(reader: &mut Reader<'_>) -> MessageLimits {
+    let bytes = |number: i64| usize::try_from(number).unwrap_or(0);
+    MessageLimits {
+        body_bytes_max: bytes(reader.number("Outbox__MessageBytesMax", 1_000..=100_000_000)),
+        headers_bytes_max: bytes(reader.number("Outbox__HeaderBytesMax", 100..=65_536)),
+    }
+}
+
+pub(super) fn bus(reader: &mut Reader<'_>) -> BusSettings {
+    BusSettings {
+        timeout_ms: unsigned(reader.number("Bus__TimeoutMs", 100..=300_000)),
+        concurrency_max: reader.count("Bus__ConcurrencyMax", 1..=256),
+        duplicate_window_ms: reader.number("Bus__DuplicateWindowMs", 0..=604_800_000),
+    }
+}
+
+pub(super) fn connection(reader: &mut Reader<'_>) -> Option<ConnectionString> {
+    let text = reader.given("ServiceBusConnection").filter(|text| !text.trim().is_empty())?;
+    match ConnectionString::parse(text) {
+        Ok(connection) => Some(connection),
+        Err(problems) => {
+            problems.into_iter().for_each(|what| reader.problem("ServiceBusConnection", what));
+            None
+        }
+    }
+}
+
+pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
+    reader.choice("Store__Kind", &[("sqlite", ())]);
+    StoreSettings {
+        path: PathBuf::from(reader.words("Store__Path")),
+        skew_ms: reader.number("Store__SkewMs", -315_360_000_000..=315_360_000_000),
+        key_lifetime_ms: reader.number("Idempotency__RetentionHours", 1..=720) * 3_600_000,
+    }
+}
+
+pub(super) fn prune(reader: &mut Reader<'_>) -> PruneSettings {
+    PruneSettings {
+        outbox_days: reader.number("Outbox__RetentionDays", 1..=3650),
+        inbox_days: reader.number("Inbox__RetentionDays", 1..=3650),
+        refused_body_days: reader.number("Inbox__RefusedBodyDays", 1..=3650),
+        step_rows_max: reader.count("Prune__StepRowsMax", 1..=10_000),
+        run_ms: unsigned(reader.number("Prune__RunMs", 100..=240_000)),
+    }
+}
+
+/// Numbers read with a lower bound of at least 0.
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}

@@ -1,0 +1,54 @@
+//! Routes and schedules.
+
+use super::{catalogue::ROUTE_PREFIX, reader::Reader};
+use crate::domain::route::{Destination, Routes};
+use croner::parser::{CronParser, Seconds};
+use std::collections::BTreeMap;
+
+const DELETED: &str = "FinancialRecordDeleted";
+
+pub(super) fn read(reader: &mut Reader<'_>, env: &BTreeMap<String, String>) -> Routes {
+    let queue = reader.text("EmailQueueName");
+    let email = match Destination::parse(&format!("queue:{queue}")) {
+        Ok(destination) => vec![destination],
+        Err(reason) => {
+            reader.problem("EmailQueueName", reason);
+            Vec::new()
+        }
+    };
+    let mut routes = BTreeMap::from([
+        ("FinancialRecordCreated".to_owned(), email.clone()),
+        ("FinancialRecordUpdated".to_owned(), email),
+        (DELETED.to_owned(), Vec::new()),
+    ]);
+    for (name, value) in env {
+        let Some(event_type) = name.strip_prefix(ROUTE_PREFIX) else { continue };
+        let mut destinations = Vec::new();
+        for part in value.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            match Destination::parse(part) {
+                Ok(destination) if destinations.contains(&destination) => {
+                    reader.problem(name.clone(), format!("names {destination} twice"));
+                }
+                Ok(destination) => destinations.push(destination),
+                Err(reason) => reader.problem(name.clone(), reason),
+            }
+        }
+        if event_type.is_empty() || event_type.chars().count() > 200 {
+            reader.problem(name.clone(), "expected Routes__<EventType>, the type with 1 to 200 characters");
+        }
+        routes.insert(event_type.to_owned(), destinations);
+    }
+    Routes(routes)
+}
+
+/// The host fires them; read here so that a typo is told at start, not by a timer that never comes.
+pub(super) fn schedules(reader: &mut Reader<'_>) {
+    let parser = CronParser::builder().seconds(Seconds::Required).build();
+    for name in ["OutboxSchedule", "RetryEmailSchedule", "PruneSchedule"] {
+        let text = reader.text(name);
+        if text.split_whitespace().count() != 6 || parser.parse(text).is_err() {
+            reader
+                .problem(name, format!("'{text}' is no schedule of six fields, seconds first, such as */10 * * * * *"));
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Mail: what a client reads, in both languages, and what the folder holds after a send.
+
+use chrono::{DateTime, Utc};
+use client_organizer::{
+    adapters::mail::{FolderMailer, Language, Sender, TemplateLetters},
+    domain::{
+        client::{ClientName, Email},
+        delivery::MailOutcome,
+        event::{CloudEvent, EventType, FinancialChange},
+        ids::{ClientId, MessageId},
+        money::Money,
+        record::Figures,
+    },
+    ports::{
+        clock::Clock,
+        mailer::{Letter, Letters, Mailer},
+    },
+};
+use mail_parser::{MessageParser, MimeHeaders};
+use std::{path::Path, sync::Arc};
+
+const ID: &str = "01938f5e-7a3b-7c11-9d2e-3f4a5b6c7d8e";
+
+struct Stopped;
+
+impl Clock for Stopped {
+    fn now(&self) -> DateTime<Utc> {
+        "2026-11-23T22:18:29.123Z".parse().unwrap()
+    }
+}
+
+fn figures(grosze: [i64; 3]) -> Figures {
+    let [income_tax, vat, insurance_amount] = grosze.map(|g| Money::from_grosze(g).unwrap());
+    Figures { income_tax, vat, insurance_amount }
+}
+
+fn event(event_type: EventType) -> CloudEvent {
+    let previous = (event_type == EventType::FinancialRecordUpdated).then(|| figures([100_000, 50_000, 0]));
+    let data = FinancialChange {
+        client_id: ClientId(17),
+        client_name: ClientName::parse("Żółw & Synowie <spółka>").unwrap(),
+        recipient: Email::parse("anna@example.pl").unwrap(),
+        year: 2026,
+        month: 3,
+        figures: figures([123_456, 50_000, 160_099]),
+        previous,
+        version: 1,
+    };
+    CloudEvent::new(&MessageId::parse(ID).unwrap(), event_type, "2026-04-02T08:00:00Z".parse().unwrap(), data)
+}
+
+fn sender() -> Sender {
+    Sender::parse("Biuro Łąka <biuro@office.example.pl>").unwrap()
+}
+
+fn write(language: Language, event_type: EventType) -> Letter {
+    TemplateLetters::new(language, &sender()).unwrap().write(&event(event_type)).unwrap()
+}
+
+/// No-break spaces shown as `~`, so that the expected texts below can be read.
+fn shown(text: &str) -> String {
+    text.replace('\u{a0}', "~")
+}
+
+#[test]
+fn a_polish_client_reads_new_figures() {
+    let letter = write(Language::Pl, EventType::FinancialRecordCreated);
+    assert_eq!(letter.subject, "Rozliczenie za marzec 2026: nowe kwoty");
+    let expected = "\
+Dzień dobry,
+
+zapisaliśmy kwoty rozliczenia za marzec 2026 (Żółw & Synowie <spółka>):
+
+  Podatek dochodowy:       1~234,56~zł
+  VAT:                     500,00~zł
+  Składki ubezpieczeniowe: 1~600,99~zł
+
+Jeśli coś się nie zgadza, prosimy o odpowiedź na tę wiadomość.
+
+Biuro Łąka";
+    assert_eq!(shown(&letter.text), expected);
+    assert!(letter.html.contains("Żółw &amp; Synowie &lt;spółka&gt;"), "{}", letter.html);
+    assert!(!letter.html.contains("<spółka>"));
+    assert!(shown(&letter.html).contains("<td>VAT</td><td align=\"right\"><b>500,00~zł</b></td>"), "{}", letter.html);
+}
+
+#[test]
+fn a_change_shows_before_and_after() {
+    let letter = write(Language::Pl, EventType::FinancialRecordUpdated);
+    assert_eq!(letter.subject, "Rozliczenie za marzec 2026: zmienione kwoty");
+    let expected = "
+  Podatek dochodowy:       1~234,56~zł (było 1~000,00~zł)
+  VAT:                     500,00~zł (było 500,00~zł)
+  Składki ubezpieczeniowe: 1~600,99~zł (było 0,00~zł)
+";
+    assert!(shown(&letter.text).contains(expected), "{}", letter.text);
+    let letter = write(Language::En, EventType::FinancialRecordUpdated);
+    let expected = "\
+Good day,
+
+we have changed your figures for March 2026 (Żółw & Synowie <spółka>):
+
+  Income tax:              PLN~1,234.56 (was PLN~1,000.00)
+  VAT:                     PLN~500.00 (was PLN~500.00)
+  Insurance contributions: PLN~1,600.99 (was PLN~0.00)
+
+If something looks wrong, please reply to this message.
+
+Biuro Łąka";
+    assert_eq!(shown(&letter.text), expected);
+    assert_eq!(letter.subject, "Your figures for March 2026 have changed");
+    let row = "<td align=\"right\">PLN~1,000.00</td><td align=\"right\"><b>PLN~1,234.56</b></td>";
+    assert!(shown(&letter.html).contains(row), "{}", letter.html);
+}
+
+#[test]
+fn a_change_whose_former_figures_nobody_told_shows_the_new_ones() {
+    let mut event = event(EventType::FinancialRecordUpdated);
+    event.data.previous = None;
+    let letter = TemplateLetters::new(Language::En, &sender()).unwrap().write(&event).unwrap();
+    assert!(shown(&letter.text).contains("\n  VAT:                     PLN~500.00\n"), "{}", letter.text);
+    assert!(!letter.text.contains("was"));
+}
+
+#[test]
+fn a_withdrawal_says_so() {
+    assert_eq!(write(Language::Pl, EventType::FinancialRecordDeleted).subject, "Rozliczenie za marzec 2026: wycofane");
+    let english = write(Language::En, EventType::FinancialRecordDeleted);
+    assert_eq!(english.subject, "Your figures for March 2026 were withdrawn");
+    assert!(english.text.contains("no longer apply"));
+}
+
+#[test]
+fn an_event_no_letter_can_be_written_of_says_why() {
+    let letters = TemplateLetters::new(Language::Pl, &sender()).unwrap();
+    let mut event = event(EventType::FinancialRecordCreated);
+    event.data.month = 13;
+    assert!(letters.write(&event).unwrap_err().contains("2026-13"));
+    event.data.month = 3;
+    event.time = "+12026-01-01T00:00:00Z".parse().unwrap();
+    assert!(letters.write(&event).unwrap_err().contains("date"));
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn a_mail_in_the_folder_is_one_any_mail_program_reads() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("mail/new");
+    let mailer = FolderMailer::new(&folder, sender(), Arc::new(Stopped));
+    let letter = write(Language::Pl, EventType::FinancialRecordCreated);
+    let outcome = mailer.send(&letter).await;
+    let names = files(&folder);
+    assert_eq!(outcome, MailOutcome::Accepted { reference: names[0].clone() });
+    assert_eq!(names.len(), 1, "no draft is left: {names:?}");
+    assert!(names[0].starts_with(&format!("20261123T221829.123Z-{ID}-")) && names[0].ends_with(".eml"), "{names:?}");
+
+    let bytes = std::fs::read(folder.join(&names[0])).unwrap();
+    assert!(bytes.is_ascii(), "every server takes it");
+    let mail = MessageParser::default().parse(&bytes).unwrap();
+    let from = mail.from().unwrap().first().unwrap();
+    assert_eq!((from.name(), from.address()), (Some("Biuro Łąka"), Some("biuro@office.example.pl")));
+    assert_eq!(mail.to().unwrap().first().unwrap().address(), Some("anna@example.pl"));
+    assert_eq!(mail.subject(), Some(letter.subject.as_str()));
+    assert_eq!(mail.message_id(), Some(format!("{ID}@office.example.pl").as_str()));
+    assert_eq!(mail.date().unwrap().to_rfc3339(), "2026-04-02T08:00:00Z");
+    assert_eq!(mail.header("Auto-Submitted").unwrap().as_text(), Some("auto-generated"));
+    let content_type = mail.content_type().unwrap();
+    assert_eq!((content_type.ctype(), content_type.subtype()), ("multipart", Some("alternative")));
+    assert_eq!(mail.body_text(0).unwrap().replace("\r\n", "\n"), letter.text);
+    assert_eq!(mail.body_html(0).unwrap().replace("\r\n", "\n"), letter.html);
+}
+
+#[tokio::test]
+async fn a_duplicate_is_a_second_file_with_the_same_message_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let mailer = FolderMailer::new(folder.path(), sender(), Arc::new(Stopped));
+    let letter =
+        Letter { message_id: "../evil id ż".to_owned(), ..write(Language::En, EventType::FinancialRecordCreated) };
+    for _ in 0..2 {
+        assert!(matches!(mailer.send(&letter).await, MailOutcome::Accepted { .. }));
+    }
+    let names = files(folder.path());
+    assert_eq!(names.len(), 2, "{names:?}");
+    let ids = names.iter().map(|name| {
+        let bytes = std::fs::read(folder.path().join(name)).unwrap();
+        MessageParser::default().parse(&bytes).unwrap().message_id().unwrap().to_owned()
+    });
+    let ids: Vec<_> = ids.collect();
+    assert_eq!(ids[0], ids[1]);
+}
+
+#[tokio::test]
+async fn no_text_begins_a_header_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mailer = FolderMailer::new(folder.path(), sender(), Arc::new(Stopped));
+    let subject = format!("Hello\r\nBcc: thief@example.pl\r\n\r\n{}", "ż".repeat(300));
+    let letter = Letter { subject, ..write(Language::En, EventType::FinancialRecordCreated) };
+    assert!(matches!(mailer.send(&letter).await, MailOutcome::Accepted { .. }));
+    let bytes = std::fs::read(folder.path().join(&files(folder.path())[0])).unwrap();
+    let mail = MessageParser::default().parse(&bytes).unwrap();
+    assert!(mail.bcc().is_none());
+    assert!(mail.subject().unwrap().contains("Bcc: thief@example.pl"));
+    assert_eq!(mail.body_text(0).unwrap().replace("\r\n", "\n"), letter.text);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_the_providers_failure() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("not-a-folder");
+    std::fs::write(&file, "").unwrap();
+    let mailer = FolderMailer::new(&file, sender(), Arc::new(Stopped));
+    let outcome = mailer.send(&write(Language::Pl, EventType::FinancialRecordCreated)).await;
+    let MailOutcome::Provider { reason, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(reason.contains("not-a-folder") && !reason.contains("anna@"), "{reason}");
+}
