@@ -1,1 +1,82 @@
-//! Logs: one JSON line per event on stdout.
+//! Logs: one JSON line per event on stdout; stderr stays empty unless the process itself dies.
+
+use std::{io, panic::PanicHookInfo};
+use tracing::Subscriber;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+/// From here on the whole process logs so, its panics too. A second call only changes nothing.
+///
+/// # Errors
+/// The filter is none.
+pub fn init(filter: &str) -> Result<(), String> {
+    let subscriber = subscriber(filter, io::stdout)?;
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        std::panic::set_hook(Box::new(log_panic));
+    }
+    Ok(())
+}
+
+/// Fields stand beside `message`, so that a line can be read alone and searched by any of them.
+///
+/// # Errors
+/// The filter is none.
+pub fn subscriber<W>(filter: &str, writer: W) -> Result<impl Subscriber + Send + Sync, String>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = EnvFilter::try_new(filter).map_err(|e| format!("'{filter}' is no log filter: {e}"))?;
+    let json = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
+    Ok(json.with_env_filter(filter).with_writer(writer).finish())
+}
+
+/// The host shows stderr as errors without correlation, and a panic of many lines as many errors: one line instead.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let said = info.payload_as_str().unwrap_or("no message");
+    let said: String = said.chars().take(MESSAGE_CHARS_MAX).collect();
+    let location = info.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+    tracing::error!(panic = said, location, thread, "a defect: the invocation in it failed");
+}
+
+/// A panic's message may quote what it choked on; enough to find the defect, not a document.
+const MESSAGE_CHARS_MAX: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_json_line_with_its_fields_beside_the_message() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = subscriber("info", move || writer.clone()).unwrap();
+        tracing::subscriber::with_default(subscriber, || {
+            let _invocation = tracing::info_span!("invocation", id = "i1").entered();
+            tracing::info!(claimed = 3, note = "two\nlines", "dispatched");
+            tracing::debug!("not at this level");
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(
+            (&line["message"], &line["claimed"], &line["level"]),
+            (&"dispatched".into(), &3.into(), &"INFO".into())
+        );
+        assert_eq!((&line["note"], &line["span"]["id"]), (&"two\nlines".into(), &"i1".into()));
+        assert!(line["timestamp"].is_string(), "{text}");
+    }
+}

@@ -66,7 +66,12 @@ pub const CATALOGUE: &[Setting] = &[
     set("Idempotency__RetentionHours", "24", "1 to 720", "how long an Idempotency-Key is remembered"),
     set("Email__Provider", "folder", "folder", "who sends the mail; folder is for one machine, never for Azure"),
     set("Email__Folder", ".local/mail", "a folder's path", "where the folder provider puts its .eml files"),
-    set("Email__From", "biuro@clientorganizer.example", "an email address", "the mails' From"),
+    set(
+        "Email__From",
+        "biuro@clientorganizer.example",
+        "an address, or Name <address>",
+        "the mails' From; its name signs them",
+    ),
     set("Email__Language", "pl", "pl or en", "the mails' language"),
     set("Email__OnDoubt", "resend", "resend or hold", "what becomes of a mail that may have been sent"),
     set("Email__LeaseMs", "60000", "1000 to 600000", "how long a mail may be on its way until it is in doubt"),
@@ -79,7 +84,12 @@ pub const CATALOGUE: &[Setting] = &[
     set("Inbox__RefusedBodyDays", "30", "1 to 3650", "how long a refused mail's content is kept"),
     set("Prune__StepRowsMax", "500", "1 to 10000", "rows PruneOutbox removes in one transaction"),
     set("Prune__RunMs", "50000", "100 to 240000", "a PruneOutbox run ends by itself after this"),
-    set("Log__Level", "info", "error, warn, info, debug or a tracing filter", "how much is logged"),
+    set(
+        "Log__Level",
+        "info",
+        "error, warn, info, debug or a tracing filter",
+        "how much is logged; RUST_LOG where it is not set",
+    ),
 ];
 
 #[must_use]
@@ -96,7 +106,9 @@ pub fn markdown() -> String {
             Some("") => "(empty)".to_owned(),
             Some(text) => format!("`{text}`"),
         };
-        format!("| `{}` | {default} | {} | {} |", one.name, one.expected, one.meaning)
+        // A page would take <name> for a tag and hide it.
+        let shown = |text: &str| text.replace('<', "\\<").replace('|', "\\|");
+        format!("| `{}` | {default} | {} | {} |", one.name, shown(one.expected), shown(one.meaning))
     });
     let head = ["| setting | default | expected | meaning |", "|---|---|---|---|"].map(str::to_owned);
     head.into_iter().chain(rows).collect::<Vec<_>>().join("\n")

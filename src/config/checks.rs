@@ -1,7 +1,9 @@
 //! Settings that are fine alone and wrong together, and those that must not reach Azure.
 
 use super::{Settings, reader::Reader};
-use crate::adapters::servicebus::ConnectionString;
+
+/// functionTimeout of host.json: past it the host kills the process with every invocation in it.
+pub(super) const FUNCTION_TIMEOUT_MS: u64 = 300_000;
 
 pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     let queue_days = reader.number("Bus__QueueLifeDays", 1..=3650);
@@ -26,6 +28,29 @@ pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
         reader.problem(
             "Bus__TimeoutMs",
             format!("{} is not below Outbox__LeaseMs - Outbox__HeadroomMs = {publish_ms}", settings.bus.timeout_ms),
+        );
+    }
+    let leases = [
+        ("Outbox__RunMs", dispatch.run_ms, "Outbox__LeaseMs", dispatch.lease_ms),
+        ("Email__RunMs", settings.notify.run_ms, "Email__LeaseMs", settings.notify.lease_ms),
+    ];
+    for (run_name, run_ms, lease_name, lease_ms) in leases {
+        // A run looks at its time between batches, so its last one may last another lease.
+        if run_ms.saturating_add(lease_ms.unsigned_abs()) >= FUNCTION_TIMEOUT_MS {
+            reader.problem(
+                run_name,
+                format!("{run_ms} + {lease_name} = {lease_ms} is not below functionTimeout ({FUNCTION_TIMEOUT_MS})"),
+            );
+        }
+    }
+    let refused_days = settings.prune.refused_body_days;
+    if refused_days > settings.prune.inbox_days {
+        reader.problem(
+            "Inbox__RefusedBodyDays",
+            format!(
+                "{refused_days} is more than Inbox__RetentionDays = {}: the row is gone by then",
+                settings.prune.inbox_days
+            ),
         );
     }
     let pairs = [
@@ -59,8 +84,5 @@ fn local_only(reader: &mut Reader<'_>, settings: &Settings) {
     reader.problem("Email__Provider", "folder is for one machine: it is refused in Azure (WEBSITE_SITE_NAME is set)");
     if settings.store.skew_ms != 0 {
         reader.problem("Store__SkewMs", "is for tests: it is refused in Azure (WEBSITE_SITE_NAME is set)");
-    }
-    if settings.connection.as_ref().is_some_and(ConnectionString::is_local) {
-        reader.problem("ServiceBusConnection", "names a development emulator: it is refused in Azure");
     }
 }

@@ -2,10 +2,8 @@
 
 use super::{EmailSettings, Language, outbox::unsigned, reader::Reader};
 use crate::{
-    domain::{
-        client::Email,
-        delivery::{MailPolicy, OnDoubt},
-    },
+    adapters::mail::Sender,
+    domain::delivery::{MailPolicy, OnDoubt},
     flows::notify::NotifySettings,
 };
 use std::path::PathBuf;
@@ -13,13 +11,13 @@ use std::path::PathBuf;
 pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
     reader.choice("Email__Provider", &[("folder", ())]);
     let from = reader.text("Email__From");
-    if let Err(reason) = Email::parse(from) {
-        reader.problem("Email__From", format!("'{from}' {reason}"));
+    if let Err(reason) = Sender::parse(from) {
+        reader.problem("Email__From", format!("'{from}': {reason}"));
     }
     EmailSettings {
-        folder: PathBuf::from(reader.text("Email__Folder")),
+        folder: PathBuf::from(reader.words("Email__Folder")),
         from: from.to_owned(),
-        language: reader.choice("Email__Language", &[("pl", Language::Polish), ("en", Language::English)]),
+        language: reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]),
     }
 }
 

@@ -6,15 +6,17 @@ mod reader;
 mod routes;
 mod outbox;
 mod email;
+mod bus;
+mod log;
 mod checks;
 
+pub use crate::adapters::mail::Language;
 pub use reader::Problem;
 
 /// Of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 use crate::{
-    adapters::servicebus::ConnectionString,
     domain::{message::MessageLimits, route::Routes},
     flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
 };
@@ -23,8 +25,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// None where it is not set: `ops` and `migrate` need no bus.
-    pub connection: Option<ConnectionString>,
+    /// A secret: kept as given; that the bus adapter can parse it was checked.
+    pub service_bus_connection: Option<Secret>,
     pub bus: BusSettings,
     pub routes: Arc<Routes>,
     pub limits: MessageLimits,
@@ -33,6 +35,7 @@ pub struct Settings {
     pub prune: PruneSettings,
     pub store: StoreSettings,
     pub email: EmailSettings,
+    /// A filter of `tracing`.
     pub log_level: String,
     /// The process runs in Azure (`WEBSITE_SITE_NAME` is set).
     pub in_azure: bool,
@@ -59,20 +62,48 @@ pub struct EmailSettings {
     pub language: Language,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    Polish,
-    English,
+/// A text that Debug does not show.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 impl Settings {
+    /// For commands that touch no bus (`migrate`, `ops`).
+    ///
     /// # Errors
     /// Every problem there is, each by the setting's name.
     pub fn read(env: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        Self::gather(env, false)
+    }
+
+    /// For `serve` and `dispatch`: without `ServiceBusConnection` they could only fail.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn read_with_bus(env: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        Self::gather(env, true)
+    }
+
+    fn gather(env: &BTreeMap<String, String>, bus_needed: bool) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(env);
         let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
         let settings = Self {
-            connection: outbox::connection(&mut reader),
+            service_bus_connection: reader
+                .given("ServiceBusConnection")
+                .filter(|text| !text.trim().is_empty())
+                .map(|text| Secret(text.to_owned())),
             bus: outbox::bus(&mut reader),
             routes: Arc::new(routes::read(&mut reader, env)),
             limits: outbox::limits(&mut reader),
@@ -81,10 +112,11 @@ impl Settings {
             prune: outbox::prune(&mut reader),
             store: outbox::store(&mut reader),
             email: email::read(&mut reader),
-            log_level: reader.text("Log__Level").to_owned(),
+            log_level: log::level(&mut reader),
             in_azure,
         };
         routes::schedules(&mut reader);
+        bus::check(&mut reader, &settings, bus_needed);
         reader.unknown_names();
         checks::contradictions(&mut reader, &settings);
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }

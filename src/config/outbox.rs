@@ -56,7 +56,7 @@ pub(super) fn connection(reader: &mut Reader<'_>) -> Option<ConnectionString> {
 pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
     reader.choice("Store__Kind", &[("sqlite", ())]);
     StoreSettings {
-        path: PathBuf::from(reader.text("Store__Path")),
+        path: PathBuf::from(reader.words("Store__Path")),
         skew_ms: reader.number("Store__SkewMs", -315_360_000_000..=315_360_000_000),
         key_lifetime_ms: reader.number("Idempotency__RetentionHours", 1..=720) * 3_600_000,
     }

@@ -46,6 +46,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// As `text`, but empty is a problem: nothing sensible could be meant by it.
+    pub(super) fn words(&mut self, name: &'static str) -> &'a str {
+        let text = self.text(name);
+        if text.is_empty() {
+            self.problem(name, "is empty: remove it for its default, or give it a value");
+        }
+        text
+    }
+
     pub(super) fn number(&mut self, name: &'static str, range: RangeInclusive<i64>) -> i64 {
         let text = self.text(name);
         match text.parse::<i64>() {
@@ -78,9 +87,14 @@ impl<'a> Reader<'a> {
         let sections: Vec<&str> =
             catalogue::CATALOGUE.iter().filter_map(|s| s.name.split_once("__")).map(|(s, _)| s).collect();
         for name in self.env.keys() {
-            let Some((section, _)) = name.split_once("__") else { continue };
-            let ours = sections.contains(&section) && !name.starts_with(catalogue::ROUTE_PREFIX);
-            if ours && catalogue::find(name).is_none() {
+            if catalogue::find(name).is_some() || name.starts_with(catalogue::ROUTE_PREFIX) {
+                continue;
+            }
+            let in_other_case = catalogue::CATALOGUE.iter().find(|s| s.name.eq_ignore_ascii_case(name));
+            let ours = |section: &str| sections.iter().any(|known| known.eq_ignore_ascii_case(section));
+            if let Some(setting) = in_other_case {
+                self.problem(name.clone(), format!("is written {}: upper and lower case matter", setting.name));
+            } else if name.split_once("__").is_some_and(|(section, _)| ours(section)) {
                 self.problem(name.clone(), "there is no such setting; README.md lists those there are");
             }
         }

@@ -1,1 +1,213 @@
+//! Settings: every problem told at once and by name, and an example file that is complete and works.
 
+use client_organizer::config::{
+    Language, Problem, Settings,
+    catalogue::{self, CATALOGUE},
+};
+use std::collections::BTreeMap;
+
+const CONNECTION: &str =
+    "Endpoint=sb://office.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=c2VjcmV0LWtleQ==";
+const EMULATOR: &str =
+    "Endpoint=sb://127.0.0.1:7072;SharedAccessKeyName=a;SharedAccessKey=c2VjcmV0LWtleQ==;UseDevelopmentEmulator=true";
+
+fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn problems(pairs: &[(&str, &str)]) -> Vec<Problem> {
+    Settings::read(&env(pairs)).map(|_| ()).expect_err("there is something wrong with them")
+}
+
+/// The one problem of these settings, as a person reads it.
+fn problem(pairs: &[(&str, &str)]) -> String {
+    let problems = problems(pairs);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    problems[0].to_string()
+}
+
+fn file(name: &str) -> String {
+    std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+fn example() -> BTreeMap<String, String> {
+    let file: serde_json::Value = serde_json::from_str(&file("local.settings.example.json")).unwrap();
+    assert_eq!(file["IsEncrypted"], false);
+    serde_json::from_value(file["Values"].clone()).unwrap()
+}
+
+#[test]
+fn nothing_needs_to_be_set_where_no_bus_is_needed() {
+    let settings = Settings::read(&env(&[])).unwrap();
+    assert_eq!(settings.email.language, Language::Pl);
+    assert_eq!(settings.dispatch.lease_ms, 60_000);
+    let routed =
+        |event: &str| settings.routes.of(event).map(|to| to.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(routed("FinancialRecordCreated"), Some(vec!["queue:client-emails".to_owned()]));
+    assert_eq!(routed("FinancialRecordUpdated"), Some(vec!["queue:client-emails".to_owned()]));
+    assert_eq!(routed("FinancialRecordDeleted"), Some(vec![]));
+    assert_eq!(routed("Foreign"), None, "what no setting routes waits");
+}
+
+#[test]
+fn every_problem_is_told_at_once_and_by_name() {
+    let problems = Settings::read_with_bus(&env(&[
+        ("Outbox__BatchMax", "2001"),
+        ("Outbox__RetryMax", "ten"),
+        ("Email__Language", "de"),
+        ("Email__From", "office"),
+        ("OutboxSchedule", "*/5 * * * *"),
+        ("Routes__Foreign", "exchange:x"),
+        ("Store__Path", ""),
+        ("Log__Level", "loud"),
+        ("Outbox__BatchMx", "5"),
+    ]))
+    .unwrap_err();
+    let mut names: Vec<_> = problems.iter().map(|problem| problem.setting.as_str()).collect();
+    names.sort_unstable();
+    let expected = [
+        "Email__From",
+        "Email__Language",
+        "Log__Level",
+        "OutboxSchedule",
+        "Outbox__BatchMax",
+        "Outbox__BatchMx",
+        "Outbox__RetryMax",
+        "Routes__Foreign",
+        "ServiceBusConnection",
+        "Store__Path",
+    ];
+    assert_eq!(names, expected, "{problems:?}");
+    assert!(problems.iter().any(|p| p.to_string() == "Outbox__BatchMax: '2001' is no whole number of 1 to 2000"));
+}
+
+#[test]
+fn settings_that_are_fine_alone_may_contradict_each_other() {
+    for (pairs, name, says) in [
+        (
+            vec![("Inbox__RetentionDays", "43")],
+            "Inbox__RetentionDays",
+            "Outbox__RetentionDays + Bus__QueueLifeDays = 44",
+        ),
+        (vec![("Outbox__HeadroomMs", "60000")], "Outbox__HeadroomMs", "leaves nothing of Outbox__LeaseMs"),
+        (vec![("Bus__TimeoutMs", "50000")], "Bus__TimeoutMs", "not below Outbox__LeaseMs - Outbox__HeadroomMs = 50000"),
+        (vec![("Outbox__RetryBaseMs", "900001")], "Outbox__RetryBaseMs", "more than Outbox__RetryDelayMaxMs"),
+        (vec![("Breaker__MaxMs", "4999")], "Breaker__BaseMs", "more than Breaker__MaxMs"),
+        (vec![("Email__RetryDelayMaxMs", "1")], "Email__RetryBaseMs", "more than Email__RetryDelayMaxMs"),
+        (vec![("Outbox__RunMs", "240000")], "Outbox__RunMs", "not below functionTimeout"),
+        (vec![("Email__RunMs", "240000")], "Email__RunMs", "not below functionTimeout"),
+        (vec![("Inbox__RefusedBodyDays", "401")], "Inbox__RefusedBodyDays", "more than Inbox__RetentionDays"),
+    ] {
+        let told = problem(&pairs);
+        assert!(told.starts_with(name) && told.contains(says), "{told}");
+    }
+    assert!(Settings::read(&env(&[("Inbox__RetentionDays", "44"), ("Outbox__HeadroomMs", "44999")])).is_ok());
+}
+
+#[test]
+fn a_misspelt_name_is_told_and_a_foreign_one_ignored() {
+    assert!(problem(&[("Outbox__BatchMx", "5")]).contains("no such setting"));
+    assert!(problem(&[("outbox__batchmax", "5")]).contains("is written Outbox__BatchMax"));
+    assert!(problem(&[("EMAILQUEUENAME", "q")]).contains("is written EmailQueueName"));
+    let foreign = [("PATH", "/bin"), ("WEBSITE__X", "1"), ("AzureWebJobsStorage__accountName", "s")];
+    assert!(Settings::read(&env(&foreign)).is_ok());
+}
+
+#[test]
+fn a_route_names_each_destination_once() {
+    let settings = Settings::read(&env(&[("Routes__Paid", "queue:a, topic:b"), ("EmailQueueName", "mails")])).unwrap();
+    let paid: Vec<_> = settings.routes.of("Paid").unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(paid, ["queue:a", "topic:b"]);
+    assert_eq!(settings.routes.of("FinancialRecordCreated").unwrap()[0].to_string(), "queue:mails");
+    assert!(problem(&[("Routes__Paid", "queue:a,queue:a")]).contains("twice"));
+    assert!(problem(&[("Routes__Paid", "queue:a b")]).contains("'a b'"));
+}
+
+#[test]
+fn serving_needs_a_connection_string_and_its_key_is_never_told() {
+    assert!(Settings::read_with_bus(&env(&[("ServiceBusConnection", CONNECTION)])).is_ok());
+    let missing = |pairs: &[(&str, &str)]| Settings::read_with_bus(&env(pairs)).unwrap_err()[0].to_string();
+    assert!(missing(&[]).contains("ServiceBusConnection: is not set"));
+    assert!(missing(&[("ServiceBusConnection", " ")]).contains("is not set"));
+    let identity = [("ServiceBusConnection__fullyQualifiedNamespace", "office.servicebus.windows.net")];
+    assert!(missing(&identity).contains("sending needs a key"));
+
+    let entity = format!("{CONNECTION};EntityPath=other");
+    for (text, says) in [
+        ("Endpoint=sb://x;SharedAccessKey=c2VjcmV0LWtleQ==;SharedAccessKeyName=a", "other clouds"),
+        (entity.as_str(), "its key is for other alone (EntityPath), but the routes name queue:client-emails"),
+    ] {
+        let told = problem(&[("ServiceBusConnection", text)]);
+        assert!(told.contains(says) && !told.contains("c2Vj"), "{told}");
+    }
+    let settings = Settings::read(&env(&[("ServiceBusConnection", CONNECTION)])).unwrap();
+    assert!(!format!("{settings:?}").contains("c2Vj"));
+}
+
+#[test]
+fn what_is_local_is_refused_in_azure() {
+    let site = ("WEBSITE_SITE_NAME", "office");
+    let told = problems(&[site, ("ServiceBusConnection", EMULATOR), ("Store__SkewMs", "1")]);
+    let names: Vec<_> = told.iter().map(|problem| problem.setting.as_str()).collect();
+    for name in ["Store__Kind", "Store__SkewMs", "Email__Provider", "ServiceBusConnection"] {
+        assert!(names.contains(&name), "{name}: {told:?}");
+    }
+    assert!(told.iter().all(|problem| problem.what.contains("refused in Azure")), "{told:?}");
+}
+
+#[test]
+fn the_log_level_may_come_from_rust_log() {
+    let level = |pairs: &[(&str, &str)]| Settings::read(&env(pairs)).unwrap().log_level;
+    assert_eq!(level(&[]), "info");
+    assert_eq!(level(&[("RUST_LOG", "debug")]), "debug");
+    assert_eq!(
+        level(&[("RUST_LOG", "debug"), ("Log__Level", "warn,client_organizer=debug")]),
+        "warn,client_organizer=debug"
+    );
+    assert!(problem(&[("RUST_LOG", "[")]).starts_with("RUST_LOG"));
+}
+
+#[test]
+fn the_example_file_holds_every_setting_with_its_default_and_works() {
+    let values = example();
+    let mut missing: Vec<_> = CATALOGUE.iter().map(|s| s.name).filter(|name| !values.contains_key(*name)).collect();
+    missing
+        .extend(["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"].iter().filter(|name| !values.contains_key(**name)));
+    assert!(missing.is_empty(), "missing: {missing:?}");
+    assert_eq!(values["FUNCTIONS_WORKER_RUNTIME"], "custom");
+    for (name, value) in &values {
+        let ours = catalogue::find(name);
+        let hosts = ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"].contains(&name.as_str());
+        assert!(ours.is_some() || hosts, "{name} is no setting");
+        if let Some(default) = ours.and_then(|setting| setting.default) {
+            assert_eq!(*value, default.replace("<EmailQueueName>", "client-emails"), "{name}");
+        }
+    }
+    let settings = Settings::read_with_bus(&values).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!(format!("{:?}", settings.routes), format!("{:?}", Settings::read(&env(&[])).unwrap().routes));
+}
+
+#[test]
+fn every_default_and_bound_the_catalogue_tells_is_the_one_that_is_enforced() {
+    for setting in CATALOGUE {
+        let Some((low, high)) = setting.expected.split_once(" to ") else { continue };
+        let (Ok(low), Ok(high)) = (low.parse::<i64>(), high.parse::<i64>()) else { continue };
+        for (value, fine) in [(low - 1, false), (low, true), (high, true), (high + 1, false)] {
+            let text = value.to_string();
+            let read = Settings::read(&env(&[(setting.name, &text)]));
+            // At its bounds a setting may contradict another one; that is not what is asked here.
+            let told = format!("{}: '{text}' is no whole number of {low} to {high}", setting.name);
+            let refused = read.err().unwrap_or_default().iter().any(|problem| problem.to_string() == told);
+            assert_eq!(refused, !fine, "{told}");
+        }
+    }
+}
+
+#[test]
+fn the_readme_holds_the_table_of_settings() {
+    let readme = file("README.md").replace("\r\n", "\n");
+    let between = readme.split_once("<!-- settings -->").and_then(|(_, rest)| rest.split_once("<!-- /settings -->"));
+    let table = between.expect("README.md has the markers <!-- settings --> and <!-- /settings -->").0.trim();
+    let expected = catalogue::markdown();
+    assert!(table == expected, "put this between the markers in README.md:\n{expected}");
+}

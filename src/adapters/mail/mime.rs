@@ -1,6 +1,6 @@
 //! A letter as an internet message (RFC 5322, MIME), whatever way it then goes.
 
-use crate::ports::mailer::Letter;
+use crate::{domain::client::Email, ports::mailer::Letter};
 use lettre::{
     Message,
     message::{
@@ -19,11 +19,11 @@ impl Sender {
     /// # Errors
     /// Says what was expected, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let expected = "expected an address, or a name and an address: Biuro <biuro@example.pl>";
-        if text.chars().any(char::is_control) {
-            return Err(expected.to_owned());
-        }
-        text.trim().parse().map(Self).map_err(|_| expected.to_owned())
+        let mailbox = text.trim().parse::<Mailbox>().ok().filter(|_| !text.chars().any(char::is_control));
+        let mailbox = mailbox.filter(|mailbox| Email::parse(mailbox.email.as_ref()).is_ok());
+        mailbox
+            .map(Self)
+            .ok_or_else(|| "expected an address, or a name and an address: Biuro <biuro@example.pl>".to_owned())
     }
 
     /// How the office signs.

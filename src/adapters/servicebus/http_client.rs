@@ -4,6 +4,7 @@ use super::{
     connection::ConnectionString,
     outcome::{self, Answer, NoAnswer},
     properties,
+    rest::RestOptions,
 };
 use async_trait::async_trait;
 use azure_core::{Body, HttpClient, Request, StatusCode, headers::Headers};
@@ -26,7 +27,7 @@ pub(super) struct BusHttp {
     local: Option<String>,
 }
 
-/// A destination that does not even shake hands in this time counts as unreachable.
+/// A destination that does not even shake hands in this time, or half of the send's, counts as unreachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Below the minutes after which gateways drop idle connections silently.
 const POOL_IDLE: Duration = Duration::from_secs(50);
@@ -37,13 +38,13 @@ const BODY_WAIT: Duration = Duration::from_secs(1);
 impl BusHttp {
     /// # Errors
     /// TLS cannot be set up on this machine (no root certificates, say).
-    pub(super) fn new(connection: &ConnectionString, concurrency: usize) -> Result<Self, String> {
+    pub(super) fn new(connection: &ConnectionString, options: RestOptions) -> Result<Self, String> {
         // The process has one TLS provider; somebody else may have installed it already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
+            .connect_timeout(CONNECT_TIMEOUT.min(options.timeout / 2))
             .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(concurrency)
+            .pool_max_idle_per_host(options.concurrency)
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true);
         // No TLS towards this machine, so that a demo needs no root certificates; a proxy could not reach it.

@@ -46,7 +46,7 @@ impl RestBus {
     /// # Errors
     /// TLS cannot be set up on this machine.
     pub fn new(connection: ConnectionString, options: RestOptions) -> Result<Self, String> {
-        let http = Arc::new(BusHttp::new(&connection, options.concurrency)?);
+        let http = Arc::new(BusHttp::new(&connection, options)?);
         Ok(Self { connection, http, options })
     }
 
