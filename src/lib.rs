@@ -14,4 +14,3 @@ pub mod ops;
 pub mod config;
 pub mod telemetry;
 pub mod failpoints;
-pub mod app;

@@ -59,6 +59,9 @@ pub struct LocalArgs {
     /// Seconds the queue remembers MessageIds to drop duplicates; 0: it does not (Service Bus's default)
     #[arg(long, default_value_t = 0)]
     pub duplicate_detection: u64,
+    /// For tests: nothing is delivered until the handler has died once
+    #[arg(long, hide = true)]
+    pub hold_deliveries_until_exit: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,2 +1,132 @@
-//! The only room with a door to all the others.
+//! The only room with a door to all the others: each command, from its words to its exit code.
+
 pub mod cli;
+mod compose;
+mod serve;
+mod local;
+
+use crate::{
+    adapters::sqlite::migrate,
+    config::{self, Settings},
+    flows::{dispatch, vitals::Vitals},
+    ops::{self, OpsContext},
+    telemetry,
+};
+use anyhow::{Result, bail};
+use clap::CommandFactory;
+use cli::{Cli, Command, DispatchArgs};
+use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+/// The variable by which the Azure Functions host tells its handler the port.
+pub const PORT_VARIABLE: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
+
+pub fn main(cli: Cli) -> ExitCode {
+    let env = config::env::current();
+    let command = match cli.command {
+        Some(command) => command,
+        None if env.contains_key(PORT_VARIABLE) => Command::Serve,
+        None => {
+            // Printing to a closed terminal is nobody's loss.
+            let _ = Cli::command().print_help();
+            return ExitCode::from(2);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the async runtime could not be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(command, &env)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// False: it ran, and what was asked for was not all done.
+async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
+    match command {
+        Command::Local(arguments) => local::run(arguments, env).await,
+        Command::Serve => serve::run(env).await.map(|()| true),
+        Command::Migrate => {
+            let settings = settings(env)?;
+            let applied = migrate::run(&settings.store.path)?;
+            let path = settings.store.path.display();
+            if applied.is_empty() {
+                println!("{path}: schema version {}, nothing to do", migrate::wanted());
+            }
+            applied.iter().for_each(|name| println!("{path}: applied {name}"));
+            Ok(true)
+        }
+        Command::Dispatch(arguments) => dispatch_until_stopped(&arguments, &settings(env)?).await,
+        Command::Stage { folder } => {
+            let staged = ops::stage::stage(&folder, Path::new("."), &std::env::current_exe()?)?;
+            println!("{staged}");
+            Ok(true)
+        }
+        Command::Ops(arguments) => {
+            let settings = settings(env)?;
+            let store = compose::store(&settings)?;
+            let context = OpsContext {
+                ops: &store,
+                routes: &settings.routes,
+                duplicate_window_ms: settings.bus.duplicate_window_ms,
+                json: arguments.json,
+            };
+            ops::run(&context, arguments.command, &mut std::io::stdout()).await
+        }
+    }
+}
+
+/// Every problem on a line of its own, so that one restart mends them all.
+fn settings(env: &BTreeMap<String, String>) -> Result<Settings> {
+    Settings::read(env).or_else(|problems| {
+        let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
+        bail!("{} setting(s) are wrong:\n{}", lines.len(), lines.join("\n"))
+    })
+}
+
+/// The dispatcher as a process of its own: a Functions timer is a singleton, this is not.
+async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -> Result<bool> {
+    telemetry::start(&settings.log_level)?;
+    let store = compose::store(settings)?;
+    compose::name_destinations(&store, &settings.routes).await?;
+    let bus = compose::bus(settings)?;
+    let context = compose::dispatcher(settings, &store, bus, Arc::new(Vitals::default()), settings.dispatch);
+    let mut stop = std::pin::pin!(stopped());
+    loop {
+        let report = dispatch::dispatch(&context).await;
+        if report.claimed > 0 || report.store_error.is_some() || arguments.once {
+            tracing::info!(report = serde_json::to_string(&report)?, "dispatched");
+        }
+        if arguments.once {
+            return Ok(report.store_error.is_none());
+        }
+        let pause = if report.out_of_time { Duration::ZERO } else { Duration::from_millis(arguments.every_ms) };
+        tokio::select! {
+            () = &mut stop => return Ok(true),
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// Ctrl-C in a terminal, SIGTERM from a supervisor.
+pub(crate) async fn stopped() {
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}

@@ -1,24 +1,25 @@
 //! The mails.
 
-use super::{EmailSettings, Language, outbox::unsigned, reader::Reader};
+use super::{EmailSettings, catalogue, outbox::unsigned, reader::Reader};
 use crate::{
-    adapters::mail::Sender,
+    adapters::mail::{Language, Sender},
     domain::delivery::{MailPolicy, OnDoubt},
     flows::notify::NotifySettings,
 };
 use std::path::PathBuf;
 
-pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
+/// None only where the catalogue's own default is no sender.
+pub(super) fn read(reader: &mut Reader<'_>) -> Option<EmailSettings> {
     reader.choice("Email__Provider", &[("folder", ())]);
     let from = reader.text("Email__From");
-    if let Err(reason) = Sender::parse(from) {
+    let language = reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]);
+    let from = Sender::parse(from).or_else(|reason| {
         reader.problem("Email__From", format!("'{from}': {reason}"));
-    }
-    EmailSettings {
-        folder: PathBuf::from(reader.words("Email__Folder")),
-        from: from.to_owned(),
-        language: reader.choice("Email__Language", &[("pl", Language::Polish), ("en", Language::English)]),
-    }
+        // Something to go on with, so that the other problems are told in the same breath.
+        Sender::parse(catalogue::find("Email__From").and_then(|setting| setting.default).unwrap_or_default())
+    });
+    let folder = PathBuf::from(reader.words("Email__Folder"));
+    Some(EmailSettings { folder, from: from.ok()?, language })
 }
 
 pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {

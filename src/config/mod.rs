@@ -10,10 +10,17 @@ mod bus;
 mod log;
 mod checks;
 
-pub use crate::adapters::mail::Language;
+pub use checks::FUNCTION_TIMEOUT_MS;
 pub use reader::Problem;
 
+/// Of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 use crate::{
+    adapters::{
+        mail::{Language, Sender},
+        servicebus::ConnectionString,
+    },
     domain::{message::MessageLimits, route::Routes},
     flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
 };
@@ -22,8 +29,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// A secret: kept as given; that the bus adapter can parse it was checked.
-    pub service_bus_connection: Option<Secret>,
+    /// None where it is not set: `ops` and `migrate` need no bus.
+    pub connection: Option<ConnectionString>,
     pub bus: BusSettings,
     pub routes: Arc<Routes>,
     pub limits: MessageLimits,
@@ -55,25 +62,8 @@ pub struct BusSettings {
 #[derive(Debug, Clone)]
 pub struct EmailSettings {
     pub folder: PathBuf,
-    pub from: String,
+    pub from: Sender,
     pub language: Language,
-}
-
-/// A text that Debug does not show.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
 }
 
 impl Settings {
@@ -96,11 +86,9 @@ impl Settings {
     fn gather(env: &BTreeMap<String, String>, bus_needed: bool) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(env);
         let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
+        let Some(email) = email::read(&mut reader) else { return Err(reader.problems) };
         let settings = Self {
-            service_bus_connection: reader
-                .given("ServiceBusConnection")
-                .filter(|text| !text.trim().is_empty())
-                .map(|text| Secret(text.to_owned())),
+            connection: bus::read(&mut reader),
             bus: outbox::bus(&mut reader),
             routes: Arc::new(routes::read(&mut reader, env)),
             limits: outbox::limits(&mut reader),
@@ -108,7 +96,7 @@ impl Settings {
             notify: email::notify(&mut reader),
             prune: outbox::prune(&mut reader),
             store: outbox::store(&mut reader),
-            email: email::read(&mut reader),
+            email,
             log_level: log::level(&mut reader),
             in_azure,
         };

@@ -15,3 +15,5 @@ pub mod backoff;
 pub mod verdict;
 pub mod delivery;
 pub mod mail_verdict;
+pub mod remedy;
+pub mod replay;

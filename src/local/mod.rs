@@ -1,1 +1,85 @@
-//! The small host for newcomers.
+//! The small host for newcomers: plays the Azure Functions host and a Service Bus queue on one machine.
+//!
+//! It reads the real `host.json` and `function.json` files, starts the handler as a child process, forwards HTTP,
+//! fires timers and delivers queue messages, all as functions-host-contract says Azure does (the README tells what it
+//! leaves out). The handler is reached by process start and HTTP only, the queue by HTTP only, so nothing works here
+//! that could not work there.
+
+mod child;
+pub mod child_side;
+mod envelope;
+pub mod events;
+mod host;
+mod invoke;
+mod lock;
+mod manifest;
+mod proxy;
+mod pump;
+pub mod queue;
+pub mod routes;
+mod timers;
+mod web;
+
+pub use child::HandlerCommand;
+pub use child_side::end_on_stdin_eof;
+pub use host::run;
+pub use manifest::{Function, Manifest, Trigger};
+
+use crate::ports::clock::Clock;
+use events::EventSink;
+use std::{collections::BTreeSet, io, path::PathBuf, sync::Arc, time::Duration};
+
+pub struct LocalOptions {
+    /// 0: the system chooses; the `listening` event tells.
+    pub port: u16,
+    /// The folder of everything that lasts; locked against a second host.
+    pub data: PathBuf,
+    /// What to start, where, and with which settings; the host adds its own (ports, ids, the bus's connection).
+    pub handler: HandlerCommand,
+    /// Queues and topics that exist beside those with a trigger: the destinations of the handler's routes.
+    pub entities: BTreeSet<String>,
+    pub lock_duration: Duration,
+    pub max_delivery_count: u32,
+    /// None, as in Azure unless chosen: off.
+    pub duplicate_detection: Option<Duration>,
+    pub events: EventSink,
+    pub clock: Arc<dyn Clock>,
+}
+
+impl LocalOptions {
+    /// Service Bus's defaults, and no entities but those with a trigger.
+    #[must_use]
+    pub fn new(data: PathBuf, handler: HandlerCommand, events: EventSink, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            port: 0,
+            data,
+            handler,
+            entities: BTreeSet::new(),
+            lock_duration: Duration::from_mins(1),
+            max_delivery_count: 10,
+            duplicate_detection: None,
+            events,
+            clock,
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    #[error("{}: {reason}", path.display())]
+    Manifest { path: PathBuf, reason: String },
+    #[error("the data folder {} cannot be used", path.display())]
+    Data { path: PathBuf, source: io::Error },
+    #[error("the data folder {} belongs to a local host that is running; stop it, or give another --data", path.display())]
+    DataInUse { path: PathBuf },
+    #[error("port {port} cannot be listened on; give another --port")]
+    Port { port: u16, source: io::Error },
+    #[error("the queue stand-in cannot start")]
+    Queue(#[from] queue::QueueError),
+    #[error("the handler {} cannot be started", path.display())]
+    Spawn { path: PathBuf, source: io::Error },
+    #[error("the handler exited with code 0; the Azure host would never start it again")]
+    ExitedZero,
+    #[error("a task of the host was lost")]
+    Lost(#[source] tokio::task::JoinError),
+}

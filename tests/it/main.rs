@@ -6,7 +6,7 @@ mod support;
 mod contracts;
 mod simulation;
 mod rivers;
-mod crash;
+
 mod http;
 mod host_contract;
 mod local_host;

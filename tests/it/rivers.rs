@@ -1,1 +1,310 @@
+//! The rivers end to end on a store, with a bus and a mail provider that fail as a test says.
 
+use crate::support::{
+    backend::Backend,
+    fakes::{FakeBus, FakeMailer},
+    world::{EMAILS, World},
+};
+use client_organizer::domain::{
+    delivery::{Delivery, MailOutcome, OnDoubt},
+    verdict::PublishOutcome,
+};
+use client_organizer::flows::notify::{self, NotifyReport};
+
+fn down() -> FakeBus {
+    FakeBus::each(|_, _| PublishOutcome::Blocked { after_ms: None, reason: "connection refused".into() })
+}
+
+const MINUTE_MS: i64 = 60_000;
+
+#[tokio::test]
+async fn a_booking_becomes_one_mail() {
+    let world = World::new();
+    let client = world.client(1).await;
+    let id = world.book_month(client, 1, 12_345).await;
+    let report = world.run_dispatch().await;
+    assert_eq!((report.claimed, report.sent), (1, 1));
+    assert_eq!(world.bus.accepted(EMAILS), [id.clone()]);
+    assert_eq!(world.deliver_from(0).await, [NotifyReport::Sent]);
+    let again = world.deliver_from(0).await;
+    assert!(matches!(again[..], [NotifyReport::Duplicate { .. }]), "{again:?}");
+    assert_eq!(world.mailer.sent(), [id]);
+}
+
+#[tokio::test]
+async fn a_bus_down_for_a_day_burns_no_retry_and_then_everything_goes_out_in_order() {
+    let world = World::with(down(), FakeMailer::accepting(), OnDoubt::Resend);
+    let mut expected = Vec::new();
+    let mut clients = Vec::new();
+    for n in 1..=3 {
+        let client = world.client(n).await;
+        let ids = vec![world.book_month(client, 1, 100).await];
+        clients.push(client);
+        expected.push(ids);
+    }
+    for minute in 0..24 * 60 {
+        if minute % 240 == 0 {
+            for (client, ids) in clients.iter().zip(&mut expected) {
+                ids.push(world.change_month(*client, 1, 200 + minute).await);
+            }
+        }
+        let report = world.run_dispatch().await;
+        assert_eq!((report.sent, report.retried, report.dead, report.lost_leases), (0, 0, 0, 0), "minute {minute}");
+        world.advance_ms(MINUTE_MS);
+    }
+    assert_eq!(world.count("SELECT count(*) FROM OutboxMessages WHERE State = 0"), 21);
+    assert_eq!(world.count("SELECT max(RetryCount) FROM OutboxMessages"), 0);
+
+    world.bus.behave(|_, batch| batch.iter().map(|_| PublishOutcome::Accepted).collect());
+    world.advance_ms(10 * MINUTE_MS);
+    // The first run closes the breaker with its probe; what the probe moved back is due a little later.
+    for _ in 0..3 {
+        world.run_dispatch().await;
+        world.advance_ms(10 * MINUTE_MS);
+    }
+    let accepted = world.bus.accepted(EMAILS);
+    assert_eq!(accepted.len(), 21);
+    for ids in &expected {
+        let mine: Vec<_> = accepted.iter().filter(|id| ids.contains(id)).cloned().collect();
+        assert_eq!(&mine, ids, "in order per key");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_breaker_is_probed_not_hammered() {
+    let world = World::with(down(), FakeMailer::accepting(), OnDoubt::Resend);
+    for n in 1..=20 {
+        let client = world.client(n).await;
+        world.book_month(client, 1, 100).await;
+    }
+    for _ in 0..60 {
+        world.run_dispatch().await;
+        world.advance_ms(MINUTE_MS);
+    }
+    let publishes = world.bus.publishes.lock().unwrap().clone();
+    assert_eq!(publishes[0], 20, "the first batch finds out");
+    assert!(publishes[1..].iter().all(|rows| *rows == 1), "then one row at a time: {publishes:?}");
+    assert!(publishes.len() < 25, "and ever more rarely: {}", publishes.len());
+}
+
+#[tokio::test]
+async fn a_row_that_cuts_the_connection_is_poison_and_no_outage() {
+    let world = World::new();
+    let client = world.client(1).await;
+    let poison = world.book_month(client, 1, 666).await;
+    // The link carries whole batches: with the poison in it, nobody is answered.
+    let cut_by = poison.clone();
+    world.bus.behave(move |_, batch| {
+        let cut = batch.iter().any(|m| m.id.as_str() == cut_by);
+        let outcome =
+            |_| if cut { PublishOutcome::Cut { reason: "connection reset".into() } } else { PublishOutcome::Accepted };
+        batch.iter().map(outcome).collect()
+    });
+    let mut good = Vec::new();
+    for n in 2..=30 {
+        let client = world.client(n).await;
+        good.push(world.book_month(client, 1, 100).await);
+    }
+    // New work of another key keeps coming, so that there is always a neighbour to compare with.
+    let busy = world.client(99).await;
+    good.push(world.book_month(busy, 1, 100).await);
+    for round in 0..60 {
+        world.run_dispatch().await;
+        world.advance_ms(2 * MINUTE_MS);
+        good.push(world.change_month(busy, 1, 1_000 + round).await);
+    }
+    let dead = world.backend.query(&format!("SELECT State FROM OutboxMessages WHERE Id = '{poison}'"));
+    assert_eq!(dead.as_deref(), Some("3"), "the poison is dead");
+    assert_eq!(world.count("SELECT count(*) FROM OutboxMessages WHERE State = 3"), 1, "and only the poison");
+    world.run_dispatch().await;
+    assert_eq!(world.count("SELECT count(*) FROM OutboxMessages WHERE State = 2"), i64::try_from(good.len()).unwrap());
+    assert_eq!(world.count("SELECT max(RetryCount) FROM OutboxMessages WHERE State = 2"), 0);
+}
+
+#[tokio::test]
+async fn a_row_put_in_by_another_program_is_sent_like_any_other() {
+    let world = World::new();
+    world
+        .backend
+        .execute("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('x-1', 'Plain', '{\"vat\":12.30}')");
+    let report = world.run_dispatch().await;
+    assert_eq!((report.routed, report.sent), (1, 1));
+    let log = world.bus.log.lock().unwrap();
+    let body = String::from_utf8(log[0].1.body.to_vec()).unwrap();
+    assert!(body.contains(r#""id":"x-1""#) && body.contains(r#""data":{"vat":12.30}"#), "{body}");
+}
+
+#[tokio::test]
+async fn payloads_that_are_not_what_they_say_are_dead_with_the_reason_and_stop_nobody() {
+    let world = World::new();
+    for (id, columns, values) in [
+        ("broken-json", "", ""),
+        ("not-an-event", ", ContentType", ", 'application/cloudevents+json'"),
+        ("bad-headers", ", Headers", ", 'x'"),
+    ] {
+        world.backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Payload{columns}) VALUES ('{id}', 'Plain', '{{\"a\":'{values})"
+        ));
+    }
+    world.backend.execute(
+        "INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('not-utf8', 'Plain', CAST(x'ff22' AS TEXT))",
+    );
+    world.backend.execute("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('fine', 'Plain', '{}')");
+    world.backend.execute(
+        "INSERT INTO OutboxMessages (Id, EventType, Payload, ContentType) VALUES ('raw', 'Plain', 'a;b', 'text/csv')",
+    );
+    world.run_dispatch().await;
+    let mut accepted = world.bus.accepted(EMAILS);
+    accepted.sort();
+    assert_eq!(accepted, ["fine", "raw"]);
+    let reasons = world.count("SELECT count(*) FROM OutboxMessages WHERE State = 3 AND length(LastError) > 20");
+    assert_eq!(reasons, 4);
+}
+
+#[tokio::test]
+async fn a_destination_that_can_be_none_is_buried_with_the_reason() {
+    let world = World::new();
+    world.backend.execute(
+        "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination) VALUES ('x', 'Plain', '{}', 'que:typo')",
+    );
+    assert_eq!(world.run_dispatch().await.dead, 1);
+    let error = world.backend.query("SELECT LastError FROM OutboxMessages").unwrap();
+    assert!(error.contains("queue:<name>"), "{error}");
+}
+
+#[tokio::test]
+async fn a_mail_provider_down_for_a_day_loses_no_mail_and_fails_no_delivery() {
+    let world = World::new();
+    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "connection refused".into() });
+    let mut ids = Vec::new();
+    for n in 1..=10 {
+        let client = world.client(n).await;
+        ids.push(world.book_month(client, 1, 100).await);
+    }
+    world.run_dispatch().await;
+    let reports = world.deliver_from(0).await;
+    assert!(reports.iter().all(|r| matches!(r, NotifyReport::Parked { .. } | NotifyReport::Accepted)), "{reports:?}");
+    for _ in 0..24 * 60 {
+        world.run_retry().await;
+        world.advance_ms(MINUTE_MS);
+    }
+    assert!(world.mailer.sent().is_empty());
+    assert_eq!(world.count("SELECT count(*) FROM InboxMessages WHERE State IN (0, 3)"), 10);
+
+    world.mailer.behave(|_| MailOutcome::Accepted { reference: "ok".into() });
+    for _ in 0..30 {
+        world.advance_ms(MINUTE_MS);
+        world.run_retry().await;
+    }
+    let mut sent = world.mailer.sent();
+    sent.sort();
+    ids.sort();
+    assert_eq!(sent, ids, "each once");
+}
+
+#[tokio::test]
+async fn a_provider_that_takes_a_hundred_an_hour_gets_every_mail_once() {
+    let world = World::new();
+    let (mut taken, mut hour) = (0, 0_i64);
+    let clock = world.clock.clone();
+    let start = client_organizer::ports::clock::Clock::now(&*clock);
+    world.mailer.behave(move |_| {
+        let now = client_organizer::ports::clock::Clock::now(&*clock);
+        let this_hour = (now - start).num_hours();
+        if this_hour != hour {
+            (taken, hour) = (0, this_hour);
+        }
+        if taken == 100 {
+            return MailOutcome::Provider { after_ms: Some(10 * MINUTE_MS), reason: "429".into() };
+        }
+        taken += 1;
+        MailOutcome::Accepted { reference: "ok".into() }
+    });
+    let client = world.client(1).await;
+    let mut ids = Vec::new();
+    for n in 0..250 {
+        let id = if n == 0 { world.book_month(client, 1, 1).await } else { world.change_month(client, 1, 1 + n).await };
+        ids.push(id);
+        world.run_dispatch().await;
+        let from = world.bus.log.lock().unwrap().len() - 1;
+        let report = world.deliver_from(from).await;
+        assert!(matches!(report[..], [NotifyReport::Sent | NotifyReport::Parked { .. } | NotifyReport::Accepted]));
+    }
+    let mut hours = 0;
+    while world.mailer.sent().len() < ids.len() && hours < 10 {
+        for _ in 0..60 {
+            world.run_retry().await;
+            world.advance_ms(MINUTE_MS);
+        }
+        hours += 1;
+    }
+    let mut sent = world.mailer.sent();
+    sent.sort();
+    ids.sort();
+    assert_eq!(sent, ids, "each once, within {hours} h");
+    assert!(hours <= 4, "{hours} h for 250 mails at 100 an hour");
+}
+
+#[tokio::test]
+async fn a_mail_cut_off_after_it_was_handed_over_is_in_doubt_and_told() {
+    for (on_doubt, mails) in [(OnDoubt::Resend, 2), (OnDoubt::Hold, 1)] {
+        let world = World::with(FakeBus::accepting(), FakeMailer::accepting(), on_doubt);
+        let client = world.client(1).await;
+        world.book_month(client, 1, 100).await;
+        world.run_dispatch().await;
+        let handed = std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0));
+        let counter = handed.clone();
+        world.mailer.behave(move |_| match counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => MailOutcome::Unknown { reason: "cut after DATA".into() },
+            _ => MailOutcome::Accepted { reference: "ok".into() },
+        });
+        assert!(matches!(world.deliver_from(0).await[..], [NotifyReport::InDoubt { .. }]));
+        assert_eq!(world.count("SELECT Doubts FROM InboxMessages"), 1);
+        world.advance_ms(2 * MINUTE_MS);
+        world.run_retry().await;
+        assert_eq!(handed.load(std::sync::atomic::Ordering::Relaxed), mails, "{on_doubt:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_ours_is_recorded_as_refused_with_its_reason() {
+    let world = World::new();
+    let client = world.client(1).await;
+    let id = world.book_month(client, 1, 100).await;
+    world.run_dispatch().await;
+    let good = world.bus.log.lock().unwrap()[0].1.body.to_vec();
+    let good = String::from_utf8(good).unwrap();
+    let cases = [
+        ("a", "not json".to_owned(), "not JSON"),
+        ("b", r#"{"id":"b","type":"Invoice"}"#.to_owned(), "not one of our events"),
+        ("c", good.clone(), "not its MessageId"),
+        (&id, good.replace("klient1@example.pl", ""), "no recipient"),
+        ("", good.clone(), "no MessageId"),
+    ];
+    for (message_id, body, expected) in cases {
+        let delivery = Delivery {
+            message_id: message_id.to_owned(),
+            body: body.into_bytes(),
+            delivery_count: 1,
+            enqueued_on: None,
+        };
+        match notify::take_in(&world.notify, delivery).await.unwrap() {
+            NotifyReport::Refused { reason } => assert!(reason.contains(expected), "{reason}"),
+            other => panic!("{expected}: {other:?}"),
+        }
+    }
+    assert_eq!(world.count("SELECT count(*) FROM InboxMessages WHERE State = 5 AND LastError <> ''"), 5);
+
+    world.advance_ms(401 * 24 * 60 * MINUTE_MS);
+    let old = Delivery {
+        message_id: "new-id".into(),
+        body: good.replace(&id, "new-id").into_bytes(),
+        delivery_count: 1,
+        enqueued_on: None,
+    };
+    match notify::take_in(&world.notify, old).await.unwrap() {
+        NotifyReport::Refused { reason } => assert!(reason.contains("too old"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(world.mailer.sent().is_empty());
+}

@@ -1,1 +1,117 @@
+//! The repository checks itself: arrows between rooms, file sizes, opening sentences, clean names.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(under: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join(under)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let name = path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    assert!(!found.is_empty(), "{under}");
+    found
+}
+
+/// The file without its unit tests.
+fn body(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or_default()
+}
+
+#[test]
+fn the_arrows_between_rooms_hold() {
+    let forbidden: [(&str, &[&str]); 7] = [
+        ("src/domain", &["ports", "flows", "adapters", "functions", "local", "ops", "config", "app", "telemetry"]),
+        ("src/ports", &["flows", "adapters", "functions", "local", "ops", "config", "app", "telemetry"]),
+        ("src/flows", &["adapters", "functions", "local", "ops", "config", "app", "telemetry"]),
+        ("src/adapters", &["flows", "functions", "local", "ops", "app"]),
+        ("src/functions", &["adapters", "local", "ops", "app"]),
+        ("src/local", &["adapters", "functions", "flows", "app"]),
+        ("src/ops", &["adapters", "local", "app"]),
+    ];
+    let mut wrong = Vec::new();
+    for (room, doors) in forbidden {
+        for (name, text) in rust_files(room) {
+            for door in doors {
+                // `crate::flows`, and a grouped `use crate::{ flows::… }`.
+                let grouped = format!("    {door}::");
+                if body(&text).contains(&format!("crate::{door}"))
+                    || body(&text).lines().any(|l| l.starts_with(&grouped))
+                {
+                    wrong.push(format!("{name} sees {door}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_file_opens_with_a_sentence_and_stays_one_idea() {
+    let mut wrong = Vec::new();
+    for (name, text) in rust_files("src") {
+        if !text.starts_with("//! ") && !name.ends_with("_tests.rs") {
+            wrong.push(format!("{name} does not say what it is"));
+        }
+        let lines = body(&text).lines().count();
+        if lines > 400 {
+            wrong.push(format!("{name} has {lines} lines before its tests"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn nothing_is_left_unfinished_or_ignored() {
+    let markers = ["todo!(", "unimplemented!(", "FIXME", "#[ignore"];
+    let mine = file!();
+    for (name, text) in rust_files("src").into_iter().chain(rust_files("tests")) {
+        if Path::new(&name).ends_with(Path::new(mine).file_name().unwrap()) {
+            continue;
+        }
+        for marker in markers {
+            assert!(!text.contains(marker), "{name} holds {marker}");
+        }
+    }
+}
+
+#[test]
+fn every_sql_file_says_its_name_and_is_used() {
+    let folder = root().join("src/adapters/sqlite/sql");
+    let code: String = rust_files("src/adapters/sqlite").into_iter().map(|(_, text)| text).collect();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(fs::read_to_string(&path).unwrap().starts_with("-- "), "{name} does not say what it is");
+        assert!(code.contains(&name), "{name} is used by nobody");
+    }
+}
+
+#[test]
+fn we_never_promise_what_nobody_can() {
+    let promise = ["exactly", "once"].join(" ");
+    for (name, text) in rust_files("src")
+        .into_iter()
+        .chain([("README.md".to_owned(), fs::read_to_string(root().join("README.md")).unwrap())])
+    {
+        for (number, line) in text.lines().enumerate() {
+            let said = line.to_lowercase().contains(&promise);
+            assert!(!said || line.contains("never"), "{name}:{} says {promise}", number + 1);
+        }
+    }
+}

@@ -53,8 +53,8 @@ impl TemplateLetters {
 
     fn render(&self, event: EventType, part: &str, values: &Value) -> Result<String, String> {
         let folder = match self.language {
-            Language::Polish => "pl",
-            Language::English => "en",
+            Language::Pl => "pl",
+            Language::En => "en",
         };
         let kind = match event {
             EventType::FinancialRecordCreated => "created",
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn every_language_has_a_template_of_every_part() {
         let sender = Sender::parse("Biuro <biuro@example.pl>").unwrap();
-        for language in [Language::Polish, Language::English] {
+        for language in [Language::Pl, Language::En] {
             let letters = TemplateLetters::new(language, &sender).unwrap();
             let figures = letters.figures(Figures {
                 income_tax: Money::default(),

@@ -4,8 +4,8 @@ use crate::domain::{money::Money, period::Period};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Language {
-    Polish,
-    English,
+    Pl,
+    En,
 }
 
 /// Keeps an amount on one line, whatever the width of the screen.
@@ -45,16 +45,16 @@ impl Language {
     pub(super) fn amount(self, money: Money) -> String {
         let (whole, grosze) = (money.grosze() / 100, money.grosze() % 100);
         match self {
-            Self::Polish => format!("{},{grosze:02}{NO_BREAK_SPACE}zł", grouped(whole, NO_BREAK_SPACE)),
-            Self::English => format!("PLN{NO_BREAK_SPACE}{}.{grosze:02}", grouped(whole, ',')),
+            Self::Pl => format!("{},{grosze:02}{NO_BREAK_SPACE}zł", grouped(whole, NO_BREAK_SPACE)),
+            Self::En => format!("PLN{NO_BREAK_SPACE}{}.{grosze:02}", grouped(whole, ',')),
         }
     }
 
     /// `marzec 2026`, `March 2026`.
     pub(super) fn month(self, period: Period) -> String {
         let names = match self {
-            Self::Polish => MIESIACE,
-            Self::English => MONTHS,
+            Self::Pl => MIESIACE,
+            Self::En => MONTHS,
         };
         format!("{} {}", names[usize::from(period.month() - 1)], period.year())
     }
@@ -64,7 +64,7 @@ fn grouped(whole: i64, separator: char) -> String {
     let digits = whole.to_string();
     let mut out = String::with_capacity(digits.len() * 2);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(separator);
         }
         out.push(digit);
@@ -90,16 +90,16 @@ mod tests {
             ),
         ] {
             let money = Money::from_grosze(grosze).unwrap();
-            assert_eq!(Language::Polish.amount(money), pl);
-            assert_eq!(Language::English.amount(money), en);
+            assert_eq!(Language::Pl.amount(money), pl);
+            assert_eq!(Language::En.amount(money), en);
         }
     }
 
     #[test]
     fn months_have_names() {
         let month = |m| Period::new(2026, m).unwrap();
-        assert_eq!(Language::Polish.month(month(3)), "marzec 2026");
-        assert_eq!(Language::Polish.month(month(12)), "grudzień 2026");
-        assert_eq!(Language::English.month(month(1)), "January 2026");
+        assert_eq!(Language::Pl.month(month(3)), "marzec 2026");
+        assert_eq!(Language::Pl.month(month(12)), "grudzień 2026");
+        assert_eq!(Language::En.month(month(1)), "January 2026");
     }
 }

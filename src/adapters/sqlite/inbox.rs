@@ -1,1 +1,215 @@
 //! The inbox on SQLite.
+
+use super::{Sqlite, columns};
+use crate::{
+    domain::{
+        delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
+        ids::LeaseToken,
+        outbox::Settled,
+    },
+    ports::{
+        error::StoreResult,
+        inbox::{Begun, Inbox, Lease},
+    },
+};
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, named_params};
+
+/// What an operator reads of a mail whose lease ran out.
+const LEASE_RAN_OUT: &str = "its lease ran out without an outcome: it may have been sent";
+
+#[async_trait]
+impl Inbox for Sqlite {
+    async fn begin(&self, consumer: &str, delivery: &Delivery, lease: &Lease) -> StoreResult<Begun> {
+        let (consumer, delivery, lease) = (consumer.to_owned(), delivery.clone(), lease.clone());
+        self.write("take in", move |tx, now| begin(tx, now, &consumer, &delivery, &lease)).await
+    }
+
+    async fn refuse(&self, consumer: &str, delivery: &Delivery, reason: &str) -> StoreResult<()> {
+        let (consumer, delivery, reason) = (consumer.to_owned(), delivery.clone(), reason.to_owned());
+        self.write("refuse a message", move |tx, now| {
+            let mut statement = tx.prepare_cached(include_str!("sql/inbox_refuse.sql"))?;
+            statement.execute(named_params! {
+                ":consumer": consumer,
+                ":id": delivery.message_id,
+                ":body": delivery.body,
+                ":reason": reason,
+                ":now": now,
+            })?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>> {
+        let consumer = consumer.to_owned();
+        let resend = match on_doubt {
+            OnDoubt::Resend => true,
+            OnDoubt::Hold => false,
+        };
+        self.write("turn up doubts", move |tx, now| {
+            let mut statement = tx.prepare_cached(include_str!("sql/inbox_expire.sql"))?;
+            let which = named_params! {
+                ":consumer": consumer,
+                ":now": now,
+                ":resend": resend,
+                ":reason": LEASE_RAN_OUT,
+                ":rows_max": rows_max,
+            };
+            let mut ids = statement
+                .query_map(which, |row| columns::text(row, "MessageId"))?
+                .collect::<rusqlite::Result<Vec<_>>>()?;
+            ids.sort_unstable();
+            Ok(ids)
+        })
+        .await
+    }
+
+    async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
+        let (consumer, lease) = (consumer.to_owned(), lease.clone());
+        self.write("take due mails", move |tx, now| take_due(tx, now, &consumer, &lease, probe, rows_max)).await
+    }
+
+    async fn finish(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        finish: &MailFinish,
+    ) -> StoreResult<Settled> {
+        let (consumer, message_id, finish) = (consumer.to_owned(), message_id.to_owned(), finish.clone());
+        self.write("finish a mail", move |tx, now| finished(tx, now, &consumer, &message_id, token, &finish)).await
+    }
+}
+
+fn begin(db: &Connection, now: i64, consumer: &str, delivery: &Delivery, lease: &Lease) -> rusqlite::Result<Begun> {
+    let token = lease.token.to_string();
+    let mut statement = db.prepare_cached(include_str!("sql/inbox_begin.sql"))?;
+    let values = named_params! {
+        ":consumer": consumer,
+        ":id": delivery.message_id,
+        ":body": delivery.body,
+        ":token": token,
+        ":lease_ends": now.saturating_add(lease.lease_ms),
+        ":provider": lease.provider,
+        ":now": now,
+    };
+    statement.query_row(values, |row| {
+        let state = state_of(row)?;
+        let ours = columns::optional_text(row, "LeaseToken")?.as_deref() == Some(token.as_str());
+        Ok(match state {
+            MailState::Sending if ours => Begun::Ours(work_of(row, lease.token, now)?),
+            MailState::Accepted | MailState::Sending => Begun::Busy(state),
+            MailState::Sent | MailState::Parked | MailState::InDoubt | MailState::Refused => Begun::Done(state),
+        })
+    })
+}
+
+fn take_due(
+    db: &Connection,
+    now: i64,
+    consumer: &str,
+    lease: &Lease,
+    probe: bool,
+    rows_max: u32,
+) -> rusqlite::Result<Vec<MailWork>> {
+    let token = lease.token.to_string();
+    let mut due = db.prepare_cached(include_str!("sql/inbox_due.sql"))?;
+    let which = named_params! {
+        ":consumer": consumer,
+        ":now": now,
+        ":provider": lease.provider,
+        ":probe": probe,
+        ":token": token,
+        ":rows_max": rows_max,
+    };
+    let ids = due.query_map(which, |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    // One by one, in the order found: RETURNING keeps none.
+    let mut take = db.prepare_cached(include_str!("sql/inbox_take.sql"))?;
+    ids.iter()
+        .map(|id| {
+            let values = named_params! {
+                ":consumer": consumer,
+                ":id": id,
+                ":token": token,
+                ":lease_ends": now.saturating_add(lease.lease_ms),
+            };
+            take.query_row(values, |row| work_of(row, lease.token, now))
+        })
+        .collect()
+}
+
+/// A finish as the columns it sets.
+struct Columns<'a> {
+    state: MailState,
+    due_at: Option<i64>,
+    error: Option<&'a str>,
+    provider: Option<&'a str>,
+    reference: Option<&'a str>,
+    recipient_failed: bool,
+}
+
+fn finished(
+    db: &Connection,
+    now: i64,
+    consumer: &str,
+    message_id: &str,
+    token: LeaseToken,
+    finish: &MailFinish,
+) -> rusqlite::Result<Settled> {
+    let nothing =
+        |state| Columns { state, due_at: None, error: None, provider: None, reference: None, recipient_failed: false };
+    let set = match finish {
+        MailFinish::Sent { provider, reference } => {
+            Columns { provider: Some(provider), reference: Some(reference), ..nothing(MailState::Sent) }
+        }
+        MailFinish::Parked { delay_ms, reason, recipient_failed } => Columns {
+            due_at: Some(now.saturating_add(*delay_ms)),
+            error: Some(reason),
+            recipient_failed: *recipient_failed,
+            ..nothing(MailState::Parked)
+        },
+        MailFinish::Refused { reason } => Columns { error: Some(reason), ..nothing(MailState::Refused) },
+        MailFinish::InDoubt { delay_ms, reason } => Columns {
+            due_at: delay_ms.map(|delay| now.saturating_add(delay)),
+            error: Some(reason),
+            ..nothing(MailState::InDoubt)
+        },
+    };
+    let token = token.to_string();
+    let changed = db.prepare_cached(include_str!("sql/inbox_finish.sql"))?.execute(named_params! {
+        ":consumer": consumer,
+        ":id": message_id,
+        ":token": token,
+        ":state": set.state as i64,
+        ":due_at": set.due_at,
+        ":error": set.error,
+        ":provider": set.provider,
+        ":reference": set.reference,
+        ":recipient_failed": set.recipient_failed,
+        ":now": now,
+    })?;
+    if changed == 1 {
+        return Ok(Settled::Applied);
+    }
+    // The token stays on the row: there, in the state this finish leads to, it is a repeat of an applied one.
+    let mut repeat = db.prepare_cached(include_str!("sql/inbox_finished.sql"))?;
+    let which = named_params! { ":consumer": consumer, ":id": message_id, ":token": token, ":state": set.state as i64 };
+    Ok(if repeat.exists(which)? { Settled::Applied } else { Settled::LeaseLost })
+}
+
+fn work_of(row: &Row<'_>, token: LeaseToken, now: i64) -> rusqlite::Result<MailWork> {
+    Ok(MailWork {
+        message_id: columns::text(row, "MessageId")?,
+        token,
+        body: row.get::<_, Option<Vec<u8>>>("Body")?.unwrap_or_default(),
+        attempts: row.get("Attempts")?,
+        doubts: row.get("Doubts")?,
+        first_transient_on: row.get::<_, Option<i64>>("FirstTransientOnUtc")?.map(columns::time),
+        now: columns::time(now),
+    })
+}
+
+fn state_of(row: &Row<'_>) -> rusqlite::Result<MailState> {
+    MailState::from_code(row.get("State")?).ok_or_else(|| columns::broken("no such mail state"))
+}

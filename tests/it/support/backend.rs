@@ -4,7 +4,7 @@ use client_organizer::{
     adapters::sqlite::{Sqlite, SqliteOptions, migrate},
     ports::{books::Books, breaker::Breakers, inbox::Inbox, ops::Ops, outbox::Outbox, retention::Retention},
 };
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{Arc, Mutex, atomic::Ordering};
 
 /// A fresh, migrated store whose clock can be moved.
 pub trait Backend: Send + Sync {
@@ -25,6 +25,8 @@ pub trait Backend: Send + Sync {
 pub struct SqliteBackend {
     pub db: Sqlite,
     pub options: SqliteOptions,
+    /// Another program's connection.
+    stranger: Mutex<rusqlite::Connection>,
     _folder: tempfile::TempDir,
 }
 
@@ -33,13 +35,10 @@ impl SqliteBackend {
         let folder = tempfile::tempdir().unwrap();
         let options = SqliteOptions::at(folder.path().join("app.db"));
         migrate::run(&options.path).unwrap();
-        Self { db: Sqlite::open(options.clone()).unwrap(), options, _folder: folder }
-    }
-
-    fn stranger(&self) -> rusqlite::Connection {
-        let connection = rusqlite::Connection::open(&self.options.path).unwrap();
-        connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
-        connection
+        let stranger = rusqlite::Connection::open(&options.path).unwrap();
+        stranger.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        let db = Sqlite::open(options.clone()).unwrap();
+        Self { db, options, stranger: Mutex::new(stranger), _folder: folder }
     }
 }
 
@@ -66,7 +65,7 @@ impl Backend for SqliteBackend {
         self.options.skew_ms.fetch_add(ms, Ordering::Relaxed);
     }
     fn execute(&self, sql: &str) -> usize {
-        self.stranger().execute(sql, []).unwrap()
+        self.stranger.lock().unwrap().execute(sql, []).unwrap()
     }
     fn query(&self, sql: &str) -> Option<String> {
         let text = |row: &rusqlite::Row<'_>| {
@@ -79,6 +78,6 @@ impl Backend for SqliteBackend {
                 }
             })
         };
-        self.stranger().query_row(sql, [], text).ok().flatten()
+        self.stranger.lock().unwrap().query_row(sql, [], text).ok().flatten()
     }
 }

@@ -1,0 +1,59 @@
+//! The forced replay: a new row with a new id beside the original.
+
+use super::{
+    columns,
+    ops::record,
+    ops_remedies::{Chosen, chosen},
+};
+use crate::{
+    domain::{ids::MessageId, remedy::Remedy, replay},
+    ports::ops::{RemedyRow, RequeueRules, Selection, Signature},
+};
+use rusqlite::{Connection, named_params};
+
+pub(super) fn copies(
+    db: &Connection,
+    now: i64,
+    what: &Selection,
+    rules: RequeueRules,
+    by: &Signature,
+) -> rusqlite::Result<Vec<RemedyRow>> {
+    // One event, one id: the copies for several destinations share it, as the originals did.
+    let new = MessageId::fresh();
+    let mut answers = Vec::new();
+    for row in chosen(db, now, what)? {
+        let copied = match Remedy::Copy.may(&row.facts, rules.out_of_order, rules.duplicate_window_ms) {
+            Ok(()) => copy(db, now, &row, &new)?,
+            Err(why_not) => Err(why_not),
+        };
+        let mut answer = row.answer(copied.err());
+        if answer.done {
+            record(db, now, "replay --force", &format!("{} as {new}", row.target()), by)?;
+            answer.new_id = Some(new.as_str().to_owned());
+        }
+        answers.push(answer);
+    }
+    Ok(answers)
+}
+
+fn copy(db: &Connection, now: i64, row: &Chosen, new: &MessageId) -> rusqlite::Result<Result<(), String>> {
+    let mut original = db.prepare_cached(include_str!("sql/ops_original.sql"))?;
+    let copied = original.query_row(named_params! { ":seq": row.seq }, |original| {
+        let content_type = columns::text(original, "ContentType")?;
+        let headers = columns::text(original, "Headers")?;
+        let payload = original.get_ref("Payload")?.as_bytes()?;
+        Ok(replay::copy(&row.id, new, &content_type, payload, &headers))
+    })?;
+    let copied = match copied {
+        Ok(copied) => copied,
+        Err(why_not) => return Ok(Err(why_not)),
+    };
+    db.prepare_cached(include_str!("sql/ops_copy.sql"))?.execute(named_params! {
+        ":seq": row.seq,
+        ":new_id": new.as_str(),
+        ":payload": copied.payload,
+        ":headers": copied.headers,
+        ":now": now,
+    })?;
+    Ok(Ok(()))
+}

@@ -1,0 +1,103 @@
+//! Requeue, replay, discard: each row judged and changed in one transaction with its record.
+
+use super::{
+    columns,
+    ops::record,
+    ops_read::{outcome_of, state_of},
+};
+use crate::{
+    domain::remedy::{Remedy, RowFacts},
+    ports::ops::{RemedyRow, RequeueRules, Selection, Signature},
+};
+use rusqlite::{Connection, Row, named_params};
+
+/// A row a remedy means, with what judges it.
+pub(super) struct Chosen {
+    pub seq: i64,
+    pub id: String,
+    pub destination: String,
+    pub facts: RowFacts,
+}
+
+impl Chosen {
+    pub(super) fn answer(&self, why_not: Option<String>) -> RemedyRow {
+        let (id, destination) = (self.id.clone(), self.destination.clone());
+        RemedyRow { id, destination, done: why_not.is_none(), new_id: None, why_not }
+    }
+
+    /// As `OperatorActions` names it.
+    pub(super) fn target(&self) -> String {
+        format!("{} to {}", self.id, self.destination)
+    }
+}
+
+pub(super) fn chosen(db: &Connection, now: i64, what: &Selection) -> rusqlite::Result<Vec<Chosen>> {
+    let (id, destination, rows_max) = match what {
+        Selection::Id { id, destination } => (Some(id), destination.as_ref(), 0),
+        Selection::AllDead { destination, rows_max } => (None, Some(destination), *rows_max),
+    };
+    let mut statement = db.prepare_cached(include_str!("sql/ops_chosen.sql"))?;
+    let which = named_params! { ":id": id, ":destination": destination, ":rows_max": rows_max };
+    let mut rows = statement.query_map(which, |row| chosen_of(row, now))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    rows.sort_unstable_by_key(|row| row.seq);
+    Ok(rows)
+}
+
+/// Back to pending, due now, as if never tried.
+pub(super) fn again(
+    db: &Connection,
+    now: i64,
+    what: &Selection,
+    remedy: Remedy,
+    rules: RequeueRules,
+    by: &Signature,
+) -> rusqlite::Result<Vec<RemedyRow>> {
+    let action = if remedy == Remedy::Replay { "replay" } else { "requeue" };
+    let mut update = db.prepare_cached(include_str!("sql/ops_requeue.sql"))?;
+    let mut answers = Vec::new();
+    for row in chosen(db, now, what)? {
+        let why_not = remedy.may(&row.facts, rules.out_of_order, rules.duplicate_window_ms).err();
+        if why_not.is_none() {
+            update.execute(named_params! { ":seq": row.seq, ":now": now })?;
+            record(db, now, action, &row.target(), by)?;
+        }
+        answers.push(row.answer(why_not));
+    }
+    Ok(answers)
+}
+
+pub(super) fn discard(db: &Connection, now: i64, what: &Selection, by: &Signature) -> rusqlite::Result<Vec<RemedyRow>> {
+    let mut discard = db.prepare_cached(include_str!("sql/ops_discard.sql"))?;
+    let mut followers = db.prepare_cached(include_str!("sql/ops_followers_due.sql"))?;
+    let mut answers = Vec::new();
+    for row in chosen(db, now, what)? {
+        let why_not = Remedy::Discard.may(&row.facts, false, 0).err();
+        if why_not.is_none() {
+            discard.execute(named_params! { ":seq": row.seq, ":now": now })?;
+            followers.execute(named_params! { ":seq": row.seq, ":now": now })?;
+            record(db, now, "discard", &row.target(), by)?;
+        }
+        answers.push(row.answer(why_not));
+    }
+    Ok(answers)
+}
+
+fn chosen_of(row: &Row<'_>, now: i64) -> rusqlite::Result<Chosen> {
+    Ok(Chosen {
+        seq: row.get("Seq")?,
+        id: columns::text(row, "Id")?,
+        destination: columns::text(row, "Destination")?,
+        facts: RowFacts {
+            now_ms: now,
+            state: state_of(row)?,
+            claims: row.get("Claims")?,
+            due_at_ms: row.get("DueAt")?,
+            last_outcome: outcome_of(row)?,
+            last_attempt_ms: row.get("LastAttemptOnUtc")?,
+            processed_ms: row.get("ProcessedOnUtc")?,
+            leased_of_key: columns::optional_text(row, "LeasedOfKey")?,
+            later_sent: columns::optional_text(row, "LaterSent")?,
+            later_waiting: columns::optional_text(row, "LaterWaiting")?,
+        },
+    })
+}

@@ -1,0 +1,4 @@
+-- books_insert_client: a new client under the id its answer names.
+-- :id, :name, :address, :nip, :email, :version
+INSERT INTO Clients (Id, Name, Address, NipNb, Email, Version)
+VALUES (:id, :name, :address, :nip, :email, :version);

@@ -1,0 +1,16 @@
+-- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail where its provider may be used.
+-- :consumer, :id, :body, :token, :lease_ends, :provider name of its breaker, :now
+INSERT INTO InboxMessages (Consumer, MessageId, Body, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
+SELECT :consumer, :id, :body, iif(p.Stopped, 0, 1), iif(p.Stopped, :now, :lease_ends), iif(p.Stopped, NULL, :token),
+       iif(p.Stopped, 0, 1), :now
+  -- An open breaker stops it also when a probe is due: RetryEmail probes. A provider without a row is closed.
+  FROM (SELECT EXISTS (SELECT 1 FROM Destinations
+                        WHERE Name = :provider AND (PausedOnUtc IS NOT NULL OR OpenUntil IS NOT NULL)) AS Stopped) AS p
+ WHERE true
+ON CONFLICT (Consumer, MessageId) DO UPDATE
+   SET Deliveries = Deliveries + 1,
+       State = iif(State = 0 AND DueAt <= :now, excluded.State, State),
+       DueAt = iif(State = 0 AND DueAt <= :now AND excluded.State = 1, excluded.DueAt, DueAt),
+       LeaseToken = iif(State = 0 AND DueAt <= :now AND excluded.State = 1, excluded.LeaseToken, LeaseToken),
+       Attempts = iif(State = 0 AND DueAt <= :now AND excluded.State = 1, Attempts + 1, Attempts)
+RETURNING MessageId, State, LeaseToken, Body, Attempts, Doubts, FirstTransientOnUtc;

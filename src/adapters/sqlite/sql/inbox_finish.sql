@@ -1,0 +1,17 @@
+-- inbox_finish: the outcome of a mail, by the holder of its lease.
+-- :consumer, :id, :token, :state, :due_at, :error, :provider, :reference, :recipient_failed, :now
+UPDATE InboxMessages
+   SET State = :state,
+       DueAt = :due_at,
+       LastError = :error,
+       Provider = coalesce(:provider, Provider),
+       Reference = coalesce(:reference, Reference),
+       Doubts = Doubts + iif(:state = 4, 1, 0),
+       FirstTransientOnUtc = iif(:recipient_failed, coalesce(FirstTransientOnUtc, :now), FirstTransientOnUtc),
+       -- The content has served its purpose; the row stays as the tombstone that recognises repeats.
+       Body = iif(:state = 2, NULL, Body),
+       FinishedOnUtc = iif(:state IN (2, 5), :now, NULL)
+ WHERE Consumer = :consumer AND MessageId = :id AND LeaseToken = :token
+   -- In doubt under this token: the lease ran out, and nobody took the mail since. A late outcome ends the doubt,
+   -- but a late doubt is one already counted.
+   AND (State = 1 OR (State = 4 AND :state <> 4));

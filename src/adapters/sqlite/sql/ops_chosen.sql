@@ -1,0 +1,30 @@
+-- ops_chosen: the rows a remedy means, with what judges them.
+-- :id rows of this message (:destination one of them, NULL all), or NULL: dead rows of :destination, :rows_max by Seq
+WITH chosen AS MATERIALIZED (
+  SELECT Seq, Id, Destination, OrderingKey, State, Claims, DueAt, LastOutcome, LastAttemptOnUtc, ProcessedOnUtc
+    FROM OutboxMessages
+   WHERE Id = :id AND (:destination IS NULL OR Destination = :destination)
+   UNION ALL
+  SELECT * FROM (
+    SELECT Seq, Id, Destination, OrderingKey, State, Claims, DueAt, LastOutcome, LastAttemptOnUtc, ProcessedOnUtc
+      FROM OutboxMessages
+     WHERE :id IS NULL AND State = 3 AND Destination = :destination
+     ORDER BY Seq LIMIT :rows_max)
+), later AS MATERIALIZED (
+  -- No index holds sent rows by key, since each would cost every settle; so one scan for all chosen rows together.
+  SELECT Destination, OrderingKey, max(Seq) FILTER (WHERE State = 2) AS Sent, max(Seq) FILTER (WHERE State < 2) AS Waiting
+    FROM OutboxMessages
+   WHERE Seq > (SELECT min(Seq) FROM chosen)
+     AND State IN (0, 1, 2)
+     AND OrderingKey IN (SELECT OrderingKey FROM chosen)
+   GROUP BY Destination, OrderingKey
+)
+SELECT c.*,
+       (SELECT o.Id FROM OutboxMessages o
+         WHERE o.State < 2 AND o.State = 1 AND o.Destination = c.Destination AND o.OrderingKey = c.OrderingKey
+           AND o.Seq <> c.Seq
+         LIMIT 1) AS LeasedOfKey,
+       (SELECT o.Id FROM OutboxMessages o WHERE o.Seq = later.Sent AND o.Seq > c.Seq) AS LaterSent,
+       (SELECT o.Id FROM OutboxMessages o WHERE o.Seq = later.Waiting AND o.Seq > c.Seq) AS LaterWaiting
+  FROM chosen c
+  LEFT JOIN later ON later.Destination = c.Destination AND later.OrderingKey = c.OrderingKey;

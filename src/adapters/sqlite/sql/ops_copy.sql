@@ -1,0 +1,8 @@
+-- ops_copy: a new row as a sent one was, under a new id. When it occurred stays.
+-- :seq of the original, :new_id, :payload NULL for the original's bytes, :headers, :now
+INSERT INTO OutboxMessages
+       (Id, EventType, Destination, OrderingKey, ContentType, Payload, Headers, Subject, OccurredOnUtc, DueAt)
+SELECT :new_id, EventType, Destination, OrderingKey, ContentType, coalesce(:payload, Payload), :headers, Subject,
+       OccurredOnUtc, :now
+  FROM OutboxMessages
+ WHERE Seq = :seq;

@@ -1,0 +1,5 @@
+-- ops_mail_counts: mails by state; held are those in doubt that nothing but a person moves.
+SELECT State, count(*) AS Mails, sum(State = 4 AND DueAt IS NULL) AS Held
+  FROM InboxMessages
+ GROUP BY State
+ ORDER BY State;

@@ -1,0 +1,6 @@
+-- ops_mail_resend: a refused or doubtful mail is accepted again, due now.
+-- :consumer, :id, :now
+UPDATE InboxMessages
+   -- The give-up time starts anew, else the next failure would refuse it at once.
+   SET State = 0, DueAt = :now, LeaseToken = NULL, FinishedOnUtc = NULL, FirstTransientOnUtc = NULL
+ WHERE Consumer = :consumer AND MessageId = :id;

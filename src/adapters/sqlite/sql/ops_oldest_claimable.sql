@@ -1,0 +1,11 @@
+-- ops_oldest_claimable: since when the oldest head that is due waits; pause and breaker do not count.
+-- :destination, :now
+SELECT o.DueAt
+  FROM OutboxMessages o
+ WHERE o.Destination = :destination AND o.State < 2 AND o.DueAt <= :now
+   -- A row behind another of its key is held by that one, so its age is no lag of its own.
+   AND NOT EXISTS (SELECT 1 FROM OutboxMessages e
+                    WHERE e.State < 2 AND e.Destination IN (:destination, '') AND e.OrderingKey = o.OrderingKey
+                      AND e.Seq < o.Seq)
+ ORDER BY o.DueAt
+ LIMIT 1;

@@ -1,0 +1,19 @@
+-- ops_status: one line per destination, with those that only rows name; '' is what waits for routing or died there.
+WITH unfinished AS (
+  SELECT Destination, sum(State = 0) AS Pending, sum(State = 1) AS Leased
+    FROM OutboxMessages WHERE State < 2 GROUP BY Destination
+), dead AS (
+  SELECT Destination, count(*) AS Dead FROM OutboxMessages WHERE State = 3 GROUP BY Destination
+), names AS (
+  SELECT Name FROM Destinations
+   UNION SELECT Destination FROM unfinished
+   UNION SELECT Destination FROM dead
+)
+SELECT names.Name, coalesce(unfinished.Pending, 0) AS Pending, coalesce(unfinished.Leased, 0) AS Leased,
+       coalesce(dead.Dead, 0) AS Dead, d.PausedOnUtc, d.OpenUntil, d.Reason, coalesce(d.Failures, 0) AS Failures,
+       d.LastAcceptedOnUtc
+  FROM names
+  LEFT JOIN Destinations d ON d.Name = names.Name
+  LEFT JOIN unfinished ON unfinished.Destination = names.Name
+  LEFT JOIN dead ON dead.Destination = names.Name
+ ORDER BY names.Name;

@@ -1,0 +1,126 @@
+//! Joins adapters and flows as the settings say.
+
+use crate::{
+    adapters::{
+        clock::SystemClock,
+        mail::{FolderMailer, TemplateLetters},
+        servicebus::{RestBus, RestOptions},
+        sqlite::{Sqlite, SqliteOptions},
+    },
+    config::Settings,
+    domain::route::Routes,
+    flows::{
+        book::BookContext,
+        dispatch::{DispatchContext, DispatchSettings},
+        notify::NotifyContext,
+        nudge::Nudge,
+        prune::PruneContext,
+        vitals::Vitals,
+    },
+    functions::Services,
+    ports::{bus::Bus, outbox::Outbox},
+};
+use anyhow::{Context, Result};
+use std::{
+    sync::{Arc, Mutex, atomic::AtomicI64},
+    time::Duration,
+};
+
+/// What the handler runs: the services of the functions, and the nudged dispatcher beside them.
+pub struct Handler {
+    pub services: Arc<Services>,
+    pub nudge: Nudge,
+    pub nudged: DispatchContext,
+}
+
+/// A nudge publishes what was just written, and no more: a small batch, and a short lease, since a process that dies
+/// on the way should not keep the row from the timer for long.
+const NUDGE_BATCH_MAX: u32 = 20;
+const NUDGE_LEASE_MS: i64 = 15_000;
+const NUDGE_RUN_MS: u64 = 10_000;
+
+pub fn store(settings: &Settings) -> Result<Sqlite> {
+    let options = SqliteOptions {
+        path: settings.store.path.clone(),
+        skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
+        key_lifetime_ms: settings.store.key_lifetime_ms,
+    };
+    Sqlite::open(options).with_context(|| format!("the store at {} (Store__Path)", settings.store.path.display()))
+}
+
+pub fn bus(settings: &Settings) -> Result<Arc<dyn Bus>> {
+    let connection = settings
+        .connection
+        .clone()
+        .context("ServiceBusConnection is not set: expected Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…")?;
+    let options = RestOptions {
+        timeout: Duration::from_millis(settings.bus.timeout_ms),
+        concurrency: usize::try_from(settings.bus.concurrency_max)?,
+    };
+    Ok(Arc::new(RestBus::new(connection, options).map_err(anyhow::Error::msg)?))
+}
+
+/// Names that Health, status and pause know from the start.
+pub async fn name_destinations(store: &Sqlite, routes: &Routes) -> Result<()> {
+    let names: Vec<String> = routes.destinations().map(ToString::to_string).collect();
+    Ok(store.ensure_destinations(&names).await?)
+}
+
+pub fn dispatcher(
+    settings: &Settings,
+    store: &Sqlite,
+    bus: Arc<dyn Bus>,
+    vitals: Arc<Vitals>,
+    numbers: DispatchSettings,
+) -> DispatchContext {
+    DispatchContext {
+        outbox: Arc::new(store.clone()),
+        breakers: Arc::new(store.clone()),
+        bus,
+        clock: Arc::new(SystemClock),
+        routes: settings.routes.clone(),
+        limits: settings.limits,
+        settings: numbers,
+        vitals,
+        dice: Mutex::new(fastrand::Rng::new()),
+    }
+}
+
+pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
+    let bus = bus(settings)?;
+    let vitals = Arc::new(Vitals::default());
+    let nudge = Nudge::default();
+    let clock = Arc::new(SystemClock);
+    let small = DispatchSettings {
+        batch_max: NUDGE_BATCH_MAX.min(settings.dispatch.batch_max),
+        lease_ms: NUDGE_LEASE_MS.min(settings.dispatch.lease_ms),
+        run_ms: NUDGE_RUN_MS.min(settings.dispatch.run_ms),
+        ..settings.dispatch
+    };
+    let nudged = dispatcher(settings, store, bus.clone(), vitals.clone(), small);
+    let services = Services {
+        book: Arc::new(BookContext {
+            books: Arc::new(store.clone()),
+            clock: clock.clone(),
+            routes: settings.routes.clone(),
+            limits: settings.limits,
+            nudge: nudge.clone(),
+            vitals: vitals.clone(),
+        }),
+        dispatch: Arc::new(dispatcher(settings, store, bus, vitals.clone(), settings.dispatch)),
+        notify: Arc::new(NotifyContext {
+            inbox: Arc::new(store.clone()),
+            breakers: Arc::new(store.clone()),
+            mailer: Arc::new(FolderMailer::new(settings.email.folder.clone(), settings.email.from.clone(), clock.clone())),
+            letters: Arc::new(TemplateLetters::new(settings.email.language, &settings.email.from).map_err(anyhow::Error::msg)?),
+            clock,
+            settings: settings.notify,
+            vitals: vitals.clone(),
+            dice: Mutex::new(fastrand::Rng::new()),
+        }),
+        prune: Arc::new(PruneContext { retention: Arc::new(store.clone()), settings: settings.prune }),
+        vitals,
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    Ok(Handler { services: Arc::new(services), nudge, nudged })
+}

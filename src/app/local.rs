@@ -1,0 +1,101 @@
+//! `local`: settings for a machine of one's own, the tables, then the small host with ourselves as its handler.
+
+use super::{cli::LocalArgs, settings, stopped};
+use crate::{
+    adapters::{clock::SystemClock, sqlite::migrate},
+    config::catalogue::{CATALOGUE, ROUTE_PREFIX},
+    failpoints,
+    local::{
+        self, HandlerCommand, LocalOptions,
+        demo::{self, Demo},
+        events::{EventSink, Form},
+    },
+};
+use anyhow::{Context, Result};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) -> Result<bool> {
+    let data = absolute(&arguments.data)?;
+    let handler_env = handler_env(env, &data);
+    let settings = settings(&handler_env)?;
+    migrate::run(&settings.store.path)?;
+
+    let clock = Arc::new(SystemClock);
+    let form = if arguments.json { Form::Json } else { Form::Text };
+    let events = match (arguments.demo, form) {
+        // The demo tells its own story; the host's lines would bury it.
+        (true, Form::Text) => EventSink::silent(clock.clone()),
+        (_, form) => EventSink::writing(clock.clone(), form, std::io::stdout()),
+    };
+    let command = HandlerCommand {
+        executable: std::env::current_exe().context("this executable's own path is not known")?,
+        args: vec!["serve".to_owned()],
+        root: absolute(&arguments.root)?,
+        env: handler_env,
+    };
+    let mut options = LocalOptions::new(data.clone(), command, events.clone(), clock);
+    options.port = arguments.port;
+    options.entities = settings.routes.destinations().map(|to| to.entity().to_owned()).collect();
+    options.duplicate_detection =
+        (arguments.duplicate_detection > 0).then(|| Duration::from_secs(arguments.duplicate_detection));
+    options.hold_deliveries_until_exit = arguments.hold_deliveries_until_exit;
+    if !arguments.demo {
+        local::run(options, stopped()).await?;
+        return Ok(true);
+    }
+    let demo = Demo::subscribe(&events, data.join("mail"));
+    let told = async {
+        let told = demo::run(demo).await;
+        if told.is_ok() && !arguments.exit_after_demo {
+            stopped().await;
+        }
+        told
+    };
+    let (done, finished) = tokio::sync::oneshot::channel();
+    let host = local::run(options, async move {
+        // Ends either way: the demo is over, or it was dropped.
+        let _ = done_signal(finished).await;
+    });
+    let mut host = std::pin::pin!(host);
+    tokio::select! {
+        ended = &mut host => { ended?; Ok(true) }
+        told = told => {
+            let _ = done.send(());
+            host.await?;
+            told.map(|()| true)
+        }
+    }
+}
+
+async fn done_signal(finished: tokio::sync::oneshot::Receiver<()>) -> Result<()> {
+    Ok(finished.await?)
+}
+
+/// What the handler sees: every setting, as given here or by default; the store and the mails in the data folder; the
+/// host adds its own bus. A connection to a real bus in our own environment is never passed on.
+fn handler_env(env: &BTreeMap<String, String>, data: &Path) -> BTreeMap<String, String> {
+    let ours = |name: &str| env.get(name).cloned();
+    let catalogue = CATALOGUE.iter().filter(|setting| !setting.name.starts_with(ROUTE_PREFIX));
+    let mut chosen: BTreeMap<String, String> = catalogue
+        .filter_map(|setting| Some((setting.name.to_owned(), ours(setting.name).or(setting.default.map(str::to_owned))?)))
+        .collect();
+    chosen.extend(env.iter().filter(|(name, _)| name.starts_with(ROUTE_PREFIX)).map(|(n, v)| (n.clone(), v.clone())));
+    chosen.remove("ServiceBusConnection");
+    let inside = |name: &str| data.join(name).to_string_lossy().into_owned();
+    chosen.insert("Store__Path".to_owned(), inside("app.db"));
+    chosen.insert("Email__Folder".to_owned(), inside("mail"));
+    if failpoints::BUILT_IN {
+        chosen.extend(ours("FAILPOINT").map(|value| ("FAILPOINT".to_owned(), value)));
+    }
+    chosen
+}
+
+/// The handler runs in another folder.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).with_context(|| format!("the path {} cannot be made absolute", path.display()))
+}

@@ -1,0 +1,170 @@
+//! Whether an operator's remedy may touch a row; where not, a sentence says what stands in the way and what would help.
+
+use super::outbox::{LastOutcome, RowState};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// dead → pending
+    Requeue,
+    /// sent → pending
+    Replay,
+    /// sent or discarded: a copy with an id of its own
+    Copy,
+    /// pending or dead → discarded
+    Discard,
+}
+
+/// What a store knows of one row, read in the remedy's own transaction. Times are milliseconds of the database's clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowFacts {
+    pub now_ms: i64,
+    pub state: RowState,
+    /// Of a dead row: more than 0 if it died leased, its publish without any answer.
+    pub claims: i64,
+    pub due_at_ms: i64,
+    pub last_outcome: Option<LastOutcome>,
+    pub last_attempt_ms: Option<i64>,
+    pub processed_ms: Option<i64>,
+    /// Id of another row of the same destination and ordering key that is leased.
+    pub leased_of_key: Option<String>,
+    /// Id of a later row of the same destination and ordering key that was sent.
+    pub later_sent: Option<String>,
+    /// Id of a later one that is pending or leased.
+    pub later_waiting: Option<String>,
+}
+
+impl Remedy {
+    /// # Errors
+    /// Why not, for a person: what, why, and what would help.
+    pub fn may(self, row: &RowFacts, out_of_order: bool, duplicate_window_ms: i64) -> Result<(), String> {
+        self.fits(row.state)?;
+        match self {
+            Self::Discard => Ok(()),
+            Self::Copy => in_order(row.later_sent.as_deref().or(row.later_waiting.as_deref()), out_of_order),
+            Self::Requeue | Self::Replay => {
+                if let Some(id) = &row.leased_of_key {
+                    return Err(format!(
+                        "message {id} of the same ordering key is being sent now: try again in a minute"
+                    ));
+                }
+                in_order(row.later_sent.as_deref(), out_of_order)?;
+                would_vanish(row, duplicate_window_ms)
+            }
+        }
+    }
+
+    fn fits(self, state: RowState) -> Result<(), String> {
+        let why = match (self, state) {
+            (Self::Requeue, RowState::Dead)
+            | (Self::Replay, RowState::Sent)
+            | (Self::Copy, RowState::Sent | RowState::Discarded)
+            | (Self::Discard, RowState::Pending | RowState::Dead) => return Ok(()),
+            (Self::Requeue | Self::Replay | Self::Copy, RowState::Pending) => {
+                "it is pending: it goes by itself when due"
+            }
+            (Self::Requeue | Self::Replay | Self::Copy, RowState::Leased) => {
+                "it is being sent now: look again in a minute"
+            }
+            (Self::Discard, RowState::Leased) => "it is being sent now: try again in a minute",
+            (Self::Requeue, RowState::Sent) => "it was sent: `ops replay` sends it again",
+            (Self::Replay | Self::Copy, RowState::Dead) => "it is dead, not sent: use `ops requeue`",
+            (Self::Requeue | Self::Replay, RowState::Discarded) => {
+                "it was discarded: `ops replay --force` sends a copy of it"
+            }
+            (Self::Discard, RowState::Sent) => "it was sent: nothing is left to discard",
+            (Self::Discard, RowState::Discarded) => "it is discarded already",
+        };
+        Err(why.to_owned())
+    }
+}
+
+fn in_order(later: Option<&str>, out_of_order: bool) -> Result<(), String> {
+    match later {
+        Some(id) if !out_of_order => Err(format!(
+            "message {id} of the same ordering key is later and would be overtaken by this older one: \
+             say --out-of-order if its readers can bear that"
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Inside its duplicate detection window the bus drops an id it may hold, and calls it accepted.
+fn would_vanish(row: &RowFacts, window_ms: i64) -> Result<(), String> {
+    let tried_ms = match row.state {
+        RowState::Sent => row.last_attempt_ms.or(row.processed_ms),
+        // It died leased: nobody answered its last publish, which was over when the lease ended.
+        RowState::Dead if row.claims > 0 => Some(row.due_at_ms.min(row.now_ms)),
+        _ if row.last_outcome.is_some_and(LastOutcome::may_be_stored) => row.last_attempt_ms,
+        _ => None,
+    };
+    let left_ms = tried_ms.map_or(0, |at| window_ms.saturating_sub(row.now_ms.saturating_sub(at)));
+    if left_ms <= 0 {
+        return Ok(());
+    }
+    let seconds = left_ms.saturating_add(999) / 1000;
+    let instead = match row.state {
+        RowState::Sent => ", or say --force to send a copy with a new id",
+        RowState::Pending | RowState::Leased | RowState::Dead | RowState::Discarded => "",
+    };
+    Err(format!(
+        "the bus may hold this id and would drop it silently as a duplicate for another {seconds} s: try again then{instead}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(state: RowState) -> RowFacts {
+        RowFacts {
+            now_ms: 1_000_000,
+            state,
+            claims: 0,
+            due_at_ms: 0,
+            last_outcome: None,
+            last_attempt_ms: Some(990_000),
+            processed_ms: None,
+            leased_of_key: None,
+            later_sent: None,
+            later_waiting: None,
+        }
+    }
+
+    #[test]
+    fn only_what_was_definitely_refused_goes_again_inside_the_window() {
+        for outcome in LastOutcome::ALL {
+            let dead = RowFacts { last_outcome: Some(outcome), ..row(RowState::Dead) };
+            assert_eq!(Remedy::Requeue.may(&dead, false, 60_000).is_err(), outcome.may_be_stored(), "{outcome:?}");
+            assert!(Remedy::Requeue.may(&dead, false, 10_000).is_ok(), "the window is over");
+        }
+        let why = Remedy::Replay.may(&row(RowState::Sent), false, 60_000).unwrap_err();
+        assert!(why.contains("50 s") && why.contains("--force"), "{why}");
+    }
+
+    #[test]
+    fn a_row_that_died_leased_may_have_been_stored_until_its_lease_ended() {
+        let killer = RowFacts { claims: 5, due_at_ms: 995_000, ..row(RowState::Dead) };
+        assert!(Remedy::Requeue.may(&killer, false, 60_000).unwrap_err().contains("55 s"));
+        assert!(Remedy::Requeue.may(&killer, false, 5_000).is_ok());
+    }
+
+    #[test]
+    fn a_copy_goes_last_so_it_overtakes_also_what_still_waits() {
+        let later = Some("b".to_owned());
+        let waits = RowFacts { later_waiting: later.clone(), ..row(RowState::Sent) };
+        assert!(Remedy::Copy.may(&waits, false, 0).is_err());
+        assert!(Remedy::Copy.may(&waits, true, 0).is_ok());
+        assert!(Remedy::Replay.may(&waits, false, 0).is_ok(), "the row itself keeps its place before it");
+        let sent = RowFacts { later_sent: later, ..row(RowState::Sent) };
+        assert!(Remedy::Replay.may(&sent, false, 0).is_err());
+    }
+
+    #[test]
+    fn each_remedy_fits_its_states_only() {
+        let fits = |remedy: Remedy| RowState::ALL.map(|state| remedy.fits(state).is_ok());
+        assert_eq!(fits(Remedy::Requeue), [false, false, false, true, false]);
+        assert_eq!(fits(Remedy::Replay), [false, false, true, false, false]);
+        assert_eq!(fits(Remedy::Copy), [false, false, true, false, true]);
+        assert_eq!(fits(Remedy::Discard), [true, false, false, true, false]);
+    }
+}

@@ -1,0 +1,289 @@
+//! What the local host tells: one typed event each, as a line for people or as a JSON line for programs.
+
+use crate::ports::clock::Clock;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use std::{
+    fmt,
+    io::Write,
+    sync::{Arc, mpsc},
+};
+use tokio::sync::{broadcast, oneshot};
+
+#[derive(Debug, Clone, Serialize)]
+pub struct Event {
+    #[serde(serialize_with = "millis")]
+    pub at: DateTime<Utc>,
+    #[serde(flatten)]
+    pub what: What,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum What {
+    Listening {
+        port: u16,
+        queue_port: u16,
+    },
+    HandlerStarted {
+        pid: u32,
+        ready_ms: u64,
+    },
+    HandlerExited {
+        code: Option<i32>,
+        signal: Option<i32>,
+    },
+    HostStopped {
+        exits: u32,
+    },
+    Invocation {
+        function: String,
+        id: String,
+        message_id: Option<String>,
+        ms: u64,
+        ok: bool,
+        reason: Option<String>,
+    },
+    Hang {
+        function: String,
+        id: String,
+    },
+    Http {
+        function: String,
+        id: String,
+        method: String,
+        path: String,
+        status: u16,
+        ms: u64,
+    },
+    Queued {
+        entity: String,
+        message_id: String,
+    },
+    DuplicateDropped {
+        entity: String,
+        message_id: String,
+    },
+    Delivered {
+        entity: String,
+        message_id: String,
+        delivery_count: u32,
+    },
+    Completed {
+        entity: String,
+        message_id: String,
+        delivery_count: u32,
+    },
+    Abandoned {
+        entity: String,
+        message_id: String,
+        delivery_count: u32,
+    },
+    DeadLettered {
+        entity: String,
+        message_id: String,
+        delivery_count: u32,
+        reason: String,
+    },
+    /// A line of the handler: `line` is its object where it was JSON, else its text.
+    Log {
+        stream: Stream,
+        line: Value,
+    },
+    /// Something the host has to say.
+    Note {
+        text: String,
+    },
+    /// Nobody read fast enough; so many events were not written.
+    Dropped {
+        events: u64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    Json,
+}
+
+/// Cheap to clone. Emitting never waits: a reader that stalls loses events and is told how many.
+#[derive(Clone)]
+pub struct EventSink {
+    clock: Arc<dyn Clock>,
+    subscribers: broadcast::Sender<Event>,
+    writer: Option<mpsc::SyncSender<Line>>,
+    dropped: Arc<std::sync::atomic::AtomicU64>,
+}
+
+enum Line {
+    Event(Event),
+    Flush(oneshot::Sender<()>),
+}
+
+/// Events kept for a reader that is behind: some seconds of a busy host, a few MB.
+const BEHIND_MAX: usize = 8_192;
+
+impl EventSink {
+    /// Writes to nobody; for those who only subscribe.
+    #[must_use]
+    pub fn silent(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, subscribers: broadcast::channel(BEHIND_MAX).0, writer: None, dropped: Arc::default() }
+    }
+
+    /// Writes every event as one line, on a thread of its own: a slow terminal must not slow the host.
+    #[must_use]
+    pub fn writing(clock: Arc<dyn Clock>, form: Form, mut out: impl Write + Send + 'static) -> Self {
+        let (writer, lines) = mpsc::sync_channel(BEHIND_MAX);
+        std::thread::spawn(move || {
+            while let Ok(line) = lines.recv() {
+                // A reader that went away is no reason to stop: the host's work is not its output.
+                let _ = match line {
+                    Line::Event(event) => match form {
+                        Form::Json => writeln!(out, "{}", serde_json::to_string(&event).unwrap_or_default()),
+                        Form::Text => writeln!(out, "{event}"),
+                    }
+                    .and_then(|()| out.flush()),
+                    Line::Flush(done) => {
+                        let _ = done.send(());
+                        Ok(())
+                    }
+                };
+            }
+        });
+        Self { writer: Some(writer), ..Self::silent(clock) }
+    }
+
+    pub fn emit(&self, what: What) {
+        use std::sync::atomic::Ordering::Relaxed;
+        let event = Event { at: self.clock.now(), what };
+        if let Some(writer) = &self.writer {
+            let missed = self.dropped.swap(0, Relaxed);
+            let report = Event { at: event.at, what: What::Dropped { events: missed } };
+            if missed > 0 && writer.try_send(Line::Event(report)).is_err() {
+                self.dropped.fetch_add(missed, Relaxed);
+            }
+            if writer.try_send(Line::Event(event.clone())).is_err() {
+                self.dropped.fetch_add(1, Relaxed);
+            }
+        }
+        // Err: nobody subscribed.
+        let _ = self.subscribers.send(event);
+    }
+
+    pub fn note(&self, text: impl Into<String>) {
+        self.emit(What::Note { text: text.into() });
+    }
+
+    #[must_use]
+    pub fn subscribe(&self) -> broadcast::Receiver<Event> {
+        self.subscribers.subscribe()
+    }
+
+    /// Waits until everything emitted so far is written; not longer than a second.
+    pub async fn flush(&self) {
+        if let Some(writer) = &self.writer {
+            let (done, written) = oneshot::channel();
+            if writer.try_send(Line::Flush(done)).is_ok() {
+                let _ = tokio::time::timeout(std::time::Duration::from_secs(1), written).await;
+            }
+        }
+    }
+}
+
+fn millis<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.at.format("%H:%M:%S%.3f"), self.what)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listening { port, queue_port } => {
+                write!(f, "listening on http://127.0.0.1:{port}/api (queue stand-in on port {queue_port})")
+            }
+            Self::HandlerStarted { pid, ready_ms } => write!(f, "handler up: pid {pid}, ready in {ready_ms} ms"),
+            Self::HandlerExited { code: Some(code), .. } => write!(f, "handler exited with code {code}"),
+            Self::HandlerExited { code: None, signal } => {
+                write!(f, "handler was killed by signal {}", signal.map_or_else(|| "?".to_owned(), |s| s.to_string()))
+            }
+            Self::HostStopped { exits } => write!(f, "host stopped: {exits} exits in a row; starting afresh"),
+            Self::Invocation { function, ms, ok: true, .. } => write!(f, "{function} ok, {ms} ms"),
+            Self::Invocation { function, ms, ok: false, reason, .. } => {
+                write!(f, "{function} FAILED, {ms} ms: {}", reason.as_deref().unwrap_or("no reason"))
+            }
+            Self::Hang { function, .. } => write!(
+                f,
+                "{function} HANGS: it answered success with an empty body; in Azure nothing happens until \
+                 functionTimeout, then the process is killed"
+            ),
+            Self::Http { method, path, status, ms, .. } => write!(f, "{method} {path} -> {status}, {ms} ms"),
+            Self::Queued { entity, message_id } => write!(f, "queued {message_id} on {entity}"),
+            Self::DuplicateDropped { entity, message_id } => write!(f, "dropped a duplicate {message_id} on {entity}"),
+            Self::Delivered { entity, message_id, delivery_count } => {
+                write!(f, "delivered {message_id} from {entity}, delivery {delivery_count}")
+            }
+            Self::Completed { entity, message_id, .. } => write!(f, "completed {message_id} on {entity}"),
+            Self::Abandoned { entity, message_id, delivery_count } => {
+                write!(f, "abandoned {message_id} on {entity} after delivery {delivery_count}")
+            }
+            Self::DeadLettered { entity, message_id, reason, .. } => {
+                write!(f, "dead-lettered {message_id} of {entity}: {reason}")
+            }
+            Self::Log { stream: Stream::Stdout, line } => write!(f, "handler | {}", readable(line)),
+            Self::Log { stream: Stream::Stderr, line } => write!(f, "handler ! {}", readable(line)),
+            Self::Note { text } => f.write_str(text),
+            Self::Dropped { events } => write!(f, "({events} events were not written: the reader is too slow)"),
+        }
+    }
+}
+
+/// A structured log line as `LEVEL message key=value`; anything else as it is.
+fn readable(line: &Value) -> String {
+    let Some(fields) = line.get("fields").and_then(Value::as_object) else {
+        return line.as_str().map_or_else(|| line.to_string(), str::to_owned);
+    };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut out = line.get("level").map(text).unwrap_or_default();
+    if let Some(message) = fields.get("message") {
+        out = format!("{out} {}", text(message));
+    }
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "message") {
+        out = format!("{out} {name}={}", text(value));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_flat_json_object() {
+        let at = DateTime::from_timestamp(1_787_220_000, 0).unwrap();
+        let event = Event { at, what: What::Listening { port: 1, queue_port: 2 } };
+        assert_eq!(
+            serde_json::to_string(&event).unwrap(),
+            r#"{"at":"2026-08-20T10:00:00.000Z","event":"listening","port":1,"queuePort":2}"#
+        );
+    }
+
+    #[test]
+    fn a_structured_line_is_readable_in_a_terminal() {
+        let line = serde_json::json!({"level":"INFO","fields":{"message":"claimed","rows":3},"target":"x"});
+        assert_eq!(readable(&line), "INFO claimed rows=3");
+        assert_eq!(readable(&Value::String("plain".into())), "plain");
+    }
+}

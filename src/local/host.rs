@@ -1,0 +1,123 @@
+//! Puts the parts of the local host together and runs them until told to stop.
+
+use super::{
+    LocalError, LocalOptions, child,
+    events::What,
+    invoke::Invoker,
+    lock::DataLock,
+    manifest::{Function, Manifest, Trigger},
+    proxy::{self, Front},
+    pump::Pump,
+    queue::{Queue, QueueOptions},
+    timers::{self, Timer},
+    web,
+};
+use crate::ports::clock::Clock;
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+/// Where the sender looks for the bus, whatever the triggers' connections are called.
+const CONNECTION_SETTING: &str = "ServiceBusConnection";
+
+/// Runs until `shutdown`, then ends the handler. Dropped earlier, it kills it.
+///
+/// # Errors
+/// Something it needs is missing or taken, or the handler ended in a way after which Azure would not go on.
+pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> Result<(), LocalError> {
+    let _lock = DataLock::take(&options.data)?;
+    let manifest = Manifest::read(&options.handler.root, &options.handler.env)?;
+    let queue_options = queue_options(&options, &manifest);
+    let LocalOptions { port, events, clock, mut handler, .. } = options;
+    let queue = Queue::open(&queue_options, clock.clone(), events.clone()).await?;
+    let connections = manifest.functions.iter().filter_map(queue_of).map(|(_, connection)| connection);
+    for setting in connections.chain([CONNECTION_SETTING]) {
+        handler.env.insert(setting.to_owned(), queue.connection_string());
+    }
+    let taken = |source| LocalError::Port { port, source };
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(taken)?;
+    let port = listener.local_addr().map_err(taken)?.port();
+    events.emit(What::Listening { port, queue_port: queue.port() });
+
+    let (supervisor, child) = child::supervise(handler, events.clone());
+    let invoker = Invoker { child, client: web::client(), events, function_timeout: manifest.function_timeout };
+    let mut tasks = JoinSet::new();
+    let routes = Arc::new(proxy::routes(&manifest.functions));
+    let front = Front { port, routes, invoker: invoker.clone() };
+    tasks.spawn(web::serve(listener, move |request| proxy::handle(front.clone(), request)));
+    start_timers(&mut tasks, &manifest, &invoker, &clock);
+    start_pumps(&mut tasks, &manifest, &invoker, &clock, &queue, queue_options.lock_duration / 3);
+    tasks.spawn(queue.run());
+
+    let (stop, stopping) = watch::channel(false);
+    let mut supervised = JoinSet::new();
+    supervised.spawn(supervisor.run(stopping));
+    let ended = tokio::select! {
+        ended = supervised.join_next() => ended,
+        () = shutdown => {
+            // Nothing new comes in; then the handler's stdin ends.
+            tasks.shutdown().await;
+            stop.send_replace(true);
+            supervised.join_next().await
+        }
+    };
+    match ended {
+        Some(Ok(result)) => result,
+        Some(Err(lost)) => Err(LocalError::Lost(lost)),
+        None => Ok(()),
+    }
+}
+
+fn queue_options(options: &LocalOptions, manifest: &Manifest) -> QueueOptions {
+    let triggered = manifest.functions.iter().filter_map(queue_of).map(|(queue, _)| queue.to_owned());
+    QueueOptions {
+        lock_duration: options.lock_duration,
+        max_delivery_count: options.max_delivery_count,
+        duplicate_detection: options.duplicate_detection,
+        ..QueueOptions::at(&options.data.join("queues.db"), options.entities.iter().cloned().chain(triggered))
+    }
+}
+
+/// A Service Bus trigger's queue and the setting of its connection.
+fn queue_of(function: &Function) -> Option<(&str, &str)> {
+    match &function.trigger {
+        Trigger::ServiceBus { queue, connection, .. } => Some((queue, connection)),
+        Trigger::Http { .. } | Trigger::Timer { .. } => None,
+    }
+}
+
+fn start_timers(tasks: &mut JoinSet<()>, manifest: &Manifest, invoker: &Invoker, clock: &Arc<dyn Clock>) {
+    for Function { name, trigger } in &manifest.functions {
+        if let Trigger::Timer { binding, schedule, run_on_startup } = trigger {
+            let (function, binding, run_on_startup) = (name.clone(), binding.clone(), *run_on_startup);
+            let timer = Timer { function, binding, cron: schedule.as_ref().clone(), run_on_startup };
+            tasks.spawn(timers::tick(invoker.clone(), clock.clone(), timer));
+        }
+    }
+}
+
+fn start_pumps(
+    tasks: &mut JoinSet<()>,
+    manifest: &Manifest,
+    invoker: &Invoker,
+    clock: &Arc<dyn Clock>,
+    queue: &Queue,
+    renew_every: Duration,
+) {
+    for Function { name, trigger } in &manifest.functions {
+        if let Trigger::ServiceBus { binding, queue: entity, .. } = trigger {
+            let pump = Pump {
+                invoker: invoker.clone(),
+                clock: clock.clone(),
+                policy: queue.policy().clone(),
+                queue_port: queue.port(),
+                queue: entity.clone(),
+                function: name.clone(),
+                binding: binding.clone(),
+                renew_every,
+            };
+            for _ in 0..manifest.receivers_max {
+                tasks.spawn(pump.clone().receive());
+            }
+        }
+    }
+}

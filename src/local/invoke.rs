@@ -1,0 +1,152 @@
+//! One invocation of a function that is not HTTP: post the envelope, judge the answer.
+
+use super::{
+    child::ChildHandle,
+    events::{EventSink, What},
+    web::{BoxError, Client},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited, StreamBody};
+use hyper::{Request, Response, body::Frame, body::Incoming, header};
+use serde_json::Value;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Cheap to clone; what timers and pump need to call the handler.
+#[derive(Clone)]
+pub(super) struct Invoker {
+    pub(super) child: ChildHandle,
+    pub(super) client: Client,
+    pub(super) events: EventSink,
+    pub(super) function_timeout: Duration,
+}
+
+/// The version this host plays; `X-Azure-Functions-HostVersion` and User-Agent say it.
+pub(super) const HOST_VERSION: &str = "4.1037.0.0";
+/// An answer holds a small report; more is a bug worth hearing of.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How long an invocation waits for a handler that is being restarted.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// What became of an invocation.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Succeeded,
+    /// 2xx with nothing in it: in Azure it lasts until functionTimeout kills the process.
+    Hangs,
+    Failed(String),
+}
+
+impl Invoker {
+    /// True when the Azure host would count it as a success.
+    pub(super) async fn invoke(&self, function: &str, message_id: Option<&str>, body: String) -> bool {
+        let id = uuid::Uuid::new_v4().to_string();
+        let started = Instant::now();
+        let outcome = self.attempt(function, &id, body).await;
+        let reason = match &outcome {
+            Outcome::Succeeded => None,
+            Outcome::Hangs => {
+                self.events.emit(What::Hang { function: function.to_owned(), id: id.clone() });
+                Some("hang".to_owned())
+            }
+            Outcome::Failed(reason) => Some(reason.clone()),
+        };
+        self.events.emit(What::Invocation {
+            function: function.to_owned(),
+            id,
+            message_id: message_id.map(str::to_owned),
+            ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            ok: outcome == Outcome::Succeeded,
+            reason,
+        });
+        outcome == Outcome::Succeeded
+    }
+
+    async fn attempt(&self, function: &str, id: &str, body: String) -> Outcome {
+        let Some(up) = self.child.ready(READY_WITHIN).await else {
+            return Outcome::Failed("the handler is not up".to_owned());
+        };
+        let Ok(answered) = tokio::time::timeout(self.function_timeout, self.post(function, id, up.port, body)).await
+        else {
+            self.child.kill(up.pid).await;
+            return Outcome::Failed("functionTimeout has passed: the process was killed".to_owned());
+        };
+        answered.unwrap_or_else(|e| Outcome::Failed(format!("no answer: {}", chain(&*e))))
+    }
+
+    async fn post(&self, function: &str, id: &str, port: u16, body: String) -> Result<Outcome, BoxError> {
+        // Without a size hint the body goes out chunked, as in Azure; Core Tools would send a Content-Length.
+        let frames = futures::stream::iter([Ok::<_, BoxError>(Frame::data(Bytes::from(body)))]);
+        let request = Request::post(format!("http://127.0.0.1:{port}/{function}"))
+            .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
+            .header(header::USER_AGENT, format!("Azure-Functions-Host/{HOST_VERSION}"))
+            .header("X-Azure-Functions-HostVersion", HOST_VERSION)
+            .header("X-Azure-Functions-InvocationId", id)
+            .body(BodyExt::boxed(StreamBody::new(frames)))?;
+        judge(self.client.request(request).await?).await
+    }
+}
+
+async fn judge(response: Response<Incoming>) -> Result<Outcome, BoxError> {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+    // Read whole, also when it is dropped, so that the connection can be used again.
+    let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?.to_bytes();
+    Ok(outcome(status.as_u16(), &kind, &body))
+}
+
+fn outcome(status: u16, content_type: &str, body: &[u8]) -> Outcome {
+    if !(200..300).contains(&status) {
+        return Outcome::Failed(format!("answered {status}"));
+    }
+    if status == 204 || matches!(body.trim_ascii(), b"" | b"null") {
+        return Outcome::Hangs;
+    }
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Outcome::Failed(format!("answered {status} with content type `{essence}`, not application/json"));
+    }
+    match serde_json::from_slice::<Value>(body) {
+        Ok(Value::Object(_)) => Outcome::Succeeded,
+        Ok(_) => Outcome::Failed("answered JSON that is not an object".to_owned()),
+        Err(e) => Outcome::Failed(format!("answered what is not JSON: {e}")),
+    }
+}
+
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_success_is_the_hang_it_would_be_in_azure() {
+        for (status, body) in [(200, ""), (200, " \n"), (200, "null"), (204, ""), (202, "")] {
+            assert_eq!(outcome(status, "application/json", body.as_bytes()), Outcome::Hangs, "{status} {body:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_json_object_by_its_name_is_a_success() {
+        assert_eq!(outcome(200, "application/json; charset=utf-8", b"{}"), Outcome::Succeeded);
+        for (status, kind, body) in [
+            (500, "application/json", "{}"),
+            (302, "application/json", "{}"),
+            (500, "application/json", ""),
+            (200, "text/plain", "{}"),
+            (200, "", "{}"),
+            (200, "application/json", "[]"),
+            (200, "application/json", "{"),
+        ] {
+            assert!(matches!(outcome(status, kind, body.as_bytes()), Outcome::Failed(_)), "{status} {kind} {body}");
+        }
+    }
+}

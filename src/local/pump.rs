@@ -1,0 +1,123 @@
+//! Brings queue messages to their function: receive, invoke, settle.
+
+use super::{
+    envelope::{self, Delivery, Sys},
+    invoke::{Invoker, chain},
+    queue::{NAMESPACE, sas::Policy},
+    web::{self, BoxError},
+};
+use crate::ports::clock::Clock;
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use http_body_util::BodyExt;
+use hyper::{HeaderMap, Method, Request, StatusCode, header};
+use serde_json::{Map, Value};
+use std::{convert::Infallible, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// One function and its queue; cheap to clone, one clone per receiver.
+#[derive(Clone)]
+pub(super) struct Pump {
+    pub(super) invoker: Invoker,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) policy: Policy,
+    pub(super) queue_port: u16,
+    pub(super) queue: String,
+    pub(super) function: String,
+    pub(super) binding: String,
+    /// A third of the lock, so that one failed renewal loses nothing.
+    pub(super) renew_every: Duration,
+}
+
+/// The Azure host renews no longer than this; then a second delivery runs beside the first.
+const RENEW_FOR: Duration = Duration::from_mins(5);
+/// How long a receiver asks the queue to wait, in seconds; below the queue's own limit.
+const POLL_S: u64 = 50;
+/// A queue that does not answer is asked again after this.
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+/// A receiver looks at least so often whether the handler is up.
+const HANDLER_WITHIN: Duration = Duration::from_hours(1);
+const TOKEN_S: i64 = 300;
+
+impl Pump {
+    /// One receiver, for ever. Locks nothing while the handler is down.
+    pub(super) async fn receive(self) {
+        loop {
+            if self.invoker.child.ready(HANDLER_WITHIN).await.is_none() {
+                continue;
+            }
+            if let Err(error) = self.one().await {
+                self.invoker.events.note(format!("{}: the queue failed: {}", self.function, chain(&*error)));
+                tokio::time::sleep(AGAIN_AFTER).await;
+            }
+        }
+    }
+
+    async fn one(&self) -> Result<(), BoxError> {
+        let head = format!("/{}/messages/head?timeout={POLL_S}", self.queue);
+        let (status, headers, body) = self.ask(Method::POST, &head).await?;
+        if status == StatusCode::NO_CONTENT {
+            return Ok(());
+        }
+        if status != StatusCode::CREATED {
+            return Err(format!("a receive answered {status}").into());
+        }
+        let delivery = delivery(&headers, body.to_vec())?;
+        let lock = format!("/{}/messages/{}/{}", self.queue, delivery.sequence_number, delivery.lock_token);
+        let sys = Sys { function: &self.function, now: self.clock.now(), rand_guid: uuid::Uuid::new_v4() };
+        let envelope = envelope::service_bus(&self.binding, &delivery, &sys);
+        let ok = tokio::select! {
+            ok = self.invoker.invoke(&self.function, Some(&delivery.message_id), envelope) => ok,
+            never = self.renew(&lock) => match never {},
+        };
+        // A settle that finds its lock ended says 404: the message is on its way again, and that is all there is.
+        self.ask(if ok { Method::DELETE } else { Method::PUT }, &lock).await?;
+        Ok(())
+    }
+
+    /// Keeps the lock while the function runs; never ends by itself.
+    async fn renew(&self, lock: &str) -> Infallible {
+        let started = Instant::now();
+        while started.elapsed() < RENEW_FOR {
+            tokio::time::sleep(self.renew_every).await;
+            // A failed one is made good by the next; after that the lock ends, as it would in Azure.
+            let _ = self.ask(Method::POST, lock).await;
+        }
+        std::future::pending().await
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Result<(StatusCode, HeaderMap, Bytes), BoxError> {
+        let resource = format!("https://{NAMESPACE}.servicebus.windows.net/{}", self.queue);
+        let token = self.policy.token(&resource, self.clock.now().timestamp() + TOKEN_S);
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://127.0.0.1:{}{path}", self.queue_port))
+            .header(header::AUTHORIZATION, token)
+            .body(web::full(""))?;
+        let response = self.invoker.client.request(request).await?;
+        let (parts, body) = response.into_parts();
+        Ok((parts.status, parts.headers, body.collect().await?.to_bytes()))
+    }
+}
+
+fn delivery(headers: &HeaderMap, body: Vec<u8>) -> Result<Delivery, BoxError> {
+    let broker = headers.get("brokerproperties").ok_or("a message came without BrokerProperties")?;
+    let broker: Map<String, Value> = serde_json::from_slice(broker.as_bytes())?;
+    let text = |name: &str| broker.get(name).and_then(Value::as_str).map(str::to_owned);
+    let need = |name: &str| text(name).ok_or_else(|| format!("a message came without {name}"));
+    let enqueued_at = DateTime::parse_from_rfc2822(&need("EnqueuedTimeUtc")?)?.with_timezone(&Utc);
+    let live_s = broker.get("TimeToLive").and_then(Value::as_i64).unwrap_or_default();
+    Ok(Delivery {
+        body,
+        delivery_count: broker.get("DeliveryCount").and_then(Value::as_u64).unwrap_or(1).try_into()?,
+        lock_token: need("LockToken")?,
+        expires_at: TimeDelta::try_seconds(live_s).and_then(|l| enqueued_at.checked_add_signed(l)).unwrap_or_default(),
+        enqueued_at,
+        message_id: need("MessageId")?,
+        content_type: headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).map(str::to_owned),
+        sequence_number: broker.get("SequenceNumber").and_then(Value::as_i64).unwrap_or_default(),
+        subject: text("Label"),
+        correlation_id: text("CorrelationId"),
+        properties: super::queue::properties(headers),
+    })
+}

@@ -1,0 +1,32 @@
+//! What a test or a curious person may ask of the stand-in beside the REST interface.
+
+use super::{QueueError, Stand};
+use crate::local::web::{Body, answer, full};
+use hyper::{Method, Request, Response, StatusCode, body::Incoming};
+use serde_json::json;
+
+/// `GET /$inspect/{entity}`: counts, no bodies. `POST /$hold/{entity}` and `POST /$release/{entity}`: hand nothing
+/// out until released. The POSTs want the header `X-Local: 1`, which a page in a browser cannot send unasked.
+pub(super) async fn handle(stand: &Stand, request: &Request<Incoming>, control: &str, entity: &str) -> Response<Body> {
+    if !stand.entities.contains(entity) {
+        return answer(StatusCode::NOT_FOUND, "no such queue or topic");
+    }
+    let meant = request.headers().contains_key("x-local");
+    match (request.method(), control) {
+        (&Method::GET, "$inspect") => inspect(stand, entity).await.unwrap_or_else(|error| {
+            stand.events.note(format!("queue stand-in: {error}"));
+            answer(StatusCode::INTERNAL_SERVER_ERROR, "the stand-in's database failed")
+        }),
+        (&Method::POST, "$hold" | "$release") if meant => {
+            stand.hold(entity, control == "$hold");
+            answer(StatusCode::OK, "")
+        }
+        _ => answer(StatusCode::NOT_FOUND, "no such operation"),
+    }
+}
+
+async fn inspect(stand: &Stand, entity: &str) -> Result<Response<Body>, QueueError> {
+    let counts = stand.store.counts(entity.to_owned()).await?;
+    let text = json!({"active": counts.active, "locked": counts.locked, "dead": counts.dead}).to_string();
+    Ok(Response::new(full(text)))
+}

@@ -1,0 +1,141 @@
+//! A bus, a mailer and a clock that do what a test says and remember what they were given.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use client_organizer::{
+    domain::{delivery::MailOutcome, event::CloudEvent, route::Destination, verdict::PublishOutcome},
+    ports::{
+        bus::{Bus, Outgoing},
+        clock::Clock,
+        mailer::{Letter, Letters, Mailer},
+    },
+};
+use std::sync::{
+    Mutex,
+    atomic::{AtomicI64, Ordering},
+};
+use tokio::time::Instant;
+
+type BusScript = Box<dyn FnMut(&Destination, &[Outgoing]) -> Vec<PublishOutcome> + Send>;
+
+/// Remembers every message it was given, accepted or not.
+pub struct FakeBus {
+    script: Mutex<BusScript>,
+    pub log: Mutex<Vec<(String, Outgoing, PublishOutcome)>>,
+    pub publishes: Mutex<Vec<usize>>,
+}
+
+impl FakeBus {
+    pub fn new(script: impl FnMut(&Destination, &[Outgoing]) -> Vec<PublishOutcome> + Send + 'static) -> Self {
+        Self { script: Mutex::new(Box::new(script)), log: Mutex::default(), publishes: Mutex::default() }
+    }
+
+    /// Answers message by message.
+    pub fn each(mut script: impl FnMut(&Destination, &Outgoing) -> PublishOutcome + Send + 'static) -> Self {
+        Self::new(move |to, batch| batch.iter().map(|message| script(to, message)).collect())
+    }
+
+    pub fn accepting() -> Self {
+        Self::each(|_, _| PublishOutcome::Accepted)
+    }
+
+    /// From now on.
+    pub fn behave(&self, script: impl FnMut(&Destination, &[Outgoing]) -> Vec<PublishOutcome> + Send + 'static) {
+        *self.script.lock().unwrap() = Box::new(script);
+    }
+
+    /// Ids accepted, in order, for one destination.
+    pub fn accepted(&self, destination: &str) -> Vec<String> {
+        let log = self.log.lock().unwrap();
+        let mine = log.iter().filter(|(to, _, outcome)| to == destination && *outcome == PublishOutcome::Accepted);
+        mine.map(|(_, message, _)| message.id.to_string()).collect()
+    }
+}
+
+#[async_trait]
+impl Bus for FakeBus {
+    async fn publish(&self, to: &Destination, batch: &[Outgoing], _deadline: Instant) -> Vec<PublishOutcome> {
+        let outcomes = (self.script.lock().unwrap())(to, batch);
+        self.publishes.lock().unwrap().push(batch.len());
+        let mut log = self.log.lock().unwrap();
+        log.extend(batch.iter().zip(&outcomes).map(|(m, o)| (to.to_string(), m.clone(), o.clone())));
+        outcomes
+    }
+}
+
+type MailScript = Box<dyn FnMut(&Letter) -> MailOutcome + Send>;
+
+pub struct FakeMailer {
+    script: Mutex<MailScript>,
+    /// MessageIds of letters the provider took, in order.
+    pub sent: Mutex<Vec<String>>,
+}
+
+impl FakeMailer {
+    pub fn new(script: impl FnMut(&Letter) -> MailOutcome + Send + 'static) -> Self {
+        Self { script: Mutex::new(Box::new(script)), sent: Mutex::default() }
+    }
+
+    pub fn accepting() -> Self {
+        Self::new(|_| MailOutcome::Accepted { reference: "fake".into() })
+    }
+
+    pub fn behave(&self, script: impl FnMut(&Letter) -> MailOutcome + Send + 'static) {
+        *self.script.lock().unwrap() = Box::new(script);
+    }
+
+    pub fn sent(&self) -> Vec<String> {
+        self.sent.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Mailer for FakeMailer {
+    fn provider(&self) -> &'static str {
+        "mail:fake"
+    }
+
+    async fn send(&self, letter: &Letter) -> MailOutcome {
+        let outcome = (self.script.lock().unwrap())(letter);
+        if matches!(outcome, MailOutcome::Accepted { .. }) {
+            self.sent.lock().unwrap().push(letter.message_id.clone());
+        }
+        outcome
+    }
+}
+
+/// Letters with nothing in them.
+pub struct BareLetters;
+
+impl Letters for BareLetters {
+    fn write(&self, event: &CloudEvent) -> Result<Letter, String> {
+        Ok(Letter {
+            message_id: event.id.clone(),
+            to: event.data.recipient.clone(),
+            subject: String::new(),
+            text: String::new(),
+            html: String::new(),
+            date: event.time,
+        })
+    }
+}
+
+/// The process's clock, moved together with the database's.
+pub struct FakeClock(AtomicI64);
+
+impl FakeClock {
+    pub fn new() -> Self {
+        Self(AtomicI64::new(0))
+    }
+
+    pub fn advance_ms(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
+    }
+}
+
+impl Clock for FakeClock {
+    #[expect(clippy::disallowed_methods, reason = "the real time, moved as the test says")]
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now() + TimeDelta::milliseconds(self.0.load(Ordering::Relaxed))
+    }
+}
