@@ -2,20 +2,13 @@
 
 use std::{io, panic::PanicHookInfo};
 use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, filter::ParseError, fmt::MakeWriter};
-
-#[derive(Debug, thiserror::Error)]
-#[error("'{filter}' is no log filter: expected error, warn, info, debug or a tracing filter")]
-pub struct BadFilter {
-    filter: String,
-    source: ParseError,
-}
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 /// From here on the whole process logs so, its panics too. A second call only changes nothing.
 ///
 /// # Errors
 /// The filter is none.
-pub fn start(filter: &str) -> Result<(), BadFilter> {
+pub fn init(filter: &str) -> Result<(), String> {
     let subscriber = subscriber(filter, io::stdout)?;
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         std::panic::set_hook(Box::new(log_panic));
@@ -27,11 +20,11 @@ pub fn start(filter: &str) -> Result<(), BadFilter> {
 ///
 /// # Errors
 /// The filter is none.
-pub fn subscriber<W>(filter: &str, writer: W) -> Result<impl Subscriber + Send + Sync, BadFilter>
+pub fn subscriber<W>(filter: &str, writer: W) -> Result<impl Subscriber + Send + Sync, String>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(filter).map_err(|source| BadFilter { filter: filter.to_owned(), source })?;
+    let filter = EnvFilter::try_new(filter).map_err(|e| format!("'{filter}' is no log filter: {e}"))?;
     let json = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
     Ok(json.with_env_filter(filter).with_writer(writer).finish())
 }

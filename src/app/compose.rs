@@ -3,8 +3,8 @@
 use crate::{
     adapters::{
         clock::SystemClock,
-        mail::{FolderMailer, TemplateLetters},
-        servicebus::{RestBus, RestOptions},
+        mail::{FolderMailer, Sender, TemplateLetters},
+        servicebus::{ConnectionString, RestBus, RestOptions},
         sqlite::{Sqlite, SqliteOptions},
     },
     config::Settings,
@@ -20,7 +20,7 @@ use crate::{
     functions::Services,
     ports::{bus::Bus, outbox::Outbox},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use std::{
     sync::{Arc, Mutex, atomic::AtomicI64},
     time::Duration,
@@ -49,10 +49,8 @@ pub fn store(settings: &Settings) -> Result<Sqlite> {
 }
 
 pub fn bus(settings: &Settings) -> Result<Arc<dyn Bus>> {
-    let connection = settings
-        .connection
-        .clone()
-        .context("ServiceBusConnection is not set: expected Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…")?;
+    let secret = settings.service_bus_connection.as_ref().context("ServiceBusConnection is not set")?;
+    let connection = ConnectionString::parse(secret.expose()).map_err(|problems| anyhow!(problems.join("; ")))?;
     let options = RestOptions {
         timeout: Duration::from_millis(settings.bus.timeout_ms),
         concurrency: usize::try_from(settings.bus.concurrency_max)?,
@@ -91,6 +89,7 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
     let vitals = Arc::new(Vitals::default());
     let nudge = Nudge::default();
     let clock = Arc::new(SystemClock);
+    let from = Sender::parse(&settings.email.from).map_err(anyhow::Error::msg)?;
     let small = DispatchSettings {
         batch_max: NUDGE_BATCH_MAX.min(settings.dispatch.batch_max),
         lease_ms: NUDGE_LEASE_MS.min(settings.dispatch.lease_ms),
@@ -111,8 +110,8 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
         notify: Arc::new(NotifyContext {
             inbox: Arc::new(store.clone()),
             breakers: Arc::new(store.clone()),
-            mailer: Arc::new(FolderMailer::new(settings.email.folder.clone(), settings.email.from.clone(), clock.clone())),
-            letters: Arc::new(TemplateLetters::new(settings.email.language, &settings.email.from).map_err(anyhow::Error::msg)?),
+            mailer: Arc::new(FolderMailer::new(settings.email.folder.clone(), from.clone(), clock.clone())),
+            letters: Arc::new(TemplateLetters::new(settings.email.language, &from).map_err(anyhow::Error::msg)?),
             clock,
             settings: settings.notify,
             vitals: vitals.clone(),

@@ -1,9 +1,12 @@
 //! `local`: settings for a machine of one's own, the tables, then the small host with ourselves as its handler.
 
-use super::{cli::LocalArgs, settings, stopped};
+use super::{cli::LocalArgs, stopped, told};
 use crate::{
     adapters::{clock::SystemClock, sqlite::migrate},
-    config::catalogue::{CATALOGUE, ROUTE_PREFIX},
+    config::{
+        Settings,
+        catalogue::{CATALOGUE, ROUTE_PREFIX},
+    },
     failpoints,
     local::{
         self, HandlerCommand, LocalOptions,
@@ -22,7 +25,7 @@ use std::{
 pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) -> Result<bool> {
     let data = absolute(&arguments.data)?;
     let handler_env = handler_env(env, &data);
-    let settings = settings(&handler_env)?;
+    let settings = told(Settings::read(&handler_env))?;
     migrate::run(&settings.store.path)?;
 
     let clock = Arc::new(SystemClock);

@@ -7,7 +7,7 @@ mod local;
 
 use crate::{
     adapters::sqlite::migrate,
-    config::{self, Settings},
+    config::{self, Problem, Settings},
     flows::{dispatch, vitals::Vitals},
     ops::{self, OpsContext},
     telemetry,
@@ -54,7 +54,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
         Command::Local(arguments) => local::run(arguments, env).await,
         Command::Serve => serve::run(env).await.map(|()| true),
         Command::Migrate => {
-            let settings = settings(env)?;
+            let settings = told(Settings::read(env))?;
             let applied = migrate::run(&settings.store.path)?;
             let path = settings.store.path.display();
             if applied.is_empty() {
@@ -63,14 +63,14 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
             applied.iter().for_each(|name| println!("{path}: applied {name}"));
             Ok(true)
         }
-        Command::Dispatch(arguments) => dispatch_until_stopped(&arguments, &settings(env)?).await,
+        Command::Dispatch(arguments) => dispatch_until_stopped(&arguments, &told(Settings::read_with_bus(env))?).await,
         Command::Stage { folder } => {
             let staged = ops::stage::stage(&folder, Path::new("."), &std::env::current_exe()?)?;
             println!("{staged}");
             Ok(true)
         }
         Command::Ops(arguments) => {
-            let settings = settings(env)?;
+            let settings = told(Settings::read(env))?;
             let store = compose::store(&settings)?;
             let context = OpsContext {
                 ops: &store,
@@ -84,8 +84,8 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
 }
 
 /// Every problem on a line of its own, so that one restart mends them all.
-fn settings(env: &BTreeMap<String, String>) -> Result<Settings> {
-    Settings::read(env).or_else(|problems| {
+fn told(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
+    read.or_else(|problems| {
         let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
         bail!("{} setting(s) are wrong:\n{}", lines.len(), lines.join("\n"))
     })
@@ -93,7 +93,7 @@ fn settings(env: &BTreeMap<String, String>) -> Result<Settings> {
 
 /// The dispatcher as a process of its own: a Functions timer is a singleton, this is not.
 async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -> Result<bool> {
-    telemetry::start(&settings.log_level)?;
+    telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
     let store = compose::store(settings)?;
     compose::name_destinations(&store, &settings.routes).await?;
     let bus = compose::bus(settings)?;

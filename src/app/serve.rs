@@ -1,7 +1,7 @@
 //! `serve`: the custom handler. Binds first, opens everything else after; a fatal error exits non-zero.
 
-use super::{PORT_VARIABLE, compose, settings, stopped};
-use crate::{config, functions, local, telemetry};
+use super::{PORT_VARIABLE, compose, stopped, told};
+use crate::{config::{self, Settings}, functions, local, telemetry};
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, net::Ipv4Addr};
 use tokio::net::TcpListener;
@@ -12,8 +12,8 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .with_context(|| format!("port {port} of 127.0.0.1 cannot be bound ({PORT_VARIABLE})"))?;
-    let settings = settings(env)?;
-    telemetry::start(&settings.log_level)?;
+    let settings = told(Settings::read_with_bus(env))?;
+    telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
     if env.contains_key(local::LOCAL_VARIABLE) {
         local::end_on_stdin_eof();
     }

@@ -7,17 +7,8 @@ const NAME: &str = "ServiceBusConnection";
 /// What the host's trigger would take instead.
 const BY_IDENTITY: &str = "ServiceBusConnection__fullyQualifiedNamespace";
 
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<ConnectionString> {
-    let text = reader.given(NAME).filter(|text| !text.trim().is_empty())?;
-    let read = ConnectionString::parse(text);
-    read.map_err(|problems| problems.into_iter().for_each(|what| reader.problem(NAME, what))).ok()
-}
-
 pub(super) fn check(reader: &mut Reader<'_>, settings: &Settings, needed: bool) {
-    let Some(connection) = &settings.connection else {
-        if reader.problems.iter().any(|problem| problem.setting == NAME) {
-            return;
-        }
+    let Some(secret) = &settings.service_bus_connection else {
         if needed && reader.given(BY_IDENTITY).is_some() {
             reader
                 .problem(NAME, format!("is not set: {BY_IDENTITY} is enough for the trigger, but sending needs a key"));
@@ -28,6 +19,15 @@ pub(super) fn check(reader: &mut Reader<'_>, settings: &Settings, needed: bool) 
             );
         }
         return;
+    };
+    let connection = match ConnectionString::parse(secret.expose()) {
+        Ok(connection) => connection,
+        Err(problems) => {
+            for problem in problems {
+                reader.problem(NAME, problem);
+            }
+            return;
+        }
     };
     if settings.in_azure && connection.is_local() {
         reader.problem(NAME, "has UseDevelopmentEmulator=true: it is refused in Azure (WEBSITE_SITE_NAME is set)");

@@ -1,25 +1,24 @@
 //! The mails.
 
-use super::{EmailSettings, catalogue, outbox::unsigned, reader::Reader};
+use super::{EmailSettings, Language, outbox::unsigned, reader::Reader};
 use crate::{
-    adapters::mail::{Language, Sender},
+    adapters::mail::Sender,
     domain::delivery::{MailPolicy, OnDoubt},
     flows::notify::NotifySettings,
 };
 use std::path::PathBuf;
 
-/// None only where the catalogue's own default is no sender.
-pub(super) fn read(reader: &mut Reader<'_>) -> Option<EmailSettings> {
+pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
     reader.choice("Email__Provider", &[("folder", ())]);
     let from = reader.text("Email__From");
-    let language = reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]);
-    let from = Sender::parse(from).or_else(|reason| {
+    if let Err(reason) = Sender::parse(from) {
         reader.problem("Email__From", format!("'{from}': {reason}"));
-        // Something to go on with, so that the other problems are told in the same breath.
-        Sender::parse(catalogue::find("Email__From").and_then(|setting| setting.default).unwrap_or_default())
-    });
-    let folder = PathBuf::from(reader.words("Email__Folder"));
-    Some(EmailSettings { folder, from: from.ok()?, language })
+    }
+    EmailSettings {
+        folder: PathBuf::from(reader.words("Email__Folder")),
+        from: from.to_owned(),
+        language: reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]),
+    }
 }
 
 pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {

@@ -10,6 +10,7 @@ mod bus;
 mod log;
 mod checks;
 
+pub use crate::adapters::mail::Language;
 pub use checks::FUNCTION_TIMEOUT_MS;
 pub use reader::Problem;
 
@@ -17,10 +18,6 @@ pub use reader::Problem;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 use crate::{
-    adapters::{
-        mail::{Language, Sender},
-        servicebus::ConnectionString,
-    },
     domain::{message::MessageLimits, route::Routes},
     flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
 };
@@ -29,8 +26,8 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// None where it is not set: `ops` and `migrate` need no bus.
-    pub connection: Option<ConnectionString>,
+    /// A secret: kept as given; that the bus adapter can parse it was checked.
+    pub service_bus_connection: Option<Secret>,
     pub bus: BusSettings,
     pub routes: Arc<Routes>,
     pub limits: MessageLimits,
@@ -62,8 +59,25 @@ pub struct BusSettings {
 #[derive(Debug, Clone)]
 pub struct EmailSettings {
     pub folder: PathBuf,
-    pub from: Sender,
+    pub from: String,
     pub language: Language,
+}
+
+/// A text that Debug does not show.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 impl Settings {
@@ -86,9 +100,11 @@ impl Settings {
     fn gather(env: &BTreeMap<String, String>, bus_needed: bool) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(env);
         let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
-        let Some(email) = email::read(&mut reader) else { return Err(reader.problems) };
         let settings = Self {
-            connection: bus::read(&mut reader),
+            service_bus_connection: reader
+                .given("ServiceBusConnection")
+                .filter(|text| !text.trim().is_empty())
+                .map(|text| Secret(text.to_owned())),
             bus: outbox::bus(&mut reader),
             routes: Arc::new(routes::read(&mut reader, env)),
             limits: outbox::limits(&mut reader),
@@ -96,7 +112,7 @@ impl Settings {
             notify: email::notify(&mut reader),
             prune: outbox::prune(&mut reader),
             store: outbox::store(&mut reader),
-            email,
+            email: email::read(&mut reader),
             log_level: log::level(&mut reader),
             in_azure,
         };

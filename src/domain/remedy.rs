@@ -19,9 +19,6 @@ pub enum Remedy {
 pub struct RowFacts {
     pub now_ms: i64,
     pub state: RowState,
-    /// Of a dead row: more than 0 if it died leased, its publish without any answer.
-    pub claims: i64,
-    pub due_at_ms: i64,
     pub last_outcome: Option<LastOutcome>,
     pub last_attempt_ms: Option<i64>,
     pub processed_ms: Option<i64>,
@@ -81,7 +78,7 @@ impl Remedy {
 fn in_order(later: Option<&str>, out_of_order: bool) -> Result<(), String> {
     match later {
         Some(id) if !out_of_order => Err(format!(
-            "message {id} of the same ordering key is later and would be overtaken by this older one: \
+            "message {id} of the same ordering key is newer and would be there before this older one: \
              say --out-of-order if its readers can bear that"
         )),
         Some(_) | None => Ok(()),
@@ -92,10 +89,9 @@ fn in_order(later: Option<&str>, out_of_order: bool) -> Result<(), String> {
 fn would_vanish(row: &RowFacts, window_ms: i64) -> Result<(), String> {
     let tried_ms = match row.state {
         RowState::Sent => row.last_attempt_ms.or(row.processed_ms),
-        // It died leased: nobody answered its last publish, which was over when the lease ended.
-        RowState::Dead if row.claims > 0 => Some(row.due_at_ms.min(row.now_ms)),
-        _ if row.last_outcome.is_some_and(LastOutcome::may_be_stored) => row.last_attempt_ms,
-        _ => None,
+        RowState::Pending | RowState::Leased | RowState::Dead | RowState::Discarded => {
+            row.last_outcome.filter(|outcome| outcome.may_be_stored()).and(row.last_attempt_ms)
+        }
     };
     let left_ms = tried_ms.map_or(0, |at| window_ms.saturating_sub(row.now_ms.saturating_sub(at)));
     if left_ms <= 0 {
@@ -119,8 +115,6 @@ mod tests {
         RowFacts {
             now_ms: 1_000_000,
             state,
-            claims: 0,
-            due_at_ms: 0,
             last_outcome: None,
             last_attempt_ms: Some(990_000),
             processed_ms: None,
@@ -139,13 +133,6 @@ mod tests {
         }
         let why = Remedy::Replay.may(&row(RowState::Sent), false, 60_000).unwrap_err();
         assert!(why.contains("50 s") && why.contains("--force"), "{why}");
-    }
-
-    #[test]
-    fn a_row_that_died_leased_may_have_been_stored_until_its_lease_ended() {
-        let killer = RowFacts { claims: 5, due_at_ms: 995_000, ..row(RowState::Dead) };
-        assert!(Remedy::Requeue.may(&killer, false, 60_000).unwrap_err().contains("55 s"));
-        assert!(Remedy::Requeue.may(&killer, false, 5_000).is_ok());
     }
 
     #[test]

@@ -182,6 +182,21 @@ impl EventSink {
         self.emit(What::Note { text: text.into() });
     }
 
+    /// A line for a person: a note among the events where these are written, else plainly on stdout.
+    pub fn say(&self, text: &str) {
+        if self.writer.is_some() {
+            self.note(text);
+        } else {
+            // A closed terminal is no reason to stop.
+            let _ = writeln!(std::io::stdout(), "{text}");
+        }
+    }
+
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.subscribers.subscribe()

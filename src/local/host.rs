@@ -2,7 +2,7 @@
 
 use super::{
     LocalError, LocalOptions, child,
-    events::What,
+    events::{Event, What},
     invoke::Invoker,
     lock::DataLock,
     manifest::{Function, Manifest, Trigger},
@@ -14,7 +14,11 @@ use super::{
 };
 use crate::ports::clock::Clock;
 use std::{future::Future, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::{broadcast::error::RecvError, watch},
+    task::JoinSet,
+};
 
 /// Where the sender looks for the bus, whatever the triggers' connections are called.
 const CONNECTION_SETTING: &str = "ServiceBusConnection";
@@ -27,7 +31,7 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     let _lock = DataLock::take(&options.data)?;
     let manifest = Manifest::read(&options.handler.root, &options.handler.env)?;
     let queue_options = queue_options(&options, &manifest);
-    let LocalOptions { port, events, clock, mut handler, .. } = options;
+    let LocalOptions { port, events, clock, mut handler, hold_deliveries_until_exit, .. } = options;
     let queue = Queue::open(&queue_options, clock.clone(), events.clone()).await?;
     let connections = manifest.functions.iter().filter_map(queue_of).map(|(_, connection)| connection);
     for setting in connections.chain([CONNECTION_SETTING]) {
@@ -38,14 +42,25 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     let port = listener.local_addr().map_err(taken)?.port();
     events.emit(What::Listening { port, queue_port: queue.port() });
 
+    let mut tasks = JoinSet::new();
+    if options.hold_deliveries_until_exit {
+        let (gate, mut feed) = (queue.close_gate(), events.subscribe());
+        tasks.spawn(async move {
+            while !matches!(
+                feed.recv().await,
+                Ok(Event { what: What::HandlerExited { .. }, .. }) | Err(RecvError::Closed)
+            ) {}
+            gate.open();
+        });
+    }
     let (supervisor, child) = child::supervise(handler, events.clone());
     let invoker = Invoker { child, client: web::client(), events, function_timeout: manifest.function_timeout };
-    let mut tasks = JoinSet::new();
     let routes = Arc::new(proxy::routes(&manifest.functions));
     let front = Front { port, routes, invoker: invoker.clone() };
     tasks.spawn(web::serve(listener, move |request| proxy::handle(front.clone(), request)));
     start_timers(&mut tasks, &manifest, &invoker, &clock);
-    start_pumps(&mut tasks, &manifest, &invoker, &clock, &queue, queue_options.lock_duration / 3);
+    let renew_every = queue_options.lock_duration / 3;
+    start_pumps(&mut tasks, &manifest, &invoker, &clock, &queue, renew_every, hold_deliveries_until_exit);
     tasks.spawn(queue.run());
 
     let (stop, stopping) = watch::channel(false);
@@ -102,6 +117,7 @@ fn start_pumps(
     clock: &Arc<dyn Clock>,
     queue: &Queue,
     renew_every: Duration,
+    hold_until_exit: bool,
 ) {
     for Function { name, trigger } in &manifest.functions {
         if let Trigger::ServiceBus { binding, queue: entity, .. } = trigger {
@@ -114,6 +130,7 @@ fn start_pumps(
                 function: name.clone(),
                 binding: binding.clone(),
                 renew_every,
+                hold_until_exit,
             };
             for _ in 0..manifest.receivers_max {
                 tasks.spawn(pump.clone().receive());

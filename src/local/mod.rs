@@ -7,6 +7,8 @@
 
 mod child;
 pub mod child_side;
+pub mod demo;
+mod demo_data;
 mod envelope;
 pub mod events;
 mod host;
@@ -21,7 +23,7 @@ mod timers;
 mod web;
 
 pub use child::HandlerCommand;
-pub use child_side::end_on_stdin_eof;
+pub use child_side::{LOCAL_VARIABLE, end_on_stdin_eof};
 pub use host::run;
 pub use manifest::{Function, Manifest, Trigger};
 
@@ -42,6 +44,8 @@ pub struct LocalOptions {
     pub max_delivery_count: u32,
     /// None, as in Azure unless chosen: off.
     pub duplicate_detection: Option<Duration>,
+    /// For tests of crash points: the queue hands nothing out until the handler has exited once.
+    pub hold_deliveries_until_exit: bool,
     pub events: EventSink,
     pub clock: Arc<dyn Clock>,
 }
@@ -58,6 +62,7 @@ impl LocalOptions {
             lock_duration: Duration::from_mins(1),
             max_delivery_count: 10,
             duplicate_detection: None,
+            hold_deliveries_until_exit: false,
             events,
             clock,
         }

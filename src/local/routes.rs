@@ -57,25 +57,16 @@ impl Template {
 /// more specific, so no two templates of an app may overlap.
 #[must_use]
 pub fn overlap(a: &Template, b: &Template) -> bool {
-    fn walk(a: &[Part], b: &[Part]) -> bool {
-        let ends = |parts: &[Part]| matches!(parts, [] | [Part::Rest | Part::Optional { .. }]);
-        match (a, b) {
-            ([Part::Rest], _) | (_, [Part::Rest]) => true,
-            ([], other) | (other, []) => ends(other),
-            ([x, a @ ..], [y, b @ ..]) => (ends_here(x) && ends_here(y)) || (x.meets(y) && walk(a, b)),
-        }
-    }
-    fn ends_here(part: &Part) -> bool {
-        matches!(part, Part::Optional { .. })
-    }
-    // A catch-all may also start later than the other template ends: `api` is `api/{*rest}` with nothing.
-    walk(&a.parts, &b.parts) || shorter_meets_rest(&a.parts, &b.parts) || shorter_meets_rest(&b.parts, &a.parts)
+    meet(&a.parts, &b.parts)
 }
 
-fn shorter_meets_rest(longer: &[Part], shorter: &[Part]) -> bool {
-    longer.last() == Some(&Part::Rest)
-        && shorter.len() + 1 >= longer.len()
-        && longer[..longer.len() - 1].iter().zip(shorter).all(|(x, y)| x.meets(y))
+fn meet(a: &[Part], b: &[Part]) -> bool {
+    match (a, b) {
+        ([Part::Rest], _) | (_, [Part::Rest]) => true,
+        // One may end where the other's optional part is left out.
+        ([], parts) | (parts, []) => matches!(parts, [] | [Part::Optional { .. }]),
+        ([x, a @ ..], [y, b @ ..]) => x.meets(y) && meet(a, b),
+    }
 }
 
 impl Part {

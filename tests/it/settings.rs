@@ -1,8 +1,7 @@
 //! Settings: every problem told at once and by name, and an example file that is complete and works.
 
-use client_organizer::adapters::mail::Language;
 use client_organizer::config::{
-    FUNCTION_TIMEOUT_MS, Problem, Settings,
+    FUNCTION_TIMEOUT_MS, Language, Problem, Settings,
     catalogue::{self, CATALOGUE},
 };
 use std::collections::BTreeMap;

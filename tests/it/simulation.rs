@@ -159,13 +159,21 @@ impl Run {
     }
 }
 
-const RUNS: u64 = 1_500;
+/// Together 1,500 runs; in halves, for two cores.
+#[tokio::test]
+async fn no_key_is_published_out_of_order_in_the_first_750_seeded_runs() {
+    runs(0..750).await;
+}
 
 #[tokio::test]
-async fn no_key_is_published_out_of_order_in_1500_seeded_runs() {
+async fn no_key_is_published_out_of_order_in_the_second_750_seeded_runs() {
+    runs(750..1_500).await;
+}
+
+async fn runs(seeds: std::ops::Range<u64>) {
     let backend = SqliteBackend::new();
     let (mut published, mut lost_leases) = (0, 0);
-    for seed in 0..RUNS {
+    for seed in seeds {
         let mut run = Run::new(&backend, seed);
         backend.execute(&format!("INSERT INTO Destinations (Name) VALUES ('{}')", run.destination));
         let mut dispatchers = [Dispatcher::default(), Dispatcher::default()];
@@ -188,6 +196,6 @@ async fn no_key_is_published_out_of_order_in_1500_seeded_runs() {
         backend.execute(&format!("DELETE FROM OutboxMessages WHERE Destination = '{}'", run.destination));
     }
     // The runs must have met what they are about.
-    assert!(published > 3_000, "{published}");
-    assert!(lost_leases > 100, "{lost_leases}");
+    assert!(published > 1_500, "{published}");
+    assert!(lost_leases > 50, "{lost_leases}");
 }

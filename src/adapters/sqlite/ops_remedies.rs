@@ -90,8 +90,6 @@ fn chosen_of(row: &Row<'_>, now: i64) -> rusqlite::Result<Chosen> {
         facts: RowFacts {
             now_ms: now,
             state: state_of(row)?,
-            claims: row.get("Claims")?,
-            due_at_ms: row.get("DueAt")?,
             last_outcome: outcome_of(row)?,
             last_attempt_ms: row.get("LastAttemptOnUtc")?,
             processed_ms: row.get("ProcessedOnUtc")?,

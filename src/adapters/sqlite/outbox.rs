@@ -127,3 +127,7 @@ fn bury(connection: &Connection, now: i64, destination: &str, reason: &str, rows
     }
     Ok(buried)
 }
+
+#[cfg(test)]
+#[path = "outbox_plans.rs"]
+mod plans;

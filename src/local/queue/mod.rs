@@ -89,6 +89,17 @@ pub struct Queue {
     stand: Stand,
 }
 
+/// Opens what `close_gate` closed.
+pub struct Gate(Stand);
+
+impl Gate {
+    pub fn open(self) {
+        for entity in self.0.entities.iter() {
+            self.0.hold(entity, false);
+        }
+    }
+}
+
 /// What every request sees.
 #[derive(Clone)]
 struct Stand {
@@ -137,6 +148,15 @@ impl Queue {
             "Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName={name};SharedAccessKey={key};\
              UseDevelopmentEmulator=true;"
         )
+    }
+
+    /// Hands nothing out, of any entity, until the gate is opened.
+    #[must_use]
+    pub fn close_gate(&self) -> Gate {
+        for entity in self.stand.entities.iter() {
+            self.stand.hold(entity, true);
+        }
+        Gate(self.stand.clone())
     }
 
     /// Answers until dropped.

@@ -1,1 +1,436 @@
+//! What every store owes to a write: change, message and answer together or not at all, and once.
 
+use crate::support::backend::{Backend, SqliteBackend};
+use chrono::{DateTime, Utc};
+use client_organizer::{
+    domain::{
+        booking::{Booked, BookedResult, Command, Entry, IfMatch, Refusal, client_etag, record_etag},
+        client::{Client, ClientDraft, ClientName, Email, Nip, PostalAddress},
+        event::CloudEvent,
+        idempotency::{Fingerprint, IdempotencyKey},
+        ids::{ClientId, MessageId},
+        message::{Headers, MessageLimits},
+        money::Money,
+        period::Period,
+        record::{Figures, FiguresPatch, FinancialRecord},
+        route::{Destination, Routes},
+    },
+    ports::{books::Committed, error::StoreError},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+contract!(
+    parallel_writes_with_one_key_leave_one_record_and_one_answer,
+    a_key_used_for_another_request_is_refused,
+    a_repeat_is_recognised_before_if_match_and_uniqueness,
+    every_answer_is_repeated_as_it_was_given,
+    a_refused_write_stores_no_key,
+    an_expired_key_counts_as_absent,
+    a_record_without_its_message_cannot_be_written,
+    a_patch_that_changes_nothing_enqueues_nothing,
+    an_id_never_comes_back,
+    one_event_to_two_destinations_is_two_rows_of_one_id,
+    an_event_without_a_route_waits_and_one_to_nobody_is_not_written,
+    a_stale_tag_refuses_and_changes_nothing,
+    a_tax_number_belongs_to_one_client,
+    a_client_with_records_stays,
+    what_names_nothing_is_refused_by_name,
+    amounts_are_exact_to_the_largest,
+    the_message_is_due_by_the_databases_clock_and_carries_what_was_booked,
+    lists_are_bounded_and_in_order,
+);
+
+fn draft(number: u32) -> ClientDraft {
+    let nine = |n: u32| format!("52602{n:04}").chars().filter_map(|c| c.to_digit(10)).collect::<Vec<_>>();
+    // Some nine digits have no check digit; ten steps apart no two drafts meet.
+    let (digits, check) = (number * 10..).map(nine).find_map(|d| Nip::check_digit(&d).map(|check| (d, check))).unwrap();
+    let text: String = digits.iter().chain([&check]).map(ToString::to_string).collect();
+    ClientDraft {
+        name: ClientName::parse(&format!("Zażółć {number} sp. z o.o.")).unwrap(),
+        address: PostalAddress::parse("ul. Prosta 1, 00-001 Warszawa").unwrap(),
+        nip_nb: Nip::parse(&text).unwrap(),
+        email: Email::parse(&format!("biuro{number}@example.pl")).unwrap(),
+    }
+}
+
+fn routes(created: &[&str]) -> Arc<Routes> {
+    let to = |names: &[&str]| names.iter().map(|name| Destination::parse(name).unwrap()).collect();
+    Arc::new(Routes(BTreeMap::from([
+        ("FinancialRecordCreated".to_owned(), to(created)),
+        ("FinancialRecordUpdated".to_owned(), to(&["queue:client-emails"])),
+        ("FinancialRecordDeleted".to_owned(), to(&[])),
+    ])))
+}
+
+fn booked_at() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(1_790_000_000_123).unwrap()
+}
+
+fn entry(command: Command) -> Entry {
+    Entry {
+        command,
+        if_match: None,
+        idempotency: None,
+        message_id: MessageId::fresh(),
+        now: booked_at(),
+        headers: Headers(BTreeMap::from([("traceparent".to_owned(), "00-ab-cd-01".to_owned())])),
+        routes: routes(&["queue:client-emails"]),
+        limits: MessageLimits::default(),
+    }
+}
+
+fn keyed(command: Command, key: &str) -> Entry {
+    let fingerprint = Fingerprint::of("POST", "/", None, format!("{command:?}").as_bytes());
+    Entry { idempotency: Some((IdempotencyKey::parse(key).unwrap(), fingerprint)), ..entry(command) }
+}
+
+fn tagged(command: Command, tag: &str) -> Entry {
+    Entry { if_match: Some(IfMatch::parse(tag)), ..entry(command) }
+}
+
+fn money(text: &str) -> Money {
+    Money::from_json_number(text).unwrap()
+}
+
+fn figures(text: &str) -> Figures {
+    Figures { income_tax: money(text), vat: money("0.01"), insurance_amount: money("12.30") }
+}
+
+fn march() -> Period {
+    Period::new(2026, 3).unwrap()
+}
+
+fn vat(text: &str) -> FiguresPatch {
+    FiguresPatch { vat: Some(money(text)), ..FiguresPatch::default() }
+}
+
+async fn done(backend: &impl Backend, entry: Entry) -> Booked {
+    match backend.books().commit(&entry).await.unwrap() {
+        Committed::Done(booked) => booked,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn refused(backend: &impl Backend, entry: Entry) -> Refusal {
+    match backend.books().commit(&entry).await.unwrap() {
+        Committed::Refused(refusal) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn client(backend: &impl Backend, number: u32) -> Client {
+    match done(backend, entry(Command::CreateClient(draft(number)))).await.result {
+        BookedResult::ClientCreated(client) => client,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn record(backend: &impl Backend, id: ClientId, period: Period) -> FinancialRecord {
+    match done(backend, entry(Command::CreateRecord(id, period, figures("10")))).await.result {
+        BookedResult::RecordCreated(record) => record,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn count(backend: &impl Backend, table: &str) -> i64 {
+    backend.query(&format!("SELECT count(*) FROM {table}")).unwrap().parse().unwrap()
+}
+
+async fn parallel_writes_with_one_key_leave_one_record_and_one_answer(backend: &impl Backend) {
+    let id = client(backend, 1).await.id;
+    let handles = [backend.books(), backend.books(), backend.other_books(), backend.other_books()];
+    let tasks: Vec<_> = (0..16)
+        .map(|n| {
+            let books = handles[n % handles.len()].clone();
+            // Each is a request of its own: another message id, the same key and fingerprint.
+            let entry = keyed(Command::CreateRecord(id, march(), figures("10")), "k-1");
+            tokio::spawn(async move { books.commit(&entry).await.unwrap() })
+        })
+        .collect();
+    let (mut first, mut repeats) = (Vec::new(), Vec::new());
+    for task in tasks {
+        match task.await.unwrap() {
+            Committed::Done(booked) => first.push(booked),
+            Committed::Replayed(booked) => repeats.push(booked),
+            // Legal on a machine so slow that one waits 2 s: nothing was written for it.
+            Committed::KeyBusy => {}
+            refused @ Committed::Refused(_) => panic!("{refused:?}"),
+        }
+    }
+    assert_eq!(first.len(), 1);
+    assert!(repeats.iter().all(|repeat| *repeat == first[0]), "one answer");
+    assert_eq!(count(backend, "FinancialRecords"), 1);
+    assert_eq!(count(backend, "OutboxMessages"), 1);
+    assert_eq!(backend.query("SELECT Id FROM OutboxMessages"), first[0].message_id);
+}
+
+async fn a_key_used_for_another_request_is_refused(backend: &impl Backend) {
+    done(backend, keyed(Command::CreateClient(draft(1)), "k")).await;
+    assert_eq!(refused(backend, keyed(Command::CreateClient(draft(2)), "k")).await, Refusal::KeyReused);
+    assert_eq!(count(backend, "Clients"), 1);
+    done(backend, keyed(Command::CreateClient(draft(2)), "K")).await;
+}
+
+async fn a_repeat_is_recognised_before_if_match_and_uniqueness(backend: &impl Backend) {
+    let create = keyed(Command::CreateClient(draft(1)), "create");
+    let booked = done(backend, create.clone()).await;
+    let again = backend.books().commit(&create).await.unwrap();
+    assert_eq!(again, Committed::Replayed(booked), "its own NIP must not stand in its way");
+
+    let record = record(backend, ClientId(1), march()).await;
+    let patch = Entry {
+        if_match: Some(IfMatch::parse(&record_etag(&record))),
+        ..keyed(Command::PatchRecord(ClientId(1), march(), vat("2")), "patch")
+    };
+    let booked = done(backend, patch.clone()).await;
+    let again = backend.books().commit(&patch).await.unwrap();
+    assert_eq!(again, Committed::Replayed(booked), "its own new version must not stand in its way");
+    assert_eq!(count(backend, "OutboxMessages"), 2);
+}
+
+async fn every_answer_is_repeated_as_it_was_given(backend: &impl Backend) {
+    let one = ClientId(1);
+    let commands = [
+        Command::CreateClient(draft(1)),
+        Command::ReplaceClient(one, draft(2)),
+        Command::CreateRecord(one, march(), figures("9999999999999999.99")),
+        Command::PatchRecord(one, march(), vat("1234567.80")),
+        Command::DeleteRecord(one, march()),
+        Command::DeleteClient(one),
+    ];
+    for (n, command) in commands.into_iter().enumerate() {
+        let entry = keyed(command, &format!("k{n}"));
+        let booked = done(backend, entry.clone()).await;
+        assert_eq!(backend.books().commit(&entry).await.unwrap(), Committed::Replayed(booked));
+    }
+}
+
+async fn a_refused_write_stores_no_key(backend: &impl Backend) {
+    let period = march();
+    let entry = keyed(Command::CreateRecord(ClientId(1), period, figures("1")), "k");
+    assert_eq!(refused(backend, entry.clone()).await, Refusal::NoClient(ClientId(1)));
+    assert_eq!(count(backend, "IdempotencyKeys"), 0);
+    client(backend, 1).await;
+    done(backend, entry).await;
+}
+
+async fn an_expired_key_counts_as_absent(backend: &impl Backend) {
+    done(backend, keyed(Command::CreateClient(draft(1)), "k")).await;
+    backend.advance_ms(23 * 3_600_000);
+    assert_eq!(refused(backend, keyed(Command::CreateClient(draft(2)), "k")).await, Refusal::KeyReused);
+    backend.advance_ms(3_600_000);
+    let second = keyed(Command::CreateClient(draft(2)), "k");
+    let booked = done(backend, second.clone()).await;
+    assert_eq!(backend.books().commit(&second).await.unwrap(), Committed::Replayed(booked), "it lives anew");
+    assert_eq!(count(backend, "IdempotencyKeys"), 1);
+}
+
+async fn a_record_without_its_message_cannot_be_written(backend: &impl Backend) {
+    let id = client(backend, 1).await.id;
+    let entry = Entry {
+        routes: routes(&["queue:client-emails", "topic:finance"]),
+        ..keyed(Command::CreateRecord(id, march(), figures("1")), "k")
+    };
+    // The second of the two rows cannot be written: its place is taken.
+    backend.execute(&format!(
+        "INSERT INTO OutboxMessages (Id, EventType, Destination, Payload) VALUES ('{}', 'x', 'topic:finance', '{{}}')",
+        entry.message_id
+    ));
+    let failed = backend.books().commit(&entry).await.unwrap_err();
+    assert!(matches!(failed, StoreError::Broken { .. }), "{failed}");
+    assert_eq!(backend.books().record(id, march()).await.unwrap(), None);
+    assert_eq!(count(backend, "OutboxMessages"), 1);
+    assert_eq!(count(backend, "IdempotencyKeys"), 0);
+
+    let unhindered = Entry { message_id: MessageId::fresh(), ..entry };
+    done(backend, unhindered).await;
+    assert_eq!(count(backend, "OutboxMessages"), 3);
+}
+
+async fn a_patch_that_changes_nothing_enqueues_nothing(backend: &impl Backend) {
+    let id = client(backend, 1).await.id;
+    let before = record(backend, id, march()).await;
+    let booked = done(backend, entry(Command::PatchRecord(id, march(), vat("0.01")))).await;
+    assert_eq!(booked, Booked { result: BookedResult::RecordPatched(before), message_id: None });
+    assert_eq!(count(backend, "OutboxMessages"), 1);
+    assert_eq!(backend.books().record(id, march()).await.unwrap(), Some(before));
+}
+
+async fn an_id_never_comes_back(backend: &impl Backend) {
+    let gone = client(backend, 1).await.id;
+    let old = record(backend, gone, march()).await;
+    done(backend, entry(Command::DeleteRecord(gone, march()))).await;
+    let new = record(backend, gone, march()).await;
+    assert!(new.id > old.id);
+    let stale = tagged(Command::DeleteRecord(gone, march()), &record_etag(&old));
+    assert_eq!(refused(backend, stale).await, Refusal::Changed { current: record_etag(&new) });
+
+    done(backend, entry(Command::DeleteRecord(gone, march()))).await;
+    done(backend, entry(Command::DeleteClient(gone))).await;
+    let next = client(backend, 1).await;
+    assert!(next.id > gone);
+    assert_eq!(backend.books().client(next.id).await.unwrap(), Some(next), "stored under the id it was answered with");
+}
+
+async fn one_event_to_two_destinations_is_two_rows_of_one_id(backend: &impl Backend) {
+    let id = client(backend, 1).await.id;
+    let create = Command::CreateRecord(id, march(), figures("1"));
+    let both = Entry { routes: routes(&["topic:finance", "queue:client-emails"]), ..entry(create) };
+    let booked = done(backend, both).await;
+    let rows = backend.ops().show(&booked.message_id.unwrap()).await.unwrap();
+    let destinations: Vec<_> = rows.iter().map(|row| row.destination.as_str()).collect();
+    assert_eq!(destinations, ["topic:finance", "queue:client-emails"], "by Seq in the order of the route");
+    assert_eq!(rows[0].payload, rows[1].payload);
+    assert_eq!(count(backend, "Destinations"), 2, "so that both can be paused before anything is sent");
+}
+
+async fn an_event_without_a_route_waits_and_one_to_nobody_is_not_written(backend: &impl Backend) {
+    let id = client(backend, 1).await.id;
+    let create = Command::CreateRecord(id, march(), figures("1"));
+    let booked = done(backend, Entry { routes: Arc::default(), ..entry(create) }).await;
+    let rows = backend.ops().show(&booked.message_id.unwrap()).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.destination.as_str()).collect::<Vec<_>>(), [""]);
+    assert_eq!(count(backend, "Destinations"), 0);
+
+    let booked = done(backend, entry(Command::DeleteRecord(id, march()))).await;
+    assert_eq!(booked, Booked { result: BookedResult::RecordDeleted, message_id: None });
+    assert_eq!(count(backend, "OutboxMessages"), 1);
+}
+
+async fn a_stale_tag_refuses_and_changes_nothing(backend: &impl Backend) {
+    let old = client(backend, 1).await;
+    let replaced = done(backend, tagged(Command::ReplaceClient(old.id, draft(2)), &client_etag(&old))).await;
+    let BookedResult::ClientReplaced(new) = replaced.result else { panic!("{replaced:?}") };
+    assert_eq!((new.version, &new.draft), (2, &draft(2)));
+    let changed = Refusal::Changed { current: client_etag(&new) };
+    for command in [Command::ReplaceClient(old.id, draft(3)), Command::DeleteClient(old.id)] {
+        assert_eq!(refused(backend, tagged(command, &client_etag(&old))).await, changed);
+    }
+    assert_eq!(backend.books().client(old.id).await.unwrap(), Some(new));
+
+    let old = record(backend, old.id, march()).await;
+    let patch = |text| Command::PatchRecord(old.client_id, march(), vat(text));
+    let tags = format!("\"x\", {}", record_etag(&old));
+    done(backend, tagged(patch("2"), &tags)).await;
+    let new = FinancialRecord { figures: Figures { vat: money("2"), ..old.figures }, version: 2, ..old };
+    let changed = Refusal::Changed { current: record_etag(&new) };
+    for command in [patch("3"), Command::DeleteRecord(old.client_id, march())] {
+        assert_eq!(refused(backend, tagged(command, &tags)).await, changed);
+    }
+    assert_eq!(backend.books().record(old.client_id, march()).await.unwrap(), Some(new));
+    done(backend, tagged(patch("3"), "*")).await;
+}
+
+async fn a_tax_number_belongs_to_one_client(backend: &impl Backend) {
+    let first = client(backend, 1).await;
+    let second = client(backend, 2).await;
+    assert_eq!(refused(backend, entry(Command::CreateClient(draft(1)))).await, Refusal::NipTaken(first.id));
+    let steal = Command::ReplaceClient(second.id, draft(1));
+    assert_eq!(refused(backend, entry(steal)).await, Refusal::NipTaken(first.id));
+    let renamed = ClientDraft { name: ClientName::parse("Nowa nazwa").unwrap(), ..draft(1) };
+    done(backend, entry(Command::ReplaceClient(first.id, renamed))).await;
+    assert_eq!(count(backend, "Clients"), 2);
+}
+
+async fn a_client_with_records_stays(backend: &impl Backend) {
+    let id = client(backend, 1).await.id;
+    record(backend, id, march()).await;
+    assert_eq!(refused(backend, entry(Command::DeleteClient(id))).await, Refusal::HasRecords(id));
+    done(backend, entry(Command::DeleteRecord(id, march()))).await;
+    done(backend, entry(Command::DeleteClient(id))).await;
+    assert_eq!(backend.books().client(id).await.unwrap(), None);
+    assert_eq!(count(backend, "OutboxMessages"), 1, "the message on its way still goes");
+}
+
+async fn what_names_nothing_is_refused_by_name(backend: &impl Backend) {
+    let id = client(backend, 1).await.id;
+    let nobody = ClientId(i64::MAX);
+    for command in [
+        Command::ReplaceClient(nobody, draft(2)),
+        Command::DeleteClient(nobody),
+        Command::CreateRecord(nobody, march(), figures("1")),
+        Command::PatchRecord(nobody, march(), vat("1")),
+        Command::DeleteRecord(nobody, march()),
+    ] {
+        assert_eq!(refused(backend, entry(command)).await, Refusal::NoClient(nobody));
+    }
+    for command in [Command::PatchRecord(id, march(), vat("1")), Command::DeleteRecord(id, march())] {
+        assert_eq!(refused(backend, entry(command)).await, Refusal::NoRecord(id, march()));
+    }
+    record(backend, id, march()).await;
+    let twice = entry(Command::CreateRecord(id, march(), figures("1")));
+    assert_eq!(refused(backend, twice).await, Refusal::RecordExists(id, march()));
+}
+
+async fn amounts_are_exact_to_the_largest(backend: &impl Backend) {
+    let id = client(backend, 1).await.id;
+    let largest = figures("9999999999999999.99");
+    let booked = done(backend, entry(Command::CreateRecord(id, march(), largest))).await;
+    assert_eq!(backend.books().record(id, march()).await.unwrap().unwrap().figures, largest);
+    let payload = backend.ops().show(&booked.message_id.unwrap()).await.unwrap()[0].payload.clone().unwrap();
+    assert!(payload.contains(r#""incomeTax":9999999999999999.99,"vat":0.01,"insuranceAmount":12.30"#), "{payload}");
+}
+
+async fn the_message_is_due_by_the_databases_clock_and_carries_what_was_booked(backend: &impl Backend) {
+    let client = client(backend, 1).await;
+    // Only the database's clock moves; the entry's stays where it was.
+    backend.advance_ms(3_600_000);
+    let created = done(backend, entry(Command::CreateRecord(client.id, march(), figures("10")))).await;
+    let patched = done(backend, entry(Command::PatchRecord(client.id, march(), vat("7")))).await;
+    let now = backend.outbox().due().await.unwrap();
+    assert_eq!(now.iter().map(|due| due.rows).collect::<Vec<_>>(), [2], "due at once: {now:?}");
+
+    let id = created.message_id.unwrap();
+    let row = &backend.ops().show(&id).await.unwrap()[0];
+    assert_eq!(row.occurred_on, booked_at());
+    assert_eq!(row.ordering_key.as_deref(), Some("1/2026-03"));
+    let event: CloudEvent = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
+    assert_eq!((event.id, event.data.recipient), (id, client.draft.email));
+    let headers = backend.query("SELECT Headers FROM OutboxMessages WHERE EventType = 'FinancialRecordCreated'");
+    assert_eq!(headers.unwrap(), r#"{"traceparent":"00-ab-cd-01"}"#);
+
+    let row = &backend.ops().show(&patched.message_id.unwrap()).await.unwrap()[0];
+    let event: CloudEvent = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
+    assert_eq!(event.data.previous, Some(figures("10")));
+    assert_eq!((event.data.figures.vat, event.data.version), (money("7"), 2));
+}
+
+async fn lists_are_bounded_and_in_order(backend: &impl Backend) {
+    for number in 1..=3 {
+        client(backend, number).await;
+    }
+    let ids = |clients: Vec<Client>| clients.iter().map(|c| c.id.0).collect::<Vec<_>>();
+    assert_eq!(ids(backend.books().clients(0, 2).await.unwrap()), [1, 2]);
+    assert_eq!(ids(backend.books().clients(2, 2).await.unwrap()), [3]);
+
+    let id = ClientId(2);
+    for (year, month) in [(2026, 1), (2025, 12), (2025, 3), (2026, 3)] {
+        record(backend, id, Period::new(year, month).unwrap()).await;
+    }
+    let books = backend.books();
+    let periods = async |year, month| {
+        let records = books.records(id, year, month).await.unwrap().unwrap();
+        records.iter().map(|r| r.period.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(periods(None, None).await, ["2025-03", "2025-12", "2026-01", "2026-03"]);
+    assert_eq!(periods(Some(2025), None).await, ["2025-03", "2025-12"]);
+    assert_eq!(periods(None, Some(3)).await, ["2025-03", "2026-03"]);
+    assert_eq!(periods(Some(2024), Some(3)).await, [""; 0]);
+    assert_eq!(books.records(ClientId(3), None, None).await.unwrap(), Some(Vec::new()));
+    assert_eq!(books.records(ClientId(4), None, None).await.unwrap(), None, "there is no such client");
+}
+
+/// Not a contract: how SQLite keeps it. Its one write lock stands for the lock of every key.
+#[tokio::test]
+async fn a_key_whose_lock_is_held_for_2_s_is_busy() {
+    let backend = SqliteBackend::new();
+    let holder = rusqlite::Connection::open(&backend.options.path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (keyed, plain) = (keyed(Command::CreateClient(draft(1)), "k"), entry(Command::CreateClient(draft(1))));
+    let (books, other) = (backend.books(), backend.other_books());
+    let (with_key, without) = tokio::join!(books.commit(&keyed), other.commit(&plain));
+    assert_eq!(with_key.unwrap(), Committed::KeyBusy);
+    assert!(matches!(without, Err(StoreError::Unavailable { .. })), "no key, so nothing to be busy: {without:?}");
+    holder.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(count(&backend, "Clients"), 0);
+}

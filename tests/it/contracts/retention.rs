@@ -1,1 +1,111 @@
+//! The retention contract: bounded steps, only what is finished, never what waits or is dead.
 
+use super::outbox::number;
+use crate::support::backend::Backend;
+use client_organizer::ports::retention::Prunable;
+
+const DAY_MS: i64 = 86_400_000;
+
+async fn prune(backend: &impl Backend, what: Prunable, rows_max: u32) -> u32 {
+    backend.retention().prune(what, rows_max).await.unwrap()
+}
+
+/// Of each kind, some finished just now: 3 sent, 2 discarded; and 1 pending, 1 leased, 1 dead.
+fn outbox_rows(backend: &impl Backend) {
+    backend.execute(
+        "INSERT INTO OutboxMessages (Id, EventType, Destination, Payload, State, LeaseToken, ProcessedOnUtc) VALUES
+         ('s1', 'E', 'queue:q', '{}', 2, NULL, 1), ('s2', 'E', 'queue:q', '{}', 2, NULL, 1),
+         ('s3', 'E', 'queue:q', '{}', 2, NULL, 1), ('d1', 'E', '', '{}', 4, NULL, 1), ('d2', 'E', '', '{}', 4, NULL, 1),
+         ('waiting', 'E', 'queue:q', '{}', 0, NULL, NULL), ('leased', 'E', 'queue:q', '{}', 1, 't', NULL),
+         ('dead', 'E', 'queue:q', '{}', 3, NULL, 1)",
+    );
+    backend.execute("UPDATE OutboxMessages SET ProcessedOnUtc = OccurredOnUtc WHERE State IN (2, 3, 4)");
+}
+
+async fn finished_rows_go_after_their_time_in_bounded_steps(backend: &impl Backend) {
+    outbox_rows(backend);
+    let week = Prunable::FinishedRows { older_than_days: 7 };
+    backend.advance_ms(6 * DAY_MS);
+    assert_eq!(prune(backend, week, 100).await, 0, "too young");
+    backend.advance_ms(DAY_MS);
+    assert_eq!(prune(backend, week, 2).await, 2);
+    assert_eq!(prune(backend, week, 2).await, 2);
+    assert_eq!(prune(backend, week, 2).await, 1, "fewer than asked: done");
+    assert_eq!(prune(backend, week, 2).await, 0);
+}
+
+async fn rows_that_wait_or_are_dead_never_go(backend: &impl Backend) {
+    outbox_rows(backend);
+    backend.advance_ms(10_000 * DAY_MS);
+    assert_eq!(prune(backend, Prunable::FinishedRows { older_than_days: 0 }, 100).await, 5);
+    let left = "SELECT count(*) FROM OutboxMessages WHERE Id IN ('waiting', 'leased', 'dead')";
+    assert_eq!(number(backend, left), 3);
+}
+
+async fn idempotency_keys_go_once_expired(backend: &impl Backend) {
+    // A row's own default is the only clock a stranger has here.
+    outbox_rows(backend);
+    for (key, lives_ms) in [("k1", DAY_MS), ("k2", DAY_MS), ("k3", DAY_MS), ("alive", 2 * DAY_MS)] {
+        backend.execute(&format!(
+            "INSERT INTO IdempotencyKeys (Key, Fingerprint, Answer, ExpiresOnUtc)
+             SELECT '{key}', 'f', '{{}}', OccurredOnUtc + {lives_ms} FROM OutboxMessages WHERE Id = 's1'"
+        ));
+    }
+    assert_eq!(prune(backend, Prunable::ExpiredKeys, 2).await, 0);
+    backend.advance_ms(DAY_MS);
+    assert_eq!(prune(backend, Prunable::ExpiredKeys, 2).await, 2);
+    assert_eq!(prune(backend, Prunable::ExpiredKeys, 2).await, 1);
+    assert_eq!(backend.query("SELECT Key FROM IdempotencyKeys").as_deref(), Some("alive"));
+}
+
+/// Finished ones (sent, refused) and one of every state that is not.
+fn inbox_rows(backend: &impl Backend) {
+    for (id, state, finished) in [
+        ("sent", 2, true),
+        ("refused 1", 5, true),
+        ("refused 2", 5, true),
+        ("accepted", 0, false),
+        ("sending", 1, false),
+        ("parked", 3, false),
+        ("in doubt", 4, false),
+    ] {
+        let finished_on = if finished { "1000" } else { "NULL" };
+        let body = if state == 2 { "NULL" } else { "x'7b7d'" };
+        backend.execute(&format!(
+            "INSERT INTO InboxMessages (Consumer, MessageId, Body, State, DueAt, LeaseToken, ReceivedOnUtc, FinishedOnUtc)
+             VALUES ('SendEmail', '{id}', {body}, {state}, 1000, 't', 1000, {finished_on})"
+        ));
+    }
+}
+
+async fn tombstones_go_after_their_time_and_unfinished_mail_never(backend: &impl Backend) {
+    inbox_rows(backend);
+    assert_eq!(prune(backend, Prunable::Tombstones { older_than_days: 1_000_000 }, 100).await, 0, "too young");
+    assert_eq!(prune(backend, Prunable::Tombstones { older_than_days: 400 }, 2).await, 2);
+    assert_eq!(prune(backend, Prunable::Tombstones { older_than_days: 400 }, 2).await, 1);
+    assert_eq!(prune(backend, Prunable::Tombstones { older_than_days: 0 }, 100).await, 0);
+    assert_eq!(number(backend, "SELECT count(*) FROM InboxMessages"), 4);
+}
+
+async fn bodies_of_refused_mail_are_erased_and_their_tombstones_stay(backend: &impl Backend) {
+    inbox_rows(backend);
+    assert_eq!(prune(backend, Prunable::RefusedBodies { older_than_days: 1_000_000 }, 100).await, 0, "too young");
+    let month = Prunable::RefusedBodies { older_than_days: 30 };
+    assert_eq!(prune(backend, month, 1).await, 1);
+    assert_eq!(prune(backend, month, 1).await, 1);
+    assert_eq!(prune(backend, month, 1).await, 0);
+    assert_eq!(number(backend, "SELECT count(*) FROM InboxMessages"), 7);
+    assert_eq!(
+        number(backend, "SELECT count(*) FROM InboxMessages WHERE Body IS NOT NULL"),
+        4,
+        "unfinished mail keeps its"
+    );
+}
+
+contract!(
+    finished_rows_go_after_their_time_in_bounded_steps,
+    rows_that_wait_or_are_dead_never_go,
+    idempotency_keys_go_once_expired,
+    tombstones_go_after_their_time_and_unfinished_mail_never,
+    bodies_of_refused_mail_are_erased_and_their_tombstones_stay,
+);

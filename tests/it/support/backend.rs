@@ -4,7 +4,10 @@ use client_organizer::{
     adapters::sqlite::{Sqlite, SqliteOptions, migrate},
     ports::{books::Books, breaker::Breakers, inbox::Inbox, ops::Ops, outbox::Outbox, retention::Retention},
 };
-use std::sync::{Arc, Mutex, atomic::Ordering};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, atomic::Ordering},
+};
 
 /// A fresh, migrated store whose clock can be moved.
 pub trait Backend: Send + Sync {
@@ -14,6 +17,9 @@ pub trait Backend: Send + Sync {
     fn inbox(&self) -> Arc<dyn Inbox>;
     fn retention(&self) -> Arc<dyn Retention>;
     fn ops(&self) -> Arc<dyn Ops>;
+    /// The same books and inbox as another process has them: on connections of its own.
+    fn other_books(&self) -> Arc<dyn Books>;
+    fn other_inbox(&self) -> Arc<dyn Inbox>;
     /// Moves the database's clock forward for every statement from now on.
     fn advance_ms(&self, ms: i64);
     /// Runs a statement as another program would: on a connection of its own, without our code.
@@ -32,7 +38,7 @@ pub struct SqliteBackend {
 
 impl SqliteBackend {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir_in(memory()).unwrap();
         let options = SqliteOptions::at(folder.path().join("app.db"));
         migrate::run(&options.path).unwrap();
         let stranger = rusqlite::Connection::open(&options.path).unwrap();
@@ -40,6 +46,12 @@ impl SqliteBackend {
         let db = Sqlite::open(options.clone()).unwrap();
         Self { db, options, stranger: Mutex::new(stranger), _folder: folder }
     }
+}
+
+/// Where nobody pulls the plug: a disk would only be waited for.
+fn memory() -> PathBuf {
+    let shared = PathBuf::from("/dev/shm");
+    if shared.is_dir() { shared } else { std::env::temp_dir() }
 }
 
 impl Backend for SqliteBackend {
@@ -60,6 +72,12 @@ impl Backend for SqliteBackend {
     }
     fn ops(&self) -> Arc<dyn Ops> {
         Arc::new(self.db.clone())
+    }
+    fn other_books(&self) -> Arc<dyn Books> {
+        Arc::new(Sqlite::open(self.options.clone()).unwrap())
+    }
+    fn other_inbox(&self) -> Arc<dyn Inbox> {
+        Arc::new(Sqlite::open(self.options.clone()).unwrap())
     }
     fn advance_ms(&self, ms: i64) {
         self.options.skew_ms.fetch_add(ms, Ordering::Relaxed);

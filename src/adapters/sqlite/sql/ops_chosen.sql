@@ -1,12 +1,12 @@
 -- ops_chosen: the rows a remedy means, with what judges them.
 -- :id rows of this message (:destination one of them, NULL all), or NULL: dead rows of :destination, :rows_max by Seq
 WITH chosen AS MATERIALIZED (
-  SELECT Seq, Id, Destination, OrderingKey, State, Claims, DueAt, LastOutcome, LastAttemptOnUtc, ProcessedOnUtc
+  SELECT Seq, Id, Destination, OrderingKey, State, LastOutcome, LastAttemptOnUtc, ProcessedOnUtc
     FROM OutboxMessages
    WHERE Id = :id AND (:destination IS NULL OR Destination = :destination)
    UNION ALL
   SELECT * FROM (
-    SELECT Seq, Id, Destination, OrderingKey, State, Claims, DueAt, LastOutcome, LastAttemptOnUtc, ProcessedOnUtc
+    SELECT Seq, Id, Destination, OrderingKey, State, LastOutcome, LastAttemptOnUtc, ProcessedOnUtc
       FROM OutboxMessages
      WHERE :id IS NULL AND State = 3 AND Destination = :destination
      ORDER BY Seq LIMIT :rows_max)

@@ -1,0 +1,227 @@
+//! `--demo`: books a few sample clients and figures over HTTP, and tells what becomes of each message.
+
+use super::{
+    demo_data::{self, Booking},
+    events::{Event, EventSink, What},
+    web::{self, Client},
+};
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http_body_util::BodyExt;
+use hyper::{HeaderMap, Method, Request, header};
+use serde_json::Value;
+use std::{collections::HashSet, ffi::OsString, path::PathBuf, time::Duration};
+use tokio::{sync::broadcast, time::Instant};
+
+/// What the demo follows; subscribe before the host runs, so that nothing is missed.
+pub struct Demo {
+    events: EventSink,
+    feed: broadcast::Receiver<Event>,
+    mails: PathBuf,
+    client: Client,
+}
+
+/// A message on its way; each time is an event's, not ours.
+struct Story {
+    title: String,
+    message_id: String,
+    asked: DateTime<Utc>,
+    committed: DateTime<Utc>,
+    dispatched: Option<DateTime<Utc>>,
+    delivered: Option<DateTime<Utc>>,
+    mailed: Option<DateTime<Utc>>,
+}
+
+/// The promise of the README and of the smoke test in CI.
+const MAILS_WITHIN: Duration = Duration::from_secs(30);
+/// A first start compiles nothing, but a slow machine may still be busy.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Longer than any answer the API gives.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+impl Demo {
+    /// `mails` is the folder the handler mails to.
+    #[must_use]
+    pub fn subscribe(events: &EventSink, mails: PathBuf) -> Self {
+        Self { events: events.clone(), feed: events.subscribe(), mails, client: web::client() }
+    }
+
+    fn say(&self, line: &str) {
+        self.events.say(line);
+    }
+}
+
+/// Tells the whole story once.
+///
+/// # Errors
+/// The host did not come up, a booking was refused, or a mail did not arrive in 30 s; says which.
+pub async fn run(mut demo: Demo) -> Result<()> {
+    let (port, up) = wait_for_handler(&mut demo).await?;
+    let before = letters(&demo);
+    demo.say(&format!("The handler is up. Booking at http://127.0.0.1:{port}/api :\n"));
+    let mut stories = Vec::new();
+    let mut last = None;
+    for booking in demo_data::bookings(demo.events.now()) {
+        last = Some(book(&demo, port, booking, &mut stories).await?);
+    }
+    follow(&mut demo, &mut stories).await?;
+    tell(&demo, &stories, up);
+    let arrived = letters(&demo).difference(&before).count();
+    demo.say(&format!("\n{arrived} mails lie in {} (open one: it is a plain .eml file).", demo.mails.display()));
+    if arrived < stories.len() {
+        bail!("{} messages were taken in, but {arrived} mails were written: see `ops mail list`", stories.len());
+    }
+    if let Some(path) = last {
+        what_next(&demo, port, &path);
+    }
+    Ok(())
+}
+
+async fn wait_for_handler(demo: &mut Demo) -> Result<(u16, DateTime<Utc>)> {
+    let deadline = Instant::now() + READY_WITHIN;
+    let mut listening = None;
+    loop {
+        let event = next(&mut demo.feed, deadline).await.context("the handler was not up within 30 s")?;
+        match (event.what, listening) {
+            (What::Listening { port, .. }, _) => listening = Some(port),
+            (What::HandlerStarted { .. }, Some(port)) => return Ok((port, event.at)),
+            (What::HandlerExited { code, .. }, _) => {
+                demo.say(&format!("The handler ended (code {code:?}); it is started again."));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One sample client and the figures that follow; answers the path of a record.
+async fn book(demo: &Demo, port: u16, booking: Booking, stories: &mut Vec<Story>) -> Result<String> {
+    let (headers, client) = ask(demo, port, Method::POST, "/api/clients", &booking.client).await?;
+    let id = client.get("id").and_then(Value::as_i64).context("a new client came back without its id")?;
+    drop(headers);
+    let mut record = String::new();
+    for (method, figures) in booking.writes {
+        let path = if method == Method::POST { format!("/api/clients/{id}/finance") } else { record.clone() };
+        let asked = demo.events.now();
+        let (headers, _) = ask(demo, port, method.clone(), &path, &figures).await?;
+        let committed = demo.events.now();
+        if let Some(location) = headers.get(header::LOCATION).and_then(|v| v.to_str().ok()) {
+            location.clone_into(&mut record);
+        }
+        let ids = headers.get("outbox-message-id").and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let verb = if method == Method::POST { "new figures" } else { "changed figures" };
+        for message_id in ids.split(',').map(str::trim).filter(|id| !id.is_empty()) {
+            demo.say(&format!("  {method:5} {path}  ->  message {message_id}"));
+            stories.push(Story {
+                title: format!("{verb}, client {id}"),
+                message_id: message_id.to_owned(),
+                asked,
+                committed,
+                dispatched: None,
+                delivered: None,
+                mailed: None,
+            });
+        }
+    }
+    Ok(record)
+}
+
+async fn ask(demo: &Demo, port: u16, method: Method, path: &str, body: &Value) -> Result<(HeaderMap, Value)> {
+    let request = Request::builder()
+        .method(method.clone())
+        .uri(format!("http://127.0.0.1:{port}{path}"))
+        .header(header::HOST, format!("127.0.0.1:{port}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("Idempotency-Key", uuid::Uuid::new_v4().to_string())
+        .body(web::full(body.to_string()))?;
+    let answered = async {
+        let (parts, body) = demo.client.request(request).await?.into_parts();
+        Ok::<(_, Bytes), anyhow::Error>((parts, body.collect().await?.to_bytes()))
+    };
+    let (parts, body) = tokio::time::timeout(ANSWER_WITHIN, answered).await.context("no answer within 10 s")??;
+    if !parts.status.is_success() {
+        bail!("{method} {path} was answered {}: {}", parts.status, String::from_utf8_lossy(&body));
+    }
+    Ok((parts.headers, serde_json::from_slice(&body)?))
+}
+
+async fn follow(demo: &mut Demo, stories: &mut [Story]) -> Result<()> {
+    let deadline = Instant::now() + MAILS_WITHIN;
+    while stories.iter().any(|story| story.mailed.is_none()) {
+        let Some(Event { at, what }) = next(&mut demo.feed, deadline).await else {
+            bail!("not every mail arrived within 30 s:\n{}", missing(stories));
+        };
+        let mut mark = |id: &str, step: fn(&mut Story) -> &mut Option<DateTime<Utc>>| {
+            if let Some(story) = stories.iter_mut().find(|story| story.message_id == id) {
+                step(story).get_or_insert(at);
+            }
+        };
+        match what {
+            What::Queued { message_id, .. } => mark(&message_id, |s| &mut s.dispatched),
+            What::Delivered { message_id, .. } => mark(&message_id, |s| &mut s.delivered),
+            What::Invocation { message_id: Some(id), ok: true, .. } => mark(&id, |s| &mut s.mailed),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn missing(stories: &[Story]) -> String {
+    let stands = |story: &Story| match (story.dispatched, story.delivered, story.mailed) {
+        (_, _, Some(_)) => "mailed",
+        (_, Some(_), None) => "delivered, not mailed",
+        (Some(_), None, None) => "dispatched, not delivered",
+        (None, None, None) => "committed, not dispatched",
+    };
+    stories.iter().map(|s| format!("  {}: {}", s.message_id, stands(s))).collect::<Vec<_>>().join("\n")
+}
+
+fn tell(demo: &Demo, stories: &[Story], up: DateTime<Utc>) {
+    let after = |story: &Story, at: Option<DateTime<Utc>>| {
+        at.map_or_else(|| "-".to_owned(), |at| format!("+{} ms", (at - story.asked).num_milliseconds().max(0)))
+    };
+    demo.say("\nEach message, in time since its booking was sent:\n");
+    demo.say(&format!("  {:28} {:>12} {:>12} {:>12} {:>12}", "", "committed", "dispatched", "delivered", "mailed"));
+    for story in stories {
+        let [committed, dispatched, delivered, mailed] =
+            [Some(story.committed), story.dispatched, story.delivered, story.mailed].map(|at| after(story, at));
+        let title = &story.title;
+        demo.say(&format!("  {title:28} {committed:>12} {dispatched:>12} {delivered:>12} {mailed:>12}"));
+    }
+    if let Some(first) = stories.iter().filter_map(|story| story.mailed).min() {
+        demo.say(&format!("\nhandler up -> first mail: {} ms", (first - up).num_milliseconds()));
+    }
+}
+
+fn what_next(demo: &Demo, port: u16, record: &str) {
+    let store = demo.mails.parent().map(|data| data.join("app.db")).unwrap_or_default();
+    let store = store.display();
+    let api = format!("http://127.0.0.1:{port}");
+    demo.say(&format!(
+        "\nWhat to try next:\n\
+         \n  curl -s {api}/api/clients\
+         \n  curl -si -X PATCH {api}{record} -H 'Content-Type: application/json' -H 'Idempotency-Key: try-1' \
+         -d '{{\"vat\": 4321.50}}'\
+         \n    (again, the same line: the same answer, and no second mail)\
+         \n  curl -s {api}/api/openapi.json\
+         \n  Store__Path='{store}' cargo run -- ops status\
+         \n\nCtrl-C ends it; the data stays."
+    ));
+}
+
+/// None: the deadline has passed.
+async fn next(feed: &mut broadcast::Receiver<Event>, deadline: Instant) -> Option<Event> {
+    loop {
+        match tokio::time::timeout_at(deadline, feed.recv()).await {
+            Ok(Ok(event)) => return Some(event),
+            // What was missed shows as missing; the rest goes on.
+            Ok(Err(broadcast::error::RecvError::Lagged(_))) => {}
+            Ok(Err(broadcast::error::RecvError::Closed)) | Err(_) => return None,
+        }
+    }
+}
+
+fn letters(demo: &Demo) -> HashSet<OsString> {
+    let files = std::fs::read_dir(&demo.mails).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    files.filter(|name| name.to_string_lossy().ends_with(".eml")).collect()
+}

@@ -1,0 +1,143 @@
+//! Routing: rows without a destination get theirs, and what is due is listed per destination.
+
+use super::*;
+use client_organizer::ports::outbox::{Breaker, Routed};
+
+fn plain(backend: &impl Backend, event_type: &str, ids: &[&str]) {
+    let rows: Vec<_> = ids.iter().map(|id| format!("('{id}', '{event_type}', '{{\"n\":1}}')")).collect();
+    backend.execute(&format!("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES {}", rows.join(", ")));
+}
+
+async fn a_row_goes_to_every_destination_of_its_route(backend: &impl Backend) {
+    let columns = "(Id, EventType, OrderingKey, ContentType, Payload, Headers, Subject)";
+    let values = "('e', 'Happened', 'k', 'text/csv', 'a;b', '{\"h\":\"1\"}', 'clients/1')";
+    backend.execute(&format!("INSERT INTO OutboxMessages {columns} VALUES {values}"));
+    let both = routes(&[("Happened", &[MAILS, AUDIT])]);
+    let routed = backend.outbox().route(&both, 100).await.unwrap();
+    assert_eq!(routed, Routed { routed: 1, siblings: 1, ..Routed::default() });
+    assert_eq!(backend.outbox().route(&both, 100).await.unwrap(), Routed::default(), "once");
+
+    let (_, mut mails) = claim(backend, BATCH).await;
+    let mut audit = claim_at(&*backend.outbox(), AUDIT, LeaseToken::fresh(), BATCH).await;
+    let (original, mut copy) = (mails.rows.remove(0), audit.rows.remove(0));
+    assert!(copy.seq > original.seq);
+    copy.seq = original.seq;
+    assert_eq!(copy, original);
+    assert_eq!((copy.payload.as_slice(), copy.headers.as_str()), (b"a;b".as_slice(), "{\"h\":\"1\"}"));
+    assert_eq!(number(backend, "SELECT count(*) FROM OutboxMessages WHERE Subject = 'clients/1'"), 2);
+    assert_eq!(number(backend, "SELECT count(*) FROM Destinations"), 2, "so that they can be paused and opened");
+}
+
+async fn a_destination_named_twice_is_meant_once(backend: &impl Backend) {
+    plain(backend, "Happened", &["e"]);
+    let routed = backend.outbox().route(&routes(&[("Happened", &[MAILS, MAILS])]), 100).await.unwrap();
+    assert_eq!((routed.routed, routed.siblings), (1, 0));
+}
+
+async fn siblings_keep_the_order_of_their_events(backend: &impl Backend) {
+    enqueue(backend, "", Some("k"), &["e1", "e2", "e3"]);
+    let both = routes(&[("Happened", &[MAILS, AUDIT])]);
+    for _ in 0..3 {
+        backend.outbox().route(&both, 1).await.unwrap();
+    }
+    for expected in ["e1", "e2", "e3"] {
+        let token = LeaseToken::fresh();
+        let claimed = claim_at(&*backend.outbox(), AUDIT, token, BATCH).await;
+        assert_eq!(ids(&claimed), [expected]);
+        settle(backend, token, &claimed, Settlement::Sent).await;
+    }
+}
+
+async fn a_second_row_with_a_routed_id_is_dead_and_stops_nobody(backend: &impl Backend) {
+    let both = routes(&[("Happened", &[MAILS, AUDIT])]);
+    plain(backend, "Happened", &["e"]);
+    backend.outbox().route(&both, 100).await.unwrap();
+    enqueue(backend, MAILS, None, &["explicit"]);
+    plain(backend, "Happened", &["e", "explicit", "neighbour"]);
+    let routed = backend.outbox().route(&both, 100).await.unwrap();
+    assert_eq!(routed, Routed { routed: 1, siblings: 1, duplicates: 2, discarded: 0 });
+
+    let why = backend.query("SELECT LastError FROM OutboxMessages WHERE State = 3 AND LastOutcome IS NULL");
+    assert!(why.unwrap().contains("duplicate id"));
+    assert_eq!(ids(&claim(backend, BATCH).await.1), ["e", "explicit", "neighbour"]);
+    assert_eq!(backend.outbox().route(&both, 100).await.unwrap(), Routed::default());
+}
+
+async fn an_empty_route_discards_and_names_the_setting(backend: &impl Backend) {
+    plain(backend, "Nobody", &["e"]);
+    plain(backend, "Happened", &["f"]);
+    let routes = routes(&[("Nobody", &[]), ("Happened", &[MAILS])]);
+    let routed = backend.outbox().route(&routes, 100).await.unwrap();
+    assert_eq!((routed.routed, routed.discarded), (1, 1));
+    assert_eq!(counts(backend, "e")[0], 4);
+    assert!(column(backend, "e", "ProcessedOnUtc").is_some(), "it is pruned in its time");
+    assert!(column(backend, "e", "LastError").unwrap().contains("Routes__Nobody"));
+}
+
+async fn an_event_type_without_a_route_waits_and_starves_nobody(backend: &impl Backend) {
+    plain(backend, "Undecided", &["u1", "u2", "u3"]);
+    plain(backend, "Happened", &["m1", "m2", "m3"]);
+    let some = routes(&[("Happened", &[MAILS])]);
+    assert_eq!(backend.outbox().route(&some, 2).await.unwrap().routed, 2);
+    assert_eq!(backend.outbox().route(&some, 2).await.unwrap().routed, 1);
+    assert_eq!(ids(&claim(backend, BATCH).await.1), ["m1", "m2", "m3"]);
+    assert_eq!(number(backend, "SELECT count(*) FROM OutboxMessages WHERE State = 0 AND Destination = ''"), 3);
+
+    let all = routes(&[("Happened", &[MAILS]), ("Undecided", &[MAILS])]);
+    assert_eq!(backend.outbox().route(&all, 100).await.unwrap().routed, 3, "once it is decided, they go");
+}
+
+async fn rows_of_several_types_are_routed_by_seq(backend: &impl Backend) {
+    plain(backend, "Zebra", &["z1"]);
+    plain(backend, "Ape", &["a2"]);
+    plain(backend, "Zebra", &["z3"]);
+    let both = routes(&[("Ape", &[MAILS]), ("Zebra", &[MAILS])]);
+    assert_eq!(backend.outbox().route(&both, 2).await.unwrap().routed, 2);
+    assert_eq!(ids(&claim(backend, BATCH).await.1), ["z1", "a2"]);
+}
+
+async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend) {
+    assert_eq!(backend.outbox().due().await.unwrap(), []);
+    plain(backend, "Happened", &["unrouted"]);
+    assert_eq!(backend.outbox().due().await.unwrap(), [], "not routed, so due nowhere");
+    enqueue(backend, AUDIT, Some("k"), &["a1", "a2"]);
+    enqueue(backend, MAILS, None, &["m1", "later"]);
+    backend.execute("UPDATE OutboxMessages SET DueAt = DueAt + 30000 WHERE Id = 'later'");
+    let named: Vec<_> = backend.outbox().due().await.unwrap().into_iter().map(|d| (d.destination, d.rows)).collect();
+    assert_eq!(named, [(MAILS.to_owned(), 1), (AUDIT.to_owned(), 2)]);
+    assert_eq!(number(backend, "SELECT count(*) FROM Destinations"), 2, "named by rows alone, they get their row");
+
+    let first = due(backend, MAILS).await.unwrap();
+    assert_eq!((first.paused, first.breaker, first.suspects), (false, Breaker::Closed, 0));
+    backend.breakers().change(MAILS, LeaseToken::fresh(), &open(30_000)).await.unwrap();
+    backend.execute(&format!("UPDATE Destinations SET PausedOnUtc = 1 WHERE Name = '{AUDIT}'"));
+    assert!(due(backend, AUDIT).await.unwrap().paused);
+    let Breaker::Open { for_ms } = due(backend, MAILS).await.unwrap().breaker else { panic!("it is open") };
+    assert!((1..=30_000).contains(&for_ms));
+    backend.advance_ms(30_001);
+    let later = due(backend, MAILS).await.unwrap();
+    assert_eq!((later.rows, later.breaker), (2, Breaker::ProbeDue));
+}
+
+async fn rows_for_what_is_no_destination_are_buried_in_bounded_steps(backend: &impl Backend) {
+    enqueue(backend, "mails", None, &["b1", "b2", "b3"]);
+    enqueue(backend, MAILS, None, &["good"]);
+    assert_eq!(due(backend, "mails").await.unwrap().rows, 3);
+    assert_eq!(backend.outbox().bury("mails", "'mails' is no destination", 2).await.unwrap(), 2);
+    assert_eq!(backend.outbox().bury("mails", "'mails' is no destination", 2).await.unwrap(), 1);
+    assert_eq!(column(backend, "b3", "LastError").as_deref(), Some("'mails' is no destination"));
+    assert_eq!(due(backend, "mails").await, None);
+    assert_eq!(ids(&claim(backend, BATCH).await.1), ["good"]);
+}
+
+contract!(
+    a_row_goes_to_every_destination_of_its_route,
+    a_destination_named_twice_is_meant_once,
+    siblings_keep_the_order_of_their_events,
+    a_second_row_with_a_routed_id_is_dead_and_stops_nobody,
+    an_empty_route_discards_and_names_the_setting,
+    an_event_type_without_a_route_waits_and_starves_nobody,
+    rows_of_several_types_are_routed_by_seq,
+    due_tells_what_waits_where_and_why_it_may_not_go,
+    rows_for_what_is_no_destination_are_buried_in_bounded_steps,
+);
