@@ -1,8 +1,8 @@
 //! Brings queue messages to their function: receive, invoke, settle.
 
 use super::{
-    events::What,
     envelope::{self, Delivery, Sys},
+    events::What,
     invoke::{Invoker, chain},
     queue::{NAMESPACE, sas::Policy},
     web::{self, BoxError},
