@@ -70,7 +70,7 @@ resource storageRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 
 // --- the bus ---
 
-resource bus 'Microsoft.ServiceBus/namespaces@2022-10-01-preview' = {
+resource bus 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   name: '${name}-${unique}'
   location: location
   sku: { name: 'Standard', tier: 'Standard' }
@@ -149,7 +149,7 @@ var hostSettings = {
 // its default in the program. A test checks that these names exist.
 var ourSettings = {
   ServiceBusConnection: bus::sendAndListen.listKeys().primaryConnectionString
-  EmailQueueName: bus::emails.name
+  EmailQueueName: emailQueueName
   Bus__DuplicateWindowMs: string(duplicateWindowMinutes * 60000)
   Bus__QueueLifeDays: string(queueLifeDays)
   OutboxSchedule: '*/10 * * * * *'
@@ -186,17 +186,14 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         instanceMemoryMB: 512
       }
     }
-    siteConfig: {
-      minTlsVersion: '1.2'
-      appSettings: [
-        for setting in items(union(hostSettings, ourSettings, settings)): {
-          name: setting.key
-          value: setting.value
-        }
-      ]
-    }
+    siteConfig: { minTlsVersion: '1.2' }
   }
   dependsOn: [storageRole, busRoles, storage::blobs::packages]
+
+  resource appSettings 'config' = {
+    name: 'appsettings'
+    properties: union(hostSettings, ourSettings, settings)
+  }
 }
 
 output appName string = app.name
