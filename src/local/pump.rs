@@ -2,7 +2,6 @@
 
 use super::{
     envelope::{self, Delivery, Sys},
-    events::What,
     invoke::{Invoker, chain},
     queue::{NAMESPACE, sas::Policy},
     web::{self, BoxError},

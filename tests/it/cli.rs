@@ -33,7 +33,8 @@ impl Shell {
 
     fn json(&self, arguments: &[&str]) -> Value {
         let output = self.run(&[arguments, &["--json"]].concat(), &[]);
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {} {}", stdout(&output), stderr(&output)))
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|e| panic!("{e}: {} {}", stdout(&output), stderr(&output)))
     }
 
     fn sql(&self, sql: &str) {
@@ -81,7 +82,8 @@ fn a_store_that_was_never_migrated_says_the_command_that_mends_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.db");
     rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
-    let output = Command::new(executable()).args(["ops", "status"]).env_clear().env("Store__Path", &path).output().unwrap();
+    let output =
+        Command::new(executable()).args(["ops", "status"]).env_clear().env("Store__Path", &path).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("client-organizer migrate"), "{}", stderr(&output));
 }
@@ -153,9 +155,7 @@ fn what_is_not_there_is_told_with_exit_1() {
 #[test]
 fn dispatching_once_into_an_outage_is_no_failure_and_burns_nothing() {
     let shell = Shell::new();
-    shell.sql(
-        "INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('m-1', 'FinancialRecordCreated', '{}')",
-    );
+    shell.sql("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('m-1', 'FinancialRecordCreated', '{}')");
     let output = shell.run(&["dispatch", "--once"], &[NO_BUS]);
     assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
     assert_eq!(shell.value("SELECT State || '|' || RetryCount FROM OutboxMessages"), "0|0");
@@ -184,9 +184,11 @@ fn a_row_inserted_by_another_sqlite_client_has_every_default() {
             }
             Err(missing) => panic!("{}: {missing}; tests/run installs it", words[0]),
         }
-        let row = shell.value("SELECT Destination || '|' || State || '|' || ContentType || '|' || Headers FROM OutboxMessages");
+        let row = shell
+            .value("SELECT Destination || '|' || State || '|' || ContentType || '|' || Headers FROM OutboxMessages");
         assert_eq!(row, "|0|application/json|{}");
-        let recent = shell.value("SELECT CAST(abs(OccurredOnUtc - unixepoch() * 1000) < 60000 AS TEXT) FROM OutboxMessages");
+        let recent =
+            shell.value("SELECT CAST(abs(OccurredOnUtc - unixepoch() * 1000) < 60000 AS TEXT) FROM OutboxMessages");
         assert_eq!(recent, "1", "the time is now, in milliseconds");
         shell.run(&["dispatch", "--once"], &[NO_BUS, ("Routes__Plain", "queue:client-emails")]);
         assert_eq!(shell.value("SELECT Destination FROM OutboxMessages"), "queue:client-emails");
