@@ -32,10 +32,9 @@ pub(super) fn no_content() -> Reply {
 
 /// `value` is made by us of digits, quotes and ids; what could be no header is left out.
 pub(super) fn set(reply: &mut Reply, name: &'static str, value: &str) {
-    match HeaderValue::from_str(value) {
-        Ok(value) => {
-            reply.headers_mut().insert(name, value);
-        }
-        Err(_) => tracing::error!(name, "a header could not be written"),
-    }
+    let Ok(value) = HeaderValue::from_str(value) else {
+        tracing::error!(name, "a header could not be written");
+        return;
+    };
+    reply.headers_mut().insert(name, value);
 }

@@ -1,1 +1,332 @@
+//! The host's side of the edge, as functions-host-contract describes it: folders, envelopes, answers.
 
+use crate::support::{
+    backend::Backend,
+    edge::{Edge, figures},
+    http_client::Answer,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use client_organizer::functions::{self, FUNCTIONS, Trigger};
+use serde_json::{Value, json};
+use std::{collections::BTreeSet, fs, path::PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> Value {
+    serde_json::from_str(&fs::read_to_string(root().join(path)).unwrap()).unwrap()
+}
+
+const TIMER: &str = r#"{"Data":{"timer":{"Schedule":{"AdjustForDST":true},"ScheduleStatus":{"Last":"2026-08-20T10:00:00.0012345+00:00","Next":"2026-08-20T10:01:00+00:00","LastUpdated":"2026-08-20T10:00:00.0012345+00:00"},"IsPastDue":false}},"Metadata":{"sys":{"MethodName":"DispatchOutbox","UtcNow":"2026-08-20T10:01:00.0034567Z","RandGuid":"6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11"}}}"#;
+const MESSAGE: &str = r#"{"Data":{"message":"eyJldmVudCI6IkZpbmFuY2lhbFJlY29yZENyZWF0ZWQifQ=="},"Metadata":{"DeliveryCount":"1","LockToken":"\"4f0d3e0e-3d0e-4a9d-8d1f-1fb4c3a0d0aa\"","ExpiresAtUtc":"2026-09-03T10:01:00","EnqueuedTimeUtc":"2026-08-20T10:01:00","MessageId":"\"9a4c6b1e-0000-4000-8000-000000000001\"","ContentType":"\"application/json\"","SequenceNumber":"17","Subject":"\"FinancialRecordCreated\"","CorrelationId":"\"corr-1\"","ApplicationProperties":{"traceparent":"00-…-01"},"UserProperties":{"traceparent":"00-…-01"},"MessageReceiver":{},"Client":{},"sys":{"MethodName":"SendEmail","UtcNow":"2026-08-20T10:01:01.1234567Z","RandGuid":"…"}}}"#;
+
+/// What the host needs to read of every answer; then the one log line, which is our report.
+fn report(answer: &Answer, status: u16) -> Value {
+    assert_eq!(answer.status, status, "{:?}", answer.body);
+    assert_eq!(answer.header("content-type"), Some("application/json"), "the host reads nothing else");
+    let body = answer.json();
+    assert_eq!(body["Outputs"], json!({}));
+    assert_eq!(body["ReturnValue"], Value::Null);
+    assert_eq!(body.as_object().unwrap().len(), 3);
+    let logs = body["Logs"].as_array().unwrap();
+    assert_eq!(logs.len(), 1);
+    serde_json::from_str(logs[0].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn every_function_has_its_folder_and_every_folder_its_function() {
+    let folders: BTreeSet<String> = fs::read_dir(root().join("functions"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(folders, functions::names().map(str::to_owned).collect());
+    for function in FUNCTIONS {
+        let described = read(&format!("functions/{}/function.json", function.name));
+        let expected = match function.trigger {
+            // Forwarding needs these two bindings and no other.
+            Trigger::Http { route, anonymous } => json!([
+                {"type": "httpTrigger", "direction": "in", "name": "req", "route": route,
+                    "authLevel": if anonymous { "anonymous" } else { "function" }},
+                {"type": "http", "direction": "out", "name": "res"},
+            ]),
+            Trigger::Timer { setting } => json!([
+                {"type": "timerTrigger", "direction": "in", "name": "timer", "schedule": format!("%{setting}%")},
+            ]),
+            Trigger::Queue { setting, connection, binding } => json!([
+                {"type": "serviceBusTrigger", "direction": "in", "name": binding, "queueName": format!("%{setting}%"),
+                    "connection": connection, "dataType": "binary", "cardinality": "one"},
+            ]),
+        };
+        assert_eq!(described, json!({ "bindings": expected }), "{}", function.name);
+    }
+}
+
+#[test]
+fn no_two_routes_match_one_path() {
+    // The host goes by name, not by specificity. Their first words are literal and differ, so nothing can match two.
+    let first: Vec<String> =
+        functions::routes().map(|(_, route)| route.split('/').next().unwrap().to_ascii_lowercase()).collect();
+    assert!(first.iter().all(|word| !word.contains('{')), "{first:?}");
+    assert_eq!(first.iter().collect::<BTreeSet<_>>().len(), first.len());
+    for (path, _) in functions::endpoints() {
+        let word = path.strip_prefix("/api/").unwrap().split('/').next().unwrap();
+        assert!(first.contains(&word.to_owned()), "{path} belongs to no function");
+    }
+}
+
+#[test]
+fn host_json_starts_the_handler_and_forwards_http() {
+    let host = read("host.json");
+    assert_eq!(host["version"], "2.0");
+    assert_eq!(
+        host["customHandler"]["description"]["defaultExecutablePath"], "handler",
+        "./handler loses its mode bit"
+    );
+    assert_eq!(host["customHandler"]["enableForwardingHttpRequest"], true);
+    assert_eq!(host.pointer("/customHandler/http"), None, "routes beside function.json files make the host throw");
+    assert_eq!(host["extensionBundle"]["version"], "[4.0.0, 5.0.0)");
+    let bus = &host["extensions"]["serviceBus"];
+    assert_eq!((bus["prefetchCount"].clone(), bus["autoCompleteMessages"].clone()), (json!(0), json!(true)));
+    assert_eq!(bus["maxAutoLockRenewalDuration"], "00:05:00");
+    assert!(bus["maxConcurrentCalls"].as_u64().unwrap() <= 16);
+}
+
+#[tokio::test]
+async fn the_ping_touches_nothing() {
+    let edge = Edge::new().await;
+    for table in ["OutboxMessages", "FinancialRecords", "Clients", "InboxMessages"] {
+        edge.backend.execute(&format!("DROP TABLE {table}"));
+    }
+    let ping = edge.get("/").await;
+    assert_eq!(ping.status, 200);
+    assert!(!ping.body.is_empty());
+    assert_eq!(edge.get("/api/health").await.json()["parts"], json!({}), "nobody was asked");
+}
+
+#[tokio::test]
+async fn the_timers_answer_with_their_reports() {
+    let edge = Edge::new().await;
+    let path = format!("/api/clients/{}/finance", edge.client(1).await);
+    edge.write("POST", &path, &[], &figures(1)).await;
+    // The first run, a schedule without status, and an envelope nobody knows: a timer needs none of it.
+    let first = TIMER.replace("2026-08-20T10:00:00.0012345+00:00", "0001-01-01T00:00:00");
+    let sent = report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 200);
+    assert_eq!((sent["claimed"].clone(), sent["sent"].clone(), sent["dead"].clone()), (json!(1), json!(1), json!(0)));
+    for name in ["retried", "released", "lostLeases", "destinations", "routed"] {
+        assert!(sent.get(name).is_some(), "{name} is told");
+    }
+    for envelope in [first.as_str(), r#"{"Data":{"timer":{"ScheduleStatus":null}}}"#, "{}", "", "[[["] {
+        assert_eq!(report(&edge.invoke("DispatchOutbox", envelope.as_bytes()).await, 200)["claimed"], 0, "{envelope}");
+    }
+    assert_eq!(report(&edge.invoke("RetryEmail", TIMER.as_bytes()).await, 200)["taken"], 0);
+    assert_eq!(report(&edge.invoke("PruneOutbox", TIMER.as_bytes()).await, 200)["outboxRows"], 0);
+    assert_eq!(edge.bus.accepted(crate::support::world::EMAILS).len(), 1);
+}
+
+#[tokio::test]
+async fn a_run_whose_store_failed_is_a_failed_run() {
+    let edge = Edge::new().await;
+    for table in ["OutboxMessages", "InboxMessages"] {
+        edge.backend.execute(&format!("DROP TABLE {table}"));
+    }
+    for function in ["DispatchOutbox", "RetryEmail", "PruneOutbox"] {
+        let told = report(&edge.invoke(function, TIMER.as_bytes()).await, 500);
+        assert!(told["storeError"].is_string(), "{function}: {told}");
+    }
+    let told = report(&edge.invoke("SendEmail", MESSAGE.as_bytes()).await, 500);
+    assert!(told["failed"].is_string(), "the broker must deliver it again: {told}");
+    assert_eq!(edge.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_panic_is_its_own_invocations_500() {
+    let edge = Edge::new().await;
+    let path = format!("/api/clients/{}/finance", edge.client(1).await);
+    edge.write("POST", &path, &[], &figures(1)).await;
+    edge.bus.behave(|_, _| panic!("of the test"));
+    let told = report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 500);
+    assert!(told["failed"].is_string(), "{told}");
+    assert_eq!(edge.get("/").await.status, 200, "the process lives");
+}
+
+/// The message of a booking, as the bus took it: id, body.
+async fn booked(edge: &Edge, month: u8) -> (String, Vec<u8>) {
+    let client = if month == 1 { edge.client(1).await } else { 1 };
+    edge.write("POST", &format!("/api/clients/{client}/finance"), &[], &figures(month)).await;
+    report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 200);
+    let log = edge.bus.log.lock().unwrap();
+    let (_, message, _) = log.last().unwrap();
+    (message.id.to_string(), message.body.to_vec())
+}
+
+#[tokio::test]
+async fn a_booking_is_mailed_once_however_its_delivery_is_written() {
+    let edge = Edge::new().await;
+    for (month, form) in (1..).zip(["twice", "bare", "text", "object", "old"]) {
+        let (id, body) = booked(&edge, month).await;
+        let text = String::from_utf8(body.clone()).unwrap();
+        let (message, metadata) = match form {
+            "twice" => (
+                json!(STANDARD.encode(&body)),
+                json!({"MessageId": json!(id).to_string(), "DeliveryCount": "1",
+                "EnqueuedTimeUtc": "2126-08-20T10:01:00", "MessageReceiver": {}, "Client": {"x": [[]]}}),
+            ),
+            "bare" => (
+                json!(STANDARD.encode(&body)),
+                json!({"MessageId": id, "DeliveryCount": 1,
+                "EnqueuedTimeUtc": "2126-08-20T10:01:00.1234567Z"}),
+            ),
+            "text" => (json!(text), json!({"MessageId": json!(id).to_string(), "DeliveryCount": "\"1\""})),
+            // Not binary: the body's own fields stand in the metadata too, and must not replace the broker's.
+            "object" => {
+                (serde_json::from_str(&text).unwrap(), json!({"id": "x", "messageid": "forged", "MessageId": id}))
+            }
+            _ => (
+                json!(STANDARD.encode(&body)),
+                json!({"messageId": id, "Label": "\"x\"", "UserProperties": null,
+                "EnqueuedTimeUtc": "0001-01-01T00:00:00"}),
+            ),
+        };
+        let envelope = json!({"Data": {"message": message}, "Metadata": metadata, "More": 1}).to_string();
+        let first = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, 200);
+        assert_eq!(first, json!({"messageId": id, "deliveryCount": 1, "outcome": "sent"}), "{form}");
+        let again = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, 200);
+        assert_eq!((again["outcome"].clone(), again["state"].clone()), (json!("duplicate"), json!("sent")), "{form}");
+        assert_eq!(edge.mailer.sent().last(), Some(&id), "{form}");
+        assert_eq!(edge.mailer.sent().len(), usize::from(month), "{form}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_recorded_as_refused_and_answered_200() {
+    let edge = Edge::new().await;
+    let (_, body) = booked(&edge, 1).await;
+    let known = report(&edge.invoke("SendEmail", MESSAGE.as_bytes()).await, 200);
+    assert_eq!(known["outcome"], "refused", "the contract's example is no event of ours");
+    let bodies: [(&str, Value, Value); 6] = [
+        ("not-json", json!(STANDARD.encode("hello")), json!("not-json")),
+        ("not-utf8", json!(STANDARD.encode([0xff, 0xfe])), json!("not-utf8")),
+        ("not-base64", json!("%%%"), json!("not-base64")),
+        ("empty", json!(""), json!("empty")),
+        ("absent", Value::Null, json!("absent")),
+        ("other-id", json!(STANDARD.encode(&body)), json!("other-id")),
+    ];
+    for (name, message, id) in bodies {
+        let envelope = json!({"Data": {"message": message}, "Metadata": {"MessageId": id}}).to_string();
+        for _ in 0..2 {
+            let told = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, 200);
+            assert_eq!(told["outcome"], "refused", "{name}: {told}");
+        }
+        let reason = format!("SELECT LastError FROM InboxMessages WHERE MessageId = '{name}'");
+        assert!(edge.backend.query(&reason).is_some_and(|reason| !reason.is_empty()), "{name}");
+    }
+    let nameless = json!({"Data": {"message": STANDARD.encode("hello")}, "Metadata": {}}).to_string();
+    assert_eq!(report(&edge.invoke("SendEmail", nameless.as_bytes()).await, 200)["outcome"], "refused");
+    assert_eq!(edge.backend.query("SELECT count(*) FROM InboxMessages WHERE State = 5").unwrap(), "8");
+    assert_eq!(edge.mailer.sent().len(), 0);
+}
+
+#[tokio::test]
+async fn an_envelope_that_holds_no_message_fails_so_that_the_broker_keeps_it() {
+    let edge = Edge::new().await;
+    let huge = json!({"Data": {"message": "A".repeat(3 << 20)}, "Metadata": {"MessageId": "m"}}).to_string();
+    for (envelope, status) in [("", 400), ("null", 400), ("{", 400), ("[]", 400), (r#"{"Data":{}}"#, 400), (&huge, 413)]
+    {
+        let told = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, status);
+        assert!(told["failed"].is_string(), "{told}");
+    }
+    assert_eq!(edge.backend.query("SELECT count(*) FROM InboxMessages").unwrap(), "0");
+    let junk = format!(
+        r#"{{"Data":{{"message":"aGk="}},"Metadata":{{"MessageId":"m","Client":{}{}}}}}"#,
+        "[".repeat(99_999),
+        "]".repeat(99_999)
+    );
+    assert_eq!(report(&edge.invoke("SendEmail", junk.as_bytes()).await, 200)["outcome"], "refused", "junk is not read");
+}
+
+#[tokio::test]
+async fn the_openapi_document_tells_every_path_method_status_and_header() {
+    let edge = Edge::new().await;
+    let answer = edge.get("/api/openapi.json").await;
+    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("application/json")));
+    let document = answer.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let paths = document["paths"].as_object().unwrap();
+    let told: BTreeSet<(String, String)> = paths
+        .iter()
+        .flat_map(|(path, item)| {
+            item.as_object().unwrap().keys().map(|method| (path.clone(), method.to_ascii_uppercase()))
+        })
+        .collect();
+    let served = functions::endpoints()
+        .flat_map(|(path, methods)| methods.iter().map(move |method| (path.to_owned(), (*method).to_owned())))
+        .collect();
+    assert_eq!(told, served);
+
+    let keys = |value: &Value| value.as_object().map(|o| o.keys().cloned().collect()).unwrap_or_default();
+    let parameters = |operation: &Value| -> BTreeSet<String> {
+        let list = operation["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
+        list.iter().map(|p| p["name"].as_str().unwrap().to_owned()).collect()
+    };
+    for (path, item) in paths.iter().filter(|(path, _)| path.starts_with("/api/clients")) {
+        for (method, operation) in item.as_object().unwrap() {
+            let statuses: BTreeSet<String> = keys(&operation["responses"]);
+            let write = method != "get";
+            for status in ["404", "422", "500", "503"] {
+                assert!(statuses.contains(status), "{method} {path} {status}");
+            }
+            for status in ["400", "409", "412", "413", "415"] {
+                assert!(!write || statuses.contains(status), "{method} {path} {status}");
+            }
+            for name in ["Idempotency-Key", "If-Match", "traceparent"] {
+                assert_eq!(parameters(operation).contains(name), write, "{method} {path} {name}");
+            }
+            for variable in path.split(['{', '}']).skip(1).step_by(2) {
+                assert!(parameters(operation).contains(variable), "{method} {path} {variable}");
+            }
+            assert_eq!(operation["requestBody"].is_object(), ["post", "put", "patch"].contains(&method.as_str()));
+        }
+    }
+    let created = &paths["/api/clients/{id}/finance"]["post"]["responses"]["201"]["headers"];
+    let headers: BTreeSet<String> = keys(created);
+    assert_eq!(headers, ["ETag", "Idempotency-Replayed", "Location", "Outbox-Message-Id"].map(str::to_owned).into());
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+        assert!(document.pointer(reference).is_some(), "{reference}");
+    }
+}
+
+#[tokio::test]
+async fn the_documented_bodies_are_the_ones_that_are_read() {
+    let edge = Edge::new().await;
+    let id = edge.client(1).await;
+    let document: Value = serde_json::from_str(functions::document()).unwrap();
+    let fields = |name: &str, key: &str| -> BTreeSet<String> {
+        match &document["components"]["schemas"][name][key] {
+            Value::Array(names) => names.iter().map(|name| name.as_str().unwrap().to_owned()).collect(),
+            Value::Object(properties) => properties.keys().cloned().collect(),
+            _ => BTreeSet::new(),
+        }
+    };
+    let told = |answer: &Answer, message: &str| -> BTreeSet<String> {
+        let errors = answer.json()["errors"].as_array().unwrap().clone();
+        let such = errors.iter().filter(|e| e["message"].as_str().unwrap().contains(message));
+        such.map(|e| e["field"].as_str().unwrap().to_owned()).collect()
+    };
+    let record = format!("/api/clients/{id}/finance");
+    for (method, path, schema) in [
+        ("POST", "/api/clients".to_owned(), "ClientDraft"),
+        ("PUT", format!("/api/clients/{id}"), "ClientDraft"),
+        ("POST", record.clone(), "FinancialRecordDraft"),
+        ("PATCH", format!("{record}/2026/1"), "FinancialRecordPatch"),
+    ] {
+        let missing = told(&edge.write(method, &path, &[], r#"{"zzz":1}"#).await, "is missing");
+        assert_eq!(missing, fields(schema, "required"), "{schema}");
+        let all: Vec<String> = fields(schema, "properties").iter().map(|name| format!("\"{name}\":true")).collect();
+        let refused = edge.write(method, &path, &[], &format!("{{{}}}", all.join(","))).await;
+        assert_eq!(told(&refused, ""), fields(schema, "properties"), "each is read, and refuses `true`: {schema}");
+        assert!(told(&refused, "not known").is_empty(), "{schema}");
+    }
+}

@@ -1,7 +1,9 @@
 //! What several test files share.
 
 pub mod backend;
+pub mod edge;
 pub mod fakes;
 pub mod host;
+pub mod hostile;
 pub mod http_client;
 pub mod world;

@@ -1,0 +1,154 @@
+//! The handler's HTTP side on loopback, over a fresh store, and a client that sends what a test says.
+
+use super::{
+    backend::{Backend, SqliteBackend},
+    fakes::{FakeBus, FakeMailer},
+    http_client::Answer,
+    world::World,
+};
+use bytes::Bytes;
+use client_organizer::{
+    flows::{
+        book::BookContext,
+        prune::{PruneContext, PruneSettings},
+        vitals::Vitals,
+    },
+    functions::{self, Services},
+    ports::books::Books,
+};
+use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
+use hyper::{Method, Request, body::Frame};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::Value;
+use std::{convert::Infallible, sync::Arc};
+use tokio::net::TcpListener;
+
+pub struct Edge {
+    pub backend: SqliteBackend,
+    pub bus: Arc<FakeBus>,
+    pub mailer: Arc<FakeMailer>,
+    pub vitals: Arc<Vitals>,
+    pub port: u16,
+    client: Client<HttpConnector, BoxBody<Bytes, Infallible>>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl Edge {
+    pub async fn new() -> Self {
+        Self::of(World::new(), None).await
+    }
+
+    /// With other books than the store's.
+    pub async fn with_books(books: Arc<dyn Books>) -> Self {
+        Self::of(World::new(), Some(books)).await
+    }
+
+    async fn of(world: World, books: Option<Arc<dyn Books>>) -> Self {
+        let World { backend, bus, mailer, book, dispatch, notify, .. } = world;
+        let vitals = book.vitals.clone();
+        let book = BookContext { books: books.unwrap_or_else(|| book.books.clone()), ..book };
+        let settings = PruneSettings {
+            outbox_days: 30,
+            inbox_days: 400,
+            refused_body_days: 30,
+            step_rows_max: 500,
+            run_ms: 10_000,
+        };
+        let services = Services {
+            book: Arc::new(book),
+            dispatch: Arc::new(dispatch),
+            notify: Arc::new(notify),
+            prune: Arc::new(PruneContext { retention: backend.retention(), settings }),
+            vitals: vitals.clone(),
+            version: "1.2.3",
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let server = tokio::spawn(functions::serve(listener, Arc::new(services), std::future::pending()));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { backend, bus, mailer, vitals, port, client, server }
+    }
+
+    /// `chunks`: with one piece or none a Content-Length is sent; with more the body goes chunked.
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &[u8])], chunks: &[&[u8]]) -> Answer {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = Request::builder().method(method).uri(format!("http://127.0.0.1:{}{path}", self.port));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = match chunks {
+            [] => http_body_util::Empty::new().boxed(),
+            [one] => http_body_util::Full::new(Bytes::copy_from_slice(one)).boxed(),
+            many => {
+                let frames: Vec<_> =
+                    many.iter().map(|c| Ok::<_, Infallible>(Frame::data(Bytes::copy_from_slice(c)))).collect();
+                BodyExt::boxed(StreamBody::new(futures::stream::iter(frames)))
+            }
+        };
+        let response = self.client.request(request.body(body).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], &[]).await
+    }
+
+    /// A JSON body, and headers beside it.
+    pub async fn write(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut all: Vec<(&str, &[u8])> = vec![("content-type", b"application/json")];
+        all.extend(headers.iter().map(|(name, value)| (*name, value.as_bytes())));
+        self.send(method, path, &all, &[body.as_bytes()]).await
+    }
+
+    /// As the host invokes: chunked, and never with a length.
+    pub async fn invoke(&self, function: &str, envelope: &[u8]) -> Answer {
+        let headers: [(&str, &[u8]); 3] = [
+            ("content-type", b"application/json; charset=utf-8"),
+            ("x-azure-functions-invocationid", b"6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11"),
+            ("user-agent", b"Azure-Functions-Host/4.1037.0.0"),
+        ];
+        let half = envelope.len() / 2;
+        self.send("POST", &format!("/{function}"), &headers, &[&envelope[..half], &envelope[half..]]).await
+    }
+
+    /// A client; answers its id.
+    pub async fn client(&self, n: u32) -> i64 {
+        let answer = self.write("POST", "/api/clients", &[], &draft(n).to_string()).await;
+        assert_eq!(answer.status, 201, "{:?}", answer.body);
+        answer.json()["id"].as_i64().unwrap()
+    }
+}
+
+pub fn draft(n: u32) -> Value {
+    serde_json::json!({
+        "name": format!("Klient {n}"), "address": "ul. Prosta 1, Kraków", "nipNb": super::world::nip(n).as_str(),
+        "email": format!("klient{n}@example.pl"),
+    })
+}
+
+pub fn figures(month: u8) -> String {
+    format!(r#"{{"year":2026,"month":{month},"incomeTax":1234.5,"vat":1e2,"insuranceAmount":0}}"#)
+}
+
+/// A refusal as the API words it; answers its `errors` as (field, message).
+pub fn problem(answer: &Answer, status: u16, name: &str) -> Vec<(String, String)> {
+    let body = answer.json();
+    assert_eq!(answer.status, status, "{body}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{body}");
+    assert_eq!(body["status"], status);
+    assert_eq!(body["type"], format!("urn:problem-type:clientorganizer:{name}"), "{body}");
+    assert!(!body["title"].as_str().unwrap().is_empty() && !body["detail"].as_str().unwrap().is_empty());
+    let of = |error: &Value, key: &str| error[key].as_str().unwrap().to_owned();
+    let errors = body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
+    errors.iter().map(|error| (of(error, "field"), of(error, "message"))).collect()
+}
