@@ -390,7 +390,8 @@ async fn a_second_host_on_the_same_data_is_refused_until_the_first_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), Setup::default()).await;
     let second = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
-    let refused = local::run(second, std::future::pending()).await.unwrap_err().to_string();
+    let refused = tokio::time::timeout(DEADLINE, local::run(second, std::future::pending())).await;
+    let refused = refused.expect("it runs").unwrap_err().to_string();
     assert!(refused.contains("--data"), "{refused}");
     host.stop().await.unwrap();
     Host::start(folder.path(), Setup::default()).await.stop().await.unwrap();
