@@ -23,5 +23,6 @@ mod ops_read;
 mod ops_remedies;
 mod ops_copy;
 mod ops_mail;
+mod ops_record;
 
 pub use db::{Sqlite, SqliteOptions};

@@ -1,6 +1,6 @@
 //! Operators' queries and remedies on SQLite.
 
-use super::{Sqlite, ops_copy, ops_mail, ops_read, ops_remedies};
+use super::{Sqlite, ops_copy, ops_mail, ops_read, ops_record::record, ops_remedies};
 use crate::{
     domain::{delivery::MailState, remedy::Remedy},
     ports::{
@@ -78,18 +78,6 @@ impl Ops for Sqlite {
         let (consumer, id, by) = (consumer.to_owned(), id.to_owned(), by.clone());
         self.write("assume a mail sent", move |tx, now| ops_mail::assume_sent(tx, now, &consumer, &id, &by)).await
     }
-}
-
-/// Who did what, and why; only for what was done, in its own transaction.
-pub(super) fn record(db: &Connection, now: i64, action: &str, target: &str, by: &Signature) -> rusqlite::Result<()> {
-    db.prepare_cached(include_str!("sql/ops_record.sql"))?.execute(named_params! {
-        ":now": now,
-        ":actor": by.actor,
-        ":action": action,
-        ":target": target,
-        ":reason": by.reason,
-    })?;
-    Ok(())
 }
 
 fn destination(

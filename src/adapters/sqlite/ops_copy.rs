@@ -2,7 +2,7 @@
 
 use super::{
     columns,
-    ops::record,
+    ops_record::record,
     ops_remedies::{Chosen, chosen},
 };
 use crate::{

@@ -2,7 +2,7 @@
 
 use super::{
     columns::{self, broken},
-    ops::record,
+    ops_record::record,
 };
 use crate::{
     domain::delivery::MailState,

@@ -2,8 +2,8 @@
 
 use super::{
     columns,
-    ops::record,
     ops_read::{outcome_of, state_of},
+    ops_record::record,
 };
 use crate::{
     domain::remedy::{Remedy, RowFacts},

@@ -1,1 +1,356 @@
+//! What every inbox owes: one holder at a time, nothing forgotten, nothing sent again that anyone knows was sent.
 
+use crate::support::backend::Backend;
+use client_organizer::{
+    domain::{
+        delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
+        ids::LeaseToken,
+        outbox::{BreakerChange, Settled},
+    },
+    ports::{
+        inbox::{Begun, Lease},
+        ops::{MailRow, Signature},
+    },
+};
+
+contract!(
+    one_of_many_deliveries_at_once_is_ours,
+    a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_left_alone,
+    a_lease_that_ran_out_is_in_doubt_and_due_where_we_resend,
+    a_lease_that_ran_out_is_held_where_a_person_decides,
+    doubts_turn_up_in_bounded_steps,
+    a_late_outcome_ends_the_doubt_while_nobody_took_the_mail,
+    a_late_doubt_is_not_counted_twice,
+    a_late_finish_is_lost_once_another_took_the_mail,
+    a_stopped_provider_gets_nothing_and_nothing_is_lost,
+    only_the_holder_of_the_probe_passes_an_open_breaker,
+    a_delivery_takes_up_what_was_left_behind,
+    a_parked_mail_is_due_only_after_its_delay,
+    due_mails_are_taken_oldest_first_and_bounded,
+    the_recipients_clock_starts_at_its_first_failure,
+    a_tombstone_recognises_a_repeat_when_the_body_is_gone,
+    a_repeated_finish_is_applied_once,
+    a_refused_mail_keeps_its_body_and_is_never_due,
+    consumers_do_not_see_each_other,
+);
+
+const CONSUMER: &str = "SendEmail";
+const PROVIDER: &str = "mail:folder";
+/// Long against what a slow machine takes between two steps of a test.
+const LEASE_MS: i64 = 600_000;
+
+fn delivery(id: &str) -> Delivery {
+    let body = format!("body of {id} \u{1f980}").into_bytes();
+    Delivery { message_id: id.to_owned(), body, delivery_count: 1, enqueued_on: None }
+}
+
+fn lease() -> Lease {
+    Lease { token: LeaseToken::fresh(), lease_ms: LEASE_MS, provider: PROVIDER.to_owned() }
+}
+
+async fn begin(backend: &impl Backend, id: &str) -> Begun {
+    backend.inbox().begin(CONSUMER, &delivery(id), &lease()).await.unwrap()
+}
+
+async fn ours(backend: &impl Backend, id: &str) -> MailWork {
+    match begin(backend, id).await {
+        Begun::Ours(work) => work,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn take(backend: &impl Backend, rows_max: u32) -> Vec<MailWork> {
+    backend.inbox().take_due(CONSUMER, &lease(), false, rows_max).await.unwrap()
+}
+
+async fn finish(backend: &impl Backend, work: &MailWork, finish: &MailFinish) -> Settled {
+    backend.inbox().finish(CONSUMER, &work.message_id, work.token, finish).await.unwrap()
+}
+
+async fn expire(backend: &impl Backend, on_doubt: OnDoubt) -> Vec<String> {
+    backend.inbox().expire(CONSUMER, on_doubt, 100).await.unwrap()
+}
+
+async fn mail(backend: &impl Backend, id: &str) -> MailRow {
+    let rows = backend.ops().mail_list(CONSUMER, None, 100).await.unwrap();
+    rows.into_iter().find(|row| row.message_id == id).unwrap()
+}
+
+fn sent() -> MailFinish {
+    MailFinish::Sent { provider: PROVIDER.to_owned(), reference: "r-1".to_owned() }
+}
+
+fn parked(delay_ms: i64) -> MailFinish {
+    MailFinish::Parked { delay_ms, reason: "mailbox full".to_owned(), recipient_failed: true }
+}
+
+fn refused() -> MailFinish {
+    MailFinish::Refused { reason: "no such mailbox".to_owned() }
+}
+
+fn doubt(delay_ms: Option<i64>) -> MailFinish {
+    MailFinish::InDoubt { delay_ms, reason: "cut after DATA".to_owned() }
+}
+
+fn ids(works: &[MailWork]) -> Vec<&str> {
+    works.iter().map(|work| work.message_id.as_str()).collect()
+}
+
+async fn one_of_many_deliveries_at_once_is_ours(backend: &impl Backend) {
+    let handles = [backend.inbox(), backend.inbox(), backend.other_inbox(), backend.other_inbox()];
+    let tasks: Vec<_> = (0..32)
+        .map(|n| {
+            let inbox = handles[n % handles.len()].clone();
+            tokio::spawn(async move { inbox.begin(CONSUMER, &delivery("m"), &lease()).await.unwrap() })
+        })
+        .collect();
+    let mut held = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Begun::Ours(work) => {
+                held += 1;
+                assert_eq!((work.body, work.attempts, work.doubts), (delivery("m").body, 1, 0));
+            }
+            other => assert_eq!(other, Begun::Busy(MailState::Sending)),
+        }
+    }
+    assert_eq!(held, 1);
+    assert_eq!(mail(backend, "m").await.deliveries, 32);
+}
+
+async fn a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_left_alone(backend: &impl Backend) {
+    let refuse = async |id| backend.inbox().refuse(CONSUMER, &delivery(id), "not ours").await.unwrap();
+    refuse("bad").await;
+    refuse("bad").await;
+    let row = mail(backend, "bad").await;
+    assert_eq!((row.state, row.deliveries, row.last_error.as_deref()), (MailState::Refused, 2, Some("not ours")));
+    assert_eq!(begin(backend, "bad").await, Begun::Done(MailState::Refused));
+
+    let work = ours(backend, "good").await;
+    refuse("good").await;
+    assert_eq!(mail(backend, "good").await.state, MailState::Sending);
+    assert_eq!(finish(backend, &work, &sent()).await, Settled::Applied);
+}
+
+async fn a_lease_that_ran_out_is_in_doubt_and_due_where_we_resend(backend: &impl Backend) {
+    let first = ours(backend, "m").await;
+    backend.advance_ms(LEASE_MS / 2);
+    assert_eq!(expire(backend, OnDoubt::Resend).await, [""; 0], "its lease still runs");
+    backend.advance_ms(LEASE_MS / 2);
+    assert_eq!(begin(backend, "m").await, Begun::Busy(MailState::Sending), "a repeat decides nothing");
+    assert_eq!(take(backend, 10).await, [], "a lease is no due mail");
+    assert_eq!(expire(backend, OnDoubt::Resend).await, ["m"]);
+    assert_eq!(expire(backend, OnDoubt::Resend).await, [""; 0]);
+    let row = mail(backend, "m").await;
+    assert_eq!((row.state, row.doubts), (MailState::InDoubt, 1));
+    assert!(row.last_error.unwrap().contains("lease ran out"));
+    assert_eq!(begin(backend, "m").await, Begun::Done(MailState::InDoubt));
+
+    let again = take(backend, 10).await;
+    assert_eq!(ids(&again), ["m"]);
+    assert_eq!((again[0].attempts, again[0].doubts, &again[0].body), (2, 1, &first.body));
+}
+
+async fn a_lease_that_ran_out_is_held_where_a_person_decides(backend: &impl Backend) {
+    ours(backend, "m").await;
+    backend.advance_ms(LEASE_MS);
+    assert_eq!(expire(backend, OnDoubt::Hold).await, ["m"]);
+    backend.advance_ms(1_000 * LEASE_MS);
+    assert_eq!(take(backend, 10).await, []);
+    assert_eq!(expire(backend, OnDoubt::Resend).await, [""; 0]);
+    let row = mail(backend, "m").await;
+    assert_eq!((row.state, row.due_at), (MailState::InDoubt, None));
+}
+
+async fn doubts_turn_up_in_bounded_steps(backend: &impl Backend) {
+    for id in ["a", "b", "c"] {
+        ours(backend, id).await;
+        backend.advance_ms(1);
+    }
+    backend.advance_ms(LEASE_MS);
+    let step = async || backend.inbox().expire(CONSUMER, OnDoubt::Resend, 2).await.unwrap();
+    assert_eq!(step().await, ["a", "b"]);
+    assert_eq!(step().await, ["c"]);
+}
+
+async fn a_late_outcome_ends_the_doubt_while_nobody_took_the_mail(backend: &impl Backend) {
+    for (id, finished, state) in
+        [("s", sent(), MailState::Sent), ("p", parked(1), MailState::Parked), ("r", refused(), MailState::Refused)]
+    {
+        let work = ours(backend, id).await;
+        backend.advance_ms(LEASE_MS);
+        expire(backend, OnDoubt::Hold).await;
+        assert_eq!(finish(backend, &work, &finished).await, Settled::Applied);
+        assert_eq!(mail(backend, id).await.state, state);
+    }
+}
+
+async fn a_late_doubt_is_not_counted_twice(backend: &impl Backend) {
+    let work = ours(backend, "m").await;
+    backend.advance_ms(LEASE_MS);
+    expire(backend, OnDoubt::Hold).await;
+    assert_eq!(finish(backend, &work, &doubt(Some(0))).await, Settled::Applied);
+    let row = mail(backend, "m").await;
+    assert_eq!((row.doubts, row.due_at), (1, None));
+}
+
+async fn a_late_finish_is_lost_once_another_took_the_mail(backend: &impl Backend) {
+    let first = ours(backend, "m").await;
+    backend.advance_ms(LEASE_MS);
+    expire(backend, OnDoubt::Resend).await;
+    let second = take(backend, 1).await.remove(0);
+    for late in [sent(), parked(0), refused(), doubt(None)] {
+        assert_eq!(finish(backend, &first, &late).await, Settled::LeaseLost, "{late:?}");
+    }
+    assert_eq!(mail(backend, "m").await.state, MailState::Sending);
+    assert_eq!(finish(backend, &second, &sent()).await, Settled::Applied);
+    assert_eq!(finish(backend, &first, &sent()).await, Settled::LeaseLost, "the other's outcome is not ours");
+}
+
+async fn a_stopped_provider_gets_nothing_and_nothing_is_lost(backend: &impl Backend) {
+    let by = Signature { actor: "anna".to_owned(), reason: "moving house".to_owned() };
+    backend.breakers().breaker(PROVIDER).await.unwrap();
+    backend.ops().pause(PROVIDER, &by).await.unwrap();
+    assert_eq!(begin(backend, "paused").await, Begun::Busy(MailState::Accepted));
+    assert_eq!(begin(backend, "paused").await, Begun::Busy(MailState::Accepted));
+    assert_eq!(take(backend, 10).await, []);
+    backend.ops().resume(PROVIDER, &by).await.unwrap();
+    backend.advance_ms(1);
+
+    let open = BreakerChange::Open { for_ms: 1_000, reason: "503".to_owned() };
+    backend.breakers().change(PROVIDER, LeaseToken::fresh(), &open).await.unwrap();
+    assert_eq!(begin(backend, "open").await, Begun::Busy(MailState::Accepted));
+    backend.advance_ms(1_000);
+    assert_eq!(begin(backend, "due").await, Begun::Busy(MailState::Accepted), "a probe is RetryEmail's");
+    assert_eq!(take(backend, 10).await, []);
+
+    backend.ops().resume(PROVIDER, &by).await.unwrap();
+    let works = take(backend, 10).await;
+    assert_eq!(ids(&works), ["paused", "open", "due"]);
+    assert_eq!((works[0].attempts, &works[0].body), (1, &delivery("paused").body));
+    assert_eq!(mail(backend, "paused").await.deliveries, 2);
+}
+
+async fn only_the_holder_of_the_probe_passes_an_open_breaker(backend: &impl Backend) {
+    let breakers = backend.breakers();
+    breakers.breaker(PROVIDER).await.unwrap();
+    let open = BreakerChange::Open { for_ms: 1_000, reason: "503".to_owned() };
+    breakers.change(PROVIDER, LeaseToken::fresh(), &open).await.unwrap();
+    begin(backend, "m").await;
+    backend.advance_ms(1_000);
+    let (holder, other) = (lease(), lease());
+    assert!(breakers.take_probe(PROVIDER, holder.token, LEASE_MS).await.unwrap());
+    let inbox = backend.inbox();
+    for (lease, probe) in [(&other, true), (&other, false), (&holder, false)] {
+        assert_eq!(inbox.take_due(CONSUMER, lease, probe, 1).await.unwrap(), []);
+    }
+    let by = Signature { actor: "anna".to_owned(), reason: "stop".to_owned() };
+    backend.ops().pause(PROVIDER, &by).await.unwrap();
+    assert_eq!(inbox.take_due(CONSUMER, &holder, true, 1).await.unwrap(), [], "a pause stops probes too");
+    backend.execute("UPDATE Destinations SET PausedOnUtc = NULL");
+    assert_eq!(ids(&inbox.take_due(CONSUMER, &holder, true, 1).await.unwrap()), ["m"]);
+}
+
+async fn a_delivery_takes_up_what_was_left_behind(backend: &impl Backend) {
+    let by = Signature { actor: "anna".to_owned(), reason: "stop".to_owned() };
+    backend.breakers().breaker(PROVIDER).await.unwrap();
+    backend.ops().pause(PROVIDER, &by).await.unwrap();
+    begin(backend, "m").await;
+    backend.ops().resume(PROVIDER, &by).await.unwrap();
+    let work = ours(backend, "m").await;
+    assert_eq!((work.attempts, &work.body), (1, &delivery("m").body));
+    assert_eq!(mail(backend, "m").await.deliveries, 2);
+    assert_eq!(take(backend, 1).await, []);
+    assert_eq!(finish(backend, &work, &sent()).await, Settled::Applied);
+}
+
+async fn a_parked_mail_is_due_only_after_its_delay(backend: &impl Backend) {
+    let work = ours(backend, "m").await;
+    assert_eq!(finish(backend, &work, &parked(600_000)).await, Settled::Applied);
+    backend.advance_ms(300_000);
+    assert_eq!(begin(backend, "m").await, Begun::Done(MailState::Parked));
+    assert_eq!(take(backend, 1).await, []);
+    backend.advance_ms(300_000);
+    assert_eq!(ids(&take(backend, 1).await), ["m"]);
+}
+
+async fn due_mails_are_taken_oldest_first_and_bounded(backend: &impl Backend) {
+    for (id, delay_ms) in [("late", 3_000_000), ("early", 1_000_000), ("middle", 2_000_000), ("not-yet", 9_000_000)] {
+        let work = ours(backend, id).await;
+        finish(backend, &work, &parked(delay_ms)).await;
+    }
+    backend.advance_ms(4_000_000);
+    let works = take(backend, 2).await;
+    assert_eq!(ids(&works), ["early", "middle"]);
+    assert_eq!(ids(&take(backend, 10).await), ["late"], "what is leased is not taken twice");
+    for work in &works {
+        assert_eq!(finish(backend, work, &sent()).await, Settled::Applied, "one token, each mail its own outcome");
+    }
+}
+
+async fn the_recipients_clock_starts_at_its_first_failure(backend: &impl Backend) {
+    let work = ours(backend, "m").await;
+    assert_eq!(work.first_transient_on, None);
+    let providers_own = MailFinish::Parked { delay_ms: 0, reason: "503".to_owned(), recipient_failed: false };
+    finish(backend, &work, &providers_own).await;
+    let work = take(backend, 1).await.remove(0);
+    assert_eq!(work.first_transient_on, None, "the provider's failure is not the recipient's");
+    finish(backend, &work, &parked(0)).await;
+    backend.advance_ms(3_600_000);
+    let second = take(backend, 1).await.remove(0);
+    let first_on = second.first_transient_on.unwrap();
+    assert!((second.now - first_on).num_milliseconds() >= 3_600_000);
+    finish(backend, &second, &parked(0)).await;
+    assert_eq!(take(backend, 1).await[0].first_transient_on, Some(first_on), "it does not start again");
+}
+
+async fn a_tombstone_recognises_a_repeat_when_the_body_is_gone(backend: &impl Backend) {
+    let work = ours(backend, "m").await;
+    finish(backend, &work, &sent()).await;
+    assert_eq!(backend.query("SELECT Body FROM InboxMessages"), None);
+    assert_eq!(backend.query("SELECT Provider FROM InboxMessages").as_deref(), Some(PROVIDER));
+    assert_eq!(backend.query("SELECT Reference FROM InboxMessages").as_deref(), Some("r-1"));
+    backend.advance_ms(300 * 86_400_000);
+    assert_eq!(begin(backend, "m").await, Begun::Done(MailState::Sent));
+    assert_eq!(backend.query("SELECT Body FROM InboxMessages"), None, "a repeat does not bring it back");
+    assert_eq!(take(backend, 1).await, []);
+    let row = mail(backend, "m").await;
+    assert_eq!((row.deliveries, row.attempts), (2, 1));
+    assert!(row.finished_on.is_some());
+}
+
+async fn a_repeated_finish_is_applied_once(backend: &impl Backend) {
+    for (id, finished) in [("s", sent()), ("p", parked(60_000)), ("r", refused()), ("d", doubt(None))] {
+        let work = ours(backend, id).await;
+        assert_eq!(finish(backend, &work, &finished).await, Settled::Applied);
+        let once = mail(backend, id).await;
+        backend.advance_ms(1_000);
+        assert_eq!(finish(backend, &work, &finished).await, Settled::Applied, "its answer may have been lost");
+        assert_eq!(mail(backend, id).await, once, "and nothing is done twice");
+    }
+    let nobody = LeaseToken::fresh();
+    assert_eq!(backend.inbox().finish(CONSUMER, "s", nobody, &sent()).await.unwrap(), Settled::LeaseLost);
+    assert_eq!(backend.inbox().finish(CONSUMER, "unknown", nobody, &sent()).await.unwrap(), Settled::LeaseLost);
+}
+
+async fn a_refused_mail_keeps_its_body_and_is_never_due(backend: &impl Backend) {
+    let work = ours(backend, "m").await;
+    finish(backend, &work, &refused()).await;
+    backend.advance_ms(86_400_000);
+    assert_eq!(take(backend, 1).await, []);
+    assert_eq!(begin(backend, "m").await, Begun::Done(MailState::Refused));
+    let row = mail(backend, "m").await;
+    assert_eq!((row.due_at, row.last_error.as_deref()), (None, Some("no such mailbox")));
+    assert!(row.finished_on.is_some());
+    assert_eq!(backend.query("SELECT count(Body) FROM InboxMessages").as_deref(), Some("1"));
+}
+
+async fn consumers_do_not_see_each_other(backend: &impl Backend) {
+    ours(backend, "m").await;
+    let other = backend.inbox().begin("Audit", &delivery("m"), &lease()).await.unwrap();
+    assert!(matches!(other, Begun::Ours(_)), "{other:?}");
+    backend.advance_ms(LEASE_MS);
+    assert_eq!(expire(backend, OnDoubt::Resend).await, ["m"]);
+    assert_eq!(ids(&take(backend, 10).await), ["m"]);
+    assert_eq!(backend.query("SELECT State FROM InboxMessages WHERE Consumer = 'Audit'").as_deref(), Some("1"));
+}

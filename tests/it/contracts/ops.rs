@@ -1,1 +1,537 @@
+//! What every store owes to its operators: what waits and why, and remedies that refuse with a reason.
 
+use crate::support::backend::Backend;
+use client_organizer::{
+    domain::{
+        delivery::{Delivery, MailFinish, MailState, MailWork},
+        ids::LeaseToken,
+        outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, RowState, Settle, Settled, Settlement},
+        route::Destination,
+    },
+    ports::{
+        inbox::{Begun, Lease},
+        ops::{OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
+    },
+};
+
+contract!(
+    status_tells_what_waits_where_and_how_long,
+    status_shows_what_has_no_destination_yet,
+    a_row_behind_another_of_its_key_is_no_lag,
+    lists_are_filtered_and_bounded_and_only_show_tells_the_payload,
+    a_dead_row_goes_again_as_if_never_tried,
+    a_requeue_waits_for_the_row_of_its_key_that_is_being_sent,
+    an_older_row_goes_after_a_newer_one_only_when_told_so,
+    what_the_bus_may_hold_waits_for_the_end_of_its_window,
+    each_state_but_its_own_is_refused_with_what_would_help,
+    a_sent_row_is_replayed_after_the_window_under_its_id,
+    a_forced_replay_is_a_new_message_that_names_the_old,
+    a_copy_would_arrive_after_what_is_newer,
+    a_discarded_row_makes_way_for_its_followers,
+    all_dead_rows_of_a_destination_go_in_bounded_steps,
+    a_message_to_two_destinations_can_be_requeued_for_one,
+    what_was_done_is_recorded_with_who_and_why,
+    a_paused_destination_says_since_when_and_resuming_closes_its_breaker,
+    a_refused_or_doubtful_mail_can_be_resent,
+    only_a_doubtful_mail_can_be_taken_as_sent,
+);
+
+const QUEUE: &str = "queue:client-emails";
+const CONSUMER: &str = "SendEmail";
+const PROVIDER: &str = "mail:folder";
+const NO_WINDOW: RequeueRules = RequeueRules { out_of_order: false, duplicate_window_ms: 0 };
+const HOUR_MS: i64 = 3_600_000;
+const AN_HOUR: RequeueRules = RequeueRules { out_of_order: false, duplicate_window_ms: HOUR_MS };
+const FORCED: ReplayRules = ReplayRules { requeue: AN_HOUR, force: true };
+
+fn by() -> Signature {
+    Signature { actor: "anna".to_owned(), reason: "ticket 7".to_owned() }
+}
+
+fn of(id: &str) -> Selection {
+    Selection::Id { id: id.to_owned(), destination: None }
+}
+
+fn insert(backend: &impl Backend, id: &str, key: &str) {
+    insert_to(backend, id, key, QUEUE);
+}
+
+fn insert_to(backend: &impl Backend, id: &str, key: &str, destination: &str) {
+    backend.execute(&format!(
+        "INSERT INTO OutboxMessages (Id, EventType, Destination, OrderingKey, Payload) \
+         VALUES ('{id}', 'Plain', '{destination}', '{key}', '{{\"vat\":12.30}}')"
+    ));
+}
+
+fn claim(destination: &str, token: LeaseToken) -> Claim {
+    let mode = ClaimMode::Batch { rows_max: 100, bytes_max: 1_000_000 };
+    let destination = Destination::parse(destination).unwrap();
+    Claim { destination, mode, token, lease_ms: HOUR_MS, claims_max: 3 }
+}
+
+/// Leases every head of the queue.
+async fn lease(backend: &impl Backend) -> (LeaseToken, Claimed) {
+    let outbox = backend.outbox();
+    outbox.ensure_destinations(&[QUEUE.to_owned()]).await.unwrap();
+    let token = LeaseToken::fresh();
+    let claimed = outbox.claim(&claim(QUEUE, token)).await.unwrap();
+    (token, claimed)
+}
+
+/// One dispatch in which every head of the queue ends so.
+async fn dispatch(backend: &impl Backend, end: Settlement) {
+    let (token, claimed) = lease(backend).await;
+    let rows = claimed.rows.iter().map(|row| (row.seq, end.clone())).collect();
+    let destination = Destination::parse(QUEUE).unwrap();
+    let settle = Settle { destination, token, rows, breaker: BreakerChange::Leave };
+    let settled = backend.outbox().settle(&settle).await.unwrap();
+    assert!(!settled.is_empty() && settled.iter().all(|s| *s == Settled::Applied), "{settled:?}");
+}
+
+fn dead(outcome: LastOutcome) -> Settlement {
+    Settlement::Dead { outcome, error: "no".to_owned(), count_retry: true }
+}
+
+async fn row(backend: &impl Backend, id: &str) -> OutboxRow {
+    backend.ops().show(id).await.unwrap().remove(0)
+}
+
+async fn requeue(backend: &impl Backend, id: &str, rules: RequeueRules) -> RemedyRow {
+    backend.ops().requeue(&of(id), rules, &by()).await.unwrap().remove(0)
+}
+
+async fn replay(backend: &impl Backend, id: &str, rules: ReplayRules) -> RemedyRow {
+    backend.ops().replay(&of(id), rules, &by()).await.unwrap().remove(0)
+}
+
+async fn discard(backend: &impl Backend, id: &str) -> RemedyRow {
+    backend.ops().discard(&of(id), &by()).await.unwrap().remove(0)
+}
+
+#[track_caller]
+fn assert_why_not(answer: &RemedyRow, parts: &[&str]) {
+    let why = answer.why_not.as_deref().unwrap_or("it was done");
+    assert!(!answer.done && parts.iter().all(|part| why.contains(part)), "{parts:?} in: {why}");
+}
+
+fn actions(backend: &impl Backend) -> i64 {
+    backend.query("SELECT count(*) FROM OperatorActions").unwrap().parse().unwrap()
+}
+
+async fn status_tells_what_waits_where_and_how_long(backend: &impl Backend) {
+    let inbox = backend.inbox();
+    backend.breakers().breaker(PROVIDER).await.unwrap();
+    insert(backend, "bad", "k1");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    insert(backend, "leased", "k2");
+    lease(backend).await;
+    insert(backend, "a", "k3");
+    insert(backend, "b", "k4");
+    backend.advance_ms(HOUR_MS / 2);
+    backend.ops().pause(QUEUE, &by()).await.unwrap();
+    for (id, finish) in [
+        ("held", MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() }),
+        ("doubt", MailFinish::InDoubt { delay_ms: Some(1), reason: "?".to_owned() }),
+        ("sent", MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
+    ] {
+        let work = mail(backend, id).await;
+        inbox.finish(CONSUMER, id, work.token, &finish).await.unwrap();
+    }
+
+    let status = backend.ops().status(&["Plain".to_owned()]).await.unwrap();
+    assert!(status.schema_version > 0);
+    assert_eq!(status.unrouted, []);
+    let names: Vec<_> = status.destinations.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, [PROVIDER, QUEUE]);
+    let (provider, queue) = (&status.destinations[0], &status.destinations[1]);
+    assert_eq!((provider.pending, provider.leased, provider.dead, provider.oldest_claimable_ms), (0, 0, 0, None));
+    assert_eq!((queue.pending, queue.leased, queue.dead), (2, 1, 1));
+    assert!(queue.oldest_claimable_ms.unwrap() >= HOUR_MS / 2, "though it is paused");
+    assert!(queue.paused_on.is_some());
+    let mails: Vec<_> = status.mail.iter().map(|count| (count.state, count.rows, count.held)).collect();
+    assert_eq!(mails, [(MailState::Sent, 1, 0), (MailState::InDoubt, 2, 1)]);
+}
+
+async fn status_shows_what_has_no_destination_yet(backend: &impl Backend) {
+    for (id, event_type) in [("a", "Plain"), ("b", "Unknown"), ("c", "Unknown")] {
+        backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('{id}', '{event_type}', '1')"
+        ));
+    }
+    backend.advance_ms(HOUR_MS);
+    let status = backend.ops().status(&["Plain".to_owned()]).await.unwrap();
+    let unrouted: Vec<_> = status.unrouted.iter().map(|one| (one.event_type.as_str(), one.rows)).collect();
+    assert_eq!(unrouted, [("Unknown", 2)]);
+    let waiting: Vec<_> = status.destinations.iter().map(|one| (one.name.as_str(), one.pending)).collect();
+    assert_eq!(waiting, [("", 1)], "a dispatcher that never comes is seen");
+    assert!(status.destinations[0].oldest_claimable_ms.unwrap() >= HOUR_MS);
+
+    let status = backend.ops().status(&["Plain".to_owned(), "Unknown".to_owned()]).await.unwrap();
+    assert_eq!((status.unrouted.len(), status.destinations[0].pending), (0, 3));
+}
+
+async fn a_row_behind_another_of_its_key_is_no_lag(backend: &impl Backend) {
+    insert(backend, "head", "k");
+    insert(backend, "follower", "k");
+    backend.execute(&format!("UPDATE OutboxMessages SET DueAt = DueAt + {} WHERE Id = 'head'", 10 * HOUR_MS));
+    backend.advance_ms(HOUR_MS);
+    let lag = async || backend.ops().status(&[]).await.unwrap().destinations[0].oldest_claimable_ms;
+    assert_eq!(lag().await, None, "the head is not due, so nothing could be claimed");
+    insert(backend, "free", "other");
+    backend.advance_ms(HOUR_MS);
+    let lag = lag().await.unwrap();
+    assert!((HOUR_MS..2 * HOUR_MS + HOUR_MS / 2).contains(&lag), "{lag}");
+}
+
+async fn lists_are_filtered_and_bounded_and_only_show_tells_the_payload(backend: &impl Backend) {
+    insert(backend, "bad", "k");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    insert(backend, "a", "k1");
+    insert(backend, "b", "k2");
+    insert_to(backend, "b", "k2", "topic:finance");
+    let list = async |filter: RowFilter| {
+        let rows = backend.ops().list(&filter).await.unwrap();
+        assert!(rows.iter().all(|row| row.payload.is_none()));
+        rows.iter().map(|row| (row.id.clone(), row.destination.clone())).collect::<Vec<_>>()
+    };
+    let pair = |id: &str, to: &str| (id.to_owned(), to.to_owned());
+    let all = RowFilter { limit: 100, ..RowFilter::default() };
+    let everything = list(all.clone()).await;
+    assert_eq!(everything, [pair("bad", QUEUE), pair("a", QUEUE), pair("b", QUEUE), pair("b", "topic:finance")]);
+    assert_eq!(list(RowFilter { state: Some(RowState::Dead), ..all.clone() }).await, [pair("bad", QUEUE)]);
+    let topic = RowFilter { destination: Some("topic:finance".to_owned()), ..all.clone() };
+    assert_eq!(list(topic).await, [pair("b", "topic:finance")]);
+    assert_eq!(list(RowFilter { event_type: Some("Other".to_owned()), ..all.clone() }).await, []);
+    let first = row(backend, "bad").await.seq;
+    assert_eq!(list(RowFilter { after: first, limit: 1, ..all }).await, [pair("a", QUEUE)]);
+
+    let shown = backend.ops().show("b").await.unwrap();
+    assert_eq!(shown.len(), 2);
+    assert_eq!(shown[1].payload.as_deref(), Some(r#"{"vat":12.30}"#));
+    assert_eq!(backend.ops().show("none").await.unwrap(), []);
+}
+
+async fn a_dead_row_goes_again_as_if_never_tried(backend: &impl Backend) {
+    insert(backend, "m", "k");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    assert_eq!(row(backend, "m").await.retry_count, 1);
+    let answer = requeue(backend, "m", AN_HOUR).await;
+    assert_eq!((answer.done, answer.why_not), (true, None), "definitely refused, so the window does not matter");
+    let again = row(backend, "m").await;
+    assert_eq!((again.state, again.retry_count, again.claims), (RowState::Pending, 0, 0));
+    assert_eq!((again.processed_on, again.last_error.as_deref()), (None, Some("no")), "why it died can still be read");
+    dispatch(backend, Settlement::Sent).await;
+    assert_eq!(row(backend, "m").await.state, RowState::Sent);
+    assert_eq!(backend.ops().requeue(&of("none"), AN_HOUR, &by()).await.unwrap(), []);
+}
+
+async fn a_requeue_waits_for_the_row_of_its_key_that_is_being_sent(backend: &impl Backend) {
+    insert(backend, "old", "k");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    insert(backend, "new", "k");
+    lease(backend).await;
+    let told = RequeueRules { out_of_order: true, ..NO_WINDOW };
+    assert_why_not(&requeue(backend, "old", told).await, &["new", "being sent now", "try again"]);
+    assert_eq!(row(backend, "old").await.state, RowState::Dead);
+    assert_eq!(actions(backend), 0);
+}
+
+async fn an_older_row_goes_after_a_newer_one_only_when_told_so(backend: &impl Backend) {
+    insert(backend, "old", "k");
+    insert(backend, "stranger", "k2");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    insert(backend, "new", "k");
+    assert!(requeue(backend, "old", NO_WINDOW).await.done, "what waits will go after it");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    dispatch(backend, Settlement::Sent).await;
+    assert_eq!(row(backend, "new").await.state, RowState::Sent);
+    assert_why_not(&requeue(backend, "old", NO_WINDOW).await, &["new", "--out-of-order"]);
+    assert!(requeue(backend, "stranger", NO_WINDOW).await.done, "another key is another order");
+    assert!(requeue(backend, "old", RequeueRules { out_of_order: true, ..NO_WINDOW }).await.done);
+}
+
+async fn what_the_bus_may_hold_waits_for_the_end_of_its_window(backend: &impl Backend) {
+    insert(backend, "m", "k");
+    dispatch(backend, dead(LastOutcome::Unknown)).await;
+    backend.advance_ms(HOUR_MS / 2);
+    let answer = requeue(backend, "m", AN_HOUR).await;
+    assert_why_not(&answer, &["duplicate", " s: try again then"]);
+    let why = answer.why_not.unwrap();
+    let seconds: i64 = why.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+    assert!((1..=1_800).contains(&seconds), "{why}");
+    backend.advance_ms(HOUR_MS / 2);
+    assert!(requeue(backend, "m", AN_HOUR).await.done);
+}
+
+async fn each_state_but_its_own_is_refused_with_what_would_help(backend: &impl Backend) {
+    let unforced = ReplayRules { requeue: NO_WINDOW, force: false };
+    insert(backend, "pending", "k1");
+    assert_why_not(&requeue(backend, "pending", NO_WINDOW).await, &["pending", "by itself"]);
+    assert_why_not(&replay(backend, "pending", unforced).await, &["pending"]);
+    lease(backend).await;
+    for answer in [
+        requeue(backend, "pending", NO_WINDOW).await,
+        replay(backend, "pending", FORCED).await,
+        discard(backend, "pending").await,
+    ] {
+        assert_why_not(&answer, &["being sent now"]);
+    }
+    insert(backend, "dead", "k2");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    assert_why_not(&replay(backend, "dead", unforced).await, &["dead", "ops requeue"]);
+    assert_why_not(&replay(backend, "dead", FORCED).await, &["dead", "ops requeue"]);
+    insert(backend, "sent", "k3");
+    dispatch(backend, Settlement::Sent).await;
+    assert_why_not(&requeue(backend, "sent", NO_WINDOW).await, &["sent", "ops replay"]);
+    assert_why_not(&discard(backend, "sent").await, &["sent"]);
+    insert(backend, "discarded", "k4");
+    assert!(discard(backend, "discarded").await.done);
+    assert_why_not(&requeue(backend, "discarded", NO_WINDOW).await, &["discarded", "--force"]);
+    assert_why_not(&replay(backend, "discarded", unforced).await, &["discarded", "--force"]);
+    assert_why_not(&discard(backend, "discarded").await, &["already"]);
+    assert_eq!(actions(backend), 1, "only the one that was done");
+}
+
+async fn a_sent_row_is_replayed_after_the_window_under_its_id(backend: &impl Backend) {
+    insert(backend, "m", "k");
+    dispatch(backend, Settlement::Sent).await;
+    let rules = ReplayRules { requeue: AN_HOUR, force: false };
+    assert_why_not(&replay(backend, "m", rules).await, &["duplicate", "--force"]);
+    backend.advance_ms(HOUR_MS);
+    let answer = replay(backend, "m", rules).await;
+    assert_eq!((answer.done, answer.new_id), (true, None));
+    let again = row(backend, "m").await;
+    assert_eq!((again.state, again.processed_on), (RowState::Pending, None));
+    dispatch(backend, Settlement::Sent).await;
+    assert_eq!(backend.query("SELECT count(*) FROM OutboxMessages").as_deref(), Some("1"));
+}
+
+async fn a_forced_replay_is_a_new_message_that_names_the_old(backend: &impl Backend) {
+    let event = r#"{"specversion":"1.0","id":"old","type":"Plain","data":{"vat":12.30,"big":9999999999999999.99}}"#;
+    for (destination, state) in [(QUEUE, "sent"), ("topic:finance", "waiting")] {
+        backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Destination, OrderingKey, ContentType, Payload, Headers, Subject) \
+             VALUES ('old', 'Plain', '{destination}', 'k', 'application/cloudevents+json', '{event}', \
+                     '{{\"traceparent\":\"{state}\"}}', 'clients/1')"
+        ));
+    }
+    dispatch(backend, Settlement::Sent).await;
+    let before = backend.ops().show("old").await.unwrap();
+    let answers = backend.ops().replay(&of("old"), FORCED, &by()).await.unwrap();
+    assert_eq!(answers.len(), 2);
+    assert_why_not(&answers[1], &["pending"]);
+    assert!(answers[0].done, "its window does not matter: {answers:?}");
+    let new_id = answers[0].new_id.clone().unwrap();
+    assert_eq!(backend.ops().show("old").await.unwrap(), before, "the original stays as it is");
+
+    let copies = backend.ops().show(&new_id).await.unwrap();
+    assert_eq!(copies.len(), 1);
+    let copy = &copies[0];
+    assert_eq!((copy.destination.as_str(), copy.ordering_key.as_deref()), (QUEUE, Some("k")));
+    assert_eq!((copy.state, copy.occurred_on), (RowState::Pending, before[0].occurred_on));
+    let payload = copy.payload.as_deref().unwrap();
+    assert!(payload.contains(r#"{"vat":12.30,"big":9999999999999999.99}"#), "to the digit: {payload}");
+    let value: serde_json::Value = serde_json::from_str(payload).unwrap();
+    assert_eq!((value["id"].as_str(), value["replayof"].as_str()), (Some(new_id.as_str()), Some("old")));
+    let column = |name: &str| backend.query(&format!("SELECT {name} FROM OutboxMessages WHERE Id = '{new_id}'"));
+    assert_eq!(column("Headers").as_deref(), Some(r#"{"replayOf":"old","traceparent":"sent"}"#));
+    assert_eq!(column("Subject").as_deref(), Some("clients/1"));
+    assert_eq!(column("ContentType").as_deref(), Some("application/cloudevents+json"));
+    dispatch(backend, Settlement::Sent).await;
+    assert_eq!(row(backend, &new_id).await.state, RowState::Sent);
+}
+
+async fn a_copy_would_arrive_after_what_is_newer(backend: &impl Backend) {
+    insert(backend, "old", "k");
+    dispatch(backend, Settlement::Sent).await;
+    insert(backend, "new", "k");
+    assert_why_not(&replay(backend, "old", FORCED).await, &["new", "--out-of-order"]);
+    dispatch(backend, Settlement::Sent).await;
+    assert_why_not(&replay(backend, "old", FORCED).await, &["new", "--out-of-order"]);
+    let told = ReplayRules { requeue: RequeueRules { out_of_order: true, ..AN_HOUR }, ..FORCED };
+    let copy = replay(backend, "old", told).await.new_id.unwrap();
+    let shown = row(backend, &copy).await;
+    assert_eq!(shown.payload.as_deref(), Some(r#"{"vat":12.30}"#), "plain rows carry no id");
+}
+
+async fn a_discarded_row_makes_way_for_its_followers(backend: &impl Backend) {
+    for id in ["head", "second", "third"] {
+        insert(backend, id, "k");
+    }
+    insert(backend, "stranger", "k2");
+    let later = Settlement::Retry {
+        delay_ms: 10 * HOUR_MS,
+        outcome: LastOutcome::Refused,
+        error: "later".to_owned(),
+        suspect: false,
+    };
+    dispatch(backend, later).await;
+    backend.advance_ms(HOUR_MS);
+    assert_eq!(lease(backend).await.1.rows, [], "all of the key wait for its head");
+    assert!(discard(backend, "head").await.done);
+    let gone = row(backend, "head").await;
+    assert_eq!((gone.state, gone.processed_on.is_some()), (RowState::Discarded, true));
+    let claimed = lease(backend).await.1;
+    let ids: Vec<_> = claimed.rows.iter().map(|row| row.id.as_str()).collect();
+    assert_eq!(ids, ["second"], "at once, in order, and of this key only");
+}
+
+async fn all_dead_rows_of_a_destination_go_in_bounded_steps(backend: &impl Backend) {
+    for n in 0..5 {
+        insert(backend, &format!("m{n}"), &format!("k{n}"));
+    }
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    insert_to(backend, "elsewhere", "k", "topic:finance");
+    backend.execute("UPDATE OutboxMessages SET State = 3 WHERE Id = 'elsewhere'");
+    let step = |rows_max| Selection::AllDead { destination: QUEUE.to_owned(), rows_max };
+    let ids = |rows: Vec<RemedyRow>| rows.into_iter().map(|row| (row.id, row.done)).collect::<Vec<_>>();
+    let done = |n: i32| (format!("m{n}"), true);
+    let requeued = backend.ops().requeue(&step(2), NO_WINDOW, &by()).await.unwrap();
+    assert_eq!(ids(requeued), [done(0), done(1)], "by Seq");
+    let discarded = backend.ops().discard(&step(2), &by()).await.unwrap();
+    assert_eq!(ids(discarded), [done(2), done(3)]);
+    assert_eq!(row(backend, "m4").await.state, RowState::Dead);
+    assert_eq!(row(backend, "elsewhere").await.state, RowState::Dead);
+    assert_eq!(actions(backend), 4);
+}
+
+async fn a_message_to_two_destinations_can_be_requeued_for_one(backend: &impl Backend) {
+    insert(backend, "m", "k");
+    insert_to(backend, "m", "k", "topic:finance");
+    backend.execute("UPDATE OutboxMessages SET State = 3");
+    let one = Selection::Id { id: "m".to_owned(), destination: Some("topic:finance".to_owned()) };
+    let answers = backend.ops().requeue(&one, NO_WINDOW, &by()).await.unwrap();
+    assert_eq!(answers.iter().map(|row| row.destination.as_str()).collect::<Vec<_>>(), ["topic:finance"]);
+    let states: Vec<_> = backend.ops().show("m").await.unwrap().iter().map(|row| row.state).collect();
+    assert_eq!(states, [RowState::Dead, RowState::Pending]);
+}
+
+async fn what_was_done_is_recorded_with_who_and_why(backend: &impl Backend) {
+    insert(backend, "m", "k");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    requeue(backend, "m", NO_WINDOW).await;
+    dispatch(backend, Settlement::Sent).await;
+    let new_id = replay(backend, "m", FORCED).await.new_id.unwrap();
+    replay(backend, "m", ReplayRules { requeue: NO_WINDOW, force: false }).await;
+    discard(backend, &new_id).await;
+    backend.ops().pause(QUEUE, &by()).await.unwrap();
+    backend.ops().pause(QUEUE, &by()).await.unwrap();
+    backend.ops().resume(QUEUE, &by()).await.unwrap();
+    let work = mail(backend, "held").await;
+    let doubt = MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() };
+    backend.inbox().finish(CONSUMER, "held", work.token, &doubt).await.unwrap();
+    backend.ops().mail_assume_sent(CONSUMER, "held", &by()).await.unwrap().unwrap();
+
+    let recorded: Vec<_> = (1..=actions(backend))
+        .map(|id| {
+            let column =
+                |name: &str| backend.query(&format!("SELECT {name} FROM OperatorActions WHERE Id = {id}")).unwrap();
+            assert_eq!((column("Actor"), column("Reason")), ("anna".to_owned(), "ticket 7".to_owned()));
+            (column("Action"), column("Target"))
+        })
+        .collect();
+    let expected = [
+        ("requeue", format!("m to {QUEUE}")),
+        ("replay --force", format!("m to {QUEUE} as {new_id}")),
+        ("replay", format!("m to {QUEUE}")),
+        ("discard", format!("{new_id} to {QUEUE}")),
+        ("pause", QUEUE.to_owned()),
+        ("resume", QUEUE.to_owned()),
+        ("mail assume-sent", format!("{CONSUMER} held")),
+    ];
+    assert_eq!(recorded, expected.map(|(action, target)| (action.to_owned(), target)));
+}
+
+async fn a_paused_destination_says_since_when_and_resuming_closes_its_breaker(backend: &impl Backend) {
+    assert!(!backend.ops().pause("queue:unknown", &by()).await.unwrap());
+    assert!(!backend.ops().resume("queue:unknown", &by()).await.unwrap());
+    assert_eq!(actions(backend), 0);
+
+    insert(backend, "m", "k");
+    backend.outbox().ensure_destinations(&[QUEUE.to_owned()]).await.unwrap();
+    assert!(backend.ops().pause(QUEUE, &by()).await.unwrap());
+    let destination = async || backend.ops().status(&[]).await.unwrap().destinations.remove(0);
+    let since = destination().await.paused_on;
+    backend.advance_ms(HOUR_MS);
+    assert!(backend.ops().pause(QUEUE, &by()).await.unwrap());
+    assert_eq!((since.is_some(), destination().await.paused_on), (true, since), "since the first time");
+    assert_eq!(lease(backend).await.1.rows, []);
+
+    let open = BreakerChange::Open { for_ms: HOUR_MS, reason: "503".to_owned() };
+    backend.breakers().change(QUEUE, LeaseToken::fresh(), &open).await.unwrap();
+    let broken = destination().await;
+    assert_eq!((broken.breaker_failures, broken.breaker_reason.as_deref()), (1, Some("503")));
+    assert!(broken.open_until.is_some());
+    assert!(backend.ops().resume(QUEUE, &by()).await.unwrap());
+    let mended = destination().await;
+    assert_eq!((mended.paused_on, mended.open_until, mended.breaker_failures), (None, None, 0));
+    assert_eq!(lease(backend).await.1.rows.len(), 1);
+}
+
+/// A mail that is ours to send.
+async fn mail(backend: &impl Backend, id: &str) -> MailWork {
+    let delivery = Delivery { message_id: id.to_owned(), body: b"body".to_vec(), delivery_count: 1, enqueued_on: None };
+    let lease = Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: PROVIDER.to_owned() };
+    match backend.inbox().begin(CONSUMER, &delivery, &lease).await.unwrap() {
+        Begun::Ours(work) => work,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn a_refused_or_doubtful_mail_can_be_resent(backend: &impl Backend) {
+    let (ops, inbox) = (backend.ops(), backend.inbox());
+    let parked = MailFinish::Parked { delay_ms: 0, reason: "full".to_owned(), recipient_failed: true };
+    let lease = |provider: &str| Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: provider.to_owned() };
+    for (id, finish) in [
+        ("refused", MailFinish::Refused { reason: "no".to_owned() }),
+        ("held", MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() }),
+    ] {
+        let first = mail(backend, id).await;
+        inbox.finish(CONSUMER, id, first.token, &parked).await.unwrap();
+        let second = inbox.take_due(CONSUMER, &lease(PROVIDER), false, 1).await.unwrap().remove(0);
+        inbox.finish(CONSUMER, id, second.token, &finish).await.unwrap();
+        ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap();
+        let late = MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
+        assert_eq!(inbox.finish(CONSUMER, id, second.token, &late).await.unwrap(), Settled::LeaseLost);
+        let again = inbox.take_due(CONSUMER, &lease(PROVIDER), false, 1).await.unwrap().remove(0);
+        assert_eq!((again.message_id.as_str(), again.body.as_slice()), (id, b"body".as_slice()));
+        assert_eq!(again.first_transient_on, None, "its time to give up starts anew");
+        let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
+        assert!(why.contains("being sent now"), "{why}");
+        inbox.finish(CONSUMER, id, again.token, &late).await.unwrap();
+        let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
+        assert!(why.contains("it was sent") && why.contains("--force"), "{why}");
+    }
+    let work = mail(backend, "erased").await;
+    inbox.finish(CONSUMER, "erased", work.token, &MailFinish::Refused { reason: "no".to_owned() }).await.unwrap();
+    backend.execute("UPDATE InboxMessages SET Body = NULL WHERE MessageId = 'erased'");
+    let why = ops.mail_resend(CONSUMER, "erased", &by()).await.unwrap().unwrap_err();
+    assert!(why.contains("erased"), "{why}");
+    let why = ops.mail_resend(CONSUMER, "none", &by()).await.unwrap().unwrap_err();
+    assert!(why.contains("there is no mail"), "{why}");
+    assert_eq!(actions(backend), 2);
+}
+
+async fn only_a_doubtful_mail_can_be_taken_as_sent(backend: &impl Backend) {
+    let (ops, inbox) = (backend.ops(), backend.inbox());
+    let work = mail(backend, "m").await;
+    let why = ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap_err();
+    assert!(why.contains("being sent now"), "{why}");
+    let doubt = MailFinish::InDoubt { delay_ms: Some(0), reason: "?".to_owned() };
+    inbox.finish(CONSUMER, "m", work.token, &doubt).await.unwrap();
+    ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap();
+    let rows = ops.mail_list(CONSUMER, Some(MailState::Sent), 10).await.unwrap();
+    assert_eq!((rows.len(), rows[0].due_at, rows[0].finished_on.is_some()), (1, None, true));
+    assert_eq!(backend.query("SELECT Body FROM InboxMessages"), None, "erased as of every sent mail");
+    let lease = Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: PROVIDER.to_owned() };
+    assert_eq!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap(), []);
+
+    let refused = mail(backend, "r").await;
+    inbox.finish(CONSUMER, "r", refused.token, &MailFinish::Refused { reason: "no".to_owned() }).await.unwrap();
+    for (id, part) in [("m", "it was sent"), ("r", "not in doubt"), ("none", "there is no mail")] {
+        let why = ops.mail_assume_sent(CONSUMER, id, &by()).await.unwrap().unwrap_err();
+        assert!(why.contains(part), "{why}");
+    }
+    assert_eq!(ops.mail_list(CONSUMER, None, 1).await.unwrap().len(), 1, "bounded");
+    assert_eq!(actions(backend), 1);
+}

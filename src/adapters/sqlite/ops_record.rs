@@ -1,0 +1,16 @@
+//! The record of what operators did.
+
+use crate::ports::ops::Signature;
+use rusqlite::{Connection, named_params};
+
+/// Who did what, and why; only for what was done, in its own transaction.
+pub(super) fn record(db: &Connection, now: i64, action: &str, target: &str, by: &Signature) -> rusqlite::Result<()> {
+    db.prepare_cached(include_str!("sql/ops_record.sql"))?.execute(named_params! {
+        ":now": now,
+        ":actor": by.actor,
+        ":action": action,
+        ":target": target,
+        ":reason": by.reason,
+    })?;
+    Ok(())
+}
