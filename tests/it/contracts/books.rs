@@ -21,6 +21,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 contract!(
     parallel_writes_with_one_key_leave_one_record_and_one_answer,
+    writers_of_several_processes_wait_for_one_another,
     a_key_used_for_another_request_is_refused,
     a_repeat_is_recognised_before_if_match_and_uniqueness,
     every_answer_is_repeated_as_it_was_given,
@@ -160,6 +161,22 @@ async fn parallel_writes_with_one_key_leave_one_record_and_one_answer(backend: &
     assert_eq!(count(backend, "FinancialRecords"), 1);
     assert_eq!(count(backend, "OutboxMessages"), 1);
     assert_eq!(backend.query("SELECT Id FROM OutboxMessages"), first[0].message_id);
+}
+
+async fn writers_of_several_processes_wait_for_one_another(backend: &impl Backend) {
+    let handles = [backend.books(), backend.other_books(), backend.other_books()];
+    let tasks: Vec<_> = (1..=24)
+        .map(|n| {
+            let books = handles[n as usize % handles.len()].clone();
+            let entry = keyed(Command::CreateClient(draft(n)), &format!("k-{n}"));
+            tokio::spawn(async move { books.commit(&entry).await.unwrap() })
+        })
+        .collect();
+    for task in tasks {
+        let committed = task.await.unwrap();
+        assert!(matches!(committed, Committed::Done(_)), "{committed:?}");
+    }
+    assert_eq!(count(backend, "Clients"), 24);
 }
 
 async fn a_key_used_for_another_request_is_refused(backend: &impl Backend) {
