@@ -14,3 +14,4 @@ pub mod ops;
 pub mod config;
 pub mod telemetry;
 pub mod failpoints;
+pub mod app;

@@ -85,7 +85,9 @@ fn handler_env(env: &BTreeMap<String, String>, data: &Path) -> BTreeMap<String, 
     let ours = |name: &str| env.get(name).cloned();
     let catalogue = CATALOGUE.iter().filter(|setting| !setting.name.starts_with(ROUTE_PREFIX));
     let mut chosen: BTreeMap<String, String> = catalogue
-        .filter_map(|setting| Some((setting.name.to_owned(), ours(setting.name).or(setting.default.map(str::to_owned))?)))
+        .filter_map(|setting| {
+            Some((setting.name.to_owned(), ours(setting.name).or(setting.default.map(str::to_owned))?))
+        })
         .collect();
     chosen.extend(env.iter().filter(|(name, _)| name.starts_with(ROUTE_PREFIX)).map(|(n, v)| (n.clone(), v.clone())));
     chosen.remove("ServiceBusConnection");

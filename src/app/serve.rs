@@ -1,13 +1,17 @@
 //! `serve`: the custom handler. Binds first, opens everything else after; a fatal error exits non-zero.
 
 use super::{PORT_VARIABLE, compose, stopped, told};
-use crate::{config::{self, Settings}, functions, local, telemetry};
+use crate::{
+    config::{self, Settings},
+    functions, local, telemetry,
+};
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, net::Ipv4Addr};
 use tokio::net::TcpListener;
 
 pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
-    let port = env.get(PORT_VARIABLE).with_context(|| format!("{PORT_VARIABLE} is not set: the Functions host sets it"))?;
+    let port =
+        env.get(PORT_VARIABLE).with_context(|| format!("{PORT_VARIABLE} is not set: the Functions host sets it"))?;
     let port: u16 = port.parse().with_context(|| format!("{PORT_VARIABLE} is '{port}', no port"))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await

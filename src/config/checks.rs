@@ -3,7 +3,7 @@
 use super::{Settings, reader::Reader};
 
 /// functionTimeout of host.json: past it the host kills the process with every invocation in it.
-pub(super) const FUNCTION_TIMEOUT_MS: u64 = 300_000;
+pub const FUNCTION_TIMEOUT_MS: u64 = 300_000;
 
 pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     let queue_days = reader.number("Bus__QueueLifeDays", 1..=3650);

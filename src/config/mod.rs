@@ -11,6 +11,7 @@ mod log;
 mod checks;
 
 pub use crate::adapters::mail::Language;
+pub use checks::FUNCTION_TIMEOUT_MS;
 pub use reader::Problem;
 
 /// Of this build.

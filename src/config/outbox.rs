@@ -2,7 +2,6 @@
 
 use super::{BusSettings, StoreSettings, reader::Reader};
 use crate::{
-    adapters::servicebus::ConnectionString,
     domain::{message::MessageLimits, verdict::Policy},
     flows::{dispatch::DispatchSettings, prune::PruneSettings},
 };
@@ -39,17 +38,6 @@ pub(super) fn bus(reader: &mut Reader<'_>) -> BusSettings {
         timeout_ms: unsigned(reader.number("Bus__TimeoutMs", 100..=300_000)),
         concurrency_max: reader.count("Bus__ConcurrencyMax", 1..=256),
         duplicate_window_ms: reader.number("Bus__DuplicateWindowMs", 0..=604_800_000),
-    }
-}
-
-pub(super) fn connection(reader: &mut Reader<'_>) -> Option<ConnectionString> {
-    let text = reader.given("ServiceBusConnection").filter(|text| !text.trim().is_empty())?;
-    match ConnectionString::parse(text) {
-        Ok(connection) => Some(connection),
-        Err(problems) => {
-            problems.into_iter().for_each(|what| reader.problem("ServiceBusConnection", what));
-            None
-        }
     }
 }
 

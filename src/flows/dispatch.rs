@@ -156,11 +156,9 @@ async fn pass(context: &DispatchContext, until: Instant) -> DispatchReport {
             return report;
         }
     };
-    let drained: Vec<_> = futures::stream::iter(&due)
-        .map(|one| drain::drain(context, one, until))
-        .buffer_unordered(DESTINATIONS_AT_ONCE)
-        .collect()
-        .await;
+    // Made first: a closure over borrowed rows inside the stream would keep this future from being Send.
+    let drains: Vec<_> = due.iter().map(|one| drain::drain(context, one, until)).collect();
+    let drained: Vec<_> = futures::stream::iter(drains).buffer_unordered(DESTINATIONS_AT_ONCE).collect().await;
     for one in drained {
         report.add(one);
     }

@@ -200,7 +200,9 @@ async fn run_retry(context: &NotifyContext, report: &mut RetryReport) -> StoreRe
             return Ok(());
         }
         report.taken += u32::try_from(works.len()).unwrap_or(u32::MAX);
-        let results = futures::future::join_all(works.iter().map(|work| send_again(context, work, probe))).await;
+        // Made first: a closure over borrowed rows inside the join would keep this future from being Send.
+        let sends: Vec<_> = works.iter().map(|work| send_again(context, work, probe)).collect();
+        let results = futures::future::join_all(sends).await;
         for (work, result) in works.iter().zip(results) {
             match result {
                 MailResult::Sent => report.sent += 1,

@@ -1,1 +1,67 @@
-//! The host's edge: envelopes in, answers out.
+//! The host's edge: one warp service that answers the forwarded HTTP API and the host's invocations.
+//!
+//! Paths are taken raw and matched by `places`. `/api/…` is the forwarded HTTP of Finance, Health and OpenApi: their
+//! answers reach the caller as they are. `POST /<Function>` is an invocation by a timer or the queue: its answer is
+//! always a JSON object with a body, since an empty 2xx would hang the host until it kills the process.
+
+mod places;
+mod request;
+mod reply;
+mod problem;
+mod fields;
+mod body;
+mod write;
+mod wire;
+mod trace;
+mod finance;
+mod clients;
+mod records;
+mod health;
+mod openapi;
+mod envelope;
+mod invocation;
+mod dispatch_outbox;
+mod send_email;
+mod retry_email;
+mod prune_outbox;
+mod edge;
+
+pub use openapi::document;
+pub use places::{FUNCTIONS, Function, Trigger, endpoints, names, routes};
+
+use crate::flows::{
+    book::BookContext, dispatch::DispatchContext, notify::NotifyContext, prune::PruneContext, vitals::Vitals,
+};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use warp::Filter;
+
+/// What the functions work with.
+pub struct Services {
+    pub book: Arc<BookContext>,
+    pub dispatch: Arc<DispatchContext>,
+    pub notify: Arc<NotifyContext>,
+    pub prune: Arc<PruneContext>,
+    pub vitals: Arc<Vitals>,
+    pub version: &'static str,
+}
+
+/// Serves on a listener that was bound before anything else was opened, until `shutdown`; then what is being answered
+/// is answered, and no more is taken.
+pub async fn serve(
+    listener: TcpListener,
+    services: Arc<Services>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) {
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let filter = warp::method()
+        .and(warp::path::full())
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |method, path: warp::path::FullPath, query, headers, stream| {
+            let head = request::Head { method, path: path.as_str().to_owned(), query, headers };
+            edge::answer(services.clone(), head, stream)
+        });
+    warp::serve(filter).incoming(listener).graceful(shutdown).run().await;
+}

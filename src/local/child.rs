@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
-    process::{Child, Command},
+    process::{Child, ChildStdin, Command},
     sync::{mpsc, watch},
     time::Instant,
 };
@@ -151,7 +151,7 @@ impl Supervisor {
         if let Some(err) = process.stderr.take() {
             tokio::spawn(pass_on(err, Stream::Stderr, self.events.clone()));
         }
-        Ok(Started { port, pid: process.id().unwrap_or_default(), process })
+        Ok(Started { port, pid: process.id().unwrap_or_default(), stdin: process.stdin.take(), process })
     }
 
     /// Waits for readiness, then for the end, killing when asked to.
@@ -190,6 +190,8 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 struct Started {
     port: u16,
     pid: u32,
+    /// Held here and not in `process`: waiting for that one would close it, and a closed stdin ends the handler.
+    stdin: Option<ChildStdin>,
     process: Child,
 }
 
@@ -207,7 +209,7 @@ async fn answers(client: &Client, port: u16) {
 }
 
 async fn end(child: &mut Started) {
-    drop(child.process.stdin.take());
+    drop(child.stdin.take());
     if tokio::time::timeout(STOP_WITHIN, child.process.wait()).await.is_err() {
         // By this very process, never by name.
         let _ = child.process.kill().await;

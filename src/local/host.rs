@@ -43,7 +43,7 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     events.emit(What::Listening { port, queue_port: queue.port() });
 
     let mut tasks = JoinSet::new();
-    if options.hold_deliveries_until_exit {
+    if hold_deliveries_until_exit {
         let (gate, mut feed) = (queue.close_gate(), events.subscribe());
         tasks.spawn(async move {
             while !matches!(
@@ -60,7 +60,7 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     tasks.spawn(web::serve(listener, move |request| proxy::handle(front.clone(), request)));
     start_timers(&mut tasks, &manifest, &invoker, &clock);
     let renew_every = queue_options.lock_duration / 3;
-    start_pumps(&mut tasks, &manifest, &invoker, &clock, &queue, renew_every, hold_deliveries_until_exit);
+    start_pumps(&mut tasks, &manifest, &invoker, &clock, &queue, renew_every);
     tasks.spawn(queue.run());
 
     let (stop, stopping) = watch::channel(false);
@@ -117,7 +117,6 @@ fn start_pumps(
     clock: &Arc<dyn Clock>,
     queue: &Queue,
     renew_every: Duration,
-    hold_until_exit: bool,
 ) {
     for Function { name, trigger } in &manifest.functions {
         if let Trigger::ServiceBus { binding, queue: entity, .. } = trigger {
@@ -130,7 +129,6 @@ fn start_pumps(
                 function: name.clone(),
                 binding: binding.clone(),
                 renew_every,
-                hold_until_exit,
             };
             for _ in 0..manifest.receivers_max {
                 tasks.spawn(pump.clone().receive());

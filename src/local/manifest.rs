@@ -236,7 +236,7 @@ mod tests {
             let root = app(HOST, &[(name, TIMER)]);
             let manifest = Manifest::read(root.path(), &settings).unwrap();
             assert_eq!(manifest.functions[0].name, "Tick");
-            assert_eq!(manifest.function_timeout, Duration::from_secs(300));
+            assert_eq!(manifest.function_timeout, Duration::from_mins(5));
         }
     }
 

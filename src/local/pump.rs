@@ -1,7 +1,6 @@
 //! Brings queue messages to their function: receive, invoke, settle.
 
 use super::{
-    events::What,
     envelope::{self, Delivery, Sys},
     invoke::{Invoker, chain},
     queue::{NAMESPACE, sas::Policy},
@@ -28,8 +27,6 @@ pub(super) struct Pump {
     pub(super) binding: String,
     /// A third of the lock, so that one failed renewal loses nothing.
     pub(super) renew_every: Duration,
-    /// For tests: nothing is received until the handler has died once.
-    pub(super) hold_until_exit: bool,
 }
 
 /// The Azure host renews no longer than this; then a second delivery runs beside the first.
@@ -45,10 +42,6 @@ const TOKEN_S: i64 = 300;
 impl Pump {
     /// One receiver, for ever. Locks nothing while the handler is down.
     pub(super) async fn receive(self) {
-        if self.hold_until_exit {
-            let mut feed = self.invoker.events.subscribe();
-            while !matches!(feed.recv().await.map(|event| event.what), Ok(What::HandlerExited { .. })) {}
-        }
         loop {
             if self.invoker.child.ready(HANDLER_WITHIN).await.is_none() {
                 continue;

@@ -1,1 +1,459 @@
+//! The local host against a stub handler, a process of its own: this test binary, started again by the host.
 
+mod stub;
+
+use crate::support::http_client::{get, send};
+use client_organizer::{
+    adapters::clock::SystemClock,
+    local::{
+        self, HandlerCommand, LocalError, LocalOptions,
+        events::{Event, EventSink, Stream, What},
+        queue::sas::Policy,
+    },
+};
+use hyper::Method;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{broadcast, oneshot},
+    task::JoinHandle,
+};
+
+/// Only a test that is going to fail waits this long.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// What a test wants other than usual.
+struct Setup {
+    env: Vec<(&'static str, String)>,
+    max_delivery_count: u32,
+    function_timeout: &'static str,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { env: Vec::new(), max_delivery_count: 10, function_timeout: "00:05:00" }
+    }
+}
+
+struct Host {
+    port: u16,
+    queue_port: u16,
+    feed: broadcast::Receiver<Event>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), LocalError>>,
+}
+
+fn app(root: &Path, function_timeout: &str) {
+    let write = |path: &str, content: &Value| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content.to_string()).unwrap();
+    };
+    write(
+        "host.json",
+        &json!({
+            "version": "2.0", "functionTimeout": function_timeout,
+            "customHandler": {"description": {"defaultExecutablePath": "handler"}, "enableForwardingHttpRequest": true},
+            "extensions": {"serviceBus": {"maxConcurrentCalls": 2}},
+        }),
+    );
+    let http = |route: &str| {
+        json!({"bindings": [
+            {"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "function", "route": route,
+             "methods": ["get", "post"]},
+            {"type": "http", "direction": "out", "name": "res"},
+        ]})
+    };
+    write("functions/Finance/function.json", &http("clients/{*rest}"));
+    write("functions/Health/function.json", &http("health"));
+    let binary = json!({"type": "serviceBusTrigger", "name": "message", "direction": "in", "queueName": "%Queue%",
+        "connection": "Bus", "dataType": "binary", "cardinality": "one"});
+    write("functions/Work/function.json", &json!({"bindings": [binary]}));
+    let timer = json!({"type": "timerTrigger", "name": "timer", "direction": "in", "schedule": "%Tick%"});
+    write("functions/Tick/function.json", &json!({"bindings": [timer]}));
+}
+
+fn options(root: &Path, data: &Path, setup: &Setup) -> LocalOptions {
+    let mut env = BTreeMap::from(
+        [("Queue", "email"), ("Tick", "0 0 0 29 2 *")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    env.extend(setup.env.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    app(root, setup.function_timeout);
+    let executable = std::env::current_exe().unwrap();
+    let args = stub::arguments("stub_handler");
+    let handler = HandlerCommand { executable, args, root: root.to_owned(), env };
+    let clock = Arc::new(SystemClock);
+    let mut options = LocalOptions::new(data.to_owned(), handler, EventSink::silent(clock.clone()), clock);
+    options.max_delivery_count = setup.max_delivery_count;
+    options
+}
+
+impl Host {
+    /// Runs a host on `folder`; listening, its handler perhaps not up yet.
+    async fn start(folder: &Path, setup: Setup) -> Self {
+        let options = options(&folder.join("app"), &folder.join("data"), &setup);
+        let feed = options.events.subscribe();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(local::run(options, async move {
+            let _ = stopped.await;
+        }));
+        let mut host = Self { port: 0, queue_port: 0, feed, stop: Some(stop), task };
+        (host.port, host.queue_port) = host
+            .event("listening", |what| match what {
+                What::Listening { port, queue_port } => Some((*port, *queue_port)),
+                _ => None,
+            })
+            .await;
+        host
+    }
+
+    /// The next event that `pick` wants.
+    async fn event<T>(&mut self, name: &str, pick: impl Fn(&What) -> Option<T>) -> T {
+        let mut seen = Vec::new();
+        let wanted = async {
+            loop {
+                let event = self.feed.recv().await.unwrap();
+                if let Some(picked) = pick(&event.what) {
+                    return picked;
+                }
+                seen.push(event.to_string());
+            }
+        };
+        let picked = tokio::time::timeout(DEADLINE, wanted).await;
+        picked.unwrap_or_else(|_| panic!("no event `{name}`; seen: {seen:#?}"))
+    }
+
+    /// The next request the handler says it got.
+    async fn got(&mut self) -> Value {
+        let got = |what: &What| match what {
+            What::Log { stream: Stream::Stdout, line } => line.get("got").cloned(),
+            _ => None,
+        };
+        self.event("a request at the handler", got).await
+    }
+
+    async fn delivered(&mut self) -> u32 {
+        let count = |what: &What| match what {
+            What::Delivered { delivery_count, .. } => Some(*delivery_count),
+            _ => None,
+        };
+        self.event("delivered", count).await
+    }
+
+    async fn exited(&mut self) -> (Option<i32>, Option<i32>) {
+        let end = |what: &What| match what {
+            What::HandlerExited { code, signal } => Some((*code, *signal)),
+            _ => None,
+        };
+        self.event("handler-exited", end).await
+    }
+
+    async fn is(&mut self, wanted: What) {
+        self.event(&format!("{wanted:?}"), |what| (*what == wanted).then_some(())).await;
+    }
+
+    /// What the handler sees of its environment.
+    async fn handler_env(&self) -> BTreeMap<String, String> {
+        serde_json::from_slice(&get(self.port, "/api/clients/env").await.body).unwrap()
+    }
+
+    /// Sends to the queue as the handler would: by the connection string it was given.
+    async fn enqueue(&self, message_id: &str, body: &str) {
+        let env = self.handler_env().await;
+        let connection = &env["ServiceBusConnection"];
+        assert_eq!(connection, &env["Bus"], "the trigger's connection is the same");
+        assert!(connection.contains(&format!("Endpoint=sb://127.0.0.1:{};", self.queue_port)));
+        assert!(connection.contains("UseDevelopmentEmulator=true"));
+        let part = |name: &str| connection.split(';').find_map(|part| part.strip_prefix(name)).unwrap().to_owned();
+        let policy = Policy { name: part("SharedAccessKeyName="), key: part("SharedAccessKey=") };
+        let token = policy.token("https://local.servicebus.windows.net/email", 33_000_000_000);
+        let broker = json!({"MessageId": message_id, "Label": "Created", "CorrelationId": "corr-1"}).to_string();
+        let headers = [
+            ("authorization", token.as_str()),
+            ("brokerproperties", broker.as_str()),
+            ("content-type", "application/cloudevents+json"),
+            ("traceparent", "\"00-ab-01\""),
+        ];
+        assert_eq!(send(self.queue_port, Method::POST, "/email/messages", &headers, body).await.status, 201);
+    }
+
+    async fn stop(mut self) -> Result<(), LocalError> {
+        let _ = self.stop.take().unwrap().send(());
+        self.task.await.unwrap()
+    }
+}
+
+/// Sends bytes as they are; answers status and what follows.
+async fn raw(port: u16, request: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    (answer.split(' ').nth(1).unwrap().parse().unwrap(), answer)
+}
+
+#[tokio::test]
+async fn a_request_is_forwarded_as_it_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup::default()).await;
+    let headers = [("x-mine", "ż"), ("content-encoding", "gzip"), ("idempotency-key", "k")];
+    let path = "/api/CLIENTS/7/%66inance?a=%31&b=2&A=3";
+    let answer = send(host.port, Method::POST, path, &headers, "{\"złoty\":1}").await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-stub"), &answer.body[..]), (201, Some("yes"), &b"made"[..]));
+    let got = host.got().await;
+    assert_eq!((&got["method"], &got["uri"]), (&json!("POST"), &json!("/api/CLIENTS/7/%66inance?a=%31%2C3&b=2")));
+    assert_eq!(got["body"], "{\"złoty\":1}");
+    assert_eq!((&got["headers"]["idempotency-key"], &got["headers"]["x-mine"]), (&json!("k"), &json!("ż")));
+    assert!(got["headers"]["x-azure-functions-invocationid"].is_string());
+    assert!(got["headers"]["content-encoding"].is_null(), "lost, as in Azure");
+}
+
+#[tokio::test]
+async fn nothing_but_a_route_reaches_the_handler() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup::default()).await;
+    for target in [
+        "/Work",
+        "/api/../Work",
+        "/api/clients/../../Work",
+        "/api/%2e%2e/Work",
+        "/api/%2E./Work",
+        "/api/clients/.%2e/.%2E/Work",
+        "/api/clients/..%2f..%2fWork",
+        "/api/clients/..%5c..%5cWork",
+        "/api/clients\\..\\..\\Work",
+        "/api/clients/%252e%252e/%252e%252e/Work",
+        "//Work",
+        "/api//Work",
+        "/api/Work",
+        "/api",
+        "/",
+        "/clients/7",
+        "/api/healthy",
+    ] {
+        let request = format!(
+            "POST {target} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}",
+            host.port
+        );
+        let (status, answer) = raw(host.port, &request).await;
+        assert!(status == 404 || status == 400, "{target}: {answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "a bare {status}: {answer}");
+    }
+    assert_eq!(send(host.port, Method::PUT, "/api/health", &[], "").await.status, 404, "a method it does not list");
+    assert_eq!(get(host.port, "/api/health").await.status, 201);
+    assert_eq!(host.got().await["uri"], "/api/health", "the first the handler saw");
+}
+
+#[tokio::test]
+async fn a_name_bound_to_this_machine_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), Setup::default()).await;
+    for name in ["evil.example", "evil.example:80", "127.0.0.1", "localhost:1"] {
+        let answer = send(host.port, Method::GET, "/api/health", &[("host", name)], "").await;
+        assert_eq!(answer.status, 421, "{name}");
+    }
+    let name = format!("localhost:{}", host.port);
+    assert_eq!(send(host.port, Method::GET, "/api/health", &[("host", &name)], "").await.status, 201);
+}
+
+#[tokio::test]
+async fn a_chunked_body_is_dropped_as_in_azure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup::default()).await;
+    let request = format!(
+        "POST /api/clients HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n\
+         2\r\n{{}}\r\n0\r\n\r\n",
+        host.port
+    );
+    assert_eq!(raw(host.port, &request).await.0, 201);
+    let got = host.got().await;
+    assert_eq!((&got["body"], &got["headers"]["content-length"]), (&json!(""), &json!("0")));
+}
+
+#[tokio::test]
+async fn a_queue_message_arrives_in_the_hosts_envelope_and_is_completed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup::default()).await;
+    host.enqueue("m-1", "ok").await;
+    let got = loop {
+        let got = host.got().await;
+        if got["uri"] == "/Work" {
+            break got;
+        }
+    };
+    let headers = &got["headers"];
+    assert_eq!(headers["transfer-encoding"], "chunked", "no Content-Length, as in Azure");
+    assert!(headers["content-length"].is_null());
+    assert_eq!(headers["content-type"], "application/json; charset=utf-8");
+    assert!(headers["user-agent"].as_str().unwrap().starts_with("Azure-Functions-Host/"));
+    assert!(headers["x-azure-functions-invocationid"].is_string());
+    let envelope: Value = serde_json::from_str(got["body"].as_str().unwrap()).unwrap();
+    assert_eq!(envelope["Data"], json!({"message": "b2s="}));
+    let metadata = &envelope["Metadata"];
+    assert_eq!(metadata["MessageId"], "\"m-1\"");
+    assert_eq!(metadata["Subject"], "\"Created\"");
+    assert_eq!(metadata["ContentType"], "\"application/cloudevents+json\"");
+    assert_eq!(metadata["DeliveryCount"], "1");
+    assert_eq!(metadata["ApplicationProperties"], json!({"traceparent": "00-ab-01"}));
+    assert_eq!(metadata["sys"]["MethodName"], "Work");
+    host.is(What::Completed { entity: "email".into(), message_id: "m-1".into(), delivery_count: 1 }).await;
+}
+
+#[tokio::test]
+async fn a_failed_delivery_comes_again_until_it_is_dead() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup { max_delivery_count: 3, ..Setup::default() }).await;
+    host.enqueue("m-1", "fail").await;
+    for expected in 1..=3 {
+        assert_eq!(host.delivered().await, expected);
+    }
+    let dead = |what: &What| match what {
+        What::DeadLettered { message_id, delivery_count, .. } => Some((message_id.clone(), *delivery_count)),
+        _ => None,
+    };
+    assert_eq!(host.event("dead-lettered", dead).await, ("m-1".to_owned(), 3));
+    assert_eq!(get(host.queue_port, "/$inspect/email").await.json(), json!({"active": 0, "locked": 0, "dead": 1}));
+}
+
+#[tokio::test]
+async fn an_empty_success_is_told_as_the_hang_it_is_and_counts_as_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup::default()).await;
+    host.enqueue("m-1", "empty-once").await;
+    let hang = |what: &What| match what {
+        What::Hang { function, .. } => Some(function.clone()),
+        _ => None,
+    };
+    assert_eq!(host.event("hang", hang).await, "Work");
+    host.is(What::Abandoned { entity: "email".into(), message_id: "m-1".into(), delivery_count: 1 }).await;
+    host.is(What::Completed { entity: "email".into(), message_id: "m-1".into(), delivery_count: 2 }).await;
+}
+
+#[tokio::test]
+async fn a_handler_that_dies_is_restarted_and_gets_the_message_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup::default()).await;
+    host.enqueue("m-1", "die-once").await;
+    assert_eq!(host.exited().await, (Some(7), None));
+    host.is(What::Completed { entity: "email".into(), message_id: "m-1".into(), delivery_count: 2 }).await;
+}
+
+#[tokio::test]
+async fn an_invocation_past_function_timeout_costs_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup { function_timeout: "00:00:01", ..Setup::default() };
+    let mut host = Host::start(folder.path(), setup).await;
+    host.enqueue("m-1", "never-once").await;
+    assert_eq!(host.exited().await, (None, Some(9)));
+    host.is(What::Completed { entity: "email".into(), message_id: "m-1".into(), delivery_count: 2 }).await;
+}
+
+#[tokio::test]
+async fn a_timer_fires_by_its_schedule_without_status_when_faster_than_a_minute() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup { env: vec![("Tick", "* * * * * *".to_owned())], ..Setup::default() };
+    let mut host = Host::start(folder.path(), setup).await;
+    for _ in 0..2 {
+        let got = host.got().await;
+        assert_eq!((&got["method"], &got["uri"]), (&json!("POST"), &json!("/Tick")));
+        let body: Value = serde_json::from_str(got["body"].as_str().unwrap()).unwrap();
+        let timer = json!({"Schedule": {"AdjustForDST": true}, "ScheduleStatus": null, "IsPastDue": false});
+        assert_eq!(body["Data"], json!({ "timer": timer }));
+    }
+}
+
+#[tokio::test]
+async fn the_third_exit_is_told_and_the_host_starts_afresh() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup { env: vec![("STUB_EXIT", "3".to_owned())], ..Setup::default() };
+    let mut host = Host::start(folder.path(), setup).await;
+    for _ in 0..3 {
+        assert_eq!(host.exited().await, (Some(3), None));
+    }
+    host.is(What::HostStopped { exits: 3 }).await;
+    assert_eq!(host.exited().await, (Some(3), None), "started again");
+}
+
+#[tokio::test]
+async fn a_handler_that_ends_well_is_never_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup { env: vec![("STUB_EXIT", "0".to_owned())], ..Setup::default() };
+    let host = Host::start(folder.path(), setup).await;
+    let ended = tokio::time::timeout(DEADLINE, host.task).await.unwrap().unwrap();
+    assert!(matches!(ended, Err(LocalError::ExitedZero)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_second_host_on_the_same_data_is_refused_until_the_first_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), Setup::default()).await;
+    let second = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
+    let refused = local::run(second, std::future::pending()).await.unwrap_err().to_string();
+    assert!(refused.contains("--data"), "{refused}");
+    host.stop().await.unwrap();
+    Host::start(folder.path(), Setup::default()).await.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_waits_for_the_next_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup::default()).await;
+    let local = [("x-local", "1")];
+    send(host.queue_port, Method::POST, "/$hold/email", &local, "").await;
+    host.enqueue("m-1", "ok").await;
+    host.is(What::Queued { entity: "email".into(), message_id: "m-1".into() }).await;
+    host.stop().await.unwrap();
+    let mut host = Host::start(folder.path(), Setup::default()).await;
+    host.is(What::Completed { entity: "email".into(), message_id: "m-1".into(), delivery_count: 1 }).await;
+}
+
+#[tokio::test]
+async fn the_handler_sees_no_setting_but_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let env = Host::start(folder.path(), Setup::default()).await.handler_env().await;
+    assert!(!env.contains_key("CARGO_MANIFEST_DIR"), "this process has it");
+    assert_eq!((env["Queue"].as_str(), env["CLIENT_ORGANIZER_LOCAL"].as_str()), ("email", "1"));
+    assert_eq!(env["FUNCTIONS_CUSTOMHANDLER_PORT"], env["FUNCTIONS_HTTPWORKER_PORT"]);
+    assert_eq!(Path::new(&env["FUNCTIONS_APP_ROOT_PATH"]), folder.path().join("app"));
+}
+
+#[tokio::test]
+async fn no_handler_survives_a_killed_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let leash = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let mut host = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(stub::arguments("stub_host"))
+        .env("STUB_FOLDER", folder.path())
+        .env("STUB_LEASH", leash.local_addr().unwrap().port().to_string())
+        .stdout(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    // The handler holds this connection for as long as it lives.
+    let (mut handler, _) = tokio::time::timeout(DEADLINE, leash.accept()).await.unwrap().unwrap();
+    host.start_kill().unwrap();
+    let ended = tokio::time::timeout(DEADLINE, handler.read(&mut [0])).await.expect("the handler lives on");
+    assert!(matches!(ended, Ok(0) | Err(_)));
+}
+
+/// Not a test: a host to be killed.
+#[test]
+#[ignore = "a process that a test starts"]
+fn stub_host() {
+    let Some(folder) = stub::variable("STUB_FOLDER") else { return };
+    let folder = Path::new(&folder);
+    let setup = Setup { env: vec![("STUB_LEASH", stub::variable("STUB_LEASH").unwrap())], ..Setup::default() };
+    let options = options(&folder.join("app"), &folder.join("data"), &setup);
+    tokio::runtime::Runtime::new().unwrap().block_on(local::run(options, std::future::pending())).unwrap();
+}
+
+/// Not a test: the handler the hosts start.
+#[test]
+#[ignore = "a process that the host starts"]
+fn stub_handler() {
+    if let Some(port) = stub::variable("FUNCTIONS_CUSTOMHANDLER_PORT") {
+        tokio::runtime::Runtime::new().unwrap().block_on(stub::serve(port.parse().unwrap()));
+    }
+}

@@ -4,6 +4,8 @@
 
 mod support;
 mod contracts;
+mod crash;
+mod readme;
 mod simulation;
 mod rivers;
 

@@ -1,7 +1,7 @@
 //! Settings: every problem told at once and by name, and an example file that is complete and works.
 
 use client_organizer::config::{
-    Language, Problem, Settings,
+    FUNCTION_TIMEOUT_MS, Language, Problem, Settings,
     catalogue::{self, CATALOGUE},
 };
 use std::collections::BTreeMap;
@@ -16,7 +16,8 @@ fn env(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 fn problems(pairs: &[(&str, &str)]) -> Vec<Problem> {
-    Settings::read(&env(pairs)).map(|_| ()).expect_err("there is something wrong with them")
+    let Err(problems) = Settings::read(&env(pairs)) else { panic!("nothing was wrong with {pairs:?}") };
+    problems
 }
 
 /// The one problem of these settings, as a person reads it.
@@ -207,7 +208,18 @@ fn every_default_and_bound_the_catalogue_tells_is_the_one_that_is_enforced() {
 fn the_readme_holds_the_table_of_settings() {
     let readme = file("README.md").replace("\r\n", "\n");
     let between = readme.split_once("<!-- settings -->").and_then(|(_, rest)| rest.split_once("<!-- /settings -->"));
-    let table = between.expect("README.md has the markers <!-- settings --> and <!-- /settings -->").0.trim();
+    let table = between.map(|(table, _)| table.trim());
     let expected = catalogue::markdown();
-    assert!(table == expected, "put this between the markers in README.md:\n{expected}");
+    assert!(
+        table == Some(expected.as_str()),
+        "put this between <!-- settings --> and <!-- /settings --> in README.md:\n{expected}"
+    );
+}
+
+#[test]
+fn the_bounds_on_a_run_are_those_of_the_host() {
+    let host: serde_json::Value = serde_json::from_str(&file("host.json")).unwrap();
+    let timeout = host["functionTimeout"].as_str().unwrap();
+    let parts: Vec<u64> = timeout.split(':').map(|part| part.parse().unwrap()).collect();
+    assert_eq!((parts[0] * 3600 + parts[1] * 60 + parts[2]) * 1_000, FUNCTION_TIMEOUT_MS, "{timeout}");
 }

@@ -1,1 +1,173 @@
+//! Staging: the folder holds what the host needs and no secret, and nothing of anybody else's is lost.
 
+use client_organizer::ops::stage::{FUNCTIONS, Report, Staging};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const HOST: &str = r#"{"version":"2.0","customHandler":{"description":{"defaultExecutablePath":"handler"}}}"#;
+
+/// A checkout with two functions, and a file that stands for the executable.
+struct Checkout(tempfile::TempDir);
+
+impl Checkout {
+    fn new() -> Self {
+        let checkout = Self(tempfile::tempdir().unwrap());
+        checkout.put("host.json", HOST);
+        for name in ["Finance", "SendEmail"] {
+            checkout.put(&format!("functions/{name}/function.json"), r#"{"bindings":[]}"#);
+        }
+        checkout.put("functions/README.md", "no function");
+        checkout.put("local.settings.json", r#"{"Values":{"ServiceBusConnection":"a secret"}}"#);
+        checkout.put("local.settings.example.json", "{}");
+        checkout.put("built", "the executable");
+        checkout
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        let path = self.0.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn target(&self) -> PathBuf {
+        self.0.path().join("out/staged")
+    }
+
+    fn stage(&self) -> anyhow::Result<Report> {
+        self.stage_with(&["Finance", "SendEmail"], false)
+    }
+
+    fn stage_with(&self, functions: &[&str], failpoints: bool) -> anyhow::Result<Report> {
+        let (target, executable) = (self.target(), self.0.path().join("built"));
+        Staging { target: &target, root: self.0.path(), executable: &executable, functions, failpoints }.run()
+    }
+
+    /// Why it was refused; nothing was written.
+    fn refusal(&self, functions: &[&str], failpoints: bool) -> String {
+        let Err(error) = self.stage_with(functions, failpoints) else { panic!("it was staged") };
+        assert!(!self.target().exists(), "something was written");
+        format!("{error:#}")
+    }
+}
+
+/// Every file below, by its path there.
+fn files(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(one) = folders.pop() {
+        for entry in fs::read_dir(one).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+const STAGED: [&str; 7] = [
+    ".funcignore",
+    ".staged-by-client-organizer",
+    "Finance/function.json",
+    "SendEmail/function.json",
+    "handler",
+    "host.json",
+    "local.settings.example.json",
+];
+
+#[test]
+fn the_folder_holds_what_the_host_needs_and_no_secret() {
+    let checkout = Checkout::new();
+    let report = checkout.stage().unwrap();
+    assert_eq!(report.functions, ["Finance", "SendEmail"]);
+    assert_eq!(files(&checkout.target()), STAGED);
+    let read = |name: &str| fs::read_to_string(checkout.target().join(name)).unwrap();
+    assert_eq!((read("host.json").as_str(), read("handler").as_str()), (HOST, "the executable"));
+    assert!(read(".funcignore").lines().any(|line| line == "local.settings.json"));
+    assert!(read(".funcignore").lines().any(|line| line == ".local"));
+    assert!(report.to_string().contains("func azure functionapp publish"), "{report}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_handler_can_be_executed() {
+    use std::os::unix::fs::PermissionsExt;
+    let checkout = Checkout::new();
+    checkout.stage().unwrap();
+    let mode = fs::metadata(checkout.target().join("handler")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+}
+
+#[test]
+fn staging_again_replaces_its_own_files_and_leaves_others() {
+    let checkout = Checkout::new();
+    checkout.stage_with(&["Finance", "SendEmail"], false).unwrap();
+    fs::write(checkout.target().join("local.settings.json"), "mine").unwrap();
+    fs::remove_dir_all(checkout.0.path().join("functions/SendEmail")).unwrap();
+    checkout.put("built", "a newer one");
+    checkout.stage_with(&["Finance"], false).unwrap();
+    let mut expected: Vec<_> = STAGED.into_iter().filter(|name| !name.starts_with("SendEmail")).collect();
+    expected.push("local.settings.json");
+    assert_eq!(files(&checkout.target()), expected);
+    assert!(!checkout.target().join("SendEmail").exists(), "a function that is gone must not be found by the host");
+    assert_eq!(fs::read_to_string(checkout.target().join("handler")).unwrap(), "a newer one");
+}
+
+#[test]
+fn a_folder_of_somebody_elses_is_left_alone() {
+    let checkout = Checkout::new();
+    fs::create_dir_all(checkout.target()).unwrap();
+    fs::write(checkout.target().join("thesis.txt"), "the only copy").unwrap();
+    let error = checkout.stage().unwrap_err();
+    assert!(error.to_string().contains("not empty"), "{error}");
+    assert_eq!(files(&checkout.target()), ["thesis.txt"]);
+}
+
+#[test]
+fn a_marker_cannot_name_files_outside() {
+    let checkout = Checkout::new();
+    checkout.stage().unwrap();
+    fs::write(checkout.target().join(".staged-by-client-organizer"), "../../host.json\n").unwrap();
+    assert!(checkout.stage().unwrap_err().to_string().contains("not inside"));
+    assert!(checkout.0.path().join("host.json").exists());
+}
+
+#[test]
+fn what_does_not_fit_together_is_refused_before_anything_is_written() {
+    let both = ["Finance", "SendEmail"];
+    let checkout = Checkout::new();
+    assert!(checkout.refusal(&["Finance"], false).contains("SendEmail"), "a folder the executable does not know");
+    assert!(checkout.refusal(&["Finance", "SendEmail", "Health"], false).contains("Health"), "a missing folder");
+    assert!(checkout.refusal(&both, true).contains("failpoints"));
+    for (host, says) in [
+        ("{", "not JSON"),
+        (r#"{"customHandler":{"description":{"defaultExecutablePath":"./handler"}}}"#, "must be \"handler\""),
+        (
+            r#"{"customHandler":{"description":{"defaultExecutablePath":"handler"},"http":{"routes":[]}}}"#,
+            "customHandler.http.routes",
+        ),
+    ] {
+        checkout.put("host.json", host);
+        let told = checkout.refusal(&both, false);
+        assert!(told.contains(says) && told.contains("host.json"), "{told}");
+    }
+    checkout.put("host.json", HOST);
+    checkout.put("functions/Finance/function.json", "not JSON");
+    assert!(checkout.refusal(&both, false).contains("function.json"));
+}
+
+#[test]
+fn this_repository_can_be_staged() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let home = tempfile::tempdir().unwrap();
+    let target = home.path().join("app");
+    let executable = std::env::current_exe().unwrap();
+    let staging = Staging { target: &target, root, executable: &executable, functions: &FUNCTIONS, failpoints: false };
+    let report = staging.run().unwrap();
+    assert_eq!(report.functions, FUNCTIONS);
+}

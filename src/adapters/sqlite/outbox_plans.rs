@@ -64,7 +64,8 @@ fn no_question_of_the_dispatcher_passes_over_finished_rows() {
         let mut plan = String::new();
         let mut steps = explain.raw_query();
         while let Some(step) = steps.next().unwrap() {
-            plan += &format!("{}\n", step.get::<_, String>("detail").unwrap());
+            plan += &step.get::<_, String>("detail").unwrap();
+            plan.push('\n');
         }
         assert!(plan.contains(index), "{name} does not use {index}:\n{plan}");
         assert!(!plan.contains("SCAN OutboxMessages\n"), "{name} reads the whole table:\n{plan}");

@@ -77,16 +77,32 @@ pub(super) fn headers(message: &Locked) -> HeaderMap {
         }
     };
     for (name, value) in &message.properties {
-        put(name, &value.to_string());
+        put(name, &ascii(value));
     }
     if let Some(reason) = &message.dead_reason {
-        put("DeadLetterReason", &json!(reason).to_string());
+        put("DeadLetterReason", &ascii(&json!(reason)));
     }
     if let Some(content_type) = &message.content_type {
         put("content-type", content_type);
     }
-    put("BrokerProperties", &Value::from(broker).to_string());
+    put("BrokerProperties", &ascii(&Value::from(broker)));
     headers
+}
+
+/// JSON that every client can read from a header line: letters beyond ASCII as `\u….`.
+fn ascii(value: &Value) -> String {
+    let mut out = String::new();
+    for letter in value.to_string().chars() {
+        if letter.is_ascii() {
+            out.push(letter);
+        } else {
+            let mut units = [0; 2];
+            for unit in letter.encode_utf16(&mut units) {
+                out = format!("{out}\\u{unit:04x}");
+            }
+        }
+    }
+    out
 }
 
 /// Service Bus's own default, 14 days.

@@ -11,7 +11,6 @@ macro_rules! contract {
         }
     };
 }
-use contract;
 
 mod outbox;
 mod breaker;

@@ -49,7 +49,7 @@ impl SqliteBackend {
 }
 
 /// Where nobody pulls the plug: a disk would only be waited for.
-fn memory() -> PathBuf {
+pub fn memory() -> PathBuf {
     let shared = PathBuf::from("/dev/shm");
     if shared.is_dir() { shared } else { std::env::temp_dir() }
 }

@@ -80,10 +80,23 @@ async fn a_row_put_back_as_suspect_goes_alone_next(backend: &impl Backend) {
     assert_eq!(ids(&claim(backend, BATCH).await.1), ["m"]);
 }
 
+async fn a_suspect_waits_for_the_head_of_its_key_too(backend: &impl Backend) {
+    enqueue(backend, MAILS, Some("k1"), &["head", "behind it"]);
+    enqueue(backend, "", Some("k2"), &["unrouted"]);
+    enqueue(backend, MAILS, Some("k2"), &["behind the unrouted"]);
+    backend.execute("UPDATE OutboxMessages SET Claims = 2 WHERE Id LIKE 'behind%'");
+    assert!(claim(backend, ClaimMode::Suspect).await.1.rows.is_empty());
+    let (token, claimed) = claim(backend, BATCH).await;
+    assert_eq!(ids(&claimed), ["head"]);
+    settle(backend, token, &claimed, Settlement::Sent).await;
+    assert_eq!(ids(&claim(backend, ClaimMode::Suspect).await.1), ["behind it"]);
+}
+
 contract!(
     of_500_rows_with_one_killer_499_are_sent,
     the_claim_that_sets_a_row_dead_says_so_and_takes_the_next,
     its_last_holder_has_lost_the_lease,
     suspects_and_batches_take_only_their_own,
     a_row_put_back_as_suspect_goes_alone_next,
+    a_suspect_waits_for_the_head_of_its_key_too,
 );

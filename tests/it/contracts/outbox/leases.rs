@@ -10,10 +10,13 @@ async fn a_lost_lease_cannot_settle(backend: &impl Backend) {
     let (b, claimed_by_b) = claim(backend, BATCH).await;
     assert_eq!(ids(&claimed_by_b), ["m"]);
 
-    let late = [(claimed_by_a.rows[0].seq, retry(1_000))];
-    assert_eq!(settle_with(backend, a, &late, open(5_000)).await, [Settled::LeaseLost], "while B holds it");
-    assert_eq!(counts(backend, "m"), [1, 0, 2]);
+    for settlement in [Settlement::Sent, retry(1_000), release(1_000), dead()] {
+        let late = [(claimed_by_a.rows[0].seq, settlement)];
+        assert_eq!(settle_with(backend, a, &late, open(5_000)).await, [Settled::LeaseLost], "while B holds it");
+        assert_eq!(counts(backend, "m"), [1, 0, 2]);
+    }
     assert_eq!(settle(backend, b, &claimed_by_b, Settlement::Sent).await, [Settled::Applied]);
+    let late = [(claimed_by_a.rows[0].seq, retry(1_000))];
     assert_eq!(settle_with(backend, a, &late, open(5_000)).await, [Settled::LeaseLost], "after B settled it");
     assert_eq!(counts(backend, "m"), [2, 0, 0]);
     assert_eq!(column(backend, "m", "LastError"), None);
@@ -78,6 +81,7 @@ async fn a_sent_row_says_when_and_nothing_of_earlier_failures(backend: &impl Bac
     assert_eq!(column(backend, "m", "LastError").as_deref(), Some("not now"));
     backend.advance_ms(1_000);
     let (token, claimed) = claim(backend, BATCH).await;
+    assert_eq!(claimed.last_accepted_on, None, "a refusal is no acceptance");
     assert_eq!(claimed.rows[0].retry_count, 1);
     assert_eq!(claimed.rows[0].last_outcome, Some(LastOutcome::Refused));
     assert!(claimed.rows[0].last_attempt_on.is_some());

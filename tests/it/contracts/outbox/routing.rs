@@ -66,9 +66,9 @@ async fn a_second_row_with_a_routed_id_is_dead_and_stops_nobody(backend: &impl B
 async fn an_empty_route_discards_and_names_the_setting(backend: &impl Backend) {
     plain(backend, "Nobody", &["e"]);
     plain(backend, "Happened", &["f"]);
-    let routes = routes(&[("Nobody", &[]), ("Happened", &[MAILS])]);
-    let routed = backend.outbox().route(&routes, 100).await.unwrap();
-    assert_eq!((routed.routed, routed.discarded), (1, 1));
+    let settings = routes(&[("Nobody", &[]), ("Happened", &[MAILS])]);
+    let done = backend.outbox().route(&settings, 100).await.unwrap();
+    assert_eq!((done.routed, done.discarded), (1, 1));
     assert_eq!(counts(backend, "e")[0], 4);
     assert!(column(backend, "e", "ProcessedOnUtc").is_some(), "it is pruned in its time");
     assert!(column(backend, "e", "LastError").unwrap().contains("Routes__Nobody"));
@@ -92,8 +92,10 @@ async fn rows_of_several_types_are_routed_by_seq(backend: &impl Backend) {
     plain(backend, "Ape", &["a2"]);
     plain(backend, "Zebra", &["z3"]);
     let both = routes(&[("Ape", &[MAILS]), ("Zebra", &[MAILS])]);
-    assert_eq!(backend.outbox().route(&both, 2).await.unwrap().routed, 2);
-    assert_eq!(ids(&claim(backend, BATCH).await.1), ["z1", "a2"]);
+    for expected in ["z1", "a2", "z3"] {
+        assert_eq!(backend.outbox().route(&both, 1).await.unwrap().routed, 1);
+        assert_eq!(ids(&claim(backend, BATCH).await.1), [expected]);
+    }
 }
 
 async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend) {

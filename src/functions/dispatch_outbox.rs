@@ -1,0 +1,9 @@
+//! The function DispatchOutbox: sends what is due, on its timer. What the timer says of its schedule is not needed.
+
+use super::{invocation, reply::Reply};
+use crate::flows::dispatch::{self, DispatchContext};
+
+pub(super) async fn answer(context: &DispatchContext) -> Reply {
+    let report = dispatch::dispatch(context).await;
+    invocation::run(&report, report.store_error.as_deref())
+}

@@ -1,0 +1,106 @@
+//! One request: found its place, answered in a task of its own, logged in one line.
+
+use super::{
+    Services, body, dispatch_outbox, finance, health, invocation, openapi,
+    places::Place,
+    problem::{Kind, Problem},
+    prune_outbox,
+    reply::{self, Reply},
+    request::{self, Head, Request},
+    retry_email, send_email,
+    trace::Trace,
+};
+use futures::Stream;
+use std::sync::Arc;
+use tokio::time::Instant;
+use warp::{
+    Buf,
+    http::{HeaderMap, Method, StatusCode},
+};
+
+/// A task of its own: a caller who hangs up cancels nothing half-way, and a panic is this request's 500 only.
+pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
+    services: Arc<Services>,
+    head: Head,
+    stream: impl Stream<Item = Result<B, E>> + Send + 'static,
+) -> Reply {
+    let started = Instant::now();
+    let place = Place::find(&head.path);
+    let line = Line::of(&head, place);
+    let trace = Trace::of(&head.headers);
+    let trace_id = trace.id().to_owned();
+    let answered = tokio::spawn(async move {
+        let bytes_max =
+            if place.is_some_and(Place::is_invocation) { invocation::BODY_BYTES_MAX } else { body::BODY_BYTES_MAX };
+        let body = request::read(stream, bytes_max).await;
+        route(&services, place, &Request { head, body, trace }).await
+    });
+    let reply = answered.await.unwrap_or_else(|_| {
+        tracing::error!(function = line.function, invocation = line.invocation, trace = trace_id, "panicked");
+        if place.is_some_and(Place::is_invocation) {
+            invocation::failed(StatusCode::INTERNAL_SERVER_ERROR, "it panicked")
+        } else {
+            Problem::panicked().reply()
+        }
+    });
+    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let Line { function, invocation, method, path } = line;
+    let status = reply.status().as_u16();
+    if place == Some(Place::Root) {
+        tracing::debug!(status, "ping");
+    } else {
+        tracing::info!(function, invocation, trace = trace_id, method, path, status, ms, "answered");
+    }
+    reply
+}
+
+async fn route(services: &Services, place: Option<Place>, request: &Request) -> Reply {
+    let Some(place) = place else { return Problem::not_found().reply() };
+    let method = if request.head.method == Method::HEAD { "GET" } else { request.head.method.as_str() };
+    if !place.methods().contains(&method) {
+        let allow = place.allow();
+        let problem = Problem::new(Kind::MethodNotAllowed, format!("this path takes {allow}"));
+        return problem.with_header("allow", allow).reply();
+    }
+    match place {
+        // Touches nothing: the host asks until we are up, and later to see whether we are.
+        Place::Root => reply::json(StatusCode::OK, &serde_json::json!({ "version": services.version })),
+        Place::Health => health::health(&services.vitals, services.version),
+        Place::OpenApi => openapi::openapi(),
+        Place::Clients | Place::Client(_) | Place::Records(_) | Place::Record(..) => {
+            finance::answer(&services.book, place, request).await.unwrap_or_else(Problem::reply)
+        }
+        Place::DispatchOutbox => dispatch_outbox::answer(&services.dispatch).await,
+        Place::SendEmail => send_email::answer(&services.notify, request).await,
+        Place::RetryEmail => retry_email::answer(&services.notify).await,
+        Place::PruneOutbox => prune_outbox::answer(&services.prune).await,
+    }
+}
+
+/// What the log line says of a request: never its query, which may hold the function key, nor its body.
+struct Line {
+    function: &'static str,
+    invocation: String,
+    method: String,
+    path: String,
+}
+
+/// Long enough for every path of ours; what is longer is nobody's.
+const PATH_CHARS_MAX: usize = 120;
+const ID_CHARS_MAX: usize = 64;
+
+impl Line {
+    fn of(head: &Head, place: Option<Place>) -> Self {
+        Self {
+            function: place.map_or("none", Place::function),
+            invocation: invocation_id(&head.headers),
+            method: head.method.as_str().chars().take(ID_CHARS_MAX).collect(),
+            path: head.path.chars().take(PATH_CHARS_MAX).collect(),
+        }
+    }
+}
+
+fn invocation_id(headers: &HeaderMap) -> String {
+    let given = headers.get("x-azure-functions-invocationid").and_then(|value| value.to_str().ok());
+    given.unwrap_or_default().chars().take(ID_CHARS_MAX).collect()
+}

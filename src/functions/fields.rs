@@ -1,0 +1,231 @@
+//! Reads the fields of a JSON body or a query, and gathers everything that is wrong with them before answering.
+//!
+//! A body is read as a list of names with the raw text of their values, so that duplicates are seen and no number
+//! passes through a float. serde_json skips over nested values without recursion, so depth cannot exhaust the stack.
+
+use super::problem::{FieldError, Kind, Problem};
+use percent_encoding::percent_decode_str;
+use serde::{
+    Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+use std::{borrow::Cow, fmt};
+
+pub(super) struct Fields<'a> {
+    /// Names as given, with a JSON token (body) or the decoded text (query).
+    given: Vec<(String, Cow<'a, str>)>,
+    asked: Vec<&'static str>,
+    errors: Vec<FieldError>,
+}
+
+/// A body of 64 KB holds thousands of unknown fields; nobody reads more complaints than this.
+const ERRORS_MAX: usize = 100;
+/// Of a name that is repeated to its sender.
+const NAME_CHARS_MAX: usize = 60;
+/// The Azure host's function key may come as a query parameter, and is passed on.
+const HOST_PARAMETER: &str = "code";
+
+impl<'a> Fields<'a> {
+    pub(super) fn of_body(text: &'a str) -> Result<Self, Problem> {
+        let malformed = |e: serde_json::Error| Problem::new(Kind::Malformed, format!("the body is not JSON: {e}"));
+        let whole: &RawValue = serde_json::from_str(text).map_err(malformed)?;
+        if !whole.get().starts_with('{') {
+            let error = FieldError { field: String::new(), message: "must be a JSON object".to_owned() };
+            return Err(Problem::invalid("the body must be a JSON object", vec![error]));
+        }
+        let pairs = serde_json::Deserializer::from_str(whole.get()).deserialize_map(Pairs).map_err(malformed)?;
+        let given = pairs.into_iter().map(|(name, value)| (name, Cow::Borrowed(value.get()))).collect();
+        Ok(Self { given, asked: Vec::new(), errors: Vec::new() })
+    }
+
+    pub(super) fn of_query(raw: &'a str) -> Self {
+        let mut fields = Self { given: Vec::new(), asked: Vec::new(), errors: Vec::new() };
+        for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            match (decoded(name), decoded(value)) {
+                (Some(name), _) if name == HOST_PARAMETER => {}
+                (Some(name), Some(value)) => fields.given.push((name, Cow::Owned(value))),
+                (name, _) => fields.wrong(&name.unwrap_or_default(), "is not UTF-8"),
+            }
+        }
+        fields
+    }
+
+    /// A field that must be there. None: it is wrong, and `finish` says so.
+    pub(super) fn required<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let there = self.given.iter().any(|(given, _)| given == name);
+        if !there {
+            self.asked.push(name);
+            self.wrong(name, "is missing");
+            return None;
+        }
+        self.optional(name, read)
+    }
+
+    pub(super) fn optional<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        self.asked.push(name);
+        let mut values = self.given.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
+        let read = match (values.next(), values.next()) {
+            (None, _) => return None,
+            (Some(value), None) => read(value),
+            (Some(_), Some(_)) => Err("is given more than once".to_owned()),
+        };
+        read.map_err(|message| self.wrong(name, message)).ok()
+    }
+
+    pub(super) fn wrong(&mut self, field: &str, message: impl Into<String>) {
+        let field = field.chars().take(NAME_CHARS_MAX).collect();
+        self.errors.push(FieldError { field, message: message.into() });
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
+    /// `built` is what the fields made; it is missing only where one of them was wrong.
+    pub(super) fn finish<T>(mut self, built: Option<T>) -> Result<T, Problem> {
+        let unknown: Vec<String> =
+            self.given.iter().map(|(name, _)| name).filter(|n| !self.asked.contains(&n.as_str())).cloned().collect();
+        for name in unknown {
+            if self.errors.len() > ERRORS_MAX {
+                break;
+            }
+            let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+            if !self.errors.iter().any(|error| error.field == name) {
+                self.wrong(&name, "is not known here");
+            }
+        }
+        match built {
+            Some(built) if self.errors.is_empty() => Ok(built),
+            Some(_) | None => {
+                self.errors.truncate(ERRORS_MAX);
+                let detail = match self.errors.len() {
+                    1 => "1 field is wrong".to_owned(),
+                    ERRORS_MAX => format!("{ERRORS_MAX} or more fields are wrong"),
+                    n => format!("{n} fields are wrong"),
+                };
+                Err(Problem::invalid(detail, self.errors))
+            }
+        }
+    }
+}
+
+/// The text of a JSON string.
+pub(super) fn text(token: &str) -> Result<String, String> {
+    if !token.starts_with('"') {
+        return Err("must be a string".to_owned());
+    }
+    // Its grammar was checked with the body; what remains is half of a surrogate pair.
+    serde_json::from_str(token).map_err(|_| "must be a string of valid Unicode".to_owned())
+}
+
+/// A JSON integer, written as one: `2026.0` and `2.026e3` are refused.
+pub(super) fn integer<T: TryFrom<i64> + fmt::Display + Copy>(token: &str, min: T, max: T) -> Result<T, String>
+where
+    i64: From<T>,
+{
+    let expected = || format!("must be an integer from {min} to {max}");
+    let value: i64 = token.parse().map_err(|_| expected())?;
+    if value < i64::from(min) || value > i64::from(max) {
+        return Err(expected());
+    }
+    T::try_from(value).map_err(|_| expected())
+}
+
+/// The same of a query parameter: digits only. A repeated one comes comma-joined from the host.
+pub(super) fn digits<T: TryFrom<i64> + fmt::Display + Copy>(text: &str, min: T, max: T) -> Result<T, String>
+where
+    i64: From<T>,
+{
+    if text.contains(',') {
+        return Err("is given more than once, or is no number".to_owned());
+    }
+    if text.starts_with(['+', '-']) {
+        return Err(format!("must be an integer from {min} to {max}"));
+    }
+    integer(text, min, max)
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let text = text.replace('+', " ");
+    percent_decode_str(&text).decode_utf8().ok().map(Cow::into_owned)
+}
+
+struct Pairs;
+
+impl<'de> Visitor<'de> for Pairs {
+    type Value = Vec<(String, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = map.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(pairs)
+    }
+}
+
+/// The pairs of a JSON object, in order, duplicates kept; None for anything else.
+pub(super) fn pairs_of(text: &str) -> Option<Vec<(String, &RawValue)>> {
+    serde_json::Deserializer::from_str(text).deserialize_map(Pairs).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn errors(problem: Problem) -> Vec<(String, String)> {
+        let body: Value = serde_json::from_slice(problem.reply().body()).unwrap();
+        let of = |e: &Value, key: &str| e[key].as_str().unwrap().to_owned();
+        body["errors"].as_array().unwrap().iter().map(|e| (of(e, "field"), of(e, "message"))).collect()
+    }
+
+    #[test]
+    fn every_wrong_field_is_named_at_once() {
+        let mut fields =
+            Fields::of_body(r#"{"a":"x","b":1,"b":2,"c":2026.0,"d":"\ud800","z":[[]],"z":1}"#).ok().unwrap();
+        assert_eq!(fields.required("a", |t| integer(t, 1, 9)), None);
+        assert_eq!(fields.required("b", |t| integer(t, 1, 9)), None);
+        assert_eq!(fields.required("c", |t| integer(t, 1, 9999)), None);
+        assert_eq!(fields.required("d", text), None);
+        assert_eq!(fields.required("e", text), None);
+        assert_eq!(fields.optional("f", text), None);
+        let told = errors(fields.finish(Some(())).unwrap_err());
+        let names: Vec<&str> = told.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c", "d", "e", "z"], "{told:?}");
+        assert!(told[1].1.contains("more than once"));
+        assert!(told[4].1.contains("missing"));
+    }
+
+    #[test]
+    fn depth_is_no_danger_and_complaints_are_bounded() {
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(30_000), "]".repeat(30_000));
+        let mut fields = Fields::of_body(&deep).ok().unwrap();
+        assert_eq!(fields.required("a", text), None);
+        assert!(Fields::of_body(&"[".repeat(60_000)).is_err());
+        let many: Vec<String> = (0..5_000).map(|n| format!("\"f{n}\":1")).collect();
+        let fields_of_many = format!("{{{}}}", many.join(","));
+        let problem = Fields::of_body(&fields_of_many).ok().unwrap().finish(Some(())).unwrap_err();
+        assert_eq!(errors(problem).len(), ERRORS_MAX);
+    }
+
+    #[test]
+    fn a_query_is_decoded_and_the_hosts_key_passed_over() {
+        let mut fields = Fields::of_query("limit=%31%30&code=secret&after=");
+        assert_eq!(fields.optional("limit", |t| digits(t, 1, 100)), Some(10));
+        assert_eq!(fields.optional("after", |t| digits(t, 0, i64::MAX)), None);
+        let told = errors(fields.finish(Some(())).unwrap_err());
+        assert_eq!(told.len(), 1, "{told:?}");
+        for wrong in ["limit=1,2", "limit=1&limit=1", "limit=+1", "limit=%FF", "limit=0", "limit=101", "Limit=1", "x"] {
+            let mut fields = Fields::of_query(wrong);
+            let limit = fields.optional("limit", |t| digits(t, 1, 100));
+            assert!(fields.finish(Some(limit)).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The function OpenApi: the API's contract, generated from the handlers and their types.
+
+use super::{
+    clients, health,
+    problem::ProblemReply,
+    records,
+    reply::{JSON, Reply},
+};
+use std::{collections::BTreeMap, sync::LazyLock};
+use utoipa::{
+    IntoParams, IntoResponses, Modify, OpenApi,
+    openapi::{
+        ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::Type,
+        security::{ApiKey, ApiKeyValue, SecurityScheme},
+    },
+};
+use warp::http::header;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "ClientOrganizer",
+        description = "Clients of an accounting office and their monthly figures. If the books changed, the message goes out."
+    ),
+    paths(
+        clients::list_clients,
+        clients::create_client,
+        clients::get_client,
+        clients::replace_client,
+        clients::delete_client,
+        records::list_records,
+        records::create_record,
+        records::get_record,
+        records::patch_record,
+        records::delete_record,
+        health::health,
+        openapi,
+    ),
+    components(schemas(ProblemReply)),
+    security(("functionKey" = [])),
+    modifiers(&FunctionKey)
+)]
+struct Document;
+
+/// The document, as text.
+#[must_use]
+pub fn document() -> &'static str {
+    static TEXT: LazyLock<String> = LazyLock::new(|| Document::openapi().to_pretty_json().unwrap_or_default());
+    &TEXT
+}
+
+#[utoipa::path(
+    get, path = "/api/openapi.json", tag = "about", operation_id = "openApi",
+    summary = "This document",
+    security(()),
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
+)]
+pub(super) fn openapi() -> Reply {
+    let mut reply = Reply::new(document().as_bytes().to_vec());
+    reply.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    reply
+}
+
+/// authLevel `function`: the host checks the key before we see the request.
+struct FunctionKey;
+
+impl Modify for FunctionKey {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let key =
+            ApiKeyValue::with_description("x-functions-key", "A function key; checked by the Azure Functions host.");
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("functionKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
+    }
+}
+
+/// The headers that every write takes.
+pub(super) struct WriteHeaders;
+
+impl IntoParams for WriteHeaders {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let header = |name: &str, description: &str| {
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Header)
+                .required(Required::False)
+                .description(Some(description))
+                .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+                .build()
+        };
+        vec![
+            header(
+                "Idempotency-Key",
+                "1 to 255 printable ASCII characters, bare or quoted: a repeat with the same key gets the first one's answer",
+            ),
+            header("If-Match", "ETags, or *: the write is refused with 412 where none is current"),
+            header("traceparent", "W3C trace context; goes with the message"),
+            header("tracestate", "Goes with traceparent"),
+        ]
+    }
+}
+
+/// What any read may answer instead.
+pub(super) struct ReadProblems;
+
+impl IntoResponses for ReadProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            (404, "No such client or record, or an id or period that can never be"),
+            (413, "The body is over 64 KB"),
+            (422, "A query parameter is wrong, unknown or repeated; `errors` names each"),
+            (500, "Something is wrong on our side"),
+            (503, "The books are not available now"),
+        ])
+    }
+}
+
+/// What any write may answer instead.
+pub(super) struct WriteProblems;
+
+impl IntoResponses for WriteProblems {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            (400, "Malformed or empty JSON, not UTF-8, or a malformed header"),
+            (404, "No such client or record, or an id or period that can never be"),
+            (408, "The body did not arrive in time"),
+            (
+                409,
+                "In the way: the nipNb is taken, the month is booked, the client has records, or the key is under way",
+            ),
+            (412, "If-Match names no current version"),
+            (413, "The body is over 64 KB"),
+            (415, "The body is not application/json"),
+            (
+                422,
+                "A field is wrong, unknown, missing or duplicate (`errors` names each), or the key was used for another request",
+            ),
+            (500, "Something is wrong on our side"),
+            (503, "The books are not available now, or it may or may not have been done"),
+        ])
+    }
+}
+
+fn problems(list: &[(u16, &str)]) -> BTreeMap<String, RefOr<Response>> {
+    let text = |description: &str| {
+        HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .description(Some(description))
+            .build()
+    };
+    let response = |status: u16, description: &str| {
+        let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+        let response = ResponseBuilder::new().description(description).content("application/problem+json", content);
+        match status {
+            412 => response.header("ETag", text("The current version")),
+            409 => response.header("Retry-After", text("Seconds; only where the key is under way")),
+            503 => response.header("Retry-After", text("Seconds")),
+            _ => response,
+        }
+        .build()
+    };
+    list.iter().map(|(status, text)| (status.to_string(), response(*status, text).into())).collect()
+}

@@ -1,0 +1,220 @@
+//! Which raw path is which place, what it takes, and which function of the host it belongs to.
+
+use crate::domain::{ids::ClientId, period::Period};
+
+/// A function as its folder under `functions/` must describe it; a test compares the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Function {
+    pub name: &'static str,
+    pub trigger: Trigger,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// No methods are named in function.json, so that every method reaches us and 405 can say what is allowed.
+    Http { route: &'static str, anonymous: bool },
+    /// `setting` holds the schedule.
+    Timer { setting: &'static str },
+    /// `setting` holds the queue's name; `binding` is the key of the message in the envelope's Data.
+    Queue { setting: &'static str, connection: &'static str, binding: &'static str },
+}
+
+/// Every function of the app. `clients/{*rest}` also matches `clients` itself: a catch-all takes the empty rest.
+pub const FUNCTIONS: [Function; 7] = [
+    Function { name: "DispatchOutbox", trigger: Trigger::Timer { setting: "OutboxSchedule" } },
+    Function { name: "Finance", trigger: Trigger::Http { route: "clients/{*rest}", anonymous: false } },
+    Function { name: "Health", trigger: Trigger::Http { route: "health", anonymous: true } },
+    Function { name: "OpenApi", trigger: Trigger::Http { route: "openapi.json", anonymous: true } },
+    Function { name: "PruneOutbox", trigger: Trigger::Timer { setting: "PruneSchedule" } },
+    Function { name: "RetryEmail", trigger: Trigger::Timer { setting: "RetryEmailSchedule" } },
+    Function {
+        name: "SendEmail",
+        trigger: Trigger::Queue {
+            setting: "EmailQueueName",
+            connection: "ServiceBusConnection",
+            binding: super::envelope::BINDING,
+        },
+    },
+];
+
+/// The functions' names, in the order in which the host tries their routes.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|function| function.name)
+}
+
+/// Name and route of each HTTP function.
+pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FUNCTIONS.iter().filter_map(|function| match function.trigger {
+        Trigger::Http { route, .. } => Some((function.name, route)),
+        Trigger::Timer { .. } | Trigger::Queue { .. } => None,
+    })
+}
+
+/// Every path of the HTTP API with its methods (HEAD goes wherever GET goes).
+pub fn endpoints() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    [Place::Clients, Place::Client(ClientId(1)), Place::Records(ClientId(1))]
+        .into_iter()
+        .chain(Period::new(2000, 1).map(|period| Place::Record(ClientId(1), period)))
+        .chain([Place::Health, Place::OpenApi])
+        .map(|place| (place.template(), place.methods()))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The host's readiness ping.
+    Root,
+    Clients,
+    Client(ClientId),
+    Records(ClientId),
+    Record(ClientId, Period),
+    Health,
+    OpenApi,
+    DispatchOutbox,
+    SendEmail,
+    RetryEmail,
+    PruneOutbox,
+}
+
+impl Place {
+    /// The path as it came: nothing is decoded or normalised, so `%63lients`, `..` and a trailing slash are nowhere.
+    /// The words below `/api` match in any casing, since the Azure host's routes do and it passes the caller's.
+    pub(super) fn find(path: &str) -> Option<Self> {
+        match path {
+            "/" => return Some(Self::Root),
+            "/DispatchOutbox" => return Some(Self::DispatchOutbox),
+            "/SendEmail" => return Some(Self::SendEmail),
+            "/RetryEmail" => return Some(Self::RetryEmail),
+            "/PruneOutbox" => return Some(Self::PruneOutbox),
+            _ => {}
+        }
+        // The longest path has five segments below /api; what follows a sixth is of no interest.
+        let segments: Vec<&str> = path.strip_prefix('/')?.splitn(7, '/').collect();
+        let is = |at: usize, word: &str| segments.get(at).is_some_and(|s: &&str| s.eq_ignore_ascii_case(word));
+        if !is(0, "api") {
+            return None;
+        }
+        if !is(1, "clients") {
+            return match segments.len() {
+                2 if is(1, "health") => Some(Self::Health),
+                2 if is(1, "openapi.json") => Some(Self::OpenApi),
+                _ => None,
+            };
+        }
+        let id = || ClientId::parse(segments.get(2)?);
+        match segments.len() {
+            2 => Some(Self::Clients),
+            3 => id().map(Self::Client),
+            4 if is(3, "finance") => id().map(Self::Records),
+            6 if is(3, "finance") => Some(Self::Record(id()?, Period::parse(segments[4], segments[5])?)),
+            _ => None,
+        }
+    }
+
+    pub(super) fn methods(self) -> &'static [&'static str] {
+        match self {
+            Self::Root | Self::Health | Self::OpenApi => &["GET"],
+            Self::Clients | Self::Records(_) => &["GET", "POST"],
+            Self::Client(_) => &["GET", "PUT", "DELETE"],
+            Self::Record(..) => &["GET", "PATCH", "DELETE"],
+            Self::DispatchOutbox | Self::SendEmail | Self::RetryEmail | Self::PruneOutbox => &["POST"],
+        }
+    }
+
+    /// Allow, with HEAD beside GET.
+    pub(super) fn allow(self) -> String {
+        let mut allowed = self.methods().to_vec();
+        if allowed.contains(&"GET") {
+            allowed.insert(1, "HEAD");
+        }
+        allowed.join(", ")
+    }
+
+    pub(super) fn function(self) -> &'static str {
+        match self {
+            Self::Root => "ping",
+            Self::Clients | Self::Client(_) | Self::Records(_) | Self::Record(..) => "Finance",
+            Self::Health => "Health",
+            Self::OpenApi => "OpenApi",
+            Self::DispatchOutbox => "DispatchOutbox",
+            Self::SendEmail => "SendEmail",
+            Self::RetryEmail => "RetryEmail",
+            Self::PruneOutbox => "PruneOutbox",
+        }
+    }
+
+    pub(super) fn is_invocation(self) -> bool {
+        match self {
+            Self::DispatchOutbox | Self::SendEmail | Self::RetryEmail | Self::PruneOutbox => true,
+            Self::Root
+            | Self::Clients
+            | Self::Client(_)
+            | Self::Records(_)
+            | Self::Record(..)
+            | Self::Health
+            | Self::OpenApi => false,
+        }
+    }
+
+    fn template(self) -> &'static str {
+        match self {
+            Self::Clients => "/api/clients",
+            Self::Client(_) => "/api/clients/{id}",
+            Self::Records(_) => "/api/clients/{id}/finance",
+            Self::Record(..) => "/api/clients/{id}/finance/{year}/{month}",
+            Self::Health => "/api/health",
+            Self::OpenApi => "/api/openapi.json",
+            Self::Root => "/",
+            Self::DispatchOutbox | Self::SendEmail | Self::RetryEmail | Self::PruneOutbox => self.function(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_match_in_any_casing_and_ids_only_as_plain_digits() {
+        assert_eq!(Place::find("/api/clients"), Some(Place::Clients));
+        assert_eq!(Place::find("/API/Clients/7"), Some(Place::Client(ClientId(7))));
+        assert_eq!(Place::find("/api/clients/7/Finance"), Some(Place::Records(ClientId(7))));
+        let march = Period::new(2026, 3).unwrap();
+        assert_eq!(Place::find("/api/clients/7/finance/2026/03"), Some(Place::Record(ClientId(7), march)));
+        for nowhere in [
+            "",
+            "*",
+            "/api",
+            "/api/",
+            "/api/clients/",
+            "/api/clients/7/",
+            "/api//clients",
+            "/api/%63lients",
+            "/api/clients/%37",
+            "/api/clients/0",
+            "/api/clients/07",
+            "/api/clients/-1",
+            "/api/clients/9223372036854775808",
+            "/api/clients/7/finance/2026",
+            "/api/clients/7/finance/2026/13",
+            "/api/clients/7/finance/1999/1",
+            "/api/clients/7/finance/2026/3/x",
+            "/api/clients/7/finance/2026/3/",
+            "/api/../SendEmail",
+            "/api/health/",
+            "/api/SendEmail",
+            "/sendemail",
+            "/SendEmail/",
+        ] {
+            assert_eq!(Place::find(nowhere), None, "{nowhere}");
+        }
+    }
+
+    #[test]
+    fn only_the_exact_name_is_an_invocation() {
+        for place in names().filter_map(|name| Place::find(&format!("/{name}"))) {
+            assert!(place.is_invocation());
+            assert_eq!(place.methods(), ["POST"]);
+        }
+        assert_eq!(Place::find("/Finance"), None);
+    }
+}

@@ -1,0 +1,209 @@
+//! Every refusal and failure of the HTTP API, as RFC 9457 problem details; the only place that maps errors to statuses.
+
+use super::reply::{Reply, set, to_json};
+use crate::{domain::booking::Refusal, ports::error::StoreError};
+use serde::Serialize;
+use utoipa::ToSchema;
+use warp::http::{HeaderValue, StatusCode, header};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    kind: Kind,
+    detail: String,
+    errors: Vec<FieldError>,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// One wrong field of a body, or one wrong query parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct FieldError {
+    /// Its name; empty where the body as a whole is meant.
+    pub(super) field: String,
+    pub(super) message: String,
+}
+
+/// RFC 9457 problem details.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemReply {
+    /// A stable name of the kind of problem, for programs.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:problem-type:clientorganizer:invalid")]
+    problem_type: String,
+    title: &'static str,
+    status: u16,
+    /// What is wrong with this request, for a person.
+    detail: String,
+    /// Every wrong field at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Malformed,
+    BadHeader,
+    NotFound,
+    MethodNotAllowed,
+    SlowBody,
+    NipTaken,
+    RecordExists,
+    HasRecords,
+    KeyBusy,
+    Changed,
+    BodyTooLarge,
+    NotJson,
+    Invalid,
+    KeyReused,
+    Unsendable,
+    Broken,
+    Unavailable,
+    OutcomeUnknown,
+}
+
+impl Kind {
+    /// Status, name, title.
+    fn facts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::Malformed => (400, "malformed", "The body is not JSON"),
+            Self::BadHeader => (400, "bad-header", "A header is malformed"),
+            Self::NotFound => (404, "not-found", "There is nothing here"),
+            Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not for this path"),
+            Self::SlowBody => (408, "slow-body", "The body did not arrive in time"),
+            Self::NipTaken => (409, "nip-taken", "Another client has this nipNb"),
+            Self::RecordExists => (409, "record-exists", "This month is booked already"),
+            Self::HasRecords => (409, "has-records", "The client still has financial records"),
+            Self::KeyBusy => (409, "key-busy", "A request with this Idempotency-Key is under way"),
+            Self::Changed => (412, "changed", "It was changed in the meantime"),
+            Self::BodyTooLarge => (413, "body-too-large", "The body is too large"),
+            Self::NotJson => (415, "not-json", "The body must be application/json"),
+            Self::Invalid => (422, "invalid", "The request says something that cannot be"),
+            Self::KeyReused => (422, "key-reused", "This Idempotency-Key was used for another request"),
+            Self::Unsendable => (422, "unsendable", "The message about it could never be sent"),
+            Self::Broken => (500, "broken", "Something is wrong on our side"),
+            Self::Unavailable => (503, "unavailable", "The books are not available now"),
+            Self::OutcomeUnknown => (503, "outcome-unknown", "It may or may not have been done"),
+        }
+    }
+}
+
+/// Seconds. A commit takes milliseconds, and a busy key was already waited for.
+const RETRY_AFTER: &str = "1";
+
+impl Problem {
+    pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), headers: Vec::new() }
+    }
+
+    /// `errors` is not empty.
+    pub(super) fn invalid(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..Self::new(Kind::Invalid, detail) }
+    }
+
+    pub(super) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::new(Kind::NotFound, "no path of the API, or an id or period that can never be")
+    }
+
+    pub(super) fn key_busy() -> Self {
+        Self::new(Kind::KeyBusy, "repeat it in a moment: the answer will be the first one's")
+            .with_header("retry-after", RETRY_AFTER)
+    }
+
+    pub(super) fn panicked() -> Self {
+        Self::new(Kind::Broken, "it was logged; a write may or may not have been done")
+    }
+
+    pub(super) fn reply(self) -> Reply {
+        let (status, name, title) = self.kind.facts();
+        let problem_type = format!("urn:problem-type:clientorganizer:{name}");
+        let body = ProblemReply { problem_type, title, status, detail: self.detail, errors: self.errors };
+        let mut reply = Reply::new(to_json(&body));
+        *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let kind = HeaderValue::from_static("application/problem+json");
+        reply.headers_mut().insert(header::CONTENT_TYPE, kind);
+        reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for (name, value) in self.headers {
+            set(&mut reply, name, &value);
+        }
+        reply
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match &refusal {
+            Refusal::NoClient(_) | Refusal::NoRecord(..) => Kind::NotFound,
+            Refusal::NipTaken(_) => Kind::NipTaken,
+            Refusal::RecordExists(..) => Kind::RecordExists,
+            Refusal::HasRecords(_) => Kind::HasRecords,
+            Refusal::Changed { .. } => Kind::Changed,
+            Refusal::KeyReused => Kind::KeyReused,
+            Refusal::Unsendable(_) => Kind::Unsendable,
+        };
+        let problem = Self::new(kind, refusal.to_string());
+        match refusal {
+            Refusal::Changed { current } => problem.with_header("etag", current),
+            Refusal::NoClient(_)
+            | Refusal::NoRecord(..)
+            | Refusal::NipTaken(_)
+            | Refusal::RecordExists(..)
+            | Refusal::HasRecords(_)
+            | Refusal::KeyReused
+            | Refusal::Unsendable(_) => problem,
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// Logged here, since here it is handled: the host counts a forwarded 5xx as a success.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = %chain(&error), "the store failed");
+        match error {
+            StoreError::Unavailable { .. } => {
+                Self::new(Kind::Unavailable, "nothing was changed: repeat it").with_header("retry-after", RETRY_AFTER)
+            }
+            StoreError::Unknown { .. } => Self::new(
+                Kind::OutcomeUnknown,
+                "it may have been done: repeat it with the same Idempotency-Key, which does it one time at most; \
+                 without a key, look before you repeat it",
+            )
+            .with_header("retry-after", RETRY_AFTER),
+            StoreError::Broken { .. } => {
+                Self::new(Kind::Broken, "nothing was changed; a person must look, and it was logged")
+            }
+        }
+    }
+}
+
+/// Display never prints its source, so the chain is walked here.
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_outcome_is_not_told_as_a_failure() {
+        let unknown = StoreError::Unknown { step: "commit", reason: "lost".into(), source: None };
+        let reply = Problem::from(unknown).reply();
+        assert_eq!(reply.status(), 503);
+        assert!(reply.headers().contains_key("retry-after"));
+        let body: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
+        assert_eq!(body["type"], "urn:problem-type:clientorganizer:outcome-unknown");
+        assert!(body["detail"].as_str().unwrap().contains("same Idempotency-Key"));
+        assert!(!body["detail"].as_str().unwrap().contains("lost"), "the driver's words stay in the log");
+    }
+}

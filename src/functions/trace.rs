@@ -1,0 +1,109 @@
+//! W3C trace context: taken from a request where it is well-formed, made afresh where it is not.
+
+use crate::domain::message::Headers;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+use warp::http::HeaderMap;
+
+/// Trace context of a request, as it goes with the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trace {
+    traceparent: String,
+    tracestate: Option<String>,
+}
+
+/// The specification has everyone keep 512 characters; more may be dropped.
+const STATE_CHARS_MAX: usize = 512;
+
+impl Trace {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let mut parents = headers.get_all("traceparent").iter();
+        let (first, second) = (parents.next(), parents.next());
+        match first.and_then(|value| value.to_str().ok()).filter(|text| second.is_none() && is_traceparent(text)) {
+            Some(text) => Self { traceparent: text.to_owned(), tracestate: state_of(headers) },
+            None => Self::fresh(),
+        }
+    }
+
+    pub(super) fn fresh() -> Self {
+        let (trace, span) = (Uuid::new_v4().simple().to_string(), Uuid::new_v4().simple().to_string());
+        Self { traceparent: format!("00-{trace}-{}-01", &span[..16]), tracestate: None }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        // Both makers put 32 digits there.
+        self.traceparent.get(3..35).unwrap_or_default()
+    }
+
+    pub(super) fn headers(&self) -> Headers {
+        let mut headers = BTreeMap::from([("traceparent".to_owned(), self.traceparent.clone())]);
+        headers.extend(self.tracestate.clone().map(|state| ("tracestate".to_owned(), state)));
+        Headers(headers)
+    }
+}
+
+/// The trace id of a well-formed traceparent.
+pub(super) fn trace_id(traceparent: &str) -> Option<&str> {
+    is_traceparent(traceparent).then(|| traceparent.get(3..35)).flatten()
+}
+
+fn is_traceparent(text: &str) -> bool {
+    let hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let zero = |part: &str| part.bytes().all(|b| b == b'0');
+    let parts: Vec<&str> = text.splitn(5, '-').collect();
+    match parts[..] {
+        [version, trace, span, flags] => {
+            hex(version, 2)
+                && version != "ff"
+                && hex(trace, 32)
+                && !zero(trace)
+                && hex(span, 16)
+                && !zero(span)
+                && hex(flags, 2)
+        }
+        _ => false,
+    }
+}
+
+fn state_of(headers: &HeaderMap) -> Option<String> {
+    let values: Vec<&str> = headers.get_all("tracestate").iter().map(|v| v.to_str().ok()).collect::<Option<_>>()?;
+    let state = values.join(",");
+    let fine = !state.is_empty() && state.len() <= STATE_CHARS_MAX && state.bytes().all(|b| (0x20..0x7f).contains(&b));
+    fine.then_some(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use warp::http::HeaderValue;
+
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn a_callers_context_goes_on_and_a_broken_one_does_not() {
+        let mut headers = HeaderMap::new();
+        headers.insert("traceparent", HeaderValue::from_static(PARENT));
+        headers.insert("tracestate", HeaderValue::from_static("a=1"));
+        let trace = Trace::of(&headers);
+        assert_eq!(trace.id(), "0af7651916cd43dd8448eb211c80319c");
+        assert_eq!(trace.headers().0["traceparent"], PARENT);
+        assert_eq!(trace.headers().0["tracestate"], "a=1");
+        headers.append("traceparent", HeaderValue::from_static(PARENT));
+        assert_ne!(Trace::of(&headers).id(), trace.id(), "two are none");
+        for bad in [
+            "",
+            "00",
+            "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
+        ] {
+            headers.insert("traceparent", HeaderValue::from_static(bad));
+            let made = Trace::of(&headers);
+            assert!(is_traceparent(&made.traceparent), "{bad}");
+            assert_eq!(made.tracestate, None);
+        }
+    }
+}

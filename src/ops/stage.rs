@@ -1,0 +1,201 @@
+//! Staging: the one folder that `func start` and `func azure functionapp publish` accept, made from a checkout.
+
+use super::linkage::{self, Linkage};
+use crate::failpoints;
+use anyhow::{Context, Result, bail, ensure};
+use serde::Serialize;
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    fmt, fs, io,
+    path::{Component, Path, PathBuf},
+};
+
+/// The functions this executable answers for.
+pub const FUNCTIONS: [&str; 7] =
+    ["DispatchOutbox", "Finance", "Health", "OpenApi", "PruneOutbox", "RetryEmail", "SendEmail"];
+
+/// Core Tools marks executable only the file whose name equals `defaultExecutablePath`.
+pub const HANDLER: &str = "handler";
+
+/// Lists what a stage wrote, so that the next one removes that and nothing else.
+const MARKER: &str = ".staged-by-client-organizer";
+
+/// What must never be published, although it may lie in the folder: secrets, and the data of a `func start` in it.
+const FUNCIGNORE: &str = "local.settings.json\nlocal.settings.example.json\n.local\n.staged-by-client-organizer\n";
+
+/// What is staged, and from where.
+#[derive(Debug, Clone, Copy)]
+pub struct Staging<'a> {
+    /// Empty, missing, or an earlier stage.
+    pub target: &'a Path,
+    /// The checkout: host.json and functions/.
+    pub root: &'a Path,
+    pub executable: &'a Path,
+    /// Names the executable answers for.
+    pub functions: &'a [&'a str],
+    /// Can the executable stop at failpoints?
+    pub failpoints: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    pub folder: PathBuf,
+    pub functions: Vec<String>,
+    pub linkage: Linkage,
+}
+
+/// Stages this very executable.
+///
+/// # Errors
+/// As `Staging::run`.
+pub fn stage(target: &Path, root: &Path, executable: &Path) -> Result<Report> {
+    Staging { target, root, executable, functions: &FUNCTIONS, failpoints: failpoints::BUILT_IN }.run()
+}
+
+impl Staging<'_> {
+    /// Checks everything before it writes anything.
+    ///
+    /// # Errors
+    /// Says what does not fit together, or which file could not be read or written.
+    pub fn run(&self) -> Result<Report> {
+        ensure!(!self.failpoints, "this build has the feature `failpoints`, which is for tests: build without it");
+        let host = self.host()?;
+        let functions = self.function_files()?;
+        let linkage = linkage::of(self.executable)
+            .with_context(|| format!("the executable {} cannot be read", self.executable.display()))?;
+        let mut files: Vec<(String, Vec<u8>)> = vec![("host.json".to_owned(), host)];
+        let names: Vec<String> = functions.iter().map(|(name, _)| name.clone()).collect();
+        files.extend(functions.into_iter().map(|(name, text)| (format!("{name}/function.json"), text)));
+        files.push((".funcignore".to_owned(), FUNCIGNORE.into()));
+        // To be copied to local.settings.json for `func start`; a real one may hold secrets and is never staged.
+        if let Ok(example) = fs::read(self.root.join("local.settings.example.json")) {
+            files.push(("local.settings.example.json".to_owned(), example));
+        }
+        self.make_room()?;
+        self.write(&files)?;
+        Ok(Report { folder: self.target.to_owned(), functions: names, linkage })
+    }
+
+    fn host(&self) -> Result<Vec<u8>> {
+        let path = self.root.join("host.json");
+        let (text, host) = json(&path)?;
+        let executable = host.pointer("/customHandler/description/defaultExecutablePath").and_then(Value::as_str);
+        ensure!(
+            executable == Some(HANDLER),
+            "{}: customHandler.description.defaultExecutablePath must be \"{HANDLER}\", is {executable:?}: under \
+             another name the file would not be executable in Azure",
+            path.display()
+        );
+        ensure!(
+            host.pointer("/customHandler/http/routes").is_none(),
+            "{}: customHandler.http.routes stops the host where there are function.json files",
+            path.display()
+        );
+        Ok(text)
+    }
+
+    /// Each `function.json` by its function's name; their names and the executable's must be the same.
+    fn function_files(&self) -> Result<Vec<(String, Vec<u8>)>> {
+        let folder = self.root.join("functions");
+        let listed = fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+        let mut found = Vec::new();
+        for entry in listed {
+            let entry = entry?;
+            let path = entry.path().join("function.json");
+            if path.is_file() {
+                found.push((entry.file_name().to_string_lossy().into_owned(), json(&path)?.0));
+            }
+        }
+        found.sort();
+        let in_folders: BTreeSet<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        let in_executable: BTreeSet<&str> = self.functions.iter().copied().collect();
+        let unknown: Vec<_> = in_folders.difference(&in_executable).collect();
+        ensure!(unknown.is_empty(), "functions/ names {unknown:?}, which this executable does not know");
+        let missing: Vec<_> = in_executable.difference(&in_folders).collect();
+        ensure!(missing.is_empty(), "functions/ lacks {missing:?}/function.json, which this executable answers for");
+        Ok(found)
+    }
+
+    /// Takes away what an earlier stage wrote. What others put beside it (local.settings.json) stays.
+    fn make_room(&self) -> Result<()> {
+        let target = self.target;
+        let shown = target.display();
+        fs::create_dir_all(target).with_context(|| format!("{shown} cannot be made"))?;
+        let marker = target.join(MARKER);
+        let written = match fs::read_to_string(&marker) {
+            Ok(list) => list,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let empty = fs::read_dir(target)?.next().is_none();
+                ensure!(empty, "{shown} is not empty and no earlier stage: name a folder of its own");
+                return Ok(());
+            }
+            Err(error) => return Err(error).with_context(|| format!("{} cannot be read", marker.display())),
+        };
+        for line in written.lines() {
+            let plain = Path::new(line).components().all(|part| matches!(part, Component::Normal(_)));
+            ensure!(plain, "{} names '{line}', which is not inside: remove it by hand", marker.display());
+            match fs::remove_file(target.join(line)) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error).with_context(|| format!("{line} cannot be replaced in {shown}")),
+            }
+            // A function that is gone must not stay as an empty folder; one with other files in it does.
+            if let Some(folder) = Path::new(line).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                let _ = fs::remove_dir(target.join(folder));
+            }
+        }
+        Ok(())
+    }
+
+    fn write(&self, files: &[(String, Vec<u8>)]) -> Result<()> {
+        let names = files.iter().map(|(name, _)| name.as_str()).chain([HANDLER]);
+        let list = names.fold(String::new(), |list, name| list + name + "\n");
+        // First the list: a stage that breaks off half-way can be staged over.
+        let all = [(MARKER.to_owned(), list.into_bytes())];
+        for (name, bytes) in all.iter().chain(files) {
+            let path = self.target.join(name);
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        let handler = self.target.join(HANDLER);
+        fs::copy(self.executable, &handler).with_context(|| format!("{} cannot be written", handler.display()))?;
+        executable_by_all(&handler)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "staged {} functions in {}: {}",
+            self.functions.len(),
+            self.folder.display(),
+            self.functions.join(", ")
+        )?;
+        writeln!(f, "{HANDLER}: {}", self.linkage)?;
+        write!(f, "next, in that folder: func start, or func azure functionapp publish <app>")
+    }
+}
+
+fn json(path: &Path) -> Result<(Vec<u8>, Value)> {
+    let text = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    match serde_json::from_slice(&text) {
+        Ok(value) => Ok((text, value)),
+        Err(error) => bail!("{} is not JSON: {error}", path.display()),
+    }
+}
+
+#[cfg(unix)]
+fn executable_by_all(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).context("the handler cannot be made executable")
+}
+
+#[cfg(not(unix))]
+fn executable_by_all(_path: &Path) -> Result<()> {
+    Ok(())
+}
