@@ -193,8 +193,8 @@ impl Supervisor {
     }
 }
 
-/// Also when whoever would say it is gone.
-async fn told(stop: &mut watch::Receiver<bool>) {
+/// Waits until told to stop; also when whoever would say it is gone.
+pub(super) async fn told(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

@@ -22,6 +22,8 @@ use tokio::{
 
 /// Where the sender looks for the bus, whatever the triggers' connections are called.
 const CONNECTION_SETTING: &str = "ServiceBusConnection";
+/// What takes longer is repeated by the next host; a person waits for this one.
+const FINISH_WITHIN: Duration = Duration::from_secs(3);
 
 /// Runs until `shutdown`, then ends the handler. Dropped earlier, it kills it.
 ///
@@ -44,7 +46,8 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
 
     let mut tasks = JoinSet::new();
     if hold_deliveries_until_exit {
-        let (gate, mut feed) = (queue.close_gate(), events.subscribe());
+        let (gate, mut feed) = (queue.gate(), events.subscribe());
+        gate.close();
         tasks.spawn(async move {
             while !matches!(
                 feed.recv().await,
@@ -58,9 +61,12 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     let routes = Arc::new(proxy::routes(&manifest.functions));
     let front = Front { port, routes, invoker: invoker.clone() };
     tasks.spawn(web::serve(listener, move |request| proxy::handle(front.clone(), request)));
-    start_timers(&mut tasks, &manifest, &invoker, &clock);
+    let (wind_down, winding_down) = watch::channel(false);
+    let mut workers = JoinSet::new();
+    start_timers(&mut workers, &manifest, &invoker, &clock, &winding_down);
     let renew_every = queue_options.lock_duration / 3;
-    start_pumps(&mut tasks, &manifest, &invoker, &clock, &queue, renew_every);
+    start_pumps(&mut workers, &manifest, &invoker, &clock, &queue, renew_every, &winding_down);
+    let gate = queue.gate();
     tasks.spawn(queue.run());
 
     let (stop, stopping) = watch::channel(false);
@@ -69,12 +75,17 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     let ended = tokio::select! {
         ended = supervised.join_next() => ended,
         () = shutdown => {
-            // Nothing new comes in; then the handler's stdin ends.
-            tasks.shutdown().await;
+            // Azure would just kill. A person at a terminal should not find a mail in doubt after each Ctrl-C: what
+            // is under way is finished, then the handler's stdin ends, and the queue goes last.
+            gate.close();
+            wind_down.send_replace(true);
+            let finished = async { while workers.join_next().await.is_some() {} };
+            let _ = tokio::time::timeout(FINISH_WITHIN, finished).await;
             stop.send_replace(true);
             supervised.join_next().await
         }
     };
+    tasks.shutdown().await;
     match ended {
         Some(Ok(result)) => result,
         Some(Err(lost)) => Err(LocalError::Lost(lost)),
@@ -100,23 +111,30 @@ fn queue_of(function: &Function) -> Option<(&str, &str)> {
     }
 }
 
-fn start_timers(tasks: &mut JoinSet<()>, manifest: &Manifest, invoker: &Invoker, clock: &Arc<dyn Clock>) {
+fn start_timers(
+    workers: &mut JoinSet<()>,
+    manifest: &Manifest,
+    invoker: &Invoker,
+    clock: &Arc<dyn Clock>,
+    stop: &watch::Receiver<bool>,
+) {
     for Function { name, trigger } in &manifest.functions {
         if let Trigger::Timer { binding, schedule, run_on_startup } = trigger {
             let (function, binding, run_on_startup) = (name.clone(), binding.clone(), *run_on_startup);
             let timer = Timer { function, binding, cron: schedule.as_ref().clone(), run_on_startup };
-            tasks.spawn(timers::tick(invoker.clone(), clock.clone(), timer));
+            workers.spawn(timers::tick(invoker.clone(), clock.clone(), timer, stop.clone()));
         }
     }
 }
 
 fn start_pumps(
-    tasks: &mut JoinSet<()>,
+    workers: &mut JoinSet<()>,
     manifest: &Manifest,
     invoker: &Invoker,
     clock: &Arc<dyn Clock>,
     queue: &Queue,
     renew_every: Duration,
+    stop: &watch::Receiver<bool>,
 ) {
     for Function { name, trigger } in &manifest.functions {
         if let Trigger::ServiceBus { binding, queue: entity, .. } = trigger {
@@ -131,7 +149,7 @@ fn start_pumps(
                 renew_every,
             };
             for _ in 0..manifest.receivers_max {
-                tasks.spawn(pump.clone().receive());
+                workers.spawn(pump.clone().receive(stop.clone()));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Brings queue messages to their function: receive, invoke, settle.
 
 use super::{
+    child,
     envelope::{self, Delivery, Sys},
     invoke::{Invoker, chain},
     queue::{NAMESPACE, sas::Policy},
@@ -13,7 +14,7 @@ use http_body_util::BodyExt;
 use hyper::{HeaderMap, Method, Request, StatusCode, header};
 use serde_json::{Map, Value};
 use std::{convert::Infallible, sync::Arc, time::Duration};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 
 /// One function and its queue; cheap to clone, one clone per receiver.
 #[derive(Clone)]
@@ -37,32 +38,44 @@ const POLL_S: u64 = 50;
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// A receiver looks at least so often whether the handler is up.
 const HANDLER_WITHIN: Duration = Duration::from_hours(1);
+/// On the loopback an answer takes a fraction of this.
+const ON_ITS_WAY: Duration = Duration::from_millis(200);
 const TOKEN_S: i64 = 300;
 
 impl Pump {
-    /// One receiver, for ever. Locks nothing while the handler is down.
-    pub(super) async fn receive(self) {
+    /// One receiver, until `stop`; a delivery under way is finished. Locks nothing while the handler is down.
+    pub(super) async fn receive(self, mut stop: watch::Receiver<bool>) {
         loop {
-            if self.invoker.child.ready(HANDLER_WITHIN).await.is_none() {
-                continue;
-            }
-            if let Err(error) = self.one().await {
+            let next = tokio::select! {
+                next = self.next() => next,
+                () = enough(&mut stop) => return,
+            };
+            let done = match next {
+                Ok(Some(delivery)) => self.deliver(delivery).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = done {
                 self.invoker.events.note(format!("{}: the queue failed: {}", self.function, chain(&*error)));
                 tokio::time::sleep(AGAIN_AFTER).await;
             }
         }
     }
 
-    async fn one(&self) -> Result<(), BoxError> {
+    async fn next(&self) -> Result<Option<Delivery>, BoxError> {
+        if self.invoker.child.ready(HANDLER_WITHIN).await.is_none() {
+            return Ok(None);
+        }
         let head = format!("/{}/messages/head?timeout={POLL_S}", self.queue);
         let (status, headers, body) = self.ask(Method::POST, &head).await?;
-        if status == StatusCode::NO_CONTENT {
-            return Ok(());
+        match status {
+            StatusCode::CREATED => delivery(&headers, body.to_vec()).map(Some),
+            StatusCode::NO_CONTENT => Ok(None),
+            other => Err(format!("a receive answered {other}").into()),
         }
-        if status != StatusCode::CREATED {
-            return Err(format!("a receive answered {status}").into());
-        }
-        let delivery = delivery(&headers, body.to_vec())?;
+    }
+
+    async fn deliver(&self, delivery: Delivery) -> Result<(), BoxError> {
         let lock = format!("/{}/messages/{}/{}", self.queue, delivery.sequence_number, delivery.lock_token);
         let sys = Sys { function: &self.function, now: self.clock.now(), rand_guid: uuid::Uuid::new_v4() };
         let envelope = envelope::service_bus(&self.binding, &delivery, &sys);
@@ -98,6 +111,12 @@ impl Pump {
         let (parts, body) = response.into_parts();
         Ok((parts.status, parts.headers, body.collect().await?.to_bytes()))
     }
+}
+
+/// The queue hands nothing out once the host stops; what it handed out just before is still on its way to us.
+async fn enough(stop: &mut watch::Receiver<bool>) {
+    child::told(stop).await;
+    tokio::time::sleep(ON_ITS_WAY).await;
 }
 
 fn delivery(headers: &HeaderMap, body: Vec<u8>) -> Result<Delivery, BoxError> {

@@ -1,6 +1,7 @@
 //! Fires timer functions by their six-field schedule, in UTC.
 
 use super::{
+    child,
     envelope::{self, Runs, Sys},
     invoke::Invoker,
 };
@@ -11,6 +12,7 @@ use croner::{
     parser::{CronParser, Seconds, Year},
 };
 use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 
 /// NCRONTAB as Azure has it: six fields, seconds first; a day must fit both day fields.
 ///
@@ -33,13 +35,13 @@ pub(super) struct Timer {
     pub(super) run_on_startup: bool,
 }
 
-/// Runs one timer for ever; one run at a time.
-pub(super) async fn tick(invoker: Invoker, clock: Arc<dyn Clock>, timer: Timer) {
+/// Runs one timer until `stop`, one run at a time; a run under way is finished.
+pub(super) async fn tick(invoker: Invoker, clock: Arc<dyn Clock>, timer: Timer, mut stop: watch::Receiver<bool>) {
     let mut last = None;
     if timer.run_on_startup {
         last = Some(run(&invoker, &*clock, &timer, last).await);
     }
-    loop {
+    while !*stop.borrow() {
         let Ok(next) = timer.cron.find_next_occurrence(&clock.now(), false) else {
             invoker.events.note(format!("{}: its schedule has no further time", timer.function));
             return;
@@ -50,7 +52,10 @@ pub(super) async fn tick(invoker: Invoker, clock: Arc<dyn Clock>, timer: Timer) 
             if wait.is_zero() {
                 break;
             }
-            tokio::time::sleep(wait.min(Duration::from_mins(1))).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait.min(Duration::from_mins(1))) => {}
+                () = child::told(&mut stop) => return,
+            }
         }
         last = Some(run(&invoker, &*clock, &timer, last).await);
     }

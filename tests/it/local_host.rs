@@ -420,6 +420,17 @@ async fn a_second_host_on_the_same_data_is_refused_until_the_first_is_gone() {
 }
 
 #[tokio::test]
+async fn a_host_told_to_stop_finishes_what_is_under_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup::default()).await;
+    host.enqueue("m-1", "slow").await;
+    host.delivered().await;
+    let _ = host.stop.take().unwrap().send(());
+    host.is(What::Completed { entity: "email".into(), message_id: "m-1".into(), delivery_count: 1 }).await;
+    host.task.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_message_waits_for_the_next_host() {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), Setup::default()).await;

@@ -89,13 +89,21 @@ pub struct Queue {
     stand: Stand,
 }
 
-/// Opens what `close_gate` closed.
+/// While it is closed nothing is handed out, of any entity.
 pub struct Gate(Stand);
 
 impl Gate {
-    pub fn open(self) {
+    pub fn close(&self) {
+        self.set(true);
+    }
+
+    pub fn open(&self) {
+        self.set(false);
+    }
+
+    fn set(&self, held: bool) {
         for entity in self.0.entities.iter() {
-            self.0.hold(entity, false);
+            self.0.hold(entity, held);
         }
     }
 }
@@ -150,12 +158,8 @@ impl Queue {
         )
     }
 
-    /// Hands nothing out, of any entity, until the gate is opened.
     #[must_use]
-    pub fn close_gate(&self) -> Gate {
-        for entity in self.stand.entities.iter() {
-            self.stand.hold(entity, true);
-        }
+    pub fn gate(&self) -> Gate {
         Gate(self.stand.clone())
     }
 

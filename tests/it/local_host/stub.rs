@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Starts one ignored test of this binary as a program of its own.
@@ -64,6 +64,10 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     }
     let response = response.header("content-type", "application/json");
     let (command, first) = command(&serde_json::from_slice(&body).unwrap());
+    if command == "slow" {
+        // Long enough for the host to be told to stop in the middle; no test waits for it to pass.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
     Ok(match command.as_str() {
         "fail" => response.status(500).body(Full::from("{}")).unwrap(),
         "empty-once" if first => response.body(Full::default()).unwrap(),
