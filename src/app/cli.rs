@@ -37,6 +37,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LocalArgs {
     /// Port of the API; 0 takes a free one
     #[arg(long, default_value_t = 7071)]

@@ -20,6 +20,7 @@ use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time:
 /// The variable by which the Azure Functions host tells its handler the port.
 pub const PORT_VARIABLE: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
 
+#[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     let env = config::env::current();
     let command = match cli.command {
@@ -60,7 +61,9 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
             if applied.is_empty() {
                 println!("{path}: schema version {}, nothing to do", migrate::wanted());
             }
-            applied.iter().for_each(|name| println!("{path}: applied {name}"));
+            for name in &applied {
+                println!("{path}: applied {name}");
+            }
             Ok(true)
         }
         Command::Dispatch(arguments) => dispatch_until_stopped(&arguments, &told(Settings::read_with_bus(env))?).await,

@@ -58,11 +58,11 @@ pub async fn book(context: &BookContext, request: WriteRequest) -> StoreResult<C
     match &committed {
         Ok(done) => {
             context.vitals.ok(Part::Database, entry.now);
-            if let Committed::Done(booked) = done {
+            if let Committed::Done(booked) = done
+                && booked.message_id.is_some()
+            {
                 failpoints::reach("after-commit").await;
-                if booked.message_id.is_some() {
-                    context.nudge.wake();
-                }
+                context.nudge.wake();
             }
         }
         Err(error) => context.vitals.failed(Part::Database, entry.now, error.to_string()),

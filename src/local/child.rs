@@ -56,6 +56,15 @@ impl ChildHandle {
     /// Kills the process that held an invocation too long, unless another one runs by now.
     pub(super) async fn kill(&self, pid: u32) {
         let _ = self.kill.send(pid).await;
+        self.noticed(pid).await;
+    }
+
+    /// After a connection broke: most likely the process died, and its supervisor hears of it a moment later. Who
+    /// went on at once would spend deliveries on a dead process.
+    pub(super) async fn noticed(&self, pid: u32) {
+        let mut up = self.up.clone();
+        let gone = up.wait_for(|up| up.is_none_or(|up| up.pid != pid));
+        let _ = tokio::time::timeout(NOTICED_WITHIN, gone).await;
     }
 }
 
@@ -73,6 +82,8 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 const EXITS_MAX: u32 = 3;
 const EXITS_WITHIN: Duration = Duration::from_mins(30);
 const EXIT_RESTART_UNCOUNTED: i32 = 200;
+/// A handler that lives on after it broke a connection costs this much; one that died is noticed much sooner.
+const NOTICED_WITHIN: Duration = Duration::from_millis(250);
 /// How long a stopping host waits for a handler whose stdin ended.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 /// The platform needs a moment to start a host again; without one a handler that cannot start would spin.

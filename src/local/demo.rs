@@ -2,7 +2,7 @@
 
 use super::{
     demo_data::{self, Booking},
-    events::{Event, EventSink, What},
+    events::{Event, EventSink, Stream, What},
     web::{self, Client},
 };
 use anyhow::{Context, Result, bail};
@@ -50,6 +50,22 @@ impl Demo {
     fn say(&self, line: &str) {
         self.events.say(line);
     }
+
+    /// What goes wrong is shown also where the host's lines are not.
+    fn complain(&self, event: &Event) {
+        let wrong = matches!(
+            event.what,
+            What::Log { stream: Stream::Stderr, .. }
+                | What::HandlerExited { .. }
+                | What::HostStopped { .. }
+                | What::Hang { .. }
+                | What::Invocation { ok: false, .. }
+                | What::DeadLettered { .. }
+        );
+        if wrong && !self.events.is_written() {
+            self.say(&event.to_string());
+        }
+    }
 }
 
 /// Tells the whole story once.
@@ -83,12 +99,10 @@ async fn wait_for_handler(demo: &mut Demo) -> Result<(u16, DateTime<Utc>)> {
     let mut listening = None;
     loop {
         let event = next(&mut demo.feed, deadline).await.context("the handler was not up within 30 s")?;
+        demo.complain(&event);
         match (event.what, listening) {
             (What::Listening { port, .. }, _) => listening = Some(port),
             (What::HandlerStarted { .. }, Some(port)) => return Ok((port, event.at)),
-            (What::HandlerExited { code, .. }, _) => {
-                demo.say(&format!("The handler ended (code {code:?}); it is started again."));
-            }
             _ => {}
         }
     }
@@ -148,9 +162,11 @@ async fn ask(demo: &Demo, port: u16, method: Method, path: &str, body: &Value) -
 async fn follow(demo: &mut Demo, stories: &mut [Story]) -> Result<()> {
     let deadline = Instant::now() + MAILS_WITHIN;
     while stories.iter().any(|story| story.mailed.is_none()) {
-        let Some(Event { at, what }) = next(&mut demo.feed, deadline).await else {
+        let Some(event) = next(&mut demo.feed, deadline).await else {
             bail!("not every mail arrived within 30 s:\n{}", missing(stories));
         };
+        demo.complain(&event);
+        let Event { at, what } = event;
         let mut mark = |id: &str, step: fn(&mut Story) -> &mut Option<DateTime<Utc>>| {
             if let Some(story) = stories.iter_mut().find(|story| story.message_id == id) {
                 step(story).get_or_insert(at);
@@ -197,10 +213,12 @@ fn what_next(demo: &Demo, port: u16, record: &str) {
     let store = demo.mails.parent().map(|data| data.join("app.db")).unwrap_or_default();
     let store = store.display();
     let api = format!("http://127.0.0.1:{port}");
+    // Fresh each run: a key used again for another path is refused.
+    let key = format!("try-{:06x}", fastrand::u32(..1 << 24));
     demo.say(&format!(
         "\nWhat to try next:\n\
          \n  curl -s {api}/api/clients\
-         \n  curl -si -X PATCH {api}{record} -H 'Content-Type: application/json' -H 'Idempotency-Key: try-1' \
+         \n  curl -si -X PATCH {api}{record} -H 'Content-Type: application/json' -H 'Idempotency-Key: {key}' \
          -d '{{\"vat\": 4321.50}}'\
          \n    (again, the same line: the same answer, and no second mail)\
          \n  curl -s {api}/api/openapi.json\

@@ -192,6 +192,12 @@ impl EventSink {
         }
     }
 
+    /// Whether events go out as lines.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.writer.is_some()
+    }
+
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()

@@ -71,7 +71,13 @@ impl Invoker {
             self.child.kill(up.pid).await;
             return Outcome::Failed("functionTimeout has passed: the process was killed".to_owned());
         };
-        answered.unwrap_or_else(|e| Outcome::Failed(format!("no answer: {}", chain(&*e))))
+        match answered {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.child.noticed(up.pid).await;
+                Outcome::Failed(format!("no answer: {}", chain(&*error)))
+            }
+        }
     }
 
     async fn post(&self, function: &str, id: &str, port: u16, body: String) -> Result<Outcome, BoxError> {

@@ -88,7 +88,9 @@ pub(super) async fn handle(front: Front, request: Request<Incoming>) -> Response
 
 async fn forward(front: &Front, request: Request<Incoming>, id: &str) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
+    let length = parts.headers.get(header::CONTENT_LENGTH).filter(|_| !chunked);
+    let length = length.and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
         return answer(StatusCode::PAYLOAD_TOO_LARGE, "over 100 MB");
     }
@@ -107,8 +109,11 @@ async fn forward(front: &Front, request: Request<Incoming>, id: &str) -> Respons
     let mut headers = end_to_end(parts.headers);
     headers.remove(header::CONTENT_ENCODING);
     headers.remove(header::EXPECT);
-    if length.is_none() && !matches!(parts.method, Method::GET | Method::HEAD) {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    if length.is_none() {
+        headers.remove(header::CONTENT_LENGTH);
+        if !matches!(parts.method, Method::GET | Method::HEAD) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
     }
     headers.insert("X-Azure-Functions-HostVersion", HeaderValue::from_static(HOST_VERSION));
     if let Ok(id) = HeaderValue::from_str(id) {

@@ -1,7 +1,7 @@
 //! Staging: the one folder that `func start` and `func azure functionapp publish` accept, made from a checkout.
 
 use super::linkage::{self, Linkage};
-use crate::failpoints;
+use crate::{failpoints, functions};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::Value;
@@ -10,10 +10,6 @@ use std::{
     fmt, fs, io,
     path::{Component, Path, PathBuf},
 };
-
-/// The functions this executable answers for.
-pub const FUNCTIONS: [&str; 7] =
-    ["DispatchOutbox", "Finance", "Health", "OpenApi", "PruneOutbox", "RetryEmail", "SendEmail"];
 
 /// Core Tools marks executable only the file whose name equals `defaultExecutablePath`.
 pub const HANDLER: &str = "handler";
@@ -51,7 +47,8 @@ pub struct Report {
 /// # Errors
 /// As `Staging::run`.
 pub fn stage(target: &Path, root: &Path, executable: &Path) -> Result<Report> {
-    Staging { target, root, executable, functions: &FUNCTIONS, failpoints: failpoints::BUILT_IN }.run()
+    let functions: Vec<&str> = functions::names().collect();
+    Staging { target, root, executable, functions: &functions, failpoints: failpoints::BUILT_IN }.run()
 }
 
 impl Staging<'_> {

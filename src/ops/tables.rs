@@ -20,7 +20,7 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
             (None, None) => "open for business".to_owned(),
         };
         table.add_row(vec![
-            one.name.clone(),
+            if one.name.is_empty() { "(not routed)".to_owned() } else { one.name.clone() },
             one.pending.to_string(),
             one.leased.to_string(),
             one.dead.to_string(),

@@ -24,7 +24,8 @@ pub trait Breakers: Send + Sync {
     /// The probe found nothing to try: another may take it at once. No effect unless the token holds it.
     async fn give_back_probe(&self, name: &str, token: LeaseToken) -> StoreResult<()>;
 
-    /// `Open`: `OpenUntil` becomes the later of what it was and now + for; failures + 1; the token's probe ends.
+    /// `Open`: `OpenUntil` becomes now + for, or stays where another set it later; failures + 1; the token's probe
+    /// ends (its lease is no such later time).
     /// When another opened it since (open, and not our probe) failures stay. `Close`: only by the probe's holder.
     async fn change(&self, name: &str, token: LeaseToken, change: &BreakerChange) -> StoreResult<()>;
 }

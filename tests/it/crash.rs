@@ -4,10 +4,12 @@
 //! soon; nothing is waited for but events.
 
 use crate::support::{
-    host::{self, Host},
+    backend::memory,
+    host::{Host, alive, executable},
     http_client,
 };
 use serde_json::{Value, json};
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 /// Short leases and frequent timers: what a crash leaves behind comes back within seconds.
 const QUICK: [(&str, &str); 8] = [
@@ -34,23 +36,27 @@ fn figures(month: u8) -> Value {
 }
 
 /// Books a month; the answer may never come, since the handler is killed.
-fn book_in_background(port: u16, client: i64, month: u8) -> tokio::task::JoinHandle<Option<String>> {
+fn book_in_background(port: u16, client: i64, month: u8) -> tokio::task::JoinHandle<()> {
     tokio::spawn(async move {
         let path = format!("/api/clients/{client}/finance");
-        let answer = http_client::post_json(port, &path, &figures(month)).await;
-        answer.header("outbox-message-id").map(str::to_owned)
+        http_client::post_json(port, &path, &figures(month)).await;
     })
 }
 
-/// Kills the handler at `point`, then expects the booking's mail; answers how many files there are of it.
-async fn killed_at(point: &str, more: &[(&str, &str)]) -> (usize, Host) {
-    let folder = tempfile::tempdir().unwrap().keep();
-    let marker = folder.join("point-reached");
-    let failpoint = format!("{point}={}", marker.display());
-    let mut env = QUICK.to_vec();
-    env.extend_from_slice(more);
-    env.push(("FAILPOINT", &failpoint));
-    let mut host = Host::start(&folder, &env, &["--hold-deliveries-until-exit"]);
+/// A booking whose handler was killed at a point, and its mail.
+struct Aftermath {
+    host: Host,
+    message_id: String,
+    /// The kill left a lease behind; this is the folder of the data.
+    _folder: tempfile::TempDir,
+}
+
+/// Kills the handler at `point` and goes on until the booking's message is sent and mailed and nothing is unfinished.
+async fn killed_at(point: &str, arguments: &[&str], more: &[(&str, &str)]) -> Aftermath {
+    let folder = tempfile::tempdir_in(memory()).unwrap();
+    let failpoint = format!("{point}={}", folder.path().join("point-reached").display());
+    let env = [&QUICK[..], more, &[("FAILPOINT", failpoint.as_str())]].concat();
+    let mut host = Host::start(folder.path(), &env, arguments);
     let client = client(host.port, 1).await;
     let booking = book_in_background(host.port, client, 1);
     host.wait_for_failpoint(point);
@@ -58,38 +64,119 @@ async fn killed_at(point: &str, more: &[(&str, &str)]) -> (usize, Host) {
     host.wait_for("the exit", |e| e["event"] == "handler-exited");
     host.wait_for_new_handler();
     booking.await.unwrap();
-    let ids = http_client::get(host.port, &format!("/api/clients/{client}/finance")).await;
-    assert_eq!(ids.json()["items"].as_array().unwrap().len(), 1, "the booking was committed");
-    let delivered = host.wait_for("the mail's delivery", |e| e["event"] == "completed");
-    let id = delivered["messageId"].as_str().unwrap().to_owned();
-    let mut host = settled(host, &id).await;
-    let files = host.mails().get(&id).copied().unwrap_or(0);
-    assert_eq!(host.mails().len(), 1, "one message, whatever it took");
-    host.seen.push(json!({"id": id}));
-    (files, host)
+    let kept = http_client::get(host.port, &format!("/api/clients/{client}/finance")).await;
+    assert_eq!(kept.json()["items"].as_array().unwrap().len(), 1, "the booking was committed");
+    let message_id = finished(&mut host);
+    Aftermath { host, message_id, _folder: folder }
 }
 
-/// Waits until another booking, made after, is mailed too: by then the first has had its chance to go twice.
-async fn settled(mut host: Host, first: &str) -> Host {
-    // Two sweeps of both timers after the last lease ended.
-    for function in ["DispatchOutbox", "RetryEmail", "DispatchOutbox", "RetryEmail", "RetryEmail", "RetryEmail"] {
-        host.wait_for(function, |e| e["event"] == "invocation" && e["function"] == function);
+/// Waits, sweep by sweep, until no row is unfinished and every copy in the queue was settled; answers the message.
+fn finished(host: &mut Host) -> String {
+    let mut queued = 0;
+    let mut settled = 0;
+    for event in &host.seen {
+        count(event, &mut queued, &mut settled);
     }
-    assert!(!first.is_empty());
-    host
+    let store = host.data.join("app.db");
+    loop {
+        let event = host.wait_for("the end of it all", |_| true);
+        count(&event, &mut queued, &mut settled);
+        let unfinished = "SELECT (SELECT count(*) FROM OutboxMessages WHERE State < 2)
+            + (SELECT count(*) FROM InboxMessages WHERE State NOT IN (2, 5) AND DueAt IS NOT NULL)
+            + (SELECT count(*) = 0 FROM InboxMessages)";
+        let sweep = event["event"] == "invocation";
+        if sweep && queued > 0 && queued == settled && value(&store, unfinished) == "0" {
+            return value(&store, "SELECT Id FROM OutboxMessages");
+        }
+    }
 }
+
+fn count(event: &Value, queued: &mut u32, settled: &mut u32) {
+    match event["event"].as_str() {
+        Some("queued") => *queued += 1,
+        Some("completed" | "dead-lettered") => *settled += 1,
+        _ => {}
+    }
+}
+
+fn value(store: &Path, sql: &str) -> String {
+    let connection = rusqlite::Connection::open(store).unwrap();
+    connection.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    connection.query_row(&format!("SELECT CAST(({sql}) AS TEXT)"), [], |row| row.get(0)).unwrap()
+}
+
+const HELD: &[&str] = &["--hold-deliveries-until-exit"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_commit_the_mail_comes_as_one_file() {
-    assert_eq!(killed_at("after-commit", &[]).await.0, 1);
+    let after = killed_at("after-commit", HELD, &[]).await;
+    assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id, 1)]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_claim_the_mail_comes_as_one_file() {
-    assert_eq!(killed_at("after-claim", &[]).await.0, 1);
+    let after = killed_at("after-claim", HELD, &[]).await;
+    assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id, 1)]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_after_the_publish_the_mail_comes_as_one_file() {
-    assert_eq!(killed_at("after-publish", &[]).await.0, 1);
+async fn killed_after_the_publish_it_is_published_again_and_mailed_as_one_file() {
+    let after = killed_at("after-publish", HELD, &[]).await;
+    let published = after.host.seen.iter().filter(|e| e["event"] == "queued").count();
+    assert_eq!(published, 2, "the first was not settled");
+    assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id, 1)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_the_mail_it_is_in_doubt_told_and_sent_once_more() {
+    let after = killed_at("after-mail", &[], &[]).await;
+    assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id.clone(), 2)]), "1 + one kill");
+    let store = after.host.data.join("app.db");
+    assert_eq!(value(&store, "SELECT Doubts FROM InboxMessages"), "1");
+    let told = after.host.seen.iter().filter(|e| e["event"] == "log").any(|e| {
+        let line = e["line"].to_string();
+        line.contains("in doubt") && line.contains(&after.message_id)
+    });
+    assert!(told, "a log line says so");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_after_the_mail_on_hold_it_waits_for_a_person() {
+    let after = killed_at("after-mail", &[], &[("Email__OnDoubt", "hold")]).await;
+    assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id.clone(), 1)]));
+    let store = after.host.data.join("app.db").display().to_string();
+    let ops = |words: &[&str]| {
+        let output = Command::new(executable()).arg("ops").args(words).env("Store__Path", &store).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let list = ops(&["mail", "list"]);
+    assert!(list.contains(&after.message_id) && list.contains("held"), "{list}");
+    ops(&["mail", "assume-sent", &after.message_id, "--reason", "the client has it"]);
+    assert!(ops(&["mail", "list", "--state", "sent"]).contains(&after.message_id));
+}
+
+/// The host dies with everything under way; a new one on the same data finishes it all.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_host_killed_and_started_again_mails_every_booking_as_one_file() {
+    let folder = tempfile::tempdir_in(memory()).unwrap();
+    let mut first = Host::start(folder.path(), &QUICK, HELD);
+    let client = client(first.port, 1).await;
+    for month in 1..=12 {
+        let path = format!("/api/clients/{client}/finance");
+        let answer = http_client::post_json(first.port, &path, &figures(month)).await;
+        assert_eq!(answer.status, 201);
+    }
+    first.wait_for("a message on the queue", |e| e["event"] == "queued");
+    let orphan = first.handler_pid;
+    first.kill();
+    let mut second = Host::start(folder.path(), &QUICK, &[]);
+    let store = folder.path().join("app.db");
+    let done = "SELECT count(*) FROM InboxMessages WHERE State = 2";
+    while value(&store, done) != "12" {
+        second.wait_for("the rest of the mails", |e| e["event"] == "completed" || e["event"] == "invocation");
+    }
+    assert!(!alive(orphan), "no child survives its host");
+    let mails = second.mails();
+    assert_eq!(mails.len(), 12);
+    assert!(mails.values().all(|files| *files == 1), "{mails:?}");
 }

@@ -29,11 +29,17 @@ struct Setup {
     env: Vec<(&'static str, String)>,
     max_delivery_count: u32,
     function_timeout: &'static str,
+    hold_deliveries_until_exit: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { env: Vec::new(), max_delivery_count: 10, function_timeout: "00:05:00" }
+        Self {
+            env: Vec::new(),
+            max_delivery_count: 10,
+            function_timeout: "00:05:00",
+            hold_deliveries_until_exit: false,
+        }
     }
 }
 
@@ -87,6 +93,7 @@ fn options(root: &Path, data: &Path, setup: &Setup) -> LocalOptions {
     let clock = Arc::new(SystemClock);
     let mut options = LocalOptions::new(data.to_owned(), handler, EventSink::silent(clock.clone()), clock);
     options.max_delivery_count = setup.max_delivery_count;
+    options.hold_deliveries_until_exit = setup.hold_deliveries_until_exit;
     options
 }
 
@@ -341,6 +348,21 @@ async fn a_handler_that_dies_is_restarted_and_gets_the_message_again() {
 }
 
 #[tokio::test]
+async fn deliveries_can_be_held_until_the_handler_has_died() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup { hold_deliveries_until_exit: true, ..Setup::default() }).await;
+    host.enqueue("m-1", "ok").await;
+    assert_eq!(get(host.port, "/api/clients/die").await.status, 502);
+    let first = |what: &What| match what {
+        What::Delivered { .. } => Some("delivered"),
+        What::HandlerExited { .. } => Some("exited"),
+        _ => None,
+    };
+    assert_eq!(host.event("delivered or exited", first).await, "exited");
+    host.is(What::Completed { entity: "email".into(), message_id: "m-1".into(), delivery_count: 1 }).await;
+}
+
+#[tokio::test]
 async fn an_invocation_past_function_timeout_costs_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let setup = Setup { function_timeout: "00:00:01", ..Setup::default() };
@@ -390,7 +412,8 @@ async fn a_second_host_on_the_same_data_is_refused_until_the_first_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), Setup::default()).await;
     let second = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
-    let refused = local::run(second, std::future::pending()).await.unwrap_err().to_string();
+    let refused = tokio::time::timeout(DEADLINE, local::run(second, std::future::pending())).await;
+    let refused = refused.expect("it runs").unwrap_err().to_string();
     assert!(refused.contains("--data"), "{refused}");
     host.stop().await.unwrap();
     Host::start(folder.path(), Setup::default()).await.stop().await.unwrap();

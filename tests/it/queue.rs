@@ -189,6 +189,7 @@ async fn a_lock_that_ended_frees_the_message_and_settles_nothing() {
     let first = stand.receive("email").await.unwrap();
     assert!(stand.receive("email").await.is_none(), "locked");
     stand.advance(Duration::from_secs(61));
+    assert_eq!(stand.ask(Method::DELETE, &first.lock).await.status, 404, "ended, though nobody else came");
     let second = stand.receive("email").await.unwrap();
     assert_eq!(second.broker["DeliveryCount"], 2);
     for method in [Method::DELETE, Method::PUT, Method::POST] {

@@ -28,8 +28,7 @@ async fn every_curl_works_as_pasted_and_pasted_again() {
     for paste in 1..=2 {
         let output = Command::new("bash").args(["-c", &script]).output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout);
-        let statuses: Vec<&str> =
-            printed.lines().filter_map(|line| line.strip_prefix("HTTP/1.1 ")).map(|rest| &rest[..3]).collect();
+        let statuses: Vec<&str> = printed.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
         let expected = ["201", "200", "201", "200", "412", "422", "200", "200", "200"];
         assert_eq!(statuses, expected, "paste {paste}:\n{printed}\n{}", String::from_utf8_lossy(&output.stderr));
         for said in ["ETag", "Outbox-Message-Id", "incomeTax", "231.50", "\"openapi\""] {

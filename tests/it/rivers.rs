@@ -24,7 +24,7 @@ async fn a_booking_becomes_one_mail() {
     let id = world.book_month(client, 1, 12_345).await;
     let report = world.run_dispatch().await;
     assert_eq!((report.claimed, report.sent), (1, 1));
-    assert_eq!(world.bus.accepted(EMAILS), [id.clone()]);
+    assert_eq!(world.bus.accepted(EMAILS), std::slice::from_ref(&id));
     assert_eq!(world.deliver_from(0).await, [NotifyReport::Sent]);
     let again = world.deliver_from(0).await;
     assert!(matches!(again[..], [NotifyReport::Duplicate { .. }]), "{again:?}");

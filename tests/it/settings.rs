@@ -223,3 +223,19 @@ fn the_bounds_on_a_run_are_those_of_the_host() {
     let parts: Vec<u64> = timeout.split(':').map(|part| part.parse().unwrap()).collect();
     assert_eq!((parts[0] * 3600 + parts[1] * 60 + parts[2]) * 1_000, FUNCTION_TIMEOUT_MS, "{timeout}");
 }
+
+#[test]
+fn the_settings_the_infrastructure_makes_are_settings_there_are() {
+    let bicep = file("infra/main.bicep");
+    let ours = bicep.split_once("var ourSettings = {").and_then(|(_, rest)| rest.split_once("\n}")).unwrap().0;
+    let names: Vec<&str> = ours.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name.trim()).collect();
+    assert!(names.contains(&"ServiceBusConnection"), "{names:?}");
+    for name in names {
+        assert!(catalogue::find(name).is_some(), "{name} is no setting");
+    }
+    // The host reads a schedule from the app's settings and knows no default of ours.
+    for schedule in CATALOGUE.iter().filter(|setting| setting.name.ends_with("Schedule")) {
+        let line = format!("{}: '{}'", schedule.name, schedule.default.unwrap());
+        assert!(ours.contains(&line), "{line}");
+    }
+}

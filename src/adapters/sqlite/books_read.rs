@@ -1,6 +1,6 @@
 //! Reading clients and records; a row that breaks our own rules is an error, never a guess.
 
-use super::columns::broken;
+use super::rows::broken;
 use crate::domain::{
     client::{Client, ClientDraft, ClientName, Email, Nip, PostalAddress},
     ids::ClientId,

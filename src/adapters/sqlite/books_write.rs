@@ -1,6 +1,6 @@
 //! One write to the books inside its transaction: key, snapshot, decision, change, message, answer.
 
-use super::{books_read, columns::broken};
+use super::{books_read, rows::broken};
 use crate::{
     domain::{
         booking::{Booked, Change, Command, Entry, Refusal, Snapshot},

@@ -57,7 +57,7 @@ impl Inbox for Sqlite {
                 ":rows_max": rows_max,
             };
             let mut ids = statement
-                .query_map(which, |row| columns::text(row, "MessageId"))?
+                .query_map(which, |row| rows::text(row, "MessageId"))?
                 .collect::<rusqlite::Result<Vec<_>>>()?;
             ids.sort_unstable();
             Ok(ids)
@@ -96,7 +96,7 @@ fn begin(db: &Connection, now: i64, consumer: &str, delivery: &Delivery, lease: 
     };
     statement.query_row(values, |row| {
         let state = state_of(row)?;
-        let ours = columns::optional_text(row, "LeaseToken")?.as_deref() == Some(token.as_str());
+        let ours = rows::text_opt(row, "LeaseToken")?.as_deref() == Some(token.as_str());
         Ok(match state {
             MailState::Sending if ours => Begun::Ours(work_of(row, lease.token, now)?),
             MailState::Accepted | MailState::Sending => Begun::Busy(state),
@@ -200,16 +200,16 @@ fn finished(
 
 fn work_of(row: &Row<'_>, token: LeaseToken, now: i64) -> rusqlite::Result<MailWork> {
     Ok(MailWork {
-        message_id: columns::text(row, "MessageId")?,
+        message_id: rows::text(row, "MessageId")?,
         token,
         body: row.get::<_, Option<Vec<u8>>>("Body")?.unwrap_or_default(),
         attempts: row.get("Attempts")?,
         doubts: row.get("Doubts")?,
-        first_transient_on: row.get::<_, Option<i64>>("FirstTransientOnUtc")?.map(columns::time),
-        now: columns::time(now),
+        first_transient_on: row.get::<_, Option<i64>>("FirstTransientOnUtc")?.map(rows::time_of),
+        now: rows::time_of(now),
     })
 }
 
 fn state_of(row: &Row<'_>) -> rusqlite::Result<MailState> {
-    MailState::from_code(row.get("State")?).ok_or_else(|| columns::broken("no such mail state"))
+    MailState::from_code(row.get("State")?).ok_or_else(|| rows::broken("no such mail state"))
 }

@@ -7,7 +7,6 @@ mod db;
 mod errors;
 pub mod migrate;
 mod rows;
-mod columns;
 mod books;
 mod books_read;
 mod books_write;

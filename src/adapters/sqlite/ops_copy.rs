@@ -1,9 +1,9 @@
 //! The forced replay: a new row with a new id beside the original.
 
 use super::{
-    columns,
     ops_record::record,
     ops_remedies::{Chosen, chosen},
+    rows,
 };
 use crate::{
     domain::{ids::MessageId, remedy::Remedy, replay},
@@ -39,8 +39,8 @@ pub(super) fn copies(
 fn copy(db: &Connection, now: i64, row: &Chosen, new: &MessageId) -> rusqlite::Result<Result<(), String>> {
     let mut original = db.prepare_cached(include_str!("sql/ops_original.sql"))?;
     let copied = original.query_row(named_params! { ":seq": row.seq }, |original| {
-        let content_type = columns::text(original, "ContentType")?;
-        let headers = columns::text(original, "Headers")?;
+        let content_type = rows::text(original, "ContentType")?;
+        let headers = rows::text(original, "Headers")?;
         let payload = original.get_ref("Payload")?.as_bytes()?;
         Ok(replay::copy(&row.id, new, &content_type, payload, &headers))
     })?;

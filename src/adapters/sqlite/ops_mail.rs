@@ -1,8 +1,8 @@
 //! What an operator sees and decides of mails.
 
 use super::{
-    columns::{self, broken},
     ops_record::record,
+    rows::{self, broken},
 };
 use crate::{
     domain::delivery::MailState,
@@ -93,16 +93,16 @@ fn state_of(row: &Row<'_>) -> rusqlite::Result<MailState> {
 }
 
 fn mail_of(row: &Row<'_>) -> rusqlite::Result<MailRow> {
-    let time = |column: &str| row.get::<_, Option<i64>>(column).map(|ms| ms.map(columns::time));
+    let time = |column: &str| row.get::<_, Option<i64>>(column).map(|ms| ms.map(rows::time_of));
     Ok(MailRow {
-        message_id: columns::text(row, "MessageId")?,
+        message_id: rows::text(row, "MessageId")?,
         state: state_of(row)?,
         due_at: time("DueAt")?,
         attempts: row.get("Attempts")?,
         doubts: row.get("Doubts")?,
         deliveries: row.get("Deliveries")?,
-        last_error: columns::optional_text(row, "LastError")?,
-        received_on: columns::time(row.get("ReceivedOnUtc")?),
+        last_error: rows::text_opt(row, "LastError")?,
+        received_on: rows::time_of(row.get("ReceivedOnUtc")?),
         finished_on: time("FinishedOnUtc")?,
     })
 }

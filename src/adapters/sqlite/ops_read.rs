@@ -1,8 +1,8 @@
 //! What an operator reads of the outbox: the state of each destination, rows, one message.
 
 use super::{
-    columns::{self, broken},
     migrate,
+    rows::{self, broken},
 };
 use crate::{
     domain::{
@@ -41,8 +41,8 @@ fn unrouted(
     let mut waiting = db.prepare_cached(include_str!("sql/ops_not_routed.sql"))?;
     let mut rows = waiting.query([])?;
     while let Some(row) = rows.next()? {
-        let event_type = columns::text(row, "EventType")?;
-        let waiting = columns::count(row, "Waiting")?;
+        let event_type = rows::text(row, "EventType")?;
+        let waiting = rows::total(row, "Waiting")?;
         if routed_types.contains(&event_type) {
             pending += waiting;
             let age_ms = now.saturating_sub(row.get("OldestDueAt")?);
@@ -72,7 +72,7 @@ pub(super) fn list(db: &Connection, filter: &RowFilter) -> rusqlite::Result<Vec<
 
 pub(super) fn show(db: &Connection, id: &str) -> rusqlite::Result<Vec<OutboxRow>> {
     let mut statement = db.prepare_cached(include_str!("sql/ops_show.sql"))?;
-    let row = |row: &Row<'_>| row_of(row, Some(columns::text(row, "Payload")?));
+    let row = |row: &Row<'_>| row_of(row, Some(rows::text(row, "Payload")?));
     statement.query_map(named_params! { ":id": id }, row)?.collect()
 }
 
@@ -85,20 +85,20 @@ pub(super) fn outcome_of(row: &Row<'_>) -> rusqlite::Result<Option<LastOutcome>>
 }
 
 fn row_of(row: &Row<'_>, payload: Option<String>) -> rusqlite::Result<OutboxRow> {
-    let time = |column: &str| row.get::<_, Option<i64>>(column).map(|ms| ms.map(columns::time));
+    let time = |column: &str| row.get::<_, Option<i64>>(column).map(|ms| ms.map(rows::time_of));
     Ok(OutboxRow {
         seq: row.get("Seq")?,
-        id: columns::text(row, "Id")?,
-        event_type: columns::text(row, "EventType")?,
-        destination: columns::text(row, "Destination")?,
-        ordering_key: columns::optional_text(row, "OrderingKey")?,
+        id: rows::text(row, "Id")?,
+        event_type: rows::text(row, "EventType")?,
+        destination: rows::text(row, "Destination")?,
+        ordering_key: rows::text_opt(row, "OrderingKey")?,
         state: state_of(row)?,
-        occurred_on: columns::time(row.get("OccurredOnUtc")?),
-        due_at: columns::time(row.get("DueAt")?),
+        occurred_on: rows::time_of(row.get("OccurredOnUtc")?),
+        due_at: rows::time_of(row.get("DueAt")?),
         claims: row.get("Claims")?,
         retry_count: row.get("RetryCount")?,
         last_outcome: outcome_of(row)?,
-        last_error: columns::optional_text(row, "LastError")?,
+        last_error: rows::text_opt(row, "LastError")?,
         last_attempt_on: time("LastAttemptOnUtc")?,
         processed_on: time("ProcessedOnUtc")?,
         payload,
@@ -106,16 +106,16 @@ fn row_of(row: &Row<'_>, payload: Option<String>) -> rusqlite::Result<OutboxRow>
 }
 
 fn destination_of(row: &Row<'_>) -> rusqlite::Result<DestinationStatus> {
-    let time = |column: &str| row.get::<_, Option<i64>>(column).map(|ms| ms.map(columns::time));
+    let time = |column: &str| row.get::<_, Option<i64>>(column).map(|ms| ms.map(rows::time_of));
     Ok(DestinationStatus {
-        name: columns::text(row, "Name")?,
-        pending: columns::count(row, "Pending")?,
-        leased: columns::count(row, "Leased")?,
-        dead: columns::count(row, "Dead")?,
+        name: rows::text(row, "Name")?,
+        pending: rows::total(row, "Pending")?,
+        leased: rows::total(row, "Leased")?,
+        dead: rows::total(row, "Dead")?,
         oldest_claimable_ms: None,
         paused_on: time("PausedOnUtc")?,
         open_until: time("OpenUntil")?,
-        breaker_reason: columns::optional_text(row, "Reason")?,
+        breaker_reason: rows::text_opt(row, "Reason")?,
         breaker_failures: u32::try_from(row.get::<_, i64>("Failures")?).unwrap_or(u32::MAX),
         last_accepted_on: time("LastAcceptedOnUtc")?,
     })
@@ -124,7 +124,7 @@ fn destination_of(row: &Row<'_>) -> rusqlite::Result<DestinationStatus> {
 fn mail_count_of(row: &Row<'_>) -> rusqlite::Result<MailCount> {
     Ok(MailCount {
         state: MailState::from_code(row.get("State")?).ok_or_else(|| broken("no such mail state"))?,
-        rows: columns::count(row, "Mails")?,
-        held: columns::count(row, "Held")?,
+        rows: rows::total(row, "Mails")?,
+        held: rows::total(row, "Held")?,
     })
 }

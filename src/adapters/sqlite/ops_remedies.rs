@@ -1,9 +1,9 @@
 //! Requeue, replay, discard: each row judged and changed in one transaction with its record.
 
 use super::{
-    columns,
     ops_read::{outcome_of, state_of},
     ops_record::record,
+    rows,
 };
 use crate::{
     domain::remedy::{Remedy, RowFacts},
@@ -85,17 +85,17 @@ pub(super) fn discard(db: &Connection, now: i64, what: &Selection, by: &Signatur
 fn chosen_of(row: &Row<'_>, now: i64) -> rusqlite::Result<Chosen> {
     Ok(Chosen {
         seq: row.get("Seq")?,
-        id: columns::text(row, "Id")?,
-        destination: columns::text(row, "Destination")?,
+        id: rows::text(row, "Id")?,
+        destination: rows::text(row, "Destination")?,
         facts: RowFacts {
             now_ms: now,
             state: state_of(row)?,
             last_outcome: outcome_of(row)?,
             last_attempt_ms: row.get("LastAttemptOnUtc")?,
             processed_ms: row.get("ProcessedOnUtc")?,
-            leased_of_key: columns::optional_text(row, "LeasedOfKey")?,
-            later_sent: columns::optional_text(row, "LaterSent")?,
-            later_waiting: columns::optional_text(row, "LaterWaiting")?,
+            leased_of_key: rows::text_opt(row, "LeasedOfKey")?,
+            later_sent: rows::text_opt(row, "LaterSent")?,
+            later_waiting: rows::text_opt(row, "LaterWaiting")?,
         },
     })
 }

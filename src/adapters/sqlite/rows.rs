@@ -4,7 +4,11 @@
 //! a hundred others. What is read is a fair likeness; what is stored stays as it is.
 
 use chrono::{DateTime, Utc};
-use rusqlite::{Row, RowIndex, types::ValueRef};
+use rusqlite::{
+    Error, Row, RowIndex,
+    types::{Type, ValueRef},
+};
+use std::error::Error as StdError;
 
 /// Years 1 and 9999: outside them RFC 3339 has no spelling.
 const TIME_MS_MIN: i64 = -62_135_596_800_000;
@@ -38,6 +42,16 @@ pub(super) fn count(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<u3
     Ok(u32::try_from(row.get::<_, i64>(column)?.clamp(0, i64::from(i32::MAX))).unwrap_or_default())
 }
 
+/// How many rows; SQLite counts in i64.
+pub(super) fn total(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
+}
+
+/// A value in a column that is ours alone breaks our own rules: a defect, or someone wrote there.
+pub(super) fn broken(why: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
+    Error::FromSqlConversionFailure(0, Type::Text, why.into())
+}
+
 fn raw(value: ValueRef<'_>) -> Option<&[u8]> {
     match value {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes),
@@ -45,7 +59,8 @@ fn raw(value: ValueRef<'_>) -> Option<&[u8]> {
     }
 }
 
-fn time_of(ms: i64) -> DateTime<Utc> {
+/// The nearest time that has a spelling.
+pub(super) fn time_of(ms: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(ms.clamp(TIME_MS_MIN, TIME_MS_MAX)).unwrap_or_default()
 }
 

@@ -210,7 +210,10 @@ async fn a_late_finish_is_lost_once_another_took_the_mail(backend: &impl Backend
 async fn a_stopped_provider_gets_nothing_and_nothing_is_lost(backend: &impl Backend) {
     let by = Signature { actor: "anna".to_owned(), reason: "moving house".to_owned() };
     backend.breakers().breaker(PROVIDER).await.unwrap();
+    let on_its_way = ours(backend, "on-its-way").await;
     backend.ops().pause(PROVIDER, &by).await.unwrap();
+    assert_eq!(begin(backend, "on-its-way").await, Begun::Busy(MailState::Sending), "its holder keeps it");
+    assert_eq!(finish(backend, &on_its_way, &sent()).await, Settled::Applied);
     assert_eq!(begin(backend, "paused").await, Begun::Busy(MailState::Accepted));
     assert_eq!(begin(backend, "paused").await, Begun::Busy(MailState::Accepted));
     assert_eq!(take(backend, 10).await, []);

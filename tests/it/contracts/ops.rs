@@ -1,5 +1,8 @@
 //! What every store owes to its operators: what waits and why, and remedies that refuse with a reason.
 
+mod again;
+mod mails;
+
 use crate::support::backend::Backend;
 use client_organizer::{
     domain::{
@@ -19,21 +22,11 @@ contract!(
     status_shows_what_has_no_destination_yet,
     a_row_behind_another_of_its_key_is_no_lag,
     lists_are_filtered_and_bounded_and_only_show_tells_the_payload,
-    a_dead_row_goes_again_as_if_never_tried,
-    a_requeue_waits_for_the_row_of_its_key_that_is_being_sent,
-    an_older_row_goes_after_a_newer_one_only_when_told_so,
-    what_the_bus_may_hold_waits_for_the_end_of_its_window,
     each_state_but_its_own_is_refused_with_what_would_help,
-    a_sent_row_is_replayed_after_the_window_under_its_id,
-    a_forced_replay_is_a_new_message_that_names_the_old,
-    a_copy_would_arrive_after_what_is_newer,
     a_discarded_row_makes_way_for_its_followers,
     all_dead_rows_of_a_destination_go_in_bounded_steps,
-    a_message_to_two_destinations_can_be_requeued_for_one,
     what_was_done_is_recorded_with_who_and_why,
     a_paused_destination_says_since_when_and_resuming_closes_its_breaker,
-    a_refused_or_doubtful_mail_can_be_resent,
-    only_a_doubtful_mail_can_be_taken_as_sent,
 );
 
 const QUEUE: &str = "queue:client-emails";
@@ -211,58 +204,6 @@ async fn lists_are_filtered_and_bounded_and_only_show_tells_the_payload(backend:
     assert_eq!(backend.ops().show("none").await.unwrap(), []);
 }
 
-async fn a_dead_row_goes_again_as_if_never_tried(backend: &impl Backend) {
-    insert(backend, "m", "k");
-    dispatch(backend, dead(LastOutcome::Permanent)).await;
-    assert_eq!(row(backend, "m").await.retry_count, 1);
-    let answer = requeue(backend, "m", AN_HOUR).await;
-    assert_eq!((answer.done, answer.why_not), (true, None), "definitely refused, so the window does not matter");
-    let again = row(backend, "m").await;
-    assert_eq!((again.state, again.retry_count, again.claims), (RowState::Pending, 0, 0));
-    assert_eq!((again.processed_on, again.last_error.as_deref()), (None, Some("no")), "why it died can still be read");
-    dispatch(backend, Settlement::Sent).await;
-    assert_eq!(row(backend, "m").await.state, RowState::Sent);
-    assert_eq!(backend.ops().requeue(&of("none"), AN_HOUR, &by()).await.unwrap(), []);
-}
-
-async fn a_requeue_waits_for_the_row_of_its_key_that_is_being_sent(backend: &impl Backend) {
-    insert(backend, "old", "k");
-    dispatch(backend, dead(LastOutcome::Permanent)).await;
-    insert(backend, "new", "k");
-    lease(backend).await;
-    let told = RequeueRules { out_of_order: true, ..NO_WINDOW };
-    assert_why_not(&requeue(backend, "old", told).await, &["new", "being sent now", "try again"]);
-    assert_eq!(row(backend, "old").await.state, RowState::Dead);
-    assert_eq!(actions(backend), 0);
-}
-
-async fn an_older_row_goes_after_a_newer_one_only_when_told_so(backend: &impl Backend) {
-    insert(backend, "old", "k");
-    insert(backend, "stranger", "k2");
-    dispatch(backend, dead(LastOutcome::Permanent)).await;
-    insert(backend, "new", "k");
-    assert!(requeue(backend, "old", NO_WINDOW).await.done, "what waits will go after it");
-    dispatch(backend, dead(LastOutcome::Permanent)).await;
-    dispatch(backend, Settlement::Sent).await;
-    assert_eq!(row(backend, "new").await.state, RowState::Sent);
-    assert_why_not(&requeue(backend, "old", NO_WINDOW).await, &["new", "--out-of-order"]);
-    assert!(requeue(backend, "stranger", NO_WINDOW).await.done, "another key is another order");
-    assert!(requeue(backend, "old", RequeueRules { out_of_order: true, ..NO_WINDOW }).await.done);
-}
-
-async fn what_the_bus_may_hold_waits_for_the_end_of_its_window(backend: &impl Backend) {
-    insert(backend, "m", "k");
-    dispatch(backend, dead(LastOutcome::Unknown)).await;
-    backend.advance_ms(HOUR_MS / 2);
-    let answer = requeue(backend, "m", AN_HOUR).await;
-    assert_why_not(&answer, &["duplicate", " s: try again then"]);
-    let why = answer.why_not.unwrap();
-    let seconds: i64 = why.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
-    assert!((1..=1_800).contains(&seconds), "{why}");
-    backend.advance_ms(HOUR_MS / 2);
-    assert!(requeue(backend, "m", AN_HOUR).await.done);
-}
-
 async fn each_state_but_its_own_is_refused_with_what_would_help(backend: &impl Backend) {
     let unforced = ReplayRules { requeue: NO_WINDOW, force: false };
     insert(backend, "pending", "k1");
@@ -292,68 +233,6 @@ async fn each_state_but_its_own_is_refused_with_what_would_help(backend: &impl B
     assert_eq!(actions(backend), 1, "only the one that was done");
 }
 
-async fn a_sent_row_is_replayed_after_the_window_under_its_id(backend: &impl Backend) {
-    insert(backend, "m", "k");
-    dispatch(backend, Settlement::Sent).await;
-    let rules = ReplayRules { requeue: AN_HOUR, force: false };
-    assert_why_not(&replay(backend, "m", rules).await, &["duplicate", "--force"]);
-    backend.advance_ms(HOUR_MS);
-    let answer = replay(backend, "m", rules).await;
-    assert_eq!((answer.done, answer.new_id), (true, None));
-    let again = row(backend, "m").await;
-    assert_eq!((again.state, again.processed_on), (RowState::Pending, None));
-    dispatch(backend, Settlement::Sent).await;
-    assert_eq!(backend.query("SELECT count(*) FROM OutboxMessages").as_deref(), Some("1"));
-}
-
-async fn a_forced_replay_is_a_new_message_that_names_the_old(backend: &impl Backend) {
-    let event = r#"{"specversion":"1.0","id":"old","type":"Plain","data":{"vat":12.30,"big":9999999999999999.99}}"#;
-    for (destination, state) in [(QUEUE, "sent"), ("topic:finance", "waiting")] {
-        backend.execute(&format!(
-            "INSERT INTO OutboxMessages (Id, EventType, Destination, OrderingKey, ContentType, Payload, Headers, Subject) \
-             VALUES ('old', 'Plain', '{destination}', 'k', 'application/cloudevents+json', '{event}', \
-                     '{{\"traceparent\":\"{state}\"}}', 'clients/1')"
-        ));
-    }
-    dispatch(backend, Settlement::Sent).await;
-    let before = backend.ops().show("old").await.unwrap();
-    let answers = backend.ops().replay(&of("old"), FORCED, &by()).await.unwrap();
-    assert_eq!(answers.len(), 2);
-    assert_why_not(&answers[1], &["pending"]);
-    assert!(answers[0].done, "its window does not matter: {answers:?}");
-    let new_id = answers[0].new_id.clone().unwrap();
-    assert_eq!(backend.ops().show("old").await.unwrap(), before, "the original stays as it is");
-
-    let copies = backend.ops().show(&new_id).await.unwrap();
-    assert_eq!(copies.len(), 1);
-    let copy = &copies[0];
-    assert_eq!((copy.destination.as_str(), copy.ordering_key.as_deref()), (QUEUE, Some("k")));
-    assert_eq!((copy.state, copy.occurred_on), (RowState::Pending, before[0].occurred_on));
-    let payload = copy.payload.as_deref().unwrap();
-    assert!(payload.contains(r#"{"vat":12.30,"big":9999999999999999.99}"#), "to the digit: {payload}");
-    let value: serde_json::Value = serde_json::from_str(payload).unwrap();
-    assert_eq!((value["id"].as_str(), value["replayof"].as_str()), (Some(new_id.as_str()), Some("old")));
-    let column = |name: &str| backend.query(&format!("SELECT {name} FROM OutboxMessages WHERE Id = '{new_id}'"));
-    assert_eq!(column("Headers").as_deref(), Some(r#"{"replayOf":"old","traceparent":"sent"}"#));
-    assert_eq!(column("Subject").as_deref(), Some("clients/1"));
-    assert_eq!(column("ContentType").as_deref(), Some("application/cloudevents+json"));
-    dispatch(backend, Settlement::Sent).await;
-    assert_eq!(row(backend, &new_id).await.state, RowState::Sent);
-}
-
-async fn a_copy_would_arrive_after_what_is_newer(backend: &impl Backend) {
-    insert(backend, "old", "k");
-    dispatch(backend, Settlement::Sent).await;
-    insert(backend, "new", "k");
-    assert_why_not(&replay(backend, "old", FORCED).await, &["new", "--out-of-order"]);
-    dispatch(backend, Settlement::Sent).await;
-    assert_why_not(&replay(backend, "old", FORCED).await, &["new", "--out-of-order"]);
-    let told = ReplayRules { requeue: RequeueRules { out_of_order: true, ..AN_HOUR }, ..FORCED };
-    let copy = replay(backend, "old", told).await.new_id.unwrap();
-    let shown = row(backend, &copy).await;
-    assert_eq!(shown.payload.as_deref(), Some(r#"{"vat":12.30}"#), "plain rows carry no id");
-}
-
 async fn a_discarded_row_makes_way_for_its_followers(backend: &impl Backend) {
     for id in ["head", "second", "third"] {
         insert(backend, id, "k");
@@ -377,12 +256,12 @@ async fn a_discarded_row_makes_way_for_its_followers(backend: &impl Backend) {
 }
 
 async fn all_dead_rows_of_a_destination_go_in_bounded_steps(backend: &impl Backend) {
+    insert_to(backend, "elsewhere", "k", "topic:finance");
+    backend.execute("UPDATE OutboxMessages SET State = 3 WHERE Id = 'elsewhere'");
     for n in 0..5 {
         insert(backend, &format!("m{n}"), &format!("k{n}"));
     }
     dispatch(backend, dead(LastOutcome::Permanent)).await;
-    insert_to(backend, "elsewhere", "k", "topic:finance");
-    backend.execute("UPDATE OutboxMessages SET State = 3 WHERE Id = 'elsewhere'");
     let step = |rows_max| Selection::AllDead { destination: QUEUE.to_owned(), rows_max };
     let ids = |rows: Vec<RemedyRow>| rows.into_iter().map(|row| (row.id, row.done)).collect::<Vec<_>>();
     let done = |n: i32| (format!("m{n}"), true);
@@ -393,17 +272,6 @@ async fn all_dead_rows_of_a_destination_go_in_bounded_steps(backend: &impl Backe
     assert_eq!(row(backend, "m4").await.state, RowState::Dead);
     assert_eq!(row(backend, "elsewhere").await.state, RowState::Dead);
     assert_eq!(actions(backend), 4);
-}
-
-async fn a_message_to_two_destinations_can_be_requeued_for_one(backend: &impl Backend) {
-    insert(backend, "m", "k");
-    insert_to(backend, "m", "k", "topic:finance");
-    backend.execute("UPDATE OutboxMessages SET State = 3");
-    let one = Selection::Id { id: "m".to_owned(), destination: Some("topic:finance".to_owned()) };
-    let answers = backend.ops().requeue(&one, NO_WINDOW, &by()).await.unwrap();
-    assert_eq!(answers.iter().map(|row| row.destination.as_str()).collect::<Vec<_>>(), ["topic:finance"]);
-    let states: Vec<_> = backend.ops().show("m").await.unwrap().iter().map(|row| row.state).collect();
-    assert_eq!(states, [RowState::Dead, RowState::Pending]);
 }
 
 async fn what_was_done_is_recorded_with_who_and_why(backend: &impl Backend) {
@@ -476,62 +344,4 @@ async fn mail(backend: &impl Backend, id: &str) -> MailWork {
         Begun::Ours(work) => work,
         other => panic!("{other:?}"),
     }
-}
-
-async fn a_refused_or_doubtful_mail_can_be_resent(backend: &impl Backend) {
-    let (ops, inbox) = (backend.ops(), backend.inbox());
-    let parked = MailFinish::Parked { delay_ms: 0, reason: "full".to_owned(), recipient_failed: true };
-    let lease = |provider: &str| Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: provider.to_owned() };
-    for (id, finish) in [
-        ("refused", MailFinish::Refused { reason: "no".to_owned() }),
-        ("held", MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() }),
-    ] {
-        let first = mail(backend, id).await;
-        inbox.finish(CONSUMER, id, first.token, &parked).await.unwrap();
-        let second = inbox.take_due(CONSUMER, &lease(PROVIDER), false, 1).await.unwrap().remove(0);
-        inbox.finish(CONSUMER, id, second.token, &finish).await.unwrap();
-        ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap();
-        let late = MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
-        assert_eq!(inbox.finish(CONSUMER, id, second.token, &late).await.unwrap(), Settled::LeaseLost);
-        let again = inbox.take_due(CONSUMER, &lease(PROVIDER), false, 1).await.unwrap().remove(0);
-        assert_eq!((again.message_id.as_str(), again.body.as_slice()), (id, b"body".as_slice()));
-        assert_eq!(again.first_transient_on, None, "its time to give up starts anew");
-        let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
-        assert!(why.contains("being sent now"), "{why}");
-        inbox.finish(CONSUMER, id, again.token, &late).await.unwrap();
-        let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
-        assert!(why.contains("it was sent") && why.contains("--force"), "{why}");
-    }
-    let work = mail(backend, "erased").await;
-    inbox.finish(CONSUMER, "erased", work.token, &MailFinish::Refused { reason: "no".to_owned() }).await.unwrap();
-    backend.execute("UPDATE InboxMessages SET Body = NULL WHERE MessageId = 'erased'");
-    let why = ops.mail_resend(CONSUMER, "erased", &by()).await.unwrap().unwrap_err();
-    assert!(why.contains("erased"), "{why}");
-    let why = ops.mail_resend(CONSUMER, "none", &by()).await.unwrap().unwrap_err();
-    assert!(why.contains("there is no mail"), "{why}");
-    assert_eq!(actions(backend), 2);
-}
-
-async fn only_a_doubtful_mail_can_be_taken_as_sent(backend: &impl Backend) {
-    let (ops, inbox) = (backend.ops(), backend.inbox());
-    let work = mail(backend, "m").await;
-    let why = ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap_err();
-    assert!(why.contains("being sent now"), "{why}");
-    let doubt = MailFinish::InDoubt { delay_ms: Some(0), reason: "?".to_owned() };
-    inbox.finish(CONSUMER, "m", work.token, &doubt).await.unwrap();
-    ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap();
-    let rows = ops.mail_list(CONSUMER, Some(MailState::Sent), 10).await.unwrap();
-    assert_eq!((rows.len(), rows[0].due_at, rows[0].finished_on.is_some()), (1, None, true));
-    assert_eq!(backend.query("SELECT Body FROM InboxMessages"), None, "erased as of every sent mail");
-    let lease = Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: PROVIDER.to_owned() };
-    assert_eq!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap(), []);
-
-    let refused = mail(backend, "r").await;
-    inbox.finish(CONSUMER, "r", refused.token, &MailFinish::Refused { reason: "no".to_owned() }).await.unwrap();
-    for (id, part) in [("m", "it was sent"), ("r", "not in doubt"), ("none", "there is no mail")] {
-        let why = ops.mail_assume_sent(CONSUMER, id, &by()).await.unwrap().unwrap_err();
-        assert!(why.contains(part), "{why}");
-    }
-    assert_eq!(ops.mail_list(CONSUMER, None, 1).await.unwrap().len(), 1, "bounded");
-    assert_eq!(actions(backend), 1);
 }

@@ -50,6 +50,9 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     if path == "/api/clients/env" {
         return Ok(response.body(Full::from(environment().to_string())).unwrap());
     }
+    if path == "/api/clients/die" {
+        std::process::exit(7);
+    }
     let header = |(name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)| {
         (name.to_string(), json!(String::from_utf8_lossy(value.as_bytes())))
     };

@@ -101,10 +101,6 @@ impl Host {
         self.handler_pid = u32::try_from(started["pid"].as_u64().unwrap()).unwrap();
     }
 
-    pub fn wait_for_completed(&mut self, message_id: &str) -> Value {
-        self.wait_for(message_id, |e| e["event"] == "completed" && e["messageId"] == message_id)
-    }
-
     /// The handler says it stands at the point.
     pub fn wait_for_failpoint(&mut self, name: &str) {
         self.wait_for(name, |e| e["event"] == "log" && e["line"]["point"] == name);

@@ -29,7 +29,8 @@ pub async fn send(port: u16, method: Method, path: &str, headers: &[(&str, &str)
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap();
-    let response = client.request(request).await.unwrap();
+    let answer = tokio::time::timeout(super::host::DEADLINE, client.request(request)).await;
+    let response = answer.unwrap_or_else(|_| panic!("no answer from {path} within the deadline")).unwrap();
     let (parts, body) = response.into_parts();
     Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
 }

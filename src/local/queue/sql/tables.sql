@@ -19,6 +19,11 @@ CREATE TABLE IF NOT EXISTS Messages (
   DeadReason    TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS MessagesByEntity ON Messages (Entity, Seq);
+-- every receive asks for these two first; without them it would read the whole queue
+CREATE INDEX IF NOT EXISTS MessagesByExpiry ON Messages (Entity, ExpiresAt);
+CREATE INDEX IF NOT EXISTS MessagesByDeliveries ON Messages (Entity, DeliveryCount);
+-- every settle asks by the lock
+CREATE UNIQUE INDEX IF NOT EXISTS MessagesByLock ON Messages (LockToken) WHERE LockToken IS NOT NULL;
 
 -- What duplicate detection remembers; empty while it is off.
 CREATE TABLE IF NOT EXISTS Seen (

@@ -1,0 +1,144 @@
+//! Requeue, replay and forced replay: what goes again, and what stands in the way.
+
+use super::*;
+
+contract!(
+    a_dead_row_goes_again_as_if_never_tried,
+    a_requeue_waits_for_the_row_of_its_key_that_is_being_sent,
+    an_older_row_goes_after_a_newer_one_only_when_told_so,
+    what_the_bus_may_hold_waits_for_the_end_of_its_window,
+    a_sent_row_is_replayed_after_the_window_under_its_id,
+    a_forced_replay_is_a_new_message_that_names_the_old,
+    a_copy_would_arrive_after_what_is_newer,
+    a_message_to_two_destinations_can_be_requeued_for_one,
+);
+
+async fn a_dead_row_goes_again_as_if_never_tried(backend: &impl Backend) {
+    insert(backend, "m", "k");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    assert_eq!(row(backend, "m").await.retry_count, 1);
+    backend.execute("UPDATE OutboxMessages SET Claims = 5");
+    let answer = requeue(backend, "m", AN_HOUR).await;
+    assert_eq!((answer.done, answer.why_not), (true, None), "definitely refused, so the window does not matter");
+    let again = row(backend, "m").await;
+    assert_eq!((again.state, again.retry_count, again.claims), (RowState::Pending, 0, 0));
+    assert_eq!((again.processed_on, again.last_error.as_deref()), (None, Some("no")), "why it died can still be read");
+    dispatch(backend, Settlement::Sent).await;
+    assert_eq!(row(backend, "m").await.state, RowState::Sent);
+    assert_eq!(backend.ops().requeue(&of("none"), AN_HOUR, &by()).await.unwrap(), []);
+}
+
+async fn a_requeue_waits_for_the_row_of_its_key_that_is_being_sent(backend: &impl Backend) {
+    insert(backend, "old", "k");
+    insert(backend, "stranger", "k2");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    insert(backend, "new", "k");
+    lease(backend).await;
+    let told = RequeueRules { out_of_order: true, ..NO_WINDOW };
+    assert_why_not(&requeue(backend, "old", told).await, &["new", "being sent now", "try again"]);
+    assert_eq!(row(backend, "old").await.state, RowState::Dead);
+    assert_eq!(actions(backend), 0);
+    assert!(requeue(backend, "stranger", NO_WINDOW).await.done, "another key is another order");
+}
+
+async fn an_older_row_goes_after_a_newer_one_only_when_told_so(backend: &impl Backend) {
+    insert(backend, "old", "k");
+    insert(backend, "stranger", "k2");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    insert(backend, "new", "k");
+    assert!(requeue(backend, "old", NO_WINDOW).await.done, "what waits will go after it");
+    dispatch(backend, dead(LastOutcome::Permanent)).await;
+    dispatch(backend, Settlement::Sent).await;
+    assert_eq!(row(backend, "new").await.state, RowState::Sent);
+    let all = Selection::AllDead { destination: QUEUE.to_owned(), rows_max: 10 };
+    let answers = backend.ops().requeue(&all, NO_WINDOW, &by()).await.unwrap();
+    assert_why_not(&answers[0], &["new", "--out-of-order"]);
+    assert!(answers[1].done, "another key is another order: {answers:?}");
+    assert!(requeue(backend, "old", RequeueRules { out_of_order: true, ..NO_WINDOW }).await.done);
+}
+
+async fn what_the_bus_may_hold_waits_for_the_end_of_its_window(backend: &impl Backend) {
+    insert(backend, "m", "k");
+    dispatch(backend, dead(LastOutcome::Unknown)).await;
+    backend.advance_ms(HOUR_MS / 2);
+    let answer = requeue(backend, "m", AN_HOUR).await;
+    assert_why_not(&answer, &["duplicate", " s: try again then"]);
+    let why = answer.why_not.unwrap();
+    let seconds: i64 = why.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+    assert!((1..=1_800).contains(&seconds), "{why}");
+    backend.advance_ms(HOUR_MS / 2);
+    assert!(requeue(backend, "m", AN_HOUR).await.done);
+}
+
+async fn a_sent_row_is_replayed_after_the_window_under_its_id(backend: &impl Backend) {
+    insert(backend, "m", "k");
+    dispatch(backend, Settlement::Sent).await;
+    let rules = ReplayRules { requeue: AN_HOUR, force: false };
+    assert_why_not(&replay(backend, "m", rules).await, &["duplicate", "--force"]);
+    backend.advance_ms(HOUR_MS);
+    let answer = replay(backend, "m", rules).await;
+    assert_eq!((answer.done, answer.new_id), (true, None));
+    let again = row(backend, "m").await;
+    assert_eq!((again.state, again.processed_on), (RowState::Pending, None));
+    dispatch(backend, Settlement::Sent).await;
+    assert_eq!(backend.query("SELECT count(*) FROM OutboxMessages").as_deref(), Some("1"));
+}
+
+async fn a_forced_replay_is_a_new_message_that_names_the_old(backend: &impl Backend) {
+    let event = r#"{"specversion":"1.0","id":"old","type":"Plain","data":{"vat":12.30,"big":9999999999999999.99}}"#;
+    for (destination, state) in [(QUEUE, "sent"), ("topic:finance", "waiting")] {
+        backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Destination, OrderingKey, ContentType, Payload, Headers, Subject) \
+             VALUES ('old', 'Plain', '{destination}', 'k', 'application/cloudevents+json', '{event}', \
+                     '{{\"traceparent\":\"{state}\"}}', 'clients/1')"
+        ));
+    }
+    dispatch(backend, Settlement::Sent).await;
+    let before = backend.ops().show("old").await.unwrap();
+    let answers = backend.ops().replay(&of("old"), FORCED, &by()).await.unwrap();
+    assert_eq!(answers.len(), 2);
+    assert_why_not(&answers[1], &["pending"]);
+    assert!(answers[0].done, "its window does not matter: {answers:?}");
+    let new_id = answers[0].new_id.clone().unwrap();
+    assert_eq!(backend.ops().show("old").await.unwrap(), before, "the original stays as it is");
+
+    let copies = backend.ops().show(&new_id).await.unwrap();
+    assert_eq!(copies.len(), 1);
+    let copy = &copies[0];
+    assert_eq!((copy.destination.as_str(), copy.ordering_key.as_deref()), (QUEUE, Some("k")));
+    assert_eq!((copy.state, copy.occurred_on), (RowState::Pending, before[0].occurred_on));
+    let payload = copy.payload.as_deref().unwrap();
+    assert!(payload.contains(r#"{"vat":12.30,"big":9999999999999999.99}"#), "to the digit: {payload}");
+    let value: serde_json::Value = serde_json::from_str(payload).unwrap();
+    assert_eq!((value["id"].as_str(), value["replayof"].as_str()), (Some(new_id.as_str()), Some("old")));
+    let column = |name: &str| backend.query(&format!("SELECT {name} FROM OutboxMessages WHERE Id = '{new_id}'"));
+    assert_eq!(column("Headers").as_deref(), Some(r#"{"replayOf":"old","traceparent":"sent"}"#));
+    assert_eq!(column("Subject").as_deref(), Some("clients/1"));
+    assert_eq!(column("ContentType").as_deref(), Some("application/cloudevents+json"));
+    dispatch(backend, Settlement::Sent).await;
+    assert_eq!(row(backend, &new_id).await.state, RowState::Sent);
+}
+
+async fn a_copy_would_arrive_after_what_is_newer(backend: &impl Backend) {
+    insert(backend, "old", "k");
+    dispatch(backend, Settlement::Sent).await;
+    insert(backend, "new", "k");
+    assert_why_not(&replay(backend, "old", FORCED).await, &["new", "--out-of-order"]);
+    dispatch(backend, Settlement::Sent).await;
+    assert_why_not(&replay(backend, "old", FORCED).await, &["new", "--out-of-order"]);
+    let told = ReplayRules { requeue: RequeueRules { out_of_order: true, ..AN_HOUR }, ..FORCED };
+    let copy = replay(backend, "old", told).await.new_id.unwrap();
+    let shown = row(backend, &copy).await;
+    assert_eq!(shown.payload.as_deref(), Some(r#"{"vat":12.30}"#), "plain rows carry no id");
+}
+
+async fn a_message_to_two_destinations_can_be_requeued_for_one(backend: &impl Backend) {
+    insert(backend, "m", "k");
+    insert_to(backend, "m", "k", "topic:finance");
+    backend.execute("UPDATE OutboxMessages SET State = 3");
+    let one = Selection::Id { id: "m".to_owned(), destination: Some("topic:finance".to_owned()) };
+    let answers = backend.ops().requeue(&one, NO_WINDOW, &by()).await.unwrap();
+    assert_eq!(answers.iter().map(|row| row.destination.as_str()).collect::<Vec<_>>(), ["topic:finance"]);
+    let states: Vec<_> = backend.ops().show("m").await.unwrap().iter().map(|row| row.state).collect();
+    assert_eq!(states, [RowState::Dead, RowState::Pending]);
+}

@@ -1,0 +1,63 @@
+//! What an operator decides of mails.
+
+use super::*;
+
+contract!(a_refused_or_doubtful_mail_can_be_resent, only_a_doubtful_mail_can_be_taken_as_sent,);
+
+async fn a_refused_or_doubtful_mail_can_be_resent(backend: &impl Backend) {
+    let (ops, inbox) = (backend.ops(), backend.inbox());
+    let parked = MailFinish::Parked { delay_ms: 0, reason: "full".to_owned(), recipient_failed: true };
+    let lease = |provider: &str| Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: provider.to_owned() };
+    for (id, finish) in [
+        ("refused", MailFinish::Refused { reason: "no".to_owned() }),
+        ("held", MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() }),
+    ] {
+        let first = mail(backend, id).await;
+        inbox.finish(CONSUMER, id, first.token, &parked).await.unwrap();
+        let second = inbox.take_due(CONSUMER, &lease(PROVIDER), false, 1).await.unwrap().remove(0);
+        inbox.finish(CONSUMER, id, second.token, &finish).await.unwrap();
+        ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap();
+        let late = MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
+        assert_eq!(inbox.finish(CONSUMER, id, second.token, &late).await.unwrap(), Settled::LeaseLost);
+        let again = inbox.take_due(CONSUMER, &lease(PROVIDER), false, 1).await.unwrap().remove(0);
+        assert_eq!((again.message_id.as_str(), again.body.as_slice()), (id, b"body".as_slice()));
+        assert_eq!(again.first_transient_on, None, "its time to give up starts anew");
+        let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
+        assert!(why.contains("being sent now"), "{why}");
+        inbox.finish(CONSUMER, id, again.token, &late).await.unwrap();
+        let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
+        assert!(why.contains("it was sent") && why.contains("--force"), "{why}");
+    }
+    let work = mail(backend, "erased").await;
+    inbox.finish(CONSUMER, "erased", work.token, &MailFinish::Refused { reason: "no".to_owned() }).await.unwrap();
+    backend.execute("UPDATE InboxMessages SET Body = NULL WHERE MessageId = 'erased'");
+    let why = ops.mail_resend(CONSUMER, "erased", &by()).await.unwrap().unwrap_err();
+    assert!(why.contains("erased"), "{why}");
+    let why = ops.mail_resend(CONSUMER, "none", &by()).await.unwrap().unwrap_err();
+    assert!(why.contains("there is no mail"), "{why}");
+    assert_eq!(actions(backend), 2);
+}
+
+async fn only_a_doubtful_mail_can_be_taken_as_sent(backend: &impl Backend) {
+    let (ops, inbox) = (backend.ops(), backend.inbox());
+    let work = mail(backend, "m").await;
+    let why = ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap_err();
+    assert!(why.contains("being sent now"), "{why}");
+    let doubt = MailFinish::InDoubt { delay_ms: Some(0), reason: "?".to_owned() };
+    inbox.finish(CONSUMER, "m", work.token, &doubt).await.unwrap();
+    ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap();
+    let rows = ops.mail_list(CONSUMER, Some(MailState::Sent), 10).await.unwrap();
+    assert_eq!((rows.len(), rows[0].due_at, rows[0].finished_on.is_some()), (1, None, true));
+    assert_eq!(backend.query("SELECT Body FROM InboxMessages"), None, "erased as of every sent mail");
+    let lease = Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: PROVIDER.to_owned() };
+    assert_eq!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap(), []);
+
+    let refused = mail(backend, "r").await;
+    inbox.finish(CONSUMER, "r", refused.token, &MailFinish::Refused { reason: "no".to_owned() }).await.unwrap();
+    for (id, part) in [("m", "it was sent"), ("r", "not in doubt"), ("none", "there is no mail")] {
+        let why = ops.mail_assume_sent(CONSUMER, id, &by()).await.unwrap().unwrap_err();
+        assert!(why.contains(part), "{why}");
+    }
+    assert_eq!(ops.mail_list(CONSUMER, None, 1).await.unwrap().len(), 1, "bounded");
+    assert_eq!(actions(backend), 1);
+}
