@@ -116,6 +116,8 @@ mod tests {
             assert_eq!(delivery(&format!(r#"{{"deliveryCount":{count}}}"#)).delivery_count, 3, "{count}");
         }
         assert_eq!(delivery(r#"{"DeliveryCount":"x"}"#).delivery_count, 1);
+        let shadowed = r#"{"messageid":"of the body","MessageId":"of the broker"}"#;
+        assert_eq!(delivery(shadowed).message_id, "of the broker");
     }
 
     #[test]

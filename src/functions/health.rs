@@ -1,7 +1,7 @@
 //! The function Health: the last known state of the parts. Nothing is queried, so it answers when nothing else does.
 
 use super::reply::{self, Reply};
-use crate::flows::vitals::Vitals;
+use crate::flows::vitals::{Part, Vitals};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -16,7 +16,8 @@ pub(super) struct HealthReply {
     status: &'static str,
     version: &'static str,
     /// `database`, `bus` and `mail`; a part this process has not met yet is absent.
-    parts: BTreeMap<String, PartReply>,
+    #[schema(value_type = BTreeMap<String, PartReply>)]
+    parts: BTreeMap<Part, PartReply>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -37,13 +38,10 @@ struct PartReply {
     responses((status = 200, description = "`ok` or `degraded`", body = HealthReply))
 )]
 pub(super) fn health(vitals: &Vitals, version: &'static str) -> Reply {
-    let parts: BTreeMap<String, PartReply> = vitals
+    let parts: BTreeMap<Part, PartReply> = vitals
         .snapshot()
         .into_iter()
-        .map(|(part, vital)| {
-            let name = format!("{part:?}").to_ascii_lowercase();
-            (name, PartReply { ok: vital.ok, since: vital.since, reason: vital.reason })
-        })
+        .map(|(part, vital)| (part, PartReply { ok: vital.ok, since: vital.since, reason: vital.reason }))
         .collect();
     let status = if parts.values().all(|part| part.ok) { "ok" } else { "degraded" };
     reply::json(StatusCode::OK, &HealthReply { status, version, parts })

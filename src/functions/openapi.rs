@@ -108,7 +108,6 @@ impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
             (404, "No such client or record, or an id or period that can never be"),
-            (413, "The body is over 64 KB"),
             (422, "A query parameter is wrong, unknown or repeated; `errors` names each"),
             (500, "Something is wrong on our side"),
             (503, "The books are not available now"),

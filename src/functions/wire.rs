@@ -79,7 +79,9 @@ pub(super) struct RecordList {
     pub(super) items: Vec<RecordReply>,
 }
 
-/// What a client's body must be. Read field by field (`clients::draft`); a test holds the two together.
+// The three bodies are read field by field (clients, records); a test holds the readers and these together.
+
+/// All of a client that its caller says.
 #[derive(ToSchema)]
 #[schema(as = ClientDraft, rename_all = "camelCase")]
 #[expect(dead_code, reason = "documents the body, which is read field by field")]
@@ -129,8 +131,8 @@ fn amount() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::Number)
         .minimum(Some(0))
-        .maximum(Some(9_999_999_999_999_999.99_f64))
-        .multiple_of(Some(0.01_f64))
+        // One grosz above the largest: that one itself is no f64.
+        .exclusive_maximum(Some(10_000_000_000_000_000_i64))
         .description(Some("An amount of zloty, at most two decimals as written; 1e2 is fine, 1.000 is not."))
         .examples([serde_json::json!(1234.56)])
         .build()

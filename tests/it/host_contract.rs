@@ -8,7 +8,12 @@ use crate::support::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client_organizer::functions::{self, FUNCTIONS, Trigger};
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -243,6 +248,65 @@ async fn an_envelope_that_holds_no_message_fails_so_that_the_broker_keeps_it() {
         "]".repeat(99_999)
     );
     assert_eq!(report(&edge.invoke("SendEmail", junk.as_bytes()).await, 200)["outcome"], "refused", "junk is not read");
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_server_though_the_host_keeps_its_connection() {
+    let mut edge = Edge::new().await;
+    assert_eq!(edge.get("/").await.status, 200);
+    // Would wait for ever, were an idle connection waited for.
+    edge.stop().await;
+}
+
+/// What is logged, as text.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_request_is_one_line_that_tells_no_secrets() {
+    let (lines, edge) = (Lines::default(), Edge::new().await);
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
+    let guard = tracing::subscriber::set_default(subscriber);
+    let path = format!("/api/clients/{}/finance", edge.client(1).await);
+    let headers = [
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+        ("x-azure-functions-invocationid", "6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11"),
+        ("idempotency-key", "secret-key"),
+    ];
+    let answer = edge.write("POST", &format!("{path}?code=function-key"), &headers, &figures(3)).await;
+    let id = answer.header("outbox-message-id").unwrap().to_owned();
+    report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 200);
+    let body = edge.bus.log.lock().unwrap()[0].1.body.to_vec();
+    let envelope = json!({"Data": {"message": STANDARD.encode(body)}, "Metadata": {"MessageId": id}}).to_string();
+    report(&edge.invoke("SendEmail", envelope.as_bytes()).await, 200);
+    edge.write("POST", "/api/clients", &[], r#"{"email":"nobody@example.pl","name":7}"#).await;
+    drop(guard);
+
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answered: Vec<&Value> = lines.iter().filter(|line| line["message"] == "answered").collect();
+    let functions: Vec<&str> = answered.iter().map(|line| line["function"].as_str().unwrap()).collect();
+    assert_eq!(functions, ["Finance", "Finance", "DispatchOutbox", "SendEmail", "Finance"]);
+    let booking = answered[1];
+    assert_eq!(booking["trace"], "0af7651916cd43dd8448eb211c80319c");
+    assert_eq!(booking["invocation"], "6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11");
+    assert_eq!((booking["status"].clone(), booking["path"].clone()), (json!(201), json!(path)));
+    assert!(booking["ms"].is_u64());
+    for secret in ["@example.pl", "Klient", "1234.5", "function-key", "secret-key", "Prosta"] {
+        assert!(!text.contains(secret), "{secret} is logged:\n{text}");
+    }
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use hyper_util::{
 };
 use serde_json::Value;
 use std::{convert::Infallible, sync::Arc};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::oneshot};
 
 pub struct Edge {
     pub backend: SqliteBackend,
@@ -34,6 +34,7 @@ pub struct Edge {
     pub port: u16,
     client: Client<HttpConnector, BoxBody<Bytes, Infallible>>,
     server: tokio::task::JoinHandle<()>,
+    stop: Option<oneshot::Sender<()>>,
 }
 
 impl Drop for Edge {
@@ -73,9 +74,17 @@ impl Edge {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let server = tokio::spawn(functions::serve(listener, Arc::new(services), std::future::pending()));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async { drop(stopped.await) };
+        let server = tokio::spawn(functions::serve(listener, Arc::new(services), shutdown));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { backend, bus, mailer, vitals, port, client, server }
+        Self { backend, bus, mailer, vitals, port, client, server, stop: Some(stop) }
+    }
+
+    /// Asks the server to stop; answers when it has.
+    pub async fn stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+        (&mut self.server).await.unwrap();
     }
 
     /// `chunks`: with one piece or none a Content-Length is sent; with more the body goes chunked.
