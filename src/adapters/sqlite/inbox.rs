@@ -1,6 +1,6 @@
 //! The inbox on SQLite.
 
-use super::{Sqlite, columns};
+use super::{Sqlite, rows};
 use crate::{
     domain::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
