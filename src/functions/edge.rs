@@ -13,6 +13,7 @@ use super::{
 use futures::Stream;
 use std::sync::Arc;
 use tokio::time::Instant;
+use tracing::Instrument;
 use warp::{
     Buf,
     http::{HeaderMap, Method, StatusCode},
@@ -29,12 +30,15 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
     let line = Line::of(&head, place);
     let trace = Trace::of(&head.headers);
     let trace_id = trace.id().to_owned();
-    let answered = tokio::spawn(async move {
+    // Whatever the flows log on the way carries these.
+    let span = tracing::info_span!("invocation", function = line.function, id = line.invocation, trace = trace_id);
+    let answering = async move {
         let bytes_max =
             if place.is_some_and(Place::is_invocation) { invocation::BODY_BYTES_MAX } else { body::BODY_BYTES_MAX };
         let body = request::read(stream, bytes_max).await;
         route(&services, place, &Request { head, body, trace }).await
-    });
+    };
+    let answered = tokio::spawn(answering.instrument(span));
     let reply = answered.await.unwrap_or_else(|_| {
         tracing::error!(function = line.function, invocation = line.invocation, trace = trace_id, "panicked");
         if place.is_some_and(Place::is_invocation) {

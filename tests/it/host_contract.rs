@@ -2,18 +2,15 @@
 
 use crate::support::{
     backend::Backend,
-    edge::{Edge, figures},
-    http_client::Answer,
+    edge::{Edge, draft, figures},
+    host::Host,
+    http_client::{Answer, post_json, send},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client_organizer::functions::{self, FUNCTIONS, Trigger};
+use hyper::Method;
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeSet, fs, path::PathBuf};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -258,54 +255,40 @@ async fn a_stop_ends_the_server_though_the_host_keeps_its_connection() {
     edge.stop().await;
 }
 
-/// What is logged, as text.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn every_request_is_one_line_that_tells_no_secrets() {
-    let (lines, edge) = (Lines::default(), Edge::new().await);
-    let writer = lines.clone();
-    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone()).finish();
-    let guard = tracing::subscriber::set_default(subscriber);
-    let path = format!("/api/clients/{}/finance", edge.client(1).await);
+    // In a process of its own, as the host reads it: tracing's caches are shared by all tests of this one.
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), &[("Log__Level", "info")], &[]);
+    let client = post_json(host.port, "/api/clients", &draft(1)).await.json()["id"].clone();
+    let path = format!("/api/clients/{client}/finance");
     let headers = [
+        ("content-type", "application/json"),
         ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
-        ("x-azure-functions-invocationid", "6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11"),
         ("idempotency-key", "secret-key"),
     ];
-    let answer = edge.write("POST", &format!("{path}?code=function-key"), &headers, &figures(3)).await;
-    let id = answer.header("outbox-message-id").unwrap().to_owned();
-    report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 200);
-    let body = edge.bus.log.lock().unwrap()[0].1.body.to_vec();
-    let envelope = json!({"Data": {"message": STANDARD.encode(body)}, "Metadata": {"MessageId": id}}).to_string();
-    report(&edge.invoke("SendEmail", envelope.as_bytes()).await, 200);
-    edge.write("POST", "/api/clients", &[], r#"{"email":"nobody@example.pl","name":7}"#).await;
-    drop(guard);
+    send(host.port, Method::POST, &format!("{path}?code=function-key"), &headers, &figures(3)).await;
+    post_json(host.port, "/api/clients", &json!({"email": "nobody@example.pl", "name": 7})).await;
+    let answered = |function: &'static str| {
+        move |e: &Value| e["line"]["message"] == "answered" && e["line"]["function"] == function
+    };
+    let taken = host.wait_for("taken in", |e| e["line"]["message"] == "taken in");
+    assert_eq!(taken["line"]["trace"], "0af7651916cd43dd8448eb211c80319c", "from the booking to the mail");
+    assert_eq!(taken["line"]["span"]["function"], "SendEmail", "what the flows log carries the invocation");
+    assert_eq!(taken["line"]["span"]["id"].as_str().unwrap().len(), 36);
+    host.wait_for("the answer to the queue", answered("SendEmail"));
 
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let answered: Vec<&Value> = lines.iter().filter(|line| line["message"] == "answered").collect();
-    let functions: Vec<&str> = answered.iter().map(|line| line["function"].as_str().unwrap()).collect();
-    assert_eq!(functions, ["Finance", "Finance", "DispatchOutbox", "SendEmail", "Finance"]);
-    let booking = answered[1];
+    let of_finance: Vec<&Value> = host.seen.iter().filter(|e| answered("Finance")(e)).map(|e| &e["line"]).collect();
+    let statuses: Vec<u64> = of_finance.iter().map(|line| line["status"].as_u64().unwrap()).collect();
+    assert_eq!(statuses, [201, 201, 422]);
+    let booking = of_finance[1];
     assert_eq!(booking["trace"], "0af7651916cd43dd8448eb211c80319c");
-    assert_eq!(booking["invocation"], "6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11");
-    assert_eq!((booking["status"].clone(), booking["path"].clone()), (json!(201), json!(path)));
+    assert_eq!((booking["method"].clone(), booking["path"].clone()), (json!("POST"), json!(path)));
+    assert_eq!(booking["invocation"].as_str().unwrap().len(), 36);
     assert!(booking["ms"].is_u64());
+    let logged: String = host.seen.iter().filter(|e| e["event"] == "log").map(Value::to_string).collect();
     for secret in ["@example.pl", "Klient", "1234.5", "function-key", "secret-key", "Prosta"] {
-        assert!(!text.contains(secret), "{secret} is logged:\n{text}");
+        assert!(!logged.contains(secret), "{secret} is logged: {logged}");
     }
 }
 

@@ -250,6 +250,7 @@ async fn a_body_that_cannot_be_read_is_told_why() {
 #[tokio::test]
 async fn a_caller_in_the_middle_of_a_huge_body_still_hears_413() {
     let edge = Edge::new().await;
+    let piece = vec![b' '; 1 << 20];
     for (path, status) in [("/api/clients", "413"), ("/api/nowhere", "404")] {
         // A caller who sends all before it listens: a connection closed in the middle would fail its writing.
         let mut caller = TcpStream::connect(("127.0.0.1", edge.port)).await.unwrap();
@@ -259,7 +260,7 @@ async fn a_caller_in_the_middle_of_a_huge_body_still_hears_413() {
         );
         caller.write_all(head.as_bytes()).await.unwrap();
         for _ in 0..20 {
-            caller.write_all(&[b' '; 1 << 20]).await.unwrap();
+            caller.write_all(&piece).await.unwrap();
         }
         let mut answer = String::new();
         caller.read_to_string(&mut answer).await.unwrap();
