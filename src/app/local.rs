@@ -11,7 +11,7 @@ use crate::{
     local::{
         self, HandlerCommand, LocalOptions,
         demo::{self, Demo},
-        events::{EventSink, Form},
+        events::{EventSink, Form, What},
     },
 };
 use anyhow::{Context, Result};
@@ -21,6 +21,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::broadcast::error::RecvError;
 
 pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) -> Result<bool> {
     let data = absolute(&arguments.data)?;
@@ -55,7 +56,10 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let told = async {
         let told = demo::run(demo).await;
         if told.is_ok() && !arguments.exit_after_demo {
-            stopped().await;
+            tokio::select! {
+                () = stopped() => {}
+                () = narrate(&events, form) => {}
+            }
         }
         told
     };
@@ -72,6 +76,28 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
             host.await?;
             told.map(|()| true)
         }
+    }
+}
+
+/// After its story the demo shows what people's own requests do, as the host does without a demo.
+async fn narrate(events: &EventSink, form: Form) {
+    let mut feed = events.subscribe();
+    loop {
+        match feed.recv().await {
+            // With JSON the sink itself writes every line.
+            Ok(event) if form == Form::Text && !is_idle(&event.what) => println!("{event}"),
+            Ok(_) | Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Timers that found nothing to do would bury the rest.
+fn is_idle(what: &What) -> bool {
+    match what {
+        What::Log { .. } => true,
+        What::Invocation { ok, function, .. } => *ok && function != "SendEmail",
+        _ => false,
     }
 }
 

@@ -1,12 +1,15 @@
 //! Staging: the folder holds what the host needs and no secret, and nothing of anybody else's is lost.
 
+use crate::support::host::{executable, mails};
 use client_organizer::{
     functions,
+    local::{Manifest, Trigger, routes},
     ops::stage::{Report, Staging},
 };
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 const HOST: &str = r#"{"version":"2.0","customHandler":{"description":{"defaultExecutablePath":"handler"}}}"#;
@@ -173,4 +176,54 @@ fn this_repository_can_be_staged() {
     let functions: Vec<&str> = functions::names().collect();
     let staging = Staging { target: &target, root, executable: &executable, functions: &functions, failpoints: false };
     assert_eq!(staging.run().unwrap().functions, functions);
+}
+
+#[test]
+fn no_path_belongs_to_two_functions() {
+    let settings = client_organizer::config::catalogue::CATALOGUE
+        .iter()
+        .filter_map(|setting| Some((setting.name.to_owned(), setting.default?.to_owned())))
+        .collect();
+    let manifest = Manifest::read(Path::new(env!("CARGO_MANIFEST_DIR")), &settings).unwrap();
+    let routes: Vec<_> = manifest
+        .functions
+        .iter()
+        .filter_map(|function| match &function.trigger {
+            Trigger::Http { route, .. } => Some((&function.name, route)),
+            Trigger::Timer { .. } | Trigger::ServiceBus { .. } => None,
+        })
+        .collect();
+    assert_eq!(routes.len(), 3);
+    for (n, (name, route)) in routes.iter().enumerate() {
+        for (other_name, other) in &routes[n + 1..] {
+            assert!(!routes::overlap(route, other), "{name} and {other_name}: the host would go by name");
+        }
+    }
+}
+
+/// The executable in the staged folder is the one that is run, from there, with nothing of the checkout.
+#[test]
+fn the_demo_runs_from_a_staged_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app");
+    let functions: Vec<_> = functions::names().collect();
+    let staging = Staging {
+        target: &target,
+        root: Path::new(env!("CARGO_MANIFEST_DIR")),
+        executable: Path::new(executable()),
+        functions: &functions,
+        failpoints: false,
+    };
+    staging.run().unwrap();
+    let data = folder.path().join("data");
+    let output = Command::new(target.join("handler"))
+        .args(["local", "--port", "0", "--demo", "--exit-after-demo", "--data"])
+        .arg(&data)
+        .current_dir(&target)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("first mail:"), "{said}");
+    assert_eq!(mails(&data).values().copied().collect::<Vec<_>>(), [1, 1, 1, 1]);
 }
