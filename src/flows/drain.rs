@@ -139,7 +139,9 @@ async fn cycle(
     let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     let deadline = claim_sent + millis(settings.lease_ms - settings.headroom_ms);
     let (rows, breaker) = publish(context, destination, mode, claimed, deadline).await;
-    failpoints::reach("after-publish").await;
+    if rows.iter().any(|(_, settlement)| *settlement == Settlement::Sent) {
+        failpoints::reach("after-publish").await;
+    }
 
     let settle = Settle { destination: destination.clone(), token, rows, breaker };
     let settled = settle_within(context, &settle, claim_sent + millis(settings.lease_ms)).await?;

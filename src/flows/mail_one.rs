@@ -36,7 +36,9 @@ pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &Cloud
     let outcome = tokio::time::timeout(lease, context.mailer.send(&letter)).await.unwrap_or_else(|_| {
         MailOutcome::Unknown { reason: "the provider gave no answer while the lease lasted".to_owned() }
     });
-    failpoints::reach("after-mail").await;
+    if matches!(outcome, MailOutcome::Accepted { .. }) {
+        failpoints::reach("after-mail").await;
+    }
 
     let failures = match &outcome {
         MailOutcome::Provider { .. } => context.breakers.breaker(provider).await.map_or(0, |state| state.failures),

@@ -11,14 +11,15 @@ use crate::support::{
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path, process::Command};
 
-/// Short leases and frequent timers: what a crash leaves behind comes back within seconds.
+/// Short leases and frequent timers: what a crash leaves behind comes back within seconds. Not so short that a busy
+/// machine lets one run out where nothing crashed.
 const QUICK: [(&str, &str); 8] = [
     ("OutboxSchedule", "* * * * * *"),
     ("RetryEmailSchedule", "* * * * * *"),
-    ("Outbox__LeaseMs", "2000"),
+    ("Outbox__LeaseMs", "4000"),
     ("Outbox__HeadroomMs", "500"),
-    ("Bus__TimeoutMs", "1000"),
-    ("Email__LeaseMs", "2000"),
+    ("Bus__TimeoutMs", "3000"),
+    ("Email__LeaseMs", "5000"),
     ("Email__RetryBaseMs", "100"),
     ("Log__Level", "info"),
 ];
