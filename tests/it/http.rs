@@ -259,7 +259,7 @@ async fn a_caller_in_the_middle_of_a_huge_body_still_hears_413() {
         );
         caller.write_all(head.as_bytes()).await.unwrap();
         for _ in 0..20 {
-            caller.write_all(&[b' '; 1 << 20]).await.unwrap();
+            caller.write_all(&vec![b' '; 1 << 20]).await.unwrap();
         }
         let mut answer = String::new();
         caller.read_to_string(&mut answer).await.unwrap();
