@@ -93,6 +93,7 @@ pub fn dispatcher(
         settings: numbers,
         vitals,
         dice: Mutex::new(fastrand::Rng::new()),
+        stopping: Arc::default(),
     }
 }
 

@@ -2,24 +2,31 @@
 
 use crate::support::{
     backend::Backend,
-    fakes::{FakeBus, FakeMailer},
+    fakes::{BareLetters, FakeBus, FakeMailer},
     world::World,
 };
 use async_trait::async_trait;
 use client_organizer::{
     domain::{
         delivery::{Delivery, MailOutcome, OnDoubt},
+        event::CloudEvent,
         route::Destination,
         verdict::PublishOutcome,
     },
-    flows::notify::{self, NotifyReport},
-    flows::nudge::Nudge,
-    ports::bus::{Bus, Outgoing},
+    flows::{
+        notify::{self, NotifyReport},
+        nudge::Nudge,
+        vitals::{Part, Vitals},
+    },
+    ports::{
+        bus::{Bus, Outgoing},
+        mailer::{Letter, Letters},
+    },
     telemetry,
 };
 use std::{
     io,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -35,9 +42,9 @@ async fn a_flood_that_is_only_routed_ends_with_the_runs_time_too() {
     assert_eq!((report.discarded, report.out_of_time), (500, true), "one step, and the next run goes on");
 }
 
-/// Panics once, and says so and every message after.
+/// Panics over one message, after a wake, and tells of every other.
 struct PanickyBus {
-    panicked: Mutex<bool>,
+    over: String,
     nudge: Nudge,
     told: mpsc::UnboundedSender<String>,
 }
@@ -45,11 +52,10 @@ struct PanickyBus {
 #[async_trait]
 impl Bus for PanickyBus {
     async fn publish(&self, _: &Destination, batch: &[Outgoing], _: Instant) -> Vec<PublishOutcome> {
-        let first = !std::mem::replace(&mut *self.panicked.lock().unwrap(), true);
-        if first {
+        if batch.iter().any(|message| message.id.as_str() == self.over) {
             self.nudge.wake();
+            panic!("as a defect would");
         }
-        assert!(!first, "as a defect would");
         for message in batch {
             self.told.send(message.id.to_string()).unwrap();
         }
@@ -61,11 +67,11 @@ impl Bus for PanickyBus {
 async fn a_panic_in_a_nudged_dispatch_ends_that_run_only() {
     let mut world = World::new();
     let client = world.client(1).await;
-    world.book_month(client, 1, 100).await;
+    let over = world.book_month(client, 1, 100).await;
     let second = world.book_month(client, 2, 100).await;
     let nudge = Nudge::default();
     let (told, mut published) = mpsc::unbounded_channel();
-    world.dispatch.bus = Arc::new(PanickyBus { panicked: Mutex::default(), nudge: nudge.clone(), told });
+    world.dispatch.bus = Arc::new(PanickyBus { over, nudge: nudge.clone(), told });
     world.dispatch.settings.batch_max = 1;
     nudge.wake();
     tokio::select! {
@@ -132,4 +138,87 @@ async fn a_reason_is_stored_bounded_and_quotes_nothing_of_the_body() {
     }
     let quoting = "SELECT count(*) FROM InboxMessages WHERE LastError LIKE '%klient1%' OR length(LastError) > 2000";
     assert_eq!(world.count(quoting), 0);
+}
+
+#[tokio::test]
+async fn a_dispatcher_told_to_stop_settles_what_it_has_and_claims_no_more() {
+    let mut world = World::new();
+    world.dispatch.settings.batch_max = 1;
+    let client = world.client(1).await;
+    for month in 1..=3 {
+        world.book_month(client, month, 100).await;
+    }
+    let stopping = world.dispatch.stopping.clone();
+    world.bus.behave(move |_, batch| {
+        stopping.store(true, Ordering::Relaxed);
+        batch.iter().map(|_| PublishOutcome::Accepted).collect()
+    });
+    let report = world.run_dispatch().await;
+    assert_eq!((report.claimed, report.sent, report.out_of_time), (1, 1, true));
+    assert_eq!(world.count("SELECT count(*) FROM OutboxMessages WHERE State = 0"), 2, "none is left leased");
+}
+
+#[tokio::test]
+async fn a_panic_over_one_destinations_row_leaves_the_others_alone() {
+    let mut world = World::new();
+    for (id, queue) in [("bad", "a"), ("good", "b")] {
+        world.backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination) VALUES ('{id}', 'Plain', '{{}}', 'queue:{queue}')"
+        ));
+    }
+    let (told, _published) = mpsc::unbounded_channel();
+    world.dispatch.bus = Arc::new(PanickyBus { over: "bad".into(), nudge: Nudge::default(), told });
+    let report = world.run_dispatch().await;
+    assert_eq!(report.sent, 1);
+    assert!(report.store_error.is_some_and(|error| error.contains("queue:a panicked")), "the run is a failed one");
+}
+
+#[tokio::test]
+async fn a_panic_over_one_mail_leaves_its_neighbours_alone() {
+    let mut world = World::new();
+    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into() });
+    let mut ids = Vec::new();
+    for n in 1..=4 {
+        let client = world.client(n).await;
+        ids.push(world.book_month(client, 1, 100).await);
+    }
+    world.run_dispatch().await;
+    world.deliver_from(0).await;
+    world.backend.execute("UPDATE Destinations SET OpenUntil = NULL");
+    world.mailer.behave(|_| MailOutcome::Accepted { reference: "ok".into() });
+    let bad = ids.remove(0);
+    world.notify.letters = Arc::new(PanickyLetters(bad));
+    let report = world.run_retry().await;
+    assert_eq!((report.taken, report.sent, report.in_doubt.len()), (4, 3, 1));
+    let mut sent = world.mailer.sent();
+    sent.sort();
+    ids.sort();
+    assert_eq!(sent, ids);
+}
+
+struct PanickyLetters(String);
+
+impl Letters for PanickyLetters {
+    fn write(&self, event: &CloudEvent) -> Result<Letter, String> {
+        assert!(event.id != self.0, "as a defect would");
+        BareLetters.write(event)
+    }
+}
+
+#[tokio::test]
+async fn health_keeps_the_reason_while_a_breaker_is_open() {
+    let mut world = World::with(
+        FakeBus::each(|_, _| PublishOutcome::Blocked { after_ms: None, reason: "connection refused".into() }),
+        FakeMailer::accepting(),
+        OnDoubt::Resend,
+    );
+    let vitals = Arc::new(Vitals::default());
+    world.dispatch.vitals = vitals.clone();
+    let client = world.client(1).await;
+    world.book_month(client, 1, 100).await;
+    for _ in 0..2 {
+        world.run_dispatch().await;
+        let part = vitals.snapshot()[&Part::Bus].clone();
+        assert_eq!(part.reason.as_deref(), Some("queue:client-emails: connection refused"));
+    }
 }
