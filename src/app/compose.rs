@@ -39,6 +39,18 @@ const NUDGE_BATCH_MAX: u32 = 20;
 const NUDGE_LEASE_MS: i64 = 15_000;
 const NUDGE_RUN_MS: u64 = 10_000;
 
+fn nudge_numbers(dispatch: DispatchSettings) -> DispatchSettings {
+    let lease_ms = NUDGE_LEASE_MS.min(dispatch.lease_ms);
+    DispatchSettings {
+        batch_max: NUDGE_BATCH_MAX.min(dispatch.batch_max),
+        lease_ms,
+        // The headroom of a long lease would leave nothing of a short one, and rows be claimed and released in a loop.
+        headroom_ms: dispatch.headroom_ms.min(lease_ms / 3),
+        run_ms: NUDGE_RUN_MS.min(dispatch.run_ms),
+        ..dispatch
+    }
+}
+
 pub fn store(settings: &Settings) -> Result<Sqlite> {
     let options = SqliteOptions {
         path: settings.store.path.clone(),
@@ -81,6 +93,7 @@ pub fn dispatcher(
         settings: numbers,
         vitals,
         dice: Mutex::new(fastrand::Rng::new()),
+        stopping: Arc::default(),
     }
 }
 
@@ -90,13 +103,7 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
     let nudge = Nudge::default();
     let clock = Arc::new(SystemClock);
     let from = Sender::parse(&settings.email.from).map_err(anyhow::Error::msg)?;
-    let small = DispatchSettings {
-        batch_max: NUDGE_BATCH_MAX.min(settings.dispatch.batch_max),
-        lease_ms: NUDGE_LEASE_MS.min(settings.dispatch.lease_ms),
-        run_ms: NUDGE_RUN_MS.min(settings.dispatch.run_ms),
-        ..settings.dispatch
-    };
-    let nudged = dispatcher(settings, store, bus.clone(), vitals.clone(), small);
+    let nudged = dispatcher(settings, store, bus.clone(), vitals.clone(), nudge_numbers(settings.dispatch));
     let services = Services {
         book: Arc::new(BookContext {
             books: Arc::new(store.clone()),
@@ -122,4 +129,23 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
         version: env!("CARGO_PKG_VERSION"),
     };
     Ok(Handler { services: Arc::new(services), nudge, nudged })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_nudge_has_time_to_publish_whatever_the_headroom() {
+        for (lease_ms, headroom_ms) in [("60000", "10000"), ("60000", "20000"), ("120000", "60000"), ("20000", "4000")]
+        {
+            let set = [("Outbox__LeaseMs", lease_ms), ("Outbox__HeadroomMs", headroom_ms)];
+            let env: BTreeMap<_, _> =
+                set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let numbers = nudge_numbers(Settings::read(&env).unwrap().dispatch);
+            assert!(numbers.lease_ms <= NUDGE_LEASE_MS);
+            assert!(numbers.headroom_ms * 3 <= numbers.lease_ms, "{} of {}", numbers.headroom_ms, numbers.lease_ms);
+        }
+    }
 }

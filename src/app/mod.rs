@@ -15,7 +15,13 @@ use crate::{
 use anyhow::{Result, bail};
 use clap::CommandFactory;
 use cli::{Cli, Command, DispatchArgs};
-use std::{collections::BTreeMap, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::ExitCode,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 /// The variable by which the Azure Functions host tells its handler the port.
 pub const PORT_VARIABLE: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
@@ -103,11 +109,19 @@ async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -
     let context = compose::dispatcher(settings, &store, bus, Arc::new(Vitals::default()), settings.dispatch);
     let mut stop = std::pin::pin!(stopped());
     loop {
-        let report = dispatch::dispatch(&context).await;
+        let mut run = std::pin::pin!(dispatch::dispatch(&context));
+        let (report, stopped) = tokio::select! {
+            report = &mut run => (report, false),
+            // What is claimed is published and settled first, so that no row waits for the end of our lease.
+            () = &mut stop => {
+                context.stopping.store(true, Ordering::Relaxed);
+                (run.await, true)
+            }
+        };
         if report.claimed > 0 || report.store_error.is_some() || arguments.once {
             tracing::info!(report = serde_json::to_string(&report)?, "dispatched");
         }
-        if arguments.once {
+        if arguments.once || stopped {
             return Ok(report.store_error.is_none());
         }
         let pause = if report.out_of_time { Duration::ZERO } else { Duration::from_millis(arguments.every_ms) };

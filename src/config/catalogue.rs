@@ -46,7 +46,7 @@ pub const CATALOGUE: &[Setting] = &[
     set("Outbox__RetryBaseMs", "2000", "1 to 3600000", "wait after a message's first failure; doubles"),
     set("Outbox__RetryDelayMaxMs", "900000", "1 to 86400000", "longest wait between a message's tries"),
     set("Outbox__ClaimsMax", "3", "1 to 100", "claims alone without a settle until a row is set aside as dead"),
-    set("Outbox__MessageBytesMax", "196608", "1000 to 100000000", "largest body the bus takes"),
+    set("Outbox__MessageBytesMax", "196608", "1000 to 1000000", "largest body the bus takes"),
     set("Outbox__HeaderBytesMax", "32768", "100 to 65536", "largest headers the bus takes"),
     set("Outbox__RetentionDays", "30", "1 to 3650", "how long sent and discarded rows are kept"),
     set("Breaker__BaseMs", "5000", "100 to 3600000", "first pause after a destination failed; doubles"),

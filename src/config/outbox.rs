@@ -28,7 +28,8 @@ pub(super) fn dispatch(reader: &mut Reader<'_>) -> DispatchSettings {
 pub(super) fn limits(reader: &mut Reader<'_>) -> MessageLimits {
     let bytes = |number: i64| usize::try_from(number).unwrap_or(0);
     MessageLimits {
-        body_bytes_max: bytes(reader.number("Outbox__MessageBytesMax", 1_000..=100_000_000)),
+        // What SendEmail takes in an envelope is the bound: a larger one would be delivered until it is dead-lettered.
+        body_bytes_max: bytes(reader.number("Outbox__MessageBytesMax", 1_000..=1_000_000)),
         headers_bytes_max: bytes(reader.number("Outbox__HeaderBytesMax", 100..=65_536)),
     }
 }

@@ -4,7 +4,7 @@
 //! `in doubt`; `in doubt → sending | sent | refused`; `refused → accepted` (operator).
 //! Held = in doubt without a `DueAt`: it waits for a person.
 
-use super::{event::CloudEvent, ids::LeaseToken};
+use super::{event::CloudEvent, ids::LeaseToken, json_fault::without_values};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -136,19 +136,20 @@ pub fn read_event(delivery: &Delivery, now: DateTime<Utc>, tombstone_days: i64) 
         return Err("it has no MessageId, so a repeat of it could not be recognised".to_owned());
     }
     let text = std::str::from_utf8(&delivery.body).map_err(|_| "its body is not UTF-8".to_owned())?;
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| format!("its body is not JSON: {e}"))?;
+    let value: serde_json::Value =
+        serde_json::from_str(text).map_err(|e| format!("its body is not JSON: {}", without_values(&e)))?;
     // An id in the body that is not the broker's: one of the two was forged or mixed up.
     if let Some(id) = value.get("id")
         && id.as_str() != Some(delivery.message_id.as_str())
     {
-        return Err(format!("the id in its body ({id}) is not its MessageId"));
+        return Err("the id in its body is not its MessageId".to_owned());
     }
     let recipient = value.pointer("/data/recipient").and_then(serde_json::Value::as_str).unwrap_or_default();
     if value.get("data").is_some() && recipient.is_empty() {
         return Err("it names no recipient (data.recipient)".to_owned());
     }
     let event: CloudEvent =
-        serde_json::from_str(text).map_err(|e| format!("its body is not one of our events: {e}"))?;
+        serde_json::from_str(text).map_err(|e| format!("its body is not one of our events: {}", without_values(&e)))?;
     let born = delivery.enqueued_on.map_or(event.time, |enqueued| enqueued.min(event.time));
     if (now - born).num_days() >= tombstone_days {
         return Err(format!("it is too old: of {born}, and duplicates are recognised for {tombstone_days} days"));

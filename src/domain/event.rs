@@ -38,9 +38,12 @@ pub struct CloudEvent {
     pub source: String,
     #[serde(rename = "type")]
     pub event_type: EventType,
-    pub subject: String,
+    /// Optional in CloudEvents: ours name the record's path, a plain row wrapped for another program has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     pub time: DateTime<Utc>,
-    pub datacontenttype: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datacontenttype: Option<String>,
     pub data: FinancialChange,
 }
 
@@ -71,9 +74,9 @@ impl CloudEvent {
             id: id.as_str().to_owned(),
             source: SOURCE.to_owned(),
             event_type,
-            subject: record_path(data.client_id, data.year, data.month),
+            subject: Some(record_path(data.client_id, data.year, data.month)),
             time,
-            datacontenttype: "application/json".to_owned(),
+            datacontenttype: Some("application/json".to_owned()),
             data,
         }
     }

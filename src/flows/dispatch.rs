@@ -11,7 +11,10 @@ use crate::{
 use futures::StreamExt;
 use serde::Serialize;
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
@@ -27,6 +30,15 @@ pub struct DispatchContext {
     pub vitals: Arc<Vitals>,
     /// Jitter; seeded in simulations.
     pub dice: Mutex<fastrand::Rng>,
+    /// Once true, a run settles what it has claimed and ends: nothing is left leased by who stops in good order.
+    pub stopping: Arc<AtomicBool>,
+}
+
+impl DispatchContext {
+    /// Must a run that may last until then end now?
+    pub(super) fn is_over(&self, until: Instant) -> bool {
+        self.stopping.load(Ordering::Relaxed) || Instant::now() >= until
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +131,11 @@ pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
         if !go_on {
             break;
         }
+        // Routing and burying take no drain's time, and a flood of such rows outlasts any run.
+        if context.is_over(until) {
+            report.out_of_time = true;
+            break;
+        }
     }
     let now = context.clock.now();
     match &report.store_error {
@@ -127,8 +144,11 @@ pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
     }
     match report.destinations.iter().find(|d| d.breaker == "open") {
         Some(d) => {
-            let reason = d.reason.clone().unwrap_or_else(|| "its breaker is open".to_owned());
-            context.vitals.failed(Part::Bus, now, format!("{}: {reason}", d.name));
+            // The run that opened it knows why; those that only find it open must not forget that.
+            let told = d.reason.as_ref().map(|reason| format!("{}: {reason}", d.name));
+            let known = || context.vitals.reason(Part::Bus).filter(|known| known.starts_with(&format!("{}: ", d.name)));
+            let reason = told.or_else(known).unwrap_or_else(|| format!("{}: its breaker is open", d.name));
+            context.vitals.failed(Part::Bus, now, reason);
         }
         None if report.sent > 0 => context.vitals.ok(Part::Bus, now),
         None => {}

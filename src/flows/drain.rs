@@ -17,7 +17,8 @@ use crate::{
         outbox::{Breaker, Due},
     },
 };
-use std::{sync::PoisonError, time::Duration};
+use futures::FutureExt;
+use std::{panic::AssertUnwindSafe, sync::PoisonError, time::Duration};
 use tokio::time::Instant;
 
 /// Rows buried in one step when a destination's name can be none.
@@ -29,8 +30,15 @@ const SETTLE_TRIES: u32 = 4;
 
 pub(super) async fn drain(context: &DispatchContext, due: &Due, until: Instant) -> DispatchReport {
     let mut report = DispatchReport::default();
-    if let Err(error) = run(context, due, until, &mut report).await {
-        report.failed(&error);
+    // Destinations are drained in one task: a panic over one's row must not drop the others between publish and settle.
+    match AssertUnwindSafe(run(context, due, until, &mut report)).catch_unwind().await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => report.failed(&error),
+        Err(_) => report.failed(&StoreError::Broken {
+            step: "drain",
+            reason: format!("dispatching to {} panicked: a defect, and it was logged", due.destination),
+            source: None,
+        }),
     }
     report
 }
@@ -62,7 +70,7 @@ async fn run(context: &DispatchContext, due: &Due, until: Instant, report: &mut 
     };
     let mut empty_claims = 0;
     for _ in 0..CYCLES_MAX {
-        if Instant::now() >= until {
+        if context.is_over(until) {
             report.out_of_time = true;
             return Ok(());
         }

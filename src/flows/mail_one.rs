@@ -99,11 +99,12 @@ async fn store(
             MailFinish::Sent { .. } => MailResult::Sent,
             MailFinish::Parked { reason, .. } => MailResult::Parked { reason },
             MailFinish::Refused { reason } => {
-                tracing::warn!(message_id = work.message_id, reason, "mail refused: see `ops mail list`");
+                // A provider's words may name the recipient: they stay in the inbox.
+                tracing::warn!(message_id = work.message_id, "mail refused: see `ops mail list`");
                 MailResult::Refused { reason }
             }
             MailFinish::InDoubt { reason, .. } => {
-                tracing::warn!(message_id = work.message_id, reason, "mail in doubt: it may have been sent");
+                tracing::warn!(message_id = work.message_id, "mail in doubt: it may have been sent");
                 MailResult::InDoubt { reason }
             }
         },

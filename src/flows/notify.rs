@@ -18,8 +18,10 @@ use crate::{
         outbox::Breaker,
     },
 };
+use futures::FutureExt;
 use serde::Serialize;
 use std::{
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -201,10 +203,13 @@ async fn run_retry(context: &NotifyContext, report: &mut RetryReport) -> StoreRe
         }
         report.taken += u32::try_from(works.len()).unwrap_or(u32::MAX);
         // Made first: a closure over borrowed rows inside the join would keep this future from being Send.
-        let sends: Vec<_> = works.iter().map(|work| send_again(context, work, probe)).collect();
+        // And each with a panic of its own: its neighbours would else be dropped in the middle of their sending.
+        let sends: Vec<_> =
+            works.iter().map(|work| AssertUnwindSafe(send_again(context, work, probe)).catch_unwind()).collect();
         let results = futures::future::join_all(sends).await;
         for (work, result) in works.iter().zip(results) {
-            match result {
+            let panicked = |_| MailResult::InDoubt { reason: "it panicked: a defect".to_owned() };
+            match result.unwrap_or_else(panicked) {
                 MailResult::Sent => report.sent += 1,
                 MailResult::Parked { .. } => report.parked += 1,
                 MailResult::Refused { .. } => report.refused += 1,

@@ -1,7 +1,8 @@
 //! The nudge: a booking wakes one small dispatch in this process. Nothing depends on it; the timer sweeps.
 
 use super::dispatch::{self, DispatchContext};
-use std::sync::Arc;
+use futures::FutureExt;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 use tokio::sync::Notify;
 
 /// Cheap to clone. Waking while a run is under way causes one more run after it, however often.
@@ -17,7 +18,12 @@ impl Nudge {
     pub async fn run(&self, context: &DispatchContext) {
         loop {
             self.0.notified().await;
-            let report = dispatch::dispatch(context).await;
+            // A panic ends this run only, as it would an invocation: what was leased comes back when its lease ends. What
+            // the context shares is behind locks that are read also when poisoned.
+            let Ok(report) = AssertUnwindSafe(dispatch::dispatch(context)).catch_unwind().await else {
+                tracing::error!("nudged dispatch panicked; the timer goes on from here");
+                continue;
+            };
             if let Some(error) = &report.store_error {
                 tracing::warn!(error, "nudged dispatch met a store error; the timer goes on from here");
             }

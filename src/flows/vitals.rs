@@ -41,6 +41,12 @@ impl Vitals {
         self.lock().insert(part, Vital { ok: false, since: now, reason: Some(reason.into()) });
     }
 
+    /// Why the part fails, as last told; None while it does not.
+    #[must_use]
+    pub fn reason(&self, part: Part) -> Option<String> {
+        self.lock().get(&part).and_then(|vital| vital.reason.clone())
+    }
+
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<Part, Vital> {
         self.lock().clone()

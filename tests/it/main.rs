@@ -8,6 +8,7 @@ mod crash;
 mod readme;
 mod simulation;
 mod rivers;
+mod guards;
 
 mod http;
 mod host_contract;

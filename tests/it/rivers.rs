@@ -135,6 +135,19 @@ async fn a_row_put_in_by_another_program_is_sent_like_any_other() {
 }
 
 #[tokio::test]
+async fn an_event_of_ours_put_in_by_another_program_is_mailed() {
+    let world = World::new();
+    let data = r#"{"clientId":7,"clientName":"Anna","recipient":"anna@example.pl","year":2026,"month":3,
+        "figures":{"incomeTax":1.00,"vat":2.00,"insuranceAmount":3.00},"version":1}"#;
+    world.backend.execute(&format!(
+        "INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('x-1', 'FinancialRecordCreated', '{data}')"
+    ));
+    assert_eq!(world.run_dispatch().await.sent, 1);
+    assert_eq!(world.deliver_from(0).await, [NotifyReport::Sent]);
+    assert_eq!(world.mailer.sent(), ["x-1"]);
+}
+
+#[tokio::test]
 async fn payloads_that_are_not_what_they_say_are_dead_with_the_reason_and_stop_nobody() {
     let world = World::new();
     for (id, columns, values) in [

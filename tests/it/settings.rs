@@ -83,6 +83,11 @@ fn every_problem_is_told_at_once_and_by_name() {
 }
 
 #[test]
+fn no_message_may_be_larger_than_its_receiver_takes() {
+    assert!(problem(&[("Outbox__MessageBytesMax", "1000001")]).starts_with("Outbox__MessageBytesMax"));
+}
+
+#[test]
 fn settings_that_are_fine_alone_may_contradict_each_other() {
     for (pairs, name, says) in [
         (

@@ -11,7 +11,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::Instant};
 
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
@@ -61,14 +61,21 @@ impl Sqlite {
 
     /// Runs `work` in one BEGIN IMMEDIATE transaction, with the database's now (skew added). Commits when it answers
     /// Ok, else rolls back. A caller that goes away does not stop it half-way: it runs on its own thread to the end.
+    /// Waits `BUSY_WAIT` in all: for the other writes of this process, then for those of others.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         step: &'static str,
         work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
         let skew_ms = self.options.skew_ms.load(Ordering::Relaxed);
-        let mut connection = self.writer.clone().lock_owned().await;
+        let until = Instant::now() + BUSY_WAIT;
+        // One who waited for another's whole wait must not begin one anew: behind a lock held elsewhere the n-th of
+        // many writes would answer after n waits.
+        let locked = tokio::time::timeout_at(until, self.writer.clone().lock_owned()).await;
+        let mut connection = locked.map_err(|_| errors::map(step, busy()))?;
         let task = tokio::task::spawn_blocking(move || {
+            let left = until.saturating_duration_since(Instant::now());
+            connection.busy_timeout(left).map_err(|e| errors::map(step, e))?;
             let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
             let transaction = begin.map_err(|e| errors::map(step, e))?;
             let now = transaction.query_row(NOW, [], |row| row.get::<_, i64>(0)).map_err(|e| errors::map(step, e))?;
@@ -97,6 +104,11 @@ impl Sqlite {
         });
         task.await.unwrap_or_else(|lost| Err(panicked(step, lost)))
     }
+}
+
+/// As SQLite says it when another holds the lock for too long.
+fn busy() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)
 }
 
 fn panicked(step: &'static str, lost: tokio::task::JoinError) -> StoreError {

@@ -1,6 +1,6 @@
 //! The inbox on SQLite.
 
-use super::{Sqlite, rows};
+use super::{Sqlite, outbox::bounded, rows};
 use crate::{
     domain::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
@@ -26,7 +26,7 @@ impl Inbox for Sqlite {
     }
 
     async fn refuse(&self, consumer: &str, delivery: &Delivery, reason: &str) -> StoreResult<()> {
-        let (consumer, delivery, reason) = (consumer.to_owned(), delivery.clone(), reason.to_owned());
+        let (consumer, delivery, reason) = (consumer.to_owned(), delivery.clone(), bounded(reason));
         self.write("refuse a message", move |tx, now| {
             let mut statement = tx.prepare_cached(include_str!("sql/inbox_refuse.sql"))?;
             statement.execute(named_params! {
@@ -183,7 +183,7 @@ fn finished(
         ":token": token,
         ":state": set.state as i64,
         ":due_at": set.due_at,
-        ":error": set.error,
+        ":error": set.error.map(bounded),
         ":provider": set.provider,
         ":reference": set.reference,
         ":recipient_failed": set.recipient_failed,

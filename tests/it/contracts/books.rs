@@ -358,3 +358,18 @@ async fn a_key_whose_lock_is_held_for_2_s_is_busy() {
     holder.execute_batch("ROLLBACK").unwrap();
     assert_eq!(count(&backend, "Clients"), 0);
 }
+
+/// Not a contract either: those of one process share a connection, and must not wait one after another.
+#[tokio::test]
+async fn many_writes_behind_a_held_lock_wait_side_by_side() {
+    let backend = SqliteBackend::new();
+    let holder = rusqlite::Connection::open(&backend.options.path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let entries: Vec<_> = (1..=4).map(|n| keyed(Command::CreateClient(draft(n)), &format!("k{n}"))).collect();
+    let books = backend.books();
+    let all = futures::future::join_all(entries.iter().map(|entry| books.commit(entry)));
+    // One after another they would take 8 s.
+    let answers = tokio::time::timeout(std::time::Duration::from_secs(6), all).await.expect("2 s together");
+    assert!(answers.into_iter().all(|answer| answer.unwrap() == Committed::KeyBusy));
+    holder.execute_batch("ROLLBACK").unwrap();
+}

@@ -214,6 +214,7 @@ pub fn dispatcher(
         settings: dispatch_settings(),
         vitals: Arc::new(Vitals::default()),
         dice: Mutex::new(fastrand::Rng::with_seed(seed)),
+        stopping: Arc::default(),
     }
 }
 

@@ -1,0 +1,43 @@
+//! What is wrong with somebody's JSON, in words that quote none of it: reasons are logged, and data is personal.
+
+use serde_json::{Error, error::Category};
+
+/// Where serde would quote the value it choked on, its place is told instead.
+#[must_use]
+pub fn without_values(error: &Error) -> String {
+    let text = error.to_string();
+    // Of the errors about data only these name nothing but our own fields and rules.
+    let ours = ["missing field", "duplicate field", "must ", "is not a valid NIP"];
+    match error.classify() {
+        Category::Data if !ours.iter().any(|start| text.starts_with(start)) => {
+            format!("a value is of the wrong type or unknown at line {} column {}", error.line(), error.column())
+        }
+        Category::Data | Category::Syntax | Category::Eof | Category::Io => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::CloudEvent;
+
+    #[test]
+    fn no_value_is_quoted_and_what_is_missing_is_named() {
+        let told = |text: &str| without_values(&serde_json::from_str::<CloudEvent>(text).unwrap_err());
+        let start = r#"{"specversion":"1.0","id":"a","source":"s""#;
+        for quoting in [
+            r#""anna@example.pl""#.to_owned(),
+            format!(r#"{start},"type":"anna@example.pl"}}"#),
+            format!(r#"{start},"type":"FinancialRecordCreated","time":"anna@example.pl"}}"#),
+            format!(r#"{start},"data":"anna@example.pl"}}"#),
+            format!(r#"{start},"data":{{"recipient":"anna@@example.pl"}}}}"#),
+            format!(r#"{start},"data":{{"clientId":"anna@example.pl"}}}}"#),
+            format!(r#"{start},"data":{{"figures":{{"vat":"anna@example.pl"}}}}}}"#),
+            format!(r#"{start},"anna@example.pl"}}"#),
+        ] {
+            let told = told(&quoting);
+            assert!(!told.contains("anna") && told.contains("column"), "{told}");
+        }
+        assert!(told(&format!("{start}}}")).starts_with("missing field `type`"));
+    }
+}

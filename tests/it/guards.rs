@@ -1,0 +1,224 @@
+//! What keeps one bad thing small: a run's end, a panic's reach, what a log may say.
+
+use crate::support::{
+    backend::Backend,
+    fakes::{BareLetters, FakeBus, FakeMailer},
+    world::World,
+};
+use async_trait::async_trait;
+use client_organizer::{
+    domain::{
+        delivery::{Delivery, MailOutcome, OnDoubt},
+        event::CloudEvent,
+        route::Destination,
+        verdict::PublishOutcome,
+    },
+    flows::{
+        notify::{self, NotifyReport},
+        nudge::Nudge,
+        vitals::{Part, Vitals},
+    },
+    ports::{
+        bus::{Bus, Outgoing},
+        mailer::{Letter, Letters},
+    },
+    telemetry,
+};
+use std::{
+    io,
+    sync::{Arc, Mutex, atomic::Ordering},
+};
+use tokio::{sync::mpsc, time::Instant};
+
+#[tokio::test]
+async fn a_flood_that_is_only_routed_ends_with_the_runs_time_too() {
+    let mut world = World::new();
+    world.dispatch.settings.run_ms = 0;
+    world.backend.execute(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+         INSERT INTO OutboxMessages (Id, EventType, Payload) SELECT 'x-' || i, 'FinancialRecordDeleted', '{}' FROM n",
+    );
+    let report = world.run_dispatch().await;
+    assert_eq!((report.discarded, report.out_of_time), (500, true), "one step, and the next run goes on");
+}
+
+/// Panics over one message, after a wake, and tells of every other.
+struct PanickyBus {
+    over: String,
+    nudge: Nudge,
+    told: mpsc::UnboundedSender<String>,
+}
+
+#[async_trait]
+impl Bus for PanickyBus {
+    async fn publish(&self, _: &Destination, batch: &[Outgoing], _: Instant) -> Vec<PublishOutcome> {
+        if batch.iter().any(|message| message.id.as_str() == self.over) {
+            self.nudge.wake();
+            panic!("as a defect would");
+        }
+        for message in batch {
+            self.told.send(message.id.to_string()).unwrap();
+        }
+        vec![PublishOutcome::Accepted; batch.len()]
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_nudged_dispatch_ends_that_run_only() {
+    let mut world = World::new();
+    let client = world.client(1).await;
+    let over = world.book_month(client, 1, 100).await;
+    let second = world.book_month(client, 2, 100).await;
+    let nudge = Nudge::default();
+    let (told, mut published) = mpsc::unbounded_channel();
+    world.dispatch.bus = Arc::new(PanickyBus { over, nudge: nudge.clone(), told });
+    world.dispatch.settings.batch_max = 1;
+    nudge.wake();
+    tokio::select! {
+        () = nudge.run(&world.dispatch) => panic!("it runs for as long as it is polled"),
+        id = published.recv() => assert_eq!(id, Some(second), "the first waits for its lease to end"),
+    }
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn what_a_provider_or_a_body_says_is_kept_in_the_inbox_and_out_of_the_logs() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let guard = tracing::subscriber::set_default(telemetry::subscriber("trace", move || writer.clone()).unwrap());
+    let words = "550 <klient1@example.pl> is unknown here";
+    for outcome in [
+        MailOutcome::RecipientPermanent { reason: words.into() },
+        MailOutcome::RecipientTransient { after_ms: None, reason: words.into() },
+        MailOutcome::Unknown { reason: words.into() },
+    ] {
+        let mailer = FakeMailer::new(move |_| outcome.clone());
+        let world = World::with(FakeBus::accepting(), mailer, OnDoubt::Resend);
+        let client = world.client(1).await;
+        world.book_month(client, 1, 100).await;
+        world.run_dispatch().await;
+        world.deliver_from(0).await;
+        assert_eq!(world.backend.query("SELECT LastError FROM InboxMessages").as_deref(), Some(words));
+    }
+    let world = World::new();
+    let payload = "\"klient1@example.pl\"";
+    world.backend.execute(&format!(
+        "INSERT INTO OutboxMessages (Id, EventType, Payload, ContentType)
+         VALUES ('x', 'Plain', '{payload}', 'application/cloudevents+json')"
+    ));
+    assert_eq!(world.run_dispatch().await.dead, 1);
+    drop(guard);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("mail refused") && text.contains("row is dead"), "{text}");
+    assert!(!text.contains("klient1"), "{text}");
+}
+
+#[tokio::test]
+async fn a_reason_is_stored_bounded_and_quotes_nothing_of_the_body() {
+    let world = World::new();
+    let long = format!(r#"{{"id":"{}","type":"klient1@example.pl"}}"#, "klient1@example.pl".repeat(5_000));
+    let foreign = r#"{"id":"b","type":"klient1@example.pl"}"#.to_owned();
+    for (id, body) in [("a", long), ("b", foreign)] {
+        let delivery =
+            Delivery { message_id: id.into(), body: body.into_bytes(), delivery_count: 1, enqueued_on: None };
+        let report = notify::take_in(&world.notify, delivery).await.unwrap();
+        assert!(matches!(report, NotifyReport::Refused { .. }), "{report:?}");
+    }
+    let quoting = "SELECT count(*) FROM InboxMessages WHERE LastError LIKE '%klient1%' OR length(LastError) > 2000";
+    assert_eq!(world.count(quoting), 0);
+}
+
+#[tokio::test]
+async fn a_dispatcher_told_to_stop_settles_what_it_has_and_claims_no_more() {
+    let mut world = World::new();
+    world.dispatch.settings.batch_max = 1;
+    let client = world.client(1).await;
+    for month in 1..=3 {
+        world.book_month(client, month, 100).await;
+    }
+    let stopping = world.dispatch.stopping.clone();
+    world.bus.behave(move |_, batch| {
+        stopping.store(true, Ordering::Relaxed);
+        batch.iter().map(|_| PublishOutcome::Accepted).collect()
+    });
+    let report = world.run_dispatch().await;
+    assert_eq!((report.claimed, report.sent, report.out_of_time), (1, 1, true));
+    assert_eq!(world.count("SELECT count(*) FROM OutboxMessages WHERE State = 0"), 2, "none is left leased");
+}
+
+#[tokio::test]
+async fn a_panic_over_one_destinations_row_leaves_the_others_alone() {
+    let mut world = World::new();
+    for (id, queue) in [("bad", "a"), ("good", "b")] {
+        world.backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination) VALUES ('{id}', 'Plain', '{{}}', 'queue:{queue}')"
+        ));
+    }
+    let (told, _published) = mpsc::unbounded_channel();
+    world.dispatch.bus = Arc::new(PanickyBus { over: "bad".into(), nudge: Nudge::default(), told });
+    let report = world.run_dispatch().await;
+    assert_eq!(report.sent, 1);
+    assert!(report.store_error.is_some_and(|error| error.contains("queue:a panicked")), "the run is a failed one");
+}
+
+#[tokio::test]
+async fn a_panic_over_one_mail_leaves_its_neighbours_alone() {
+    let mut world = World::new();
+    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into() });
+    let mut ids = Vec::new();
+    for n in 1..=4 {
+        let client = world.client(n).await;
+        ids.push(world.book_month(client, 1, 100).await);
+    }
+    world.run_dispatch().await;
+    world.deliver_from(0).await;
+    world.backend.execute("UPDATE Destinations SET OpenUntil = NULL");
+    world.mailer.behave(|_| MailOutcome::Accepted { reference: "ok".into() });
+    let bad = ids.remove(0);
+    world.notify.letters = Arc::new(PanickyLetters(bad));
+    let report = world.run_retry().await;
+    assert_eq!((report.taken, report.sent, report.in_doubt.len()), (4, 3, 1));
+    let mut sent = world.mailer.sent();
+    sent.sort();
+    ids.sort();
+    assert_eq!(sent, ids);
+}
+
+struct PanickyLetters(String);
+
+impl Letters for PanickyLetters {
+    fn write(&self, event: &CloudEvent) -> Result<Letter, String> {
+        assert!(event.id != self.0, "as a defect would");
+        BareLetters.write(event)
+    }
+}
+
+#[tokio::test]
+async fn health_keeps_the_reason_while_a_breaker_is_open() {
+    let mut world = World::with(
+        FakeBus::each(|_, _| PublishOutcome::Blocked { after_ms: None, reason: "connection refused".into() }),
+        FakeMailer::accepting(),
+        OnDoubt::Resend,
+    );
+    let vitals = Arc::new(Vitals::default());
+    world.dispatch.vitals = vitals.clone();
+    let client = world.client(1).await;
+    world.book_month(client, 1, 100).await;
+    for _ in 0..2 {
+        world.run_dispatch().await;
+        let part = vitals.snapshot()[&Part::Bus].clone();
+        assert_eq!(part.reason.as_deref(), Some("queue:client-emails: connection refused"));
+    }
+}
