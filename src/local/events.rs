@@ -271,20 +271,18 @@ impl fmt::Display for What {
     }
 }
 
-/// A structured log line as `LEVEL message key=value`; anything else as it is.
+/// A structured log line as `LEVEL message key=value`; anything else as it is. What every line has (time, source,
+/// trace) is left to the JSON form.
 fn readable(line: &Value) -> String {
-    let Some(fields) = line.get("fields").and_then(Value::as_object) else {
+    let Some(fields) = line.as_object() else {
         return line.as_str().map_or_else(|| line.to_string(), str::to_owned);
     };
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let mut out = line.get("level").map(text).unwrap_or_default();
-    if let Some(message) = fields.get("message") {
-        out = format!("{out} {}", text(message));
-    }
-    for (name, value) in fields.iter().filter(|(name, _)| *name != "message") {
-        out = format!("{out} {name}={}", text(value));
-    }
-    out
+    let mut out = ["level", "message"].iter().filter_map(|name| fields.get(*name)).map(text).collect::<Vec<_>>();
+    let everywhere = ["level", "message", "timestamp", "target", "span", "trace", "invocation"];
+    let own = fields.iter().filter(|(name, _)| !everywhere.contains(&name.as_str()));
+    out.extend(own.map(|(name, value)| format!("{name}={}", text(value))));
+    out.join(" ")
 }
 
 #[cfg(test)]
@@ -303,7 +301,7 @@ mod tests {
 
     #[test]
     fn a_structured_line_is_readable_in_a_terminal() {
-        let line = serde_json::json!({"level":"INFO","fields":{"message":"claimed","rows":3},"target":"x"});
+        let line = serde_json::json!({"level":"INFO","message":"claimed","rows":3,"target":"x"});
         assert_eq!(readable(&line), "INFO claimed rows=3");
         assert_eq!(readable(&Value::String("plain".into())), "plain");
     }
