@@ -208,6 +208,7 @@ fn dispatching_once_into_an_outage_is_no_failure_and_burns_nothing() {
     shell.sql("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('m-1', 'FinancialRecordCreated', '{}')");
     let output = shell.run(&["dispatch", "--once"], &[NO_BUS]);
     assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("its breaker is open"), "the outage is logged: {}", stdout(&output));
     assert_eq!(shell.value("SELECT State || '|' || RetryCount FROM OutboxMessages"), "0|0");
     let status = stdout(&shell.run(&["ops", "status"], &[]));
     assert!(status.contains("breaker open until"), "{status}");
