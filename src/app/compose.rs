@@ -20,7 +20,7 @@ use crate::{
     functions::Services,
     ports::{bus::Bus, outbox::Outbox},
 };
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use std::{
     sync::{Arc, Mutex, atomic::AtomicI64},
     time::Duration,
@@ -57,6 +57,12 @@ pub fn store(settings: &Settings) -> Result<Sqlite> {
         skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
         key_lifetime_ms: settings.store.key_lifetime_ms,
     };
+    let path = &options.path;
+    ensure!(
+        path.exists(),
+        "there is no database at {} (Store__Path): say which is meant, or make it with `client-organizer migrate`",
+        path.display()
+    );
     Sqlite::open(options).with_context(|| format!("the store at {} (Store__Path)", settings.store.path.display()))
 }
 

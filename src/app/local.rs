@@ -9,7 +9,7 @@ use crate::{
     },
     failpoints,
     local::{
-        self, HandlerCommand, LocalOptions,
+        self, HandlerCommand, LocalOptions, Manifest,
         demo::{self, Demo},
         events::{EventSink, Form, What},
     },
@@ -27,6 +27,9 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let data = absolute(&arguments.data)?;
     let handler_env = handler_env(env, &data);
     let settings = told(Settings::read(&handler_env))?;
+    let root = absolute(&arguments.root)?;
+    // Before anything is made: in a wrong folder, an empty database would only puzzle whoever runs `ops` there later.
+    Manifest::read(&root, &handler_env)?;
     migrate::run(&settings.store.path)?;
 
     let clock = Arc::new(SystemClock);
@@ -39,7 +42,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let command = HandlerCommand {
         executable: std::env::current_exe().context("this executable's own path is not known")?,
         args: vec!["serve".to_owned()],
-        root: absolute(&arguments.root)?,
+        root,
         env: handler_env,
     };
     let mut options = LocalOptions::new(data.clone(), command, events.clone(), clock);

@@ -217,6 +217,9 @@ async fn settle_within(context: &DispatchContext, settle: &Settle, lease_end: In
 }
 
 fn count(report: &mut DispatchReport, settle: &Settle, settled: &[Settled]) {
+    if let BreakerChange::Open { for_ms, reason } = &settle.breaker {
+        tracing::warn!(destination = %settle.destination, for_ms, reason, "destination failed: its breaker is open");
+    }
     for ((seq, settlement), settled) in settle.rows.iter().zip(settled) {
         if *settled == Settled::LeaseLost {
             report.lost_leases += 1;

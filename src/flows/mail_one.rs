@@ -83,6 +83,9 @@ async fn store(
             context.breakers.change(provider, work.token, breaker).await
         }
     };
+    if let BreakerChange::Open { for_ms, reason } = breaker {
+        tracing::warn!(provider, for_ms, reason, "mail provider failed: its breaker is open");
+    }
     if let Err(error) = changed {
         tracing::warn!(provider, %error, "the provider's breaker could not be stored");
     }

@@ -88,6 +88,8 @@ pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult
         Err(reason) => {
             let keyed = with_key(delivery);
             context.inbox.refuse(EMAIL_CONSUMER, &keyed, &reason).await?;
+            // Without the reason, which may quote the body.
+            tracing::warn!(message_id = keyed.message_id, "message refused: see `ops mail list`");
             return Ok(NotifyReport::Refused { reason });
         }
     };

@@ -75,28 +75,33 @@ impl Modify for FunctionKey {
     }
 }
 
+/// What `IdempotencyKey::parse` takes: bare without a quote, or a structured-field string (RFC 8941).
+const KEY_PATTERN: &str = r#"^(?: *[!#-~][ !#-~]*|"(?:[ !#-\[\]-~]|\\["\\])+")$"#;
+
 /// The headers that every write takes.
 pub(super) struct WriteHeaders;
 
 impl IntoParams for WriteHeaders {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let header = |name: &str, description: &str| {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let header = |name: &str, description: &str, schema: ObjectBuilder| {
             ParameterBuilder::new()
                 .name(name)
                 .parameter_in(ParameterIn::Header)
                 .required(Required::False)
                 .description(Some(description))
-                .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+                .schema(Some(schema))
                 .build()
         };
         vec![
             header(
                 "Idempotency-Key",
                 "1 to 255 printable ASCII characters, bare or quoted: a repeat with the same key gets the first one's answer",
+                text().min_length(Some(1)).max_length(Some(255)).pattern(Some(KEY_PATTERN)),
             ),
-            header("If-Match", "ETags, or *: the write is refused with 412 where none is current"),
-            header("traceparent", "W3C trace context; goes with the message"),
-            header("tracestate", "Goes with traceparent"),
+            header("If-Match", "ETags, or *: the write is refused with 412 where none is current", text()),
+            header("traceparent", "W3C trace context; goes with the message", text()),
+            header("tracestate", "Goes with traceparent", text()),
         ]
     }
 }

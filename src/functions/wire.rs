@@ -83,12 +83,20 @@ pub(super) struct RecordList {
 
 /// All of a client that its caller says.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = ClientDraft, rename_all = "camelCase")]
 #[expect(dead_code, reason = "documents the body, which is read field by field")]
 pub(super) struct ClientBody {
-    #[schema(min_length = 1, max_length = 200, example = "Zażółć sp. z o.o.")]
+    /// Not blank, no control characters.
+    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$", example = "Zażółć sp. z o.o.")]
     name: String,
-    #[schema(min_length = 1, max_length = 400, example = "ul. Prosta 1, 30-001 Kraków")]
+    /// Not blank, no control characters.
+    #[schema(
+        min_length = 1,
+        max_length = 400,
+        pattern = r"^[^\x00-\x1F\x7F-\x9F]+$",
+        example = "ul. Prosta 1, 30-001 Kraków"
+    )]
     address: String,
     /// Polish tax number: ten digits, the last of them a check digit. Unique.
     #[schema(pattern = "^[0-9]{10}$", example = "5260250274")]
@@ -99,6 +107,7 @@ pub(super) struct ClientBody {
 
 /// A month's figures, all required.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = FinancialRecordDraft, rename_all = "camelCase")]
 #[expect(dead_code, reason = "documents the body, which is read field by field")]
 pub(super) struct RecordBody {
@@ -116,6 +125,7 @@ pub(super) struct RecordBody {
 
 /// At least one of the amounts; the others stay.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = FinancialRecordPatch, rename_all = "camelCase", min_properties = 1)]
 #[expect(dead_code, reason = "documents the body, which is read field by field")]
 pub(super) struct PatchBody {

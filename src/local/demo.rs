@@ -199,8 +199,10 @@ fn tell(demo: &Demo, stories: &[Story], up: DateTime<Utc>) {
     demo.say("\nEach message, in time since its booking was sent:\n");
     demo.say(&format!("  {:28} {:>12} {:>12} {:>12} {:>12}", "", "committed", "dispatched", "delivered", "mailed"));
     for story in stories {
+        // The queue tells of a message after it stored it, when a waiting receiver may have it already.
+        let dispatched = story.dispatched.map(|at| story.delivered.map_or(at, |delivered| at.min(delivered)));
         let [committed, dispatched, delivered, mailed] =
-            [Some(story.committed), story.dispatched, story.delivered, story.mailed].map(|at| after(story, at));
+            [Some(story.committed), dispatched, story.delivered, story.mailed].map(|at| after(story, at));
         let title = &story.title;
         demo.say(&format!("  {title:28} {committed:>12} {dispatched:>12} {delivered:>12} {mailed:>12}"));
     }
@@ -217,8 +219,8 @@ fn what_next(demo: &Demo, port: u16, record: &str) {
     let key = format!("try-{:06x}", fastrand::u32(..1 << 24));
     demo.say(&format!(
         "\nWhat to try next:\n\
-         \n  curl -s {api}/api/clients\
-         \n  curl -si -X PATCH {api}{record} -H 'Content-Type: application/json' -H 'Idempotency-Key: {key}' \
+         \n  curl -sw '\\n' {api}/api/clients\
+         \n  curl -siw '\\n' -X PATCH {api}{record} -H 'Content-Type: application/json' -H 'Idempotency-Key: {key}' \
          -d '{{\"vat\": 4321.50}}'\
          \n    (again, the same line: the same answer, and no second mail)\
          \n  curl -s {api}/api/openapi.json\

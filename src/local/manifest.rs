@@ -88,6 +88,10 @@ impl Manifest {
     /// Names the file and what is wrong with it.
     pub fn read(root: &Path, settings: &BTreeMap<String, String>) -> Result<Self, LocalError> {
         let path = root.join("host.json");
+        if !path.is_file() {
+            let reason = "is not there: run this in a checkout or a staged folder, or name one with --root".to_owned();
+            return Err(LocalError::Manifest { path, reason });
+        }
         let host: Value = json(&path)?;
         let wrong = |reason: &str| LocalError::Manifest { path: path.clone(), reason: reason.to_owned() };
         if host.pointer("/customHandler/http/routes").is_some() {

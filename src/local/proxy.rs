@@ -14,7 +14,13 @@ use hyper::{
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use percent_encoding::percent_decode_str;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// What every request sees.
@@ -63,10 +69,15 @@ pub(super) fn routes(functions: &[Function]) -> Vec<Route> {
 
 pub(super) async fn handle(front: Front, request: Request<Incoming>) -> Response<Body> {
     if !web::is_addressed_to(&request, front.port) {
-        return answer(StatusCode::MISDIRECTED_REQUEST, "this is 127.0.0.1");
+        let port = front.port;
+        return answer(StatusCode::MISDIRECTED_REQUEST, &format!("Host must be localhost:{port} or 127.0.0.1:{port}"));
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     if has_dot_segment(&path) {
+        return answer(StatusCode::NOT_FOUND, "");
+    }
+    // CONNECT asks for a tunnel and has no path to forward, whatever its target looks like.
+    if method == Method::CONNECT {
         return answer(StatusCode::NOT_FOUND, "");
     }
     let takes = |r: &&Route| r.methods.is_empty() || r.methods.iter().any(|m| m == method.as_str());
@@ -99,8 +110,14 @@ async fn forward(front: &Front, request: Request<Incoming>, id: &str) -> Respons
     };
     let query = parts.uri.query().map(|q| format!("?{}", joined(q))).unwrap_or_default();
     let target = format!("http://127.0.0.1:{}{}{query}", up.port, parts.uri.path());
+    let cut = Arc::new(AtomicBool::new(false));
     let body = if length.is_some() {
-        body.map_err(Into::into).boxed()
+        let cut = cut.clone();
+        body.map_err(move |error| {
+            cut.store(true, Ordering::Relaxed);
+            error.into()
+        })
+        .boxed()
     } else {
         // As in Azure: a body without a length is dropped.
         let _ = Limited::new(body, DROPPED_BYTES_MAX).collect().await;
@@ -128,6 +145,7 @@ async fn forward(front: &Front, request: Request<Incoming>, id: &str) -> Respons
             parts.headers = end_to_end(parts.headers);
             Response::from_parts(parts, body.map_err(Into::into).boxed())
         }
+        Ok(Err(_)) if cut.load(Ordering::Relaxed) => answer(StatusCode::BAD_REQUEST, "the body did not arrive whole"),
         // The handler died or broke off: whatever it did, the client cannot know. A 5xx, and it may ask again.
         Ok(Err(_)) => answer(StatusCode::BAD_GATEWAY, "the handler broke off"),
         Err(_) => {

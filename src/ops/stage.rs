@@ -179,7 +179,8 @@ impl fmt::Display for Report {
 }
 
 fn json(path: &Path) -> Result<(Vec<u8>, Value)> {
-    let text = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let text =
+        fs::read(path).with_context(|| format!("{} cannot be read: stage at the top of a checkout", path.display()))?;
     match serde_json::from_slice(&text) {
         Ok(value) => Ok((text, value)),
         Err(error) => bail!("{} is not JSON: {error}", path.display()),

@@ -1,12 +1,13 @@
 //! What `ops` prints for people.
 
+use crate::domain::outbox::RowState;
 use crate::ports::ops::{MailRow, OutboxRow, RemedyRow, Status};
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use std::io::{Result, Write};
 
 pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
-    let mut table = table(&["destination", "pending", "leased", "dead", "oldest claimable", "state", "last accepted"]);
+    let mut table = table(&["destination", "pending", "leased", "dead", "oldest", "last accepted", "state"]);
     for one in &status.destinations {
         let state = match (one.paused_on, one.open_until) {
             (Some(since), _) => format!("paused since {}", time(since)),
@@ -17,7 +18,7 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
                     one.breaker_reason.as_deref().unwrap_or("no reason kept")
                 )
             }
-            (None, None) => "open for business".to_owned(),
+            (None, None) => "open".to_owned(),
         };
         table.add_row(vec![
             if one.name.is_empty() { "(not routed)".to_owned() } else { one.name.clone() },
@@ -25,8 +26,8 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
             one.leased.to_string(),
             one.dead.to_string(),
             one.oldest_claimable_ms.map_or_else(|| "-".to_owned(), age),
+            one.last_accepted_on.map_or_else(|| "-".to_owned(), time),
             state,
-            one.last_accepted_on.map_or_else(|| "never".to_owned(), time),
         ]);
     }
     writeln!(out, "{table}")?;
@@ -55,7 +56,8 @@ pub(super) fn rows(out: &mut dyn Write, rows: &[OutboxRow]) -> Result<()> {
             if row.destination.is_empty() { "(not routed)".to_owned() } else { row.destination.clone() },
             row.ordering_key.clone().unwrap_or_default(),
             row.state.name().to_owned(),
-            time(row.due_at),
+            // Of a finished row it is the end of its last lease, which tells nobody anything.
+            if matches!(row.state, RowState::Pending | RowState::Leased) { time(row.due_at) } else { "-".to_owned() },
             row.retry_count.to_string(),
             row.last_error.clone().unwrap_or_default(),
         ]);
@@ -123,9 +125,11 @@ pub(super) fn mails(out: &mut dyn Write, rows: &[MailRow]) -> Result<()> {
     writeln!(out, "{} mail(s)", rows.len())
 }
 
+/// Never folded to the terminal's width: an id cut into pieces can be neither copied nor searched for. What is long
+/// and free text stands last, and a narrow terminal wraps the line.
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.to_vec());
     table
 }

@@ -90,6 +90,55 @@ fn a_store_that_was_never_migrated_says_the_command_that_mends_it() {
 }
 
 #[test]
+fn a_store_that_is_not_there_is_told_and_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("typo").join("app.db");
+    let output =
+        Command::new(executable()).args(["ops", "status"]).env_clear().env("Store__Path", &path).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for said in ["there is no database", "Store__Path", "client-organizer migrate"] {
+        assert!(stderr(&output).contains(said), "{said}: {}", stderr(&output));
+    }
+    assert!(!folder.path().join("typo").exists());
+}
+
+#[test]
+fn a_local_host_in_a_wrong_folder_says_so_and_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(executable())
+        .args(["local", "--port", "0"])
+        .env_clear()
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("--root"), "{}", stderr(&output));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// `script` plays the terminal: without one, nothing is measured and nothing folded.
+#[test]
+fn an_id_is_printed_in_one_piece_on_a_narrow_terminal() {
+    let shell = Shell::new();
+    let id = "01a20aad-5406-7624-8468-200154c49ec4";
+    shell.sql(&DEAD.replace("m-1", id));
+    for words in [&["ops", "list"][..], &["ops", "list", "--state", "dead"]] {
+        let mut narrow = Command::new("script");
+        let line = format!("stty cols 80; '{}' {}", executable(), words.join(" "));
+        narrow.args(["-qec", &line, "/dev/null"]).env("Store__Path", shell.store()).env_remove("COLUMNS");
+        let Ok(output) = narrow.output() else {
+            println!("SKIPPED, LOUDLY: `script` is not here to play a terminal");
+            return;
+        };
+        let row = stdout(&output).lines().find(|line| line.contains(id)).map(str::to_owned);
+        let row = row.unwrap_or_else(|| panic!("{}", stdout(&output)));
+        for said in ["FinancialRecordCreated", "queue:client-emails", "dead", "refused by the bus"] {
+            assert!(row.contains(said), "{said}: {row}");
+        }
+    }
+}
+
+#[test]
 fn every_wrong_setting_is_told_at_once_and_the_exit_is_not_zero() {
     let wrong = [("FUNCTIONS_CUSTOMHANDLER_PORT", "0"), ("Outbox__BatchMax", "many"), ("Outbox__BatchMx", "1")];
     let output = Shell::new().run(&["serve"], &wrong);
@@ -159,6 +208,7 @@ fn dispatching_once_into_an_outage_is_no_failure_and_burns_nothing() {
     shell.sql("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('m-1', 'FinancialRecordCreated', '{}')");
     let output = shell.run(&["dispatch", "--once"], &[NO_BUS]);
     assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    assert!(stdout(&output).contains("its breaker is open"), "the outage is logged: {}", stdout(&output));
     assert_eq!(shell.value("SELECT State || '|' || RetryCount FROM OutboxMessages"), "0|0");
     let status = stdout(&shell.run(&["ops", "status"], &[]));
     assert!(status.contains("breaker open until"), "{status}");

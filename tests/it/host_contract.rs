@@ -335,7 +335,10 @@ async fn the_openapi_document_tells_every_path_method_status_and_header() {
             assert_eq!(operation["requestBody"].is_object(), ["post", "put", "patch"].contains(&method.as_str()));
         }
     }
-    let created = &paths["/api/clients/{id}/finance"]["post"]["responses"]["201"]["headers"];
+    let post = &paths["/api/clients/{id}/finance"]["post"];
+    let key = post["parameters"].as_array().unwrap().iter().find(|p| p["name"] == "Idempotency-Key").unwrap();
+    assert!(key["schema"]["pattern"].is_string() && key["schema"]["maxLength"] == 255, "{key}");
+    let created = &post["responses"]["201"]["headers"];
     let headers: BTreeSet<String> = keys(created);
     assert_eq!(headers, ["ETag", "Idempotency-Replayed", "Location", "Outbox-Message-Id"].map(str::to_owned).into());
     // Every reference leads somewhere.
@@ -369,6 +372,7 @@ async fn the_documented_bodies_are_the_ones_that_are_read() {
         ("POST", record.clone(), "FinancialRecordDraft"),
         ("PATCH", format!("{record}/2026/1"), "FinancialRecordPatch"),
     ] {
+        assert_eq!(document["components"]["schemas"][schema]["additionalProperties"], false, "{schema}");
         let missing = told(&edge.write(method, &path, &[], r#"{"zzz":1}"#).await, "is missing");
         assert_eq!(missing, fields(schema, "required"), "{schema}");
         let all: Vec<String> = fields(schema, "properties").iter().map(|name| format!("\"{name}\":true")).collect();
@@ -376,4 +380,19 @@ async fn the_documented_bodies_are_the_ones_that_are_read() {
         assert_eq!(told(&refused, ""), fields(schema, "properties"), "each is read, and refuses `true`: {schema}");
         assert!(told(&refused, "not known").is_empty(), "{schema}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_provider_that_fails_is_logged_as_a_warning() {
+    let data = tempfile::tempdir().unwrap();
+    std::fs::write(data.path().join("mail"), "a file where the folder should be").unwrap();
+    let mut host = Host::start(data.path(), &[], &[]);
+    assert_eq!(post_json(host.port, "/api/clients", &draft(1)).await.status, 201);
+    let headers = [("content-type", "application/json")];
+    let booked = send(host.port, Method::POST, "/api/clients/1/finance", &headers, &figures(3)).await;
+    assert_eq!(booked.status, 201);
+    let failed = host.wait_for("the warning", |e| {
+        e["line"]["message"].as_str().is_some_and(|said| said.starts_with("mail provider failed"))
+    });
+    assert_eq!(failed["line"]["level"], "WARN");
 }

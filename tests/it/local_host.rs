@@ -248,6 +248,11 @@ async fn nothing_but_a_route_reaches_the_handler() {
         assert!(status == 404 || status == 400, "{target}: {answer}");
         assert!(answer.ends_with("\r\n\r\n"), "a bare {status}: {answer}");
     }
+    for target in ["/api/clients", "/api/health"] {
+        let request =
+            format!("CONNECT {target} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n", host.port);
+        assert_eq!(raw(host.port, &request).await.0, 404, "a tunnel to {target}");
+    }
     assert_eq!(send(host.port, Method::PUT, "/api/health", &[], "").await.status, 404, "a method it does not list");
     assert_eq!(get(host.port, "/api/health").await.status, 201);
     assert_eq!(host.got().await["uri"], "/api/health", "the first the handler saw");
@@ -260,9 +265,24 @@ async fn a_name_bound_to_this_machine_is_refused() {
     for name in ["evil.example", "evil.example:80", "127.0.0.1", "localhost:1"] {
         let answer = send(host.port, Method::GET, "/api/health", &[("host", name)], "").await;
         assert_eq!(answer.status, 421, "{name}");
+        let would_do = format!("Host must be localhost:{0} or 127.0.0.1:{0}", host.port);
+        assert_eq!(answer.body, would_do.as_bytes());
     }
     let name = format!("localhost:{}", host.port);
     assert_eq!(send(host.port, Method::GET, "/api/health", &[("host", &name)], "").await.status, 201);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_the_callers_400() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), Setup::default()).await;
+    let mut stream = TcpStream::connect(("127.0.0.1", host.port)).await.unwrap();
+    let head = format!("POST /api/clients HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Length: 170\r\n\r\n{{", host.port);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
 }
 
 #[tokio::test]

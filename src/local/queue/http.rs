@@ -36,7 +36,7 @@ enum Asked {
 
 pub(super) async fn handle(stand: Stand, request: Request<Incoming>) -> Response<Body> {
     if !web::is_addressed_to(&request, stand.port) {
-        return answer(StatusCode::MISDIRECTED_REQUEST, "this is 127.0.0.1");
+        return answer(StatusCode::MISDIRECTED_REQUEST, "Host must be 127.0.0.1 and this port");
     }
     let path = request.uri().path().to_owned();
     let segments: Vec<String> =
