@@ -82,6 +82,11 @@ pub async fn name_destinations(store: &Sqlite, routes: &Routes) -> Result<()> {
     Ok(store.ensure_destinations(&names).await?)
 }
 
+/// Else `ops pause mail:…` would not know it before the first mail was retried.
+pub async fn name_provider(store: &Sqlite) -> Result<()> {
+    Ok(store.ensure_destinations(&[FolderMailer::PROVIDER.to_owned()]).await?)
+}
+
 pub fn dispatcher(
     settings: &Settings,
     store: &Sqlite,

@@ -6,7 +6,7 @@ use crate::{
     functions, local, telemetry,
 };
 use anyhow::{Context, Result};
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::atomic::Ordering};
 use tokio::net::TcpListener;
 
 pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
@@ -23,11 +23,22 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     }
     let store = compose::store(&settings)?;
     compose::name_destinations(&store, &settings.routes).await?;
+    compose::name_provider(&store).await?;
     let handler = compose::handler(&settings, &store)?;
     tracing::info!(port, version = config::VERSION, "handler up");
-    let nudged = handler.nudge.run(&handler.nudged);
-    tokio::select! {
-        () = functions::serve(listener, handler.services, stopped()) => Ok(()),
-        () = nudged => Ok(()),
-    }
+    let runs = [handler.services.dispatch.stopping.clone(), handler.nudged.stopping.clone()];
+    let stopped = async move {
+        stopped().await;
+        // What is claimed is still settled; were it dropped, its rows would wait for their leases to end.
+        for stopping in runs {
+            stopping.store(true, Ordering::Relaxed);
+        }
+    };
+    let serving = async {
+        functions::serve(listener, handler.services, stopped).await;
+        // One that waits to be woken looks whether to end.
+        handler.nudge.wake();
+    };
+    tokio::join!(serving, handler.nudge.run(&handler.nudged));
+    Ok(())
 }

@@ -2,7 +2,10 @@
 
 use super::dispatch::{self, DispatchContext};
 use futures::FutureExt;
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+};
 use tokio::sync::Notify;
 
 /// Cheap to clone. Waking while a run is under way causes one more run after it, however often.
@@ -14,10 +17,13 @@ impl Nudge {
         self.0.notify_one();
     }
 
-    /// Dispatches once per wake, one run at a time, for as long as it is polled.
+    /// Dispatches once per wake, one run at a time, until the context says stop.
     pub async fn run(&self, context: &DispatchContext) {
         loop {
             self.0.notified().await;
+            if context.stopping.load(Ordering::Relaxed) {
+                return;
+            }
             // A panic ends this run only, as it would an invocation: what was leased comes back when its lease ends. What
             // the context shares is behind locks that are read also when poisoned.
             let Ok(report) = AssertUnwindSafe(dispatch::dispatch(context)).catch_unwind().await else {

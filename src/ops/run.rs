@@ -158,7 +158,14 @@ fn print<T: Serialize>(
         serde_json::to_writer_pretty(&mut *out, value)?;
         writeln!(out)?;
     } else {
-        human(out)?;
+        let mut text = Vec::new();
+        human(&mut text)?;
+        out.write_all(plain(&String::from_utf8_lossy(&text)).as_bytes())?;
     }
     Ok(())
+}
+
+/// Ids, types and errors are written by anyone: none of them moves the operator's cursor or colours a lie.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

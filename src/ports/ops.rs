@@ -83,6 +83,7 @@ pub struct OutboxRow {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowFilter {
+    /// None: those that are not finished, and the dead.
     pub state: Option<RowState>,
     pub destination: Option<String>,
     pub event_type: Option<String>,

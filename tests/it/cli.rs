@@ -245,3 +245,17 @@ fn a_row_inserted_by_another_sqlite_client_has_every_default() {
         assert_eq!(shell.value("SELECT Destination FROM OutboxMessages"), "queue:client-emails");
     }
 }
+
+#[test]
+fn what_other_programs_wrote_cannot_play_with_the_terminal() {
+    let shell = Shell::new();
+    shell.sql(
+        "INSERT INTO OutboxMessages (Id, EventType, Payload)
+         VALUES ('a' || char(27) || '[31m', 'E' || char(27) || '[2J' || char(13), char(27) || ']0;x' || char(7))",
+    );
+    for arguments in [&["ops", "status"][..], &["ops", "list"], &["ops", "show", "a\u{1b}[31m"]] {
+        let told = stdout(&shell.run(arguments, &[]));
+        assert!(told.contains("E\u{fffd}[2J"), "{told:?}");
+        assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
+    }
+}

@@ -3,7 +3,7 @@
 use crate::support::{
     backend::Backend,
     fakes::{BareLetters, FakeBus, FakeMailer},
-    world::World,
+    world::{EMAILS, World},
 };
 use async_trait::async_trait;
 use client_organizer::{
@@ -221,4 +221,17 @@ async fn health_keeps_the_reason_while_a_breaker_is_open() {
         let part = vitals.snapshot()[&Part::Bus].clone();
         assert_eq!(part.reason.as_deref(), Some("queue:client-emails: connection refused"));
     }
+}
+
+#[tokio::test]
+async fn a_nudged_dispatcher_told_to_stop_ends() {
+    let world = World::new();
+    let client = world.client(1).await;
+    world.book_month(client, 1, 100).await;
+    let nudge = Nudge::default();
+    world.dispatch.stopping.store(true, Ordering::Relaxed);
+    nudge.wake();
+    // Would wait for ever for the next wake.
+    nudge.run(&world.dispatch).await;
+    assert!(world.bus.accepted(EMAILS).is_empty());
 }

@@ -146,9 +146,20 @@ async fn a_panic_is_its_own_invocations_500() {
     let edge = Edge::new().await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
     edge.write("POST", &path, &[], &figures(1)).await;
+    report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 200);
+    let (id, body) = {
+        let log = edge.bus.log.lock().unwrap();
+        (log[0].1.id.to_string(), log[0].1.body.to_vec())
+    };
+    edge.mailer.behave(|_| panic!("of the test"));
+    let envelope = json!({"Data": {"message": STANDARD.encode(body)}, "Metadata": {"MessageId": id}}).to_string();
+    let told = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, 500);
+    assert!(told["failed"].is_string(), "{told}");
+
+    edge.write("POST", &path, &[], &figures(2)).await;
     edge.bus.behave(|_, _| panic!("of the test"));
     let told = report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 500);
-    assert!(told["failed"].is_string(), "{told}");
+    assert!(told["storeError"].as_str().unwrap().contains("panicked"), "{told}");
     assert_eq!(edge.get("/").await.status, 200, "the process lives");
 }
 

@@ -179,6 +179,8 @@ async fn a_row_behind_another_of_its_key_is_no_lag(backend: &impl Backend) {
 async fn lists_are_filtered_and_bounded_and_only_show_tells_the_payload(backend: &impl Backend) {
     insert(backend, "bad", "k");
     dispatch(backend, dead(LastOutcome::Permanent)).await;
+    insert(backend, "gone", "k");
+    dispatch(backend, Settlement::Sent).await;
     insert(backend, "a", "k1");
     insert(backend, "b", "k2");
     insert_to(backend, "b", "k2", "topic:finance");
@@ -192,6 +194,7 @@ async fn lists_are_filtered_and_bounded_and_only_show_tells_the_payload(backend:
     let everything = list(all.clone()).await;
     assert_eq!(everything, [pair("bad", QUEUE), pair("a", QUEUE), pair("b", QUEUE), pair("b", "topic:finance")]);
     assert_eq!(list(RowFilter { state: Some(RowState::Dead), ..all.clone() }).await, [pair("bad", QUEUE)]);
+    assert_eq!(list(RowFilter { state: Some(RowState::Sent), ..all.clone() }).await, [pair("gone", QUEUE)]);
     let topic = RowFilter { destination: Some("topic:finance".to_owned()), ..all.clone() };
     assert_eq!(list(topic).await, [pair("b", "topic:finance")]);
     assert_eq!(list(RowFilter { event_type: Some("Other".to_owned()), ..all.clone() }).await, []);
