@@ -68,7 +68,7 @@ fn app(root: &Path, function_timeout: &str) {
     let http = |route: &str| {
         json!({"bindings": [
             {"type": "httpTrigger", "direction": "in", "name": "req", "authLevel": "function", "route": route,
-             "methods": ["get", "post"]},
+             "methods": if route == "health" { json!(["get", "post"]) } else { json!([]) }},
             {"type": "http", "direction": "out", "name": "res"},
         ]})
     };
