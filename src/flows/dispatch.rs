@@ -80,6 +80,9 @@ pub struct DispatchReport {
     /// The store failed in this step; what was leased then comes back when its lease ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_error: Option<String>,
+    /// The step that failed panicked: a defect of ours, which says nothing of the database.
+    #[serde(skip)]
+    pub panicked: bool,
 }
 
 /// A destination that is not simply open for business.
@@ -103,6 +106,7 @@ impl DispatchReport {
         self.dead += other.dead;
         self.lost_leases += other.lost_leases;
         self.out_of_time |= other.out_of_time;
+        self.panicked |= other.panicked;
         for one in other.destinations {
             self.destinations.retain(|known| known.name != one.name);
             self.destinations.push(one);
@@ -139,6 +143,7 @@ pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
     }
     let now = context.clock.now();
     match &report.store_error {
+        Some(_) if report.panicked => {}
         Some(reason) => context.vitals.failed(Part::Database, now, reason.clone()),
         None => context.vitals.ok(Part::Database, now),
     }

@@ -31,7 +31,9 @@ const SETTLE_TRIES: u32 = 4;
 pub(super) async fn drain(context: &DispatchContext, due: &Due, until: Instant) -> DispatchReport {
     let mut report = DispatchReport::default();
     // Destinations are drained in one task: a panic over one's row must not drop the others between publish and settle.
-    match AssertUnwindSafe(run(context, due, until, &mut report)).catch_unwind().await {
+    let ended = AssertUnwindSafe(run(context, due, until, &mut report)).catch_unwind().await;
+    report.panicked = ended.is_err();
+    match ended {
         Ok(Ok(())) => {}
         Ok(Err(error)) => report.failed(&error),
         Err(_) => report.failed(&StoreError::Broken {

@@ -171,6 +171,7 @@ async fn a_panic_over_one_destinations_row_leaves_the_others_alone() {
     let report = world.run_dispatch().await;
     assert_eq!(report.sent, 1);
     assert!(report.store_error.is_some_and(|error| error.contains("queue:a panicked")), "the run is a failed one");
+    assert!(world.dispatch.vitals.snapshot().values().all(|part| part.ok), "a defect is no failing database");
 }
 
 #[tokio::test]
