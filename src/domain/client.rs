@@ -139,6 +139,13 @@ fn one_line(text: &str, chars_max: usize) -> Result<String, String> {
     if chars == 0 || chars > chars_max {
         return Err(format!("must be 1 to {chars_max} characters"));
     }
+    // Invisible marks of direction would let a mail show what is not written; a text of nothing else shows nothing.
+    if text.chars().any(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+        return Err("must not contain marks that change the direction of text".to_owned());
+    }
+    if !text.chars().any(char::is_alphanumeric) {
+        return Err("must contain a letter or a digit".to_owned());
+    }
     if text.chars().any(|c| c.is_control() || c == '\u{2028}' || c == '\u{2029}') {
         return Err("must not contain control characters or line breaks".to_owned());
     }
@@ -177,7 +184,7 @@ mod tests {
     #[test]
     fn a_name_is_one_line() {
         assert_eq!(ClientName::parse("  Zażółć 🦀 sp. z o.o. ").unwrap().as_str(), "Zażółć 🦀 sp. z o.o.");
-        for bad in ["", "   ", "a\r\nBcc: x", &"x".repeat(201)] {
+        for bad in ["", "   ", "a\r\nBcc: x", "a\u{202e}b", "\u{200b}", "--", &"x".repeat(201)] {
             assert!(ClientName::parse(bad).is_err(), "{bad}");
         }
     }
