@@ -29,9 +29,14 @@ pub(super) enum Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
     /// The server said no.
-    Reply { code: u16, text: String },
+    Reply {
+        code: u16,
+        text: String,
+    },
     /// No reply that can be read: refused, reset, closed, not SMTP, TLS not agreed.
-    Lost { cause: String },
+    Lost {
+        cause: String,
+    },
     OutOfTime,
 }
 
