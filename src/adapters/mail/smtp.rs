@@ -36,7 +36,9 @@ use tokio::time::{Instant, timeout};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmtpSecurity {
-    /// Plain at first, then encrypted, or nothing is sent (port 587).
+    /// Plain at first, then encrypted, or nothing is sent (port 587). `Tls` is better where there is a choice: lettre
+    /// keeps what it had read in the clear, so somebody on the way could slip in replies before the handshake. Mail and
+    /// password stay secret even then.
     Starttls,
     /// Encrypted from the first byte (port 465).
     Tls,
