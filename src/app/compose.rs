@@ -3,11 +3,11 @@
 use crate::{
     adapters::{
         clock::SystemClock,
-        mail::{FolderMailer, Sender, TemplateLetters},
+        mail::{FolderMailer, Sender, SmtpMailer, SmtpOptions, TemplateLetters},
         servicebus::{ConnectionString, RestBus, RestOptions},
         sqlite::{Sqlite, SqliteOptions},
     },
-    config::Settings,
+    config::{EmailProvider, EmailSettings, Settings},
     domain::route::Routes,
     flows::{
         book::BookContext,
@@ -18,7 +18,7 @@ use crate::{
         vitals::Vitals,
     },
     functions::Services,
-    ports::{bus::Bus, outbox::Outbox},
+    ports::{bus::Bus, clock::Clock, mailer::Mailer, outbox::Outbox},
 };
 use anyhow::{Context, Result, anyhow, ensure};
 use std::{
@@ -76,6 +76,34 @@ pub fn bus(settings: &Settings) -> Result<Arc<dyn Bus>> {
     Ok(Arc::new(RestBus::new(connection, options).map_err(anyhow::Error::msg)?))
 }
 
+fn sender(email: &EmailSettings) -> Result<Sender> {
+    let from = Sender::parse(&email.from).map_err(anyhow::Error::msg)?;
+    let Some(reply_to) = &email.reply_to else { return Ok(from) };
+    Ok(from.with_answers_to(Sender::parse(reply_to).map_err(anyhow::Error::msg)?))
+}
+
+fn mailer(email: &EmailSettings, from: Sender, clock: Arc<dyn Clock>) -> Result<Arc<dyn Mailer>> {
+    let smtp = &email.smtp;
+    match email.provider {
+        EmailProvider::Folder => Ok(Arc::new(FolderMailer::new(email.folder.clone(), from, clock))),
+        EmailProvider::Smtp => {
+            let ca_pem = smtp.ca_file.as_ref().map(|path| {
+                std::fs::read(path).with_context(|| format!("{} cannot be read (Email__SmtpCaFile)", path.display()))
+            });
+            let password = smtp.password.as_ref().map(|secret| secret.expose().to_owned());
+            let options = SmtpOptions {
+                host: smtp.host.clone(),
+                port: smtp.port,
+                security: smtp.security,
+                login: smtp.user.clone().zip(password),
+                ca_pem: ca_pem.transpose()?,
+                timeout: Duration::from_millis(smtp.timeout_ms),
+            };
+            Ok(Arc::new(SmtpMailer::new(options, from).map_err(anyhow::Error::msg)?))
+        }
+    }
+}
+
 /// Names that Health, status and pause know from the start.
 pub async fn name_destinations(store: &Sqlite, routes: &Routes) -> Result<()> {
     let names: Vec<String> = routes.destinations().map(ToString::to_string).collect();
@@ -113,7 +141,7 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
     let vitals = Arc::new(Vitals::default());
     let nudge = Nudge::default();
     let clock = Arc::new(SystemClock);
-    let from = Sender::parse(&settings.email.from).map_err(anyhow::Error::msg)?;
+    let from = sender(&settings.email)?;
     let nudged = dispatcher(settings, store, bus.clone(), vitals.clone(), nudge_numbers(settings.dispatch));
     let services = Services {
         book: Arc::new(BookContext {
@@ -128,7 +156,7 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
         notify: Arc::new(NotifyContext {
             inbox: Arc::new(store.clone()),
             breakers: Arc::new(store.clone()),
-            mailer: Arc::new(FolderMailer::new(settings.email.folder.clone(), from.clone(), clock.clone())),
+            mailer: mailer(&settings.email, from.clone(), clock.clone())?,
             letters: Arc::new(TemplateLetters::new(settings.email.language, &from).map_err(anyhow::Error::msg)?),
             clock,
             settings: settings.notify,

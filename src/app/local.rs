@@ -4,7 +4,7 @@ use super::{cli::LocalArgs, stopped, told};
 use crate::{
     adapters::{clock::SystemClock, sqlite::migrate},
     config::{
-        Settings,
+        EmailProvider, Settings,
         catalogue::{CATALOGUE, ROUTE_PREFIX},
     },
     failpoints,
@@ -14,7 +14,7 @@ use crate::{
         events::{EventSink, Form, What},
     },
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -23,10 +23,15 @@ use std::{
 };
 use tokio::sync::broadcast::error::RecvError;
 
+const CA_FILE: &str = "Email__SmtpCaFile";
+
 pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) -> Result<bool> {
     let data = absolute(&arguments.data)?;
     let handler_env = handler_env(env, &data);
     let settings = told(Settings::read(&handler_env))?;
+    if arguments.demo && settings.email.provider != EmailProvider::Folder {
+        bail!("the demo shows the mails of the folder provider: unset Email__Provider, or start without --demo");
+    }
     let root = absolute(&arguments.root)?;
     // Before anything is made: in a wrong folder, an empty database would only puzzle whoever runs `ops` there later.
     Manifest::read(&root, &handler_env)?;
@@ -123,6 +128,12 @@ fn handler_env(env: &BTreeMap<String, String>, data: &Path) -> BTreeMap<String, 
     let inside = |name: &str| data.join(name).to_string_lossy().into_owned();
     chosen.insert("Store__Path".to_owned(), inside("app.db"));
     chosen.insert("Email__Folder".to_owned(), inside("mail"));
+    // The handler runs in another folder than this.
+    if let Some(path) = ours(CA_FILE).filter(|path| !path.is_empty())
+        && let Ok(path) = absolute(Path::new(&path))
+    {
+        chosen.insert(CA_FILE.to_owned(), path.to_string_lossy().into_owned());
+    }
     if failpoints::BUILT_IN {
         chosen.extend(ours("FAILPOINT").map(|value| ("FAILPOINT".to_owned(), value)));
     }

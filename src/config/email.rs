@@ -1,24 +1,109 @@
 //! The mails.
 
-use super::{EmailSettings, Language, outbox::unsigned, reader::Reader};
+use super::{EmailProvider, EmailSettings, Language, Secret, Settings, SmtpSettings, outbox::unsigned, reader::Reader};
 use crate::{
-    adapters::mail::Sender,
+    adapters::mail::{Sender, SmtpSecurity},
     domain::delivery::{MailPolicy, OnDoubt},
     flows::notify::NotifySettings,
 };
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
-    reader.choice("Email__Provider", &[("folder", ())]);
-    let from = reader.text("Email__From");
-    if let Err(reason) = Sender::parse(from) {
-        reader.problem("Email__From", format!("'{from}': {reason}"));
-    }
+    let smtp = smtp(reader);
+    let from = sender(reader, "Email__From");
+    let reply_to = Some("Email__ReplyTo").filter(|name| !reader.text(name).is_empty());
     EmailSettings {
+        provider: reader.choice("Email__Provider", &[("folder", EmailProvider::Folder), ("smtp", EmailProvider::Smtp)]),
         folder: PathBuf::from(reader.words("Email__Folder")),
-        from: from.to_owned(),
+        smtp,
+        from,
+        reply_to: reply_to.map(|name| sender(reader, name)),
         language: reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]),
     }
+}
+
+fn sender(reader: &mut Reader<'_>, name: &'static str) -> String {
+    let text = reader.text(name);
+    if let Err(reason) = Sender::parse(text) {
+        reader.problem(name, format!("'{text}': {reason}"));
+    }
+    text.to_owned()
+}
+
+fn smtp(reader: &mut Reader<'_>) -> SmtpSettings {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    SmtpSettings {
+        host: reader.text("Email__SmtpHost").to_owned(),
+        port: u16::try_from(reader.number("Email__SmtpPort", 1..=65_535)).unwrap_or(0),
+        security: reader.choice(
+            "Email__SmtpSecurity",
+            &[("starttls", SmtpSecurity::Starttls), ("tls", SmtpSecurity::Tls), ("none", SmtpSecurity::None)],
+        ),
+        user: some(reader.text("Email__SmtpUser")),
+        // Not trimmed: a password may end in a space.
+        password: reader.given("Email__SmtpPassword").and_then(some).map(Secret),
+        ca_file: some(reader.text("Email__SmtpCaFile")).map(PathBuf::from),
+        timeout_ms: unsigned(reader.number("Email__SmtpTimeoutMs", 1_000..=300_000)),
+    }
+}
+
+/// Only where the provider is smtp: settings kept for another day harm nobody.
+pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
+    match settings.email.provider {
+        EmailProvider::Folder if settings.in_azure => {
+            reader.problem(
+                "Email__Provider",
+                "folder is for one machine: it is refused in Azure (WEBSITE_SITE_NAME is set)",
+            );
+        }
+        EmailProvider::Folder => {}
+        EmailProvider::Smtp => smtp_contradictions(reader, settings),
+    }
+}
+
+fn smtp_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
+    let smtp = &settings.email.smtp;
+    if smtp.host.is_empty() {
+        reader.problem("Email__SmtpHost", "is not set: Email__Provider is smtp, so expected the mail server's name");
+    } else if smtp.host.contains(|c: char| c.is_whitespace() || c == '/' || c == '@') {
+        reader.problem(
+            "Email__SmtpHost",
+            format!("'{}' is no host: expected a name alone, such as smtp.example.pl", smtp.host),
+        );
+    }
+    match (&smtp.user, &smtp.password) {
+        (Some(_), None) => reader.problem("Email__SmtpPassword", "is not set, but Email__SmtpUser is"),
+        (None, Some(_)) => reader.problem("Email__SmtpUser", "is not set, but Email__SmtpPassword is"),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    if smtp.security == SmtpSecurity::None && settings.in_azure {
+        reader.problem(
+            "Email__SmtpSecurity",
+            "none is refused in Azure (WEBSITE_SITE_NAME is set): mails would be readable on their way",
+        );
+    } else if smtp.security == SmtpSecurity::None && !smtp.host.is_empty() && !is_this_machine(&smtp.host) {
+        reader.problem(
+            "Email__SmtpSecurity",
+            format!("none is for this machine alone (localhost, 127.0.0.1, ::1), not for '{}'", smtp.host),
+        );
+    }
+    if let Some(path) = &smtp.ca_file
+        && !path.is_file()
+    {
+        reader.problem("Email__SmtpCaFile", format!("there is no file {}", path.display()));
+    }
+    // The other half is for storing the outcome, also in a busy database: past the lease a sent mail is in doubt.
+    let most_ms = settings.notify.lease_ms.unsigned_abs() / 2;
+    if smtp.timeout_ms > most_ms {
+        reader.problem(
+            "Email__SmtpTimeoutMs",
+            format!("{} is more than half of Email__LeaseMs = {}", smtp.timeout_ms, settings.notify.lease_ms),
+        );
+    }
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {

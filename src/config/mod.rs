@@ -10,7 +10,7 @@ mod bus;
 mod log;
 mod checks;
 
-pub use crate::adapters::mail::Language;
+pub use crate::adapters::mail::{Language, SmtpSecurity};
 pub use checks::FUNCTION_TIMEOUT_MS;
 pub use reader::Problem;
 
@@ -58,9 +58,30 @@ pub struct BusSettings {
 
 #[derive(Debug, Clone)]
 pub struct EmailSettings {
+    pub provider: EmailProvider,
     pub folder: PathBuf,
+    /// Read also where the provider is another.
+    pub smtp: SmtpSettings,
     pub from: String,
+    pub reply_to: Option<String>,
     pub language: Language,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailProvider {
+    Folder,
+    Smtp,
+}
+
+#[derive(Debug, Clone)]
+pub struct SmtpSettings {
+    pub host: String,
+    pub port: u16,
+    pub security: SmtpSecurity,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+    pub ca_file: Option<PathBuf>,
+    pub timeout_ms: u64,
 }
 
 /// A text that Debug does not show.

@@ -214,6 +214,16 @@ fn dispatching_once_into_an_outage_is_no_failure_and_burns_nothing() {
     assert!(status.contains("breaker open until"), "{status}");
 }
 
+#[test]
+fn the_demo_needs_mails_it_can_see() {
+    let shell = Shell::new();
+    let smtp = [("Email__Provider", "smtp"), ("Email__SmtpHost", "127.0.0.1"), ("Email__SmtpSecurity", "none")];
+    let data = shell.folder.path().join("demo");
+    let output = shell.run(&["local", "--demo", "--data", data.to_str().unwrap()], &smtp);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("unset Email__Provider"), "{}", stderr(&output));
+}
+
 /// Other programs: SQLite's own shell (Debian's is years older than ours), and Python's binding.
 #[test]
 fn a_row_inserted_by_another_sqlite_client_has_every_default() {

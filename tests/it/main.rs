@@ -15,6 +15,7 @@ mod host_contract;
 mod local_host;
 mod queue;
 mod mail;
+mod smtp;
 mod cli;
 mod staging;
 mod settings;

@@ -161,6 +161,45 @@ fn what_is_local_is_refused_in_azure() {
     assert!(told.iter().all(|problem| problem.what.contains("refused in Azure")), "{told:?}");
 }
 
+const SMTP: [(&str, &str); 2] = [("Email__Provider", "smtp"), ("Email__SmtpHost", "smtp.example.pl")];
+
+#[test]
+fn a_mail_server_is_told_whole_and_fits_the_lease() {
+    let with = |pairs: &[(&'static str, &'static str)]| [&SMTP, pairs].concat();
+    assert!(Settings::read(&env(&SMTP)).is_ok());
+    for (pairs, name, says) in [
+        (vec![("Email__SmtpHost", "")], "Email__SmtpHost", "is not set"),
+        (vec![("Email__SmtpHost", "smtp://x")], "Email__SmtpHost", "no host"),
+        (vec![("Email__SmtpUser", "office")], "Email__SmtpPassword", "is not set"),
+        (vec![("Email__SmtpPassword", "hush-hush")], "Email__SmtpUser", "is not set"),
+        (vec![("Email__SmtpSecurity", "none")], "Email__SmtpSecurity", "not for 'smtp.example.pl'"),
+        (vec![("Email__SmtpSecurity", "ssl")], "Email__SmtpSecurity", "starttls or tls or none"),
+        (vec![("Email__SmtpCaFile", "no/such.pem")], "Email__SmtpCaFile", "there is no file"),
+        (vec![("Email__SmtpTimeoutMs", "30001")], "Email__SmtpTimeoutMs", "more than half of Email__LeaseMs = 60000"),
+        (vec![("Email__ReplyTo", "office")], "Email__ReplyTo", "'office'"),
+    ] {
+        let told = problem(&with(&pairs));
+        assert!(told.starts_with(name) && told.contains(says) && !told.contains("hush"), "{told}");
+    }
+    for host in ["localhost", "127.0.0.1", "::1"] {
+        let local = with(&[("Email__SmtpHost", host), ("Email__SmtpSecurity", "none")]);
+        assert!(Settings::read(&env(&local)).is_ok(), "{host}");
+    }
+    assert!(Settings::read(&env(&[("Email__SmtpUser", "office")])).is_ok(), "the folder provider asks for none of it");
+    let settings = Settings::read(&env(&with(&[("Email__SmtpUser", "u"), ("Email__SmtpPassword", "hush ")]))).unwrap();
+    assert_eq!(settings.email.smtp.password.as_ref().unwrap().expose(), "hush ", "as given");
+    assert!(!format!("{settings:?}").contains("hush"));
+}
+
+#[test]
+fn a_mail_server_is_for_azure_where_the_way_there_is_encrypted() {
+    let azure = [&SMTP[..], &[("WEBSITE_SITE_NAME", "office")]].concat();
+    let named = |pairs: &[(&str, &str)]| problems(pairs).into_iter().map(|p| p.setting).collect::<Vec<_>>();
+    assert_eq!(named(&azure), ["Store__Kind"]);
+    let plain = [&azure[..], &[("Email__SmtpHost", "127.0.0.1"), ("Email__SmtpSecurity", "none")]].concat();
+    assert_eq!(named(&plain), ["Email__SmtpSecurity", "Store__Kind"]);
+}
+
 #[test]
 fn the_log_level_may_come_from_rust_log() {
     let level = |pairs: &[(&str, &str)]| Settings::read(&env(pairs)).unwrap().log_level;

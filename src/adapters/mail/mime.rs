@@ -2,7 +2,7 @@
 
 use crate::{domain::client::Email, ports::mailer::Letter};
 use lettre::{
-    Message,
+    Address, Message,
     message::{
         Mailbox, MultiPart,
         header::{HeaderName, HeaderValue},
@@ -11,9 +11,12 @@ use lettre::{
 use std::time::SystemTime;
 use uuid::Uuid;
 
-/// Who the mails are from: `Biuro Rachunkowe <biuro@example.pl>`, or an address alone.
+/// Who the mails are from: `Biuro Rachunkowe <biuro@example.pl>`, or an address alone; and who gets the answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sender(Mailbox);
+pub struct Sender {
+    from: Mailbox,
+    reply_to: Option<Mailbox>,
+}
 
 impl Sender {
     /// # Errors
@@ -22,28 +25,51 @@ impl Sender {
         let mailbox = text.trim().parse::<Mailbox>().ok().filter(|_| !text.chars().any(char::is_control));
         let mailbox = mailbox.filter(|mailbox| Email::parse(mailbox.email.as_ref()).is_ok());
         mailbox
-            .map(Self)
+            .map(|from| Self { from, reply_to: None })
             .ok_or_else(|| "expected an address, or a name and an address: Biuro <biuro@example.pl>".to_owned())
+    }
+
+    /// Answers go there, not to the sender.
+    #[must_use]
+    pub fn with_answers_to(self, other: Self) -> Self {
+        Self { reply_to: Some(other.from), ..self }
     }
 
     /// How the office signs.
     pub(super) fn office(&self) -> String {
-        self.0.name.clone().unwrap_or_else(|| self.0.email.to_string())
+        self.from.name.clone().unwrap_or_else(|| self.from.email.to_string())
+    }
+
+    pub(super) fn address(&self) -> &Address {
+        &self.from.email
+    }
+
+    pub(super) fn domain(&self) -> &str {
+        self.from.email.domain()
     }
 }
 
 /// # Errors
+/// Its own fault: it cannot be written into a mail.
+pub(super) fn recipient(letter: &Letter) -> Result<Address, String> {
+    letter.to.as_str().parse().map_err(|_| "the recipient's address cannot be written into a mail".to_owned())
+}
+
+/// # Errors
 /// Why no message can be made of the letter: its own fault.
-pub(super) fn message(letter: &Letter, from: &Sender) -> Result<Vec<u8>, String> {
-    let to = letter.to.as_str().parse().map_err(|_| "the recipient's address cannot be written into a mail")?;
+pub(super) fn message(letter: &Letter, sender: &Sender) -> Result<Vec<u8>, String> {
+    let to = recipient(letter)?;
     // A line break would begin another header. The domain lets none through; this is the last door.
     let subject: String = letter.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    Message::builder()
-        .from(from.0.clone())
+    let mut builder = Message::builder().from(sender.from.clone());
+    if let Some(reply_to) = &sender.reply_to {
+        builder = builder.reply_to(reply_to.clone());
+    }
+    builder
         .to(Mailbox::new(None, to))
         .subject(subject)
         .date(SystemTime::from(letter.date))
-        .message_id(Some(format!("<{}@{}>", key_of(&letter.message_id), from.0.email.domain())))
+        .message_id(Some(format!("<{}@{}>", key_of(&letter.message_id), sender.domain())))
         // No holiday replies to a program (RFC 3834).
         .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
         .multipart(MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone()))

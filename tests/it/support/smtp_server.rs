@@ -1,0 +1,109 @@
+//! An SMTP server that is not ours, as a child process: aiosmtpd, with faults by plan (tests/smtp/server.py).
+
+use client_organizer::{adapters::mail::SmtpSecurity, config};
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::PathBuf,
+    process::{Child, ChildStdin, Command, Stdio},
+    sync::Once,
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+pub const USER: &str = "office";
+pub const PASSWORD: &str = "pass wörd ";
+
+pub struct SmtpServer {
+    pub port: u16,
+    child: Child,
+    /// Its end is the server's.
+    stdin: Option<ChildStdin>,
+    lines: mpsc::Receiver<Value>,
+}
+
+/// What a started Python may take on a busy machine; nothing waits so long that works.
+const LINE_WITHIN: Duration = Duration::from_mins(1);
+/// More than any test's mails.
+const LINES_MAX: usize = 1_000;
+
+static TOLD: Once = Once::new();
+
+/// A file that `tests/smtp/prepare` made.
+pub fn made(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/smtp-tests").join(name)
+}
+
+impl SmtpServer {
+    /// `None`: what it needs is not there, and that was said. `plan`: who meets what, see server.py.
+    pub async fn start(security: SmtpSecurity, certificate: &str, plan: Value) -> Option<Self> {
+        if !made("done").exists() {
+            let in_ci = config::env::current().contains_key("CI");
+            assert!(!in_ci, "no SMTP server to test against; tests/run installs it");
+            // Past the test runner, which shows nothing of tests that pass.
+            TOLD.call_once(|| {
+                let _ = writeln!(std::io::stderr(), "SKIPPED: no SMTP server to test against; tests/run installs it");
+            });
+            return None;
+        }
+        let (security, login) = match security {
+            SmtpSecurity::Starttls => ("starttls", Some((USER, PASSWORD))),
+            SmtpSecurity::Tls => ("tls", Some((USER, PASSWORD))),
+            SmtpSecurity::None => ("none", None),
+        };
+        let settings = json!({
+            "security": security,
+            "cert": made(&format!("{certificate}.pem")),
+            "key": made(&format!("{certificate}.key")),
+            "user": login.map(|(user, _)| user),
+            "password": login.map(|(_, password)| password),
+            "plan": plan,
+        });
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/smtp/server.py");
+        let mut child = Command::new(made("python/bin/python"))
+            .arg("-B")
+            .args(["-W", "ignore"])
+            .arg(script)
+            .arg(settings.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = mpsc::channel(LINES_MAX);
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.blocking_send(serde_json::from_str(&line).unwrap()).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut server = Self { port: 0, stdin: child.stdin.take(), child, lines };
+        let first = server.next().await;
+        server.port = u16::try_from(first["port"].as_u64().unwrap()).unwrap();
+        Some(server)
+    }
+
+    /// The next mail that came, whatever was answered.
+    pub async fn next(&mut self) -> Value {
+        // None: the server ended; its stderr says why.
+        tokio::time::timeout(LINE_WITHIN, self.lines.recv()).await.unwrap().unwrap()
+    }
+
+    /// Every mail there was, once the server has ended.
+    pub async fn end(mut self) -> Vec<Value> {
+        drop(self.stdin.take());
+        let mut mails = Vec::new();
+        while let Some(mail) = tokio::time::timeout(LINE_WITHIN, self.lines.recv()).await.unwrap() {
+            mails.push(mail);
+        }
+        mails
+    }
+}
+
+impl Drop for SmtpServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,119 @@
+"""An SMTP server that is not ours (aiosmtpd), misbehaving by plan; reports each mail as Python's `email` reads it.
+
+The first argument is JSON: security (starttls, tls, none), cert and key, user and password (or null), and plan: for an
+address a list of what to do at each of its turns, in order; when that is used up, all is well. An address is the
+recipient's, or the sender's for MAIL FROM. Things to do:
+  "mail 550 …", "rcpt 450 …", "data 552 …"   answer that
+  "rcpt cut", "data cut"                      cut the link instead of an answer
+  "data hang"                                 never answer
+One JSON line per event on stdout, the first with the port. Ends when its stdin does.
+"""
+
+import asyncio
+import email
+import email.policy
+import json
+import logging
+import os
+import ssl
+import sys
+
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+# It complains of what these tests want: logins without STARTTLS, handshakes that fail.
+logging.getLogger("mail.log").setLevel(logging.CRITICAL)
+
+CONFIG = json.loads(sys.argv[1])
+
+
+def tell(event):
+    print(json.dumps(event), flush=True)
+
+
+def parsed(content):
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    parts = [
+        {
+            "type": part.get_content_type(),
+            "charset": part.get_content_charset(),
+            "encoding": part["Content-Transfer-Encoding"],
+            "text": part.get_content(),
+            "defects": [str(defect) for defect in part.defects],
+        }
+        for part in message.walk()
+        if not part.is_multipart()
+    ]
+    return {
+        "headers": [[name, str(value)] for name, value in message.items()],
+        "type": message.get_content_type(),
+        "parts": parts,
+        "defects": [str(defect) for defect in message.defects],
+        "ascii": content.isascii(),
+        "line_max": max(len(line) for line in content.split(b"\r\n")),
+        "bare": b"\n" in content.replace(b"\r\n", b""),
+    }
+
+
+class Handler:
+    async def play(self, server, address, verb):
+        """The answer planned for this turn, or None. A cut or a silence does not return."""
+        turns = CONFIG["plan"].get(address, [])
+        if not turns or not turns[0].startswith(verb + " "):
+            return None
+        what = turns.pop(0).split(" ", 1)[1]
+        if what == "cut":
+            server.transport.abort()
+        if what in ("cut", "hang"):
+            # Cancelled when the link is gone.
+            await asyncio.Event().wait()
+        return what
+
+    async def handle_MAIL(self, server, session, envelope, address, options):
+        envelope.mail_from = address
+        return await self.play(server, address, "mail") or "250 2.1.0 OK"
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        answer = await self.play(server, address, "rcpt")
+        if answer is None:
+            envelope.rcpt_tos.append(address)
+        return answer or "250 2.1.5 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        user = session.auth_data.login.decode() if session.auth_data else None
+        encrypted = server.transport.get_extra_info("cipher") is not None
+        tell({
+            "from": envelope.mail_from, "to": envelope.rcpt_tos, "user": user, "encrypted": encrypted,
+            "hello": session.host_name, "peer": session.peer[1], "mail": parsed(envelope.content),
+        })
+        return await self.play(server, envelope.rcpt_tos[0], "data") or "250 2.0.0 OK queued as 4711"
+
+
+def authenticate(server, session, envelope, mechanism, data):
+    fine = isinstance(data, LoginPassword) and data == LoginPassword(CONFIG["user"].encode(), CONFIG["password"].encode())
+    return AuthResult(success=fine, handled=False, auth_data=data)
+
+
+async def main():
+    loop = asyncio.get_running_loop()
+    tls = None
+    if CONFIG["security"] != "none":
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(CONFIG["cert"], CONFIG["key"])
+    starttls = CONFIG["security"] == "starttls"
+    login = CONFIG["user"] is not None
+
+    def protocol():
+        return SMTP(
+            Handler(), hostname="mail.test", loop=loop,
+            tls_context=tls if starttls else None, require_starttls=starttls,
+            auth_required=login, auth_require_tls=starttls, authenticator=authenticate,
+        )
+
+    server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=None if starttls else tls)
+    tell({"port": server.sockets[0].getsockname()[1]})
+    await loop.run_in_executor(None, sys.stdin.read)
+    # The loop would wait for connections that hang by plan.
+    os._exit(0)
+
+
+asyncio.run(main())
