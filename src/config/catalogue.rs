@@ -102,6 +102,12 @@ pub const CATALOGUE: &[Setting] = &[
     ),
     set("Email__Language", "pl", "pl or en", "the mails' language"),
     set("Email__OnDoubt", "resend", "resend or hold", "what becomes of a mail that may have been sent"),
+    set(
+        "Email__DoubtsMax",
+        "3",
+        "1 to 100",
+        "a mail that may have been sent so often is held for a person all the same",
+    ),
     set("Email__LeaseMs", "60000", "1000 to 600000", "how long a mail may be on its way until it is in doubt"),
     set("Email__RunMs", "50000", "100 to 240000", "a RetryEmail run ends by itself after this"),
     set("Email__AtOnceMax", "4", "1 to 64", "mails RetryEmail sends side by side"),

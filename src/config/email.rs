@@ -114,6 +114,7 @@ pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {
         tombstone_days: reader.number("Inbox__RetentionDays", 1..=3650),
         policy: MailPolicy {
             on_doubt: reader.choice("Email__OnDoubt", &[("resend", OnDoubt::Resend), ("hold", OnDoubt::Hold)]),
+            doubts_max: reader.number("Email__DoubtsMax", 1..=100),
             retry_base_ms: reader.number("Email__RetryBaseMs", 1..=3_600_000),
             retry_delay_max_ms: reader.number("Email__RetryDelayMaxMs", 1..=86_400_000),
             give_up_ms: reader.number("Email__GiveUpHours", 1..=720) * 3_600_000,

@@ -90,6 +90,10 @@ pub enum MailFinish {
         delay_ms: Option<i64>,
         reason: String,
     },
+    /// Doubted too often already, so not tried again: in doubt, held for a person. Counts no further doubt.
+    Held {
+        reason: String,
+    },
 }
 
 /// What a mail provider says. There is no "failed": where nothing is known, it says so.
@@ -119,6 +123,8 @@ pub enum OnDoubt {
 #[derive(Debug, Clone, Copy)]
 pub struct MailPolicy {
     pub on_doubt: OnDoubt,
+    /// A mail that may have been sent so often already is held, whatever `on_doubt` says.
+    pub doubts_max: i64,
     pub retry_base_ms: i64,
     pub retry_delay_max_ms: i64,
     pub give_up_ms: i64,

@@ -49,6 +49,7 @@ pub fn judge(
         }
         MailOutcome::Unknown { reason } => {
             let delay_ms = match policy.on_doubt {
+                OnDoubt::Resend if work.doubts + 1 >= policy.doubts_max => None,
                 OnDoubt::Resend => {
                     Some(backoff::delay_ms(attempts, policy.retry_base_ms, policy.retry_delay_max_ms, dice))
                 }
@@ -68,6 +69,7 @@ mod tests {
     const HOUR_MS: i64 = 3_600_000;
     const POLICY: MailPolicy = MailPolicy {
         on_doubt: OnDoubt::Resend,
+        doubts_max: 3,
         retry_base_ms: 60_000,
         retry_delay_max_ms: HOUR_MS,
         give_up_ms: 48 * HOUR_MS,
@@ -115,6 +117,11 @@ mod tests {
         let (finish, breaker) = ask(&work(None), &unknown, true);
         assert!(matches!(finish, MailFinish::InDoubt { delay_ms: Some(60_000), .. }));
         assert_eq!(breaker, BreakerChange::Leave);
+        let often = MailWork { doubts: 2, ..work(None) };
+        assert!(
+            matches!(ask(&often, &unknown, false).0, MailFinish::InDoubt { delay_ms: None, .. }),
+            "it may be the third"
+        );
         let hold = MailPolicy { on_doubt: OnDoubt::Hold, ..POLICY };
         let (finish, _) = judge("mail:x", &work(None), &unknown, &hold, 0, false, 1.0);
         assert!(matches!(finish, MailFinish::InDoubt { delay_ms: None, .. }));

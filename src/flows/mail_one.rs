@@ -51,6 +51,19 @@ pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &Cloud
     store(context, work, finish, &breaker, probe).await
 }
 
+/// Not tried again: it may have been sent too often already, and each further try may be one more mail.
+pub(super) async fn hold(context: &NotifyContext, work: &MailWork, probe: bool) -> MailResult {
+    let reason = format!("may have been sent {} times: decide by `ops mail resend` or `assume-sent`", work.doubts);
+    store(context, work, MailFinish::Held { reason }, &BreakerChange::Leave, probe).await
+}
+
+/// Given back before it was tried: another goes alone first.
+pub(super) async fn give_back(context: &NotifyContext, work: &MailWork) -> MailResult {
+    let reason = "waits for another mail in doubt to go alone".to_owned();
+    let parked = MailFinish::Parked { delay_ms: 0, reason, recipient_failed: false };
+    store(context, work, parked, &BreakerChange::Leave, false).await
+}
+
 pub(super) async fn refuse(context: &NotifyContext, work: &MailWork, reason: String, probe: bool) -> MailResult {
     store(context, work, MailFinish::Refused { reason }, &BreakerChange::Leave, probe).await
 }
@@ -106,7 +119,7 @@ async fn store(
                 tracing::warn!(message_id = work.message_id, "mail refused: see `ops mail list`");
                 MailResult::Refused { reason }
             }
-            MailFinish::InDoubt { reason, .. } => {
+            MailFinish::InDoubt { reason, .. } | MailFinish::Held { reason } => {
                 tracing::warn!(message_id = work.message_id, "mail in doubt: it may have been sent");
                 MailResult::InDoubt { reason }
             }

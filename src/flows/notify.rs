@@ -204,21 +204,15 @@ async fn run_retry(context: &NotifyContext, report: &mut RetryReport) -> StoreRe
             return Ok(());
         }
         report.taken += u32::try_from(works.len()).unwrap_or(u32::MAX);
-        // Made first: a closure over borrowed rows inside the join would keep this future from being Send.
-        // And each with a panic of its own: its neighbours would else be dropped in the middle of their sending.
-        let sends: Vec<_> =
-            works.iter().map(|work| AssertUnwindSafe(send_again(context, work, probe)).catch_unwind()).collect();
-        let results = futures::future::join_all(sends).await;
-        for (work, result) in works.iter().zip(results) {
-            let panicked = |_| MailResult::InDoubt { reason: "it panicked: a defect".to_owned() };
-            match result.unwrap_or_else(panicked) {
-                MailResult::Sent => report.sent += 1,
-                MailResult::Parked { .. } => report.parked += 1,
-                MailResult::Refused { .. } => report.refused += 1,
-                MailResult::InDoubt { .. } => report.in_doubt.push(work.message_id.clone()),
-                MailResult::LeaseLost => report.lost_leases += 1,
-                MailResult::NotStored { reason } => report.store_error = Some(reason),
+        let (alone, together): (Vec<_>, Vec<_>) = works.iter().partition(|work| work.doubts > 0);
+        send_together(context, &together, probe, report).await;
+        // One that was in doubt may be the one that kills the process: it goes alone, and the others of its kind are
+        // given back first, so that no lease of theirs runs out with it.
+        if let Some((first, rest)) = alone.split_first() {
+            for work in rest {
+                count(report, work, mail_one::give_back(context, work).await);
             }
+            send_together(context, &[*first], probe, report).await;
         }
         if report.store_error.is_some() {
             return Ok(());
@@ -226,7 +220,33 @@ async fn run_retry(context: &NotifyContext, report: &mut RetryReport) -> StoreRe
     }
 }
 
+async fn send_together(context: &NotifyContext, works: &[&MailWork], probe: bool, report: &mut RetryReport) {
+    // Made first: a closure over borrowed rows inside the join would keep this future from being Send.
+    // And each with a panic of its own: its neighbours would else be dropped in the middle of their sending.
+    let sends: Vec<_> =
+        works.iter().map(|work| AssertUnwindSafe(send_again(context, work, probe)).catch_unwind()).collect();
+    let results = futures::future::join_all(sends).await;
+    for (work, result) in works.iter().zip(results) {
+        let panicked = |_| MailResult::InDoubt { reason: "it panicked: a defect".to_owned() };
+        count(report, work, result.unwrap_or_else(panicked));
+    }
+}
+
+fn count(report: &mut RetryReport, work: &MailWork, result: MailResult) {
+    match result {
+        MailResult::Sent => report.sent += 1,
+        MailResult::Parked { .. } => report.parked += 1,
+        MailResult::Refused { .. } => report.refused += 1,
+        MailResult::InDoubt { .. } => report.in_doubt.push(work.message_id.clone()),
+        MailResult::LeaseLost => report.lost_leases += 1,
+        MailResult::NotStored { reason } => report.store_error = Some(reason),
+    }
+}
+
 async fn send_again(context: &NotifyContext, work: &MailWork, probe: bool) -> MailResult {
+    if work.doubts >= context.settings.policy.doubts_max {
+        return mail_one::hold(context, work, probe).await;
+    }
     let stored =
         Delivery { message_id: work.message_id.clone(), body: work.body.clone(), delivery_count: 0, enqueued_on: None };
     // It was young enough when it was taken in; its age no longer matters, since its row is here.

@@ -3,7 +3,7 @@
 use crate::support::{
     backend::Backend,
     fakes::{FakeBus, FakeMailer},
-    world::{EMAILS, World},
+    world::{EMAILS, LEASE_MS, World},
 };
 use client_organizer::domain::{
     delivery::{Delivery, MailOutcome, OnDoubt},
@@ -277,6 +277,60 @@ async fn a_mail_cut_off_after_it_was_handed_over_is_in_doubt_and_told() {
         world.run_retry().await;
         assert_eq!(handed.load(std::sync::atomic::Ordering::Relaxed), mails, "{on_doubt:?}");
     }
+}
+
+#[tokio::test]
+async fn a_mail_that_is_in_doubt_again_and_again_is_held_and_its_neighbours_go() {
+    let world = World::new();
+    let mut ids = Vec::new();
+    for n in 1..=5 {
+        let client = world.client(n).await;
+        ids.push(world.book_month(client, 1, 100).await);
+    }
+    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into() });
+    world.run_dispatch().await;
+    world.deliver_from(0).await;
+    let (cursed, tries) = (ids[0].clone(), std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0)));
+    let (curse, counter) = (cursed.clone(), tries.clone());
+    world.mailer.behave(move |letter| {
+        if letter.message_id != curse {
+            return MailOutcome::Accepted { reference: "ok".into() };
+        }
+        counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        MailOutcome::Unknown { reason: "cut after DATA".into() }
+    });
+    for _ in 0..24 * 60 {
+        world.advance_ms(MINUTE_MS);
+        world.run_retry().await;
+    }
+    assert_eq!(tries.load(std::sync::atomic::Ordering::Relaxed), 3, "at most Email__DoubtsMax mails");
+    let held = "SELECT count(*) FROM InboxMessages WHERE State = 4 AND DueAt IS NULL AND Doubts = 3";
+    assert_eq!(world.count(held), 1);
+    assert_eq!(world.mailer.sent().len(), 4, "each neighbour once");
+}
+
+#[tokio::test]
+async fn a_mail_whose_sender_dies_each_time_goes_alone_and_is_held() {
+    let world = World::new();
+    let mut ids = Vec::new();
+    for n in 1..=5 {
+        let client = world.client(n).await;
+        ids.push(world.book_month(client, 1, 100).await);
+    }
+    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into() });
+    world.run_dispatch().await;
+    world.deliver_from(0).await;
+    let killer = ids[2].clone();
+    world.mailer.behave(move |letter| {
+        assert_ne!(letter.message_id, killer, "the process would be gone");
+        MailOutcome::Accepted { reference: "ok".into() }
+    });
+    for _ in 0..60 {
+        world.advance_ms(2 * LEASE_MS);
+        world.run_retry().await;
+    }
+    assert_eq!(world.count("SELECT count(*) FROM InboxMessages WHERE State = 4 AND DueAt IS NULL AND Doubts = 3"), 1);
+    assert_eq!(world.mailer.sent().len(), 4, "each neighbour once");
 }
 
 #[tokio::test]

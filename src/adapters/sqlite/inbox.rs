@@ -147,6 +147,7 @@ struct Columns<'a> {
     provider: Option<&'a str>,
     reference: Option<&'a str>,
     recipient_failed: bool,
+    doubted: bool,
 }
 
 fn finished(
@@ -157,8 +158,15 @@ fn finished(
     token: LeaseToken,
     finish: &MailFinish,
 ) -> rusqlite::Result<Settled> {
-    let nothing =
-        |state| Columns { state, due_at: None, error: None, provider: None, reference: None, recipient_failed: false };
+    let nothing = |state| Columns {
+        state,
+        due_at: None,
+        error: None,
+        provider: None,
+        reference: None,
+        recipient_failed: false,
+        doubted: false,
+    };
     let set = match finish {
         MailFinish::Sent { provider, reference } => {
             Columns { provider: Some(provider), reference: Some(reference), ..nothing(MailState::Sent) }
@@ -173,8 +181,10 @@ fn finished(
         MailFinish::InDoubt { delay_ms, reason } => Columns {
             due_at: delay_ms.map(|delay| now.saturating_add(delay)),
             error: Some(reason),
+            doubted: true,
             ..nothing(MailState::InDoubt)
         },
+        MailFinish::Held { reason } => Columns { error: Some(reason), ..nothing(MailState::InDoubt) },
     };
     let token = token.to_string();
     let changed = db.prepare_cached(include_str!("sql/inbox_finish.sql"))?.execute(named_params! {
@@ -187,6 +197,7 @@ fn finished(
         ":provider": set.provider,
         ":reference": set.reference,
         ":recipient_failed": set.recipient_failed,
+        ":doubted": set.doubted,
         ":now": now,
     })?;
     if changed == 1 {

@@ -11,7 +11,7 @@ use client_organizer::{
     },
 };
 use std::sync::{
-    Mutex,
+    Mutex, PoisonError,
     atomic::{AtomicI64, Ordering},
 };
 use tokio::time::Instant;
@@ -41,7 +41,7 @@ impl FakeBus {
 
     /// From now on.
     pub fn behave(&self, script: impl FnMut(&Destination, &[Outgoing]) -> Vec<PublishOutcome> + Send + 'static) {
-        *self.script.lock().unwrap() = Box::new(script);
+        *self.script.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(script);
     }
 
     /// Ids accepted, in order, for one destination.
@@ -81,7 +81,7 @@ impl FakeMailer {
     }
 
     pub fn behave(&self, script: impl FnMut(&Letter) -> MailOutcome + Send + 'static) {
-        *self.script.lock().unwrap() = Box::new(script);
+        *self.script.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(script);
     }
 
     pub fn sent(&self) -> Vec<String> {
@@ -96,7 +96,8 @@ impl Mailer for FakeMailer {
     }
 
     async fn send(&self, letter: &Letter) -> MailOutcome {
-        let outcome = (self.script.lock().unwrap())(letter);
+        // A script that panics stands for a process that dies; the next one finds the provider as it was.
+        let outcome = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(letter);
         if matches!(outcome, MailOutcome::Accepted { .. }) {
             self.sent.lock().unwrap().push(letter.message_id.clone());
         }

@@ -105,6 +105,7 @@ impl World {
                 tombstone_days: 400,
                 policy: MailPolicy {
                     on_doubt,
+                    doubts_max: 3,
                     retry_base_ms: 60_000,
                     retry_delay_max_ms: 3_600_000,
                     give_up_ms: 48 * 3_600_000,

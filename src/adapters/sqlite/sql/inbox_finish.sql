@@ -1,12 +1,12 @@
 -- inbox_finish: the outcome of a mail, by the holder of its lease.
--- :consumer, :id, :token, :state, :due_at, :error, :provider, :reference, :recipient_failed, :now
+-- :consumer, :id, :token, :state, :due_at, :error, :provider, :reference, :recipient_failed, :doubted, :now
 UPDATE InboxMessages
    SET State = :state,
        DueAt = :due_at,
        LastError = :error,
        Provider = coalesce(:provider, Provider),
        Reference = coalesce(:reference, Reference),
-       Doubts = Doubts + iif(:state = 4, 1, 0),
+       Doubts = Doubts + :doubted,
        FirstTransientOnUtc = iif(:recipient_failed, coalesce(FirstTransientOnUtc, :now), FirstTransientOnUtc),
        -- The content has served its purpose; the row stays as the tombstone that recognises repeats.
        Body = iif(:state = 2, NULL, Body),
