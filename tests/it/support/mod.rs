@@ -6,4 +6,5 @@ pub mod fakes;
 pub mod host;
 pub mod hostile;
 pub mod http_client;
+pub mod sql_server;
 pub mod world;
