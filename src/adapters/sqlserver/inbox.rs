@@ -20,6 +20,8 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 use tiberius::{Row, error::Error};
 
 const BEGIN: &str = include_str!("sql/inbox_begin.sql");
@@ -166,7 +168,7 @@ fn begun(results: &Results, lease: &Lease) -> Result<Begun, Error> {
     let state = state_of(row)?;
     let ours = rows::text_opt(row, "LeaseToken")?.as_deref() == Some(lease.token.to_string().as_str());
     Ok(match state {
-        MailState::Sending if ours => Begun::Ours(work_of(row, lease.token)?),
+        MailState::Sending if ours => Begun::Ours(work_of(row, lease.token, rows::time(row, "CurrentUtc")?)?),
         MailState::Accepted | MailState::Sending => Begun::Busy(state),
         MailState::Sent | MailState::Parked | MailState::InDoubt | MailState::Refused => Begun::Done(state),
     })
@@ -174,15 +176,22 @@ fn begun(results: &Results, lease: &Lease) -> Result<Begun, Error> {
 
 /// OUTPUT keeps no order.
 fn taken(results: &Results, token: LeaseToken) -> Result<Vec<MailWork>, Error> {
+    let mut was_due = BTreeMap::new();
+    let mut now = None;
+    for row in rows::having(results, "TakenId") {
+        was_due.insert(rows::text(row, "TakenId")?, rows::time(row, "WasDueAt")?);
+        now = Some(rows::time(row, "CurrentUtc")?);
+    }
     let mut works = Vec::new();
     for row in rows::having(results, "MessageId") {
-        works.push((rows::time(row, "DueAt")?, work_of(row, token)?));
+        let work = work_of(row, token, now.ok_or_else(|| odd("the time is missing"))?)?;
+        works.push((was_due.get(&work.message_id).copied(), work));
     }
     works.sort_by(|(a_due, a), (b_due, b)| (a_due, &a.message_id).cmp(&(b_due, &b.message_id)));
     Ok(works.into_iter().map(|(_, work)| work).collect())
 }
 
-fn work_of(row: &Row, token: LeaseToken) -> Result<MailWork, Error> {
+fn work_of(row: &Row, token: LeaseToken, now: DateTime<Utc>) -> Result<MailWork, Error> {
     Ok(MailWork {
         message_id: rows::text(row, "MessageId")?,
         token,
@@ -190,7 +199,7 @@ fn work_of(row: &Row, token: LeaseToken) -> Result<MailWork, Error> {
         attempts: rows::number(row, "Attempts")?,
         doubts: rows::number(row, "Doubts")?,
         first_transient_on: rows::time_opt(row, "FirstTransientOnUtc")?,
-        now: rows::time(row, "CurrentUtc")?,
+        now,
     })
 }
 

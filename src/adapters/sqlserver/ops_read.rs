@@ -123,7 +123,7 @@ pub(super) fn outcome_of(row: &Row) -> Result<Option<LastOutcome>, Error> {
 }
 
 fn row_of(row: &Row) -> Result<OutboxRow, Error> {
-    let shown = row.columns().iter().any(|column| column.name() == "Payload");
+    let shown = row.columns().iter().any(|column| column.name().eq_ignore_ascii_case("Payload"));
     Ok(OutboxRow {
         seq: rows::number(row, "Seq")?,
         id: rows::text(row, "Id")?,

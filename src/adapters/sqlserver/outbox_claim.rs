@@ -2,6 +2,7 @@
 
 use super::{db::millis, outbox::NOW, rows, session::Results, statement::Statement};
 use crate::domain::outbox::{Claim, ClaimMode, Claimed, ClaimedRow, LastOutcome, SUSPECT_CLAIMS};
+use std::collections::BTreeMap;
 use tiberius::{Row, error::Error};
 
 const GATE: &str = include_str!("sql/outbox_gate.sql");
@@ -39,9 +40,14 @@ pub(super) fn claimed(results: &Results) -> Result<Claimed, Error> {
         claimed.breaker_failures = rows::count(row, "Failures")?;
         claimed.last_accepted_on = rows::time_opt(row, "LastAcceptedOnUtc")?;
     }
+    let mut was_due = BTreeMap::new();
+    for row in rows::having(results, "TakenSeq") {
+        was_due.insert(rows::number(row, "TakenSeq")?, rows::time(row, "WasDueAt")?);
+    }
     let mut leased = Vec::new();
     for row in rows::having(results, "Payload") {
-        leased.push((rows::time(row, "DueAt")?, row_of(row)?));
+        let row = row_of(row)?;
+        leased.push((was_due.get(&row.seq).copied(), row));
     }
     leased.sort_by_key(|(due_at, row)| (*due_at, row.seq));
     claimed.rows = leased.into_iter().map(|(_, row)| row).collect();

@@ -17,8 +17,8 @@ const EXPIRED_KEYS: &str = include_str!("sql/prune_expired_keys.sql");
 const TOMBSTONES: &str = include_str!("sql/prune_tombstones.sql");
 const REFUSED_BODIES: &str = include_str!("sql/prune_refused_bodies.sql");
 
-/// datetime2 begins with the year 1.
-const DAYS_MAX: i64 = 700_000;
+/// More than anyone keeps, and within every calendar: datetime2 begins with the year 1, Babelfish adds from 1753 on.
+const DAYS_MAX: i64 = 90_000;
 
 #[async_trait]
 impl Retention for SqlServer {

@@ -58,13 +58,19 @@ pub async fn connect(connection: &str) -> Connection {
     Box::pin(Client::connect(config, stream.compat_write())).await.unwrap()
 }
 
+/// Babelfish cannot make or drop two databases at once. The lock goes with the connection.
+const ONE_AT_A_TIME: &str = "EXEC sp_getapplock @Resource = N'client-organizer test databases', @LockMode = 'Exclusive', \
+    @LockOwner = 'Session', @LockTimeout = 60000;";
+
 impl SqlServerBackend {
     /// None: there is no server.
     pub async fn start() -> Option<Self> {
         let server = server()?;
         let database = format!("co_{}", uuid::Uuid::new_v4().simple());
         let mut master = connect(&server).await;
-        master.simple_query(format!("CREATE DATABASE {database}")).await.unwrap().into_results().await.unwrap();
+        let create = format!("{ONE_AT_A_TIME} CREATE DATABASE {database};");
+        master.simple_query(create).await.unwrap().into_results().await.unwrap();
+        drop(master);
         let options = SqlServerOptions::at(in_database(&server, &database));
         migrate::run(&options).await.unwrap();
         let db = SqlServer::open(&options).await.unwrap();
@@ -81,7 +87,7 @@ impl Drop for SqlServerBackend {
         let dropped = async {
             let mut master = connect(&server).await;
             let alone = format!("ALTER DATABASE {database} SET SINGLE_USER WITH ROLLBACK IMMEDIATE");
-            for sql in [alone, format!("DROP DATABASE {database}")] {
+            for sql in [alone, format!("{ONE_AT_A_TIME} DROP DATABASE {database};")] {
                 if let Ok(stream) = master.simple_query(sql).await {
                     let _ = stream.into_results().await;
                 }

@@ -2,8 +2,8 @@
 -- What is compared as a key is BIN2: byte by byte, whatever the database's own collation thinks of upper and lower case.
 
 -- Ids come from sequences and not from IDENTITY: the answer and the message name them before the row is written.
-CREATE SEQUENCE dbo.ClientIds AS bigint START WITH 1 INCREMENT BY 1 NO CACHE;
-CREATE SEQUENCE dbo.RecordIds AS bigint START WITH 1 INCREMENT BY 1 NO CACHE;
+CREATE SEQUENCE dbo.ClientIds AS bigint START WITH 1 INCREMENT BY 1;
+CREATE SEQUENCE dbo.RecordIds AS bigint START WITH 1 INCREMENT BY 1;
 
 CREATE TABLE dbo.Clients (
   Id      bigint NOT NULL CONSTRAINT PK_Clients PRIMARY KEY,

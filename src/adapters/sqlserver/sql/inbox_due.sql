@@ -1,9 +1,9 @@
 -- inbox_due: mails to take up now, oldest due first; begins the batch of taking them.
 -- @consumer, @provider name of its breaker, @probe 1 and @token: it holds the provider's probe; @rows_max
-DECLARE @due TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
+DECLARE @due TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY, WasDueAt datetime2(7) NOT NULL);
 BEGIN TRAN;
-INSERT @due (MessageId)
-SELECT TOP (@rows_max) m.MessageId
+INSERT @due (MessageId, WasDueAt)
+SELECT TOP (@rows_max) m.MessageId, m.DueAt
   FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST)
  -- The IN list repeats the index's filter.
  WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now

@@ -2,7 +2,7 @@
 -- The token stays: until another takes the mail, its late holder is the one who knows.
 UPDATE m
    SET State = 4, Doubts = m.Doubts + 1, DueAt = CASE WHEN @resend = 1 THEN @now ELSE NULL END, LastError = @reason
-OUTPUT inserted.MessageId
+OUTPUT inserted.MessageId AS MessageId
   FROM dbo.InboxMessages m
  WHERE m.Consumer = @consumer AND m.State = 1 AND m.DueAt <= @now
    AND m.MessageId IN (SELECT TOP (@rows_max) o.MessageId

@@ -1,7 +1,10 @@
 -- ops_requeue: finished rows go again. What their last publish came to stays, for whoever reads it. @out_of_order 1 or 0
+INSERT @done (Seq)
+SELECT t.Seq
+  FROM dbo.OutboxMessages t WITH (ROWLOCK, UPDLOCK)
+  JOIN @in i ON i.Seq = t.Seq AND i.State = t.State;
 UPDATE t
    SET State = 0, RetryCount = 0, Claims = 0, LeaseToken = NULL, ProcessedOnUtc = NULL, DueAt = @now
-OUTPUT inserted.Seq INTO @done (Seq)
   FROM dbo.OutboxMessages t
   JOIN @in i ON i.Seq = t.Seq AND i.State = t.State;
 -- Looked at once more, after our rows hold the line: what came since the judgement undoes all of it.

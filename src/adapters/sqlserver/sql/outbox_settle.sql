@@ -10,6 +10,12 @@ SELECT n, s, k, d, c, r, o, e
                              e nvarchar(max) '$.e');
 DECLARE @done TABLE (Seq bigint NOT NULL PRIMARY KEY);
 BEGIN TRAN;
+INSERT @done (Seq)
+SELECT t.Seq
+  FROM dbo.OutboxMessages t WITH (ROWLOCK, UPDLOCK)
+  JOIN @in i ON i.Seq = t.Seq
+ WHERE t.LeaseToken = @token AND t.State = 1
+OPTION (LOOP JOIN);
 -- The token stays, so that a repeat of this settle is recognised.
 UPDATE t
    SET State = CASE i.Kind WHEN 0 THEN 2 WHEN 1 THEN 0 ELSE 3 END,
@@ -20,7 +26,6 @@ UPDATE t
        LastAttemptOnUtc = CASE WHEN i.Kind = 1 AND i.Outcome IS NULL THEN t.LastAttemptOnUtc ELSE @now END,
        LastError = CASE WHEN i.Kind = 1 THEN COALESCE(i.Error, t.LastError) ELSE i.Error END,
        ProcessedOnUtc = CASE WHEN i.Kind = 0 THEN @now ELSE t.ProcessedOnUtc END
-OUTPUT inserted.Seq INTO @done (Seq)
   FROM dbo.OutboxMessages t
   JOIN @in i ON i.Seq = t.Seq
  WHERE t.LeaseToken = @token AND t.State = 1

@@ -17,8 +17,9 @@ BEGIN
 END;
 BEGIN TRAN;
 -- One at a time: two that route the same rows would each insert the siblings. Busy: the other does it.
-DECLARE @got int;
-EXEC @got = sp_getapplock @Resource = N'client-organizer route', @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 5000;
+-- The database's name is in it for servers whose locks know no database.
+DECLARE @got int, @resource nvarchar(255) = CONCAT(N'client-organizer route ', DB_NAME());
+EXEC @got = sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 5000;
 IF @got < 0
 BEGIN
   ROLLBACK TRAN;
