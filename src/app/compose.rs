@@ -5,9 +5,10 @@ use crate::{
         clock::SystemClock,
         mail::{FolderMailer, Sender, TemplateLetters},
         servicebus::{ConnectionString, RestBus, RestOptions},
-        sqlite::{Sqlite, SqliteOptions},
+        sqlite::{self, Sqlite, SqliteOptions},
+        sqlserver::{self, PoolOptions, SqlServer, SqlServerOptions},
     },
-    config::Settings,
+    config::{Secret, Settings, StoreKind},
     domain::route::Routes,
     flows::{
         book::BookContext,
@@ -18,7 +19,7 @@ use crate::{
         vitals::Vitals,
     },
     functions::Services,
-    ports::{bus::Bus, outbox::Outbox},
+    ports::{books::Books, breaker::Breakers, bus::Bus, inbox::Inbox, ops::Ops, outbox::Outbox, retention::Retention},
 };
 use anyhow::{Context, Result, anyhow};
 use std::{
@@ -39,13 +40,71 @@ const NUDGE_BATCH_MAX: u32 = 20;
 const NUDGE_LEASE_MS: i64 = 15_000;
 const NUDGE_RUN_MS: u64 = 10_000;
 
-pub fn store(settings: &Settings) -> Result<Sqlite> {
-    let options = SqliteOptions {
-        path: settings.store.path.clone(),
+/// The store's ports, whichever database is behind them.
+#[derive(Clone)]
+pub struct Stores {
+    pub books: Arc<dyn Books>,
+    pub outbox: Arc<dyn Outbox>,
+    pub breakers: Arc<dyn Breakers>,
+    pub inbox: Arc<dyn Inbox>,
+    pub retention: Arc<dyn Retention>,
+    pub ops: Arc<dyn Ops>,
+}
+
+impl Stores {
+    fn of(store: impl Books + Outbox + Breakers + Inbox + Retention + Ops + 'static) -> Self {
+        let store = Arc::new(store);
+        Self {
+            books: store.clone(),
+            outbox: store.clone(),
+            breakers: store.clone(),
+            inbox: store.clone(),
+            retention: store.clone(),
+            ops: store,
+        }
+    }
+}
+
+pub async fn store(settings: &Settings) -> Result<Stores> {
+    match &settings.store.kind {
+        StoreKind::Sqlite => {
+            let options = SqliteOptions {
+                path: settings.store.path.clone(),
+                skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
+                key_lifetime_ms: settings.store.key_lifetime_ms,
+            };
+            let path = settings.store.path.display();
+            Ok(Stores::of(Sqlite::open(options).with_context(|| format!("the store at {path} (Store__Path)"))?))
+        }
+        StoreKind::SqlServer { connection, pool } => {
+            let store = SqlServer::open(&sql_server(settings, connection, *pool)).await;
+            Ok(Stores::of(store.context("the store of SqlConnectionString")?))
+        }
+    }
+}
+
+/// Makes or updates the tables; answers what to call the database, its version, and what was applied.
+pub async fn migrate(settings: &Settings) -> Result<(String, u32, Vec<String>)> {
+    Ok(match &settings.store.kind {
+        StoreKind::Sqlite => {
+            let path = &settings.store.path;
+            (path.display().to_string(), sqlite::migrate::wanted(), sqlite::migrate::run(path)?)
+        }
+        StoreKind::SqlServer { connection, pool } => {
+            let options = sql_server(settings, connection, *pool);
+            let applied = sqlserver::migrate::run(&options).await?;
+            ("the database of SqlConnectionString".to_owned(), sqlserver::migrate::wanted(), applied)
+        }
+    })
+}
+
+fn sql_server(settings: &Settings, connection: &Secret, pool: PoolOptions) -> SqlServerOptions {
+    SqlServerOptions {
+        connection: connection.expose().to_owned(),
+        pool,
         skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
         key_lifetime_ms: settings.store.key_lifetime_ms,
-    };
-    Sqlite::open(options).with_context(|| format!("the store at {} (Store__Path)", settings.store.path.display()))
+    }
 }
 
 pub fn bus(settings: &Settings) -> Result<Arc<dyn Bus>> {
@@ -59,21 +118,21 @@ pub fn bus(settings: &Settings) -> Result<Arc<dyn Bus>> {
 }
 
 /// Names that Health, status and pause know from the start.
-pub async fn name_destinations(store: &Sqlite, routes: &Routes) -> Result<()> {
+pub async fn name_destinations(store: &Stores, routes: &Routes) -> Result<()> {
     let names: Vec<String> = routes.destinations().map(ToString::to_string).collect();
-    Ok(store.ensure_destinations(&names).await?)
+    Ok(store.outbox.ensure_destinations(&names).await?)
 }
 
 pub fn dispatcher(
     settings: &Settings,
-    store: &Sqlite,
+    store: &Stores,
     bus: Arc<dyn Bus>,
     vitals: Arc<Vitals>,
     numbers: DispatchSettings,
 ) -> DispatchContext {
     DispatchContext {
-        outbox: Arc::new(store.clone()),
-        breakers: Arc::new(store.clone()),
+        outbox: store.outbox.clone(),
+        breakers: store.breakers.clone(),
         bus,
         clock: Arc::new(SystemClock),
         routes: settings.routes.clone(),
@@ -84,7 +143,7 @@ pub fn dispatcher(
     }
 }
 
-pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
+pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
     let bus = bus(settings)?;
     let vitals = Arc::new(Vitals::default());
     let nudge = Nudge::default();
@@ -99,7 +158,7 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
     let nudged = dispatcher(settings, store, bus.clone(), vitals.clone(), small);
     let services = Services {
         book: Arc::new(BookContext {
-            books: Arc::new(store.clone()),
+            books: store.books.clone(),
             clock: clock.clone(),
             routes: settings.routes.clone(),
             limits: settings.limits,
@@ -108,8 +167,8 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
         }),
         dispatch: Arc::new(dispatcher(settings, store, bus, vitals.clone(), settings.dispatch)),
         notify: Arc::new(NotifyContext {
-            inbox: Arc::new(store.clone()),
-            breakers: Arc::new(store.clone()),
+            inbox: store.inbox.clone(),
+            breakers: store.breakers.clone(),
             mailer: Arc::new(FolderMailer::new(settings.email.folder.clone(), from.clone(), clock.clone())),
             letters: Arc::new(TemplateLetters::new(settings.email.language, &from).map_err(anyhow::Error::msg)?),
             clock,
@@ -117,7 +176,7 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
             vitals: vitals.clone(),
             dice: Mutex::new(fastrand::Rng::new()),
         }),
-        prune: Arc::new(PruneContext { retention: Arc::new(store.clone()), settings: settings.prune }),
+        prune: Arc::new(PruneContext { retention: store.retention.clone(), settings: settings.prune }),
         vitals,
         version: env!("CARGO_PKG_VERSION"),
     };

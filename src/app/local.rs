@@ -1,8 +1,8 @@
 //! `local`: settings for a machine of one's own, the tables, then the small host with ourselves as its handler.
 
-use super::{cli::LocalArgs, stopped, told};
+use super::{cli::LocalArgs, compose, stopped, told};
 use crate::{
-    adapters::{clock::SystemClock, sqlite::migrate},
+    adapters::clock::SystemClock,
     config::{
         Settings,
         catalogue::{CATALOGUE, ROUTE_PREFIX},
@@ -24,9 +24,9 @@ use std::{
 
 pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) -> Result<bool> {
     let data = absolute(&arguments.data)?;
-    let handler_env = handler_env(env, &data);
+    let handler_env = handler_env(env, &data, arguments.sql.as_deref());
     let settings = told(Settings::read(&handler_env))?;
-    migrate::run(&settings.store.path)?;
+    compose::migrate(&settings).await?;
 
     let clock = Arc::new(SystemClock);
     let form = if arguments.json { Form::Json } else { Form::Text };
@@ -81,7 +81,7 @@ async fn done_signal(finished: tokio::sync::oneshot::Receiver<()>) -> Result<()>
 
 /// What the handler sees: every setting, as given here or by default; the store and the mails in the data folder; the
 /// host adds its own bus. A connection to a real bus in our own environment is never passed on.
-fn handler_env(env: &BTreeMap<String, String>, data: &Path) -> BTreeMap<String, String> {
+fn handler_env(env: &BTreeMap<String, String>, data: &Path, sql: Option<&str>) -> BTreeMap<String, String> {
     let ours = |name: &str| env.get(name).cloned();
     let catalogue = CATALOGUE.iter().filter(|setting| !setting.name.starts_with(ROUTE_PREFIX));
     let mut chosen: BTreeMap<String, String> = catalogue
@@ -93,6 +93,10 @@ fn handler_env(env: &BTreeMap<String, String>, data: &Path) -> BTreeMap<String, 
     chosen.remove("ServiceBusConnection");
     let inside = |name: &str| data.join(name).to_string_lossy().into_owned();
     chosen.insert("Store__Path".to_owned(), inside("app.db"));
+    // Only --sql chooses another database than the folder's own: a demo never touches one by a variable left behind.
+    chosen.remove("SqlConnectionString");
+    chosen.insert("Store__Kind".to_owned(), if sql.is_some() { "sqlserver" } else { "sqlite" }.to_owned());
+    chosen.extend(sql.map(|text| ("SqlConnectionString".to_owned(), text.to_owned())));
     chosen.insert("Email__Folder".to_owned(), inside("mail"));
     if failpoints::BUILT_IN {
         chosen.extend(ours("FAILPOINT").map(|value| ("FAILPOINT".to_owned(), value)));

@@ -10,7 +10,7 @@ mod bus;
 mod log;
 mod checks;
 
-pub use crate::adapters::mail::Language;
+pub use crate::adapters::{mail::Language, sqlserver::PoolOptions};
 pub use checks::FUNCTION_TIMEOUT_MS;
 pub use reader::Problem;
 
@@ -42,8 +42,16 @@ pub struct Settings {
     pub in_azure: bool,
 }
 
+/// Which database, with what only it needs.
+#[derive(Debug, Clone)]
+pub enum StoreKind {
+    Sqlite,
+    SqlServer { connection: Secret, pool: PoolOptions },
+}
+
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
+    pub kind: StoreKind,
     pub path: PathBuf,
     pub skew_ms: i64,
     pub key_lifetime_ms: i64,

@@ -28,3 +28,10 @@ mod ops_mail;
 mod ops_record;
 
 pub use db::{PoolOptions, SqlServer, SqlServerOptions};
+
+/// # Errors
+/// What is wrong with a connection string, without its values.
+pub fn readable(connection: &str) -> Result<(), String> {
+    let any = std::time::Duration::from_secs(1);
+    session::Connector::new(connection, any, any).map(drop)
+}
