@@ -46,7 +46,7 @@ pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
     let sqlserver = reader.choice("Store__Kind", &[("sqlite", false), ("sqlserver", true)]);
     let pool = pool(reader);
     let connection = reader.given("SqlConnectionString").filter(|text| !text.trim().is_empty());
-    if let Some(Err(what)) = connection.map(|text| sqlserver::readable(text)) {
+    if let Some(Err(what)) = connection.map(sqlserver::readable) {
         reader.problem("SqlConnectionString", what);
     }
     let kind = match (sqlserver, connection) {

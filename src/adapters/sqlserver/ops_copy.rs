@@ -49,21 +49,18 @@ pub(super) async fn copies(
             replay::copy(&row.id, &new, content_type, payload.as_bytes(), headers)
         })
         .collect();
-    let (mut table, mut copies) = (Vec::new(), Vec::new());
-    for (row, copied) in rows.iter().zip(&verdicts) {
-        if let Ok(copied) = copied {
-            table.push(line(row, &format!("{} as {new}", row.target())));
-            copies.push(json!({"s": row.seq, "y": copied.payload, "h": copied.headers}));
-        }
-    }
     let mut done_seqs = BTreeSet::new();
-    if !table.is_empty() {
+    // One transaction each, with its record: payloads are too large to go together.
+    for (row, copied) in rows.iter().zip(&verdicts) {
+        let Ok(copied) = copied else { continue };
+        let table = vec![line(row, &format!("{} as {new}", row.target()))];
         let statement = Statement::of(&[NOW, BEGIN, COPY, RECORD])
             .with("rows", Value::from(table).to_string())
-            .with("copies", Value::from(copies).to_string())
+            .with("payload", copied.payload.clone())
+            .with("headers", copied.headers.clone())
             .with("new_id", new.as_str().to_owned());
         let results = db.tell(ACTION, signed(statement, ACTION, by)).await?;
-        done_seqs = read(ACTION, done(&results))?.unwrap_or_default();
+        done_seqs.extend(read(ACTION, done(&results))?.unwrap_or_default());
     }
     let answer = |(row, verdict): (_, Result<Copied, String>)| {
         let row: &super::ops_remedies::Chosen = row;

@@ -1,13 +1,11 @@
--- ops_copy: new rows as sent ones were, under a new id. When they occurred stays.
--- @copies JSON [{s: Seq of the original, y: payload, null for the original's, h: headers}], @new_id
+-- ops_copy: a new row as a sent one was, under a new id. When it occurred stays.
+-- @new_id, @payload NULL for the original's, @headers: parameters, since Babelfish keeps the escapes of JSON in JSON
 INSERT dbo.OutboxMessages
        (Id, EventType, Destination, OrderingKey, ContentType, Payload, Headers, Subject, OccurredOnUtc, DueAt)
-SELECT @new_id, o.EventType, o.Destination, o.OrderingKey, o.ContentType, COALESCE(j.y, o.Payload), j.h, o.Subject,
+SELECT @new_id, o.EventType, o.Destination, o.OrderingKey, o.ContentType, COALESCE(@payload, o.Payload), @headers, o.Subject,
        o.OccurredOnUtc, @now
-  FROM OPENJSON(@copies) WITH (s bigint '$.s', y nvarchar(max) '$.y', h nvarchar(max) '$.h') AS j
-  JOIN dbo.OutboxMessages o ON o.Seq = j.s
-  JOIN @in i ON i.Seq = o.Seq AND i.State = o.State
- ORDER BY o.Seq;
+  FROM @in i
+  JOIN dbo.OutboxMessages o ON o.Seq = i.Seq AND o.State = i.State;
 INSERT @done (Seq)
 SELECT i.Seq
   FROM @in i
