@@ -2,5 +2,6 @@
 
 pub mod clock;
 pub mod sqlite;
+pub mod sqlserver;
 pub mod servicebus;
 pub mod mail;

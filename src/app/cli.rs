@@ -45,6 +45,9 @@ pub struct LocalArgs {
     /// Folder of the databases and the mails; one host at a time
     #[arg(long, default_value = ".local")]
     pub data: PathBuf,
+    /// Keep the books in this SQL Server database (an ADO connection string) instead of a file
+    #[arg(long, value_name = "CONNECTION STRING")]
+    pub sql: Option<String>,
     /// Folder with host.json: a checkout, or a staged folder
     #[arg(long, default_value = ".")]
     pub root: PathBuf,

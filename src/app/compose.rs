@@ -5,9 +5,10 @@ use crate::{
         clock::SystemClock,
         mail::{FolderMailer, Sender, SmtpMailer, SmtpOptions, TemplateLetters},
         servicebus::{ConnectionString, RestBus, RestOptions},
-        sqlite::{Sqlite, SqliteOptions},
+        sqlite::{self, Sqlite, SqliteOptions},
+        sqlserver::{self, PoolOptions, SqlServer, SqlServerOptions},
     },
-    config::{EmailProvider, EmailSettings, Settings},
+    config::{EmailProvider, EmailSettings, Secret, Settings, StoreKind},
     domain::route::Routes,
     flows::{
         book::BookContext,
@@ -18,7 +19,10 @@ use crate::{
         vitals::Vitals,
     },
     functions::Services,
-    ports::{bus::Bus, clock::Clock, mailer::Mailer, outbox::Outbox},
+    ports::{
+        books::Books, breaker::Breakers, bus::Bus, clock::Clock, inbox::Inbox, mailer::Mailer, ops::Ops,
+        outbox::Outbox, retention::Retention,
+    },
 };
 use anyhow::{Context, Result, anyhow, ensure};
 use std::{
@@ -51,19 +55,76 @@ fn nudge_numbers(dispatch: DispatchSettings) -> DispatchSettings {
     }
 }
 
-pub fn store(settings: &Settings) -> Result<Sqlite> {
-    let options = SqliteOptions {
-        path: settings.store.path.clone(),
+/// The store's ports, whichever database is behind them.
+#[derive(Clone)]
+pub struct Stores {
+    pub books: Arc<dyn Books>,
+    pub outbox: Arc<dyn Outbox>,
+    pub breakers: Arc<dyn Breakers>,
+    pub inbox: Arc<dyn Inbox>,
+    pub retention: Arc<dyn Retention>,
+    pub ops: Arc<dyn Ops>,
+}
+
+impl Stores {
+    fn of(store: impl Books + Outbox + Breakers + Inbox + Retention + Ops + 'static) -> Self {
+        let store = Arc::new(store);
+        Self {
+            books: store.clone(),
+            outbox: store.clone(),
+            breakers: store.clone(),
+            inbox: store.clone(),
+            retention: store.clone(),
+            ops: store,
+        }
+    }
+}
+
+pub async fn store(settings: &Settings) -> Result<Stores> {
+    match &settings.store.kind {
+        StoreKind::Sqlite => {
+            let options = SqliteOptions {
+                path: settings.store.path.clone(),
+                skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
+                key_lifetime_ms: settings.store.key_lifetime_ms,
+            };
+            ensure!(
+                options.path.exists(),
+                "there is no database at {} (Store__Path): say which is meant, or make it with `client-organizer migrate`",
+                options.path.display()
+            );
+            let path = settings.store.path.display();
+            Ok(Stores::of(Sqlite::open(options).with_context(|| format!("the store at {path} (Store__Path)"))?))
+        }
+        StoreKind::SqlServer { connection, pool } => {
+            let store = SqlServer::open(&sql_server(settings, connection, *pool)).await;
+            Ok(Stores::of(store.context("the store of SqlConnectionString")?))
+        }
+    }
+}
+
+/// Makes or updates the tables; answers what to call the database, its version, and what was applied.
+pub async fn migrate(settings: &Settings) -> Result<(String, u32, Vec<String>)> {
+    Ok(match &settings.store.kind {
+        StoreKind::Sqlite => {
+            let path = &settings.store.path;
+            (path.display().to_string(), sqlite::migrate::wanted(), sqlite::migrate::run(path)?)
+        }
+        StoreKind::SqlServer { connection, pool } => {
+            let options = sql_server(settings, connection, *pool);
+            let applied = sqlserver::migrate::run(&options).await?;
+            ("the database of SqlConnectionString".to_owned(), sqlserver::migrate::wanted(), applied)
+        }
+    })
+}
+
+fn sql_server(settings: &Settings, connection: &Secret, pool: PoolOptions) -> SqlServerOptions {
+    SqlServerOptions {
+        connection: connection.expose().to_owned(),
+        pool,
         skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
         key_lifetime_ms: settings.store.key_lifetime_ms,
-    };
-    let path = &options.path;
-    ensure!(
-        path.exists(),
-        "there is no database at {} (Store__Path): say which is meant, or make it with `client-organizer migrate`",
-        path.display()
-    );
-    Sqlite::open(options).with_context(|| format!("the store at {} (Store__Path)", settings.store.path.display()))
+    }
 }
 
 pub fn bus(settings: &Settings) -> Result<Arc<dyn Bus>> {
@@ -105,26 +166,26 @@ fn mailer(email: &EmailSettings, from: Sender, clock: Arc<dyn Clock>) -> Result<
 }
 
 /// Names that Health, status and pause know from the start.
-pub async fn name_destinations(store: &Sqlite, routes: &Routes) -> Result<()> {
+pub async fn name_destinations(store: &Stores, routes: &Routes) -> Result<()> {
     let names: Vec<String> = routes.destinations().map(ToString::to_string).collect();
-    Ok(store.ensure_destinations(&names).await?)
+    Ok(store.outbox.ensure_destinations(&names).await?)
 }
 
 /// Else `ops pause mail:…` would not know it before the first mail was retried.
-pub async fn name_provider(store: &Sqlite) -> Result<()> {
-    Ok(store.ensure_destinations(&[FolderMailer::PROVIDER.to_owned()]).await?)
+pub async fn name_provider(store: &Stores) -> Result<()> {
+    Ok(store.outbox.ensure_destinations(&[FolderMailer::PROVIDER.to_owned()]).await?)
 }
 
 pub fn dispatcher(
     settings: &Settings,
-    store: &Sqlite,
+    store: &Stores,
     bus: Arc<dyn Bus>,
     vitals: Arc<Vitals>,
     numbers: DispatchSettings,
 ) -> DispatchContext {
     DispatchContext {
-        outbox: Arc::new(store.clone()),
-        breakers: Arc::new(store.clone()),
+        outbox: store.outbox.clone(),
+        breakers: store.breakers.clone(),
         bus,
         clock: Arc::new(SystemClock),
         routes: settings.routes.clone(),
@@ -136,7 +197,7 @@ pub fn dispatcher(
     }
 }
 
-pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
+pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
     let bus = bus(settings)?;
     let vitals = Arc::new(Vitals::default());
     let nudge = Nudge::default();
@@ -145,7 +206,7 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
     let nudged = dispatcher(settings, store, bus.clone(), vitals.clone(), nudge_numbers(settings.dispatch));
     let services = Services {
         book: Arc::new(BookContext {
-            books: Arc::new(store.clone()),
+            books: store.books.clone(),
             clock: clock.clone(),
             routes: settings.routes.clone(),
             limits: settings.limits,
@@ -154,8 +215,8 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
         }),
         dispatch: Arc::new(dispatcher(settings, store, bus, vitals.clone(), settings.dispatch)),
         notify: Arc::new(NotifyContext {
-            inbox: Arc::new(store.clone()),
-            breakers: Arc::new(store.clone()),
+            inbox: store.inbox.clone(),
+            breakers: store.breakers.clone(),
             mailer: mailer(&settings.email, from.clone(), clock.clone())?,
             letters: Arc::new(TemplateLetters::new(settings.email.language, &from).map_err(anyhow::Error::msg)?),
             clock,
@@ -163,7 +224,7 @@ pub fn handler(settings: &Settings, store: &Sqlite) -> Result<Handler> {
             vitals: vitals.clone(),
             dice: Mutex::new(fastrand::Rng::new()),
         }),
-        prune: Arc::new(PruneContext { retention: Arc::new(store.clone()), settings: settings.prune }),
+        prune: Arc::new(PruneContext { retention: store.retention.clone(), settings: settings.prune }),
         vitals,
         version: env!("CARGO_PKG_VERSION"),
     };

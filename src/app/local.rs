@@ -1,8 +1,8 @@
 //! `local`: settings for a machine of one's own, the tables, then the small host with ourselves as its handler.
 
-use super::{cli::LocalArgs, stopped, told};
+use super::{cli::LocalArgs, compose, stopped, told};
 use crate::{
-    adapters::{clock::SystemClock, sqlite::migrate},
+    adapters::clock::SystemClock,
     config::{
         EmailProvider, Settings,
         catalogue::{CATALOGUE, ROUTE_PREFIX},
@@ -27,7 +27,7 @@ const CA_FILE: &str = "Email__SmtpCaFile";
 
 pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) -> Result<bool> {
     let data = absolute(&arguments.data)?;
-    let handler_env = handler_env(env, &data);
+    let handler_env = handler_env(env, &data, arguments.sql.as_deref());
     let settings = told(Settings::read(&handler_env))?;
     if arguments.demo && settings.email.provider != EmailProvider::Folder {
         bail!("the demo shows the mails of the folder provider: unset Email__Provider, or start without --demo");
@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let root = absolute(&arguments.root)?;
     // Before anything is made: in a wrong folder, an empty database would only puzzle whoever runs `ops` there later.
     Manifest::read(&root, &handler_env)?;
-    migrate::run(&settings.store.path)?;
+    compose::migrate(&settings).await?;
 
     let clock = Arc::new(SystemClock);
     let form = if arguments.json { Form::Json } else { Form::Text };
@@ -115,7 +115,7 @@ async fn done_signal(finished: tokio::sync::oneshot::Receiver<()>) -> Result<()>
 
 /// What the handler sees: every setting, as given here or by default; the store and the mails in the data folder; the
 /// host adds its own bus. A connection to a real bus in our own environment is never passed on.
-fn handler_env(env: &BTreeMap<String, String>, data: &Path) -> BTreeMap<String, String> {
+fn handler_env(env: &BTreeMap<String, String>, data: &Path, sql: Option<&str>) -> BTreeMap<String, String> {
     let ours = |name: &str| env.get(name).cloned();
     let catalogue = CATALOGUE.iter().filter(|setting| !setting.name.starts_with(ROUTE_PREFIX));
     let mut chosen: BTreeMap<String, String> = catalogue
@@ -127,6 +127,10 @@ fn handler_env(env: &BTreeMap<String, String>, data: &Path) -> BTreeMap<String, 
     chosen.remove("ServiceBusConnection");
     let inside = |name: &str| data.join(name).to_string_lossy().into_owned();
     chosen.insert("Store__Path".to_owned(), inside("app.db"));
+    // Only --sql chooses another database than the folder's own: a demo never touches one by a variable left behind.
+    chosen.remove("SqlConnectionString");
+    chosen.insert("Store__Kind".to_owned(), if sql.is_some() { "sqlserver" } else { "sqlite" }.to_owned());
+    chosen.extend(sql.map(|text| ("SqlConnectionString".to_owned(), text.to_owned())));
     chosen.insert("Email__Folder".to_owned(), inside("mail"));
     // The handler runs in another folder than this.
     if let Some(path) = ours(CA_FILE).filter(|path| !path.is_empty())

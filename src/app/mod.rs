@@ -6,7 +6,6 @@ mod serve;
 mod local;
 
 use crate::{
-    adapters::sqlite::migrate,
     config::{self, Problem, Settings},
     flows::{dispatch, vitals::Vitals},
     ops::{self, OpsContext},
@@ -62,10 +61,9 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
         Command::Serve => serve::run(env).await.map(|()| true),
         Command::Migrate => {
             let settings = told(Settings::read(env))?;
-            let applied = migrate::run(&settings.store.path)?;
-            let path = settings.store.path.display();
+            let (path, version, applied) = compose::migrate(&settings).await?;
             if applied.is_empty() {
-                println!("{path}: schema version {}, nothing to do", migrate::wanted());
+                println!("{path}: schema version {version}, nothing to do");
             }
             for name in &applied {
                 println!("{path}: applied {name}");
@@ -80,9 +78,9 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
         }
         Command::Ops(arguments) => {
             let settings = told(Settings::read(env))?;
-            let store = compose::store(&settings)?;
+            let store = compose::store(&settings).await?;
             let context = OpsContext {
-                ops: &store,
+                ops: &*store.ops,
                 routes: &settings.routes,
                 duplicate_window_ms: settings.bus.duplicate_window_ms,
                 json: arguments.json,
@@ -103,7 +101,7 @@ fn told(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
 /// The dispatcher as a process of its own: a Functions timer is a singleton, this is not.
 async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -> Result<bool> {
     telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
-    let store = compose::store(settings)?;
+    let store = compose::store(settings).await?;
     compose::name_destinations(&store, &settings.routes).await?;
     let bus = compose::bus(settings)?;
     let context = compose::dispatcher(settings, &store, bus, Arc::new(Vitals::default()), settings.dispatch);

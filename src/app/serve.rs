@@ -21,7 +21,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     if env.contains_key(local::LOCAL_VARIABLE) {
         local::end_on_stdin_eof();
     }
-    let store = compose::store(&settings)?;
+    let store = compose::store(&settings).await?;
     compose::name_destinations(&store, &settings.routes).await?;
     compose::name_provider(&store).await?;
     let handler = compose::handler(&settings, &store)?;

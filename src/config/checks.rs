@@ -1,6 +1,6 @@
 //! Settings that are fine alone and wrong together, and those that must not reach Azure.
 
-use super::{Settings, email, reader::Reader};
+use super::{Settings, StoreKind, email, reader::Reader};
 
 /// functionTimeout of host.json: past it the host kills the process with every invocation in it.
 pub const FUNCTION_TIMEOUT_MS: u64 = 300_000;
@@ -81,7 +81,13 @@ pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
 
 /// Several instances share no disk in Azure: a local file there would lose what was promised.
 fn local_only(reader: &mut Reader<'_>, settings: &Settings) {
-    reader.problem("Store__Kind", "sqlite is for one machine: it is refused in Azure (WEBSITE_SITE_NAME is set)");
+    match settings.store.kind {
+        StoreKind::Sqlite => {
+            reader
+                .problem("Store__Kind", "sqlite is for one machine: it is refused in Azure (WEBSITE_SITE_NAME is set)");
+        }
+        StoreKind::SqlServer { .. } => {}
+    }
     if settings.store.skew_ms != 0 {
         reader.problem("Store__SkewMs", "is for tests: it is refused in Azure (WEBSITE_SITE_NAME is set)");
     }

@@ -10,7 +10,10 @@ mod bus;
 mod log;
 mod checks;
 
-pub use crate::adapters::mail::{Language, SmtpSecurity};
+pub use crate::adapters::{
+    mail::{Language, SmtpSecurity},
+    sqlserver::PoolOptions,
+};
 pub use checks::FUNCTION_TIMEOUT_MS;
 pub use reader::Problem;
 
@@ -42,8 +45,16 @@ pub struct Settings {
     pub in_azure: bool,
 }
 
+/// Which database, with what only it needs.
+#[derive(Debug, Clone)]
+pub enum StoreKind {
+    Sqlite,
+    SqlServer { connection: Secret, pool: PoolOptions },
+}
+
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
+    pub kind: StoreKind,
     pub path: PathBuf,
     pub skew_ms: i64,
     pub key_lifetime_ms: i64,

@@ -1,11 +1,12 @@
 //! The outbox, the bus, the store, retention.
 
-use super::{BusSettings, StoreSettings, reader::Reader};
+use super::{BusSettings, PoolOptions, Secret, StoreKind, StoreSettings, reader::Reader};
 use crate::{
+    adapters::sqlserver,
     domain::{message::MessageLimits, verdict::Policy},
     flows::{dispatch::DispatchSettings, prune::PruneSettings},
 };
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 pub(super) fn dispatch(reader: &mut Reader<'_>) -> DispatchSettings {
     DispatchSettings {
@@ -43,11 +44,37 @@ pub(super) fn bus(reader: &mut Reader<'_>) -> BusSettings {
 }
 
 pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
-    reader.choice("Store__Kind", &[("sqlite", ())]);
+    let sqlserver = reader.choice("Store__Kind", &[("sqlite", false), ("sqlserver", true)]);
+    let pool = pool(reader);
+    let connection = reader.given("SqlConnectionString").filter(|text| !text.trim().is_empty());
+    if let Some(Err(what)) = connection.map(sqlserver::readable) {
+        reader.problem("SqlConnectionString", what);
+    }
+    let kind = match (sqlserver, connection) {
+        (true, Some(text)) => StoreKind::SqlServer { connection: Secret(text.to_owned()), pool },
+        (true, None) => {
+            reader.problem("SqlConnectionString", "is not set, and Store__Kind is sqlserver");
+            StoreKind::Sqlite
+        }
+        (false, _) => StoreKind::Sqlite,
+    };
     StoreSettings {
+        kind,
         path: PathBuf::from(reader.words("Store__Path")),
         skew_ms: reader.number("Store__SkewMs", -315_360_000_000..=315_360_000_000),
         key_lifetime_ms: reader.number("Idempotency__RetentionHours", 1..=720) * 3_600_000,
+    }
+}
+
+fn pool(reader: &mut Reader<'_>) -> PoolOptions {
+    let connections_max = reader.count("Sql__ConnectionsMax", 1..=200);
+    let mut ms = |name, range| Duration::from_millis(unsigned(reader.number(name, range)));
+    PoolOptions {
+        connections_max,
+        wait: ms("Sql__WaitMs", 100..=60_000),
+        idle: ms("Sql__IdleMs", 1_000..=3_600_000),
+        connect_timeout: ms("Sql__ConnectTimeoutMs", 100..=60_000),
+        command_timeout: ms("Sql__CommandTimeoutMs", 1_000..=300_000),
     }
 }
 

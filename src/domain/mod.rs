@@ -17,4 +17,5 @@ pub mod verdict;
 pub mod delivery;
 pub mod mail_verdict;
 pub mod remedy;
+pub mod mail_remedy;
 pub mod replay;

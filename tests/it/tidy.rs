@@ -107,13 +107,16 @@ fn nothing_is_left_unfinished_or_ignored() {
 
 #[test]
 fn every_sql_file_says_its_name_and_is_used() {
-    let folder = root().join("src/adapters/sqlite/sql");
-    let code: String = rust_files("src/adapters/sqlite").into_iter().map(|(_, text)| text).collect();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        assert!(fs::read_to_string(&path).unwrap().starts_with("-- "), "{name} does not say what it is");
-        assert!(code.contains(&name), "{name} is used by nobody");
+    for dialect in ["sqlite", "sqlserver"] {
+        let folder = root().join("src/adapters").join(dialect);
+        let code: String = rust_files(&format!("src/adapters/{dialect}")).into_iter().map(|(_, text)| text).collect();
+        for entry in fs::read_dir(folder.join("sql")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let said = format!("-- {}: ", name.trim_end_matches(".sql"));
+            assert!(fs::read_to_string(&path).unwrap().starts_with(&said), "{dialect}: {name} does not say its name");
+            assert!(code.contains(&name), "{dialect}: {name} is used by nobody");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Sqlite, ops_copy, ops_mail, ops_read, ops_record::record, ops_remedies};
 use crate::{
-    domain::{delivery::MailState, remedy::Remedy},
+    domain::{delivery::MailState, mail_remedy::MailRemedy, remedy::Remedy},
     ports::{
         error::StoreResult,
         ops::{MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status},
@@ -71,12 +71,16 @@ impl Ops for Sqlite {
 
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {
         let (consumer, id, by) = (consumer.to_owned(), id.to_owned(), by.clone());
-        self.write("resend a mail", move |tx, now| ops_mail::resend(tx, now, &consumer, &id, &by)).await
+        self.write("resend a mail", move |tx, now| ops_mail::remedy(tx, now, &consumer, &id, MailRemedy::Resend, &by))
+            .await
     }
 
     async fn mail_assume_sent(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {
         let (consumer, id, by) = (consumer.to_owned(), id.to_owned(), by.clone());
-        self.write("assume a mail sent", move |tx, now| ops_mail::assume_sent(tx, now, &consumer, &id, &by)).await
+        self.write("assume a mail sent", move |tx, now| {
+            ops_mail::remedy(tx, now, &consumer, &id, MailRemedy::AssumeSent, &by)
+        })
+        .await
     }
 }
 

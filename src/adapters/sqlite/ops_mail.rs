@@ -5,7 +5,7 @@ use super::{
     rows::{self, broken},
 };
 use crate::{
-    domain::delivery::MailState,
+    domain::{delivery::MailState, mail_remedy::MailRemedy},
     ports::ops::{MailRow, Signature},
 };
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -22,70 +22,30 @@ pub(super) fn list(
     statement.query_map(which, mail_of)?.collect()
 }
 
-pub(super) fn resend(
+/// `Err` text: why not.
+pub(super) fn remedy(
     db: &Connection,
     now: i64,
     consumer: &str,
     id: &str,
+    remedy: MailRemedy,
     by: &Signature,
 ) -> rusqlite::Result<Result<(), String>> {
-    let why_not = match found(db, consumer, id)? {
-        Some((MailState::Refused | MailState::InDoubt, true)) => {
-            let sql = include_str!("sql/ops_mail_resend.sql");
-            return remedied(db, sql, now, consumer, id, "mail resend", by).map(Ok);
-        }
-        Some((MailState::Refused | MailState::InDoubt, false)) => {
-            "its content was erased after the retention: replay its message from the outbox with --force, if it is there"
-        }
-        Some((MailState::Sent, _)) => "it was sent: to send it again, replay its message from the outbox with --force",
-        Some((MailState::Accepted | MailState::Parked, _)) => "it waits already and goes by itself when due",
-        Some((MailState::Sending, _)) => "it is being sent now: look again when its lease has ended",
-        None => UNKNOWN,
+    let sql = match remedy {
+        MailRemedy::Resend => include_str!("sql/ops_mail_resend.sql"),
+        MailRemedy::AssumeSent => include_str!("sql/ops_mail_assume_sent.sql"),
     };
-    Ok(Err(why_not.to_owned()))
+    if let Err(why_not) = remedy.may(found(db, consumer, id)?) {
+        return Ok(Err(why_not));
+    }
+    db.prepare_cached(sql)?.execute(named_params! { ":consumer": consumer, ":id": id, ":now": now })?;
+    record(db, now, remedy.action(), &format!("{consumer} {id}"), by).map(Ok)
 }
-
-pub(super) fn assume_sent(
-    db: &Connection,
-    now: i64,
-    consumer: &str,
-    id: &str,
-    by: &Signature,
-) -> rusqlite::Result<Result<(), String>> {
-    let why_not = match found(db, consumer, id)? {
-        Some((MailState::InDoubt, _)) => {
-            let sql = include_str!("sql/ops_mail_assume_sent.sql");
-            return remedied(db, sql, now, consumer, id, "mail assume-sent", by).map(Ok);
-        }
-        Some((MailState::Sent, _)) => "it was sent: there is nothing to assume",
-        Some((MailState::Sending, _)) => "it is being sent now: look again when its lease has ended",
-        Some((MailState::Accepted | MailState::Parked | MailState::Refused, _)) => {
-            "it is not in doubt: it was certainly not sent"
-        }
-        None => UNKNOWN,
-    };
-    Ok(Err(why_not.to_owned()))
-}
-
-const UNKNOWN: &str = "there is no mail of this id: `ops mail list` shows those there are";
 
 fn found(db: &Connection, consumer: &str, id: &str) -> rusqlite::Result<Option<(MailState, bool)>> {
     let mut statement = db.prepare_cached(include_str!("sql/ops_mail_found.sql"))?;
     let columns = |row: &Row<'_>| Ok((state_of(row)?, row.get("HasBody")?));
     statement.query_row(named_params! { ":consumer": consumer, ":id": id }, columns).optional()
-}
-
-fn remedied(
-    db: &Connection,
-    sql: &str,
-    now: i64,
-    consumer: &str,
-    id: &str,
-    action: &str,
-    by: &Signature,
-) -> rusqlite::Result<()> {
-    db.prepare_cached(sql)?.execute(named_params! { ":consumer": consumer, ":id": id, ":now": now })?;
-    record(db, now, action, &format!("{consumer} {id}"), by)
 }
 
 fn state_of(row: &Row<'_>) -> rusqlite::Result<MailState> {

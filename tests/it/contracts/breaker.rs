@@ -151,7 +151,7 @@ async fn a_second_report_of_the_same_outage_neither_counts_nor_shortens(backend:
 
 async fn what_is_paused_is_not_probed(backend: &impl Backend) {
     opened(backend).await;
-    backend.execute("UPDATE Destinations SET PausedOnUtc = 1");
+    backend.execute(&format!("UPDATE Destinations SET PausedOnUtc = {}", backend.at_ms(1)));
     backend.advance_ms(OPEN_MS + 1);
     assert_eq!(take(backend).await, None);
     assert!(backend.breakers().breaker(MAILS).await.unwrap().paused);

@@ -9,6 +9,13 @@ macro_rules! contract {
                 super::$name(&crate::support::backend::SqliteBackend::new()).await;
             })+
         }
+        mod sqlserver {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let Some(backend) = crate::support::sql_server::SqlServerBackend::start().await else { return };
+                super::$name(&backend).await;
+            })+
+        }
     };
 }
 

@@ -166,7 +166,8 @@ async fn status_shows_what_has_no_destination_yet(backend: &impl Backend) {
 async fn a_row_behind_another_of_its_key_is_no_lag(backend: &impl Backend) {
     insert(backend, "head", "k");
     insert(backend, "follower", "k");
-    backend.execute(&format!("UPDATE OutboxMessages SET DueAt = DueAt + {} WHERE Id = 'head'", 10 * HOUR_MS));
+    let later = backend.plus_ms("DueAt", 10 * HOUR_MS);
+    backend.execute(&format!("UPDATE OutboxMessages SET DueAt = {later} WHERE Id = 'head'"));
     backend.advance_ms(HOUR_MS);
     let lag = async || backend.ops().status(&[]).await.unwrap().destinations[0].oldest_claimable_ms;
     assert_eq!(lag().await, None, "the head is not due, so nothing could be claimed");

@@ -12,13 +12,14 @@ async fn prune(backend: &impl Backend, what: Prunable, rows_max: u32) -> u32 {
 
 /// Of each kind, some finished just now: 3 sent, 2 discarded; and 1 pending, 1 leased, 1 dead.
 fn outbox_rows(backend: &impl Backend) {
-    backend.execute(
+    let at = backend.at_ms(1);
+    backend.execute(&format!(
         "INSERT INTO OutboxMessages (Id, EventType, Destination, Payload, State, LeaseToken, ProcessedOnUtc) VALUES
-         ('s1', 'E', 'queue:q', '{}', 2, NULL, 1), ('s2', 'E', 'queue:q', '{}', 2, NULL, 1),
-         ('s3', 'E', 'queue:q', '{}', 2, NULL, 1), ('d1', 'E', '', '{}', 4, NULL, 1), ('d2', 'E', '', '{}', 4, NULL, 1),
-         ('waiting', 'E', 'queue:q', '{}', 0, NULL, NULL), ('leased', 'E', 'queue:q', '{}', 1, 't', NULL),
-         ('dead', 'E', 'queue:q', '{}', 3, NULL, 1)",
-    );
+         ('s1', 'E', 'queue:q', '{{}}', 2, NULL, {at}), ('s2', 'E', 'queue:q', '{{}}', 2, NULL, {at}),
+         ('s3', 'E', 'queue:q', '{{}}', 2, NULL, {at}), ('d1', 'E', '', '{{}}', 4, NULL, {at}),
+         ('d2', 'E', '', '{{}}', 4, NULL, {at}), ('waiting', 'E', 'queue:q', '{{}}', 0, NULL, NULL),
+         ('leased', 'E', 'queue:q', '{{}}', 1, 't', NULL), ('dead', 'E', 'queue:q', '{{}}', 3, NULL, {at})",
+    ));
     backend.execute("UPDATE OutboxMessages SET ProcessedOnUtc = OccurredOnUtc WHERE State IN (2, 3, 4)");
 }
 
@@ -46,16 +47,17 @@ async fn idempotency_keys_go_once_expired(backend: &impl Backend) {
     // A row's own default is the only clock a stranger has here.
     outbox_rows(backend);
     for (key, lives_ms) in [("k1", DAY_MS), ("k2", DAY_MS), ("k3", DAY_MS), ("alive", 2 * DAY_MS)] {
+        let expiry = backend.plus_ms("OccurredOnUtc", lives_ms);
         backend.execute(&format!(
-            "INSERT INTO IdempotencyKeys (Key, Fingerprint, Answer, ExpiresOnUtc)
-             SELECT '{key}', 'f', '{{}}', OccurredOnUtc + {lives_ms} FROM OutboxMessages WHERE Id = 's1'"
+            "INSERT INTO IdempotencyKeys ([Key], Fingerprint, Answer, ExpiresOnUtc)
+             SELECT '{key}', 'f', '{{}}', {expiry} FROM OutboxMessages WHERE Id = 's1'"
         ));
     }
     assert_eq!(prune(backend, Prunable::ExpiredKeys, 2).await, 0);
     backend.advance_ms(DAY_MS);
     assert_eq!(prune(backend, Prunable::ExpiredKeys, 2).await, 2);
     assert_eq!(prune(backend, Prunable::ExpiredKeys, 2).await, 1);
-    assert_eq!(backend.query("SELECT Key FROM IdempotencyKeys").as_deref(), Some("alive"));
+    assert_eq!(backend.query("SELECT [Key] FROM IdempotencyKeys").as_deref(), Some("alive"));
 }
 
 /// Sent, refused, and one of every state that is not finished; what an operator sent back may still say when it was.
@@ -69,10 +71,11 @@ fn inbox_rows(backend: &impl Backend) {
         ("parked", 3),
         ("in doubt", 4),
     ] {
-        let body = if state == 2 { "NULL" } else { "x'7b7d'" };
+        let body = if state == 2 { "NULL".to_owned() } else { backend.hex("7b7d") };
+        let at = backend.at_ms(1000);
         backend.execute(&format!(
             "INSERT INTO InboxMessages (Consumer, MessageId, Body, State, DueAt, LeaseToken, ReceivedOnUtc, FinishedOnUtc)
-             VALUES ('SendEmail', '{id}', {body}, {state}, 1000, 't', 1000, 1000)"
+             VALUES ('SendEmail', '{id}', {body}, {state}, {at}, 't', {at}, {at})"
         ));
     }
 }

@@ -26,6 +26,10 @@ pub trait Backend: Send + Sync {
     fn execute(&self, sql: &str) -> usize;
     /// One value, as text, likewise; None for NULL or no row.
     fn query(&self, sql: &str) -> Option<String>;
+    /// This dialect's words for a time column so much later, a time, and bytes.
+    fn plus_ms(&self, column: &str, ms: i64) -> String;
+    fn at_ms(&self, ms: i64) -> String;
+    fn hex(&self, hex: &str) -> String;
 }
 
 pub struct SqliteBackend {
@@ -97,5 +101,14 @@ impl Backend for SqliteBackend {
             })
         };
         self.stranger.lock().unwrap().query_row(sql, [], text).ok().flatten()
+    }
+    fn plus_ms(&self, column: &str, ms: i64) -> String {
+        format!("{column} + {ms}")
+    }
+    fn at_ms(&self, ms: i64) -> String {
+        ms.to_string()
+    }
+    fn hex(&self, hex: &str) -> String {
+        format!("x'{hex}'")
     }
 }

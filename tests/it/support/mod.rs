@@ -7,4 +7,5 @@ pub mod host;
 pub mod hostile;
 pub mod http_client;
 pub mod smtp_server;
+pub mod sql_server;
 pub mod world;

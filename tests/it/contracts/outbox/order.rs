@@ -30,7 +30,8 @@ async fn followers_move_with_their_head_and_never_earlier(backend: &impl Backend
     enqueue(backend, MAILS, Some("k"), &["head", "soon", "late"]);
     enqueue(backend, MAILS, Some("other"), &["other"]);
     enqueue(backend, AUDIT, Some("k"), &["elsewhere"]);
-    backend.execute("UPDATE OutboxMessages SET DueAt = DueAt + 90000 WHERE Id = 'late'");
+    let later = backend.plus_ms("DueAt", 90_000);
+    backend.execute(&format!("UPDATE OutboxMessages SET DueAt = {later} WHERE Id = 'late'"));
     let before = |id| column(backend, id, "DueAt");
     let others = ["late", "other", "elsewhere"].map(before);
     let (token, claimed) = claim(backend, ClaimMode::Batch { rows_max: 1, bytes_max: 1_000 }).await;
@@ -60,7 +61,9 @@ async fn an_earlier_row_that_is_not_routed_yet_blocks_its_key(backend: &impl Bac
 }
 
 async fn one_event_to_two_destinations_goes_on_where_one_is_broken(backend: &impl Backend) {
-    for (stop, mode) in [("PausedOnUtc = 1", "paused"), ("PausedOnUtc = NULL, OpenUntil = 9999999999999", "open")] {
+    let paused = format!("PausedOnUtc = {}", backend.at_ms(1));
+    let open = format!("PausedOnUtc = NULL, OpenUntil = {}", backend.at_ms(9_999_999_999_999));
+    for (stop, mode) in [(paused, "paused"), (open, "open")] {
         let id = format!("event while {mode}");
         enqueue(backend, MAILS, Some("k"), &[&id]);
         enqueue(backend, AUDIT, Some("k"), &[&id]);

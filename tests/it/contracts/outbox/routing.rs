@@ -104,7 +104,8 @@ async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend
     assert_eq!(backend.outbox().due().await.unwrap(), [], "not routed, so due nowhere");
     enqueue(backend, AUDIT, Some("k"), &["a1", "a2"]);
     enqueue(backend, MAILS, None, &["m1", "later"]);
-    backend.execute("UPDATE OutboxMessages SET DueAt = DueAt + 30000 WHERE Id = 'later'");
+    let later = backend.plus_ms("DueAt", 30_000);
+    backend.execute(&format!("UPDATE OutboxMessages SET DueAt = {later} WHERE Id = 'later'"));
     let named: Vec<_> = backend.outbox().due().await.unwrap().into_iter().map(|d| (d.destination, d.rows)).collect();
     assert_eq!(named, [(MAILS.to_owned(), 1), (AUDIT.to_owned(), 2)]);
     assert_eq!(number(backend, "SELECT count(*) FROM Destinations"), 2, "named by rows alone, they get their row");
@@ -112,7 +113,8 @@ async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend
     let first = due(backend, MAILS).await.unwrap();
     assert_eq!((first.paused, first.breaker, first.suspects), (false, Breaker::Closed, 0));
     backend.breakers().change(MAILS, LeaseToken::fresh(), &open(30_000)).await.unwrap();
-    backend.execute(&format!("UPDATE Destinations SET PausedOnUtc = 1 WHERE Name = '{AUDIT}'"));
+    let at = backend.at_ms(1);
+    backend.execute(&format!("UPDATE Destinations SET PausedOnUtc = {at} WHERE Name = '{AUDIT}'"));
     assert!(due(backend, AUDIT).await.unwrap().paused);
     let Breaker::Open { for_ms } = due(backend, MAILS).await.unwrap().breaker else { panic!("it is open") };
     assert!((1..=30_000).contains(&for_ms));

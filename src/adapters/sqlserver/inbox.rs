@@ -1,0 +1,212 @@
+//! The inbox on SQL Server.
+
+use super::{
+    db::{SqlServer, millis, read},
+    errors::{self, RACES, odd},
+    outbox::NOW,
+    rows,
+    session::Results,
+    statement::Statement,
+};
+use crate::{
+    domain::{
+        delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
+        ids::LeaseToken,
+        outbox::Settled,
+    },
+    ports::{
+        error::StoreResult,
+        inbox::{Begun, Inbox, Lease},
+    },
+};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+use tiberius::{Row, error::Error};
+
+const BEGIN: &str = include_str!("sql/inbox_begin.sql");
+const REFUSE: &str = include_str!("sql/inbox_refuse.sql");
+const EXPIRE: &str = include_str!("sql/inbox_expire.sql");
+const DUE: &str = include_str!("sql/inbox_due.sql");
+const TAKE: &str = include_str!("sql/inbox_take.sql");
+const FINISH: &str = include_str!("sql/inbox_finish.sql");
+const FINISHED: &str = include_str!("sql/inbox_finished.sql");
+
+/// What an operator reads of a mail whose lease ran out.
+const LEASE_RAN_OUT: &str = "its lease ran out without an outcome: it may have been sent";
+
+#[async_trait]
+impl Inbox for SqlServer {
+    async fn begin(&self, consumer: &str, delivery: &Delivery, lease: &Lease) -> StoreResult<Begun> {
+        let step = "take in";
+        let statement = Statement::of(&[NOW, BEGIN])
+            .with("consumer", consumer.to_owned())
+            .with("id", delivery.message_id.clone())
+            .with("body", delivery.body.clone())
+            .with("token", lease.token.to_string())
+            .with("lease_ms", millis(lease.lease_ms))
+            .with("provider", lease.provider.clone());
+        read(step, begun(&self.once_more(step, statement).await?, lease))
+    }
+
+    async fn refuse(&self, consumer: &str, delivery: &Delivery, reason: &str) -> StoreResult<()> {
+        let statement = Statement::of(&[NOW, REFUSE])
+            .with("consumer", consumer.to_owned())
+            .with("id", delivery.message_id.clone())
+            .with("body", delivery.body.clone())
+            .with("reason", reason.to_owned());
+        self.once_more("refuse a message", statement).await.map(drop)
+    }
+
+    async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>> {
+        let step = "turn up doubts";
+        let resend = match on_doubt {
+            OnDoubt::Resend => 1,
+            OnDoubt::Hold => 0,
+        };
+        let statement = Statement::of(&[NOW, EXPIRE])
+            .with("consumer", consumer.to_owned())
+            .with("resend", resend)
+            .with("reason", LEASE_RAN_OUT.to_owned())
+            .with("rows_max", i64::from(rows_max));
+        let results = self.tell(step, statement).await?;
+        let ids: Result<Vec<_>, _> =
+            rows::having(&results, "MessageId").map(|row| rows::text(row, "MessageId")).collect();
+        let mut ids = read(step, ids)?;
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
+        let step = "take due mails";
+        let statement = Statement::of(&[NOW, DUE, TAKE])
+            .with("consumer", consumer.to_owned())
+            .with("provider", lease.provider.clone())
+            .with("probe", i32::from(probe))
+            .with("token", lease.token.to_string())
+            .with("lease_ms", millis(lease.lease_ms))
+            .with("rows_max", i64::from(rows_max));
+        read(step, taken(&self.tell(step, statement).await?, lease.token))
+    }
+
+    async fn finish(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        finish: &MailFinish,
+    ) -> StoreResult<Settled> {
+        let step = "finish a mail";
+        let set = Columns::of(finish);
+        let statement = Statement::of(&[NOW, FINISH, FINISHED])
+            .with("consumer", consumer.to_owned())
+            .with("id", message_id.to_owned())
+            .with("token", token.to_string())
+            .with("state", i32::try_from(set.state as i64).unwrap_or_default())
+            .with("delay_ms", set.delay_ms.map(millis))
+            .with("error", set.error.map(str::to_owned))
+            .with("provider", set.provider.map(str::to_owned))
+            .with("reference", set.reference.map(str::to_owned))
+            .with("recipient_failed", i32::from(set.recipient_failed))
+            .with("doubted", i32::from(set.doubted));
+        let applied = read(step, rows::only_count(&self.tell(step, statement).await?, "Applied"))?;
+        Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
+    }
+}
+
+impl SqlServer {
+    /// Where a server ignores HOLDLOCK, two first deliveries of a message both insert; the second then finds the row.
+    async fn once_more(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
+        match self.tell(step, statement.clone()).await {
+            Err(error) if errors::code(&error).is_some_and(|code| RACES.contains(&code)) => {
+                self.tell(step, statement).await
+            }
+            done => done,
+        }
+    }
+}
+
+/// A finish as the columns it sets.
+struct Columns<'a> {
+    state: MailState,
+    delay_ms: Option<i64>,
+    error: Option<&'a str>,
+    provider: Option<&'a str>,
+    reference: Option<&'a str>,
+    recipient_failed: bool,
+    doubted: bool,
+}
+
+impl<'a> Columns<'a> {
+    fn of(finish: &'a MailFinish) -> Self {
+        let nothing = |state| Columns {
+            state,
+            delay_ms: None,
+            error: None,
+            provider: None,
+            reference: None,
+            recipient_failed: false,
+            doubted: false,
+        };
+        match finish {
+            MailFinish::Sent { provider, reference } => {
+                Columns { provider: Some(provider), reference: Some(reference), ..nothing(MailState::Sent) }
+            }
+            MailFinish::Parked { delay_ms, reason, recipient_failed } => Columns {
+                delay_ms: Some(*delay_ms),
+                error: Some(reason),
+                recipient_failed: *recipient_failed,
+                ..nothing(MailState::Parked)
+            },
+            MailFinish::Refused { reason } => Columns { error: Some(reason), ..nothing(MailState::Refused) },
+            MailFinish::InDoubt { delay_ms, reason } => {
+                Columns { delay_ms: *delay_ms, error: Some(reason), doubted: true, ..nothing(MailState::InDoubt) }
+            }
+            MailFinish::Held { reason } => Columns { error: Some(reason), ..nothing(MailState::InDoubt) },
+        }
+    }
+}
+
+fn begun(results: &Results, lease: &Lease) -> Result<Begun, Error> {
+    let row = rows::having(results, "State").next().ok_or_else(|| odd("the message is missing"))?;
+    let state = state_of(row)?;
+    let ours = rows::text_opt(row, "LeaseToken")?.as_deref() == Some(lease.token.to_string().as_str());
+    Ok(match state {
+        MailState::Sending if ours => Begun::Ours(work_of(row, lease.token, rows::time(row, "CurrentUtc")?)?),
+        MailState::Accepted | MailState::Sending => Begun::Busy(state),
+        MailState::Sent | MailState::Parked | MailState::InDoubt | MailState::Refused => Begun::Done(state),
+    })
+}
+
+/// OUTPUT keeps no order.
+fn taken(results: &Results, token: LeaseToken) -> Result<Vec<MailWork>, Error> {
+    let mut was_due = BTreeMap::new();
+    let mut now = None;
+    for row in rows::having(results, "TakenId") {
+        was_due.insert(rows::text(row, "TakenId")?, rows::time(row, "WasDueAt")?);
+        now = Some(rows::time(row, "CurrentUtc")?);
+    }
+    let mut works = Vec::new();
+    for row in rows::having(results, "MessageId") {
+        let work = work_of(row, token, now.ok_or_else(|| odd("the time is missing"))?)?;
+        works.push((was_due.get(&work.message_id).copied(), work));
+    }
+    works.sort_by(|(a_due, a), (b_due, b)| (a_due, &a.message_id).cmp(&(b_due, &b.message_id)));
+    Ok(works.into_iter().map(|(_, work)| work).collect())
+}
+
+fn work_of(row: &Row, token: LeaseToken, now: DateTime<Utc>) -> Result<MailWork, Error> {
+    Ok(MailWork {
+        message_id: rows::text(row, "MessageId")?,
+        token,
+        body: rows::bytes_opt(row, "Body")?.unwrap_or_default(),
+        attempts: rows::number(row, "Attempts")?,
+        doubts: rows::number(row, "Doubts")?,
+        first_transient_on: rows::time_opt(row, "FirstTransientOnUtc")?,
+        now,
+    })
+}
+
+pub(super) fn state_of(row: &Row) -> Result<MailState, Error> {
+    MailState::from_code(rows::number(row, "State")?).ok_or_else(|| odd("no such mail state"))
+}

@@ -1,0 +1,37 @@
+//! The production store: every store port on SQL Server or Azure SQL, by TDS.
+//!
+//! Same file names as the other dialects. Each call is one batch that is a whole transaction: no lock is held while the
+//! answer travels. What must be decided here between reading and writing is read first, decided, and written by a batch
+//! that checks that what was read still holds.
+
+mod db;
+mod errors;
+pub mod migrate;
+mod rows;
+mod session;
+mod statement;
+mod books;
+mod books_read;
+mod books_write;
+mod outbox;
+mod outbox_claim;
+mod outbox_route;
+mod outbox_settle;
+mod breaker;
+mod inbox;
+mod retention;
+mod ops;
+mod ops_read;
+mod ops_remedies;
+mod ops_copy;
+mod ops_mail;
+mod ops_record;
+
+pub use db::{PoolOptions, SqlServer, SqlServerOptions};
+
+/// # Errors
+/// What is wrong with a connection string, without its values.
+pub fn readable(connection: &str) -> Result<(), String> {
+    let any = std::time::Duration::from_secs(1);
+    session::Connector::new(connection, any, any).map(drop)
+}

@@ -1,0 +1,86 @@
+//! The forced replay: a new row with a new id beside the original.
+
+use super::{
+    db::{SqlServer, read},
+    ops_record::signed,
+    ops_remedies::{BEGIN, CHANGED, RECORD, chosen, done, line},
+    outbox::NOW,
+    rows,
+    statement::Statement,
+};
+use crate::{
+    domain::{
+        ids::MessageId,
+        remedy::Remedy,
+        replay::{self, Copied},
+    },
+    ports::{
+        error::StoreResult,
+        ops::{RemedyRow, RequeueRules, Selection, Signature},
+    },
+};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use tiberius::error::Error;
+
+const ORIGINAL: &str = include_str!("sql/ops_original.sql");
+const COPY: &str = include_str!("sql/ops_copy.sql");
+const ACTION: &str = "replay --force";
+
+/// What of an original decides its copy.
+type Original = (String, String, String);
+
+pub(super) async fn copies(
+    db: &SqlServer,
+    what: &Selection,
+    rules: RequeueRules,
+    by: &Signature,
+) -> StoreResult<Vec<RemedyRow>> {
+    // One event, one id: the copies for several destinations share it, as the originals did.
+    let new = MessageId::fresh();
+    let rows = chosen(db, ACTION, what).await?;
+    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
+    let originals = originals(db, &seqs).await?;
+    let verdicts: Vec<Result<Copied, String>> = rows
+        .iter()
+        .map(|row| {
+            Remedy::Copy.may(&row.facts, rules.out_of_order, rules.duplicate_window_ms)?;
+            let (content_type, headers, payload) = originals.get(&row.seq).ok_or_else(|| CHANGED.to_owned())?;
+            replay::copy(&row.id, &new, content_type, payload.as_bytes(), headers)
+        })
+        .collect();
+    let mut done_seqs = BTreeSet::new();
+    // One transaction each, with its record: payloads are too large to go together.
+    for (row, copied) in rows.iter().zip(&verdicts) {
+        let Ok(copied) = copied else { continue };
+        let table = vec![line(row, &format!("{} as {new}", row.target()))];
+        let statement = Statement::of(&[NOW, BEGIN, COPY, RECORD])
+            .with("rows", Value::from(table).to_string())
+            .with("payload", copied.payload.clone())
+            .with("headers", copied.headers.clone())
+            .with("new_id", new.as_str().to_owned());
+        let results = db.tell(ACTION, signed(statement, ACTION, by)).await?;
+        done_seqs.extend(read(ACTION, done(&results))?.unwrap_or_default());
+    }
+    let answer = |(row, verdict): (_, Result<Copied, String>)| {
+        let row: &super::ops_remedies::Chosen = row;
+        match verdict {
+            Ok(_) if done_seqs.contains(&row.seq) => {
+                RemedyRow { new_id: Some(new.as_str().to_owned()), ..row.answer(None) }
+            }
+            Ok(_) => row.answer(Some(CHANGED.to_owned())),
+            Err(why_not) => row.answer(Some(why_not)),
+        }
+    };
+    Ok(rows.iter().zip(verdicts).map(answer).collect())
+}
+
+async fn originals(db: &SqlServer, seqs: &[i64]) -> StoreResult<BTreeMap<i64, Original>> {
+    let seqs: Vec<Value> = seqs.iter().map(|seq| json!({"s": seq})).collect();
+    let results = db.ask(ACTION, Statement::new(ORIGINAL).with("seqs", Value::from(seqs).to_string())).await?;
+    let original = |row| {
+        let (content_type, headers) = (rows::text(row, "ContentType")?, rows::text(row, "Headers")?);
+        Ok::<_, Error>((rows::number(row, "OriginalSeq")?, (content_type, headers, rows::text(row, "Payload")?)))
+    };
+    read(ACTION, rows::having(&results, "OriginalSeq").map(original).collect())
+}

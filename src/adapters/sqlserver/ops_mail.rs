@@ -1,0 +1,83 @@
+//! What an operator sees and decides of mails.
+
+use super::{
+    db::{SqlServer, read},
+    inbox,
+    ops_record::signed,
+    outbox::NOW,
+    rows,
+    statement::Statement,
+};
+use crate::{
+    domain::{delivery::MailState, mail_remedy::MailRemedy},
+    ports::{
+        error::StoreResult,
+        ops::{MailRow, Signature},
+    },
+};
+use tiberius::{Row, error::Error};
+
+const LIST: &str = include_str!("sql/ops_mail_list.sql");
+const FOUND: &str = include_str!("sql/ops_mail_found.sql");
+const RESEND: &str = include_str!("sql/ops_mail_resend.sql");
+const CHANGED: &str = include_str!("sql/ops_changed.sql");
+const ASSUME_SENT: &str = include_str!("sql/ops_mail_assume_sent.sql");
+
+pub(super) async fn list(
+    db: &SqlServer,
+    consumer: &str,
+    state: Option<MailState>,
+    limit: u32,
+) -> StoreResult<Vec<MailRow>> {
+    let step = "list mails";
+    let statement = Statement::new(LIST)
+        .with("consumer", consumer.to_owned())
+        .with("state", state.map(|state| state as i64))
+        .with("limit", i64::from(limit));
+    let results = db.ask(step, statement).await?;
+    read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
+}
+
+/// `Err` text: why not.
+pub(super) async fn remedy(
+    db: &SqlServer,
+    consumer: &str,
+    id: &str,
+    remedy: MailRemedy,
+    by: &Signature,
+) -> StoreResult<Result<(), String>> {
+    let step = remedy.action();
+    let which = |statement: Statement| statement.with("consumer", consumer.to_owned()).with("id", id.to_owned());
+    let found = db.ask(step, which(Statement::new(FOUND))).await?;
+    let found = rows::having(&found, "HasBody")
+        .next()
+        .map(|row| Ok::<_, Error>((inbox::state_of(row)?, rows::flag(row, "HasBody")?)))
+        .transpose();
+    let state = match remedy.may(read(step, found)?) {
+        Ok(state) => state,
+        Err(why_not) => return Ok(Err(why_not)),
+    };
+    let sql = match remedy {
+        MailRemedy::Resend => RESEND,
+        MailRemedy::AssumeSent => ASSUME_SENT,
+    };
+    let statement = which(Statement::of(&[NOW, "BEGIN TRAN;", sql, CHANGED]))
+        .with("state", state as i64)
+        .with("target", format!("{consumer} {id}"));
+    let changed = read(step, rows::only_count(&db.tell(step, signed(statement, step, by)).await?, "Done"))?;
+    Ok(if changed == 1 { Ok(()) } else { Err("it was changed in this moment: look again".to_owned()) })
+}
+
+fn mail_of(row: &Row) -> Result<MailRow, Error> {
+    Ok(MailRow {
+        message_id: rows::text(row, "MessageId")?,
+        state: inbox::state_of(row)?,
+        due_at: rows::time_opt(row, "DueAt")?,
+        attempts: rows::number(row, "Attempts")?,
+        doubts: rows::number(row, "Doubts")?,
+        deliveries: rows::number(row, "Deliveries")?,
+        last_error: rows::text_opt(row, "LastError")?,
+        received_on: rows::time(row, "ReceivedOnUtc")?,
+        finished_on: rows::time_opt(row, "FinishedOnUtc")?,
+    })
+}

@@ -1,0 +1,148 @@
+//! Requeue, replay, discard: rows are read and judged, then changed in one batch, those that are still as judged.
+
+use super::{
+    db::{SqlServer, read},
+    ops_read::{outcome_of, row_state_of},
+    ops_record::signed,
+    outbox::NOW,
+    rows,
+    session::Results,
+    statement::Statement,
+};
+use crate::{
+    domain::remedy::{Remedy, RowFacts},
+    ports::{
+        error::{StoreError, StoreResult},
+        ops::{RemedyRow, RequeueRules, Selection, Signature},
+    },
+};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use tiberius::{Row, error::Error};
+
+const CHOSEN: &str = include_str!("sql/ops_chosen.sql");
+pub(super) const BEGIN: &str = include_str!("sql/ops_begin.sql");
+const REQUEUE: &str = include_str!("sql/ops_requeue.sql");
+const DISCARD: &str = include_str!("sql/ops_discard.sql");
+const FOLLOWERS_DUE: &str = include_str!("sql/ops_followers_due.sql");
+pub(super) const RECORD: &str = include_str!("sql/ops_record.sql");
+
+/// A dispatcher at work changes rows between our look and our change; then we look again.
+const TURNS_MAX: u32 = 5;
+
+/// What a person is told of a row that changed between look and change.
+pub(super) const CHANGED: &str = "it was changed in this moment: look again";
+
+/// A row a remedy means, with what judges it.
+pub(super) struct Chosen {
+    pub seq: i64,
+    pub id: String,
+    pub destination: String,
+    pub facts: RowFacts,
+}
+
+impl Chosen {
+    pub(super) fn answer(&self, why_not: Option<String>) -> RemedyRow {
+        let (id, destination) = (self.id.clone(), self.destination.clone());
+        RemedyRow { id, destination, done: why_not.is_none(), new_id: None, why_not }
+    }
+
+    /// As `OperatorActions` names it.
+    pub(super) fn target(&self) -> String {
+        format!("{} to {}", self.id, self.destination)
+    }
+}
+
+pub(super) async fn chosen(db: &SqlServer, step: &'static str, what: &Selection) -> StoreResult<Vec<Chosen>> {
+    let (id, destination, rows_max) = match what {
+        Selection::Id { id, destination } => (Some(id.clone()), destination.clone(), 0),
+        Selection::AllDead { destination, rows_max } => (None, Some(destination.clone()), *rows_max),
+    };
+    let statement = Statement::of(&[NOW, CHOSEN])
+        .with("id", id)
+        .with("destination", destination)
+        .with("rows_max", i64::from(rows_max));
+    let results = db.ask(step, statement).await?;
+    read(step, rows::having(&results, "LaterSent").map(chosen_of).collect())
+}
+
+/// Back to pending, due now, as if never tried.
+pub(super) async fn again(
+    db: &SqlServer,
+    what: &Selection,
+    remedy: Remedy,
+    rules: RequeueRules,
+    by: &Signature,
+) -> StoreResult<Vec<RemedyRow>> {
+    let action = if remedy == Remedy::Replay { "replay" } else { "requeue" };
+    let may = |facts: &RowFacts| remedy.may(facts, rules.out_of_order, rules.duplicate_window_ms);
+    judged(db, action, what, by, &[REQUEUE], may).await
+}
+
+pub(super) async fn discard(db: &SqlServer, what: &Selection, by: &Signature) -> StoreResult<Vec<RemedyRow>> {
+    let may = |facts: &RowFacts| Remedy::Discard.may(facts, false, 0);
+    judged(db, "discard", what, by, &[DISCARD, FOLLOWERS_DUE], may).await
+}
+
+async fn judged(
+    db: &SqlServer,
+    action: &'static str,
+    what: &Selection,
+    by: &Signature,
+    change: &[&str],
+    may: impl Fn(&RowFacts) -> Result<(), String> + Send + Sync,
+) -> StoreResult<Vec<RemedyRow>> {
+    for _ in 0..TURNS_MAX {
+        let rows = chosen(db, action, what).await?;
+        let verdicts: Vec<_> = rows.iter().map(|row| may(&row.facts)).collect();
+        let fit = || rows.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(row, _)| row);
+        if fit().next().is_none() {
+            return Ok(rows.iter().zip(verdicts).map(|(row, verdict)| row.answer(verdict.err())).collect());
+        }
+        let table: Vec<Value> = fit().map(|row| line(row, &row.target())).collect();
+        let files = [&[NOW, BEGIN], change, &[RECORD]].concat();
+        let statement = Statement::of(&files).with("rows", Value::from(table).to_string());
+        let results = db.tell(action, signed(statement, action, by)).await?;
+        let Some(done) = read(action, done(&results))? else { continue };
+        let answer = |(row, verdict): (&Chosen, Result<(), String>)| match verdict {
+            Ok(()) if done.contains(&row.seq) => row.answer(None),
+            Ok(()) => row.answer(Some(CHANGED.to_owned())),
+            Err(why_not) => row.answer(Some(why_not)),
+        };
+        return Ok(rows.iter().zip(verdicts).map(answer).collect());
+    }
+    let reason = "a dispatcher keeps changing these rows: try again in a minute".to_owned();
+    Err(StoreError::Unavailable { step: action, reason, source: None })
+}
+
+/// A row as `ops_begin` reads it.
+pub(super) fn line(row: &Chosen, target: &str) -> Value {
+    json!({"s": row.seq, "p": row.facts.state as i64, "t": target})
+}
+
+/// The rows that were changed; None: another changed the line meanwhile, and nothing was.
+pub(super) fn done(results: &Results) -> Result<Option<BTreeSet<i64>>, Error> {
+    if rows::only_count(results, "Changed")? != 0 {
+        return Ok(None);
+    }
+    rows::having(results, "DoneSeq").map(|row| rows::number(row, "DoneSeq")).collect::<Result<_, _>>().map(Some)
+}
+
+fn chosen_of(row: &Row) -> Result<Chosen, Error> {
+    let ms = |column: &str| Ok::<_, Error>(rows::time_opt(row, column)?.map(|time| time.timestamp_millis()));
+    Ok(Chosen {
+        seq: rows::number(row, "Seq")?,
+        id: rows::text(row, "Id")?,
+        destination: rows::text(row, "Destination")?,
+        facts: RowFacts {
+            now_ms: rows::time(row, "CurrentUtc")?.timestamp_millis(),
+            state: row_state_of(row)?,
+            last_outcome: outcome_of(row)?,
+            last_attempt_ms: ms("LastAttemptOnUtc")?,
+            processed_ms: ms("ProcessedOnUtc")?,
+            leased_of_key: rows::text_opt(row, "LeasedOfKey")?,
+            later_sent: rows::text_opt(row, "LaterSent")?,
+            later_waiting: rows::text_opt(row, "LaterWaiting")?,
+        },
+    })
+}

@@ -1,0 +1,106 @@
+//! The outbox on SQL Server: the port's calls, each one batch; the larger ones have files of their own.
+
+use super::{
+    db::{SqlServer, read},
+    outbox_claim, outbox_route, outbox_settle, rows,
+    session::Results,
+    statement::Statement,
+};
+use crate::{
+    domain::{
+        outbox::{Claim, Claimed, Settle, Settled},
+        route::Routes,
+    },
+    ports::{
+        error::StoreResult,
+        outbox::{Breaker, Due, Outbox, Routed},
+    },
+};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tiberius::error::Error;
+
+pub(super) const NOW: &str = include_str!("sql/now.sql");
+const DUE: &str = include_str!("sql/outbox_due.sql");
+const DESTINATIONS_OF_ROWS: &str = include_str!("sql/outbox_destinations_of_rows.sql");
+pub(super) const DESTINATION_ADD: &str = include_str!("sql/outbox_destination_add.sql");
+const BURY: &str = include_str!("sql/outbox_bury.sql");
+
+/// What a person can read of an error, and a bound on what a chatty broker can store in every row.
+const ERROR_CHARS_MAX: usize = 2_000;
+
+#[async_trait]
+impl Outbox for SqlServer {
+    async fn ensure_destinations(&self, names: &[String]) -> StoreResult<()> {
+        // A route has a handful, and this runs once at start.
+        for name in names {
+            self.tell("add destinations", Statement::new(DESTINATION_ADD).with("name", name.clone())).await?;
+        }
+        Ok(())
+    }
+
+    async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
+        let step = "route";
+        let Some(statement) = outbox_route::statement(routes, rows_max) else { return Ok(Routed::default()) };
+        read(step, outbox_route::routed(&self.tell(step, statement).await?))
+    }
+
+    async fn due(&self) -> StoreResult<Vec<Due>> {
+        let step = "ask what is due";
+        let results = self.ask(step, Statement::of(&[NOW, DUE])).await?;
+        let (due, missing) = read(step, due(&results))?;
+        if missing {
+            self.tell("add destinations", Statement::new(DESTINATIONS_OF_ROWS)).await?;
+        }
+        Ok(due)
+    }
+
+    async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
+        let step = "claim";
+        read(step, outbox_claim::claimed(&self.tell(step, outbox_claim::statement(claim)).await?))
+    }
+
+    async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
+        let step = "settle";
+        read(step, outbox_settle::settled(&self.tell(step, outbox_settle::statement(settle)).await?))
+    }
+
+    async fn bury(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
+        let step = "bury";
+        let statement = Statement::of(&[NOW, BURY])
+            .with("destination", destination.to_owned())
+            .with("error", bounded(reason))
+            .with("rows_max", i64::from(rows_max));
+        read(step, rows::only_count(&self.tell(step, statement).await?, "Done"))
+    }
+}
+
+pub(super) fn bounded(error: &str) -> String {
+    error.chars().take(ERROR_CHARS_MAX).collect()
+}
+
+/// The breaker as its stored end says, by the database's now.
+pub(super) fn breaker_of(open_until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Breaker {
+    match open_until {
+        None => Breaker::Closed,
+        Some(until) if until <= now => Breaker::ProbeDue,
+        // Rounded up: told to come back in 0 ms, a caller would come too early.
+        Some(until) => Breaker::Open { for_ms: (until - now).num_milliseconds().max(1) },
+    }
+}
+
+/// Also says whether a destination has no row of its own yet.
+fn due(results: &Results) -> Result<(Vec<Due>, bool), Error> {
+    let (mut due, mut missing) = (Vec::new(), false);
+    for row in rows::having(results, "Waiting") {
+        missing |= rows::flag(row, "Missing")?;
+        due.push(Due {
+            destination: rows::text(row, "Destination")?,
+            rows: rows::total(row, "Waiting")?,
+            suspects: rows::total(row, "Suspects")?,
+            paused: rows::flag(row, "Paused")?,
+            breaker: breaker_of(rows::time_opt(row, "OpenUntil")?, rows::time(row, "CurrentUtc")?),
+        });
+    }
+    Ok((due, missing))
+}

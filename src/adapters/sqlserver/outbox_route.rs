@@ -1,0 +1,43 @@
+//! Routing on SQL Server: rows without a destination get theirs, by Seq, in one batch.
+
+use super::{outbox::NOW, rows, session::Results, statement::Statement};
+use crate::{domain::route::Routes, ports::outbox::Routed};
+use serde_json::{Value, json};
+use tiberius::error::Error;
+
+const UNROUTED: &str = include_str!("sql/outbox_unrouted.sql");
+const END: &str = include_str!("sql/outbox_route_end.sql");
+const FIRST: &str = include_str!("sql/outbox_route_first.sql");
+const SIBLING: &str = include_str!("sql/outbox_route_sibling.sql");
+
+/// None where no event type has a route, so that there is nothing to ask.
+pub(super) fn statement(routes: &Routes, rows_max: u32) -> Option<Statement> {
+    let mut table: Vec<Value> = Vec::new();
+    for event_type in routes.0.keys() {
+        // A route that names a destination twice means it once: (Id, Destination) is unique.
+        let mut destinations: Vec<String> = Vec::new();
+        for destination in routes.of(event_type).unwrap_or_default().iter().map(ToString::to_string) {
+            if !destinations.contains(&destination) {
+                destinations.push(destination);
+            }
+        }
+        if destinations.is_empty() {
+            table.push(json!({"t": event_type, "n": 0, "d": null}));
+        }
+        let of_type = destinations.iter().enumerate();
+        table.extend(of_type.map(|(place, destination)| json!({"t": event_type, "n": place, "d": destination})));
+    }
+    let statement = Statement::of(&[NOW, UNROUTED, END, FIRST, SIBLING])
+        .with("routes", Value::from(table.clone()).to_string())
+        .with("rows_max", i64::from(rows_max));
+    (!table.is_empty()).then_some(statement)
+}
+
+pub(super) fn routed(results: &Results) -> Result<Routed, Error> {
+    Ok(Routed {
+        routed: rows::only_count(results, "Routed")?,
+        siblings: rows::only_count(results, "Siblings")?,
+        discarded: rows::only_count(results, "Discarded")?,
+        duplicates: rows::only_count(results, "Duplicates")?,
+    })
+}

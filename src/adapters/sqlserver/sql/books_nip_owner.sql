@@ -1,0 +1,2 @@
+-- books_nip_owner: the client that holds a tax number. @nip
+SELECT Id AS NipOwner FROM dbo.Clients WHERE NipNb = @nip;

@@ -1,0 +1,20 @@
+-- inbox_finish: the outcome of a mail, by the holder of its lease; begins the batch.
+-- @consumer, @id, @token, @state, @delay_ms NULL: not due by itself; @error, @provider, @reference, @recipient_failed and @doubted 1 or 0
+BEGIN TRAN;
+UPDATE m
+   SET State = @state,
+       DueAt = DATEADD(millisecond, @delay_ms, @now),
+       LastError = @error,
+       Provider = COALESCE(@provider, m.Provider),
+       Reference = COALESCE(@reference, m.Reference),
+       Doubts = m.Doubts + @doubted,
+       FirstTransientOnUtc = CASE WHEN @recipient_failed = 1 THEN COALESCE(m.FirstTransientOnUtc, @now) ELSE m.FirstTransientOnUtc END,
+       -- The content has served its purpose; the row stays as the tombstone that recognises repeats.
+       Body = CASE WHEN @state = 2 THEN NULL ELSE m.Body END,
+       FinishedOnUtc = CASE WHEN @state IN (2, 5) THEN @now ELSE NULL END
+  FROM dbo.InboxMessages m
+ WHERE m.Consumer = @consumer AND m.MessageId = @id AND m.LeaseToken = @token
+   -- In doubt under this token: the lease ran out, and nobody took the mail since. A late outcome ends the doubt,
+   -- but a late doubt is one already counted.
+   AND (m.State = 1 OR (m.State = 4 AND @state <> 4));
+DECLARE @changed int = @@ROWCOUNT;

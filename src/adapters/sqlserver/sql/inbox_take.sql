@@ -1,0 +1,11 @@
+-- inbox_take: leases the mails that were found; ends the batch. @consumer, @token, @lease_ms
+-- The predicate is repeated for a server that ignores lock hints.
+UPDATE m
+   SET State = 1, LeaseToken = @token, DueAt = DATEADD(millisecond, @lease_ms, @now), Attempts = m.Attempts + 1
+OUTPUT inserted.MessageId AS MessageId, inserted.Body AS Body, inserted.Attempts AS Attempts, inserted.Doubts AS Doubts, inserted.FirstTransientOnUtc AS FirstTransientOnUtc
+  FROM dbo.InboxMessages m
+  JOIN @due c ON c.MessageId = m.MessageId
+ WHERE m.Consumer = @consumer AND m.State IN (0, 3, 4) AND m.DueAt <= @now;
+COMMIT TRAN;
+-- The order it goes in; OUTPUT keeps none, and Babelfish gives it no other column than the new row's.
+SELECT MessageId AS TakenId, WasDueAt, @now AS CurrentUtc FROM @due;

@@ -1,0 +1,18 @@
+-- ops_status: one line per destination, with those that only rows name; '' is what waits for routing or died there.
+WITH unfinished AS (
+  SELECT Destination, SUM(CASE WHEN State = 0 THEN 1 ELSE 0 END) AS Pending, SUM(CASE WHEN State = 1 THEN 1 ELSE 0 END) AS Leased
+    FROM dbo.OutboxMessages WHERE State < 2 GROUP BY Destination
+), dead AS (
+  SELECT Destination, COUNT_BIG(*) AS Dead FROM dbo.OutboxMessages WHERE State = 3 GROUP BY Destination
+), names AS (
+  SELECT Name FROM dbo.Destinations
+   UNION SELECT Destination FROM unfinished
+   UNION SELECT Destination FROM dead
+)
+SELECT n.Name, COALESCE(u.Pending, 0) AS Pending, COALESCE(u.Leased, 0) AS Leased, COALESCE(x.Dead, 0) AS Dead,
+       d.PausedOnUtc, d.OpenUntil, d.Reason, COALESCE(d.Failures, 0) AS Failures, d.LastAcceptedOnUtc, @now AS CurrentUtc
+  FROM names n
+  LEFT JOIN dbo.Destinations d ON d.Name = n.Name
+  LEFT JOIN unfinished u ON u.Destination = n.Name
+  LEFT JOIN dead x ON x.Destination = n.Name
+ ORDER BY n.Name;

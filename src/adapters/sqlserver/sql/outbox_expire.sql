@@ -1,0 +1,19 @@
+-- outbox_expire: leases that ran out too often are dead. @destination, @claims_max, @expired_max
+-- The token goes, so that a late settle of the last holder is told it lost the lease.
+-- Nobody knows whether the bus stored it: outcome 3 (unknown), at the latest when the lease ended.
+-- "State < 2 AND Claims >= 2" are said although State = 1 and @claims_max imply them: only so IX_Outbox_Suspect matches.
+UPDATE t
+   SET State = 3,
+       LeaseToken = NULL,
+       LastOutcome = 3,
+       LastAttemptOnUtc = t.DueAt,
+       LastError = CONCAT(N'claimed ', t.Claims, N' times and never settled: whoever publishes it dies or hangs. ',
+                          N'Look at it with `ops show`, then requeue or discard it')
+  FROM dbo.OutboxMessages t
+ WHERE t.State = 1 AND t.DueAt <= @now
+   AND t.Seq IN (SELECT TOP (@expired_max) o.Seq
+                   FROM dbo.OutboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST)
+                  WHERE o.Destination = @destination AND o.State < 2 AND o.Claims >= 2
+                    AND o.State = 1 AND o.DueAt <= @now AND o.Claims >= @claims_max
+                  ORDER BY o.DueAt, o.Seq);
+SET @dead = @@ROWCOUNT;

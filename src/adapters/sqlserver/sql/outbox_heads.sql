@@ -1,0 +1,13 @@
+-- outbox_heads: what can be claimed in one batch, in the order it goes. @destination, @rows_max
+-- A head is the oldest unfinished row of its key; rows not routed yet count as earlier. Without a key
+-- (b.OrderingKey = NULL is never true) every row is a head. The dirty inner read is meant: it never blocks, and an
+-- uncommitted earlier row only makes us wait.
+DECLARE @heads TABLE (Seq bigint NOT NULL PRIMARY KEY, DueAt datetime2(7) NOT NULL, Bytes bigint NOT NULL);
+INSERT @heads (Seq, DueAt, Bytes)
+SELECT TOP (@rows_max) o.Seq, o.DueAt, DATALENGTH(o.Payload) + DATALENGTH(o.Headers)
+  FROM dbo.OutboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST, INDEX(IX_Outbox_Due))
+ WHERE o.State < 2 AND o.Destination = @destination AND o.DueAt <= @now AND o.Claims < 2
+   AND NOT EXISTS (SELECT 1 FROM dbo.OutboxMessages b WITH (READUNCOMMITTED, INDEX(IX_Outbox_Key))
+                    WHERE b.State < 2 AND b.Destination IN (o.Destination, N'')
+                      AND b.OrderingKey = o.OrderingKey AND b.Seq < o.Seq)
+ ORDER BY o.DueAt, o.Seq;

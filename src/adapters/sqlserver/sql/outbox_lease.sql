@@ -1,0 +1,23 @@
+-- outbox_lease: takes the heads within the byte bound, and ends the batch of a claim. @token, @lease_ms, @bytes_max
+-- The first goes whatever its size: were it skipped, it would wait for ever.
+-- The predicate is repeated: a server that ignores lock hints would hand a row out twice without it.
+DECLARE @taken TABLE (Seq bigint NOT NULL PRIMARY KEY, WasDueAt datetime2(7) NOT NULL);
+INSERT @taken (Seq, WasDueAt)
+SELECT h.Seq, h.DueAt
+  FROM (SELECT Seq, DueAt, ROW_NUMBER() OVER (ORDER BY DueAt, Seq) AS Place,
+               SUM(Bytes) OVER (ORDER BY DueAt, Seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS Total
+          FROM @heads) AS h
+ WHERE h.Place = 1 OR h.Total <= @bytes_max;
+UPDATE t
+   SET State = 1, LeaseToken = @token, Claims = t.Claims + 1, DueAt = DATEADD(millisecond, @lease_ms, @now)
+OUTPUT inserted.Seq AS Seq, inserted.Id AS Id, inserted.EventType AS EventType, inserted.OrderingKey AS OrderingKey, inserted.ContentType AS ContentType, inserted.Payload AS Payload,
+       inserted.Headers AS Headers, inserted.OccurredOnUtc AS OccurredOnUtc, inserted.Claims AS Claims, inserted.RetryCount AS RetryCount,
+       inserted.LastOutcome AS LastOutcome, inserted.LastAttemptOnUtc AS LastAttemptOnUtc
+  FROM dbo.OutboxMessages t
+  JOIN @taken c ON c.Seq = t.Seq
+ WHERE t.State < 2 AND t.DueAt <= @now
+OPTION (LOOP JOIN);
+COMMIT TRAN;
+-- The order it goes in; OUTPUT keeps none, and Babelfish gives it no other column than the new row's.
+SELECT Seq AS TakenSeq, WasDueAt FROM @taken;
+SELECT @dead AS SetDead, @failures AS Failures, @accepted AS LastAcceptedOnUtc;

@@ -1,0 +1,32 @@
+-- outbox_settle: what became of the rows of one claim, each by the token; begins the batch of a settle.
+-- @token, @rows JSON [{n: place, s: Seq, k: 0 sent 1 back 2 dead, d: delay ms, c: Claims after, r: retries burnt,
+-- o: outcome, e: error}]. o NULL of a row put back: it was not tried, so what is known of the last try stays.
+DECLARE @in TABLE (
+  Place int NOT NULL PRIMARY KEY, Seq bigint NOT NULL, Kind int NOT NULL, DelayMs int NOT NULL, Claims int NOT NULL,
+  Retries int NOT NULL, Outcome int NULL, Error nvarchar(max) NULL);
+INSERT @in (Place, Seq, Kind, DelayMs, Claims, Retries, Outcome, Error)
+SELECT n, s, k, d, c, r, o, e
+  FROM OPENJSON(@rows) WITH (n int '$.n', s bigint '$.s', k int '$.k', d int '$.d', c int '$.c', r int '$.r', o int '$.o',
+                             e nvarchar(max) '$.e');
+DECLARE @done TABLE (Seq bigint NOT NULL PRIMARY KEY);
+BEGIN TRAN;
+INSERT @done (Seq)
+SELECT t.Seq
+  FROM dbo.OutboxMessages t WITH (ROWLOCK, UPDLOCK)
+  JOIN @in i ON i.Seq = t.Seq
+ WHERE t.LeaseToken = @token AND t.State = 1
+OPTION (LOOP JOIN);
+-- The token stays, so that a repeat of this settle is recognised.
+UPDATE t
+   SET State = CASE i.Kind WHEN 0 THEN 2 WHEN 1 THEN 0 ELSE 3 END,
+       DueAt = CASE WHEN i.Kind = 1 THEN DATEADD(millisecond, i.DelayMs, @now) ELSE t.DueAt END,
+       Claims = i.Claims,
+       RetryCount = CASE WHEN t.RetryCount > 1000000 THEN 1000000 ELSE t.RetryCount END + i.Retries,
+       LastOutcome = CASE WHEN i.Kind = 1 THEN COALESCE(i.Outcome, t.LastOutcome) ELSE i.Outcome END,
+       LastAttemptOnUtc = CASE WHEN i.Kind = 1 AND i.Outcome IS NULL THEN t.LastAttemptOnUtc ELSE @now END,
+       LastError = CASE WHEN i.Kind = 1 THEN COALESCE(i.Error, t.LastError) ELSE i.Error END,
+       ProcessedOnUtc = CASE WHEN i.Kind = 0 THEN @now ELSE t.ProcessedOnUtc END
+  FROM dbo.OutboxMessages t
+  JOIN @in i ON i.Seq = t.Seq
+ WHERE t.LeaseToken = @token AND t.State = 1
+OPTION (LOOP JOIN);

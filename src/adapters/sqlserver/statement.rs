@@ -1,0 +1,100 @@
+//! A statement of this dialect: its file's text with named parameters, as tiberius sends them (`@P1`, `@P2`, …).
+
+use std::{borrow::Cow, fmt::Write};
+use tiberius::{ColumnData, IntoSql};
+
+/// One batch and its values. Values go as parameters, never into the text: the same text each time is one plan.
+#[derive(Clone)]
+pub(super) struct Statement {
+    sql: Cow<'static, str>,
+    values: Vec<(&'static str, ColumnData<'static>)>,
+}
+
+impl Statement {
+    pub(super) fn new(sql: impl Into<Cow<'static, str>>) -> Self {
+        Self { sql: sql.into(), values: Vec::new() }
+    }
+
+    /// One batch of several files, in this order.
+    pub(super) fn of(files: &[&str]) -> Self {
+        Self::new(files.join("\n"))
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: impl IntoSql<'static>) -> Self {
+        self.values.push((name, value.into_sql()));
+        self
+    }
+
+    /// The database's clock as every statement sees it: skew in two numbers, since DATEADD takes an int.
+    pub(super) fn skewed(self, skew_ms: i64) -> Self {
+        let int = |number: i64| i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX });
+        if self.sql.contains("@skew_s") {
+            self.with("skew_s", int(skew_ms / 1000)).with("skew_ms", int(skew_ms % 1000))
+        } else {
+            self
+        }
+    }
+
+    /// What goes on the wire. A name that is no parameter is a variable of the batch and stays.
+    pub(super) fn bound(self) -> tiberius::Query<'static> {
+        let mut query = tiberius::Query::new(positional(&self.sql, &self.values));
+        for (_, value) in self.values {
+            query.bind(Plain(value));
+        }
+        query
+    }
+}
+
+struct Plain(ColumnData<'static>);
+
+impl IntoSql<'static> for Plain {
+    fn into_sql(self) -> ColumnData<'static> {
+        self.0
+    }
+}
+
+/// Comments and string literals are passed over.
+fn positional(sql: &str, values: &[(&'static str, ColumnData<'static>)]) -> String {
+    let mut out = String::with_capacity(sql.len());
+    let mut rest = sql;
+    while let Some(at) = rest.find(['@', '\'', '-']) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let kept = if rest.starts_with("--") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if let Some(literal) = rest.strip_prefix('\'') {
+            literal.find('\'').map_or(rest.len(), |end| end + 2)
+        } else if rest.starts_with("@@") {
+            2
+        } else if let Some(tail) = rest.strip_prefix('@') {
+            let name = &tail[..tail.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(tail.len())];
+            let place = values.iter().position(|(known, _)| *known == name);
+            if let Some(place) = place {
+                // Writing into a String cannot fail.
+                let _ = write!(out, "@P{}", place + 1);
+                rest = &tail[name.len()..];
+                continue;
+            }
+            1 + name.len()
+        } else {
+            1
+        };
+        out.push_str(&rest[..kept]);
+        rest = &rest[kept..];
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_places_and_variables_comments_and_literals_stay() {
+        let values = [("id", ColumnData::I64(Some(1))), ("id_2", ColumnData::Bit(None))];
+        let sql = "-- x: @id\nDECLARE @n int = @@ROWCOUNT - 1; SELECT '@id ''-- @id', @id_2, @id, @idx --@id";
+        let expected = "-- x: @id\nDECLARE @n int = @@ROWCOUNT - 1; SELECT '@id ''-- @id', @P2, @P1, @idx --@id";
+        assert_eq!(positional(sql, &values), expected);
+    }
+}

@@ -1,0 +1,53 @@
+//! Whether an operator's remedy may touch a mail; where not, a sentence says what stands in the way and what would help.
+
+use super::delivery::MailState;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailRemedy {
+    /// refused or in doubt → accepted
+    Resend,
+    /// in doubt → sent
+    AssumeSent,
+}
+
+const UNKNOWN: &str = "there is no mail of this id: `ops mail list` shows those there are";
+
+impl MailRemedy {
+    /// As `OperatorActions` names it.
+    #[must_use]
+    pub fn action(self) -> &'static str {
+        match self {
+            Self::Resend => "mail resend",
+            Self::AssumeSent => "mail assume-sent",
+        }
+    }
+
+    /// `found`: the mail's state, and whether its content is still there. Answers the state it was judged in.
+    ///
+    /// # Errors
+    /// Why not, for a person.
+    pub fn may(self, found: Option<(MailState, bool)>) -> Result<MailState, String> {
+        let why_not = match (self, found) {
+            (_, None) => UNKNOWN,
+            (Self::Resend, Some((state @ (MailState::Refused | MailState::InDoubt), true)))
+            | (Self::AssumeSent, Some((state @ MailState::InDoubt, _))) => return Ok(state),
+            (Self::Resend, Some((MailState::Refused | MailState::InDoubt, false))) => {
+                "its content was erased after the retention: replay its message from the outbox with --force, if it is there"
+            }
+            (Self::Resend, Some((MailState::Sent, _))) => {
+                "it was sent: to send it again, replay its message from the outbox with --force"
+            }
+            (Self::Resend, Some((MailState::Accepted | MailState::Parked, _))) => {
+                "it waits already and goes by itself when due"
+            }
+            (Self::AssumeSent, Some((MailState::Sent, _))) => "it was sent: there is nothing to assume",
+            (Self::Resend | Self::AssumeSent, Some((MailState::Sending, _))) => {
+                "it is being sent now: look again when its lease has ended"
+            }
+            (Self::AssumeSent, Some((MailState::Accepted | MailState::Parked | MailState::Refused, _))) => {
+                "it is not in doubt: it was certainly not sent"
+            }
+        };
+        Err(why_not.to_owned())
+    }
+}

@@ -1,0 +1,167 @@
+//! A SQL Server as a contract's backend: a database of its own per test, where TEST_SQL_CONNECTION_STRING names a server.
+
+use super::backend::Backend;
+use chrono::DateTime;
+use client_organizer::{
+    adapters::sqlserver::{SqlServer, SqlServerOptions, migrate},
+    ports::{books::Books, breaker::Breakers, inbox::Inbox, ops::Ops, outbox::Outbox, retention::Retention},
+};
+use std::{
+    future::Future,
+    io::Write,
+    sync::{Arc, Once, atomic::Ordering},
+};
+use tiberius::{Client, ColumnData, Config};
+use tokio::{net::TcpStream, sync::Mutex};
+use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
+
+type Connection = Client<Compat<TcpStream>>;
+
+pub struct SqlServerBackend {
+    pub db: SqlServer,
+    pub other: SqlServer,
+    pub options: SqlServerOptions,
+    server: String,
+    database: String,
+    /// Another program's connection.
+    stranger: Mutex<Connection>,
+}
+
+/// The server to test against; says so once, past the capture of test output, where there is none.
+#[expect(clippy::disallowed_methods, reason = "a test's own switch, no setting of the program")]
+pub fn server() -> Option<String> {
+    static TOLD: Once = Once::new();
+    let server = std::env::var("TEST_SQL_CONNECTION_STRING").ok().filter(|text| !text.trim().is_empty());
+    if server.is_none() {
+        TOLD.call_once(|| {
+            let line = "\nSKIPPED: every contract on SQL Server, since TEST_SQL_CONNECTION_STRING is not set\n";
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        });
+    }
+    server
+}
+
+/// The same server, another database.
+pub fn in_database(server: &str, database: &str) -> String {
+    let named = |part: &&str| {
+        let name = part.split('=').next().unwrap_or_default().trim().to_lowercase();
+        name != "database" && name != "initial catalog" && !name.is_empty()
+    };
+    let rest: Vec<&str> = server.split(';').filter(named).collect();
+    format!("{};Database={database}", rest.join(";"))
+}
+
+pub async fn connect(connection: &str) -> Connection {
+    let config = Config::from_ado_string(connection).unwrap();
+    let stream = TcpStream::connect(config.get_addr()).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    Box::pin(Client::connect(config, stream.compat_write())).await.unwrap()
+}
+
+/// Babelfish cannot make or drop two databases at once. The lock goes with the connection.
+const ONE_AT_A_TIME: &str = "EXEC sp_getapplock @Resource = N'client-organizer test databases', @LockMode = 'Exclusive', \
+    @LockOwner = 'Session', @LockTimeout = 60000;";
+
+impl SqlServerBackend {
+    /// None: there is no server.
+    pub async fn start() -> Option<Self> {
+        let server = server()?;
+        let database = format!("co_{}", uuid::Uuid::new_v4().simple());
+        let mut master = connect(&server).await;
+        let create = format!("{ONE_AT_A_TIME} CREATE DATABASE {database};");
+        master.simple_query(create).await.unwrap().into_results().await.unwrap();
+        drop(master);
+        let options = SqlServerOptions::at(in_database(&server, &database));
+        migrate::run(&options).await.unwrap();
+        let db = SqlServer::open(&options).await.unwrap();
+        let other = SqlServer::open(&options).await.unwrap();
+        let stranger = Mutex::new(connect(&options.connection).await);
+        Some(Self { db, other, options, server, database, stranger })
+    }
+}
+
+impl Drop for SqlServerBackend {
+    /// A database left behind is a nuisance, not a failure: what is still connected to it may prevent it.
+    fn drop(&mut self) {
+        let (server, database) = (self.server.clone(), self.database.clone());
+        let dropped = async {
+            let mut master = connect(&server).await;
+            let alone = format!("ALTER DATABASE {database} SET SINGLE_USER WITH ROLLBACK IMMEDIATE");
+            for sql in [alone, format!("{ONE_AT_A_TIME} DROP DATABASE {database};")] {
+                if let Ok(stream) = master.simple_query(sql).await {
+                    let _ = stream.into_results().await;
+                }
+            }
+        };
+        now(dropped);
+    }
+}
+
+/// The trait is for other programs, which wait.
+fn now<T>(work: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
+}
+
+impl Backend for SqlServerBackend {
+    fn books(&self) -> Arc<dyn Books> {
+        Arc::new(self.db.clone())
+    }
+    fn outbox(&self) -> Arc<dyn Outbox> {
+        Arc::new(self.db.clone())
+    }
+    fn breakers(&self) -> Arc<dyn Breakers> {
+        Arc::new(self.db.clone())
+    }
+    fn inbox(&self) -> Arc<dyn Inbox> {
+        Arc::new(self.db.clone())
+    }
+    fn retention(&self) -> Arc<dyn Retention> {
+        Arc::new(self.db.clone())
+    }
+    fn ops(&self) -> Arc<dyn Ops> {
+        Arc::new(self.db.clone())
+    }
+    fn other_books(&self) -> Arc<dyn Books> {
+        Arc::new(self.other.clone())
+    }
+    fn other_inbox(&self) -> Arc<dyn Inbox> {
+        Arc::new(self.other.clone())
+    }
+    fn advance_ms(&self, ms: i64) {
+        self.options.skew_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+    fn execute(&self, sql: &str) -> usize {
+        now(async {
+            let mut stranger = self.stranger.lock().await;
+            usize::try_from(stranger.execute(sql, &[]).await.unwrap().total()).unwrap()
+        })
+    }
+    fn query(&self, sql: &str) -> Option<String> {
+        now(async {
+            let mut stranger = self.stranger.lock().await;
+            let row = stranger.query(sql, &[]).await.unwrap().into_row().await.unwrap()?;
+            let (_, value) = row.cells().next().unwrap();
+            match value {
+                ColumnData::U8(n) => n.map(|n| n.to_string()),
+                ColumnData::I16(n) => n.map(|n| n.to_string()),
+                ColumnData::I32(n) => n.map(|n| n.to_string()),
+                ColumnData::I64(n) => n.map(|n| n.to_string()),
+                ColumnData::Bit(n) => n.map(|n| n.to_string()),
+                ColumnData::String(text) => text.as_ref().map(ToString::to_string),
+                ColumnData::Binary(bytes) => bytes.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
+                ColumnData::DateTime2(time) => time.map(|time| format!("{time:?}")),
+                other => panic!("{sql}: {other:?}"),
+            }
+        })
+    }
+    fn plus_ms(&self, column: &str, ms: i64) -> String {
+        format!("DATEADD(second, {}, DATEADD(millisecond, {}, {column}))", ms / 1000, ms % 1000)
+    }
+    fn at_ms(&self, ms: i64) -> String {
+        let time = DateTime::from_timestamp_millis(ms).unwrap();
+        format!("CAST('{}' AS datetime2(7))", time.format("%Y-%m-%dT%H:%M:%S%.3f"))
+    }
+    fn hex(&self, hex: &str) -> String {
+        format!("0x{hex}")
+    }
+}
