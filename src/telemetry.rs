@@ -24,7 +24,9 @@ pub fn subscriber<W>(filter: &str, writer: W) -> Result<impl Subscriber + Send +
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter = EnvFilter::try_new(filter).map_err(|e| format!("'{filter}' is no log filter: {e}"))?;
+    // The driver logs the server's own messages, which may quote values; ours tell number and step.
+    let quiet = format!("{filter},tiberius=off");
+    let filter = EnvFilter::try_new(quiet).map_err(|e| format!("'{filter}' is no log filter: {e}"))?;
     let json = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
     Ok(json.with_env_filter(filter).with_writer(writer).finish())
 }
