@@ -14,6 +14,7 @@ use client_organizer::{
 };
 
 contract!(
+    a_mail_held_for_a_person_is_due_no_more_and_counts_no_further_doubt,
     one_of_many_deliveries_at_once_is_ours,
     a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_left_alone,
     a_lease_that_ran_out_is_in_doubt_and_due_where_we_resend,
@@ -265,6 +266,16 @@ async fn a_delivery_takes_up_what_was_left_behind(backend: &impl Backend) {
     assert_eq!(mail(backend, "m").await.deliveries, 2);
     assert_eq!(take(backend, 1).await, []);
     assert_eq!(finish(backend, &work, &sent()).await, Settled::Applied);
+}
+
+async fn a_mail_held_for_a_person_is_due_no_more_and_counts_no_further_doubt(backend: &impl Backend) {
+    let work = ours(backend, "m").await;
+    let held = MailFinish::Held { reason: "may have been sent 3 times".to_owned() };
+    assert_eq!(finish(backend, &work, &held).await, Settled::Applied);
+    backend.advance_ms(24 * 3_600_000);
+    assert_eq!(take(backend, 1).await, []);
+    let row = &backend.ops().mail_list(CONSUMER, None, 10).await.unwrap()[0];
+    assert_eq!((row.state, row.due_at, row.doubts), (MailState::InDoubt, None, 0));
 }
 
 async fn a_parked_mail_is_due_only_after_its_delay(backend: &impl Backend) {
