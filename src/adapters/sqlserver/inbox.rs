@@ -3,7 +3,7 @@
 use super::{
     db::{SqlServer, millis, read},
     errors::{self, RACES, odd},
-    outbox::NOW,
+    outbox::{NOW, bounded},
     rows,
     session::Results,
     statement::Statement,
@@ -54,7 +54,7 @@ impl Inbox for SqlServer {
             .with("consumer", consumer.to_owned())
             .with("id", delivery.message_id.clone())
             .with("body", delivery.body.clone())
-            .with("reason", reason.to_owned());
+            .with("reason", bounded(reason));
         self.once_more("refuse a message", statement).await.map(drop)
     }
 
@@ -104,7 +104,7 @@ impl Inbox for SqlServer {
             .with("token", token.to_string())
             .with("state", i32::try_from(set.state as i64).unwrap_or_default())
             .with("delay_ms", set.delay_ms.map(millis))
-            .with("error", set.error.map(str::to_owned))
+            .with("error", set.error.map(bounded))
             .with("provider", set.provider.map(str::to_owned))
             .with("reference", set.reference.map(str::to_owned))
             .with("recipient_failed", i32::from(set.recipient_failed))

@@ -1,9 +1,10 @@
--- ops_list: rows by Seq, without payload. @state, @destination, @event_type NULL for any; @after a Seq; @limit
+-- ops_list: rows by Seq, without payload.
+-- @state NULL for those not finished and the dead; @destination, @event_type NULL for any; @after a Seq; @limit
 SELECT TOP (@limit) Seq, Id, EventType, Destination, OrderingKey, State, OccurredOnUtc, DueAt, Claims, RetryCount,
        LastOutcome, LastError, LastAttemptOnUtc, ProcessedOnUtc
   FROM dbo.OutboxMessages
  WHERE Seq > @after
-   AND (@state IS NULL OR State = @state)
+   AND (State = @state OR (@state IS NULL AND State IN (0, 1, 3)))
    AND (@destination IS NULL OR Destination = @destination)
    AND (@event_type IS NULL OR EventType = @event_type)
  ORDER BY Seq
