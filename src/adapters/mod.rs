@@ -1,6 +1,7 @@
 //! The parts of the outside world we can use, each implementing ports. They never see flows.
 
 pub mod clock;
+pub mod entra;
 pub mod sqlite;
 pub mod sqlserver;
 pub mod servicebus;

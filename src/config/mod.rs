@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 pub mod env;
+pub mod identity;
 mod reader;
 mod routes;
 mod outbox;

@@ -1,0 +1,56 @@
+//! Who signs in where no key is given: as Azure Functions reads it for its own connections.
+
+use super::reader::Problem;
+use crate::adapters::entra::Identity;
+use std::collections::BTreeMap;
+
+/// By `<prefix>__credential` and `<prefix>__clientId`, else what is at hand: in Azure the app's own identity, on a
+/// developer's machine `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`, else the Azure CLI's user.
+///
+/// # Errors
+/// `<prefix>__credential` says what is not known.
+pub fn read(env: &BTreeMap<String, String>, prefix: &str) -> Result<Identity, Problem> {
+    let given = |name: &str| env.get(name).map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
+    let credential = format!("{prefix}__credential");
+    let client_id = given(&format!("{prefix}__clientId"));
+    match given(&credential).map(|word| word.to_lowercase()).as_deref() {
+        Some("managedidentity") => return Ok(Identity::ManagedIdentity { client_id }),
+        Some(word) => {
+            let what = format!("'{word}' is unknown, expected managedidentity, or nothing for what is at hand");
+            return Err(Problem { setting: credential, what });
+        }
+        None => {}
+    }
+    let registration = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET"].map(given);
+    Ok(match registration {
+        [Some(tenant_id), Some(client_id), Some(secret)] => Identity::ClientSecret { tenant_id, client_id, secret },
+        _ if given("WEBSITE_SITE_NAME").is_some() => Identity::ManagedIdentity { client_id },
+        _ => Identity::AzureCli,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(pairs: &[(&str, &str)]) -> Result<Identity, Problem> {
+        let env = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        read(&env, "Bus")
+    }
+
+    #[test]
+    fn the_identity_asked_for_else_what_is_at_hand() {
+        let own = |id: Option<&str>| Identity::ManagedIdentity { client_id: id.map(str::to_owned) };
+        assert_eq!(with(&[]), Ok(Identity::AzureCli));
+        assert_eq!(with(&[("WEBSITE_SITE_NAME", "app")]), Ok(own(None)));
+        assert_eq!(with(&[("Bus__credential", "managedIdentity"), ("Bus__clientId", "7")]), Ok(own(Some("7"))));
+        let registration = [("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c"), ("AZURE_CLIENT_SECRET", "s")];
+        assert!(matches!(with(&registration), Ok(Identity::ClientSecret { .. })));
+        assert_eq!(with(&registration[..2]), Ok(Identity::AzureCli));
+    }
+
+    #[test]
+    fn an_unknown_credential_is_named() {
+        assert_eq!(with(&[("Bus__credential", "password")]).unwrap_err().setting, "Bus__credential");
+    }
+}
