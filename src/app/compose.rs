@@ -6,7 +6,7 @@ use crate::{
         mail::{FolderMailer, Sender, SmtpMailer, SmtpOptions, TemplateLetters},
         servicebus::{ConnectionString, RestBus, RestOptions},
         sqlite::{self, Sqlite, SqliteOptions},
-        sqlserver::{self, PoolOptions, SqlServer, SqlServerOptions},
+        sqlserver::{self, AzureEnvironment, PoolOptions, SqlServer, SqlServerOptions},
     },
     config::{EmailProvider, EmailSettings, Secret, Settings, StoreKind},
     domain::route::Routes,
@@ -96,8 +96,8 @@ pub async fn store(settings: &Settings) -> Result<Stores> {
             let path = settings.store.path.display();
             Ok(Stores::of(Sqlite::open(options).with_context(|| format!("the store at {path} (Store__Path)"))?))
         }
-        StoreKind::SqlServer { connection, pool } => {
-            let store = SqlServer::open(&sql_server(settings, connection, *pool)).await;
+        StoreKind::SqlServer { connection, pool, azure } => {
+            let store = SqlServer::open(&sql_server(settings, connection, *pool, azure)).await;
             Ok(Stores::of(store.context("the store of SqlConnectionString")?))
         }
     }
@@ -110,17 +110,23 @@ pub async fn migrate(settings: &Settings) -> Result<(String, u32, Vec<String>)> 
             let path = &settings.store.path;
             (path.display().to_string(), sqlite::migrate::wanted(), sqlite::migrate::run(path)?)
         }
-        StoreKind::SqlServer { connection, pool } => {
-            let options = sql_server(settings, connection, *pool);
+        StoreKind::SqlServer { connection, pool, azure } => {
+            let options = sql_server(settings, connection, *pool, azure);
             let applied = sqlserver::migrate::run(&options).await?;
             ("the database of SqlConnectionString".to_owned(), sqlserver::migrate::wanted(), applied)
         }
     })
 }
 
-fn sql_server(settings: &Settings, connection: &Secret, pool: PoolOptions) -> SqlServerOptions {
+fn sql_server(
+    settings: &Settings,
+    connection: &Secret,
+    pool: PoolOptions,
+    azure: &AzureEnvironment,
+) -> SqlServerOptions {
     SqlServerOptions {
         connection: connection.expose().to_owned(),
+        azure: azure.clone(),
         pool,
         skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
         key_lifetime_ms: settings.store.key_lifetime_ms,

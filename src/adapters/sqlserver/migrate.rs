@@ -35,7 +35,7 @@ pub fn wanted() -> u32 {
 /// # Errors
 /// It cannot be reached, or a migration failed; nothing of that one is left.
 pub async fn run(options: &SqlServerOptions) -> StoreResult<Vec<String>> {
-    let mut session = read(STEP, options.connector()?.session().await)?;
+    let mut session = options.connector()?.session().await.map_err(|e| e.into_store_error(STEP))?;
     // The lock is the session's, and goes with it. -1 and below (Babelfish: -999): not granted.
     let lock = "DECLARE @got int; EXEC @got = sp_getapplock @Resource = N'client-organizer migrate', \
                 @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 120000; SELECT @got AS Got;";
