@@ -13,6 +13,8 @@ mod presence;
 mod db;
 mod errors;
 pub mod migrate;
+mod migrate_legacy;
+pub mod migrate_script;
 mod rows;
 mod statement;
 mod books;
