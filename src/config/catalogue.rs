@@ -87,6 +87,12 @@ pub const CATALOGUE: &[Setting] = &[
         "1000 to 300000",
         "how long the database may take to answer; where not set, the string's Command Timeout",
     ),
+    set(
+        "Sql__DeliveryWaitMs",
+        "60000",
+        "0 to 200000",
+        "how long a delivery waits for a database that is away before it is given back to the queue, which takes it ten times",
+    ),
     set("Store__Path", ".local/app.db", "a file's path", "the SQLite file"),
     set("Store__SkewMs", "0", "-315360000000 to 315360000000", "added to the database's clock; for tests only"),
     set("Idempotency__RetentionHours", "24", "1 to 720", "how long an Idempotency-Key is remembered"),

@@ -94,6 +94,7 @@ fn pool(reader: &mut Reader<'_>, said: Option<&ConnectionString>) -> PoolOptions
         idle: ms("Sql__IdleMs", 1_000..=3_600_000, None),
         connect_timeout: ms("Sql__ConnectTimeoutMs", 100..=60_000, said.and_then(|said| said.connect_timeout)),
         command_timeout: ms("Sql__CommandTimeoutMs", 1_000..=300_000, said.and_then(|said| said.command_timeout)),
+        patience: ms("Sql__DeliveryWaitMs", 0..=200_000, None),
         ..PoolOptions::default()
     }
 }

@@ -3,11 +3,11 @@
 use super::{
     connect::Connector,
     connection_string::ConnectionString,
-    errors::{self, DEADLOCK, Fate, Intent},
+    errors::{self, ConnectError, DEADLOCK, Fate, Intent},
     login::AzureEnvironment,
     migrate,
     presence::{Keeper, Presence, Trouble, pause},
-    session::Results,
+    session::{Results, Session},
     statement::Statement,
 };
 use crate::ports::error::{StoreError, StoreResult};
@@ -19,6 +19,7 @@ use std::{
     },
     time::Duration,
 };
+use tiberius::error::Error;
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 #[derive(Clone)]
@@ -118,7 +119,7 @@ impl SqlServer {
     /// It cannot be reached, or has another schema version; says the command that mends it.
     pub async fn open(options: &SqlServerOptions) -> StoreResult<Self> {
         let connector = options.connector()?;
-        let mut session = connector.session().await.map_err(|e| e.into_store_error("open"))?;
+        let mut session = first(&connector, options.pool.wait).await.map_err(|e| e.into_store_error("open"))?;
         migrate::check(&mut session, connector.command_timeout()).await?;
         let db = Self::kept(options, connector, Presence::Here);
         // The one that checked the schema is the pool's first; a full pool has no use for it.
@@ -268,8 +269,26 @@ impl SqlServer {
     }
 }
 
+/// Goes on only where the server says itself that it will pass: a wrong name or port is told at once to who waits.
+async fn first(connector: &Connector, wait: Duration) -> Result<Session, ConnectError> {
+    let until = Instant::now() + wait;
+    for turn in 0.. {
+        match connector.session().await {
+            Err(ConnectError::Driver(error))
+                if matches!(error, Error::Server(_))
+                    && errors::fate(&error) != Fate::Final
+                    && Instant::now() + pause(turn) < until =>
+            {
+                tokio::time::sleep(pause(turn)).await;
+            }
+            ended => return ended,
+        }
+    }
+    unreachable!("the time ends")
+}
+
 /// Apart from the one it met, and longer each time. A deadlock is over when it is told; an outage is not.
-fn pause_after(error: &tiberius::error::Error, turn: u32) -> Duration {
+fn pause_after(error: &Error, turn: u32) -> Duration {
     if error.code() == Some(DEADLOCK) {
         return Duration::from_millis(fastrand::u64(5..=25) * u64::from(turn));
     }
@@ -282,6 +301,6 @@ pub(super) fn millis(ms: i64) -> i32 {
 }
 
 /// For what was read: the step that read it.
-pub(super) fn read<T>(step: &'static str, read: Result<T, tiberius::error::Error>) -> StoreResult<T> {
+pub(super) fn read<T>(step: &'static str, read: Result<T, Error>) -> StoreResult<T> {
     read.map_err(|e| errors::map(step, Intent::Read, e))
 }

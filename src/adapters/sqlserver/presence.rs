@@ -97,15 +97,19 @@ impl Keeper {
         })?;
         match migrate::check(&mut session, self.connector.command_timeout()).await {
             Ok(_) => Ok(session),
+            Err(StoreError::Broken { reason, .. }) => Err(Failure {
+                reason:
+                    "its schema is not the one this build needs; the log says what to do (`client-organizer migrate`, \
+                         or another build)"
+                        .to_owned(),
+                detail: reason,
+                // Asked as often as a database that is away: whoever migrates waits for us.
+                pause: Some(PAUSE_MAX.min(self.refused_pause)),
+            }),
             Err(error) => Err(Failure {
                 detail: error.source().map(ToString::to_string).unwrap_or_default(),
-                // Asked as often as a database that is away: whoever migrates waits for us.
-                pause: matches!(error, StoreError::Broken { .. }).then_some(PAUSE_MAX.min(self.refused_pause)),
-                reason: match error {
-                    StoreError::Unavailable { reason, .. }
-                    | StoreError::Unknown { reason, .. }
-                    | StoreError::Broken { reason, .. } => reason,
-                },
+                reason: error.to_string(),
+                pause: None,
             }),
         }
     }
