@@ -50,7 +50,7 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub enum StoreKind {
     Sqlite,
-    SqlServer { connection: Secret, pool: PoolOptions, azure: AzureEnvironment },
+    SqlServer { connection: Secret, pool: PoolOptions, azure: Box<AzureEnvironment> },
 }
 
 #[derive(Debug, Clone)]

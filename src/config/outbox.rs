@@ -55,7 +55,9 @@ pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
     }
     let pool = pool(reader, said.and_then(Result::ok).as_ref());
     let kind = match (sqlserver, connection) {
-        (true, Some(text)) => StoreKind::SqlServer { connection: Secret(text.to_owned()), pool, azure },
+        (true, Some(text)) => {
+            StoreKind::SqlServer { connection: Secret(text.to_owned()), pool, azure: Box::new(azure) }
+        }
         (true, None) => {
             reader.problem("SqlConnectionString", "is not set, and Store__Kind is sqlserver");
             StoreKind::Sqlite

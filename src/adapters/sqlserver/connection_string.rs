@@ -130,7 +130,7 @@ impl ConnectionString {
             bytes
         });
         let given = |keyword| reading.text(keyword);
-        let login = Login::of(given("Authentication"), given("User ID"), given("Password"), azure);
+        let login = Login::of(given("Authentication").as_deref(), given("User ID"), given("Password"), azure);
         let login = login.unwrap_or_else(|problems| {
             reading.problems.extend(problems);
             Login::None

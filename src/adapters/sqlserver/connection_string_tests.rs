@@ -92,5 +92,7 @@ fn contradictions_are_told_by_keyword_and_without_a_value() {
         assert!(told.contains(word) && !told.to_lowercase().contains("geheim"), "{text}: {told}");
     }
     let all = wrong("Server=x,y;User ID=a;Password=geheim;Encrypt=perhaps;Zażółć=1");
-    assert_eq!(all.matches("; ").count(), 2, "all at once: {all}");
+    for word in ["port", "Encrypt", "not known"] {
+        assert!(all.contains(word), "all at once: {all}");
+    }
 }

@@ -50,14 +50,13 @@ impl Login {
     /// # Errors
     /// What is missing or contradicts itself, by keyword.
     pub(super) fn of(
-        authentication: Option<String>,
+        authentication: Option<&str>,
         user: Option<String>,
         password: Option<String>,
         azure: &AzureEnvironment,
     ) -> Result<Self, Vec<String>> {
-        let word: String =
-            authentication.iter().flat_map(|text| text.chars()).filter(|c| !c.is_whitespace()).collect::<String>();
-        let word = word.to_ascii_lowercase();
+        let words = authentication.unwrap_or_default().to_ascii_lowercase();
+        let word: String = words.chars().filter(|c| !c.is_whitespace()).collect();
         let no_password = |login| match &password {
             None => Ok(login),
             Some(_) => Err(vec![
