@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod entra;
+pub mod schema;
 pub mod sqlite;
 pub mod sqlserver;
 pub mod servicebus;

@@ -24,7 +24,7 @@ pub enum Command {
     /// The custom handler, as the Azure Functions host starts it (FUNCTIONS_CUSTOMHANDLER_PORT)
     Serve,
     /// Makes or updates the database's tables
-    Migrate,
+    Migrate(MigrateArgs),
     /// The dispatcher as a process of its own, until Ctrl-C
     Dispatch(DispatchArgs),
     /// Puts host.json, the functions and this executable into a folder that `func` can start and publish
@@ -66,6 +66,20 @@ pub struct LocalArgs {
     /// For tests: nothing is delivered until the handler has died once
     #[arg(long, hide = true)]
     pub hold_deliveries_until_exit: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct MigrateArgs {
+    /// Only tell which database it is, its version, and what would be applied
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Print the T-SQL that does it, for a DBA; needs no connection
+    #[arg(long)]
+    pub script: bool,
+    /// Print the T-SQL of the role that the program runs under
+    #[arg(long)]
+    pub grants: bool,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use crate::{
     adapters::{
         clock::SystemClock,
         mail::{FolderMailer, Sender, SmtpMailer, SmtpOptions, TemplateLetters},
+        schema::{Migrated, Plan},
         servicebus::{ConnectionString, RestBus, RestOptions},
         sqlite::{self, Sqlite, SqliteOptions},
         sqlserver::{self, PoolOptions, SqlServer, SqlServerOptions},
@@ -103,17 +104,22 @@ pub async fn store(settings: &Settings) -> Result<Stores> {
     }
 }
 
-/// Makes or updates the tables; answers what to call the database, its version, and what was applied.
-pub async fn migrate(settings: &Settings) -> Result<(String, u32, Vec<String>)> {
+/// Makes or updates the tables.
+pub async fn migrate(settings: &Settings) -> Result<Migrated> {
     Ok(match &settings.store.kind {
-        StoreKind::Sqlite => {
-            let path = &settings.store.path;
-            (path.display().to_string(), sqlite::migrate::wanted(), sqlite::migrate::run(path)?)
-        }
+        StoreKind::Sqlite => sqlite::migrate::run(&settings.store.path)?,
         StoreKind::SqlServer { connection, pool } => {
-            let options = sql_server(settings, connection, *pool);
-            let applied = sqlserver::migrate::run(&options).await?;
-            ("the database of SqlConnectionString".to_owned(), sqlserver::migrate::wanted(), applied)
+            sqlserver::migrate::run(&sql_server(settings, connection, *pool)).await?
+        }
+    })
+}
+
+/// What that would do.
+pub async fn plan(settings: &Settings) -> Result<Plan> {
+    Ok(match &settings.store.kind {
+        StoreKind::Sqlite => sqlite::migrate::plan(&settings.store.path)?,
+        StoreKind::SqlServer { connection, pool } => {
+            sqlserver::migrate::plan(&sql_server(settings, connection, *pool)).await?
         }
     })
 }

@@ -4,6 +4,7 @@ pub mod cli;
 mod compose;
 mod serve;
 mod local;
+mod migrate;
 
 use crate::{
     config::{self, Problem, Settings},
@@ -59,17 +60,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
     match command {
         Command::Local(arguments) => local::run(arguments, env).await,
         Command::Serve => serve::run(env).await.map(|()| true),
-        Command::Migrate => {
-            let settings = told(Settings::read(env))?;
-            let (path, version, applied) = compose::migrate(&settings).await?;
-            if applied.is_empty() {
-                println!("{path}: schema version {version}, nothing to do");
-            }
-            for name in &applied {
-                println!("{path}: applied {name}");
-            }
-            Ok(true)
-        }
+        Command::Migrate(arguments) => migrate::run(&arguments, env).await,
         Command::Dispatch(arguments) => dispatch_until_stopped(&arguments, &told(Settings::read_with_bus(env))?).await,
         Command::Stage { folder } => {
             let staged = ops::stage::stage(&folder, Path::new("."), &std::env::current_exe()?)?;

@@ -21,3 +21,5 @@ mod cli;
 mod staging;
 mod settings;
 mod tidy;
+mod sql_lint;
+mod migrate;

@@ -121,6 +121,51 @@ fn every_sql_file_says_its_name_and_is_used() {
 }
 
 #[test]
+fn the_dialects_have_the_same_statements() {
+    let names = |dialect: &str| -> Vec<String> {
+        let folder = root().join("src/adapters").join(dialect).join("sql");
+        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut names: Vec<String> = files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let only_sqlite = [
+        ("outbox_destination_names", "SQLite may hold a name that is no text, which is passed over in Rust"),
+        ("outbox_route_twin", "a column of outbox_unrouted: routing is one batch"),
+        ("outbox_settle_back", "part of outbox_settle, which takes all outcomes as one JSON parameter"),
+        ("outbox_settle_dead", "part of outbox_settle"),
+        ("outbox_settle_sent", "part of outbox_settle"),
+    ];
+    let only_sqlserver = [
+        ("books_begin", "a write is one batch; SQLite's transaction is the driver's"),
+        ("books_end", "as books_begin"),
+        ("books_guard_client", "what was read before the batch is checked in it; SQLite reads in the transaction"),
+        ("books_guard_one", "as books_guard_client"),
+        ("books_lock_key", "an applock; SQLite's one write lock is every key's"),
+        ("now", "the clock as a variable of the batch; SQLite gets it as a parameter"),
+        ("ops_begin", "as books_begin"),
+        ("ops_changed", "as books_begin: the end of a remedy's batch"),
+        ("outbox_probe", "the heads for a probe: hints differ, so it is a statement of its own"),
+        ("outbox_settle", "see outbox_settle_sent"),
+        ("schema_version", "SQLite's `migrate` reads its whole history for it"),
+        ("migrate_lock", "SQLite's write lock is the migrations' too"),
+        ("migrate_where", "an SQLite file is called by its path"),
+        ("migrate_history", "refinery's table has another place in SQLite, and code of its own"),
+        ("migrate_legacy", "there is no .NET system on SQLite"),
+        ("migrate_legacy_found", "as migrate_legacy"),
+    ];
+    let (sqlite, sqlserver) = (names("sqlite"), names("sqlserver"));
+    let lonely = |ours: &[String], theirs: &[String], known: &[(&str, &str)]| {
+        let alone: Vec<&str> = ours.iter().filter(|name| !theirs.contains(name)).map(String::as_str).collect();
+        let mut known: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        known.sort_unstable();
+        assert_eq!(alone, known, "a statement without its pair, or a reason that is no longer one");
+    };
+    lonely(&sqlite, &sqlserver, &only_sqlite);
+    lonely(&sqlserver, &sqlite, &only_sqlserver);
+}
+
+#[test]
 fn we_never_promise_what_nobody_can() {
     let promise = ["exactly", "once"].join(" ");
     for (name, text) in rust_files("src")

@@ -1,65 +1,158 @@
 //! Migrations of the SQLite file, and the check that refuses a file with another schema.
 
 use super::{db, errors};
-use crate::ports::error::{StoreError, StoreResult};
-use rusqlite::{Connection, OptionalExtension};
-use std::path::Path;
+use crate::{
+    adapters::schema::{self, Migrated, Plan, Standing},
+    ports::error::{StoreError, StoreResult},
+};
+use refinery::{Migrate, Migration, Runner};
+use refinery_core::traits::sync::{Query, Transaction as Execute};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use std::{path::Path, time::Duration};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 mod embedded {
     refinery::embed_migrations!("src/adapters/sqlite/migrations");
 }
 
+const STEP: &str = "migrate";
+const HISTORY: &str = "refinery_schema_history";
+
+/// How long one process waits for another's migrations.
+const TURN_WAIT: Duration = Duration::from_mins(1);
+
+fn runner() -> Runner {
+    embedded::migrations::runner()
+}
+
+fn ours() -> Vec<Migration> {
+    let mut ours = runner().get_migrations().clone();
+    ours.sort();
+    ours
+}
+
 /// The schema version this build speaks.
 #[must_use]
 pub fn wanted() -> u32 {
-    let runner = embedded::migrations::runner();
-    runner.get_migrations().iter().map(|m| u32::try_from(m.version()).unwrap_or(0)).max().unwrap_or(0)
+    schema::version_of(&ours())
 }
 
-/// Brings the file (made if missing, its folder too) to the wanted version; answers the names of what was applied.
-/// Several processes may do so at once.
+/// Brings the file (made if missing, its folder too) to the wanted version. Several processes may do so at once: the
+/// write lock is taken before looking what is missing, so one goes and the others find nothing to do.
 ///
 /// # Errors
-/// The file cannot be made or is no database, or a migration failed; nothing is left half-applied.
-pub fn run(path: &Path) -> StoreResult<Vec<String>> {
-    let step = "migrate";
+/// The file cannot be made or is no database, or a migration failed; nothing is changed then.
+pub fn run(path: &Path) -> StoreResult<Migrated> {
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| StoreError::Unavailable {
-            step,
+            step: STEP,
             reason: format!("the folder {} cannot be made", folder.display()),
             source: Some(Box::new(e)),
         })?;
     }
-    let mut connection = Connection::open(path).map_err(|e| errors::map(step, e))?;
-    db::prepare(&connection).map_err(|e| errors::map(step, e))?;
-    let report = embedded::migrations::runner().run(&mut connection).map_err(|e| StoreError::Broken {
-        step,
-        reason: format!("a migration failed: {e}"),
+    let mut connection = Connection::open(path).map_err(|e| errors::map(STEP, e))?;
+    let transaction = begin(&mut connection).map_err(|e| errors::map(STEP, e))?;
+    let mut migrating = Migrating(transaction);
+    let report = runner().run(&mut migrating).map_err(|e| StoreError::Broken {
+        step: STEP,
+        reason: format!("a migration failed, and nothing was changed: {e}"),
         source: Some(Box::new(e)),
     })?;
-    Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+    migrating.0.commit().map_err(|e| errors::map_commit(STEP, e))?;
+    let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
+    Ok(Migrated { database: path.display().to_string(), version: wanted(), applied })
+}
+
+fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.busy_timeout(TURN_WAIT)?;
+    db::prepare(connection)?;
+    connection.busy_timeout(TURN_WAIT)?;
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// What `run` would do. Changes nothing, and makes no file.
+///
+/// # Errors
+/// The file is no database, or `run` would refuse it.
+pub fn plan(path: &Path) -> StoreResult<Plan> {
+    let mut notes = Vec::new();
+    let applied = if path.exists() {
+        let read_only = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        read_only.and_then(|connection| applied(&connection)).map_err(|e| errors::map(STEP, e))?
+    } else {
+        notes.push("the file would be made".to_owned());
+        Vec::new()
+    };
+    let pending = match schema::standing(&applied, &ours()) {
+        Standing::Fits => Vec::new(),
+        Standing::Older(names) => names,
+        Standing::Newer | Standing::Strange(_) => return Err(refused(path, &applied)),
+    };
+    let (version, wanted) = (schema::version_of(&applied), wanted());
+    Ok(Plan { database: path.display().to_string(), version, wanted, pending, notes })
 }
 
 pub(super) fn check(connection: &Connection, path: &Path) -> StoreResult<u32> {
-    let found = version(connection).map_err(|e| errors::map("check schema", e))?;
-    let wanted = wanted();
-    let mend = match found {
-        v if v == wanted => return Ok(v),
-        v if v < wanted => "run `client-organizer migrate`",
-        _ => "it was migrated by a newer build: run that one",
-    };
-    Err(StoreError::Broken {
-        step: "check schema",
-        reason: format!("{} has schema version {found}, this build needs {wanted}: {mend}", path.display()),
-        source: None,
-    })
+    let applied = applied(connection).map_err(|e| errors::map("check schema", e))?;
+    match schema::standing(&applied, &ours()) {
+        Standing::Fits => Ok(wanted()),
+        Standing::Older(_) | Standing::Newer | Standing::Strange(_) => Err(refused(path, &applied)),
+    }
+}
+
+fn refused(path: &Path, applied: &[Migration]) -> StoreError {
+    let reason = schema::refusal(&path.display().to_string(), applied, &ours()).unwrap_or_default();
+    StoreError::Broken { step: "check schema", reason, source: None }
 }
 
 /// 0: never migrated.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
-    let table = "SELECT 1 FROM sqlite_master WHERE name = 'refinery_schema_history'";
-    if connection.query_row(table, [], |_| Ok(())).optional()?.is_none() {
-        return Ok(0);
-    }
-    connection.query_row("SELECT coalesce(max(version), 0) FROM refinery_schema_history", [], |row| row.get(0))
+    Ok(schema::version_of(&applied(connection)?))
 }
+
+fn applied(connection: &Connection) -> rusqlite::Result<Vec<Migration>> {
+    let known = "SELECT 1 FROM sqlite_master WHERE name = ?1";
+    if connection.query_row(known, [HISTORY], |_| Ok(())).optional()?.is_none() {
+        return Ok(Vec::new());
+    }
+    history(connection, "SELECT version, name, applied_on, checksum FROM refinery_schema_history ORDER BY version")
+}
+
+fn history(connection: &Connection, query: &str) -> rusqlite::Result<Vec<Migration>> {
+    let odd = |column| {
+        move |e: Box<dyn std::error::Error + Send + Sync>| {
+            rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, e)
+        }
+    };
+    let mut statement = connection.prepare(query)?;
+    let one = |row: &rusqlite::Row<'_>| {
+        let on = OffsetDateTime::parse(&row.get::<_, String>(2)?, &Rfc3339).map_err(|e| odd(2)(e.into()))?;
+        let checksum = row.get::<_, String>(3)?.parse().map_err(|e: std::num::ParseIntError| odd(3)(e.into()))?;
+        Ok(Migration::applied(row.get(0)?, row.get(1)?, on, checksum))
+    };
+    statement.query_map([], one)?.collect()
+}
+
+/// refinery's own driver begins a transaction for each step, so that two processes could both find a step missing.
+struct Migrating<'a>(Transaction<'a>);
+
+impl Execute for Migrating<'_> {
+    type Error = rusqlite::Error;
+
+    fn execute<'a, T: Iterator<Item = &'a str>>(&mut self, queries: T) -> Result<usize, rusqlite::Error> {
+        let mut count = 0;
+        for query in queries {
+            self.0.execute_batch(query)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+}
+
+impl Query<Vec<Migration>> for Migrating<'_> {
+    fn query(&mut self, query: &str) -> Result<Vec<Migration>, rusqlite::Error> {
+        history(&self.0, query)
+    }
+}
+
+impl Migrate for Migrating<'_> {}

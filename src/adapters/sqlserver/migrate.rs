@@ -1,15 +1,21 @@
 //! Migrations of the database by refinery under a lock, and the check that refuses another schema.
+//!
+//! All that is missing goes in one transaction, so that a failure leaves the version that was there, and the .NET
+//! system's table where it was.
 
 use super::{
     db::{SqlServerOptions, read},
-    errors::{self, Intent, odd},
-    rows,
+    errors::{Intent, map, odd},
+    migrate_legacy, rows,
     session::{Results, Session},
 };
-use crate::ports::error::{StoreError, StoreResult};
-use refinery::{AsyncMigrate, Migration};
+use crate::{
+    adapters::schema::{self, Migrated, Plan, Standing},
+    ports::error::{StoreError, StoreResult},
+};
+use refinery::{AsyncMigrate, Migration, Runner};
 use refinery_core::traits::r#async::{AsyncQuery, AsyncTransaction};
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 use tiberius::error::Error;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -19,67 +25,144 @@ mod embedded {
 
 const STEP: &str = "migrate";
 
+pub(super) const HISTORY: &str = "dbo.refinery_schema_history";
+pub(super) const VERSION: &str = include_str!("sql/schema_version.sql");
+const LOCK: &str = include_str!("sql/migrate_lock.sql");
+const WHERE: &str = include_str!("sql/migrate_where.sql");
+const APPLIED: &str = include_str!("sql/migrate_history.sql");
+
 /// An index over millions of rows takes its time.
 const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
+
+/// What our migrations THROW: sentences, meant to be read.
+const OUR_WORDS: std::ops::RangeInclusive<u32> = 51_001..=51_099;
+
+const MAKE_WAY: &str = include_str!("migrations/U0__make_way.sql");
+const CHECKS_END: &str = "-- The checks end here";
+
+fn runner() -> Runner {
+    let mut runner = embedded::migrations::runner();
+    // Named in full: a login's own schema may be another.
+    runner.set_migration_table_name(HISTORY);
+    runner
+}
+
+/// In the order in which they are applied.
+pub(super) fn ours() -> Vec<Migration> {
+    let mut ours = runner().get_migrations().clone();
+    ours.sort();
+    ours
+}
 
 /// The schema version this build speaks.
 #[must_use]
 pub fn wanted() -> u32 {
-    let runner = embedded::migrations::runner();
-    runner.get_migrations().iter().map(|m| u32::try_from(m.version()).unwrap_or(0)).max().unwrap_or(0)
+    schema::version_of(&ours())
 }
 
-/// Brings the database, which must be there, to the wanted version; answers the names of what was applied. Several
-/// processes may do so at once: one goes, the others wait and find nothing to do.
+/// Brings the database, which must be there, to the wanted version. Several processes may do so at once: one goes, the
+/// others wait and find nothing to do.
 ///
 /// # Errors
-/// It cannot be reached, or a migration failed; nothing of that one is left.
-pub async fn run(options: &SqlServerOptions) -> StoreResult<Vec<String>> {
+/// It cannot be reached, or a migration failed, or would take what is not ours; nothing is changed then.
+pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
     let mut session = read(STEP, options.connector()?.session().await)?;
-    // The lock is the session's, and goes with it. -1 and below (Babelfish: -999): not granted.
-    let lock = "DECLARE @got int; EXEC @got = sp_getapplock @Resource = N'client-organizer migrate', \
-                @LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 120000; SELECT @got AS Got;";
-    let results = read(STEP, session.batch(lock, MIGRATION_TIMEOUT).await)?;
+    let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
+    let results = read(STEP, session.batch(LOCK, MIGRATION_TIMEOUT).await)?;
     let got = rows::having(&results, "Got").next().map(|row| rows::number(row, "Got"));
     if !matches!(got, Some(Ok(0..))) {
         let reason = "another process has been migrating for two minutes: look what it does, then try again".to_owned();
         return Err(StoreError::Unavailable { step: STEP, reason, source: None });
     }
+    read(STEP, session.batch("SET XACT_ABORT ON; BEGIN TRAN;", MIGRATION_TIMEOUT).await)?;
     let mut migrating = Migrating(session);
-    let report = embedded::migrations::runner().run_async(&mut migrating).await.map_err(|e| {
-        // Number and line say enough to find it; the server's text is for the one who runs this command.
-        StoreError::Broken { step: STEP, reason: format!("a migration failed: {e}"), source: Some(Box::new(e)) }
-    })?;
-    Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+    // Dropped with its connection where it fails, and rolled back with it.
+    let report = runner().run_async(&mut migrating).await.map_err(failed)?;
+    let committed = migrating.0.batch("COMMIT TRAN;", MIGRATION_TIMEOUT).await;
+    committed.map_err(|e| map(STEP, Intent::Write, e))?;
+    let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
+    Ok(Migrated { database: found.database, version: wanted(), applied })
+}
+
+/// What `run` would do. Changes nothing and waits for no other process.
+///
+/// # Errors
+/// It cannot be reached, or `run` would refuse it.
+pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
+    let mut session = read(STEP, options.connector()?.session().await)?;
+    let Found { database, applied } = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
+    let pending = match schema::standing(&applied, &ours()) {
+        Standing::Fits => Vec::new(),
+        Standing::Older(names) => names,
+        Standing::Newer | Standing::Strange(_) => return Err(refused(&database, &applied)),
+    };
+    let mut notes = Vec::new();
+    if applied.is_empty() {
+        session
+            .batch(checks(), MIGRATION_TIMEOUT)
+            .await
+            .map_err(|e| thrown(&e).unwrap_or_else(|| map(STEP, Intent::Read, e)))?;
+        notes.extend(migrate_legacy::told(&mut session, MIGRATION_TIMEOUT).await?);
+    }
+    Ok(Plan { database, version: schema::version_of(&applied), wanted: wanted(), pending, notes })
 }
 
 pub(super) async fn check(session: &mut Session, limit: Duration) -> StoreResult<u32> {
-    let step = "check schema";
-    let found = version(session, limit).await.map_err(|e| errors::map(step, Intent::Read, e))?;
-    let wanted = wanted();
-    let mend = match found {
-        v if v == wanted => return Ok(v),
-        v if v < wanted => "run `client-organizer migrate`",
-        _ => "it was migrated by a newer build: run that one",
-    };
-    let reason = format!("the database has schema version {found}, this build needs {wanted}: {mend}");
-    Err(StoreError::Broken { step, reason, source: None })
-}
-
-/// 0: never migrated.
-async fn version(session: &mut Session, limit: Duration) -> Result<u32, Error> {
-    let known = "SELECT COUNT(*) AS Known FROM sys.tables WHERE name = N'refinery_schema_history'";
-    if rows::only_count(&session.batch(known, limit).await?, "Known")? == 0 {
-        return Ok(0);
+    let Found { database, applied } = read("check schema", look(session, limit).await)?;
+    match schema::standing(&applied, &ours()) {
+        Standing::Fits => Ok(wanted()),
+        Standing::Older(_) | Standing::Newer | Standing::Strange(_) => Err(refused(&database, &applied)),
     }
-    rows::only_count(&session.batch(VERSION, limit).await?, "Version")
 }
 
-pub(super) const VERSION: &str = include_str!("sql/schema_version.sql");
+fn refused(database: &str, applied: &[Migration]) -> StoreError {
+    let reason = schema::refusal(database, applied, &ours()).unwrap_or_default();
+    StoreError::Broken { step: "check schema", reason, source: None }
+}
+
+struct Found {
+    /// How to call the database.
+    database: String,
+    applied: Vec<Migration>,
+}
+
+async fn look(session: &mut Session, limit: Duration) -> Result<Found, Error> {
+    let results = session.batch(WHERE, limit).await?;
+    let row = rows::having(&results, "Known").next().ok_or_else(|| odd("the server does not say its name"))?;
+    let (name, server) = (rows::text(row, "DatabaseName")?, rows::text_opt(row, "ServerName")?);
+    let database = format!("the database {name} on {}", server.unwrap_or_else(|| "the server".to_owned()));
+    let known = rows::flag(row, "Known")?;
+    let applied = if known { applied(&session.batch(APPLIED, limit).await?)? } else { Vec::new() };
+    Ok(Found { database, applied })
+}
+
+/// What U0 refuses, without what it does.
+fn checks() -> &'static str {
+    MAKE_WAY.split_once(CHECKS_END).map_or("", |(checks, _)| checks)
+}
+
+/// The server's text is for the one who runs this command.
+fn failed(error: refinery::Error) -> StoreError {
+    let cause = error.source().and_then(|source| source.downcast_ref::<Error>());
+    cause.and_then(thrown).unwrap_or_else(|| StoreError::Broken {
+        step: STEP,
+        reason: format!("a migration failed, and nothing was changed: {error}"),
+        source: Some(Box::new(error)),
+    })
+}
+
+/// A THROW of our own is all there is to say.
+fn thrown(error: &Error) -> Option<StoreError> {
+    match error {
+        Error::Server(token) if OUR_WORDS.contains(&token.code()) => {
+            Some(StoreError::Broken { step: STEP, reason: token.message().to_owned(), source: None })
+        }
+        _ => None,
+    }
+}
 
 /// refinery's own driver drops answers unread, so a migration that failed after its first statement would be recorded
-/// as applied. This one reads each to its end and stops at the first error; the connection, and with it the
-/// transaction, is then dropped.
+/// as applied. This one reads each to its end and stops at the first error.
 struct Migrating(Session);
 
 impl AsyncTransaction for Migrating {
@@ -87,12 +170,10 @@ impl AsyncTransaction for Migrating {
 
     async fn execute<'a, T: Iterator<Item = &'a str> + Send + 'a>(&'a mut self, queries: T) -> Result<usize, Error> {
         let mut count = 0;
-        self.0.batch("SET XACT_ABORT ON; BEGIN TRAN;", MIGRATION_TIMEOUT).await?;
         for query in queries {
             self.0.batch(query, MIGRATION_TIMEOUT).await?;
             count += 1;
         }
-        self.0.batch("COMMIT TRAN;", MIGRATION_TIMEOUT).await?;
         Ok(count)
     }
 }
@@ -105,12 +186,15 @@ impl AsyncQuery<Vec<Migration>> for Migrating {
 
 impl AsyncMigrate for Migrating {
     fn assert_migrations_table_query(table: &str) -> String {
-        format!(
-            "IF NOT EXISTS (SELECT 1 FROM sys.tables WHERE name = N'{table}') \
-             CREATE TABLE {table} (version int NOT NULL PRIMARY KEY, name nvarchar(255) NOT NULL, \
-             applied_on nvarchar(255) NOT NULL, checksum nvarchar(255) NOT NULL);"
-        )
+        history_table(table)
     }
+}
+
+pub(super) fn history_table(table: &str) -> String {
+    format!(
+        "IF OBJECT_ID(N'{table}', N'U') IS NULL\n  CREATE TABLE {table} (version int NOT NULL PRIMARY KEY, \
+         name nvarchar(255) NOT NULL, applied_on nvarchar(255) NOT NULL, checksum nvarchar(255) NOT NULL);"
+    )
 }
 
 fn applied(results: &Results) -> Result<Vec<Migration>, Error> {

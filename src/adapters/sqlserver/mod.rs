@@ -7,6 +7,8 @@
 mod db;
 mod errors;
 pub mod migrate;
+mod migrate_legacy;
+pub mod migrate_script;
 mod rows;
 mod session;
 mod statement;

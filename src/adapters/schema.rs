@@ -1,0 +1,127 @@
+//! What a database's migration history says to this build: it fits, is older, is newer, or belongs to another program.
+
+use refinery::Migration;
+
+/// What `migrate --dry-run` tells of one database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// How to call the database.
+    pub database: String,
+    pub version: u32,
+    pub wanted: u32,
+    /// Names of what would be applied, in order.
+    pub pending: Vec<String>,
+    /// What else would happen, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// What was done to a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrated {
+    pub database: String,
+    pub version: u32,
+    /// Names, in order; none: there was nothing to do.
+    pub applied: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    Fits,
+    /// What is missing, in order.
+    Older(Vec<String>),
+    Newer,
+    /// A migration of the database's that is not ours.
+    Strange(String),
+}
+
+/// `applied` and `ours` in any order.
+pub(super) fn standing(applied: &[Migration], ours: &[Migration]) -> Standing {
+    let last = version_of(ours);
+    let unknown = |one: &&Migration| !ours.iter().any(|known| known == *one);
+    let strange = applied.iter().filter(unknown).find(|one| one.version() <= i32::try_from(last).unwrap_or(i32::MAX));
+    if let Some(one) = strange {
+        return Standing::Strange(one.to_string());
+    }
+    if version_of(applied) > last {
+        return Standing::Newer;
+    }
+    let mut missing: Vec<&Migration> =
+        ours.iter().filter(|one| !applied.iter().any(|known| known.version() == one.version())).collect();
+    if missing.is_empty() {
+        return Standing::Fits;
+    }
+    missing.sort();
+    Standing::Older(missing.iter().map(ToString::to_string).collect())
+}
+
+pub(super) fn version_of(migrations: &[Migration]) -> u32 {
+    migrations.iter().filter_map(|one| u32::try_from(one.version()).ok()).max().unwrap_or(0)
+}
+
+/// Why this build does not start on such a database, and the command that mends it; None: it starts.
+pub(super) fn refusal(database: &str, applied: &[Migration], ours: &[Migration]) -> Option<String> {
+    let (found, wanted) = (version_of(applied), version_of(ours));
+    Some(match standing(applied, ours) {
+        Standing::Fits => return None,
+        Standing::Older(_) if applied.is_empty() => format!(
+            "{database} has no tables of this program that this login can see: run `client-organizer migrate` \
+             (with `--dry-run` it only tells what it would do)"
+        ),
+        Standing::Older(_) => format!(
+            "{database} has schema version {found}, this build needs {wanted}: run `client-organizer migrate` \
+             (with `--dry-run` it only tells what it would do)"
+        ),
+        Standing::Newer => format!(
+            "{database} has schema version {found}, made by a newer build than this one, which knows {wanted}: \
+             deploy that build again, or a later one; `client-organizer migrate` cannot go back"
+        ),
+        Standing::Strange(name) => format!(
+            "{database} has the migration {name}, which is not of this build: name another database, or find out \
+             who made it with `client-organizer migrate --dry-run` of the build that runs there"
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ours() -> Vec<Migration> {
+        ["U0__make_way", "V1__tables", "V2__engine"].map(|name| one(name, "SELECT 1")).to_vec()
+    }
+
+    fn one(name: &str, sql: &str) -> Migration {
+        Migration::unapplied(name, sql).unwrap()
+    }
+
+    #[test]
+    fn each_history_has_its_words() {
+        let strange = vec![one("V1__tables", "SELECT 2")];
+        let mut newer = ours();
+        newer.push(one("V3__later", "SELECT 1"));
+        let without_the_first = ours()[1..].to_vec();
+        for (applied, standing_, said) in [
+            (ours(), Standing::Fits, None),
+            (
+                vec![],
+                Standing::Older(["U0__make_way", "V1__tables", "V2__engine"].map(Into::into).to_vec()),
+                Some("no tables"),
+            ),
+            (
+                ours()[..2].to_vec(),
+                Standing::Older(vec!["V2__engine".into()]),
+                Some("schema version 1, this build needs 2"),
+            ),
+            (without_the_first, Standing::Older(vec!["U0__make_way".into()]), Some("`client-organizer migrate`")),
+            (newer, Standing::Newer, Some("newer build")),
+            (strange, Standing::Strange("V1__tables".into()), Some("not of this build")),
+        ] {
+            assert_eq!(standing(&applied, &ours()), standing_);
+            let refusal = refusal("app.db", &applied, &ours());
+            match said {
+                None => assert_eq!(refusal, None),
+                Some(said) => assert!(refusal.clone().unwrap().contains(said), "{said}: {refusal:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,23 @@
+-- The rights that `serve`, `dispatch` and `ops` need, as a role: rows of their own tables, and nothing else. No DDL, no
+-- EXECUTE (sp_getapplock is open to all). Run by one who may make roles; again after each `migrate`. Then, per login:
+--   CREATE USER [name of the app, or of its managed identity] FROM EXTERNAL PROVIDER;   -- Entra ID
+--   CREATE USER app FOR LOGIN app;                                                      -- a login with a password
+--   ALTER ROLE client_organizer ADD MEMBER app;
+-- A program that only inserts into the outbox: GRANT INSERT ON dbo.OutboxMessages TO …;
+IF DATABASE_PRINCIPAL_ID(N'client_organizer') IS NULL
+  CREATE ROLE client_organizer;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Clients TO client_organizer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.FinancialRecords TO client_organizer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.OutboxMessages TO client_organizer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.InboxMessages TO client_organizer;
+GRANT SELECT, INSERT, DELETE ON dbo.IdempotencyKeys TO client_organizer;
+GRANT SELECT, INSERT, UPDATE ON dbo.Destinations TO client_organizer;
+GRANT INSERT ON dbo.OperatorActions TO client_organizer;
+
+-- NEXT VALUE FOR is an update of the sequence.
+GRANT UPDATE ON dbo.ClientIds TO client_organizer;
+GRANT UPDATE ON dbo.RecordIds TO client_organizer;
+
+-- The check at start: was this build's `migrate` run?
+GRANT SELECT ON dbo.refinery_schema_history TO client_organizer;

@@ -1,0 +1,165 @@
+//! The migrations as a script that a DBA reviews and runs, with refinery's history rows, so that `migrate` knows it ran.
+
+use super::migrate::{HISTORY, history_table, ours};
+use refinery::Migration;
+use std::fmt::Write;
+
+/// The rights of the role that the program runs under.
+pub const GRANTS: &str = include_str!("grants.sql");
+
+/// Of an empty database, or one of any earlier version of ours, to this build's version. Batches end with GO.
+#[must_use]
+pub fn script() -> String {
+    let ours = ours();
+    let mut script = opening(&ours);
+    for migration in &ours {
+        script.push_str(&guarded(migration));
+    }
+    script.push_str(&closing(&ours));
+    let _ = write!(
+        script,
+        "-- The role for the program. Only where the rest was done.\nIF OBJECT_ID(N'{HISTORY}', N'U') IS NOT NULL\n\
+         BEGIN\n{}\nEND;\nGO\n",
+        GRANTS.trim_end()
+    );
+    script
+}
+
+fn opening(ours: &[Migration]) -> String {
+    let names: Vec<String> = ours.iter().map(ToString::to_string).collect();
+    let known: Vec<String> = ours
+        .iter()
+        .map(|one| {
+            format!("(version = {} AND name = N'{}' AND checksum = N'{}')", one.version(), one.name(), one.checksum())
+        })
+        .collect();
+    format!(
+        "-- ClientOrganizer {version}: {names}.\n\
+         -- Connect to the database that is meant (this script makes none) as one who may make tables and roles, and run it\n\
+         -- whole: `sqlcmd -b -I -i <file>`, or SSMS. It is one transaction: an error undoes all of it, and later batches\n\
+         -- then do nothing. What was applied before is left out, so a second run changes nothing. `client-organizer\n\
+         -- migrate` finds nothing to do afterwards.\n\
+         SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON;\n\
+         SET NUMERIC_ROUNDABORT, IMPLICIT_TRANSACTIONS OFF;\n\
+         SET NOCOUNT, XACT_ABORT ON;\n\
+         -- A table that others use is waited for, but not for ever.\n\
+         SET LOCK_TIMEOUT 60000;\n\
+         GO\n\
+         \n\
+         BEGIN TRANSACTION;\n\
+         DECLARE @got int;\n\
+         EXEC @got = sp_getapplock @Resource = N'client-organizer migrate', @LockMode = 'Exclusive',\n  \
+           @LockOwner = 'Transaction', @LockTimeout = 120000;\n\
+         IF @got < 0\n\
+         BEGIN\n  \
+           ROLLBACK TRANSACTION;\n  \
+           THROW 51002, N'another process is migrating this database: nothing was changed', 1;\n\
+         END;\n\
+         {table}\n\
+         GO\n\
+         \n\
+         IF @@TRANCOUNT > 0\n\
+         BEGIN\n  \
+           IF EXISTS (SELECT 1 FROM {HISTORY}\n              \
+             WHERE NOT ({known}))\n  \
+           BEGIN\n    \
+             ROLLBACK TRANSACTION;\n    \
+             THROW 51002, N'this database was migrated by a newer build or by another program: nothing was changed', 1;\n  \
+           END;\n\
+         END;\n\
+         GO\n\n",
+        version = env!("CARGO_PKG_VERSION"),
+        names = names.join(", "),
+        table = history_table(HISTORY),
+        known = known.join("\n                     OR "),
+    )
+}
+
+/// Its text as it is, and its row in the history, if it is not there yet.
+fn guarded(migration: &Migration) -> String {
+    let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
+    format!(
+        "IF @@TRANCOUNT > 0\n\
+         BEGIN\n  \
+           IF NOT EXISTS (SELECT 1 FROM {HISTORY} WHERE version = {version})\n  \
+           BEGIN\n\
+         -- {migration}\n\
+         {}\n    \
+             INSERT INTO {HISTORY} (version, name, applied_on, checksum)\n    \
+             VALUES ({version}, N'{name}', CONVERT(nvarchar(27), SYSUTCDATETIME(), 126) + N'Z', N'{checksum}');\n  \
+           END;\n\
+         END;\n\
+         GO\n\n",
+        migration.sql().unwrap_or_default().trim_end(),
+    )
+}
+
+/// An error that left the transaction open (a batch that does not compile is one) must not be committed half-way.
+fn closing(ours: &[Migration]) -> String {
+    format!(
+        "IF @@TRANCOUNT > 0\n\
+         BEGIN\n  \
+           IF (SELECT COUNT(*) FROM {HISTORY}) = {}\n    \
+             COMMIT TRANSACTION;\n  \
+           ELSE\n  \
+           BEGIN\n    \
+             ROLLBACK TRANSACTION;\n    \
+             THROW 51002, N'a part of this script failed: nothing was changed, and the first error above says why', 1;\n  \
+           END;\n\
+         END;\n\
+         ELSE\n  \
+           RAISERROR(N'this script failed: nothing was changed, and the first error above says why', 16, 1);\n\
+         GO\n\n",
+        ours.len()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// refinery's own reading of the files, as a later `migrate` does it.
+    fn of_the_files() -> BTreeMap<String, Migration> {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapters/sqlserver/migrations");
+        let one = |entry: std::io::Result<std::fs::DirEntry>| {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let migration = Migration::unapplied(&name, &std::fs::read_to_string(&path).unwrap()).unwrap();
+            (name, migration)
+        };
+        std::fs::read_dir(folder).unwrap().map(one).collect()
+    }
+
+    #[test]
+    fn the_history_rows_are_what_refinery_would_write() {
+        let script = script();
+        let files = of_the_files();
+        for (file, migration) in &files {
+            let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
+            let row = format!(
+                "VALUES ({version}, N'{name}', CONVERT(nvarchar(27), SYSUTCDATETIME(), 126) + N'Z', N'{checksum}')"
+            );
+            assert_eq!(script.matches(&row).count(), 1, "{file}: {row}");
+            assert!(script.contains(migration.sql().unwrap().trim_end()), "{file} is not in the script as it is");
+        }
+        assert_eq!(script.matches("VALUES (").count() - script.matches("(@now").count(), files.len());
+    }
+
+    #[test]
+    fn a_migration_is_one_batch() {
+        for (file, migration) in of_the_files() {
+            let batches =
+                migration.sql().unwrap().lines().filter(|line| line.trim().eq_ignore_ascii_case("GO")).count();
+            assert_eq!(batches, 0, "{file} has a GO, which refinery would send as text");
+        }
+    }
+
+    #[test]
+    fn the_script_sets_what_filtered_indexes_need_before_anything_else() {
+        let script = script();
+        let first = script.split("\nGO\n").next().unwrap();
+        assert!(first.contains("QUOTED_IDENTIFIER ON"), "{first}");
+        assert!(!first.contains("CREATE"), "{first}");
+    }
+}

@@ -1,0 +1,50 @@
+//! `migrate`: the tables of the database, what they would become, or the script by which another makes them.
+
+use super::{cli::MigrateArgs, compose, told};
+use crate::{
+    adapters::sqlserver::migrate_script,
+    config::{Settings, StoreKind},
+};
+use anyhow::{Result, bail};
+use std::collections::BTreeMap;
+
+pub(super) async fn run(arguments: &MigrateArgs, env: &BTreeMap<String, String>) -> Result<bool> {
+    if arguments.script || arguments.grants {
+        // Said without a connection: who reviews it may have none.
+        let kind = env.get("Store__Kind").map_or("sqlite", |kind| kind.trim());
+        if kind != "sqlserver" {
+            bail!(
+                "--script and --grants are for SQL Server: set Store__Kind=sqlserver. An SQLite file has no roles, and \
+                 `client-organizer migrate` makes it"
+            );
+        }
+        print!("{}", if arguments.script { migrate_script::script() } else { migrate_script::GRANTS.to_owned() });
+        return Ok(true);
+    }
+    let settings = told(Settings::read(env))?;
+    if arguments.dry_run {
+        let plan = compose::plan(&settings).await?;
+        println!("{}: schema version {}, this build needs {}", plan.database, plan.version, plan.wanted);
+        for name in &plan.pending {
+            println!("would apply {name}");
+        }
+        for note in &plan.notes {
+            println!("{note}");
+        }
+        println!(
+            "{}",
+            if plan.pending.is_empty() { "nothing to do" } else { "nothing was changed: this was a dry run" }
+        );
+        return Ok(true);
+    }
+    let done = compose::migrate(&settings).await?;
+    for name in &done.applied {
+        println!("{}: applied {name}", done.database);
+    }
+    if done.applied.is_empty() {
+        println!("{}: schema version {}, nothing to do", done.database, done.version);
+    } else if matches!(settings.store.kind, StoreKind::SqlServer { .. }) {
+        println!("the rights for the program's own login: client-organizer migrate --grants");
+    }
+    Ok(true)
+}

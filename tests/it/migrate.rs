@@ -1,0 +1,134 @@
+//! `migrate` as an operator and a deployment use it: twice, from an earlier version, at once, dry, as a script; and the
+//! refusal to start on any other schema. On SQLite here; on SQL Server in migrate_sqlserver.rs.
+
+use crate::support::{backend::memory, host::executable};
+use client_organizer::adapters::sqlite::{Sqlite, SqliteOptions, migrate};
+use refinery::{Migration, Runner};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+const V1: &str = include_str!("../../src/adapters/sqlite/migrations/V1__tables.sql");
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir_in(memory()).unwrap())
+    }
+
+    fn db(&self) -> PathBuf {
+        self.0.path().join("app.db")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(executable());
+        command.args(arguments).env_clear().env("Store__Path", self.db());
+        command
+    }
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn count(db: &Path, sql: &str) -> i64 {
+    rusqlite::Connection::open(db).unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn processes_that_migrate_at_once_do_not_collide() {
+    let folder = Folder::new();
+    let start = |_| {
+        let mut command = folder.command(&["migrate"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let children: Vec<_> = (0..6).map(start).collect();
+    let outputs: Vec<Output> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    for output in &outputs {
+        assert!(output.status.success(), "{}", said(output));
+    }
+    let applied = outputs.iter().filter(|output| said(output).contains("applied V1__tables")).count();
+    assert_eq!(applied, 1, "{:?}", outputs.iter().map(said).collect::<Vec<_>>());
+    let versions = count(&folder.db(), "SELECT count(*) FROM refinery_schema_history");
+    assert_eq!(versions, i64::from(migrate::wanted()));
+}
+
+#[test]
+fn a_database_of_the_first_version_keeps_its_rows() {
+    let folder = Folder::new();
+    let mut connection = rusqlite::Connection::open(folder.db()).unwrap();
+    Runner::new(&[Migration::unapplied("V1__tables", V1).unwrap()]).run(&mut connection).unwrap();
+    let row = "INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('m-1', 'E', '{}')";
+    connection.execute(row, []).unwrap();
+    drop(connection);
+    migrate::run(&folder.db()).unwrap();
+    assert_eq!(count(&folder.db(), "SELECT count(*) FROM OutboxMessages WHERE Id = 'm-1' AND State = 0"), 1);
+    Sqlite::open(SqliteOptions::at(folder.db())).unwrap();
+}
+
+#[test]
+fn a_migration_that_fails_leaves_the_file_as_it_was() {
+    let folder = Folder::new();
+    let connection = rusqlite::Connection::open(folder.db()).unwrap();
+    // Ours comes after others, and cannot be made.
+    connection.execute_batch("CREATE TABLE OperatorActions (Note TEXT)").unwrap();
+    drop(connection);
+    let output = folder.command(&["migrate"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains("nothing was changed"), "{}", said(&output));
+    assert_eq!(count(&folder.db(), "SELECT count(*) FROM sqlite_master WHERE type = 'table'"), 1);
+}
+
+#[test]
+fn a_dry_run_tells_what_would_be_applied_and_makes_nothing() {
+    let folder = Folder::new();
+    let dry = || said(&folder.command(&["migrate", "--dry-run"]).output().unwrap());
+    let before = dry();
+    for words in ["app.db", "schema version 0", "would apply V1__tables", "nothing was changed"] {
+        assert!(before.contains(words), "{words}: {before}");
+    }
+    assert!(!folder.db().exists());
+    migrate::run(&folder.db()).unwrap();
+    let after = dry();
+    assert!(after.contains("nothing to do") && !after.contains("would apply"), "{after}");
+}
+
+#[test]
+fn a_script_needs_no_connection_and_is_refused_for_sqlite() {
+    let folder = Folder::new();
+    for flag in ["--script", "--grants"] {
+        let output = folder.command(&["migrate", flag]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).contains("Store__Kind=sqlserver"), "{}", said(&output));
+        let output = folder.command(&["migrate", flag]).env("Store__Kind", "sqlserver").output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{}", said(&output));
+        assert!(said(&output).contains("ON dbo.OutboxMessages TO client_organizer"), "{flag}");
+        assert_eq!(said(&output).contains("CREATE TABLE dbo.OutboxMessages"), flag == "--script");
+    }
+    let both = folder.command(&["migrate", "--script", "--dry-run"]).output().unwrap();
+    assert_eq!(both.status.code(), Some(2));
+}
+
+#[test]
+fn another_schema_is_refused_with_the_way_out() {
+    for (change, words) in [
+        ("DELETE FROM refinery_schema_history", "run `client-organizer migrate`"),
+        (
+            "INSERT INTO refinery_schema_history VALUES (99, 'later', '2030-01-01T00:00:00Z', '1')",
+            "schema version 99, made by a newer build",
+        ),
+        ("UPDATE refinery_schema_history SET checksum = '1'", "not of this build"),
+        ("UPDATE refinery_schema_history SET name = 'theirs'", "V1__theirs"),
+    ] {
+        let folder = Folder::new();
+        migrate::run(&folder.db()).unwrap();
+        rusqlite::Connection::open(folder.db()).unwrap().execute_batch(change).unwrap();
+        let refusal = Sqlite::open(SqliteOptions::at(folder.db())).err().unwrap().to_string();
+        assert!(refusal.contains(words), "{change}: {refusal}");
+        let output = folder.command(&["ops", "status"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said(&output).contains(words), "{change}: {}", said(&output));
+    }
+}

@@ -1,0 +1,70 @@
+//! Every T-SQL file is read by a parser that is not ours: sqlfluff, which tests/sql/prepare installs.
+
+use client_organizer::{adapters::sqlserver::migrate_script, config};
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::Once,
+};
+
+static TOLD: Once = Once::new();
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// None: it is not there, and that was said.
+fn parse(files: &[PathBuf]) -> Option<Output> {
+    let made = root().join("target/sql-tests");
+    if !made.join("done").exists() {
+        let in_ci = config::env::current().contains_key("CI");
+        assert!(!in_ci, "no sqlfluff to read T-SQL with; tests/run installs it");
+        TOLD.call_once(|| {
+            let _ = writeln!(std::io::stderr(), "SKIPPED: no sqlfluff to read T-SQL with; tests/run installs it");
+        });
+        return None;
+    }
+    let mut command = Command::new(made.join("python/bin/python"));
+    Some(command.arg("-B").arg(root().join("tests/sql/parse.py")).args(files).output().unwrap())
+}
+
+fn sql_files(under: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(under).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sql_files(&path, found);
+        } else if path.extension().is_some_and(|e| e == "sql") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn every_tsql_file_and_the_script_for_a_dba_can_be_parsed() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script.sql");
+    fs::write(&script, migrate_script::script()).unwrap();
+    let mut files = vec![script];
+    sql_files(&root().join("src/adapters/sqlserver"), &mut files);
+    sql_files(&root().join("infra"), &mut files);
+    assert!(files.len() > 70, "{}", files.len());
+    let Some(output) = parse(&files) else { return };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Else the test above could pass because nothing is ever found.
+#[test]
+fn a_typo_in_tsql_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let claim = fs::read_to_string(root().join("src/adapters/sqlserver/sql/outbox_lease.sql")).unwrap();
+    for (name, from, to) in [("update.sql", "UPDATE t", "UPDTE t"), ("from.sql", "FROM dbo.", "FORM dbo.")] {
+        assert!(claim.contains(from), "{from}");
+        let file = folder.path().join(name);
+        fs::write(&file, claim.replacen(from, to, 1)).unwrap();
+        let Some(output) = parse(&[file]) else { return };
+        assert_eq!(output.status.code(), Some(1), "{name}: {}", String::from_utf8_lossy(&output.stdout));
+        assert!(String::from_utf8_lossy(&output.stdout).contains(name));
+    }
+}
