@@ -65,18 +65,21 @@ const ONE_AT_A_TIME: &str = "EXEC sp_getapplock @Resource = N'client-organizer t
 impl SqlServerBackend {
     /// None: there is no server.
     pub async fn start() -> Option<Self> {
-        let server = server()?;
+        Some(Self::start_on(&server()?).await)
+    }
+
+    pub async fn start_on(server: &str) -> Self {
         let database = format!("co_{}", uuid::Uuid::new_v4().simple());
-        let mut master = connect(&server).await;
+        let mut master = connect(server).await;
         let create = format!("{ONE_AT_A_TIME} CREATE DATABASE {database};");
         master.simple_query(create).await.unwrap().into_results().await.unwrap();
         drop(master);
-        let options = SqlServerOptions::at(in_database(&server, &database));
+        let options = SqlServerOptions::at(in_database(server, &database));
         migrate::run(&options).await.unwrap();
         let db = SqlServer::open(&options).await.unwrap();
         let other = SqlServer::open(&options).await.unwrap();
         let stranger = Mutex::new(connect(&options.connection).await);
-        Some(Self { db, other, options, server, database, stranger })
+        Self { db, other, options, server: server.to_owned(), database, stranger }
     }
 }
 
