@@ -142,6 +142,8 @@ pub fn prelogin(encryption: u8) -> BytesMut {
         offset += value.len();
     }
     out.put_u8(0xFF);
-    options.iter().for_each(|(_, value)| out.put_slice(value));
+    for (_, value) in options {
+        out.put_slice(value);
+    }
     out
 }
