@@ -125,9 +125,9 @@ async fn another_schema_is_refused_with_the_way_out() {
     migrate::run(&options(&database)).await.unwrap();
     let later = "INSERT dbo.refinery_schema_history VALUES (99, N'later', N'2030-01-01T00:00:00Z', N'1')";
     run(&database, later).await;
-    let (newer, migrating) = (open().await, migrate::plan(&options(&database)).await.unwrap_err().to_string());
-    assert!(newer.contains("schema version 99, made by a newer build"), "{newer}");
-    assert_eq!(newer, migrating);
+    let (later_one, migrating) = (open().await, migrate::plan(&options(&database)).await.unwrap_err().to_string());
+    assert!(later_one.contains("schema version 99, made by a newer build"), "{later_one}");
+    assert_eq!(later_one, migrating);
     let scripted = run_script(&database, &migrate_script::script()).await;
     assert!(scripted[0].contains("by a newer build"), "{scripted:?}");
     run(&database, "DELETE dbo.refinery_schema_history WHERE version = 99").await;

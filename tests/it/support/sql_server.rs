@@ -80,11 +80,14 @@ const ONE_AT_A_TIME: &str = "EXEC sp_getapplock @Resource = N'client-organizer t
 impl Database {
     /// None: there is no server.
     pub async fn create() -> Option<Self> {
-        let server = server()?;
+        Some(Self::create_on(&server()?).await)
+    }
+
+    pub async fn create_on(server: &str) -> Self {
         let name = format!("co_{}", uuid::Uuid::new_v4().simple());
-        let mut master = connect(&server).await;
+        let mut master = connect(server).await;
         run(&mut master, &format!("{ONE_AT_A_TIME} CREATE DATABASE {name};")).await;
-        Some(Self { server, name })
+        Self { server: server.to_owned(), name }
     }
 
     /// As the one who may do everything.
@@ -118,9 +121,13 @@ async fn run(connection: &mut Connection, sql: &str) {
 impl SqlServerBackend {
     /// None: there is no server.
     pub async fn start() -> Option<Self> {
-        let database = Database::create().await?;
+        Some(Self::start_on(&server()?).await)
+    }
+
+    pub async fn start_on(server: &str) -> Self {
+        let database = Database::create_on(server).await;
         migrate::run(&SqlServerOptions::at(database.connection())).await.unwrap();
-        Some(Self::on(database).await)
+        Self::on(database).await
     }
 
     /// On a database that was migrated.

@@ -1,0 +1,109 @@
+//! Several dispatcher processes on one outbox: every row goes out, in its key's order, and none twice for nothing.
+
+use crate::{
+    bus::Bus,
+    stores::Store,
+    workers::{Said, Worker},
+};
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[arg(long, default_value_t = 2_000)]
+    rows: u32,
+    /// Ordering keys the rows share; the rows of one key go out one after the other
+    #[arg(long, default_value_t = 500)]
+    keys: u32,
+    #[arg(long, default_value_t = 8)]
+    processes: usize,
+    /// So many dispatchers are killed on the way, and replaced
+    #[arg(long, default_value_t = 0)]
+    kills: usize,
+    /// A SQL Server, where a database is made; without it a SQLite file
+    #[arg(long, value_name = "CONNECTION STRING")]
+    sql: Option<String>,
+}
+
+/// Nothing arrives for so long: something hangs.
+const STALLED: Duration = Duration::from_mins(2);
+/// What a killed dispatcher holds comes back after this; others never need so long.
+const LEASE_MS: &str = "15000";
+
+pub async fn prove(arguments: Arguments) {
+    let Arguments { rows, keys, processes, kills, sql } = arguments;
+    let store = Store::start(sql.as_deref()).await;
+    store.insert(rows, keys);
+    let bus = Bus::default();
+    let mut settings = store.settings();
+    settings.push(("ServiceBusConnection", bus.start().await));
+    settings.push(("ServiceBus__Transport", "rest".to_owned()));
+    settings.push(("Outbox__LeaseMs", LEASE_MS.to_owned()));
+    settings.push(("Outbox__HeadroomMs", "5000".to_owned()));
+    settings.push(("Bus__TimeoutMs", "5000".to_owned()));
+
+    let began = Instant::now();
+    let mut workers: Vec<Worker> = (0..processes).map(|_| Worker::start(&settings)).collect();
+    let (mut said, mut killed) = (Said::default(), Said::default());
+    for n in 1..=kills {
+        arrived(&bus, rows as usize * n / (kills + 1)).await;
+        let victim = workers.remove(fastrand::usize(..workers.len()));
+        killed.add(victim.kill());
+        workers.push(Worker::start(&settings));
+    }
+    arrived(&bus, rows as usize).await;
+    let took = began.elapsed();
+    // The last ones are settled by who published them, since each ends in good order.
+    for worker in workers {
+        said.add(worker.stop());
+    }
+    if kills > 0 {
+        settle_what_the_dead_left(&store, &bus, &settings, &mut said).await;
+    }
+    let repeats = bus.arrivals() - u64::from(rows);
+    println!(
+        "{rows} rows of {keys} keys by {processes} processes in {:.1} s: {} published, {repeats} repeats, {} leases lost, {kills} killed",
+        took.as_secs_f64(),
+        bus.distinct(),
+        said.lost_leases,
+    );
+    assert_eq!(store.count("State = 2"), u64::from(rows), "every row is sent");
+    assert_eq!(store.count("State <> 2"), 0, "and nothing else is left");
+    in_order(&bus, rows, keys);
+    let troubles: Vec<_> = said.troubles.iter().chain(&killed.troubles).collect();
+    assert!(troubles.is_empty(), "nothing surfaces as a warning or an error: {troubles:#?}");
+    if kills == 0 {
+        assert!(repeats <= said.lost_leases, "a repeat without a lost lease");
+        assert_eq!(said.claimed, u64::from(rows) + said.lost_leases, "each row was claimed once, or again when lost");
+    }
+}
+
+async fn arrived(bus: &Bus, distinct: usize) {
+    while bus.distinct() < distinct {
+        let more = tokio::time::timeout(STALLED, bus.more()).await;
+        assert!(more.is_ok(), "nothing came for {STALLED:?}: {} of {distinct} ids", bus.distinct());
+    }
+}
+
+/// Rows a victim published and never settled come back when its lease ends; one dispatcher sees to them.
+async fn settle_what_the_dead_left(store: &Store, bus: &Bus, settings: &[(&'static str, String)], said: &mut Said) {
+    let left = store.count("State < 2");
+    if left == 0 {
+        return;
+    }
+    println!("{left} rows are still leased by the dead");
+    let arrivals = bus.arrivals() + left;
+    let worker = Worker::start(settings);
+    while bus.arrivals() < arrivals {
+        let more = tokio::time::timeout(STALLED, bus.more()).await;
+        assert!(more.is_ok(), "what the dead left never came");
+    }
+    said.add(worker.stop());
+}
+
+/// The rows of a key are `n`, `n + keys`, `n + 2 keys`, …
+fn in_order(bus: &Bus, rows: u32, keys: u32) {
+    for n in keys..rows {
+        let (earlier, later) = (bus.first(&format!("n{}", n - keys)), bus.first(&format!("n{n}")));
+        assert!(earlier < later, "n{n} went out before n{}", n - keys);
+    }
+}

@@ -1,0 +1,35 @@
+//! Long proofs, each with a size to choose: `cargo test --features failpoints --test prove -- dispatchers --rows 100000`.
+
+#![allow(clippy::unwrap_used, reason = "a proof that cannot go on should say where")]
+
+mod bus;
+mod dispatchers;
+mod stores;
+mod workers;
+
+use clap::{Parser, Subcommand};
+
+#[path = "../it/support/mod.rs"]
+#[allow(dead_code, reason = "the tests use the rest of it")]
+mod support;
+
+#[derive(Parser)]
+#[command(name = "prove")]
+struct Arguments {
+    #[command(subcommand)]
+    proof: Proof,
+}
+
+/// One file per proof; a proof prints what it counted, and panics where a promise was broken.
+#[derive(Subcommand)]
+enum Proof {
+    /// Several dispatchers, each a process, empty one outbox: every row published, in order, none twice for nothing
+    Dispatchers(dispatchers::Arguments),
+}
+
+#[tokio::main]
+async fn main() {
+    match Arguments::parse().proof {
+        Proof::Dispatchers(arguments) => dispatchers::prove(arguments).await,
+    }
+}

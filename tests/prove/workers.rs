@@ -1,0 +1,92 @@
+//! Dispatchers as processes of their own, and what they say when they end.
+
+use crate::support::host::executable;
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    thread::JoinHandle,
+};
+
+pub struct Worker {
+    child: Child,
+    said: JoinHandle<Said>,
+}
+
+/// What the reports of a worker's runs add up to.
+#[derive(Debug, Default)]
+pub struct Said {
+    pub claimed: u64,
+    pub sent: u64,
+    pub lost_leases: u64,
+    /// Store errors, and whatever was logged as a warning or worse.
+    pub troubles: Vec<String>,
+}
+
+impl Worker {
+    pub fn start(settings: &[(&'static str, String)]) -> Self {
+        let mut child = Command::new(executable())
+            .args(["dispatch", "--every-ms", "100"])
+            .envs(settings.iter().map(|(name, value)| (*name, value.as_str())))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let said = std::thread::spawn(move || output.lines().map_while(Result::ok).fold(Said::default(), Said::and));
+        Self { child, said }
+    }
+
+    /// As a supervisor does it: it settles what it has claimed, and ends well.
+    pub fn stop(self) -> Said {
+        self.signal("-TERM");
+        self.end(|status| assert!(status.success(), "a dispatcher ended with {status}"))
+    }
+
+    /// As a crash does it.
+    pub fn kill(self) -> Said {
+        self.signal("-KILL");
+        self.end(|_| ())
+    }
+
+    fn signal(&self, signal: &str) {
+        let status = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+    }
+
+    fn end(mut self, judge: impl Fn(std::process::ExitStatus)) -> Said {
+        judge(self.child.wait().unwrap());
+        self.said.join().unwrap()
+    }
+}
+
+impl Said {
+    fn and(mut self, line: String) -> Self {
+        let Ok(event) = serde_json::from_str::<Value>(&line) else {
+            self.troubles.push(line);
+            return self;
+        };
+        if event["level"] != "INFO" {
+            self.troubles.push(line);
+            return self;
+        }
+        if let Some(report) = event["report"].as_str() {
+            let report: Value = serde_json::from_str(report).unwrap();
+            let number = |name: &str| report[name].as_u64().unwrap();
+            self.claimed += number("claimed");
+            self.sent += number("sent");
+            self.lost_leases += number("lostLeases");
+            if let Some(error) = report["storeError"].as_str() {
+                self.troubles.push(error.to_owned());
+            }
+        }
+        self
+    }
+
+    pub fn add(&mut self, other: Self) {
+        self.claimed += other.claimed;
+        self.sent += other.sent;
+        self.lost_leases += other.lost_leases;
+        self.troubles.extend(other.troubles);
+    }
+}
