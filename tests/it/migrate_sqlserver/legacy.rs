@@ -113,6 +113,28 @@ async fn the_script_takes_it_over_as_well() {
     taken_over_and_sent(database).await;
 }
 
+/// Their Ids, in text order, as the old processor would find them.
+const WAITING: &str = "SELECT LOWER(CONVERT(nvarchar(36), Id)) FROM dbo.OutboxMessages WHERE ProcessedOnUtc IS NULL
+    ORDER BY OccurredOnUtc";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn going_back_sends_nothing_twice_and_forgets_nothing() {
+    let go_back = include_str!("../../../infra/go-back.sql");
+    let Some(database) = of_dotnet().await else { return };
+    let too_early = run_script(&database, go_back).await;
+    assert!(!too_early.is_empty());
+    untouched(&database).await;
+    migrate::run(&options(&database)).await.unwrap();
+    let backend = SqlServerBackend::on(database).await;
+    dispatched(&backend, &Arc::new(FakeBus::accepting())).await;
+    let database = &backend.database;
+    run(database, &ef_insert(LATER)).await;
+    assert_eq!(run_script(database, go_back).await, Vec::<String>::new());
+    assert_eq!(rows(database, WAITING).await.unwrap(), [BROKEN, NAMELESS, LATER]);
+    run(database, &ef_insert("4fffffff-7777-4777-8777-ffffffffffff")).await;
+    assert!(refusal(database).await.contains("OutboxMessages can be taken over"), "{}", refusal(database).await);
+}
+
 /// Ids that the old table knows as GUIDs, still under its own name.
 async fn untouched(database: &Database) {
     let old = "SELECT CAST(COUNT(*) AS nvarchar(9)) FROM dbo.OutboxMessages WHERE Id = CAST('0aaaaaaa-1111-4111-8111-aaaaaaaaaaaa' AS uniqueidentifier)";

@@ -26,7 +26,7 @@ pub struct SqlServerBackend {
     pub options: SqlServerOptions,
     /// Another program's connection.
     stranger: Mutex<Connection>,
-    _database: Database,
+    pub database: Database,
 }
 
 /// An empty database, dropped with this where the server lets it.
@@ -136,7 +136,7 @@ impl SqlServerBackend {
         let db = SqlServer::open(&options).await.unwrap();
         let other = SqlServer::open(&options).await.unwrap();
         let stranger = Mutex::new(connect(&database.connection()).await);
-        Self { db, other, options, stranger, _database: database }
+        Self { db, other, options, stranger, database }
     }
 }
 
