@@ -23,3 +23,4 @@ mod settings;
 mod tidy;
 mod sql_lint;
 mod migrate;
+mod migrate_sqlserver;
