@@ -24,3 +24,4 @@ mod settings;
 mod tidy;
 mod sql_lint;
 mod migrate;
+mod migrate_sqlserver;
