@@ -13,6 +13,7 @@ mod rows;
 mod session;
 mod statement;
 mod books;
+mod books_at_once;
 mod books_read;
 mod books_write;
 mod outbox;
