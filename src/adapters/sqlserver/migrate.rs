@@ -119,7 +119,7 @@ pub(super) async fn check(session: &mut Session, limit: Duration) -> StoreResult
 async fn connected(options: &SqlServerOptions) -> StoreResult<Session> {
     let mut patient = options.clone();
     patient.pool.command_timeout = MIGRATION_TIMEOUT;
-    read(STEP, patient.connector()?.session().await)
+    patient.connector()?.session().await.map_err(|e| e.into_store_error(STEP))
 }
 
 fn refused(database: &str, applied: &[Migration]) -> StoreError {
