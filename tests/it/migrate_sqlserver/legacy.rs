@@ -80,6 +80,8 @@ async fn taken_over_and_sent(database: Database) {
     assert_eq!(migrate::run(&options(&database)).await.unwrap().applied, Vec::<String>::new(), "again");
     assert_eq!(run_script(&database, &migrate_script::script()).await, Vec::<String>::new(), "again");
 
+    let by_the_old_processor = format!("UPDATE OutboxMessages SET ProcessedOnUtc = SYSUTCDATETIME() WHERE Id = '{A}'");
+    assert!(rows(&database, &by_the_old_processor).await.is_err(), "it cannot mark what we send");
     run(&database, &ef_insert(LATER)).await;
     let backend = SqlServerBackend::on(database).await;
     let bus = Arc::new(FakeBus::accepting());
