@@ -29,14 +29,16 @@ struct Live {
 async fn live() -> Option<Live> {
     let backend = SqlServerBackend::start().await?;
     let direct = &backend.options.connection;
-    let part = |name: &str| {
+    let said = |name: &str| {
         let all = direct.split(';').filter_map(|part| part.split_once('='));
-        all.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned()).last()
+        all.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim().to_owned())
+            .next_back()
     };
-    let server = part("Server").unwrap().trim_start_matches("tcp:").replace(',', ":");
+    let server = said("Server").unwrap().trim_start_matches("tcp:").replace(',', ":");
     let proxy = TdsProxy::start(server.clone()).await;
-    let login = format!("User ID={};Password={}", part("User ID").unwrap(), part("Password").unwrap());
-    let (host, port, database) = (proxy.address.ip(), proxy.address.port(), part("Database").unwrap());
+    let login = format!("User ID={};Password={}", said("User ID").unwrap(), said("Password").unwrap());
+    let (host, port, database) = (proxy.address.ip(), proxy.address.port(), said("Database").unwrap());
     let text = format!("Server=tcp:{host},{port};Database={database};{login};Encrypt=DANGER_PLAINTEXT");
     let mut options = SqlServerOptions { connection: text, ..backend.options.clone() };
     options.pool.wait = Duration::from_secs(5);
