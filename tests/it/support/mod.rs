@@ -1,6 +1,7 @@
 //! What several test files share.
 
 pub mod backend;
+pub mod broker;
 pub mod edge;
 pub mod fakes;
 pub mod host;
