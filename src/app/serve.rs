@@ -47,5 +47,6 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
         _ = running => {}
         () = async { compose::follow(&store, &settings.routes, &vitals).await; std::future::pending().await } => {}
     }
+    handler.nudged.bus.close().await;
     Ok(())
 }
