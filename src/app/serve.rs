@@ -23,7 +23,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     }
     let store = compose::store(&settings).await?;
     compose::name_destinations(&store, &settings.routes).await?;
-    compose::name_provider(&store).await?;
+    compose::name_provider(&store, settings.email.provider).await?;
     let handler = compose::handler(&settings, &store)?;
     tracing::info!(port, version = config::VERSION, "handler up");
     let runs = [handler.services.dispatch.stopping.clone(), handler.nudged.stopping.clone()];

@@ -16,6 +16,7 @@ mod local_host;
 mod queue;
 mod mail;
 mod smtp;
+mod acs;
 mod entra;
 mod cli;
 mod staging;
