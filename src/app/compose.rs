@@ -11,7 +11,7 @@ use crate::{
         schema::{Migrated, Plan},
         servicebus::{ConnectionString, RestBus, RestOptions},
         sqlite::{self, Sqlite, SqliteOptions},
-        sqlserver::{self, PoolOptions, SqlServer, SqlServerOptions},
+        sqlserver::{self, AzureEnvironment, PoolOptions, Presence, SqlServer, SqlServerOptions},
     },
     config::{EmailProvider, EmailSettings, Secret, Settings, StoreKind},
     domain::route::Routes,
@@ -21,7 +21,7 @@ use crate::{
         notify::NotifyContext,
         nudge::Nudge,
         prune::PruneContext,
-        vitals::Vitals,
+        vitals::{Part, Vitals},
     },
     functions::Services,
     ports::{
@@ -34,6 +34,7 @@ use std::{
     sync::{Arc, Mutex, atomic::AtomicI64},
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// What the handler runs: the services of the functions, and the nudged dispatcher beside them.
 pub struct Handler {
@@ -69,6 +70,8 @@ pub struct Stores {
     pub inbox: Arc<dyn Inbox>,
     pub retention: Arc<dyn Retention>,
     pub ops: Arc<dyn Ops>,
+    /// Of a store that may be away while we are up; a file is there or we are not.
+    pub presence: Option<watch::Receiver<Presence>>,
 }
 
 impl Stores {
@@ -81,6 +84,7 @@ impl Stores {
             inbox: store.clone(),
             retention: store.clone(),
             ops: store,
+            presence: None,
         }
     }
 }
@@ -101,9 +105,49 @@ pub async fn store(settings: &Settings) -> Result<Stores> {
             let path = settings.store.path.display();
             Ok(Stores::of(Sqlite::open(options).with_context(|| format!("the store at {path} (Store__Path)"))?))
         }
-        StoreKind::SqlServer { connection, pool } => {
-            let store = SqlServer::open(&sql_server(settings, connection, *pool)).await;
+        StoreKind::SqlServer { connection, pool, azure } => {
+            let store = SqlServer::open(&sql_server(settings, connection, *pool, azure)).await;
             Ok(Stores::of(store.context("the store of SqlConnectionString")?))
+        }
+    }
+}
+
+/// For a process that is up before its store: a server that is away, refuses the login or has another schema is tried
+/// until it is there. Ending instead would help nobody: the Functions host starts us again at once, and gives up after
+/// three times.
+pub async fn store_or_wait(settings: &Settings) -> Result<Stores> {
+    match &settings.store.kind {
+        StoreKind::Sqlite => store(settings).await,
+        StoreKind::SqlServer { connection, pool, azure } => {
+            let store = SqlServer::begin(&sql_server(settings, connection, *pool, azure))?;
+            let presence = Some(store.presence());
+            Ok(Stores { presence, ..Stores::of(store) })
+        }
+    }
+}
+
+/// Tells Health what became of the store, and names what a fresh database does not know yet, whenever it is back.
+pub async fn follow(store: &Stores, routes: &Routes, provider: EmailProvider, vitals: &Vitals) {
+    let Some(mut presence) = store.presence.clone() else { return };
+    loop {
+        let now = presence.borrow_and_update().clone();
+        match now {
+            Presence::Opening => {}
+            Presence::Away { reason } => vitals.failed(Part::Database, SystemClock.now(), reason),
+            Presence::Here => {
+                vitals.ok(Part::Database, SystemClock.now());
+                let named = async {
+                    name_destinations(store, routes).await?;
+                    name_provider(store, provider).await
+                };
+                if let Err(error) = named.await {
+                    // Routing and claiming name them too; only `ops pause` misses what was never used.
+                    tracing::warn!(error = %format!("{error:#}"), "destinations not named");
+                }
+            }
+        }
+        if presence.changed().await.is_err() {
+            return;
         }
     }
 }
@@ -112,8 +156,8 @@ pub async fn store(settings: &Settings) -> Result<Stores> {
 pub async fn migrate(settings: &Settings) -> Result<Migrated> {
     Ok(match &settings.store.kind {
         StoreKind::Sqlite => sqlite::migrate::run(&settings.store.path)?,
-        StoreKind::SqlServer { connection, pool } => {
-            sqlserver::migrate::run(&sql_server(settings, connection, *pool)).await?
+        StoreKind::SqlServer { connection, pool, azure } => {
+            sqlserver::migrate::run(&sql_server(settings, connection, *pool, azure)).await?
         }
     })
 }
@@ -122,15 +166,21 @@ pub async fn migrate(settings: &Settings) -> Result<Migrated> {
 pub async fn plan(settings: &Settings) -> Result<Plan> {
     Ok(match &settings.store.kind {
         StoreKind::Sqlite => sqlite::migrate::plan(&settings.store.path)?,
-        StoreKind::SqlServer { connection, pool } => {
-            sqlserver::migrate::plan(&sql_server(settings, connection, *pool)).await?
+        StoreKind::SqlServer { connection, pool, azure } => {
+            sqlserver::migrate::plan(&sql_server(settings, connection, *pool, azure)).await?
         }
     })
 }
 
-fn sql_server(settings: &Settings, connection: &Secret, pool: PoolOptions) -> SqlServerOptions {
+fn sql_server(
+    settings: &Settings,
+    connection: &Secret,
+    pool: PoolOptions,
+    azure: &AzureEnvironment,
+) -> SqlServerOptions {
     SqlServerOptions {
         connection: connection.expose().to_owned(),
+        azure: azure.clone(),
         pool,
         skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
         key_lifetime_ms: settings.store.key_lifetime_ms,

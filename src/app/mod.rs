@@ -92,8 +92,12 @@ fn told(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
 /// The dispatcher as a process of its own: a Functions timer is a singleton, this is not.
 async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -> Result<bool> {
     telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
-    let store = compose::store(settings).await?;
-    compose::name_destinations(&store, &settings.routes).await?;
+    let store = compose::store_or_wait(settings).await?;
+    match compose::name_destinations(&store, &settings.routes).await {
+        // It is away: the runs say so, and name what they meet.
+        Err(_) if store.presence.is_some() => {}
+        named => named?,
+    }
     let bus = compose::bus(settings)?;
     let context = compose::dispatcher(settings, &store, bus, Arc::new(Vitals::default()), settings.dispatch);
     let mut stop = std::pin::pin!(stopped());

@@ -21,9 +21,11 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     if env.contains_key(local::LOCAL_VARIABLE) {
         local::end_on_stdin_eof();
     }
-    let store = compose::store(&settings).await?;
-    compose::name_destinations(&store, &settings.routes).await?;
-    compose::name_provider(&store, settings.email.provider).await?;
+    let store = compose::store_or_wait(&settings).await?;
+    if store.presence.is_none() {
+        compose::name_destinations(&store, &settings.routes).await?;
+        compose::name_provider(&store, settings.email.provider).await?;
+    }
     let handler = compose::handler(&settings, &store)?;
     tracing::info!(port, version = config::VERSION, "handler up");
     let runs = [handler.services.dispatch.stopping.clone(), handler.nudged.stopping.clone()];
@@ -34,11 +36,19 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
             stopping.store(true, Ordering::Relaxed);
         }
     };
+    let vitals = handler.services.vitals.clone();
     let serving = async {
         functions::serve(listener, handler.services, stopped).await;
         // One that waits to be woken looks whether to end.
         handler.nudge.wake();
     };
-    tokio::join!(serving, handler.nudge.run(&handler.nudged));
+    let running = async { tokio::join!(serving, handler.nudge.run(&handler.nudged)) };
+    tokio::select! {
+        _ = running => {}
+        () = async {
+            compose::follow(&store, &settings.routes, settings.email.provider, &vitals).await;
+            std::future::pending::<()>().await;
+        } => {}
+    }
     Ok(())
 }

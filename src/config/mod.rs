@@ -13,7 +13,7 @@ mod checks;
 
 pub use crate::adapters::{
     mail::{Language, SmtpSecurity},
-    sqlserver::PoolOptions,
+    sqlserver::{AzureEnvironment, PoolOptions},
 };
 pub use checks::FUNCTION_TIMEOUT_MS;
 pub use reader::Problem;
@@ -51,7 +51,7 @@ pub struct Settings {
 #[derive(Debug, Clone)]
 pub enum StoreKind {
     Sqlite,
-    SqlServer { connection: Secret, pool: PoolOptions },
+    SqlServer { connection: Secret, pool: PoolOptions, azure: Box<AzureEnvironment> },
 }
 
 #[derive(Debug, Clone)]

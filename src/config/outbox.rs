@@ -2,7 +2,7 @@
 
 use super::{BusSettings, PoolOptions, Secret, StoreKind, StoreSettings, reader::Reader};
 use crate::{
-    adapters::sqlserver,
+    adapters::sqlserver::{AzureEnvironment, ConnectionString},
     domain::{message::MessageLimits, verdict::Policy},
     flows::{dispatch::DispatchSettings, prune::PruneSettings},
 };
@@ -45,13 +45,19 @@ pub(super) fn bus(reader: &mut Reader<'_>) -> BusSettings {
 
 pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
     let sqlserver = reader.choice("Store__Kind", &[("sqlite", false), ("sqlserver", true)]);
-    let pool = pool(reader);
+    let azure = azure(reader);
     let connection = reader.given("SqlConnectionString").filter(|text| !text.trim().is_empty());
-    if let Some(Err(what)) = connection.map(sqlserver::readable) {
-        reader.problem("SqlConnectionString", what);
+    let said = connection.map(|text| ConnectionString::parse(text, &azure));
+    if let Some(Err(problems)) = &said {
+        for problem in problems {
+            reader.problem("SqlConnectionString", problem.clone());
+        }
     }
+    let pool = pool(reader, said.and_then(Result::ok).as_ref());
     let kind = match (sqlserver, connection) {
-        (true, Some(text)) => StoreKind::SqlServer { connection: Secret(text.to_owned()), pool },
+        (true, Some(text)) => {
+            StoreKind::SqlServer { connection: Secret(text.to_owned()), pool, azure: Box::new(azure) }
+        }
         (true, None) => {
             reader.problem("SqlConnectionString", "is not set, and Store__Kind is sqlserver");
             StoreKind::Sqlite
@@ -66,15 +72,32 @@ pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
     }
 }
 
-fn pool(reader: &mut Reader<'_>) -> PoolOptions {
+/// Azure's own names, which its libraries read too.
+fn azure(reader: &Reader<'_>) -> AzureEnvironment {
+    let given = |name| reader.given(name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
+    AzureEnvironment {
+        tenant_id: given("AZURE_TENANT_ID"),
+        client_id: given("AZURE_CLIENT_ID"),
+        client_secret: given("AZURE_CLIENT_SECRET"),
+        has_managed_identity: given("IDENTITY_ENDPOINT").is_some() || given("WEBSITE_SITE_NAME").is_some(),
+    }
+}
+
+/// `Connect Timeout` and `Command Timeout` of the connection string count where the settings say nothing.
+fn pool(reader: &mut Reader<'_>, said: Option<&ConnectionString>) -> PoolOptions {
     let connections_max = reader.count("Sql__ConnectionsMax", 1..=200);
-    let mut ms = |name, range| Duration::from_millis(unsigned(reader.number(name, range)));
+    let mut ms = |name, range, said: Option<Duration>| match said.filter(|_| reader.given(name).is_none()) {
+        Some(said) => said,
+        None => Duration::from_millis(unsigned(reader.number(name, range))),
+    };
     PoolOptions {
         connections_max,
-        wait: ms("Sql__WaitMs", 100..=60_000),
-        idle: ms("Sql__IdleMs", 1_000..=3_600_000),
-        connect_timeout: ms("Sql__ConnectTimeoutMs", 100..=60_000),
-        command_timeout: ms("Sql__CommandTimeoutMs", 1_000..=300_000),
+        wait: ms("Sql__WaitMs", 100..=60_000, None),
+        idle: ms("Sql__IdleMs", 1_000..=3_600_000, None),
+        connect_timeout: ms("Sql__ConnectTimeoutMs", 100..=60_000, said.and_then(|said| said.connect_timeout)),
+        command_timeout: ms("Sql__CommandTimeoutMs", 1_000..=300_000, said.and_then(|said| said.command_timeout)),
+        patience: ms("Sql__DeliveryWaitMs", 0..=200_000, None),
+        ..PoolOptions::default()
     }
 }
 

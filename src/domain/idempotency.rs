@@ -1,5 +1,6 @@
 //! Idempotency keys of the API's callers, and the fingerprint that tells a repeat from a reuse.
 
+use super::ids::MessageId;
 use sha2::{Digest, Sha256};
 
 /// 1 to 255 printable ASCII characters; given bare or as a quoted string, both mean the same key.
@@ -19,6 +20,13 @@ impl IdempotencyKey {
         };
         let fine = (1..=255).contains(&key.len()) && key.bytes().all(|b| (0x20..0x7f).contains(&b));
         if fine { Ok(Self(key)) } else { Err(expected()) }
+    }
+
+    /// For a write whose caller gave none, so that a store can tell whether one with a lost answer was done. No caller
+    /// can name it: `§` is not ASCII.
+    #[must_use]
+    pub fn of_ours(message_id: &MessageId) -> Self {
+        Self(format!("§ {}", message_id.as_str()))
     }
 
     #[must_use]

@@ -19,7 +19,7 @@ pub enum Part {
 #[serde(rename_all = "camelCase")]
 pub struct Vital {
     pub ok: bool,
-    /// When it was last met.
+    /// Since when it has been so.
     pub since: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -33,12 +33,19 @@ pub struct Vitals {
 
 impl Vitals {
     pub fn ok(&self, part: Part, now: DateTime<Utc>) {
-        self.lock().insert(part, Vital { ok: true, since: now, reason: None });
+        self.met(part, now, None);
     }
 
     /// `reason` is public: no names of recipients, no connection strings.
     pub fn failed(&self, part: Part, now: DateTime<Utc>, reason: impl Into<String>) {
-        self.lock().insert(part, Vital { ok: false, since: now, reason: Some(reason.into()) });
+        self.met(part, now, Some(reason.into()));
+    }
+
+    fn met(&self, part: Part, now: DateTime<Utc>, reason: Option<String>) {
+        let ok = reason.is_none();
+        let mut parts = self.lock();
+        let known = parts.get(&part).filter(|known| known.ok == ok).map(|known| known.since);
+        parts.insert(part, Vital { ok, since: known.unwrap_or(now), reason });
     }
 
     /// Why the part fails, as last told; None while it does not.
@@ -55,5 +62,22 @@ impl Vitals {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Part, Vital>> {
         // Every write is one insert, so a panic elsewhere leaves nothing half-done.
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn since_tells_when_it_began_not_when_it_was_last_met() {
+        let (vitals, at) = (Vitals::default(), |s| DateTime::from_timestamp(s, 0).unwrap());
+        let since = || vitals.snapshot()[&Part::Database].since;
+        vitals.failed(Part::Database, at(1), "away");
+        vitals.failed(Part::Database, at(2), "still away");
+        assert_eq!((since(), vitals.reason(Part::Database).as_deref()), (at(1), Some("still away")));
+        vitals.ok(Part::Database, at(3));
+        vitals.ok(Part::Database, at(4));
+        assert_eq!(since(), at(3));
     }
 }

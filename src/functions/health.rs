@@ -24,7 +24,7 @@ pub(super) struct HealthReply {
 #[schema(as = Part)]
 struct PartReply {
     ok: bool,
-    /// When it was last met.
+    /// Since when it has been so.
     #[schema(value_type = String, format = "date-time")]
     since: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,10 @@ struct PartReply {
     get, path = "/api/health", tag = "about", operation_id = "health",
     summary = "The last known state of the parts; nothing is queried",
     security(()),
-    responses((status = 200, description = "`ok` or `degraded`", body = HealthReply))
+    responses(
+        (status = 200, description = "`ok`, or `degraded` by the bus or the mail: the API works", body = HealthReply),
+        (status = 503, description = "`degraded`: the database failed when it was last met", body = HealthReply)
+    )
 )]
 pub(super) fn health(vitals: &Vitals, version: &'static str) -> Reply {
     let parts: BTreeMap<Part, PartReply> = vitals
@@ -44,5 +47,8 @@ pub(super) fn health(vitals: &Vitals, version: &'static str) -> Reply {
         .map(|(part, vital)| (part, PartReply { ok: vital.ok, since: vital.since, reason: vital.reason }))
         .collect();
     let status = if parts.values().all(|part| part.ok) { "ok" } else { "degraded" };
-    reply::json(StatusCode::OK, &HealthReply { status, version, parts })
+    // What watches us by the code alone is to hear of it where nothing can be booked, and not where mails wait.
+    let without_books = parts.get(&Part::Database).is_some_and(|part| !part.ok);
+    let code = if without_books { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    reply::json(code, &HealthReply { status, version, parts })
 }

@@ -89,6 +89,8 @@ impl Kind {
 
 /// Seconds. A commit takes milliseconds, and a busy key was already waited for.
 const RETRY_AFTER: &str = "1";
+/// Seconds. A database that is away is tried again at least so often.
+const RETRY_AFTER_AWAY: &str = "5";
 
 impl Problem {
     pub(super) fn new(kind: Kind, detail: impl Into<String>) -> Self {
@@ -164,9 +166,8 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = %chain(&error), "the store failed");
         match error {
-            StoreError::Unavailable { .. } => {
-                Self::new(Kind::Unavailable, "nothing was changed: repeat it").with_header("retry-after", RETRY_AFTER)
-            }
+            StoreError::Unavailable { .. } => Self::new(Kind::Unavailable, "nothing was changed: repeat it")
+                .with_header("retry-after", RETRY_AFTER_AWAY),
             StoreError::Unknown { .. } => Self::new(
                 Kind::OutcomeUnknown,
                 "it may have been done: repeat it with the same Idempotency-Key, which does it one time at most; \

@@ -120,7 +120,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         why = authorised(self, body)
-        event = {"method": "POST", "path": self.path, "headers": dict(self.headers), "refused": why, "taken": False}
+        event = {"method": "POST", "path": self.path, "headers": {name.lower(): value for name, value in self.headers.items()}, "refused": why, "taken": False}
         if why:
             tell(event)
             return self.answer(401, fault("Unauthorized", why))
@@ -161,7 +161,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         why = authorised(self, b"")
-        event = {"method": "GET", "path": self.path, "headers": dict(self.headers), "refused": why}
+        event = {"method": "GET", "path": self.path, "headers": {name.lower(): value for name, value in self.headers.items()}, "refused": why}
         tell(event)
         if why:
             return self.answer(401, fault("Unauthorized", why))

@@ -76,7 +76,7 @@ async fn a_mail_is_signed_goes_under_its_own_ids_and_says_what_the_letter_says()
     let request = server.next().await;
     // By Python's hmac, of the very bytes that came.
     assert_eq!((&request["refused"], &request["taken"]), (&Value::Null, &json!(true)));
-    assert_eq!(request["headers"]["Operation-Id"], ID);
+    assert_eq!(request["headers"]["operation-id"], ID);
     let expected = json!({
         "senderAddress": "biuro@office.example.pl",
         "recipients": { "to": [{ "address": ANNA }] },
@@ -104,7 +104,7 @@ async fn an_id_that_is_no_uuid_has_always_the_same_operation() {
         assert!(matches!(mailer.send(&letter("order/żółw/7")).await, MailOutcome::Accepted { .. }));
     }
     let (first, second) = (server.next().await, server.next().await);
-    assert_eq!(first["headers"]["Operation-Id"], second["headers"]["Operation-Id"]);
+    assert_eq!(first["headers"]["operation-id"], second["headers"]["operation-id"]);
     assert_eq!(first["mail"], second["mail"]);
 }
 

@@ -36,7 +36,7 @@ impl Breakers for SqlServer {
         if let Some(state) = read(step, state(&self.ask(step, statement).await?))? {
             return Ok(state);
         }
-        let add = Statement::of(&[NOW, DESTINATION_ADD, READ]).with("name", name.to_owned());
+        let add = Statement::of(&[NOW, DESTINATION_ADD, READ]).with("name", name.to_owned()).repeatable();
         let closed = BreakerState { breaker: Breaker::Closed, paused: false, failures: 0 };
         Ok(read(step, state(&self.tell("add breaker", add).await?))?.unwrap_or(closed))
     }
@@ -46,12 +46,16 @@ impl Breakers for SqlServer {
         let statement = Statement::of(&[NOW, TAKE_PROBE])
             .with("name", name.to_owned())
             .with("token", token.to_string())
-            .with("lease_ms", millis(lease_ms));
+            .with("lease_ms", millis(lease_ms))
+            .repeatable();
         read(step, rows::only_count(&self.tell(step, statement).await?, "Done")).map(|done| done == 1)
     }
 
     async fn give_back_probe(&self, name: &str, token: LeaseToken) -> StoreResult<()> {
-        let statement = Statement::of(&[NOW, GIVE_BACK]).with("name", name.to_owned()).with("token", token.to_string());
+        let statement = Statement::of(&[NOW, GIVE_BACK])
+            .with("name", name.to_owned())
+            .with("token", token.to_string())
+            .repeatable();
         self.tell("give back probe", statement).await.map(drop)
     }
 
@@ -59,7 +63,7 @@ impl Breakers for SqlServer {
         if *change == BreakerChange::Leave {
             return Ok(());
         }
-        let statement = Statement::of(&[NOW, NEWS, sql_of(change), END]).with("token", token.to_string());
+        let statement = Statement::of(&[NOW, NEWS, sql_of(change), END]).with("token", token.to_string()).repeatable();
         self.tell("change breaker", with_change(statement, name, change)).await.map(drop)
     }
 }

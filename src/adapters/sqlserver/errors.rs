@@ -1,8 +1,7 @@
 //! What an error of SQL Server means to a port: by its number and where it happened, never with SQL text or values.
 
-use crate::ports::error::StoreError;
-use bb8::RunError;
-use std::time::Duration;
+use crate::{adapters::entra::EntraError, ports::error::StoreError};
+use std::{error, fmt, time::Duration};
 use tiberius::error::{Error, IoErrorKind};
 
 /// Chosen as the deadlock victim: rolled back whole, so the same batch may go again.
@@ -16,6 +15,9 @@ const TRANSIENT: [u32; 17] =
 /// The session may have been lost with a commit under way.
 const AMBIGUOUS: [u32; 4] = [40197, 10053, 10054, 233];
 
+/// Refused logins: bad credentials, an expired password, a locked account, a firewall, a user without the database.
+const REFUSED: [u32; 12] = [18456, 18452, 18461, 18463, 18470, 18486, 18487, 18488, 40615, 40914, 47073, 33134];
+
 /// What a failed call may have left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Intent {
@@ -25,41 +27,156 @@ pub(super) enum Intent {
     Write,
 }
 
-pub(super) fn map(step: &'static str, intent: Intent, error: Error) -> StoreError {
-    let reason = describe(&error);
-    let unanswered = match &error {
-        Error::Server(token) if AMBIGUOUS.contains(&token.code()) => true,
-        Error::Server(token) if TRANSIENT.contains(&token.code()) => {
-            return StoreError::Unavailable { step, reason, source: Some(Box::new(error)) };
-        }
-        Error::Server(_) | Error::Conversion(_) | Error::ParseInt(_) | Error::BulkInput(_) => false,
+/// What an error says of the batch that met it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Certainly nothing of it was done, and it may be tried again.
+    Undone,
+    /// It may have been done.
+    Unanswered,
+    /// Answered, and the answer will be the same again.
+    Final,
+}
+
+pub(super) fn fate(error: &Error) -> Fate {
+    match error {
+        Error::Server(token) if AMBIGUOUS.contains(&token.code()) => Fate::Unanswered,
+        // XACT_ABORT is on, and every batch of ours ends with its commit.
+        Error::Server(token) if TRANSIENT.contains(&token.code()) => Fate::Undone,
+        Error::Server(_) | Error::Conversion(_) | Error::ParseInt(_) | Error::BulkInput(_) => Fate::Final,
         Error::Io { .. }
         | Error::Protocol(_)
         | Error::Tls(_)
         | Error::Routing { .. }
         | Error::Encoding(_)
         | Error::Utf8
-        | Error::Utf16 => true,
-    };
-    let source: Option<Box<dyn std::error::Error + Send + Sync>> = Some(Box::new(error));
-    match (unanswered, intent) {
-        (false, _) => StoreError::Broken { step, reason, source },
-        (true, Intent::Read) => StoreError::Unavailable { step, reason, source },
-        (true, Intent::Write) => StoreError::Unknown { step, reason, source },
+        | Error::Utf16 => Fate::Unanswered,
     }
 }
 
-/// No connection, so nothing was sent. A login or a database that is refused needs a person.
-pub(super) fn map_connect(step: &'static str, error: RunError<Error>) -> StoreError {
-    match error {
-        RunError::TimedOut => StoreError::Unavailable {
-            step,
-            reason: "no connection became free or could be made in time".to_owned(),
-            source: None,
-        },
-        RunError::User(error) => map(step, Intent::Read, error),
+pub(super) fn map(step: &'static str, intent: Intent, error: Error) -> StoreError {
+    let (fate, reason) = (fate(&error), describe(&error));
+    let source: Option<Box<dyn error::Error + Send + Sync>> = Some(Box::new(Driver(error)));
+    match (fate, intent) {
+        (Fate::Final, _) => StoreError::Broken { step, reason, source },
+        (Fate::Undone, _) | (Fate::Unanswered, Intent::Read) => StoreError::Unavailable { step, reason, source },
+        (Fate::Unanswered, Intent::Write) => StoreError::Unknown { step, reason, source },
     }
 }
+
+/// Why there is no connection: nothing was sent on it yet but the login.
+#[derive(Debug, Clone)]
+pub(super) enum ConnectError {
+    Driver(Error),
+    Token(EntraError),
+}
+
+impl From<Error> for ConnectError {
+    fn from(error: Error) -> Self {
+        Self::Driver(error)
+    }
+}
+
+impl From<EntraError> for ConnectError {
+    fn from(error: EntraError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl ConnectError {
+    /// A person must mend it; asking again soon changes nothing, and could lock an account.
+    pub(super) fn needs_a_person(&self) -> bool {
+        match self {
+            Self::Driver(Error::Server(token)) => REFUSED.contains(&token.code()),
+            Self::Driver(Error::Tls(_)) => true,
+            Self::Driver(_) | Self::Token(_) => false,
+        }
+    }
+
+    /// For everybody: names neither user nor server.
+    pub(super) fn told(&self) -> String {
+        let error = match self {
+            Self::Token(_) => return "no Entra ID token could be had for the login; the log says more".to_owned(),
+            Self::Driver(error) => error,
+        };
+        match error.code() {
+            Some(18456) => "the login was refused (error 18456): look at the password, or whether the identity is a \
+                 user of the database"
+                .to_owned(),
+            Some(4060) => "the database cannot be opened (error 4060): it is not there, is failing over, or the login \
+                 is no user of it"
+                .to_owned(),
+            Some(40613) => "the database is moving, resuming or restarting (error 40613)".to_owned(),
+            Some(number @ (40615 | 40914 | 47073)) => {
+                format!("a firewall or network rule of the server refuses this address (error {number})")
+            }
+            Some(number) if REFUSED.contains(&number) => format!("the login was refused (error {number})"),
+            Some(number) => format!("the server refused the connection (error {number})"),
+            None => match error {
+                // What the driver says of a server without encryption.
+                Error::Protocol(text) if text.contains("encryption level") => {
+                    "the server offers no encryption, and the connection string asks for it".to_owned()
+                }
+                error => describe(error),
+            },
+        }
+    }
+
+    /// For the log: here the server's own words, which quote at most a user, a database or an address.
+    pub(super) fn detail(&self) -> String {
+        match self {
+            Self::Token(error) => error.to_string(),
+            Self::Driver(Error::Server(token)) => token.message().chars().take(DETAIL_CHARS_MAX).collect(),
+            Self::Driver(error) => error.to_string().chars().take(DETAIL_CHARS_MAX).collect(),
+        }
+    }
+
+    /// For who asked for a connection of their own (`migrate`, `ops`).
+    pub(super) fn into_store_error(self, step: &'static str) -> StoreError {
+        let (reason, person) = (self.told(), self.needs_a_person());
+        let source: Option<Box<dyn error::Error + Send + Sync>> = match self {
+            Self::Driver(error) => Some(Box::new(AtLogin(error))),
+            Self::Token(error) => Some(Box::new(error)),
+        };
+        if person {
+            StoreError::Broken { step, reason, source }
+        } else {
+            StoreError::Unavailable { step, reason, source }
+        }
+    }
+}
+
+const DETAIL_CHARS_MAX: usize = 300;
+
+/// The driver's error as a source: it is printed into logs, and a server's message quotes values (a duplicate key's).
+#[derive(Debug)]
+pub(super) struct Driver(Error);
+
+impl fmt::Display for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Error::Server(token) => {
+                write!(f, "error {}, class {}, state {}", token.code(), token.class(), token.state())
+            }
+            Error::Conversion(_) | Error::ParseInt(_) => f.write_str("a value could not be read"),
+            error => error.fmt(f),
+        }
+    }
+}
+
+impl error::Error for Driver {}
+
+/// The same before any statement was sent: the server's words quote no values then.
+#[derive(Debug)]
+struct AtLogin(Error);
+
+impl fmt::Display for AtLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl error::Error for AtLogin {}
 
 pub(super) fn timed_out(limit: Duration) -> Error {
     Error::Io { kind: IoErrorKind::TimedOut, message: format!("no answer within {} ms", limit.as_millis()) }
@@ -75,7 +192,7 @@ pub(super) fn code(error: &StoreError) -> Option<u32> {
     let (StoreError::Unavailable { source, .. }
     | StoreError::Unknown { source, .. }
     | StoreError::Broken { source, .. }) = error;
-    source.as_ref()?.downcast_ref::<Error>()?.code()
+    source.as_ref()?.downcast_ref::<Driver>()?.0.code()
 }
 
 /// The server's message may quote values, so only its number and place are told.
@@ -88,7 +205,7 @@ fn describe(error: &Error) -> String {
                 procedure => format!("SQL Server answered error {number} in {procedure}, line {line}"),
             }
         }
-        Error::Io { kind: IoErrorKind::TimedOut, message } => message.clone(),
+        Error::Io { kind: IoErrorKind::TimedOut, .. } => "no answer came in time".to_owned(),
         Error::Io { kind, .. } => format!("the connection failed: {kind}"),
         Error::Tls(_) => {
             "no TLS connection could be made; a server's certificate must be one this machine trusts".to_owned()

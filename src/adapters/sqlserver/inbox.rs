@@ -27,6 +27,7 @@ use tiberius::{Row, error::Error};
 const BEGIN: &str = include_str!("sql/inbox_begin.sql");
 const REFUSE: &str = include_str!("sql/inbox_refuse.sql");
 const EXPIRE: &str = include_str!("sql/inbox_expire.sql");
+const TAKEN_BEFORE: &str = include_str!("sql/inbox_taken_before.sql");
 const DUE: &str = include_str!("sql/inbox_due.sql");
 const TAKE: &str = include_str!("sql/inbox_take.sql");
 const FINISH: &str = include_str!("sql/inbox_finish.sql");
@@ -45,7 +46,9 @@ impl Inbox for SqlServer {
             .with("body", delivery.body.clone())
             .with("token", lease.token.to_string())
             .with("lease_ms", millis(lease.lease_ms))
-            .with("provider", lease.provider.clone());
+            .with("provider", lease.provider.clone())
+            .repeatable()
+            .patient();
         read(step, begun(&self.once_more(step, statement).await?, lease))
     }
 
@@ -54,7 +57,9 @@ impl Inbox for SqlServer {
             .with("consumer", consumer.to_owned())
             .with("id", delivery.message_id.clone())
             .with("body", delivery.body.clone())
-            .with("reason", bounded(reason));
+            .with("reason", bounded(reason))
+            .repeatable()
+            .patient();
         self.once_more("refuse a message", statement).await.map(drop)
     }
 
@@ -68,7 +73,8 @@ impl Inbox for SqlServer {
             .with("consumer", consumer.to_owned())
             .with("resend", resend)
             .with("reason", LEASE_RAN_OUT.to_owned())
-            .with("rows_max", i64::from(rows_max));
+            .with("rows_max", i64::from(rows_max))
+            .repeatable();
         let results = self.tell(step, statement).await?;
         let ids: Result<Vec<_>, _> =
             rows::having(&results, "MessageId").map(|row| rows::text(row, "MessageId")).collect();
@@ -79,13 +85,14 @@ impl Inbox for SqlServer {
 
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
         let step = "take due mails";
-        let statement = Statement::of(&[NOW, DUE, TAKE])
+        let statement = Statement::of(&[NOW, TAKEN_BEFORE, DUE, TAKE])
             .with("consumer", consumer.to_owned())
             .with("provider", lease.provider.clone())
             .with("probe", i32::from(probe))
             .with("token", lease.token.to_string())
             .with("lease_ms", millis(lease.lease_ms))
-            .with("rows_max", i64::from(rows_max));
+            .with("rows_max", i64::from(rows_max))
+            .repeatable();
         read(step, taken(&self.tell(step, statement).await?, lease.token))
     }
 
@@ -109,7 +116,8 @@ impl Inbox for SqlServer {
             .with("reference", set.reference.map(str::to_owned))
             .with("recipient_failed", i32::from(set.recipient_failed))
             .with("doubted", i32::from(set.doubted))
-            .with("not_found", i32::from(set.not_found));
+            .with("not_found", i32::from(set.not_found))
+            .repeatable();
         let applied = read(step, rows::only_count(&self.tell(step, statement).await?, "Applied"))?;
         Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
     }

@@ -66,7 +66,7 @@ pub fn wanted() -> u32 {
 /// # Errors
 /// It cannot be reached, or a migration failed, or would take what is not ours; nothing is changed then.
 pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
-    let mut session = read(STEP, options.connector()?.session().await)?;
+    let mut session = options.connector()?.session().await.map_err(|e| e.into_store_error(STEP))?;
     let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
     let results = read(STEP, session.batch(LOCK, MIGRATION_TIMEOUT).await)?;
     let got = rows::having(&results, "Got").next().map(|row| rows::number(row, "Got"));
@@ -89,7 +89,7 @@ pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
 /// # Errors
 /// It cannot be reached, or `run` would refuse it.
 pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
-    let mut session = read(STEP, options.connector()?.session().await)?;
+    let mut session = options.connector()?.session().await.map_err(|e| e.into_store_error(STEP))?;
     let Found { database, applied } = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
     let pending = match schema::standing(&applied, &ours()) {
         Standing::Fits => Vec::new(),

@@ -7,6 +7,9 @@ use std::fmt::Write;
 /// The rights of the role that the program runs under.
 pub const GRANTS: &str = include_str!("grants.sql");
 
+/// As refinery writes it, RFC 3339. (Babelfish puts a space for the T of style 126.)
+const NOW: &str = "REPLACE(CONVERT(nvarchar(19), SYSUTCDATETIME(), 126), N' ', N'T') + N'Z'";
+
 /// Of an empty database, or one of any earlier version of ours, to this build's version. Batches end with GO.
 #[must_use]
 pub fn script() -> String {
@@ -86,7 +89,7 @@ fn guarded(migration: &Migration) -> String {
          -- {migration}\n\
          {}\n    \
              INSERT INTO {HISTORY} (version, name, applied_on, checksum)\n    \
-             VALUES ({version}, N'{name}', CONVERT(nvarchar(27), SYSUTCDATETIME(), 126) + N'Z', N'{checksum}');\n  \
+             VALUES ({version}, N'{name}', {NOW}, N'{checksum}');\n  \
            END;\n\
          END;\n\
          GO\n\n",
@@ -137,9 +140,7 @@ mod tests {
         let files = of_the_files();
         for (file, migration) in &files {
             let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
-            let row = format!(
-                "VALUES ({version}, N'{name}', CONVERT(nvarchar(27), SYSUTCDATETIME(), 126) + N'Z', N'{checksum}')"
-            );
+            let row = format!("VALUES ({version}, N'{name}', {NOW}, N'{checksum}')");
             assert_eq!(script.matches(&row).count(), 1, "{file}: {row}");
             assert!(script.contains(migration.sql().unwrap().trim_end()), "{file} is not in the script as it is");
         }

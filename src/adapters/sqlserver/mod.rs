@@ -4,15 +4,21 @@
 //! answer travels. What must be decided here between reading and writing is read first, decided, and written by a batch
 //! that checks that what was read still holds.
 
+mod ado;
+mod connection_string;
+mod login;
+mod connect;
+mod session;
+mod presence;
 mod db;
 mod errors;
 pub mod migrate;
 mod migrate_legacy;
 pub mod migrate_script;
 mod rows;
-mod session;
 mod statement;
 mod books;
+mod books_at_once;
 mod books_read;
 mod books_write;
 mod outbox;
@@ -29,11 +35,7 @@ mod ops_copy;
 mod ops_mail;
 mod ops_record;
 
+pub use connection_string::ConnectionString;
 pub use db::{PoolOptions, SqlServer, SqlServerOptions};
-
-/// # Errors
-/// What is wrong with a connection string, without its values.
-pub fn readable(connection: &str) -> Result<(), String> {
-    let any = std::time::Duration::from_secs(1);
-    session::Connector::new(connection, any, any).map(drop)
-}
+pub use login::AzureEnvironment;
+pub use presence::Presence;

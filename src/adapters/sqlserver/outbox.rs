@@ -34,7 +34,8 @@ impl Outbox for SqlServer {
     async fn ensure_destinations(&self, names: &[String]) -> StoreResult<()> {
         // A route has a handful, and this runs once at start.
         for name in names {
-            self.tell("add destinations", Statement::new(DESTINATION_ADD).with("name", name.clone())).await?;
+            self.tell("add destinations", Statement::new(DESTINATION_ADD).with("name", name.clone()).repeatable())
+                .await?;
         }
         Ok(())
     }
@@ -42,7 +43,7 @@ impl Outbox for SqlServer {
     async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
         let step = "route";
         let Some(statement) = outbox_route::statement(routes, rows_max) else { return Ok(Routed::default()) };
-        read(step, outbox_route::routed(&self.tell(step, statement).await?))
+        read(step, outbox_route::routed(&self.tell(step, statement.repeatable()).await?))
     }
 
     async fn due(&self) -> StoreResult<Vec<Due>> {
@@ -50,19 +51,19 @@ impl Outbox for SqlServer {
         let results = self.ask(step, Statement::of(&[NOW, DUE])).await?;
         let (due, missing) = read(step, due(&results))?;
         if missing {
-            self.tell("add destinations", Statement::new(DESTINATIONS_OF_ROWS)).await?;
+            self.tell("add destinations", Statement::new(DESTINATIONS_OF_ROWS).repeatable()).await?;
         }
         Ok(due)
     }
 
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
         let step = "claim";
-        read(step, outbox_claim::claimed(&self.tell(step, outbox_claim::statement(claim)).await?))
+        read(step, outbox_claim::claimed(&self.tell(step, outbox_claim::statement(claim).repeatable()).await?))
     }
 
     async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
         let step = "settle";
-        read(step, outbox_settle::settled(&self.tell(step, outbox_settle::statement(settle)).await?))
+        read(step, outbox_settle::settled(&self.tell(step, outbox_settle::statement(settle).repeatable()).await?))
     }
 
     async fn bury(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
@@ -70,7 +71,8 @@ impl Outbox for SqlServer {
         let statement = Statement::of(&[NOW, BURY])
             .with("destination", destination.to_owned())
             .with("error", bounded(reason))
-            .with("rows_max", i64::from(rows_max));
+            .with("rows_max", i64::from(rows_max))
+            .repeatable();
         read(step, rows::only_count(&self.tell(step, statement).await?, "Done"))
     }
 }

@@ -5,6 +5,7 @@ use crate::domain::outbox::{Claim, ClaimMode, Claimed, ClaimedRow, LastOutcome, 
 use std::collections::BTreeMap;
 use tiberius::{Row, error::Error};
 
+const BEFORE: &str = include_str!("sql/outbox_claimed_before.sql");
 const GATE: &str = include_str!("sql/outbox_gate.sql");
 const EXPIRE: &str = include_str!("sql/outbox_expire.sql");
 const HEADS: &str = include_str!("sql/outbox_heads.sql");
@@ -21,7 +22,7 @@ pub(super) fn statement(claim: &Claim) -> Statement {
         ClaimMode::Suspect => (SUSPECT, 1, i64::MAX),
         ClaimMode::Probe => (PROBE, 1, i64::MAX),
     };
-    Statement::of(&[NOW, GATE, EXPIRE, heads, LEASE])
+    Statement::of(&[NOW, BEFORE, GATE, EXPIRE, heads, LEASE])
         .with("destination", claim.destination.to_string())
         .with("token", claim.token.to_string())
         .with("probe", i32::from(claim.mode == ClaimMode::Probe))

@@ -31,7 +31,8 @@ impl Retention for SqlServer {
             Prunable::RefusedBodies { older_than_days } => (REFUSED_BODIES, older_than_days),
         };
         let days = i32::try_from(days.clamp(0, DAYS_MAX)).unwrap_or_default();
-        let statement = Statement::of(&[NOW, sql]).with("days", days).with("rows_max", i64::from(rows_max));
+        let statement =
+            Statement::of(&[NOW, sql]).with("days", days).with("rows_max", i64::from(rows_max)).repeatable();
         read(step, rows::only_count(&self.tell(step, statement).await?, "Done"))
     }
 }

@@ -8,11 +8,13 @@ use tiberius::{ColumnData, IntoSql};
 pub(super) struct Statement {
     sql: Cow<'static, str>,
     values: Vec<(&'static str, ColumnData<'static>)>,
+    repeatable: bool,
+    patient: bool,
 }
 
 impl Statement {
     pub(super) fn new(sql: impl Into<Cow<'static, str>>) -> Self {
-        Self { sql: sql.into(), values: Vec::new() }
+        Self { sql: sql.into(), values: Vec::new(), repeatable: false, patient: false }
     }
 
     /// One batch of several files, in this order.
@@ -23,6 +25,35 @@ impl Statement {
     pub(super) fn with(mut self, name: &'static str, value: impl IntoSql<'static>) -> Self {
         self.values.push((name, value.into_sql()));
         self
+    }
+
+    /// A write that may go again after its answer was lost: a token, or what it finds, tells it that it was done. One
+    /// that must know has a parameter `@again`, 0 at first and 1 whenever an answer was lost before.
+    pub(super) fn repeatable(mut self) -> Self {
+        self.repeatable = true;
+        if self.sql.contains("@again") { self.with("again", 0) } else { self }
+    }
+
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.repeatable
+    }
+
+    pub(super) fn again(&mut self) {
+        for (name, value) in &mut self.values {
+            if *name == "again" {
+                *value = 1.into_sql();
+            }
+        }
+    }
+
+    /// Waits for a database that is away, where others are told at once.
+    pub(super) fn patient(mut self) -> Self {
+        self.patient = true;
+        self
+    }
+
+    pub(super) fn is_patient(&self) -> bool {
+        self.patient
     }
 
     /// The database's clock as every statement sees it: skew in two numbers, since DATEADD takes an int.

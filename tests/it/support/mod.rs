@@ -9,4 +9,6 @@ pub mod hostile;
 pub mod http_client;
 pub mod smtp_server;
 pub mod sql_server;
+pub mod tds;
+pub mod wire_names;
 pub mod world;

@@ -1,9 +1,12 @@
 //! A SQL Server as a contract's backend: a database of its own per test, where TEST_SQL_CONNECTION_STRING names a server.
+//!
+//! The store works under a login that has the role of grants.sql and nothing else, so every contract shows that it is
+//! enough.
 
 use super::backend::Backend;
 use chrono::DateTime;
 use client_organizer::{
-    adapters::sqlserver::{SqlServer, SqlServerOptions, migrate},
+    adapters::sqlserver::{SqlServer, SqlServerOptions, migrate, migrate_script::GRANTS},
     ports::{books::Books, breaker::Breakers, inbox::Inbox, ops::Ops, outbox::Outbox, retention::Retention},
 };
 use std::{
@@ -15,16 +18,21 @@ use tiberius::{Client, ColumnData, Config};
 use tokio::{net::TcpStream, sync::Mutex};
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
-type Connection = Client<Compat<TcpStream>>;
+pub type Connection = Client<Compat<TcpStream>>;
 
 pub struct SqlServerBackend {
     pub db: SqlServer,
     pub other: SqlServer,
     pub options: SqlServerOptions,
-    server: String,
-    database: String,
     /// Another program's connection.
     stranger: Mutex<Connection>,
+    pub database: Database,
+}
+
+/// An empty database, dropped with this where the server lets it.
+pub struct Database {
+    server: String,
+    name: String,
 }
 
 /// The server to test against; says so once, past the capture of test output, where there is none.
@@ -43,13 +51,20 @@ pub fn server() -> Option<String> {
 
 /// The same server, another database.
 pub fn in_database(server: &str, database: &str) -> String {
-    let named = |part: &&str| {
-        let name = part.split('=').next().unwrap_or_default().trim().to_lowercase();
-        name != "database" && name != "initial catalog" && !name.is_empty()
-    };
-    let rest: Vec<&str> = server.split(';').filter(named).collect();
-    format!("{};Database={database}", rest.join(";"))
+    format!("{};Database={database}", without(server, &["database", "initial catalog"]))
 }
+
+fn without(connection: &str, names: &[&str]) -> String {
+    let kept = |part: &&str| {
+        let name = part.split('=').next().unwrap_or_default().trim().to_lowercase();
+        !names.contains(&name.as_str()) && !name.is_empty()
+    };
+    connection.split(';').filter(kept).collect::<Vec<_>>().join(";")
+}
+
+/// The login of all tests that has no rights of its own.
+const LOGIN: &str = "client_organizer_tests";
+const PASSWORD: &str = "Outbox_test_2";
 
 pub async fn connect(connection: &str) -> Connection {
     let config = Config::from_ado_string(connection).unwrap();
@@ -62,6 +77,47 @@ pub async fn connect(connection: &str) -> Connection {
 const ONE_AT_A_TIME: &str = "EXEC sp_getapplock @Resource = N'client-organizer test databases', @LockMode = 'Exclusive', \
     @LockOwner = 'Session', @LockTimeout = 60000;";
 
+impl Database {
+    /// None: there is no server.
+    pub async fn create() -> Option<Self> {
+        Some(Self::create_on(&server()?).await)
+    }
+
+    pub async fn create_on(server: &str) -> Self {
+        let name = format!("co_{}", uuid::Uuid::new_v4().simple());
+        let mut master = connect(server).await;
+        run(&mut master, &format!("{ONE_AT_A_TIME} CREATE DATABASE {name};")).await;
+        Self { server: server.to_owned(), name }
+    }
+
+    /// As the one who may do everything.
+    pub fn connection(&self) -> String {
+        in_database(&self.server, &self.name)
+    }
+
+    /// As the login that has the role, and no other right. The database must be migrated.
+    pub async fn as_the_role(&self) -> String {
+        let mut owner = connect(&self.connection()).await;
+        let login = format!(
+            "{ONE_AT_A_TIME} IF SUSER_ID(N'{LOGIN}') IS NULL CREATE LOGIN {LOGIN} WITH PASSWORD = '{PASSWORD}';"
+        );
+        for sql in [
+            &login,
+            GRANTS,
+            &format!("CREATE USER {LOGIN} FOR LOGIN {LOGIN};"),
+            &format!("ALTER ROLE client_organizer ADD MEMBER {LOGIN};"),
+        ] {
+            run(&mut owner, sql).await;
+        }
+        let names = ["user id", "uid", "user", "username", "password", "pwd"];
+        format!("{};User ID={LOGIN};Password={PASSWORD}", without(&self.connection(), &names))
+    }
+}
+
+async fn run(connection: &mut Connection, sql: &str) {
+    connection.simple_query(sql).await.unwrap().into_results().await.unwrap();
+}
+
 impl SqlServerBackend {
     /// None: there is no server.
     pub async fn start() -> Option<Self> {
@@ -69,28 +125,29 @@ impl SqlServerBackend {
     }
 
     pub async fn start_on(server: &str) -> Self {
-        let database = format!("co_{}", uuid::Uuid::new_v4().simple());
-        let mut master = connect(server).await;
-        let create = format!("{ONE_AT_A_TIME} CREATE DATABASE {database};");
-        master.simple_query(create).await.unwrap().into_results().await.unwrap();
-        drop(master);
-        let options = SqlServerOptions::at(in_database(server, &database));
-        migrate::run(&options).await.unwrap();
+        let database = Database::create_on(server).await;
+        migrate::run(&SqlServerOptions::at(database.connection())).await.unwrap();
+        Self::on(database).await
+    }
+
+    /// On a database that was migrated.
+    pub async fn on(database: Database) -> Self {
+        let options = SqlServerOptions::at(database.as_the_role().await);
         let db = SqlServer::open(&options).await.unwrap();
         let other = SqlServer::open(&options).await.unwrap();
-        let stranger = Mutex::new(connect(&options.connection).await);
-        Self { db, other, options, server: server.to_owned(), database, stranger }
+        let stranger = Mutex::new(connect(&database.connection()).await);
+        Self { db, other, options, stranger, database }
     }
 }
 
-impl Drop for SqlServerBackend {
+impl Drop for Database {
     /// A database left behind is a nuisance, not a failure: what is still connected to it may prevent it.
     fn drop(&mut self) {
-        let (server, database) = (self.server.clone(), self.database.clone());
+        let (server, name) = (self.server.clone(), self.name.clone());
         let dropped = async {
             let mut master = connect(&server).await;
-            let alone = format!("ALTER DATABASE {database} SET SINGLE_USER WITH ROLLBACK IMMEDIATE");
-            for sql in [alone, format!("{ONE_AT_A_TIME} DROP DATABASE {database};")] {
+            let alone = format!("ALTER DATABASE {name} SET SINGLE_USER WITH ROLLBACK IMMEDIATE");
+            for sql in [alone, format!("{ONE_AT_A_TIME} DROP DATABASE {name};")] {
                 if let Ok(stream) = master.simple_query(sql).await {
                     let _ = stream.into_results().await;
                 }

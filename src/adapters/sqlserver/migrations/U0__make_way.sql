@@ -54,7 +54,13 @@ END;
 IF OBJECT_ID(N'dbo.OutboxMessages') IS NOT NULL AND COL_LENGTH(N'dbo.OutboxMessages', N'Seq') IS NULL
 BEGIN
   EXEC sp_rename N'dbo.OutboxMessages', N'OutboxMessages_Legacy', N'OBJECT';
-  -- EF's own name for its key, and ours. (On Babelfish keys may share a name, and cannot be renamed.)
-  IF SERVERPROPERTY('BabelfishVersion') IS NULL AND OBJECT_ID(N'dbo.PK_OutboxMessages') IS NOT NULL
-    EXEC sp_rename N'dbo.PK_OutboxMessages', N'PK_OutboxMessages_Legacy', N'OBJECT';
+  -- EF's own name for its key, and ours. Babelfish cannot rename a key.
+  IF EXISTS (SELECT 1 FROM sys.key_constraints
+              WHERE name = N'PK_OutboxMessages' AND parent_object_id = OBJECT_ID(N'dbo.OutboxMessages_Legacy'))
+  BEGIN
+    IF SERVERPROPERTY('BabelfishVersion') IS NULL
+      EXEC sp_rename N'dbo.PK_OutboxMessages', N'PK_OutboxMessages_Legacy', N'OBJECT';
+    ELSE
+      EXEC sp_executesql N'ALTER TABLE dbo.OutboxMessages_Legacy DROP CONSTRAINT PK_OutboxMessages';
+  END;
 END;

@@ -1,0 +1,134 @@
+//! Makes connections: by TCP, with TLS and a login, routed where Azure SQL says, prepared for our batches.
+
+use super::{
+    connection_string::ConnectionString,
+    errors::{ConnectError, odd, timed_out},
+    login::Login,
+    session::{Losses, Session},
+};
+use crate::adapters::entra::{SQL_SCOPE, Tokens};
+use std::{sync::Arc, time::Duration};
+use tiberius::{AuthMethod, Client, Config, error::Error};
+use tokio::net::TcpStream;
+use tokio_util::compat::TokioAsyncWriteCompatExt;
+
+/// Cheap to clone; clones share the tokens.
+#[derive(Clone)]
+pub(super) struct Connector {
+    config: Config,
+    /// Asked anew for every connection; a token once used lives as long as its connection does.
+    tokens: Option<Arc<Tokens>>,
+    connect_timeout: Duration,
+    command_timeout: Duration,
+    losses: Losses,
+}
+
+/// Azure SQL sends a client on to the node that has its database: once, or twice during a failover.
+const ROUTES_MAX: u32 = 3;
+
+impl Connector {
+    /// # Errors
+    /// An identity that can be none, told without its secret.
+    pub(super) fn new(
+        said: &ConnectionString,
+        connect_timeout: Duration,
+        command_timeout: Duration,
+    ) -> Result<Self, String> {
+        // Of the two TLS providers that the driver's features bring, the one that the rest of the process uses.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut config = Config::new();
+        config.host(&said.host);
+        config.port(said.port);
+        config.encryption(said.encryption);
+        config.readonly(said.read_only);
+        config.application_name(said.application.as_deref().unwrap_or("client-organizer"));
+        // One or the other: both together panic in the driver, and were refused when the string was read.
+        if said.trust_any_certificate {
+            config.trust_cert();
+        } else if let Some(path) = &said.trusted_ca {
+            config.trust_cert_ca(path.display());
+        }
+        if let Some(database) = &said.database {
+            config.database(database);
+        }
+        if let Some(name) = &said.certificate_host {
+            config.hostname_in_certificate(name);
+        }
+        if let Some(name) = &said.workstation {
+            config.client_name(name);
+        }
+        if let Some(bytes) = said.packet_bytes {
+            config.packet_size(bytes);
+        }
+        let tokens = match &said.login {
+            Login::None => None,
+            Login::Sql { user, password } => {
+                config.authentication(AuthMethod::sql_server(user, password));
+                None
+            }
+            Login::Entra(identity) => Some(Arc::new(Tokens::new(identity, SQL_SCOPE).map_err(|e| e.to_string())?)),
+        };
+        config.handshake_timeout(Some(connect_timeout));
+        // Ours bounds the whole answer; the driver's each wait for a part of it.
+        config.command_timeout(Some(command_timeout));
+        // A row with half a surrogate pair must not fail a claim of a hundred others.
+        config.lossy_utf16_decoding(true);
+        Ok(Self { config, tokens, connect_timeout, command_timeout, losses: Losses::default() })
+    }
+
+    pub(super) async fn session(&self) -> Result<Session, ConnectError> {
+        let limit = self.connect_timeout;
+        // Boxed: the driver's handshake is 17 kB of future, and would be part of every call.
+        let connected = tokio::time::timeout(limit, Box::pin(self.connected())).await;
+        connected.unwrap_or_else(|_| Err(timed_out(limit).into()))
+    }
+
+    async fn connected(&self) -> Result<Session, ConnectError> {
+        let mut config = self.config.clone();
+        if let Some(tokens) = &self.tokens {
+            config.authentication(AuthMethod::aad_token(tokens.get().await?.text));
+        }
+        for _ in 0..ROUTES_MAX {
+            let stream = TcpStream::connect(config.get_addr()).await.map_err(Error::from)?;
+            stream.set_nodelay(true).map_err(Error::from)?;
+            // A second handle of the same socket, to see whether the other side is still there without asking it.
+            let stream = stream.into_std().map_err(Error::from)?;
+            let line = stream.try_clone().map_err(Error::from)?;
+            let stream = TcpStream::from_std(stream).map_err(Error::from)?;
+            match Box::pin(Client::connect(config.clone(), stream.compat_write())).await {
+                Ok(client) => {
+                    let mut session = Session::new(client, line, self.losses.clone());
+                    session.reset(self.command_timeout).await?;
+                    return Ok(session);
+                }
+                Err(Error::Routing { host, port }) => {
+                    config.host(&host);
+                    config.port(port);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(odd("routed too often").into())
+    }
+
+    pub(super) fn command_timeout(&self) -> Duration {
+        self.command_timeout
+    }
+}
+
+impl bb8::ManageConnection for Connector {
+    type Connection = Session;
+    type Error = ConnectError;
+
+    async fn connect(&self) -> Result<Session, ConnectError> {
+        self.session().await
+    }
+
+    async fn is_valid(&self, session: &mut Session) -> Result<(), ConnectError> {
+        Ok(session.is_alive(self.connect_timeout).await?)
+    }
+
+    fn has_broken(&self, session: &mut Session) -> bool {
+        session.is_spoilt()
+    }
+}

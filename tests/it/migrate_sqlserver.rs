@@ -1,0 +1,170 @@
+//! `migrate` on a SQL Server: the script, earlier versions, many at once, other schemas, the least rights. Where
+//! TEST_SQL_CONNECTION_STRING names a server.
+
+mod legacy;
+
+use crate::support::sql_server::{Connection, Database, connect};
+use client_organizer::adapters::sqlserver::{SqlServer, SqlServerOptions, migrate, migrate_script};
+use futures::future::join_all;
+use refinery::Migration;
+
+const V1: &str = include_str!("../../src/adapters/sqlserver/migrations/V1__tables.sql");
+
+const HISTORY: &str = "SELECT CONCAT(version, N' ', name, N' ', checksum) AS Value FROM dbo.refinery_schema_history
+    ORDER BY version";
+
+/// The first error the server answers is told at once, or behind the rows.
+async fn ask(connection: &mut Connection, sql: &str) -> Result<Vec<Vec<tiberius::Row>>, String> {
+    let stream = connection.simple_query(sql).await.map_err(|error| error.to_string())?;
+    stream.into_results().await.map_err(|error| error.to_string())
+}
+
+/// One text per row.
+async fn rows(database: &Database, sql: &str) -> Result<Vec<String>, String> {
+    let results = ask(&mut connect(&database.connection()).await, sql).await?;
+    let text = |row: &tiberius::Row| row.try_get::<&str, _>(0).ok().flatten().unwrap_or_default().to_owned();
+    Ok(results.iter().flatten().map(text).collect())
+}
+
+async fn run(database: &Database, sql: &str) {
+    rows(database, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+}
+
+/// As sqlcmd does it: batch by batch on one connection, going on after an error. Answers the errors.
+async fn run_script(database: &Database, script: &str) -> Vec<String> {
+    let mut connection = connect(&database.connection()).await;
+    let mut errors = Vec::new();
+    for batch in script.split("\nGO\n").filter(|batch| !batch.trim().is_empty()) {
+        errors.extend(ask(&mut connection, batch).await.err());
+    }
+    errors
+}
+
+fn options(database: &Database) -> SqlServerOptions {
+    SqlServerOptions::at(database.connection())
+}
+
+/// What the one who runs `migrate` reads.
+async fn refusal(database: &Database) -> String {
+    migrate::run(&options(database)).await.unwrap_err().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn after_the_script_migrate_finds_nothing_to_do() {
+    let (Some(scripted), Some(migrated)) = (Database::create().await, Database::create().await) else { return };
+    assert_eq!(run_script(&scripted, &migrate_script::script()).await, Vec::<String>::new());
+    run(&scripted, "INSERT dbo.OutboxMessages (Id, EventType, Payload) VALUES (N'm-1', N'E', N'{}')").await;
+    assert_eq!(run_script(&scripted, &migrate_script::script()).await, Vec::<String>::new(), "a second time");
+    migrate::run(&options(&migrated)).await.unwrap();
+    assert_eq!(rows(&scripted, HISTORY).await, rows(&migrated, HISTORY).await);
+    assert_eq!(migrate::run(&options(&scripted)).await.unwrap().applied, Vec::<String>::new());
+    SqlServer::open(&options(&scripted)).await.unwrap();
+    assert_eq!(rows(&scripted, "SELECT Id FROM dbo.OutboxMessages").await.unwrap(), ["m-1"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn migrating_twice_is_a_no_op_and_a_dry_run_says_so() {
+    let Some(database) = Database::create().await else { return };
+    let before = migrate::plan(&options(&database)).await.unwrap();
+    assert_eq!((before.version, before.wanted), (0, migrate::wanted()));
+    let first = migrate::run(&options(&database)).await.unwrap();
+    assert_eq!(before.pending, first.applied);
+    assert!(first.database.contains("the database co_"), "{}", first.database);
+    assert_eq!(migrate::run(&options(&database)).await.unwrap().applied, Vec::<String>::new());
+    let after = migrate::plan(&options(&database)).await.unwrap();
+    assert_eq!((after.version, after.pending, after.notes), (migrate::wanted(), vec![], vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn instances_that_migrate_at_once_do_not_collide() {
+    let Some(database) = Database::create().await else { return };
+    let options = options(&database);
+    let done = join_all((0..4).map(|_| migrate::run(&options))).await;
+    let applied: Vec<usize> = done.into_iter().map(|done| done.unwrap().applied.len()).collect();
+    assert_eq!(applied.iter().filter(|count| **count > 0).count(), 1, "{applied:?}");
+}
+
+/// The first version, as an earlier build left it.
+async fn of_the_first_version() -> Option<Database> {
+    let database = Database::create().await?;
+    let checksum = Migration::unapplied("V1__tables", V1).unwrap().checksum();
+    run(&database, V1).await;
+    run(
+        &database,
+        &format!(
+            "CREATE TABLE dbo.refinery_schema_history (version int NOT NULL PRIMARY KEY, name nvarchar(255) NOT NULL,
+               applied_on nvarchar(255) NOT NULL, checksum nvarchar(255) NOT NULL);
+             INSERT dbo.refinery_schema_history VALUES (1, N'tables', N'2026-11-01T10:00:00Z', N'{checksum}');
+             INSERT dbo.OutboxMessages (Id, EventType, Payload, RetryCount) VALUES (N'm-1', N'E', N'{{}}', 2);"
+        ),
+    )
+    .await;
+    Some(database)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_of_the_first_version_keeps_its_rows() {
+    let (Some(migrated), Some(scripted)) = (of_the_first_version().await, of_the_first_version().await) else { return };
+    let refused = SqlServer::open(&options(&migrated)).await.err().unwrap().to_string();
+    assert!(refused.contains("schema version 1") && refused.contains("`client-organizer migrate`"), "{refused}");
+    migrate::run(&options(&migrated)).await.unwrap();
+    assert_eq!(run_script(&scripted, &migrate_script::script()).await, Vec::<String>::new());
+    for database in [&migrated, &scripted] {
+        let row = "SELECT CONCAT(Id, N' ', RetryCount, N' ', State, Error) FROM dbo.OutboxMessages";
+        assert_eq!(rows(database, row).await.unwrap(), ["m-1 2 0"]);
+        SqlServer::open(&options(database)).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_schema_is_refused_with_the_way_out() {
+    let Some(database) = Database::create().await else { return };
+    let open = async || SqlServer::open(&options(&database)).await.err().unwrap().to_string();
+    let never = open().await;
+    assert!(never.contains("no tables of this program") && never.contains("`client-organizer migrate`"), "{never}");
+    migrate::run(&options(&database)).await.unwrap();
+    let later = "INSERT dbo.refinery_schema_history VALUES (99, N'later', N'2030-01-01T00:00:00Z', N'1')";
+    run(&database, later).await;
+    let (later_one, migrating) = (open().await, migrate::plan(&options(&database)).await.unwrap_err().to_string());
+    assert!(later_one.contains("schema version 99, made by a newer build"), "{later_one}");
+    assert_eq!(later_one, migrating);
+    let scripted = run_script(&database, &migrate_script::script()).await;
+    assert!(scripted[0].contains("by a newer build"), "{scripted:?}");
+    run(&database, "DELETE dbo.refinery_schema_history WHERE version = 99").await;
+    run(&database, "UPDATE dbo.refinery_schema_history SET checksum = N'1' WHERE version = 2").await;
+    assert!(open().await.contains("V2__engine, which is not of this build"), "{}", open().await);
+    assert!(migrate::run(&options(&database)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_of_our_names_are_refused_by_name_and_stay() {
+    let Some(database) = Database::create().await else { return };
+    run(&database, "CREATE TABLE dbo.Clients (Id int NOT NULL PRIMARY KEY); INSERT dbo.Clients VALUES (7);").await;
+    let planned = migrate::plan(&options(&database)).await.unwrap_err().to_string();
+    for said in [planned, refusal(&database).await, run_script(&database, &migrate_script::script()).await.remove(0)] {
+        assert!(said.to_lowercase().contains("(dbo: clients)") && said.contains("Nothing was changed"), "{said}");
+    }
+    let left = "SELECT CONCAT(name, N'') FROM sys.tables WHERE schema_id = SCHEMA_ID(N'dbo')";
+    assert_eq!(rows(&database, left).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_role_may_change_rows_and_nothing_else() {
+    let Some(database) = Database::create().await else { return };
+    migrate::run(&options(&database)).await.unwrap();
+    // Every contract runs under this login, so that the role is enough is shown there.
+    let role = database.as_the_role().await;
+    let mut connection = connect(&role).await;
+    for forbidden in [
+        "CREATE TABLE dbo.Mine (Id int)",
+        "ALTER TABLE dbo.OutboxMessages ADD Mine int NULL",
+        "DROP TABLE dbo.IdempotencyKeys",
+        "DELETE dbo.Destinations",
+        "UPDATE dbo.OperatorActions SET Reason = N''",
+        "DELETE dbo.refinery_schema_history",
+    ] {
+        let answer = ask(&mut connection, forbidden).await;
+        assert!(answer.is_err(), "{forbidden}");
+    }
+    assert_eq!(migrate::run(&SqlServerOptions::at(role)).await.unwrap().applied, Vec::<String>::new());
+}

@@ -1,0 +1,28 @@
+//! What stands in a TDS request, as far as a test wants to know: the names that our statements open with.
+
+/// Each of our files opens with `-- name: `; in UTF-16, at any place.
+pub fn statements(body: &[u8]) -> Vec<String> {
+    let opening: Vec<u8> = "-- ".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut names = Vec::new();
+    for at in 0..body.len().saturating_sub(opening.len()) {
+        if body[at..].starts_with(&opening) {
+            let rest =
+                body[at + opening.len()..].chunks_exact(2).map(|pair| (pair[1] == 0).then_some(char::from(pair[0])));
+            let word: String =
+                rest.map_while(|c| c.filter(|c| c.is_ascii_lowercase() || matches!(c, '_' | ':'))).collect();
+            if let Some(name) = word.strip_suffix(':') {
+                names.push(name.to_owned());
+            }
+        }
+    }
+    names
+}
+
+/// What of it is ASCII in UTF-16, at either parity.
+pub fn utf16(body: &[u8]) -> String {
+    let text = |body: &[u8]| -> String {
+        let units = body.chunks_exact(2).filter(|pair| pair[1] == 0 && (0x20..0x7F).contains(&pair[0]));
+        units.map(|pair| char::from(pair[0])).collect()
+    };
+    [text(body), text(body.get(1..).unwrap_or_default())].join("\n")
+}

@@ -1,0 +1,38 @@
+//! Faults on the wire between us and SQL Server, against a stand-in: what the caller gets, that the pool is healthy
+//! after, and that nothing was done twice.
+
+mod answers;
+mod away;
+mod logins;
+
+use crate::support::tds::{
+    TdsServer,
+    tokens::{Table, table},
+};
+use client_organizer::adapters::sqlserver::{PoolOptions, SqlServer, SqlServerOptions};
+use std::time::Duration;
+
+/// Generous where an answer comes: a busy machine is no fault. What stalls does so for as long as `answer_within`.
+fn options(server: &TdsServer, answer_within: Duration) -> SqlServerOptions {
+    let long = Duration::from_secs(30);
+    let pool = PoolOptions {
+        connections_max: 4,
+        wait: long,
+        idle: long,
+        connect_timeout: long,
+        command_timeout: answer_within,
+        ..PoolOptions::default()
+    };
+    SqlServerOptions { pool, ..SqlServerOptions::at(server.plain()) }
+}
+
+async fn opened(server: &TdsServer) -> SqlServer {
+    SqlServer::open(&options(server, Duration::from_secs(30))).await.unwrap()
+}
+
+/// One client, as `books_client` answers it.
+fn client() -> Vec<Table> {
+    let columns = ["ClientKey", "Name", "Address", "NipNb", "Email", "Version"];
+    let row = vec![1.into(), "Ania".into(), "Prosta 1".into(), "5260250274".into(), "a@b.pl".into(), 1.into()];
+    vec![table(&columns, vec![row])]
+}

@@ -1,0 +1,205 @@
+//! A request that is cut, garbled, refused or never answered.
+
+use super::*;
+use crate::support::tds::{Fault, tokens::Cell};
+use client_organizer::{
+    domain::{
+        ids::{ClientId, LeaseToken},
+        outbox::{BreakerChange, Claim, ClaimMode, Settle, Settled, Settlement},
+        route::Destination,
+    },
+    ports::{
+        books::Books,
+        error::{StoreError, StoreResult},
+        ops::{Ops, Signature},
+        outbox::Outbox,
+    },
+};
+
+/// The server did it, and we are not told.
+const UNANSWERED: [Fault; 5] =
+    [Fault::CutAnswer, Fault::CutInAnswer, Fault::Garbage, Fault::Stall, Fault::Error(40_197)];
+/// The server says that it did not, and that it will.
+const BUSY: [u32; 9] = [1205, 1222, 40_613, 40_501, 49_918, 49_919, 49_920, 10_928, 10_929];
+
+async fn met(fault: Fault) -> (TdsServer, SqlServer) {
+    let server = TdsServer::start().await;
+    server.answer("books_client", client());
+    server.answer("outbox_settle_repeat", vec![table(&["Place", "Applied"], vec![vec![0.into(), 1.into()]])]);
+    server.answer("ops_destination_known", vec![table(&["Known"], vec![vec![1.into()]])]);
+    // Only a stall is waited for.
+    let answer_within = Duration::from_millis(if fault == Fault::Stall { 400 } else { 30_000 });
+    let db = SqlServer::open(&options(&server, answer_within)).await.unwrap();
+    (server, db)
+}
+
+async fn read(db: &SqlServer) -> StoreResult<()> {
+    db.client(ClientId(1)).await.map(|client| assert_eq!(client.unwrap().draft.name.as_str(), "Ania"))
+}
+
+async fn settle(db: &SqlServer) -> StoreResult<Vec<Settled>> {
+    let settle = Settle {
+        destination: Destination::parse("queue:q").unwrap(),
+        token: LeaseToken::fresh(),
+        rows: vec![(7, Settlement::Sent)],
+        breaker: BreakerChange::Leave,
+    };
+    db.settle(&settle).await
+}
+
+/// A remedy is recorded each time, so it is never repeated unasked.
+async fn pause(db: &SqlServer) -> StoreResult<bool> {
+    db.pause("queue:q", &Signature { actor: "ania".to_owned(), reason: "test".to_owned() }).await
+}
+
+/// What was cut is not asked again, and the pool goes on.
+async fn healthy(server: &TdsServer, db: &SqlServer, faulty: Option<usize>) {
+    let before = server.all_requests().len();
+    for _ in 0..3 {
+        read(db).await.unwrap();
+    }
+    let later = &server.all_requests()[before..];
+    assert!(later.iter().all(|request| Some(request.connection) != faulty), "asked on a connection that had a fault");
+}
+
+#[tokio::test]
+async fn a_read_goes_again_whatever_became_of_it() {
+    for fault in UNANSWERED.into_iter().chain(BUSY.map(Fault::Error)).chain([Fault::CutRequest]) {
+        let (server, db) = met(fault).await;
+        read(&db).await.unwrap();
+        server.fault("books_client", fault);
+        read(&db).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        healthy(&server, &db, None).await;
+    }
+}
+
+#[tokio::test]
+async fn a_settle_whose_answer_was_lost_is_repeated_with_its_token() {
+    for fault in UNANSWERED.into_iter().chain(BUSY.map(Fault::Error)).chain([Fault::CutRequest]) {
+        let (server, db) = met(fault).await;
+        server.fault("outbox_settle", fault);
+        assert_eq!(settle(&db).await.unwrap(), [Settled::Applied], "{fault:?}");
+        let requests = server.requests("outbox_settle");
+        let expected = if fault == Fault::CutRequest { 1 } else { 2 };
+        assert_eq!(requests.len(), expected, "{fault:?}");
+        let deadlock = fault == Fault::Error(1205);
+        healthy(&server, &db, Some(requests[0].connection).filter(|_| expected == 2 && !deadlock)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_could_happen_twice_is_told_as_unknown_and_not_repeated() {
+    for fault in UNANSWERED.into_iter().chain([Fault::CutRequest]) {
+        let (server, db) = met(fault).await;
+        server.fault("ops_pause", fault);
+        let told = pause(&db).await.unwrap_err();
+        assert!(matches!(told, StoreError::Unknown { step: "pause", .. }), "{fault:?}: {told}");
+        assert!(server.requests("ops_pause").len() <= 1, "{fault:?}: sent again");
+        healthy(&server, &db, server.requests("ops_pause").first().map(|request| request.connection)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_the_server_refused_for_now_goes_again_and_is_done_one_time() {
+    for fault in BUSY.map(Fault::Error) {
+        let (server, db) = met(fault).await;
+        server.fault("ops_pause", fault);
+        assert!(pause(&db).await.unwrap(), "{fault:?}");
+        assert_eq!((server.requests("ops_pause").len(), server.done("ops_pause")), (2, 1), "{fault:?}");
+        healthy(&server, &db, None).await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_ended_while_idle_is_noticed_before_anything_is_sent_on_it() {
+    let (mut server, db) = met(Fault::CutAnswer).await;
+    for _ in 0..3 {
+        read(&db).await.unwrap();
+        server.cut().await;
+        assert!(pause(&db).await.unwrap(), "told as unknown, though it was never sent");
+    }
+    assert_eq!(server.done("ops_pause"), 3);
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_asks_for_the_rows_of_its_token_first() {
+    for fault in UNANSWERED {
+        let (server, db) = met(fault).await;
+        server.answer(
+            "outbox_claimed_before",
+            vec![table(&["SetDead", "Failures", "LastAcceptedOnUtc"], vec![vec![0.into(), 0.into(), Cell::NoTime]])],
+        );
+        server.fault("outbox_claimed_before", fault);
+        let claim = Claim {
+            destination: Destination::parse("queue:q").unwrap(),
+            mode: ClaimMode::Batch { rows_max: 10, bytes_max: 1000 },
+            token: LeaseToken::fresh(),
+            lease_ms: 60_000,
+            claims_max: 3,
+        };
+        db.claim(&claim).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_eq!(server.requests("outbox_claimed_before").len(), 2, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_deadlock_may_have_left_is_undone_before_the_connection_is_asked_again() {
+    let (server, db) = met(Fault::Error(1205)).await;
+    read(&db).await.unwrap();
+    server.fault("ops_pause", Fault::Error(1205));
+    let before = server.all_requests().len();
+    assert!(pause(&db).await.unwrap());
+    let after = server.all_requests()[before..].to_vec();
+    let [refused, reset, done] = after.as_slice() else { panic!("{after:#?}") };
+    assert!(!refused.done && done.done);
+    let same = [refused, reset, done].map(|request| request.connection);
+    assert!(same.iter().all(|one| *one == same[0]), "a deadlock costs no connection: {same:?}");
+    for word in ["ROLLBACK TRAN", "ISOLATION LEVEL READ COMMITTED", "XACT_ABORT ON", "QUOTED_IDENTIFIER ON"] {
+        assert!(reset.names[0].contains(word), "{word}: {:?}", reset.names);
+    }
+}
+
+#[tokio::test]
+async fn whatever_stays_wrong_is_told_after_a_bound() {
+    let (server, db) = met(Fault::CutAnswer).await;
+    for _ in 0..100 {
+        server.fault("ops_pause", Fault::Error(1205));
+    }
+    let told = pause(&db).await.unwrap_err();
+    assert!(matches!(told, StoreError::Unavailable { .. }), "{told}");
+    assert!(told.to_string().contains("1205") && server.done("ops_pause") == 0);
+    assert!(server.requests("ops_pause").len() <= 8);
+}
+
+#[tokio::test]
+async fn a_callers_end_leaves_no_answer_for_the_next_one() {
+    let (server, db) = met(Fault::CutAnswer).await;
+    server.fault("books_client", Fault::Stall);
+    let stalled = server.requests("books_client").len();
+    {
+        let mut asked = std::pin::pin!(read(&db));
+        // Dropped when the server has the question.
+        tokio::select! {
+            _ = &mut asked => panic!("answered"),
+            () = async { while server.requests("books_client").len() == stalled { tokio::task::yield_now().await } } => {}
+        }
+    }
+    let connection = server.requests("books_client").last().unwrap().connection;
+    healthy(&server, &db, Some(connection)).await;
+}
+
+#[tokio::test]
+async fn an_errors_words_hold_its_number_and_no_value_of_the_servers() {
+    let (server, db) = met(Fault::CutAnswer).await;
+    server.fault("ops_pause", Fault::Error(8152));
+    let told = pause(&db).await.unwrap_err();
+    assert!(matches!(told, StoreError::Broken { .. }), "{told}");
+    let mut words = told.to_string();
+    let mut next = std::error::Error::source(&told);
+    while let Some(source) = next {
+        words = format!("{words}: {source}");
+        next = source.source();
+    }
+    assert!(words.contains("8152") && words.contains("pause"), "{words}");
+    assert!(!words.contains("ania@example.pl"), "{words}");
+}

@@ -1,0 +1,199 @@
+//! Connecting: refused, cut, stalled, without encryption, with a certificate nobody knows, with a token.
+
+use super::*;
+use crate::support::tds::Fault;
+use client_organizer::{
+    adapters::sqlserver::Presence,
+    domain::ids::ClientId,
+    ports::{books::Books, error::StoreError},
+};
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::Command,
+    sync::Arc,
+};
+use tokio_rustls::{TlsAcceptor, rustls};
+
+async fn refusal(options: &SqlServerOptions) -> StoreError {
+    SqlServer::open(options).await.err().unwrap()
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_come_again_is_asked_again() {
+    for number in [40_613, 40_501, 49_918, 10_928, 4060] {
+        let server = TdsServer::start().await;
+        server.login_fault(Fault::Error(number));
+        opened(&server).await;
+        assert_eq!(server.logins().len(), 2, "{number}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_person_must_mend_is_told_at_once_and_plainly() {
+    let server = TdsServer::start().await;
+    for (number, word) in [(18_456, "login was refused"), (40_615, "firewall")] {
+        server.login_fault(Fault::Error(number));
+        let told = refusal(&options(&server, Duration::from_secs(30))).await;
+        assert!(matches!(told, StoreError::Broken { .. }), "{told}");
+        let told = told.to_string();
+        assert!(told.contains(word) && told.contains(&number.to_string()) && !told.contains("geheim"), "{told}");
+    }
+    assert_eq!(server.logins().len(), 2);
+}
+
+#[tokio::test]
+async fn a_login_that_breaks_off_or_never_ends_is_unavailable() {
+    for fault in [Fault::CutAnswer, Fault::Garbage, Fault::Stall] {
+        let server = TdsServer::start().await;
+        server.login_fault(fault);
+        let mut options = options(&server, Duration::from_secs(30));
+        if fault == Fault::Stall {
+            options.pool.connect_timeout = Duration::from_millis(300);
+        }
+        let told = refusal(&options).await;
+        assert!(matches!(told, StoreError::Unavailable { .. }), "{fault:?}: {told}");
+    }
+    let server = TdsServer::down(None).await;
+    let told = refusal(&options(&server, Duration::from_secs(30))).await.to_string();
+    assert!(told.contains("connection refused"), "{told}");
+}
+
+#[tokio::test]
+async fn a_call_outlasts_a_failover_and_says_nothing_of_it() {
+    let mut server = TdsServer::start().await;
+    server.answer("books_client", client());
+    let db = opened(&server).await;
+    server.cut().await;
+    for number in [40_613, 4060, 40_197] {
+        server.login_fault(Fault::Error(number));
+    }
+    assert!(db.client(ClientId(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_told_at_once_and_heals_by_itself() {
+    let mut server = TdsServer::down(None).await;
+    server.answer("books_client", client());
+    let mut options = options(&server, Duration::from_secs(30));
+    options.pool.wait = Duration::from_secs(1);
+    let db = SqlServer::begin(&options).unwrap();
+    let mut presence = db.presence();
+    presence.wait_for(|now| matches!(now, Presence::Away { .. })).await.unwrap();
+    let told = db.client(ClientId(1)).await.unwrap_err();
+    assert!(matches!(told, StoreError::Unavailable { .. }), "{told}");
+    assert!(told.to_string().contains("connection refused"), "{told}");
+    server.listen().await;
+    presence.wait_for(|now| *now == Presence::Here).await.unwrap();
+    assert!(db.client(ClientId(1)).await.unwrap().is_some());
+
+    server.refuse().await;
+    assert!(db.client(ClientId(1)).await.is_err(), "waits, and is told");
+    presence.wait_for(|now| matches!(now, Presence::Away { .. })).await.unwrap();
+    server.listen().await;
+    presence.wait_for(|now| *now == Presence::Here).await.unwrap();
+    assert!(db.client(ClientId(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_refused_login_and_a_wrong_schema_heal_too() {
+    let server = TdsServer::start().await;
+    server.answer("books_client", client());
+    server.migrated(false);
+    server.login_fault(Fault::Error(18_456));
+    let mut options = options(&server, Duration::from_secs(30));
+    options.pool.refused_pause = Duration::from_millis(10);
+    let db = SqlServer::begin(&options).unwrap();
+    let mut presence = db.presence();
+    let says = |now: &Presence, word: &str| matches!(now, Presence::Away { reason } if reason.contains(word));
+    presence.wait_for(|now| says(now, "login was refused") || says(now, "schema")).await.unwrap();
+    presence.wait_for(|now| says(now, "schema")).await.unwrap();
+    let told = db.client(ClientId(1)).await.unwrap_err().to_string();
+    assert!(told.contains("client-organizer migrate"), "{told}");
+    server.migrated(true);
+    presence.wait_for(|now| *now == Presence::Here).await.unwrap();
+    assert!(db.client(ClientId(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_server_without_encryption_is_refused_unless_the_string_says_so() {
+    let server = TdsServer::start().await;
+    let plain = SqlServerOptions::at(server.connection_string("User ID=app;Password=geheim"));
+    let told = refusal(&plain).await.to_string();
+    assert!(told.contains("no encryption"), "{told}");
+    assert!(server.logins().is_empty(), "the password stayed here");
+}
+
+#[tokio::test]
+async fn a_certificate_is_verified_unless_the_string_says_which_or_any() {
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ServerConfig::builder_with_provider(ring).with_safe_default_protocol_versions().unwrap();
+    let mut tls = tls.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+    tls.alpn_protocols = vec![b"tds/8.0".to_vec()];
+    let server = TdsServer::with_tls(TlsAcceptor::from(Arc::new(tls))).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("server.der");
+    std::fs::write(&file, made.cert.der()).unwrap();
+
+    let strict = |rest: &str| {
+        let text = format!("User ID=app;Password=geheim;Encrypt=strict;{rest}");
+        SqlServerOptions::at(server.connection_string(&text).replace("127.0.0.1", "localhost"))
+    };
+    let told = refusal(&strict("")).await;
+    assert!(matches!(told, StoreError::Broken { .. }) && told.to_string().contains("certificate"), "{told}");
+    assert!(server.logins().is_empty(), "the password stayed here");
+    SqlServer::open(&strict("TrustServerCertificate=true")).await.unwrap();
+    let mine = format!("TrustServerCertificateCA={}", file.display());
+    SqlServer::open(&strict(&mine)).await.unwrap();
+    let told = refusal(&strict(&format!("{mine};HostNameInCertificate=elsewhere"))).await;
+    assert!(told.to_string().contains("certificate"), "{told}");
+}
+
+/// Answers each request with the next token; the first is due for renewal, and all live.
+#[expect(clippy::disallowed_methods, reason = "a token's end is a time of the world's")]
+fn identity_endpoint(tokens: &'static [&'static str]) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}/msi/token", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for text in tokens {
+            let (mut stream, _) = listener.accept().unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let head: Vec<String> = lines.map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+            assert!(head[0].contains("resource=https%3A%2F%2Fdatabase.windows.net"), "{head:?}");
+            let ends = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 200;
+            let body = serde_json::json!({"access_token": text, "expires_on": ends.to_string(), "resource": "r",
+                "token_type": "Bearer"});
+            let body = body.to_string();
+            let length = body.len();
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").unwrap();
+        }
+    });
+    endpoint
+}
+
+/// The identity library reads the endpoint from the environment, so this is a process of its own.
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "which of the two processes this is")]
+async fn a_managed_identity_logs_in_with_a_token_fetched_anew_for_each_connection() {
+    if let Ok(text) = std::env::var("WIRE_TEST_CONNECTION") {
+        let db = SqlServer::open(&SqlServerOptions::at(text)).await.unwrap();
+        assert!(db.client(ClientId(1)).await.unwrap().is_some(), "on a second connection: the first one was cut");
+        return;
+    }
+    let server = TdsServer::start().await;
+    server.answer("books_client", client());
+    server.fault("books_client", Fault::CutAnswer);
+    let rest = "Authentication=Active Directory Managed Identity;User Id=my-identity;Encrypt=DANGER_PLAINTEXT";
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", "wire::logins::a_managed_identity_logs_in_with_a_token_fetched_anew_for_each_connection"])
+        .arg("--nocapture")
+        .env("WIRE_TEST_CONNECTION", server.connection_string(rest))
+        .env("IDENTITY_ENDPOINT", identity_endpoint(&["token-one", "token-two", "token-three"]))
+        .env("IDENTITY_HEADER", "the-machines-secret");
+    let output = tokio::task::spawn_blocking(move || child.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let logins = server.logins();
+    assert!(logins[0].contains("token-one") && logins[1].contains("token-two"), "{logins:?}");
+}
