@@ -2,7 +2,8 @@
 -- processor. One transaction: an error undoes all of it. Run it whole: sqlcmd -b -I -i go-back.sql, or SSMS.
 -- What this program made stays, as OutboxMessages_Left and refinery_schema_history_Left beside its other tables.
 SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON;
-SET NUMERIC_ROUNDABORT, IMPLICIT_TRANSACTIONS OFF;
+SET NUMERIC_ROUNDABORT OFF;
+SET IMPLICIT_TRANSACTIONS OFF;
 SET NOCOUNT, XACT_ABORT ON;
 SET LOCK_TIMEOUT 60000;
 GO

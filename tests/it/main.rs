@@ -4,6 +4,7 @@
 
 mod support;
 mod contracts;
+mod conformance;
 mod crash;
 mod readme;
 mod simulation;

@@ -75,6 +75,15 @@ async fn migrating_twice_is_a_no_op_and_a_dry_run_says_so() {
     assert_eq!((after.version, after.pending, after.notes), (migrate::wanted(), vec![], vec![]));
 }
 
+/// An index over millions of rows takes longer than any command of a day's work.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_of_a_command_is_not_that_of_a_migration() {
+    let Some(database) = Database::create().await else { return };
+    let mut options = options(&database);
+    options.pool.command_timeout = std::time::Duration::from_millis(1);
+    migrate::run(&options).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn instances_that_migrate_at_once_do_not_collide() {
     let Some(database) = Database::create().await else { return };

@@ -66,7 +66,7 @@ pub fn wanted() -> u32 {
 /// # Errors
 /// It cannot be reached, or a migration failed, or would take what is not ours; nothing is changed then.
 pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
-    let mut session = options.connector()?.session().await.map_err(|e| e.into_store_error(STEP))?;
+    let mut session = connected(options).await?;
     let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
     let results = read(STEP, session.batch(LOCK, MIGRATION_TIMEOUT).await)?;
     let got = rows::having(&results, "Got").next().map(|row| rows::number(row, "Got"));
@@ -89,7 +89,7 @@ pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
 /// # Errors
 /// It cannot be reached, or `run` would refuse it.
 pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
-    let mut session = options.connector()?.session().await.map_err(|e| e.into_store_error(STEP))?;
+    let mut session = connected(options).await?;
     let Found { database, applied } = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
     let pending = match schema::standing(&applied, &ours()) {
         Standing::Fits => Vec::new(),
@@ -113,6 +113,13 @@ pub(super) async fn check(session: &mut Session, limit: Duration) -> StoreResult
         Standing::Fits => Ok(wanted()),
         Standing::Older(_) | Standing::Newer | Standing::Strange(_) => Err(refused(&database, &applied)),
     }
+}
+
+/// The driver bounds each part of an answer too.
+async fn connected(options: &SqlServerOptions) -> StoreResult<Session> {
+    let mut patient = options.clone();
+    patient.pool.command_timeout = MIGRATION_TIMEOUT;
+    patient.connector()?.session().await.map_err(|e| e.into_store_error(STEP))
 }
 
 fn refused(database: &str, applied: &[Migration]) -> StoreError {

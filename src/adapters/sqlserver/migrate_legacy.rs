@@ -14,7 +14,8 @@
 //! **The Id** becomes text as .NET's `Guid.ToString()` writes it, in lower case: the old processor may have sent a row
 //! whose mark it could not write any more, and then it is the same MessageId again. What EF inserts later is a
 //! uniqueidentifier, which SQL Server turns into upper case; that is one id for life too. An old processor that still
-//! runs reads the Id as a Guid and fails: it cannot send beside us.
+//! runs reads the Id as a Guid and fails before it sends; one that read it as text could not mark a row as processed,
+//! since CK_Outbox_Unfinished ties that column to State.
 //!
 //! **A row** keeps its EventType, Payload, time and RetryCount; `Error` is copied to `LastError` and stays. It is routed
 //! like any plain row. What is no JSON, or too long to be sent, is found dead by the dispatcher with that reason; what

@@ -80,6 +80,8 @@ async fn taken_over_and_sent(database: Database) {
     assert_eq!(migrate::run(&options(&database)).await.unwrap().applied, Vec::<String>::new(), "again");
     assert_eq!(run_script(&database, &migrate_script::script()).await, Vec::<String>::new(), "again");
 
+    let by_the_old_processor = format!("UPDATE OutboxMessages SET ProcessedOnUtc = SYSUTCDATETIME() WHERE Id = '{A}'");
+    assert!(rows(&database, &by_the_old_processor).await.is_err(), "it cannot mark what we send");
     run(&database, &ef_insert(LATER)).await;
     let backend = SqlServerBackend::on(database).await;
     let bus = Arc::new(FakeBus::accepting());
@@ -145,13 +147,21 @@ async fn untouched(database: &Database) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_half_way_leaves_the_old_table_as_it_was() {
-    let Some(database) = of_dotnet().await else { return };
-    let cut = migrate_script::script().replacen("-- V4__legacy_rows\n", "THROW 51099, N'snipped', 1;\n", 1);
-    assert!(cut.contains("N'snipped'"));
-    let errors = run_script(&database, &cut).await;
-    assert!(errors[0].contains("snipped") && errors.len() >= 2, "{errors:?}");
-    untouched(&database).await;
-    run(&database, &ef_insert(LATER)).await;
+    let guard = "IF NOT EXISTS (SELECT 1 FROM dbo.refinery_schema_history WHERE version = 4)";
+    // A batch that fails, one that does not even compile, and one that is left out.
+    for (part, broken) in [
+        ("-- V4__legacy_rows\n", "THROW 51099, N'snipped', 1;\n"),
+        ("-- V4__legacy_rows\n", "SELECT FROM snipped WHERE;\n"),
+        (guard, "IF 1 = 0"),
+    ] {
+        let Some(database) = of_dotnet().await else { return };
+        let cut = migrate_script::script().replacen(part, broken, 1);
+        assert!(cut.contains(broken));
+        let errors = run_script(&database, &cut).await;
+        assert!(errors.last().unwrap().contains("nothing was changed"), "{errors:?}");
+        untouched(&database).await;
+        run(&database, &ef_insert(LATER)).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

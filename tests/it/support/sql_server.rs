@@ -87,6 +87,9 @@ impl Database {
         let name = format!("co_{}", uuid::Uuid::new_v4().simple());
         let mut master = connect(server).await;
         run(&mut master, &format!("{ONE_AT_A_TIME} CREATE DATABASE {name};")).await;
+        // Under the same lock, which is that database's whose connection asks for it.
+        let login = format!("IF SUSER_ID(N'{LOGIN}') IS NULL CREATE LOGIN {LOGIN} WITH PASSWORD = '{PASSWORD}';");
+        run(&mut master, &login).await;
         Self { server: server.to_owned(), name }
     }
 
@@ -98,11 +101,7 @@ impl Database {
     /// As the login that has the role, and no other right. The database must be migrated.
     pub async fn as_the_role(&self) -> String {
         let mut owner = connect(&self.connection()).await;
-        let login = format!(
-            "{ONE_AT_A_TIME} IF SUSER_ID(N'{LOGIN}') IS NULL CREATE LOGIN {LOGIN} WITH PASSWORD = '{PASSWORD}';"
-        );
         for sql in [
-            &login,
             GRANTS,
             &format!("CREATE USER {LOGIN} FOR LOGIN {LOGIN};"),
             &format!("ALTER ROLE client_organizer ADD MEMBER {LOGIN};"),

@@ -1,0 +1,183 @@
+// AMQP over TCP and over WebSocket: tokens, transfers and their outcomes, and peek-lock for a receiver.
+'use strict';
+const http = require('http');
+const net = require('net');
+const rhea = require('rhea');
+const { WebSocketServer } = require('ws');
+const message = require('./message');
+const sas = require('./sas');
+const { nextFault, refusal, store } = require('./store');
+
+const BATCH = 0x80013700;
+const OPTIONS = {
+  max_frame_size: 65536,
+  receiver_options: { autoaccept: false, autosettle: false, credit_window: 2000 },
+  sender_options: { autosettle: false },
+};
+
+// 'q', or as some clients write it, 'amqps://namespace/q'.
+const entityOf = (address) => address.replace(/^[a-z]+:\/\/[^/]*\//, '');
+
+function open(broker) {
+  const container = rhea.create_container({ id: 'broker' });
+  const sockets = new Set();
+  const receivers = new Set();
+  const granted = new WeakMap();
+  const replies = new WeakMap();
+
+  container.on('connection_open', (context) => {
+    broker.counters.connections += 1;
+    granted.set(context.connection, new Map());
+  });
+  container.on('sender_open', ({ sender, connection }) => {
+    const { source, target } = sender.remote.attach;
+    sender.set_source(source);
+    sender.set_target(target);
+    if (source.address === '$cbs') replies.set(connection, sender);
+    else deliver(broker, sender, entityOf(source.address));
+  });
+  container.on('receiver_open', ({ receiver, connection }) => {
+    const { source, target } = receiver.remote.attach;
+    receiver.set_source(source);
+    receiver.set_target(target);
+    if (target.address === '$cbs') return;
+    broker.counters.links += 1;
+    const name = entityOf(target.address);
+    const until = granted.get(connection).get(name) ?? 0;
+    const entity = broker.entity(name);
+    if (!(until > Date.now())) {
+      receiver.close({ condition: 'amqp:unauthorized-access', description: `no token for ${name}` });
+    } else if (!entity) {
+      receiver.close({ condition: 'amqp:not-found', description: `there is no ${name}` });
+    } else {
+      receivers.add(receiver);
+      receiver.set_max_message_size?.(entity.maxMessageSize);
+    }
+  });
+  container.on('receiver_close', ({ receiver }) => receivers.delete(receiver));
+  container.on('message', (context) => {
+    const name = entityOf(context.receiver.target.address);
+    if (name === '$cbs') put(broker, context, granted.get(context.connection), replies.get(context.connection));
+    else transfer(broker, context, broker.entity(name));
+  });
+  container.on('accepted', ({ delivery }) => delivery.settled?.());
+  // What a fault cuts, and what a client leaves, is no news.
+  for (const event of ['disconnected', 'error', 'protocol_error', 'connection_error', 'session_error']) {
+    container.on(event, () => {});
+  }
+
+  const listen = (server, port) => new Promise((done) => {
+    server.on('connection', (socket) => {
+      socket.setNoDelay(true);
+      socket.on('error', () => {});
+      sockets.add(socket);
+      socket.on('close', () => sockets.delete(socket));
+    });
+    server.listen(port, '127.0.0.1', () => done(server.address().port));
+  });
+  const servers = [];
+  const start = async (make, port) => {
+    const server = make();
+    const bound = await listen(server, port);
+    servers.push({ server, make, port: bound });
+    return bound;
+  };
+  const plain = () => net.createServer((socket) => container.create_connection(OPTIONS).accept(socket));
+  const websocket = () => {
+    const server = http.createServer();
+    const sockets = new WebSocketServer({
+      server, path: '/$servicebus/websocket', handleProtocols: (offered) => offered.has('amqp') && 'amqp',
+    });
+    sockets.on('connection', (socket) => container.websocket_accept(socket, OPTIONS));
+    return server;
+  };
+  const cut = () => sockets.forEach((socket) => socket.destroy());
+  return {
+    tcp: (port) => start(plain, port),
+    websocket: (port) => start(websocket, port),
+    cut,
+    restart: async (ms) => {
+      const closed = servers.splice(0);
+      closed.forEach(({ server }) => server.close());
+      cut();
+      await new Promise((done) => setTimeout(done, ms));
+      for (const { make, port } of closed) await start(make, port);
+    },
+    detach: (name) => receivers.forEach((receiver) => {
+      if (entityOf(receiver.target.address) !== name) return;
+      receiver.detach({ condition: 'amqp:link:detach-forced', description: 'the link was idle for 10 minutes' });
+    }),
+  };
+}
+
+// $cbs: replies are found by node, since clients name their reply addresses as they like.
+function put(broker, context, granted, reply) {
+  const asked = context.message;
+  const { name: audience } = asked.application_properties;
+  broker.counters.puts += 1;
+  const entity = decodeURIComponent(new URL(audience.replace(/^[a-z]+:/, 'http:')).pathname.slice(1));
+  const token = asked.body.content ?? asked.body;
+  // Microsoft's Python SDK calls a signature 'jwt' too.
+  const signed = token.startsWith('SharedAccessSignature');
+  const known = () => (broker.tokens.has(token) ? null : 'unknown token');
+  const why = signed ? sas.refusal(broker, token, entity) : known();
+  if (!why) {
+    const ends = signed ? Number(/&se=(\d+)/.exec(token)[1]) * 1000 : Date.now() + 3600_000;
+    granted.set(entity, ends);
+  }
+  context.delivery.accept();
+  reply?.send({
+    correlation_id: asked.message_id,
+    application_properties: {
+      'status-code': rhea.types.wrap_int(why ? 401 : 202), 'status-description': why || 'Accepted',
+    },
+    body: '',
+  });
+}
+
+function transfer(broker, { delivery, receiver, connection, message: received }, entity) {
+  broker.counters.transfers += 1;
+  const batch = delivery.format === BATCH;
+  const messages = batch ? message.batch(received) : [message.single(received)];
+  const fault = nextFault(entity);
+  const take = () => {
+    if (fault?.reject) {
+      return delivery.reject({ condition: fault.reject, description: fault.description || 'told to by the test' });
+    }
+    if (fault === 'release') return delivery.release();
+    if (fault === 'modify') return delivery.modified({ delivery_failed: true });
+    if (fault === 'cut-before') return connection.socket.destroy();
+    if (fault === 'detach-before') return receiver.close({ condition: 'amqp:internal-error', description: 'told to' });
+    const refused = refusal(entity, messages);
+    if (refused) return delivery.reject({ condition: refused[0], description: refused[1] });
+    store(entity, messages);
+    if (fault === 'cut-after') return connection.socket.destroy();
+    if (fault === 'detach-after') {
+      return receiver.close({ condition: 'amqp:link:detach-forced', description: 'the link was moved' });
+    }
+    if (fault === 'close-after') return connection.close({ condition: 'amqp:connection:forced', description: 'told to' });
+    if (fault !== 'never') delivery.accept();
+  };
+  if (entity.latencyMs > 0) setTimeout(take, entity.latencyMs);
+  else take();
+}
+
+// Peek-lock: a message leaves when the receiver accepts it.
+function deliver(broker, sender, address) {
+  const entity = broker.entity(address);
+  if (!entity) return sender.close({ condition: 'amqp:not-found', description: `there is no ${address}` });
+  let next = 0;
+  const more = () => {
+    while (sender.is_open() && sender.sendable() && next < entity.messages.length) {
+      sender.send(entity.messages[next].raw, require('crypto').randomBytes(16));
+      next += 1;
+    }
+  };
+  entity.arrived = more;
+  sender.on('sendable', more);
+  // The answer to the receiver's outcome is the outcome.
+  sender.on('accepted', ({ delivery }) => delivery.update(true, rhea.message.accepted().described()));
+  return more();
+}
+
+module.exports = { open };

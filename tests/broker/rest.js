@@ -1,0 +1,108 @@
+// Service Bus's REST face, as far as a sender and a preflight use it.
+'use strict';
+const http = require('http');
+const sas = require('./sas');
+const { nextFault, refusal, store } = require('./store');
+
+const STATUS = {
+  'com.microsoft:server-busy': 503,
+  'amqp:resource-limit-exceeded': 403,
+  'amqp:link:message-size-exceeded': 413,
+  'amqp:unauthorized-access': 401,
+  'amqp:not-found': 404,
+  'com.microsoft:entity-disabled': 410,
+  'com.microsoft:timeout': 504,
+  'amqp:internal-error': 500,
+  'amqp:not-allowed': 400,
+};
+
+function open(broker) {
+  const server = http.createServer((request, response) => {
+    const parts = [];
+    request.on('data', (part) => parts.push(part));
+    request.on('end', () => answer(broker, request, response, Buffer.concat(parts)));
+  });
+  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
+}
+
+function answer(broker, request, response, body) {
+  const say = (status, text, headers = {}) => {
+    response.writeHead(status, headers);
+    response.end(text);
+  };
+  const url = new URL(request.url, 'http://broker');
+  const name = decodeURIComponent(url.pathname.slice(1).replace(/\/messages$/, ''));
+  const why = authorised(broker, request, name);
+  if (why) return say(401, `<Error><Code>401</Code><Detail>${why}</Detail></Error>`);
+  const entity = broker.entity(name);
+  if (!entity) return say(404, '<Error><Code>404</Code><Detail>no such entity</Detail></Error>');
+  if (request.method === 'GET') return say(200, description(entity), { 'Content-Type': 'application/atom+xml' });
+  if (request.method !== 'POST') return say(405, '');
+  broker.counters.transfers += 1;
+  const message = read(request, body);
+  const fault = nextFault(entity);
+  const refuse = ([condition, detail]) => {
+    const headers = condition === 'com.microsoft:server-busy' ? { 'Retry-After': '10' } : {};
+    say(STATUS[condition] || 500, `<Error><Detail>${detail}</Detail></Error>`, headers);
+  };
+  const take = () => {
+    if (fault?.reject) return refuse([fault.reject, fault.description || 'told to by the test']);
+    if (fault === 'release' || fault === 'modify') return refuse(['amqp:internal-error', fault]);
+    if (['cut-before', 'detach-before'].includes(fault)) return request.socket.destroy();
+    const refused = refusal(entity, [message]);
+    if (refused) return refuse(refused);
+    store(entity, [message]);
+    if (['cut-after', 'detach-after', 'close-after'].includes(fault)) return request.socket.destroy();
+    if (fault !== 'never') say(201, '');
+  };
+  if (entity.latencyMs > 0) setTimeout(take, entity.latencyMs);
+  else take();
+}
+
+function authorised(broker, request, name) {
+  const header = request.headers.authorization || '';
+  const bearer = /^Bearer (.*)$/.exec(header);
+  if (bearer) return broker.tokens.has(bearer[1]) ? null : 'unknown token';
+  return sas.refusal(broker, header, name);
+}
+
+function read(request, body) {
+  const properties = JSON.parse(request.headers.brokerproperties || '{}');
+  const known = new Set(['authorization', 'host', 'content-length', 'content-type', 'brokerproperties', 'accept',
+    'accept-encoding', 'user-agent', 'connection', 'x-process-at']);
+  const application = {};
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (!known.has(name)) application[name] = value.startsWith('"') ? JSON.parse(value) : value;
+  }
+  return {
+    messageId: properties.MessageId,
+    sessionId: properties.SessionId || null,
+    partitionKey: properties.PartitionKey || null,
+    subject: properties.Label,
+    correlationId: properties.CorrelationId || null,
+    contentType: request.headers['content-type'],
+    application,
+    body,
+    bytes: body.length,
+    batch: 1,
+  };
+}
+
+// As https://learn.microsoft.com/rest/api/servicebus/get-entity describes it.
+function description(entity) {
+  const flag = (value) => (value ? 'true' : 'false');
+  return `<entry xmlns="http://www.w3.org/2005/Atom"><title>${entity.name}</title><content type="application/xml">`
+    + '<QueueDescription xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect">'
+    + '<LockDuration>PT1M</LockDuration><MaxSizeInMegabytes>1024</MaxSizeInMegabytes>'
+    + `<RequiresDuplicateDetection>${flag(entity.duplicateDetection)}</RequiresDuplicateDetection>`
+    + `<RequiresSession>${flag(entity.sessions)}</RequiresSession>`
+    + '<DefaultMessageTimeToLive>P14D</DefaultMessageTimeToLive>'
+    + '<DuplicateDetectionHistoryTimeWindow>PT10M</DuplicateDetectionHistoryTimeWindow>'
+    + '<MaxDeliveryCount>10</MaxDeliveryCount>'
+    + `<Status>${entity.disabled ? 'Disabled' : 'Active'}</Status>`
+    + `<EnablePartitioning>${flag(entity.partitioned)}</EnablePartitioning>`
+    + `<MaxMessageSizeInKilobytes>${entity.maxMessageSize / 1024}</MaxMessageSizeInKilobytes>`
+    + '</QueueDescription></content></entry>';
+}
+
+module.exports = { open };

@@ -1,0 +1,121 @@
+//! What a transport of the bus promises, against a broker that is not ours; each test is written once, for all.
+
+use crate::support::broker::{self, Broker};
+use client_organizer::{
+    adapters::servicebus::{ConnectionString, RestBus, RestOptions},
+    domain::{ids::MessageId, message::Headers, route::Destination, verdict::PublishOutcome},
+    ports::bus::{Bus, Outgoing},
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// Lists the tests: each an `async fn name(on: &Bench)`. One line per transport.
+macro_rules! conformance {
+    ($($name:ident),+ $(,)?) => {
+        conformance!(@ rest, [$($name),+]);
+    };
+    (@ $door:ident, [$($name:ident),+]) => {
+        mod $door {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let Some(broker) = crate::support::broker::shared() else { return };
+                super::$name(&crate::conformance::Bench::new(broker, stringify!($door), serde_json::json!({})).await).await;
+            })+
+        }
+    };
+}
+
+mod accepted;
+mod refused;
+mod lost;
+
+/// One entity of the broker's, and a bus to it over one transport.
+pub struct Bench {
+    pub broker: &'static Broker,
+    pub door: &'static str,
+    pub entity: String,
+    pub bus: Arc<dyn Bus>,
+}
+
+/// Far beyond what anything here takes on a busy machine: met only where an answer never comes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Bench {
+    pub async fn new(broker: &'static Broker, door: &'static str, settings: Value) -> Self {
+        let entity = broker.create(settings).await;
+        let bus = bus(&broker.connection(door), door, PATIENCE);
+        Self { broker, door, entity, bus }
+    }
+
+    /// The same transport to another entity.
+    pub async fn to(&self, settings: Value) -> Self {
+        Self::new(self.broker, self.door, settings).await
+    }
+
+    pub async fn publish(&self, batch: &[Outgoing]) -> Vec<PublishOutcome> {
+        let to = Destination::parse(&format!("queue:{}", self.entity)).unwrap();
+        self.bus.publish(&to, batch, Instant::now() + PATIENCE).await
+    }
+
+    pub async fn plan(&self, faults: Value) {
+        self.broker.plan(&self.entity, faults).await;
+    }
+
+    pub async fn ids(&self) -> Vec<String> {
+        self.broker.ids(&self.entity).await
+    }
+}
+
+pub fn bus(connection: &str, door: &str, timeout: Duration) -> Arc<dyn Bus> {
+    let connection = ConnectionString::parse(connection).unwrap();
+    match door {
+        "rest" => Arc::new(RestBus::new(connection, RestOptions { timeout, concurrency: 4 }).unwrap()),
+        other => panic!("there is no transport {other}"),
+    }
+}
+
+pub fn message(id: &str, body: &str) -> Outgoing {
+    Outgoing {
+        id: MessageId::parse(id).unwrap(),
+        event_type: "FinancialRecordCreated".to_owned(),
+        content_type: "application/cloudevents+json".to_owned(),
+        body: body.to_owned().into(),
+        ordering_key: Some("17/2026-03".to_owned()),
+        headers: Headers(BTreeMap::from([(
+            "traceparent".to_owned(),
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
+        )])),
+        occurred_on: chrono::DateTime::from_timestamp_millis(1_790_000_000_123).unwrap(),
+    }
+}
+
+/// `m0`, `m1`, …
+pub fn messages(count: usize) -> Vec<Outgoing> {
+    (0..count).map(|n| message(&format!("m{n}"), &json!({"n": n}).to_string())).collect()
+}
+
+pub fn accepted(outcomes: &[PublishOutcome]) -> bool {
+    outcomes.iter().all(|outcome| *outcome == PublishOutcome::Accepted)
+}
+
+/// What a person reads of an outcome.
+pub fn reason(outcome: &PublishOutcome) -> &str {
+    match outcome {
+        PublishOutcome::Accepted | PublishOutcome::NotTried => "",
+        PublishOutcome::Retry { reason, .. }
+        | PublishOutcome::Permanent { reason }
+        | PublishOutcome::TimedOut { reason }
+        | PublishOutcome::Cut { reason }
+        | PublishOutcome::Blocked { reason, .. } => reason,
+    }
+}
+
+/// Nobody knows whether it was stored: it is sent again.
+pub fn unknown(outcome: &PublishOutcome) -> bool {
+    matches!(outcome, PublishOutcome::Cut { .. } | PublishOutcome::TimedOut { .. })
+}
+
+pub fn no_key(outcome: &PublishOutcome) -> bool {
+    !reason(outcome).contains(&broker::KEY[..8])
+}

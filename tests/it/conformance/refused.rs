@@ -1,0 +1,95 @@
+//! What the broker refuses: blamed on the message or on the destination, and told to a person without a key.
+
+use super::{Bench, PATIENCE, accepted, bus, message, messages, no_key, reason};
+use crate::support::broker::{KEY, KEY_NAME};
+use client_organizer::domain::verdict::PublishOutcome;
+use serde_json::json;
+
+conformance!(
+    a_destinations_failure_blames_no_message,
+    a_refused_message_is_its_own_fault,
+    too_large_alone_and_among_others_harms_only_itself,
+    a_full_and_a_disabled_queue_say_so,
+    a_queue_that_is_not_there_is_named,
+    a_wrong_key_says_what_to_do_and_shows_no_key,
+);
+
+const DESTINATIONS: [&str; 7] = [
+    "com.microsoft:server-busy",
+    "amqp:resource-limit-exceeded",
+    "amqp:unauthorized-access",
+    "amqp:not-found",
+    "com.microsoft:entity-disabled",
+    "com.microsoft:timeout",
+    "amqp:internal-error",
+];
+
+async fn a_destinations_failure_blames_no_message(on: &Bench) {
+    for condition in DESTINATIONS {
+        on.plan(json!([{"reject": condition}])).await;
+        let outcomes = on.publish(&messages(1)).await;
+        let [PublishOutcome::Blocked { after_ms, .. }] = outcomes.as_slice() else {
+            panic!("{condition}: {outcomes:?}")
+        };
+        assert!(reason(&outcomes[0]).contains(&on.entity) && no_key(&outcomes[0]), "{outcomes:?}");
+        if condition == "com.microsoft:server-busy" {
+            assert_eq!(*after_ms, Some(10_000), "it asks for a pause");
+        }
+    }
+    assert!(on.ids().await.is_empty(), "nothing was stored");
+    assert!(accepted(&on.publish(&messages(1)).await), "and it goes on once it is over");
+}
+
+async fn a_refused_message_is_its_own_fault(on: &Bench) {
+    let outcomes = on.publish(&[message("bad", "poison"), message("good", "{}")]).await;
+    assert!(matches!(outcomes[0], PublishOutcome::Permanent { .. }), "{outcomes:?}");
+    assert_eq!(outcomes[1], PublishOutcome::Accepted);
+    assert_eq!(on.ids().await, ["good"]);
+}
+
+async fn too_large_alone_and_among_others_harms_only_itself(on: &Bench) {
+    let on = on.to(json!({"maxMessageSize": 65_536})).await;
+    let large = message("large", &"x".repeat(70_000));
+    let alone = on.publish(std::slice::from_ref(&large)).await;
+    assert!(matches!(alone.as_slice(), [PublishOutcome::Permanent { .. }]), "{alone:?}");
+    let among = on.publish(&[message("a", "{}"), large, message("b", "{}")]).await;
+    assert!(matches!(among[1], PublishOutcome::Permanent { .. }), "{among:?}");
+    assert!(accepted(&[among[0].clone(), among[2].clone()]), "{among:?}");
+    let mut ids = on.ids().await;
+    ids.sort();
+    assert_eq!(ids, ["a", "b"]);
+}
+
+async fn a_full_and_a_disabled_queue_say_so(on: &Bench) {
+    let full = on.to(json!({"quota": 2})).await;
+    assert!(accepted(&full.publish(&messages(2)).await));
+    let disabled = on.to(json!({"disabled": true})).await;
+    for on in [&full, &disabled] {
+        let outcomes = on.publish(&[message("one-more", "{}")]).await;
+        assert!(matches!(outcomes.as_slice(), [PublishOutcome::Blocked { .. }]), "{outcomes:?}");
+    }
+    assert_eq!(full.ids().await.len(), 2);
+}
+
+async fn a_queue_that_is_not_there_is_named(on: &Bench) {
+    let nowhere = Bench { entity: "no-such-queue".to_owned(), bus: on.bus.clone(), ..*on };
+    let outcomes = nowhere.publish(&messages(2)).await;
+    assert_eq!(outcomes.len(), 2);
+    for outcome in &outcomes {
+        assert!(matches!(outcome, PublishOutcome::Blocked { .. }), "{outcome:?}");
+        assert!(reason(outcome).contains("no-such-queue") && reason(outcome).contains("create it"), "{outcome:?}");
+    }
+}
+
+async fn a_wrong_key_says_what_to_do_and_shows_no_key(on: &Bench) {
+    let wrong = on.broker.connection(on.door).replace(KEY, "d3Jvbmcta2V5");
+    let stranger = Bench { bus: bus(&wrong, on.door, PATIENCE), entity: on.entity.clone(), ..*on };
+    let outcomes = stranger.publish(&messages(2)).await;
+    assert_eq!(outcomes.len(), 2);
+    for outcome in &outcomes {
+        assert!(matches!(outcome, PublishOutcome::Blocked { .. }), "{outcome:?}");
+        let told = reason(outcome);
+        assert!(told.contains(KEY_NAME) && told.contains("Send") && !told.contains("d3Jvbm"), "{told}");
+    }
+    assert!(on.ids().await.is_empty());
+}

@@ -1,0 +1,99 @@
+//! A broker that speaks Service Bus's AMQP on an implementation that is not ours, as a child process (tests/broker).
+
+use super::http_client;
+use client_organizer::config;
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader, Write},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Once, OnceLock},
+};
+
+pub const KEY_NAME: &str = "sender";
+pub const KEY: &str = "c2VjcmV0LWtleS1vZi10aGUtdGVzdHM=";
+
+/// It ends with its stdin, which is ours: also where this process dies.
+pub struct Broker {
+    _child: Child,
+    ports: Value,
+}
+
+static TOLD: Once = Once::new();
+static SHARED: OnceLock<Option<Broker>> = OnceLock::new();
+
+/// A file that `tests/broker/prepare` made.
+pub fn made(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bus-tests").join(name)
+}
+
+/// For tests that keep to entities of their own. None: what it needs is not there, and that was said.
+pub fn shared() -> Option<&'static Broker> {
+    SHARED.get_or_init(Broker::start).as_ref()
+}
+
+impl Broker {
+    pub fn start() -> Option<Self> {
+        if !made("done").exists() {
+            let in_ci = config::env::current().contains_key("CI");
+            assert!(!in_ci, "no broker to test against; tests/run installs it");
+            // Past the test runner, which shows nothing of tests that pass.
+            TOLD.call_once(|| {
+                let _ = writeln!(std::io::stderr(), "SKIPPED: no broker to test against; tests/run installs it");
+            });
+            return None;
+        }
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/broker/main.js");
+        let mut child = Command::new("node")
+            .arg(script)
+            .env("NODE_PATH", made("node_modules"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Some(Self { _child: child, ports: serde_json::from_str(&line).unwrap() })
+    }
+
+    /// `amqp`, `websocket`, `rest`.
+    pub fn port(&self, door: &str) -> u16 {
+        u16::try_from(self.ports[door].as_u64().unwrap()).unwrap()
+    }
+
+    pub fn connection(&self, door: &str) -> String {
+        let port = self.port(door);
+        format!(
+            "Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName={KEY_NAME};SharedAccessKey={KEY};UseDevelopmentEmulator=true"
+        )
+    }
+
+    /// A command of tests/broker/control.js.
+    pub async fn tell(&self, command: &str, words: Value) -> Value {
+        let answer = http_client::post_json(self.port("control"), &format!("/{command}"), &words).await;
+        assert_eq!(answer.status, 200, "{command}");
+        answer.json()
+    }
+
+    /// A new entity; `settings` as tests/broker/store.js has them.
+    pub async fn create(&self, settings: Value) -> String {
+        let name = format!("q-{}", uuid::Uuid::new_v4().simple());
+        let mut settings = settings;
+        settings["name"] = json!(name);
+        self.tell("create", settings).await;
+        name
+    }
+
+    /// For the next transfers to it, in this order.
+    pub async fn plan(&self, entity: &str, faults: Value) {
+        self.tell("faults", json!({"name": entity, "faults": faults})).await;
+    }
+
+    pub async fn stored(&self, entity: &str) -> Vec<Value> {
+        self.tell("stored", json!({"name": entity})).await.as_array().unwrap().clone()
+    }
+
+    pub async fn ids(&self, entity: &str) -> Vec<String> {
+        self.stored(entity).await.iter().map(|message| message["messageId"].as_str().unwrap().to_owned()).collect()
+    }
+}
