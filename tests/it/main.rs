@@ -17,6 +17,7 @@ mod local_host;
 mod queue;
 mod mail;
 mod smtp;
+mod acs;
 mod wire;
 mod entra;
 mod cli;
