@@ -53,7 +53,11 @@ pub async fn book(context: &BookContext, request: WriteRequest) -> StoreResult<C
     };
     let mut committed = context.books.commit(&entry).await;
     if matches!(committed, Err(StoreError::Unknown { .. })) && entry.idempotency.is_some() {
-        committed = context.books.commit(&entry).await;
+        let again = context.books.commit(&entry).await;
+        // That the repeat failed says nothing of the first try: told so, a caller could take it for not done.
+        if again.is_ok() {
+            committed = again;
+        }
     }
     match &committed {
         Ok(done) => {

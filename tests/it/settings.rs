@@ -1,7 +1,7 @@
 //! Settings: every problem told at once and by name, and an example file that is complete and works.
 
 use client_organizer::config::{
-    FUNCTION_TIMEOUT_MS, Language, Problem, Settings,
+    FUNCTION_TIMEOUT_MS, Language, Problem, Settings, StoreKind,
     catalogue::{self, CATALOGUE},
 };
 use std::collections::BTreeMap;
@@ -282,4 +282,30 @@ fn the_settings_the_infrastructure_makes_are_settings_there_are() {
         let line = format!("{}: '{}'", schedule.name, schedule.default.unwrap());
         assert!(ours.contains(&line), "{line}");
     }
+}
+
+const SQL: &str =
+    "Server=tcp:srv.example,1433;Database=office;User ID=app;Password=geheim;Connect Timeout=7;Command Timeout=9";
+
+#[test]
+fn timeouts_of_the_connection_string_count_where_the_settings_say_nothing() {
+    let timeouts = |more: &[(&str, &str)]| {
+        let given = [&[("Store__Kind", "sqlserver"), ("SqlConnectionString", SQL)], more].concat();
+        match Settings::read(&env(&given)).unwrap().store.kind {
+            StoreKind::SqlServer { pool, .. } => (pool.connect_timeout.as_millis(), pool.command_timeout.as_millis()),
+            StoreKind::Sqlite => panic!("SQLite"),
+        }
+    };
+    assert_eq!(timeouts(&[]), (7_000, 9_000));
+    assert_eq!(timeouts(&[("Sql__ConnectTimeoutMs", "2000"), ("Sql__CommandTimeoutMs", "3000")]), (2_000, 3_000));
+}
+
+#[test]
+fn a_connection_string_that_contradicts_itself_is_told_by_keyword_without_its_values() {
+    let text = "Server=x;Authentication=Active Directory MSI;Password=geheim;Encrypt=maybe";
+    let told = problems(&[("Store__Kind", "sqlserver"), ("SqlConnectionString", text)]);
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|one| one.starts_with("SqlConnectionString: ") && !one.contains("geheim")), "{told:?}");
+    assert!(told.iter().any(|one| one.contains("Password")) && told.iter().any(|one| one.contains("Encrypt")));
 }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod away;
+mod live;
 mod logins;
 
 use crate::support::tds::{

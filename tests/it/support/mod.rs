@@ -10,5 +10,6 @@ pub mod http_client;
 pub mod smtp_server;
 pub mod sql_server;
 pub mod tds;
+pub mod tds_proxy;
 pub mod wire_names;
 pub mod world;

@@ -27,6 +27,8 @@ pub enum Fault {
     CutAnswer,
     /// As before, but in the middle of the answer.
     CutInAnswer,
+    /// Carried out; then every connection ends, and so does each new one.
+    CutForGood,
     /// Carried out, and answered by a packet of no tokens.
     Garbage,
     /// Carried out, and never answered.
@@ -56,6 +58,7 @@ struct State {
     seen_logins: Vec<String>,
     connections: usize,
     encryption: u8,
+    dead: bool,
 }
 
 pub struct TdsServer {
@@ -227,6 +230,9 @@ async fn converse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), state: &Mu
     loop {
         let mut header = [0; 8];
         stream.read_exact(&mut header).await?;
+        if state.lock().unwrap().dead {
+            return Ok(());
+        }
         let kind = header[0];
         if kind != PRELOGIN && kind != LOGIN && cut_now(state) {
             return Ok(());
@@ -257,6 +263,10 @@ async fn converse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), state: &Mu
                 write(stream, &out, true).await?;
             }
             Some(Fault::CutRequest | Fault::CutAnswer) => return Ok(()),
+            Some(Fault::CutForGood) => {
+                state.lock().unwrap().dead = true;
+                return Ok(());
+            }
             Some(Fault::CutInAnswer) => {
                 write(stream, &out, false).await?;
                 return Ok(());

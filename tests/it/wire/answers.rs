@@ -1,7 +1,10 @@
 //! A request that is cut, garbled, refused or never answered.
 
 use super::*;
-use crate::support::tds::{Fault, tokens::Cell};
+use crate::support::{
+    edge::{Edge, draft, problem},
+    tds::{Fault, tokens::Cell},
+};
 use client_organizer::{
     domain::{
         ids::{ClientId, LeaseToken},
@@ -15,6 +18,7 @@ use client_organizer::{
         outbox::Outbox,
     },
 };
+use std::sync::Arc;
 
 /// The server did it, and we are not told.
 const UNANSWERED: [Fault; 5] =
@@ -186,6 +190,32 @@ async fn a_callers_end_leaves_no_answer_for_the_next_one() {
     }
     let connection = server.requests("books_client").last().unwrap().connection;
     healthy(&server, &db, Some(connection)).await;
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_never_told_as_not_done() {
+    let server = TdsServer::start().await;
+    let mut options = options(&server, Duration::from_secs(30));
+    options.pool.wait = Duration::from_secs(1);
+    let db = SqlServer::open(&options).await.unwrap();
+    let edge = Edge::with_books(Arc::new(db)).await;
+    // The repeats that would find out cannot reach it either.
+    server.fault("books_store_key", Fault::CutForGood);
+    let told = edge.write("POST", "/api/clients", &[("idempotency-key", "k-1")], &draft(1).to_string()).await;
+    problem(&told, 503, "outcome-unknown");
+    assert!(told.header("retry-after").is_some());
+    assert_eq!(server.done("books_store_key"), 1);
+}
+
+#[tokio::test]
+async fn callers_share_as_many_connections_as_are_allowed_and_all_are_served() {
+    let (server, db) = met(Fault::CutAnswer).await;
+    let before = server.all_requests().len();
+    let reads = (0..40).map(|_| read(&db));
+    futures::future::join_all(reads).await.into_iter().for_each(|read| read.unwrap());
+    let requests = server.all_requests()[before..].to_vec();
+    let connections: std::collections::BTreeSet<usize> = requests.iter().map(|request| request.connection).collect();
+    assert!(connections.len() <= 4, "connections_max is 4: {connections:?}");
 }
 
 #[tokio::test]

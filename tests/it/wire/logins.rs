@@ -4,9 +4,10 @@ use super::*;
 use crate::support::tds::Fault;
 use client_organizer::{
     adapters::sqlserver::Presence,
-    domain::ids::ClientId,
-    ports::{books::Books, error::StoreError},
+    domain::{delivery::Delivery, ids::ClientId},
+    ports::{books::Books, error::StoreError, inbox::Inbox},
 };
+use futures::FutureExt;
 use std::{
     io::{BufRead, BufReader, Write},
     process::Command,
@@ -79,7 +80,7 @@ async fn a_database_that_is_away_is_told_at_once_and_heals_by_itself() {
     let db = SqlServer::begin(&options).unwrap();
     let mut presence = db.presence();
     presence.wait_for(|now| matches!(now, Presence::Away { .. })).await.unwrap();
-    let told = db.client(ClientId(1)).await.unwrap_err();
+    let told = db.client(ClientId(1)).now_or_never().expect("nothing is waited for").unwrap_err();
     assert!(matches!(told, StoreError::Unavailable { .. }), "{told}");
     assert!(told.to_string().contains("connection refused"), "{told}");
     server.listen().await;
@@ -92,6 +93,21 @@ async fn a_database_that_is_away_is_told_at_once_and_heals_by_itself() {
     server.listen().await;
     presence.wait_for(|now| *now == Presence::Here).await.unwrap();
     assert!(db.client(ClientId(1)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_delivery_waits_for_a_database_that_is_away() {
+    let mut server = TdsServer::down(None).await;
+    let mut options = options(&server, Duration::from_secs(30));
+    options.pool.wait = Duration::from_millis(100);
+    options.pool.patience = Duration::from_mins(1);
+    let db = SqlServer::begin(&options).unwrap();
+    db.presence().wait_for(|now| matches!(now, Presence::Away { .. })).await.unwrap();
+    let delivery =
+        Delivery { message_id: "m-1".to_owned(), body: b"{}".to_vec(), delivery_count: 1, enqueued_on: None };
+    let (stored, ()) = tokio::join!(db.refuse("email", &delivery, "test"), server.listen());
+    stored.unwrap();
+    assert_eq!(server.done("inbox_refuse"), 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,125 @@
+//! A proxy in front of a real TDS server, without encryption: cuts where the answer to a named statement would pass.
+
+use super::wire_names;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::{JoinHandle, JoinSet},
+};
+
+#[derive(Default)]
+struct State {
+    cuts: Vec<String>,
+    /// From the next cut on, nobody is let in.
+    shut_at_cut: bool,
+    shut: bool,
+    seen: Vec<Vec<String>>,
+}
+
+pub struct TdsProxy {
+    pub address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    serving: JoinHandle<()>,
+}
+
+impl Drop for TdsProxy {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+impl TdsProxy {
+    pub async fn start(server: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = state.clone();
+        let serving = tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let (state, server) = (shared.clone(), server.clone());
+                if state.lock().unwrap().shut {
+                    continue;
+                }
+                connections.spawn(async move {
+                    // A cut is what it is for.
+                    let _ = pass(client, &server, &state).await;
+                });
+            }
+        });
+        Self { address, state, serving }
+    }
+
+    /// The next answer to this statement is read whole from the server, so it is done there, and goes nowhere.
+    pub fn cut_answer(&self, statement: &str) {
+        self.state.lock().unwrap().cuts.push(statement.to_owned());
+    }
+
+    /// As `cut_answer`; from then on every connection is cut, until `open`.
+    pub fn cut_answer_and_shut(&self, statement: &str) {
+        self.cut_answer(statement);
+        self.state.lock().unwrap().shut_at_cut = true;
+    }
+
+    pub fn open(&self) {
+        self.state.lock().unwrap().shut = false;
+    }
+
+    /// How many requests with this statement went to the server.
+    pub fn requests(&self, statement: &str) -> usize {
+        let state = self.state.lock().unwrap();
+        state.seen.iter().filter(|names| names.iter().any(|name| name == statement)).count()
+    }
+}
+
+async fn pass(mut client: TcpStream, server: &str, state: &Mutex<State>) -> std::io::Result<()> {
+    let mut server = TcpStream::connect(server).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    loop {
+        // A client asks, then reads the whole answer: TDS without attention signals.
+        let request = message(&mut client).await?;
+        let names = wire_names::statements(&request);
+        let cut = {
+            let mut state = state.lock().unwrap();
+            let place = state.cuts.iter().position(|cut| names.contains(cut));
+            state.seen.push(names);
+            place.map(|place| state.cuts.remove(place)).is_some()
+        };
+        server.write_all(&request).await?;
+        let answer = message(&mut server).await?;
+        let ended = {
+            let mut state = state.lock().unwrap();
+            if cut {
+                state.shut |= std::mem::take(&mut state.shut_at_cut);
+            }
+            cut || state.shut
+        };
+        if ended {
+            return Ok(());
+        }
+        client.write_all(&answer).await?;
+    }
+}
+
+/// A whole message, headers and all.
+async fn message(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
+    let mut message = Vec::new();
+    loop {
+        let mut header = [0; 8];
+        stream.read_exact(&mut header).await?;
+        let length = usize::from(u16::from_be_bytes([header[2], header[3]])) - header.len();
+        message.extend(header);
+        let start = message.len();
+        message.resize(start + length, 0);
+        stream.read_exact(&mut message[start..]).await?;
+        if header[1] & 1 == 1 {
+            return Ok(message);
+        }
+    }
+}

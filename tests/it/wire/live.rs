@@ -1,0 +1,117 @@
+//! The same on a live TDS server, with a proxy that cuts after the commit: what the books hold then.
+
+use super::*;
+use crate::support::{
+    backend::Backend,
+    edge::{Edge, figures, problem},
+    sql_server::SqlServerBackend,
+    tds_proxy::TdsProxy,
+};
+use client_organizer::{
+    adapters::sqlserver::Presence,
+    domain::{
+        ids::LeaseToken,
+        outbox::{Claim, ClaimMode},
+        route::Destination,
+    },
+    ports::outbox::Outbox,
+};
+use std::sync::Arc;
+
+struct Live {
+    backend: SqlServerBackend,
+    proxy: TdsProxy,
+    /// Through the proxy.
+    db: SqlServer,
+}
+
+/// None: there is no server.
+async fn live() -> Option<Live> {
+    let backend = SqlServerBackend::start().await?;
+    let direct = &backend.options.connection;
+    let said = |name: &str| {
+        let all = direct.split(';').filter_map(|part| part.split_once('='));
+        all.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim().to_owned())
+            .next_back()
+    };
+    let server = said("Server").unwrap().trim_start_matches("tcp:").replace(',', ":");
+    let proxy = TdsProxy::start(server.clone()).await;
+    let login = format!("User ID={};Password={}", said("User ID").unwrap(), said("Password").unwrap());
+    let (host, port, database) = (proxy.address.ip(), proxy.address.port(), said("Database").unwrap());
+    let text = format!("Server=tcp:{host},{port};Database={database};{login};Encrypt=DANGER_PLAINTEXT");
+    let mut options = SqlServerOptions { connection: text, ..backend.options.clone() };
+    options.pool.wait = Duration::from_secs(5);
+    options.pool.command_timeout = Duration::from_mins(2);
+    let db = SqlServer::open(&options).await.unwrap();
+    Some(Live { backend, proxy, db })
+}
+
+const KEY: [(&str, &str); 1] = [("idempotency-key", "month-end-7")];
+
+fn count(backend: &SqlServerBackend, table: &str) -> String {
+    backend.query(&format!("SELECT COUNT_BIG(*) FROM {table}")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_booking_cut_at_its_commit_is_answered_by_its_key_and_booked_one_time() {
+    let Some(Live { backend, proxy, db }) = live().await else { return };
+    let edge = Edge::with_books(Arc::new(db)).await;
+    let path = format!("/api/clients/{}/finance", edge.client(1).await);
+    proxy.cut_answer("books_store_key");
+    let answered = edge.write("POST", &path, &KEY, &figures(7)).await;
+    assert_eq!(answered.status, 201, "{:?}", answered.body);
+    assert_eq!(answered.header("idempotency-replayed"), Some("true"), "found by its key");
+    let again = edge.write("POST", &path, &KEY, &figures(7)).await;
+    assert_eq!((again.status, &again.body), (answered.status, &answered.body));
+    assert_eq!(again.header("outbox-message-id"), answered.header("outbox-message-id"));
+    assert_eq!((count(&backend, "FinancialRecords"), count(&backend, "OutboxMessages")), ("1".into(), "1".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_told_that_nobody_knows_gets_the_stored_answer_when_the_database_is_back() {
+    let Some(Live { backend, proxy, db }) = live().await else { return };
+    let mut presence = db.presence();
+    let edge = Edge::with_books(Arc::new(db)).await;
+    let path = format!("/api/clients/{}/finance", edge.client(1).await);
+    proxy.cut_answer_and_shut("books_store_key");
+    let told = edge.write("POST", &path, &KEY, &figures(7)).await;
+    problem(&told, 503, "outcome-unknown");
+    assert!(told.header("retry-after").is_some());
+    assert_eq!(count(&backend, "FinancialRecords"), "1", "it was done, and nobody was told");
+    proxy.open();
+    presence.wait_for(|now| *now == Presence::Here).await.unwrap();
+    let again = edge.write("POST", &path, &KEY, &figures(7)).await;
+    assert_eq!(again.status, 201, "{:?}", again.body);
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    let stored = backend.query("SELECT Id FROM OutboxMessages").unwrap();
+    assert_eq!(again.header("outbox-message-id"), Some(stored.as_str()));
+    assert_eq!((count(&backend, "FinancialRecords"), count(&backend, "OutboxMessages")), ("1".into(), "1".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_cut_after_its_commit_answers_the_rows_it_leased_and_claims_no_others() {
+    let Some(Live { backend, proxy, db }) = live().await else { return };
+    for n in 1..=5 {
+        backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination) VALUES ('m-{n}', 'Plain', '1', 'queue:q')"
+        ));
+    }
+    db.ensure_destinations(&["queue:q".to_owned()]).await.unwrap();
+    proxy.cut_answer("outbox_lease");
+    let claim = Claim {
+        destination: Destination::parse("queue:q").unwrap(),
+        mode: ClaimMode::Batch { rows_max: 3, bytes_max: 1000 },
+        token: LeaseToken::fresh(),
+        lease_ms: 60_000,
+        claims_max: 3,
+    };
+    let rows = db.claim(&claim).await.unwrap().rows;
+    assert_eq!(
+        rows.iter().map(|row| (row.id.as_str(), row.claims)).collect::<Vec<_>>(),
+        [("m-1", 1), ("m-2", 1), ("m-3", 1)]
+    );
+    assert_eq!(proxy.requests("outbox_lease"), 2);
+    let leased = backend.query("SELECT COUNT_BIG(*) FROM OutboxMessages WHERE State = 1").unwrap();
+    assert_eq!(leased, "3");
+}
