@@ -3,8 +3,11 @@
 use crate::{
     adapters::{
         clock::SystemClock,
-        entra::{SERVICE_BUS_SCOPE, Tokens},
-        mail::{FolderMailer, Sender, SmtpMailer, SmtpOptions, TemplateLetters},
+        entra::{COMMUNICATION_SCOPE, SERVICE_BUS_SCOPE, Tokens},
+        mail::{
+            AcsConnectionString, AcsLogin, AcsMailer, AcsOptions, FolderMailer, Sender, SmtpMailer, SmtpOptions,
+            TemplateLetters,
+        },
         schema::{Migrated, Plan},
         servicebus::{AmqpBus, AmqpOptions, ConnectionString, RestBus, RestOptions, Shapes},
         sqlite::{self, Sqlite, SqliteOptions},
@@ -124,7 +127,7 @@ pub async fn store_or_wait(settings: &Settings) -> Result<Stores> {
 }
 
 /// Tells Health what became of the store, and names what a fresh database does not know yet, whenever it is back.
-pub async fn follow(store: &Stores, routes: &Routes, vitals: &Vitals) {
+pub async fn follow(store: &Stores, routes: &Routes, provider: EmailProvider, vitals: &Vitals) {
     let Some(mut presence) = store.presence.clone() else { return };
     loop {
         let now = presence.borrow_and_update().clone();
@@ -135,7 +138,7 @@ pub async fn follow(store: &Stores, routes: &Routes, vitals: &Vitals) {
                 vitals.ok(Part::Database, SystemClock.now());
                 let named = async {
                     name_destinations(store, routes).await?;
-                    name_provider(store).await
+                    name_provider(store, provider).await
                 };
                 if let Err(error) = named.await {
                     // Routing and claiming name them too; only `ops pause` misses what was never used.
@@ -252,6 +255,19 @@ fn mailer(email: &EmailSettings, from: Sender, clock: Arc<dyn Clock>) -> Result<
             };
             Ok(Arc::new(SmtpMailer::new(options, from).map_err(anyhow::Error::msg)?))
         }
+        EmailProvider::Acs => {
+            let acs = &email.acs;
+            let (endpoint, login) = match (&acs.connection, &acs.identity) {
+                (Some(secret), _) => {
+                    let parsed = AcsConnectionString::parse(secret.expose()).map_err(anyhow::Error::msg)?;
+                    (parsed.endpoint, AcsLogin::Key(parsed.key))
+                }
+                (None, Some(who)) => (acs.endpoint.clone(), AcsLogin::Entra(Tokens::new(who, COMMUNICATION_SCOPE)?)),
+                (None, None) => return Err(anyhow!("Email__AcsEndpoint is not set")),
+            };
+            let options = AcsOptions { endpoint, login, timeout: Duration::from_millis(acs.timeout_ms) };
+            Ok(Arc::new(AcsMailer::new(options, from, clock).map_err(anyhow::Error::msg)?))
+        }
     }
 }
 
@@ -262,8 +278,13 @@ pub async fn name_destinations(store: &Stores, routes: &Routes) -> Result<()> {
 }
 
 /// Else `ops pause mail:…` would not know it before the first mail was retried.
-pub async fn name_provider(store: &Stores) -> Result<()> {
-    Ok(store.outbox.ensure_destinations(&[FolderMailer::PROVIDER.to_owned()]).await?)
+pub async fn name_provider(store: &Stores, provider: EmailProvider) -> Result<()> {
+    let name = match provider {
+        EmailProvider::Folder => FolderMailer::PROVIDER,
+        EmailProvider::Smtp => SmtpMailer::PROVIDER,
+        EmailProvider::Acs => AcsMailer::PROVIDER,
+    };
+    Ok(store.outbox.ensure_destinations(&[name.to_owned()]).await?)
 }
 
 pub fn dispatcher(

@@ -24,7 +24,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     let store = compose::store_or_wait(&settings).await?;
     if store.presence.is_none() {
         compose::name_destinations(&store, &settings.routes).await?;
-        compose::name_provider(&store).await?;
+        compose::name_provider(&store, settings.email.provider).await?;
     }
     let handler = compose::handler(&settings, &store)?;
     tracing::info!(port, version = config::VERSION, "handler up");
@@ -45,7 +45,10 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     let running = async { tokio::join!(serving, handler.nudge.run(&handler.nudged)) };
     tokio::select! {
         _ = running => {}
-        () = async { compose::follow(&store, &settings.routes, &vitals).await; std::future::pending().await } => {}
+        () = async {
+            compose::follow(&store, &settings.routes, settings.email.provider, &vitals).await;
+            std::future::pending::<()>().await;
+        } => {}
     }
     handler.nudged.bus.close().await;
     Ok(())

@@ -1,8 +1,11 @@
 //! The mails.
 
-use super::{EmailProvider, EmailSettings, Language, Secret, Settings, SmtpSettings, outbox::unsigned, reader::Reader};
+use super::{
+    AcsSettings, EmailProvider, EmailSettings, Language, Secret, Settings, SmtpSettings, outbox::unsigned,
+    reader::Reader,
+};
 use crate::{
-    adapters::mail::{Sender, SmtpSecurity},
+    adapters::mail::{AcsConnectionString, Sender, SmtpSecurity, acs_endpoint},
     domain::delivery::{MailPolicy, OnDoubt},
     flows::notify::NotifySettings,
 };
@@ -10,12 +13,17 @@ use std::{net::IpAddr, path::PathBuf};
 
 pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
     let smtp = smtp(reader);
+    let acs = acs(reader);
     let from = sender(reader, "Email__From");
     let reply_to = Some("Email__ReplyTo").filter(|name| !reader.text(name).is_empty());
     EmailSettings {
-        provider: reader.choice("Email__Provider", &[("folder", EmailProvider::Folder), ("smtp", EmailProvider::Smtp)]),
+        provider: reader.choice(
+            "Email__Provider",
+            &[("folder", EmailProvider::Folder), ("smtp", EmailProvider::Smtp), ("acs", EmailProvider::Acs)],
+        ),
         folder: PathBuf::from(reader.words("Email__Folder")),
         smtp,
+        acs,
         from,
         reply_to: reply_to.map(|name| sender(reader, name)),
         language: reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]),
@@ -47,7 +55,26 @@ fn smtp(reader: &mut Reader<'_>) -> SmtpSettings {
     }
 }
 
-/// Only where the provider is smtp: settings kept for another day harm nobody.
+fn acs(reader: &mut Reader<'_>) -> AcsSettings {
+    let given = reader.text(ACS_CONNECTION);
+    AcsSettings {
+        connection: (!given.is_empty()).then(|| Secret(given.to_owned())),
+        endpoint: reader.text(ACS_ENDPOINT).to_owned(),
+        identity: match reader.identity(ACS_ENDPOINT) {
+            Ok(identity) => Some(identity),
+            Err(problem) => {
+                reader.problems.push(problem);
+                None
+            }
+        },
+        timeout_ms: unsigned(reader.number("Email__AcsTimeoutMs", 1_000..=300_000)),
+    }
+}
+
+const ACS_CONNECTION: &str = "Email__AcsConnectionString";
+const ACS_ENDPOINT: &str = "Email__AcsEndpoint";
+
+/// Only where the provider is that one: settings kept for another day harm nobody.
 pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     match settings.email.provider {
         EmailProvider::Folder if settings.in_azure => {
@@ -58,6 +85,7 @@ pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
         }
         EmailProvider::Folder => {}
         EmailProvider::Smtp => smtp_contradictions(reader, settings),
+        EmailProvider::Acs => acs_contradictions(reader, settings),
     }
 }
 
@@ -92,13 +120,46 @@ fn smtp_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     {
         reader.problem("Email__SmtpCaFile", format!("there is no file {}", path.display()));
     }
+    within_lease(reader, settings, "Email__SmtpTimeoutMs", smtp.timeout_ms);
+}
+
+fn acs_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
+    let acs = &settings.email.acs;
+    let (name, endpoint) = match &acs.connection {
+        Some(_) if !acs.endpoint.is_empty() => {
+            reader.problem(ACS_ENDPOINT, format!("is set, and {ACS_CONNECTION} too: only one of them can be meant"));
+            return;
+        }
+        Some(secret) => match AcsConnectionString::parse(secret.expose()) {
+            Ok(connection) => (ACS_CONNECTION, connection.endpoint),
+            Err(reason) => return reader.problem(ACS_CONNECTION, reason),
+        },
+        None if acs.endpoint.is_empty() => {
+            let what = format!("is not set, nor is {ACS_CONNECTION}: Email__Provider is acs, so one of them is needed");
+            return reader.problem(ACS_ENDPOINT, what);
+        }
+        None => (ACS_ENDPOINT, acs.endpoint.clone()),
+    };
+    match acs_endpoint(&endpoint) {
+        Err(reason) => reader.problem(name, reason),
+        Ok(url) if url.scheme() == "http" && settings.in_azure => {
+            reader.problem(name, "http:// is refused in Azure (WEBSITE_SITE_NAME is set): it is for tests");
+        }
+        // The token would be shown to whoever listens there.
+        Ok(url) if url.scheme() == "http" && acs.connection.is_none() => {
+            reader.problem(name, "http:// goes with an access key alone, for tests: a token is not sent in the clear");
+        }
+        Ok(_) => {}
+    }
+    within_lease(reader, settings, "Email__AcsTimeoutMs", acs.timeout_ms);
+}
+
+fn within_lease(reader: &mut Reader<'_>, settings: &Settings, name: &'static str, timeout_ms: u64) {
     // The other half is for storing the outcome, also in a busy database: past the lease a sent mail is in doubt.
     let most_ms = settings.notify.lease_ms.unsigned_abs() / 2;
-    if smtp.timeout_ms > most_ms {
-        reader.problem(
-            "Email__SmtpTimeoutMs",
-            format!("{} is more than half of Email__LeaseMs = {}", smtp.timeout_ms, settings.notify.lease_ms),
-        );
+    if timeout_ms > most_ms {
+        let lease_ms = settings.notify.lease_ms;
+        reader.problem(name, format!("{timeout_ms} is more than half of Email__LeaseMs = {lease_ms}"));
     }
 }
 

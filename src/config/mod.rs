@@ -100,6 +100,7 @@ pub struct EmailSettings {
     pub folder: PathBuf,
     /// Read also where the provider is another.
     pub smtp: SmtpSettings,
+    pub acs: AcsSettings,
     pub from: String,
     pub reply_to: Option<String>,
     pub language: Language,
@@ -109,6 +110,16 @@ pub struct EmailSettings {
 pub enum EmailProvider {
     Folder,
     Smtp,
+    Acs,
+}
+
+/// Azure Communication Services: by a connection string, else by an endpoint and who is at hand there.
+#[derive(Debug, Clone)]
+pub struct AcsSettings {
+    pub connection: Option<Secret>,
+    pub endpoint: String,
+    pub identity: Option<Identity>,
+    pub timeout_ms: u64,
 }
 
 #[derive(Debug, Clone)]

@@ -1,6 +1,10 @@
 //! Reads single settings by the catalogue and gathers every problem instead of stopping at the first.
 
-use super::catalogue::{self, Setting};
+use super::{
+    catalogue::{self, Setting},
+    identity,
+};
+use crate::adapters::entra::Identity;
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive};
 
 /// What is wrong with one setting, and what was expected. Never holds a secret.
@@ -32,6 +36,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn given(&self, name: &str) -> Option<&'a str> {
         self.env.get(name).map(String::as_str)
+    }
+
+    /// Who signs in at the connection of this name.
+    pub(super) fn identity(&self, prefix: &str) -> Result<Identity, Problem> {
+        identity::read(self.env, prefix)
     }
 
     /// The value given, or the default.

@@ -65,6 +65,10 @@ pub struct MailWork {
     pub doubts: i64,
     /// When the recipient first failed transiently; what `Email__GiveUpHours` counts from.
     pub first_transient_on: Option<DateTime<Utc>>,
+    /// When its last doubt began.
+    pub doubted_on: Option<DateTime<Utc>>,
+    /// How often, since then, the provider was asked and knew no such mail.
+    pub not_found: i64,
     /// The database's now, for comparing with the above.
     pub now: DateTime<Utc>,
 }
@@ -90,6 +94,13 @@ pub enum MailFinish {
         delay_ms: Option<i64>,
         reason: String,
     },
+    /// Still in doubt after the provider was asked, or before it could be: no further doubt. `not_found`: it knew no
+    /// such mail.
+    StillInDoubt {
+        delay_ms: i64,
+        reason: String,
+        not_found: bool,
+    },
     /// Doubted too often already, so not tried again: in doubt, held for a person. Counts no further doubt.
     Held {
         reason: String,
@@ -109,6 +120,19 @@ pub enum MailOutcome {
     Provider { after_ms: Option<i64>, reason: String },
     /// Taken or not, nobody knows.
     Unknown { reason: String },
+}
+
+/// What a provider says when it is asked about a mail that may have been sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// It has it, or delivered it.
+    Taken { reference: String },
+    /// It took it and gave it up: the recipient will not get it.
+    Failed { reason: String },
+    /// It knows no such mail, or does not know it yet.
+    NotFound,
+    /// It cannot be asked now: down, throttled, refusing us.
+    Provider { after_ms: Option<i64>, reason: String },
 }
 
 /// What to do about a mail that may have been sent.

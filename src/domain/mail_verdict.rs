@@ -85,6 +85,8 @@ mod tests {
             attempts: 1,
             doubts: 0,
             first_transient_on: first_transient_ms.and_then(DateTime::from_timestamp_millis),
+            doubted_on: None,
+            not_found: 0,
             now: DateTime::from_timestamp_millis(100 * HOUR_MS).unwrap(),
         }
     }

@@ -16,6 +16,7 @@ pub mod backoff;
 pub mod verdict;
 pub mod delivery;
 pub mod mail_verdict;
+pub mod mail_doubt;
 pub mod remedy;
 pub mod mail_remedy;
 pub mod replay;

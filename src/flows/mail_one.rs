@@ -3,9 +3,9 @@
 use super::{notify::NotifyContext, vitals::Part};
 use crate::{
     domain::{
-        delivery::{EMAIL_CONSUMER, MailFinish, MailOutcome, MailWork},
+        delivery::{EMAIL_CONSUMER, MailFinish, MailOutcome, MailPolicy, MailWork, Whereabouts},
         event::CloudEvent,
-        mail_verdict,
+        mail_doubt, mail_verdict,
         outbox::{BreakerChange, Settled},
     },
     failpoints,
@@ -45,9 +45,41 @@ pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &Cloud
         _ => 0,
     };
     let dice = context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
-    let (finish, breaker) =
-        mail_verdict::judge(provider, work, &outcome, &context.settings.policy, failures, probe, dice);
+    let (finish, breaker) = mail_verdict::judge(provider, work, &outcome, &policy(context), failures, probe, dice);
     note(context, &outcome);
+    store(context, work, finish, &breaker, probe).await
+}
+
+/// In doubt, and not yet asked about often enough to be sent again.
+pub(super) fn to_be_asked(context: &NotifyContext, work: &MailWork) -> bool {
+    context.mailer.inquiries().is_some() && mail_doubt::open(work)
+}
+
+/// Asks the provider what became of a mail in doubt. Sends nothing.
+pub(super) async fn ask(context: &NotifyContext, work: &MailWork, probe: bool) -> MailResult {
+    let provider = context.mailer.provider();
+    if let Some(young) = mail_doubt::too_young(work) {
+        return store(context, work, young, &BreakerChange::Leave, probe).await;
+    }
+    let Some(inquiries) = context.mailer.inquiries() else { return give_back(context, work).await };
+    let lease = Duration::from_millis(u64::try_from(context.settings.lease_ms).unwrap_or(0));
+    let asking = tokio::time::timeout(lease, inquiries.what_became_of(&work.message_id));
+    let answer = asking.await.unwrap_or_else(|_| Whereabouts::Provider {
+        after_ms: None,
+        reason: "the provider gave no answer while the lease lasted".to_owned(),
+    });
+    let failures = match &answer {
+        Whereabouts::Provider { reason, .. } => {
+            context.vitals.failed(Part::Mail, context.clock.now(), reason.clone());
+            context.breakers.breaker(provider).await.map_or(0, |state| state.failures)
+        }
+        Whereabouts::Taken { .. } | Whereabouts::Failed { .. } | Whereabouts::NotFound => {
+            context.vitals.ok(Part::Mail, context.clock.now());
+            0
+        }
+    };
+    let dice = context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
+    let (finish, breaker) = mail_doubt::judge(provider, work, &answer, &context.settings.policy, failures, probe, dice);
     store(context, work, finish, &breaker, probe).await
 }
 
@@ -66,6 +98,12 @@ pub(super) async fn give_back(context: &NotifyContext, work: &MailWork) -> MailR
 
 pub(super) async fn refuse(context: &NotifyContext, work: &MailWork, reason: String, probe: bool) -> MailResult {
     store(context, work, MailFinish::Refused { reason }, &BreakerChange::Leave, probe).await
+}
+
+/// A provider that can be asked is asked, whatever is to become of mails that nobody can ask about.
+pub(super) fn policy(context: &NotifyContext) -> MailPolicy {
+    let policy = context.settings.policy;
+    if context.mailer.inquiries().is_some() { mail_doubt::asked_first(policy) } else { policy }
 }
 
 fn note(context: &NotifyContext, outcome: &MailOutcome) {
@@ -113,7 +151,10 @@ async fn store(
         }
         Ok(Settled::Applied) => match finish {
             MailFinish::Sent { .. } => MailResult::Sent,
-            MailFinish::Parked { reason, .. } => MailResult::Parked { reason },
+            // Not a doubt more: it was reported when it began.
+            MailFinish::Parked { reason, .. } | MailFinish::StillInDoubt { reason, .. } => {
+                MailResult::Parked { reason }
+            }
             MailFinish::Refused { reason } => {
                 // A provider's words may name the recipient: they stay in the inbox.
                 tracing::warn!(message_id = work.message_id, "mail refused: see `ops mail list`");

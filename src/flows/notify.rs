@@ -166,7 +166,7 @@ async fn run_retry(context: &NotifyContext, report: &mut RetryReport) -> StoreRe
     let until = Instant::now() + Duration::from_millis(context.settings.run_ms);
     let provider = context.mailer.provider().to_owned();
     loop {
-        let doubts = context.inbox.expire(EMAIL_CONSUMER, context.settings.policy.on_doubt, EXPIRE_ROWS_MAX).await?;
+        let doubts = context.inbox.expire(EMAIL_CONSUMER, mail_one::policy(context).on_doubt, EXPIRE_ROWS_MAX).await?;
         for id in &doubts {
             tracing::warn!(
                 message_id = id,
@@ -204,7 +204,8 @@ async fn run_retry(context: &NotifyContext, report: &mut RetryReport) -> StoreRe
             return Ok(());
         }
         report.taken += u32::try_from(works.len()).unwrap_or(u32::MAX);
-        let (alone, together): (Vec<_>, Vec<_>) = works.iter().partition(|work| work.doubts > 0);
+        let (alone, together): (Vec<_>, Vec<_>) =
+            works.iter().partition(|work| work.doubts > 0 && !mail_one::to_be_asked(context, work));
         send_together(context, &together, probe, report).await;
         // One that was in doubt may be the one that kills the process: it goes alone, and the others of its kind are
         // given back first, so that no lease of theirs runs out with it.
@@ -244,6 +245,9 @@ fn count(report: &mut RetryReport, work: &MailWork, result: MailResult) {
 }
 
 async fn send_again(context: &NotifyContext, work: &MailWork, probe: bool) -> MailResult {
+    if mail_one::to_be_asked(context, work) {
+        return mail_one::ask(context, work, probe).await;
+    }
     if work.doubts >= context.settings.policy.doubts_max {
         return mail_one::hold(context, work, probe).await;
     }

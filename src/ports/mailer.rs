@@ -1,6 +1,10 @@
 //! The mailer: one letter in, one outcome out.
 
-use crate::domain::{client::Email, delivery::MailOutcome, event::CloudEvent};
+use crate::domain::{
+    client::Email,
+    delivery::{MailOutcome, Whereabouts},
+    event::CloudEvent,
+};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
@@ -23,6 +27,17 @@ pub trait Mailer: Send + Sync {
 
     /// Bounds its own time well below the inbox lease.
     async fn send(&self, letter: &Letter) -> MailOutcome;
+
+    /// Where the provider can be asked what became of a mail that may have been sent.
+    fn inquiries(&self) -> Option<&dyn Inquiries> {
+        None
+    }
+}
+
+#[async_trait]
+pub trait Inquiries: Send + Sync {
+    /// Bounds its own time as `send` does. Sends nothing.
+    async fn what_became_of(&self, message_id: &str) -> Whereabouts;
 }
 
 /// Turns an event into the letter its client reads.

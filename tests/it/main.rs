@@ -18,6 +18,7 @@ mod queue;
 mod amqp_golden;
 mod mail;
 mod smtp;
+mod acs;
 mod wire;
 mod entra;
 mod cli;

@@ -244,6 +244,43 @@ fn a_mail_server_is_for_azure_where_the_way_there_is_encrypted() {
 }
 
 #[test]
+fn azure_communication_services_are_told_in_one_way_that_can_be_meant() {
+    const KEY: (&str, &str) =
+        ("Email__AcsConnectionString", "endpoint=https://office.communication.azure.com/;accesskey=aHVzaA==");
+    const ENDPOINT: (&str, &str) = ("Email__AcsEndpoint", "https://office.communication.azure.com");
+    let with = |pairs: &[(&'static str, &'static str)]| [&[("Email__Provider", "acs")], pairs].concat();
+    for fine in [&[KEY][..], &[ENDPOINT], &[ENDPOINT, ("Email__AcsEndpoint__credential", "managedidentity")]] {
+        assert!(Settings::read(&env(&with(fine))).is_ok(), "{fine:?}");
+    }
+    let http = "endpoint=http://127.0.0.1:8080/;accesskey=aHVzaA==";
+    assert!(Settings::read(&env(&with(&[(KEY.0, http)]))).is_ok());
+    for (pairs, name, says) in [
+        (vec![], ENDPOINT.0, "is not set, nor is"),
+        (vec![KEY, ENDPOINT], ENDPOINT.0, "only one of them"),
+        (vec![(KEY.0, "aHVzaA==")], KEY.0, "expected endpoint="),
+        (vec![(KEY.0, "endpoint=https://x;accesskey=hush!")], KEY.0, "not base64"),
+        (vec![(KEY.0, "endpoint=http://mail.example;accesskey=aHVzaA==")], KEY.0, "for this machine alone"),
+        (vec![(ENDPOINT.0, "office.communication.azure.com")], ENDPOINT.0, "expected https://"),
+        (vec![(ENDPOINT.0, "https://office.communication.azure.com/emails")], ENDPOINT.0, "nothing behind it"),
+        (vec![(ENDPOINT.0, "http://127.0.0.1:8080")], ENDPOINT.0, "a token is not sent in the clear"),
+        (vec![ENDPOINT, ("Email__AcsEndpoint__credential", "password")], "Email__AcsEndpoint__credential", "unknown"),
+        (
+            vec![ENDPOINT, ("Email__AcsTimeoutMs", "30001")],
+            "Email__AcsTimeoutMs",
+            "more than half of Email__LeaseMs = 60000",
+        ),
+    ] {
+        let told = problem(&with(&pairs));
+        assert!(told.starts_with(name) && told.contains(says), "{told}");
+        assert!(!told.contains("aHVzaA") && !told.contains("hush"), "{told}");
+    }
+    let settings = Settings::read(&env(&with(&[KEY]))).unwrap();
+    assert!(!format!("{settings:?}").contains("aHVzaA"));
+    let azure = with(&[("WEBSITE_SITE_NAME", "office"), (KEY.0, http)]);
+    assert!(problems(&azure).iter().any(|told| told.setting == KEY.0 && told.what.contains("refused in Azure")));
+}
+
+#[test]
 fn the_log_level_may_come_from_rust_log() {
     let level = |pairs: &[(&str, &str)]| Settings::read(&env(pairs)).unwrap().log_level;
     assert_eq!(level(&[]), "info");

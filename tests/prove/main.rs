@@ -4,6 +4,7 @@
 
 mod bus;
 mod dispatchers;
+mod plans;
 mod stores;
 mod workers;
 
@@ -25,11 +26,14 @@ struct Arguments {
 enum Proof {
     /// Several dispatchers, each a process, empty one outbox: every row published, in order, none twice for nothing
     Dispatchers(dispatchers::Arguments),
+    /// Claim and settle over a long history use their indexes, by the plans of a real SQL Server
+    Plans(plans::Arguments),
 }
 
 #[tokio::main]
 async fn main() {
     match Arguments::parse().proof {
         Proof::Dispatchers(arguments) => dispatchers::prove(arguments).await,
+        Proof::Plans(arguments) => plans::prove(arguments).await,
     }
 }

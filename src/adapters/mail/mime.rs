@@ -44,6 +44,11 @@ impl Sender {
         &self.from.email
     }
 
+    /// Address and name of who gets the answers, if not the sender.
+    pub(super) fn answers_to(&self) -> Option<(String, Option<&str>)> {
+        self.reply_to.as_ref().map(|to| (to.email.to_string(), to.name.as_deref()))
+    }
+
     pub(super) fn domain(&self) -> &str {
         self.from.email.domain()
     }
@@ -59,17 +64,15 @@ pub(super) fn recipient(letter: &Letter) -> Result<Address, String> {
 /// Why no message can be made of the letter: its own fault.
 pub(super) fn message(letter: &Letter, sender: &Sender) -> Result<Vec<u8>, String> {
     let to = recipient(letter)?;
-    // A line break would begin another header. The domain lets none through; this is the last door.
-    let subject: String = letter.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut builder = Message::builder().from(sender.from.clone());
     if let Some(reply_to) = &sender.reply_to {
         builder = builder.reply_to(reply_to.clone());
     }
     builder
         .to(Mailbox::new(None, to))
-        .subject(subject)
+        .subject(subject(letter))
         .date(SystemTime::from(letter.date))
-        .message_id(Some(format!("<{}@{}>", key_of(&letter.message_id), sender.domain())))
+        .message_id(Some(internet_id(letter, sender)))
         // No holiday replies to a program (RFC 3834).
         .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
         .multipart(MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone()))
@@ -77,7 +80,17 @@ pub(super) fn message(letter: &Letter, sender: &Sender) -> Result<Vec<u8>, Strin
         .map_err(|e| format!("no mail can be made of it: {e}"))
 }
 
+/// A line break would begin another header. The domain lets none through; this is the last door.
+pub(super) fn subject(letter: &Letter) -> String {
+    letter.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The Message-ID.
+pub(super) fn internet_id(letter: &Letter, sender: &Sender) -> String {
+    format!("<{}@{}>", key_of(&letter.message_id), sender.domain())
+}
+
 /// The same for every sending of one message, so that a duplicate is recognisable. Foreign ids may hold any text.
-fn key_of(message_id: &str) -> Uuid {
+pub(super) fn key_of(message_id: &str) -> Uuid {
     Uuid::parse_str(message_id).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, message_id.as_bytes()))
 }

@@ -1,5 +1,8 @@
 //! Mail: letters written from templates, and the ways to send them.
 
+mod acs;
+mod acs_key;
+mod acs_outcome;
 mod folder;
 mod letters;
 mod mime;
@@ -7,6 +10,8 @@ mod smtp;
 mod smtp_outcome;
 mod words;
 
+pub use acs::{AcsLogin, AcsMailer, AcsOptions, endpoint as acs_endpoint};
+pub use acs_key::AcsConnectionString;
 pub use folder::FolderMailer;
 pub use letters::TemplateLetters;
 pub use mime::Sender;

@@ -148,6 +148,7 @@ struct Columns<'a> {
     reference: Option<&'a str>,
     recipient_failed: bool,
     doubted: bool,
+    not_found: bool,
 }
 
 fn finished(
@@ -166,6 +167,7 @@ fn finished(
         reference: None,
         recipient_failed: false,
         doubted: false,
+        not_found: false,
     };
     let set = match finish {
         MailFinish::Sent { provider, reference } => {
@@ -184,6 +186,12 @@ fn finished(
             doubted: true,
             ..nothing(MailState::InDoubt)
         },
+        MailFinish::StillInDoubt { delay_ms, reason, not_found } => Columns {
+            due_at: Some(now.saturating_add(*delay_ms)),
+            error: Some(reason),
+            not_found: *not_found,
+            ..nothing(MailState::InDoubt)
+        },
         MailFinish::Held { reason } => Columns { error: Some(reason), ..nothing(MailState::InDoubt) },
     };
     let token = token.to_string();
@@ -198,6 +206,7 @@ fn finished(
         ":reference": set.reference,
         ":recipient_failed": set.recipient_failed,
         ":doubted": set.doubted,
+        ":not_found": set.not_found,
         ":now": now,
     })?;
     if changed == 1 {
@@ -217,6 +226,8 @@ fn work_of(row: &Row<'_>, token: LeaseToken, now: i64) -> rusqlite::Result<MailW
         attempts: row.get("Attempts")?,
         doubts: row.get("Doubts")?,
         first_transient_on: row.get::<_, Option<i64>>("FirstTransientOnUtc")?.map(rows::time_of),
+        doubted_on: rows::time_opt(row, "DoubtedOnUtc")?,
+        not_found: row.get("NotFound")?,
         now: rows::time_of(now),
     })
 }

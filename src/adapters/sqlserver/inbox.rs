@@ -116,6 +116,7 @@ impl Inbox for SqlServer {
             .with("reference", set.reference.map(str::to_owned))
             .with("recipient_failed", i32::from(set.recipient_failed))
             .with("doubted", i32::from(set.doubted))
+            .with("not_found", i32::from(set.not_found))
             .repeatable();
         let applied = read(step, rows::only_count(&self.tell(step, statement).await?, "Applied"))?;
         Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
@@ -143,6 +144,7 @@ struct Columns<'a> {
     reference: Option<&'a str>,
     recipient_failed: bool,
     doubted: bool,
+    not_found: bool,
 }
 
 impl<'a> Columns<'a> {
@@ -155,6 +157,7 @@ impl<'a> Columns<'a> {
             reference: None,
             recipient_failed: false,
             doubted: false,
+            not_found: false,
         };
         match finish {
             MailFinish::Sent { provider, reference } => {
@@ -170,6 +173,12 @@ impl<'a> Columns<'a> {
             MailFinish::InDoubt { delay_ms, reason } => {
                 Columns { delay_ms: *delay_ms, error: Some(reason), doubted: true, ..nothing(MailState::InDoubt) }
             }
+            MailFinish::StillInDoubt { delay_ms, reason, not_found } => Columns {
+                delay_ms: Some(*delay_ms),
+                error: Some(reason),
+                not_found: *not_found,
+                ..nothing(MailState::InDoubt)
+            },
             MailFinish::Held { reason } => Columns { error: Some(reason), ..nothing(MailState::InDoubt) },
         }
     }
@@ -211,6 +220,8 @@ fn work_of(row: &Row, token: LeaseToken, now: DateTime<Utc>) -> Result<MailWork,
         attempts: rows::number(row, "Attempts")?,
         doubts: rows::number(row, "Doubts")?,
         first_transient_on: rows::time_opt(row, "FirstTransientOnUtc")?,
+        doubted_on: rows::time_opt(row, "DoubtedOnUtc")?,
+        not_found: rows::number(row, "NotFound")?,
         now,
     })
 }

@@ -16,6 +16,7 @@ use crate::{
         ops::{RemedyRow, RequeueRules, Selection, Signature},
     },
 };
+use chrono::DateTime;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tiberius::{Row, error::Error};
@@ -76,12 +77,18 @@ pub(super) async fn again(
 ) -> StoreResult<Vec<RemedyRow>> {
     let action = if remedy == Remedy::Replay { "replay" } else { "requeue" };
     let may = |facts: &RowFacts| remedy.may(facts, rules.out_of_order, rules.duplicate_window_ms);
-    judged(db, action, what, by, &[REQUEUE], may).await
+    judged(db, action, what, by, Batch { change: &[REQUEUE], out_of_order: rules.out_of_order }, may).await
 }
 
 pub(super) async fn discard(db: &SqlServer, what: &Selection, by: &Signature) -> StoreResult<Vec<RemedyRow>> {
     let may = |facts: &RowFacts| Remedy::Discard.may(facts, false, 0);
-    judged(db, "discard", what, by, &[DISCARD, FOLLOWERS_DUE], may).await
+    judged(db, "discard", what, by, Batch { change: &[DISCARD, FOLLOWERS_DUE], out_of_order: false }, may).await
+}
+
+struct Batch<'a> {
+    change: &'a [&'a str],
+    /// Also where a later row of the key was sent.
+    out_of_order: bool,
 }
 
 async fn judged(
@@ -89,7 +96,7 @@ async fn judged(
     action: &'static str,
     what: &Selection,
     by: &Signature,
-    change: &[&str],
+    batch: Batch<'_>,
     may: impl Fn(&RowFacts) -> Result<(), String> + Send + Sync,
 ) -> StoreResult<Vec<RemedyRow>> {
     for _ in 0..TURNS_MAX {
@@ -100,8 +107,12 @@ async fn judged(
             return Ok(rows.iter().zip(verdicts).map(|(row, verdict)| row.answer(verdict.err())).collect());
         }
         let table: Vec<Value> = fit().map(|row| line(row, &row.target())).collect();
-        let files = [&[NOW, BEGIN], change, &[RECORD]].concat();
-        let statement = Statement::of(&files).with("rows", Value::from(table).to_string());
+        let files = [&[NOW, BEGIN], batch.change, &[RECORD]].concat();
+        let judged = rows.iter().map(|row| row.facts.now_ms).min().and_then(DateTime::from_timestamp_millis);
+        let statement = Statement::of(&files)
+            .with("rows", Value::from(table).to_string())
+            .with("out_of_order", i32::from(batch.out_of_order))
+            .with("judged", judged.unwrap_or_default());
         let results = db.tell(action, signed(statement, action, by)).await?;
         let Some(done) = read(action, done(&results))? else { continue };
         let answer = |(row, verdict): (&Chosen, Result<(), String>)| match verdict {

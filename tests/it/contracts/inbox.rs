@@ -22,6 +22,7 @@ contract!(
     doubts_turn_up_in_bounded_steps,
     a_late_outcome_ends_the_doubt_while_nobody_took_the_mail,
     a_late_doubt_is_not_counted_twice,
+    what_a_provider_was_asked_is_remembered_until_the_next_doubt,
     a_late_finish_is_lost_once_another_took_the_mail,
     a_stopped_provider_gets_nothing_and_nothing_is_lost,
     only_the_holder_of_the_probe_passes_an_open_breaker,
@@ -95,6 +96,41 @@ fn doubt(delay_ms: Option<i64>) -> MailFinish {
 
 fn ids(works: &[MailWork]) -> Vec<&str> {
     works.iter().map(|work| work.message_id.as_str()).collect()
+}
+
+async fn what_a_provider_was_asked_is_remembered_until_the_next_doubt(backend: &impl Backend) {
+    let work = ours(backend, "m").await;
+    assert_eq!((work.doubted_on, work.not_found), (None, 0));
+    assert_eq!(finish(backend, &work, &doubt(Some(0))).await, Settled::Applied);
+    let asked = take(backend, 1).await.remove(0);
+    let since = asked.doubted_on.unwrap();
+    assert_eq!((asked.doubts, asked.not_found), (1, 0));
+    let unknown = |not_found| MailFinish::StillInDoubt { delay_ms: 60_000, reason: "not found".to_owned(), not_found };
+    assert_eq!(finish(backend, &asked, &unknown(true)).await, Settled::Applied);
+    assert_eq!(finish(backend, &asked, &unknown(true)).await, Settled::Applied, "its answer was lost");
+    assert!(take(backend, 1).await.is_empty(), "not before its delay");
+    backend.advance_ms(60_000);
+
+    // The process dies while it asks: the doubt is the same one.
+    assert_eq!(take(backend, 1).await.remove(0).not_found, 1);
+    backend.advance_ms(LEASE_MS + 1);
+    expire(backend, OnDoubt::Resend).await;
+    let asked = take(backend, 1).await.remove(0);
+    assert_eq!((asked.doubted_on, asked.not_found), (Some(since), 1));
+    assert_eq!(finish(backend, &asked, &unknown(true)).await, Settled::Applied);
+
+    // Parked by another's turn, it is still cleared to be sent; a lease that runs out then is a doubt of its own.
+    backend.advance_ms(60_000);
+    let cleared = take(backend, 1).await.remove(0);
+    assert_eq!(cleared.not_found, 2);
+    let back = MailFinish::Parked { delay_ms: 0, reason: "waits".to_owned(), recipient_failed: false };
+    finish(backend, &cleared, &back).await;
+    assert_eq!(take(backend, 1).await.remove(0).not_found, 2);
+    backend.advance_ms(LEASE_MS + 1);
+    expire(backend, OnDoubt::Resend).await;
+    let again = take(backend, 1).await.remove(0);
+    assert!(again.not_found == 0 && again.doubted_on.unwrap() > since, "{again:?}");
+    assert!(again.doubted_on.unwrap() <= again.now);
 }
 
 async fn one_of_many_deliveries_at_once_is_ours(backend: &impl Backend) {

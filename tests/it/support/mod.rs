@@ -1,5 +1,6 @@
 //! What several test files share.
 
+pub mod acs_server;
 pub mod backend;
 pub mod broker;
 pub mod edge;

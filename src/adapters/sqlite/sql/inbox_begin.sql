@@ -13,4 +13,4 @@ ON CONFLICT (Consumer, MessageId) DO UPDATE
        DueAt = iif(State = 0 AND DueAt <= :now AND excluded.State = 1, excluded.DueAt, DueAt),
        LeaseToken = iif(State = 0 AND DueAt <= :now AND excluded.State = 1, excluded.LeaseToken, LeaseToken),
        Attempts = iif(State = 0 AND DueAt <= :now AND excluded.State = 1, Attempts + 1, Attempts)
-RETURNING MessageId, State, LeaseToken, Body, Attempts, Doubts, FirstTransientOnUtc;
+RETURNING MessageId, State, LeaseToken, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound;

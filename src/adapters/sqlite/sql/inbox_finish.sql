@@ -1,5 +1,5 @@
 -- inbox_finish: the outcome of a mail, by the holder of its lease.
--- :consumer, :id, :token, :state, :due_at, :error, :provider, :reference, :recipient_failed, :doubted, :now
+-- :consumer, :id, :token, :state, :due_at, :error, :provider, :reference, :recipient_failed, :doubted, :not_found, :now
 UPDATE InboxMessages
    SET State = :state,
        DueAt = :due_at,
@@ -7,6 +7,8 @@ UPDATE InboxMessages
        Provider = coalesce(:provider, Provider),
        Reference = coalesce(:reference, Reference),
        Doubts = Doubts + :doubted,
+       DoubtedOnUtc = iif(:doubted, :now, DoubtedOnUtc),
+       NotFound = iif(:doubted, 0, NotFound + :not_found),
        FirstTransientOnUtc = iif(:recipient_failed, coalesce(FirstTransientOnUtc, :now), FirstTransientOnUtc),
        -- The content has served its purpose; the row stays as the tombstone that recognises repeats.
        Body = iif(:state = 2, NULL, Body),

@@ -3,4 +3,4 @@
 UPDATE InboxMessages
    SET State = 1, LeaseToken = :token, DueAt = :lease_ends, Attempts = Attempts + 1
  WHERE Consumer = :consumer AND MessageId = :id
-RETURNING MessageId, Body, Attempts, Doubts, FirstTransientOnUtc;
+RETURNING MessageId, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound;

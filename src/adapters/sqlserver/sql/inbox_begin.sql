@@ -18,7 +18,7 @@ IF @@ROWCOUNT = 0
   VALUES (@consumer, @id, @body, CASE WHEN @stopped = 1 THEN 0 ELSE 1 END,
           CASE WHEN @stopped = 1 THEN @now ELSE DATEADD(millisecond, @lease_ms, @now) END,
           CASE WHEN @stopped = 1 THEN NULL ELSE @token END, CASE WHEN @stopped = 1 THEN 0 ELSE 1 END, @now);
-SELECT MessageId, State, LeaseToken, Body, Attempts, Doubts, FirstTransientOnUtc, @now AS CurrentUtc
+SELECT MessageId, State, LeaseToken, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound, @now AS CurrentUtc
   FROM dbo.InboxMessages
  WHERE Consumer = @consumer AND MessageId = @id;
 COMMIT TRAN;

@@ -1,5 +1,5 @@
 -- inbox_finish: the outcome of a mail, by the holder of its lease; begins the batch.
--- @consumer, @id, @token, @state, @delay_ms NULL: not due by itself; @error, @provider, @reference, @recipient_failed and @doubted 1 or 0
+-- @consumer, @id, @token, @state, @delay_ms NULL: not due by itself; @error, @provider, @reference, @recipient_failed, @doubted and @not_found 1 or 0
 BEGIN TRAN;
 UPDATE m
    SET State = @state,
@@ -8,6 +8,8 @@ UPDATE m
        Provider = COALESCE(@provider, m.Provider),
        Reference = COALESCE(@reference, m.Reference),
        Doubts = m.Doubts + @doubted,
+       DoubtedOnUtc = CASE WHEN @doubted = 1 THEN @now ELSE m.DoubtedOnUtc END,
+       NotFound = CASE WHEN @doubted = 1 THEN 0 ELSE m.NotFound + @not_found END,
        FirstTransientOnUtc = CASE WHEN @recipient_failed = 1 THEN COALESCE(m.FirstTransientOnUtc, @now) ELSE m.FirstTransientOnUtc END,
        -- The content has served its purpose; the row stays as the tombstone that recognises repeats.
        Body = CASE WHEN @state = 2 THEN NULL ELSE m.Body END,

@@ -2,7 +2,8 @@
 -- The predicate is repeated for a server that ignores lock hints.
 UPDATE m
    SET State = 1, LeaseToken = @token, DueAt = DATEADD(millisecond, @lease_ms, @now), Attempts = m.Attempts + 1
-OUTPUT inserted.MessageId AS MessageId, inserted.Body AS Body, inserted.Attempts AS Attempts, inserted.Doubts AS Doubts, inserted.FirstTransientOnUtc AS FirstTransientOnUtc
+OUTPUT inserted.MessageId AS MessageId, inserted.Body AS Body, inserted.Attempts AS Attempts, inserted.Doubts AS Doubts, inserted.FirstTransientOnUtc AS FirstTransientOnUtc,
+       inserted.DoubtedOnUtc AS DoubtedOnUtc, inserted.NotFound AS NotFound
   FROM dbo.InboxMessages m
   JOIN @due c ON c.MessageId = m.MessageId
  WHERE m.Consumer = @consumer AND m.State IN (0, 3, 4) AND m.DueAt <= @now;

@@ -1,0 +1,217 @@
+//! A mailer that hands each letter to Azure Communication Services, by its Email REST interface (2023-03-31).
+//!
+//! 202 means taken. Every sending of one message goes under the same Operation-Id and Message-ID, and asks for the
+//! Message-ID to be checked; what the service does with a repeated Operation-Id is documented nowhere, so nothing here
+//! rests on it.
+
+use super::{
+    acs_key::AcsKey,
+    acs_outcome::{self, Answer, Silence},
+    mime::{self, Sender},
+};
+use crate::{
+    adapters::entra::Tokens,
+    domain::delivery::{MailOutcome, Whereabouts},
+    ports::{
+        clock::Clock,
+        mailer::{Inquiries, Letter, Mailer},
+    },
+};
+use async_trait::async_trait;
+use reqwest::{
+    Method, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
+};
+use serde_json::json;
+use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
+
+/// Who we are to the service.
+pub enum AcsLogin {
+    Key(AcsKey),
+    Entra(Tokens),
+}
+
+pub struct AcsOptions {
+    pub endpoint: String,
+    pub login: AcsLogin,
+    /// For one mail, a token included.
+    pub timeout: Duration,
+}
+
+pub struct AcsMailer {
+    client: reqwest::Client,
+    endpoint: Url,
+    login: AcsLogin,
+    timeout: Duration,
+    from: Sender,
+    clock: Arc<dyn Clock>,
+}
+
+const API: &str = "2023-03-31";
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+/// Below the minutes after which gateways drop idle connections silently.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+/// What is read of an answer's body, and for how long.
+const BODY_BYTES_MAX: usize = 16_384;
+const BODY_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// # Errors
+/// What was expected, for a person.
+pub fn endpoint(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|_| "expected https://<name>.communication.azure.com")?;
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let plain = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if url.scheme() != "https" && !(url.scheme() == "http" && plain) {
+        return Err("expected https://…; http:// is for this machine alone".to_owned());
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return Err("expected https://<name>.communication.azure.com and nothing behind it".to_owned());
+    }
+    Ok(url)
+}
+
+impl AcsMailer {
+    pub const PROVIDER: &'static str = "mail:acs";
+
+    /// # Errors
+    /// The endpoint is none, or TLS cannot be set up here. No connection is made.
+    pub fn new(options: AcsOptions, from: Sender, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        // The process has one TLS provider; somebody else may have installed it already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let endpoint = endpoint(&options.endpoint)?;
+        let builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIME_MAX.min(options.timeout / 2))
+            .pool_idle_timeout(POOL_IDLE)
+            // A signature is for one place.
+            .redirect(reqwest::redirect::Policy::none())
+            .tcp_nodelay(true);
+        let builder = match endpoint.scheme() {
+            "http" => builder.no_proxy().tls_certs_only([]),
+            _ => builder.https_only(true),
+        };
+        let client = builder.build().map_err(|e| format!("TLS cannot be set up: {}", root_cause(&e)))?;
+        Ok(Self { client, endpoint, login: options.login, timeout: options.timeout, from, clock })
+    }
+
+    /// One request, within one deadline; until it is written, running out of time is no doubt.
+    async fn ask(&self, method: Method, path: &str, operation: Option<&str>, body: Vec<u8>) -> Result<Answer, Silence> {
+        let until = Instant::now() + self.timeout;
+        let not_sent = |cause: String| Silence::NotSent { cause };
+        let url = self.endpoint.join(path).map_err(|e| not_sent(e.to_string()))?;
+        let mut request = self.client.request(method.clone(), url.clone()).header(CONTENT_TYPE, "application/json");
+        if let Some(operation) = operation {
+            request = request.header("Operation-Id", operation);
+        }
+        request = match &self.login {
+            AcsLogin::Key(key) => {
+                let host = url.port().map_or_else(|| host(&url).to_owned(), |port| format!("{}:{port}", host(&url)));
+                let signed = key.sign(method.as_str(), path, &host, &body, self.clock.now());
+                request
+                    .header("x-ms-date", signed.date)
+                    .header("x-ms-content-sha256", signed.content_sha256)
+                    .header(AUTHORIZATION, signed.authorization)
+            }
+            AcsLogin::Entra(tokens) => {
+                let token = timeout_at(until, tokens.get()).await;
+                let token = token.map_err(|_| not_sent("no token in time".to_owned()))?;
+                request.bearer_auth(token.map_err(|e| not_sent(e.to_string()))?.text)
+            }
+        };
+        let sending = timeout_at(until, request.body(body).send()).await;
+        let cut = || Silence::Cut { cause: format!("no answer within {} s", self.timeout.as_secs()) };
+        let mut response = sending.map_err(|_| cut())?.map_err(|e| silence(&e))?;
+        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let mut answer = Answer {
+            status: response.status().as_u16(),
+            after_ms: after.and_then(acs_outcome::retry_after_ms),
+            body: Vec::new(),
+        };
+        let reading = async {
+            while let Ok(Some(chunk)) = response.chunk().await {
+                let room = BODY_BYTES_MAX - answer.body.len();
+                answer.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if answer.body.len() == BODY_BYTES_MAX {
+                    break;
+                }
+            }
+        };
+        // The status has said it: what is missing of the body is done without.
+        let _ = timeout_at(until.min(Instant::now() + BODY_TIME_MAX), reading).await;
+        Ok(answer)
+    }
+}
+
+#[async_trait]
+impl Mailer for AcsMailer {
+    fn provider(&self) -> &str {
+        Self::PROVIDER
+    }
+
+    async fn send(&self, letter: &Letter) -> MailOutcome {
+        let operation = mime::key_of(&letter.message_id).to_string();
+        let path = format!("/emails:send?api-version={API}");
+        let body = body(letter, &self.from).to_string().into_bytes();
+        match self.ask(Method::POST, &path, Some(&operation), body).await {
+            Ok(answer) => acs_outcome::sent(&answer, &operation),
+            Err(silence) => acs_outcome::silent(silence),
+        }
+    }
+
+    fn inquiries(&self) -> Option<&dyn Inquiries> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Inquiries for AcsMailer {
+    async fn what_became_of(&self, message_id: &str) -> Whereabouts {
+        let path = format!("/emails/operations/{}?api-version={API}", mime::key_of(message_id));
+        match self.ask(Method::GET, &path, None, Vec::new()).await {
+            Ok(answer) => acs_outcome::found(&answer),
+            Err(silence) => acs_outcome::not_asked(silence),
+        }
+    }
+}
+
+/// The letter as the service's description has it. The sender's shown name is set at the service.
+fn body(letter: &Letter, from: &Sender) -> serde_json::Value {
+    let mut mail = json!({
+        "senderAddress": from.address().to_string(),
+        "recipients": { "to": [{ "address": letter.to.as_str() }] },
+        "content": { "subject": mime::subject(letter), "plainText": letter.text, "html": letter.html },
+        "headers": {
+            "Message-ID": mime::internet_id(letter, from),
+            // Answered by a 400 where it has one with this id already.
+            "x-ms-acsemail-validate-message-id": "true",
+            "Auto-Submitted": "auto-generated",
+        },
+        // A client's mail does not report who opened it.
+        "userEngagementTrackingDisabled": true,
+    });
+    if let Some((address, name)) = from.answers_to() {
+        mail["replyTo"] = match name {
+            Some(name) => json!([{ "address": address, "displayName": name }]),
+            None => json!([{ "address": address }]),
+        };
+    }
+    mail
+}
+
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
+}
+
+fn silence(error: &reqwest::Error) -> Silence {
+    let cause = root_cause(error);
+    if error.is_connect() || error.is_builder() { Silence::NotSent { cause } } else { Silence::Cut { cause } }
+}
+
+/// The innermost error's words; the outer ones only repeat the URL.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut last: &dyn Error = error;
+    while let Some(source) = last.source() {
+        last = source;
+    }
+    last.to_string()
+}

@@ -1,0 +1,247 @@
+//! What an answer of Azure Communication Services, or its silence, means for a mail. Pure.
+//!
+//! As with SMTP: before the request was written nothing can have been taken, so that is the provider's failure and the
+//! mail waits; from then on only an answer counts, and silence is `Unknown`. What is ours (keys, roles, domains,
+//! limits) opens the breaker; what names a recipient refuses that mail; a 400 that says neither parks the one mail
+//! until it is given up, so that it neither blocks the others nor costs the mails of a whole month.
+//!
+//! A reason that may be logged (`Provider`) holds the error's code, never its words: those may name the recipient.
+
+use crate::domain::delivery::{MailOutcome, Whereabouts};
+use serde::Deserialize;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Answer {
+    pub status: u16,
+    pub after_ms: Option<i64>,
+    pub body: Vec<u8>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// Nothing of the request can have arrived.
+    NotSent { cause: String },
+    /// Some of it may have.
+    Cut { cause: String },
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Said {
+    id: Option<String>,
+    status: Option<String>,
+    error: Option<Fault>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Fault {
+    code: Option<String>,
+    message: Option<String>,
+}
+
+impl Fault {
+    /// Of the alphabet codes are made of, so that nothing else gets into a log by it.
+    fn code(&self) -> &str {
+        let code = self.code.as_deref().unwrap_or_default();
+        let plain = code.len() <= 60 && code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '_');
+        if plain { code } else { "" }
+    }
+
+    fn words(&self) -> String {
+        let text = format!("{} {}", self.code(), self.message.as_deref().unwrap_or_default());
+        text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(WORDS_CHARS_MAX).collect()
+    }
+
+    fn says(&self, any: &[&str]) -> bool {
+        let text: String = format!("{} {}", self.code(), self.message.as_deref().unwrap_or_default());
+        let text: String = text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
+        any.iter().any(|word| text.contains(word))
+    }
+}
+
+const WORDS_CHARS_MAX: usize = 300;
+
+fn said(body: &[u8]) -> Said {
+    serde_json::from_slice(body).unwrap_or_default()
+}
+
+/// `operation`: the id we sent it under.
+pub(super) fn sent(answer: &Answer, operation: &str) -> MailOutcome {
+    let said = said(&answer.body);
+    let fault = said.error.unwrap_or_default();
+    match answer.status {
+        202 => MailOutcome::Accepted { reference: said.id.unwrap_or_else(|| operation.to_owned()) },
+        200..=299 => MailOutcome::Unknown { reason: format!("it answered {} where 202 is meant", answer.status) },
+        400 if duplicate(&fault) => {
+            MailOutcome::Accepted { reference: format!("{operation}: it had a mail with this Message-ID already") }
+        }
+        400 if fault.says(&["suppress"]) || (fault.says(&["recipient"]) && !fault.says(&OURS)) => {
+            MailOutcome::RecipientPermanent { reason: format!("the recipient is refused: {}", fault.words()) }
+        }
+        400 if fault.says(&OURS) => ours(answer, &fault),
+        400 => {
+            MailOutcome::RecipientTransient { after_ms: None, reason: format!("it answered 400: {}", fault.words()) }
+        }
+        413 => MailOutcome::RecipientPermanent { reason: "the mail is too large for the provider".to_owned() },
+        _ => ours(answer, &fault),
+    }
+}
+
+/// What it says of the sender and its domain.
+const OURS: [&str; 5] = ["sender", "domain", "username", "unauthorized", "quota"];
+
+/// "Already there" for the Message-ID, of which the description only says that it is a bad request: so both must be
+/// named, and any other bad request is none.
+fn duplicate(fault: &Fault) -> bool {
+    fault.says(&["messageid"]) && fault.says(&["duplicate", "already"])
+}
+
+pub(super) fn silent(silence: Silence) -> MailOutcome {
+    match silence {
+        Silence::NotSent { cause } => {
+            MailOutcome::Provider { after_ms: None, reason: format!("Azure Communication Services: {cause}") }
+        }
+        Silence::Cut { cause } => {
+            MailOutcome::Unknown { reason: format!("no answer after the mail was handed over: {cause}") }
+        }
+    }
+}
+
+pub(super) fn found(answer: &Answer) -> Whereabouts {
+    let said = said(&answer.body);
+    let fault = said.error.unwrap_or_default();
+    match (answer.status, said.status.as_deref()) {
+        (200, Some(status @ ("NotStarted" | "Running" | "Succeeded"))) => {
+            Whereabouts::Taken { reference: format!("{} ({status})", said.id.unwrap_or_default()) }
+        }
+        (200, Some(status @ ("Failed" | "Canceled"))) => {
+            let whose = if fault.says(&OURS) { "a fault of ours" } else { "not delivered" };
+            Whereabouts::Failed { reason: format!("{status} at the provider, {whose}: {}", fault.words()) }
+        }
+        (404, _) => Whereabouts::NotFound,
+        _ => {
+            let (after_ms, reason) = told(answer, &fault);
+            Whereabouts::Provider { after_ms, reason }
+        }
+    }
+}
+
+pub(super) fn not_asked(silence: Silence) -> Whereabouts {
+    let (Silence::NotSent { cause } | Silence::Cut { cause }) = silence;
+    Whereabouts::Provider { after_ms: None, reason: format!("Azure Communication Services: {cause}") }
+}
+
+fn ours(answer: &Answer, fault: &Fault) -> MailOutcome {
+    let (after_ms, reason) = told(answer, fault);
+    MailOutcome::Provider { after_ms, reason }
+}
+
+fn told(answer: &Answer, fault: &Fault) -> (Option<i64>, String) {
+    let what = match answer.status {
+        401 => "refuses our signature or token: check the access key, the role of the identity, and the clock",
+        403 => "forbids it: the identity lacks a role that may send mail at this resource",
+        404 => {
+            "knows no such resource or domain: check Email__AcsEndpoint, and that the domain of Email__From is linked"
+        }
+        400 => "refuses the sender: its domain must be verified and linked, and Email__From one of its sender names",
+        429 => "throttles us: its limits can be raised by a support request",
+        500..=599 => "fails",
+        300..=399 => "sends us elsewhere, where no signature is taken: check Email__AcsEndpoint",
+        _ => "does not take it",
+    };
+    let code = if fault.code().is_empty() { String::new() } else { format!(", {}", fault.code()) };
+    (answer.after_ms, format!("Azure Communication Services {what} ({}{code})", answer.status))
+}
+
+/// Seconds; a date there is passed over, and our own pause taken.
+pub(super) fn retry_after_ms(value: &str) -> Option<i64> {
+    value.trim().parse::<u32>().ok().map(|seconds| i64::from(seconds) * 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, code: &str, message: &str) -> Answer {
+        let body = serde_json::json!({ "error": { "code": code, "message": message } }).to_string().into_bytes();
+        Answer { status, after_ms: Some(5_000), body }
+    }
+
+    fn class(status: u16, code: &str, message: &str) -> &'static str {
+        match sent(&answer(status, code, message), "op") {
+            MailOutcome::Accepted { .. } => "taken",
+            MailOutcome::RecipientPermanent { .. } => "refused",
+            MailOutcome::RecipientTransient { .. } => "parked",
+            MailOutcome::Provider { after_ms, reason } => {
+                assert_eq!(after_ms, Some(5_000));
+                assert!(!reason.contains("anna"), "{reason}");
+                "provider"
+            }
+            MailOutcome::Unknown { .. } => "doubt",
+        }
+    }
+
+    #[test]
+    fn every_answer_to_a_mail_has_its_class() {
+        let cases = [
+            (202, "", "", "taken"),
+            (200, "", "", "doubt"),
+            (400, "BadRequest", "Duplicate Message-ID header for anna@example.pl", "taken"),
+            (400, "BadRequest", "A message with this message id already exists", "taken"),
+            (400, "BadRequest", "Duplicate content id", "parked"),
+            (400, "BadRequest", "Message-ID is not valid", "parked"),
+            (400, "RecipientSuppressed", "anna@example.pl is on the suppression list", "refused"),
+            (400, "BadRequest", "Invalid recipient address anna@example.pl", "refused"),
+            (400, "InvalidSenderUserName", "anna is not configured", "provider"),
+            (400, "EmailDomainNotVerified", "for recipient anna@example.pl", "provider"),
+            (400, "", "", "parked"),
+            (401, "Unauthorized", "anna", "provider"),
+            (403, "Forbidden", "", "provider"),
+            (404, "DomainNotLinked", "anna", "provider"),
+            (408, "", "", "provider"),
+            (413, "", "", "refused"),
+            (429, "TooManyRequests", "anna", "provider"),
+            (302, "", "", "provider"),
+            (500, "anna@example.pl", "", "provider"),
+            (503, "", "", "provider"),
+        ];
+        for (status, code, message, expected) in cases {
+            assert_eq!(class(status, code, message), expected, "{status} {code} {message}");
+        }
+    }
+
+    #[test]
+    fn silence_is_a_doubt_only_after_the_request() {
+        let cause = || "reset".to_owned();
+        assert!(matches!(silent(Silence::NotSent { cause: cause() }), MailOutcome::Provider { .. }));
+        assert!(matches!(silent(Silence::Cut { cause: cause() }), MailOutcome::Unknown { .. }));
+        assert!(matches!(not_asked(Silence::Cut { cause: cause() }), Whereabouts::Provider { .. }));
+    }
+
+    #[test]
+    fn a_status_is_read_and_one_that_is_none_settles_nothing() {
+        let status = |status: &str| {
+            found(&Answer {
+                status: 200,
+                after_ms: None,
+                body: serde_json::json!({ "id": "op", "status": status, "error": { "code": "EmailDropped" } })
+                    .to_string()
+                    .into_bytes(),
+            })
+        };
+        for taken in ["NotStarted", "Running", "Succeeded"] {
+            assert_eq!(status(taken), Whereabouts::Taken { reference: format!("op ({taken})") });
+        }
+        assert_eq!(
+            status("Failed"),
+            Whereabouts::Failed { reason: "Failed at the provider, not delivered: EmailDropped".into() }
+        );
+        assert!(matches!(status("Odd"), Whereabouts::Provider { .. }));
+        assert!(matches!(found(&Answer { status: 200, ..Answer::default() }), Whereabouts::Provider { .. }));
+        assert_eq!(found(&answer(404, "NotFound", "")), Whereabouts::NotFound);
+        for status in [401, 429, 503, 400] {
+            assert!(matches!(found(&answer(status, "", "")), Whereabouts::Provider { after_ms: Some(5_000), .. }));
+        }
+    }
+}

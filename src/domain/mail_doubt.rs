@@ -1,0 +1,183 @@
+//! What a provider's answer about a mail in doubt means: it has it, it gave it up, or it never got it. Pure.
+//!
+//! An answer that it knows no such mail counts only the second time, and only while it can be expected to remember:
+//! then the mail is sent again, under the same ids. Everything else leaves the mail alone.
+
+use super::{
+    backoff,
+    delivery::{MailFinish, MailPolicy, MailWork, OnDoubt, Whereabouts},
+    outbox::BreakerChange,
+};
+
+/// A provider may need so long to know a mail it has taken.
+pub const ASK_AFTER_MS: i64 = 60_000;
+/// Past this, "not found" may mean "forgotten".
+const REMEMBERED_MS: i64 = 24 * 3_600_000;
+const NOT_FOUND_ENOUGH: i64 = 2;
+
+/// To be asked about before anything else is done with it.
+#[must_use]
+pub fn open(work: &MailWork) -> bool {
+    work.doubted_on.is_some() && work.not_found < NOT_FOUND_ENOUGH
+}
+
+/// The policy while the provider can be asked: a doubt then comes up by itself, however often there was one.
+#[must_use]
+pub fn asked_first(policy: MailPolicy) -> MailPolicy {
+    MailPolicy { on_doubt: OnDoubt::Resend, doubts_max: i64::MAX, ..policy }
+}
+
+/// Where it is too early to ask: when to.
+#[must_use]
+pub fn too_young(work: &MailWork) -> Option<MailFinish> {
+    let delay_ms = ASK_AFTER_MS - age_ms(work);
+    let reason = "may have been sent: the provider is asked soon".to_owned();
+    (delay_ms > 0).then_some(MailFinish::StillInDoubt { delay_ms, reason, not_found: false })
+}
+
+/// `failures` and `probe` as in `mail_verdict::judge`.
+#[must_use]
+pub fn judge(
+    provider: &str,
+    work: &MailWork,
+    answer: &Whereabouts,
+    policy: &MailPolicy,
+    failures: u32,
+    probe: bool,
+    dice: f64,
+) -> (MailFinish, BreakerChange) {
+    let alive = if probe { BreakerChange::Close } else { BreakerChange::Leave };
+    let finish = match answer {
+        Whereabouts::Taken { reference } => {
+            MailFinish::Sent { provider: provider.to_owned(), reference: reference.clone() }
+        }
+        // Not sent again by itself: under the same Message-ID it could pass for a duplicate, and be lost as sent.
+        Whereabouts::Failed { reason } => MailFinish::Refused { reason: reason.clone() },
+        Whereabouts::NotFound => not_found(work, policy),
+        Whereabouts::Provider { after_ms, reason } => {
+            let own = backoff::delay_ms(failures + 1, policy.breaker_base_ms, policy.breaker_max_ms, dice);
+            let for_ms = own.max(after_ms.unwrap_or(0).min(86_400_000));
+            let delay_ms = if probe { for_ms + 1 } else { 0 };
+            let waits = MailFinish::StillInDoubt { delay_ms, reason: reason.clone(), not_found: false };
+            return (waits, BreakerChange::Open { for_ms, reason: reason.clone() });
+        }
+    };
+    (finish, alive)
+}
+
+fn not_found(work: &MailWork, policy: &MailPolicy) -> MailFinish {
+    if age_ms(work) > REMEMBERED_MS {
+        let reason = "may have been sent: the provider does not know it, but after 24 h it may have forgotten. Decide \
+                      by `ops mail resend` or `assume-sent`";
+        return MailFinish::Held { reason: reason.to_owned() };
+    }
+    if work.not_found + 1 < NOT_FOUND_ENOUGH {
+        let reason = "may have been sent: the provider does not know it yet".to_owned();
+        return MailFinish::StillInDoubt { delay_ms: ASK_AFTER_MS, reason, not_found: true };
+    }
+    if policy.on_doubt == OnDoubt::Hold || work.doubts >= policy.doubts_max {
+        let reason = format!(
+            "may have been sent ({} times in doubt): the provider was asked twice and does not know it. Decide by `ops \
+             mail resend` or `assume-sent`",
+            work.doubts
+        );
+        return MailFinish::Held { reason };
+    }
+    let reason = "the provider was asked twice and does not know it: it is sent again".to_owned();
+    MailFinish::StillInDoubt { delay_ms: 0, reason, not_found: true }
+}
+
+fn age_ms(work: &MailWork) -> i64 {
+    work.doubted_on.map_or(0, |since| (work.now - since).num_milliseconds())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::LeaseToken;
+    use chrono::DateTime;
+
+    const HOUR_MS: i64 = 3_600_000;
+    const POLICY: MailPolicy = MailPolicy {
+        on_doubt: OnDoubt::Resend,
+        doubts_max: 3,
+        retry_base_ms: 60_000,
+        retry_delay_max_ms: HOUR_MS,
+        give_up_ms: 48 * HOUR_MS,
+        breaker_base_ms: 30_000,
+        breaker_max_ms: 600_000,
+    };
+
+    fn work(age_ms: i64, not_found: i64) -> MailWork {
+        let now_ms = 100 * HOUR_MS;
+        MailWork {
+            message_id: "m".into(),
+            token: LeaseToken::fresh(),
+            body: Vec::new(),
+            attempts: 1,
+            doubts: 1,
+            first_transient_on: None,
+            doubted_on: DateTime::from_timestamp_millis(now_ms - age_ms),
+            not_found,
+            now: DateTime::from_timestamp_millis(now_ms).unwrap(),
+        }
+    }
+
+    fn ask(work: &MailWork, answer: &Whereabouts) -> MailFinish {
+        judge("mail:acs", work, answer, &POLICY, 0, false, 1.0).0
+    }
+
+    #[test]
+    fn it_is_asked_after_a_minute() {
+        assert!(matches!(too_young(&work(0, 0)), Some(MailFinish::StillInDoubt { delay_ms: 60_000, .. })));
+        assert!(matches!(too_young(&work(59_000, 0)), Some(MailFinish::StillInDoubt { delay_ms: 1_000, .. })));
+        assert_eq!(too_young(&work(60_000, 0)), None);
+    }
+
+    #[test]
+    fn what_the_provider_knows_ends_the_doubt_at_any_age() {
+        for age_ms in [60_000, 30 * HOUR_MS] {
+            let taken = ask(&work(age_ms, 1), &Whereabouts::Taken { reference: "Running".into() });
+            assert_eq!(taken, MailFinish::Sent { provider: "mail:acs".into(), reference: "Running".into() });
+            let failed = ask(&work(age_ms, 1), &Whereabouts::Failed { reason: "dropped".into() });
+            assert_eq!(failed, MailFinish::Refused { reason: "dropped".into() });
+        }
+    }
+
+    #[test]
+    fn not_found_counts_the_second_time_and_then_it_is_sent_again() {
+        let first = ask(&work(60_000, 0), &Whereabouts::NotFound);
+        assert!(matches!(first, MailFinish::StillInDoubt { delay_ms: ASK_AFTER_MS, not_found: true, .. }), "{first:?}");
+        assert!(open(&work(60_000, 1)));
+        let second = ask(&work(120_000, 1), &Whereabouts::NotFound);
+        assert!(matches!(second, MailFinish::StillInDoubt { delay_ms: 0, not_found: true, .. }), "{second:?}");
+        assert!(!open(&work(120_000, 2)), "now it is sent");
+    }
+
+    #[test]
+    fn not_found_after_a_day_is_for_a_person() {
+        for not_found in [0, 1] {
+            let late = ask(&work(24 * HOUR_MS + 1, not_found), &Whereabouts::NotFound);
+            assert!(matches!(late, MailFinish::Held { .. }), "{late:?}");
+        }
+        assert!(!matches!(ask(&work(24 * HOUR_MS, 1), &Whereabouts::NotFound), MailFinish::Held { .. }));
+    }
+
+    #[test]
+    fn one_that_would_be_sent_again_too_often_or_against_the_setting_is_held() {
+        let often = MailWork { doubts: 3, ..work(120_000, 1) };
+        assert!(matches!(ask(&often, &Whereabouts::NotFound), MailFinish::Held { .. }));
+        let hold = MailPolicy { on_doubt: OnDoubt::Hold, ..POLICY };
+        let (finish, _) = judge("m", &work(120_000, 1), &Whereabouts::NotFound, &hold, 0, false, 1.0);
+        assert!(matches!(finish, MailFinish::Held { .. }));
+    }
+
+    #[test]
+    fn a_provider_that_cannot_be_asked_settles_nothing_and_opens_its_breaker() {
+        let away = Whereabouts::Provider { after_ms: Some(45_000), reason: "429".into() };
+        let (finish, breaker) = judge("m", &work(60_000, 1), &away, &POLICY, 0, false, 1.0);
+        assert_eq!(finish, MailFinish::StillInDoubt { delay_ms: 0, reason: "429".into(), not_found: false });
+        assert_eq!(breaker, BreakerChange::Open { for_ms: 45_000, reason: "429".into() });
+        assert_eq!(judge("m", &work(60_000, 0), &Whereabouts::NotFound, &POLICY, 0, true, 1.0).1, BreakerChange::Close);
+    }
+}

@@ -1,0 +1,308 @@
+//! The mailer of Azure Communication Services against a stand-in for it: what it is asked, and what each answer means.
+//!
+//! The stand-in (tests/acs/server.py) is made from the public description; it checks signatures with Python's own
+//! hmac. The real service was not here to be asked.
+
+use crate::support::{
+    acs_server::AcsServer,
+    backend::Backend,
+    fakes::{FakeBus, FakeMailer},
+    host::Host,
+    http_client,
+    world::{World, nip},
+};
+use client_organizer::{
+    adapters::{
+        clock::SystemClock,
+        mail::{AcsConnectionString, AcsLogin, AcsMailer, AcsOptions, Language, Sender, TemplateLetters},
+    },
+    domain::{
+        client::Email,
+        delivery::{MailOutcome, OnDoubt, Whereabouts},
+    },
+    flows::notify::NotifyReport,
+    ports::mailer::{Letter, Mailer},
+};
+use serde_json::{Value, json};
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+const ID: &str = "01938f5e-7a3b-7c11-9d2e-3f4a5b6c7d8e";
+const ANNA: &str = "anna@example.pl";
+/// Far more than anything takes here; where the deadline itself is tested, time is moved.
+const TIMEOUT: Duration = Duration::from_mins(1);
+const MINUTE_MS: i64 = 60_000;
+
+fn sender() -> Sender {
+    let answers = Sender::parse("Księgowość <odpowiedzi@office.example.pl>").unwrap();
+    Sender::parse("Biuro Łąka <biuro@office.example.pl>").unwrap().with_answers_to(answers)
+}
+
+fn letter(message_id: &str) -> Letter {
+    Letter {
+        message_id: message_id.to_owned(),
+        to: Email::parse(ANNA).unwrap(),
+        subject: "Rozliczenie za marzec 2026\r\nBcc: x@example.pl".to_owned(),
+        text: "Zażółć 🦀 \"1 234,56 zł\"".to_owned(),
+        html: "<p>Zażółć</p>".to_owned(),
+        date: "2026-04-02T08:00:00Z".parse().unwrap(),
+    }
+}
+
+fn mailer_at(connection: &str) -> AcsMailer {
+    let parsed = AcsConnectionString::parse(connection).unwrap();
+    let options = AcsOptions { endpoint: parsed.endpoint, login: AcsLogin::Key(parsed.key), timeout: TIMEOUT };
+    AcsMailer::new(options, sender(), Arc::new(SystemClock)).unwrap()
+}
+
+fn mailer(server: &AcsServer) -> AcsMailer {
+    mailer_at(&server.connection_string())
+}
+
+async fn asked(mailer: &AcsMailer) -> Whereabouts {
+    mailer.inquiries().unwrap().what_became_of(ID).await
+}
+
+fn provider(outcome: MailOutcome) -> (Option<i64>, String) {
+    let MailOutcome::Provider { after_ms, reason } = outcome else { panic!("{outcome:?}") };
+    assert!(!reason.contains(ANNA), "{reason}");
+    (after_ms, reason)
+}
+
+#[tokio::test]
+async fn a_mail_is_signed_goes_under_its_own_ids_and_says_what_the_letter_says() {
+    let Some(mut server) = AcsServer::start(true, json!({}), json!({})).await else { return };
+    let outcome = mailer(&server).send(&letter(ID)).await;
+    assert_eq!(outcome, MailOutcome::Accepted { reference: ID.to_owned() });
+    let request = server.next().await;
+    // By Python's hmac, of the very bytes that came.
+    assert_eq!((&request["refused"], &request["taken"]), (&Value::Null, &json!(true)));
+    assert_eq!(request["headers"]["operation-id"], ID);
+    let expected = json!({
+        "senderAddress": "biuro@office.example.pl",
+        "recipients": { "to": [{ "address": ANNA }] },
+        "replyTo": [{ "address": "odpowiedzi@office.example.pl", "displayName": "Księgowość" }],
+        "content": {
+            "subject": "Rozliczenie za marzec 2026  Bcc: x@example.pl",
+            "plainText": "Zażółć 🦀 \"1 234,56 zł\"",
+            "html": "<p>Zażółć</p>",
+        },
+        "headers": {
+            "Message-ID": format!("<{ID}@office.example.pl>"),
+            "x-ms-acsemail-validate-message-id": "true",
+            "Auto-Submitted": "auto-generated",
+        },
+        "userEngagementTrackingDisabled": true,
+    });
+    assert_eq!(request["mail"], expected);
+}
+
+#[tokio::test]
+async fn an_id_that_is_no_uuid_has_always_the_same_operation() {
+    let Some(mut server) = AcsServer::start(false, json!({}), json!({})).await else { return };
+    let mailer = mailer(&server);
+    for _ in 0..2 {
+        assert!(matches!(mailer.send(&letter("order/żółw/7")).await, MailOutcome::Accepted { .. }));
+    }
+    let (first, second) = (server.next().await, server.next().await);
+    assert_eq!(first["headers"]["operation-id"], second["headers"]["operation-id"]);
+    assert_eq!(first["mail"], second["mail"]);
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_our_failure() {
+    let Some(server) = AcsServer::start(true, json!({}), json!({})).await else { return };
+    let wrong = mailer_at(&format!("endpoint={};accesskey=d3Jvbmc=", server.endpoint()));
+    let (_, reason) = provider(wrong.send(&letter(ID)).await);
+    assert!(reason.contains("401") && reason.contains("access key"), "{reason}");
+    assert!(matches!(asked(&wrong).await, Whereabouts::Provider { .. }));
+    assert!(server.end().await.iter().all(|request| request["refused"] == "the signature is wrong"));
+}
+
+#[tokio::test]
+async fn each_refusal_is_whose_it_is() {
+    let turns = [
+        "after 7 429 TooManyRequests slow down",
+        "503 ServiceUnavailable anna@example.pl",
+        "403 Forbidden",
+        "404 DomainNotLinked The specified sender domain has not been linked.",
+        "302",
+        "400 RecipientSuppressed anna@example.pl",
+        "400 BadRequest something else",
+    ];
+    let Some(server) = AcsServer::start(true, json!({ ANNA: turns }), json!({})).await else { return };
+    let mailer = mailer(&server);
+    assert_eq!(provider(mailer.send(&letter(ID)).await).0, Some(7_000));
+    for code in ["503, ServiceUnavailable", "403, Forbidden", "404, DomainNotLinked", "302"] {
+        let (after_ms, reason) = provider(mailer.send(&letter(ID)).await);
+        assert!(after_ms.is_none() && reason.contains(code), "{reason}");
+    }
+    assert!(matches!(mailer.send(&letter(ID)).await, MailOutcome::RecipientPermanent { .. }));
+    assert!(matches!(mailer.send(&letter(ID)).await, MailOutcome::RecipientTransient { .. }));
+    assert_eq!(server.end().await.len(), turns.len(), "nothing is followed, nothing repeated");
+}
+
+#[tokio::test]
+async fn nobody_there_is_no_doubt_and_a_link_cut_after_the_request_is_one() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = mailer_at(&format!("endpoint=http://127.0.0.1:{free};accesskey=a2V5"));
+    provider(nobody.send(&letter(ID)).await);
+    let Some(server) = AcsServer::start(true, json!({ ANNA: ["cut", "lose"] }), json!({})).await else { return };
+    let mailer = mailer(&server);
+    for _ in 0..2 {
+        let outcome = mailer.send(&letter(ID)).await;
+        assert!(matches!(outcome, MailOutcome::Unknown { .. }), "{outcome:?}");
+    }
+    assert_eq!(server.end().await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_come_in_time_is_a_doubt() {
+    let Some(mut server) = AcsServer::start(true, json!({ ANNA: ["hang"] }), json!({})).await else { return };
+    let mailer = mailer(&server);
+    let sending = tokio::spawn(async move { mailer.send(&letter(ID)).await });
+    assert_eq!(server.next().await["taken"], true);
+    tokio::time::pause();
+    tokio::time::advance(TIMEOUT).await;
+    let outcome = sending.await.unwrap();
+    assert!(matches!(&outcome, MailOutcome::Unknown { reason } if reason.contains("60 s")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn what_became_of_a_mail_is_told_as_the_service_says() {
+    let status =
+        ["NotStarted", "Running", "Succeeded", "Failed EmailDropped", "unknown", "after 9 429 X", "500", "cut"];
+    let Some(server) = AcsServer::start(true, json!({}), json!({ ANNA: status })).await else { return };
+    let mailer = mailer(&server);
+    assert_eq!(asked(&mailer).await, Whereabouts::NotFound, "before it was sent");
+    mailer.send(&letter(ID)).await;
+    for status in ["NotStarted", "Running", "Succeeded"] {
+        assert_eq!(asked(&mailer).await, Whereabouts::Taken { reference: format!("{ID} ({status})") });
+    }
+    assert!(matches!(asked(&mailer).await, Whereabouts::Failed { reason } if reason.contains("EmailDropped")));
+    assert_eq!(asked(&mailer).await, Whereabouts::NotFound);
+    assert!(matches!(asked(&mailer).await, Whereabouts::Provider { after_ms: Some(9_000), .. }));
+    for _ in 0..2 {
+        assert!(matches!(asked(&mailer).await, Whereabouts::Provider { after_ms: None, .. }));
+    }
+}
+
+/// One mail whose answer is lost, in a world with this service.
+struct Doubt {
+    world: World,
+    server: AcsServer,
+}
+
+impl Doubt {
+    /// `turn`: what becomes of the first sending; `status`: what the service says when it is asked.
+    async fn begin(dedup: bool, on_doubt: OnDoubt, turn: &str, status: &[&str]) -> Option<Self> {
+        let to = "klient1@example.pl";
+        let server = AcsServer::start(dedup, json!({ to: [turn] }), json!({ to: status })).await?;
+        let mut world = World::with(FakeBus::accepting(), FakeMailer::accepting(), on_doubt);
+        world.notify.mailer = Arc::new(mailer(&server));
+        world.notify.letters = Arc::new(TemplateLetters::new(Language::Pl, &sender()).unwrap());
+        let client = world.client(1).await;
+        world.book_month(client, 1, 100).await;
+        world.run_dispatch().await;
+        let reports = world.deliver_from(0).await;
+        assert!(matches!(&reports[..], [NotifyReport::InDoubt { .. }]), "{reports:?}");
+        Some(Self { world, server })
+    }
+
+    /// Moves time and lets RetryEmail run; answers the state (2 sent, 4 in doubt, 5 refused) and whether it is due.
+    async fn after(&self, ms: i64) -> String {
+        self.world.advance_ms(ms);
+        let report = self.world.run_retry().await;
+        assert_eq!(report.store_error, None);
+        self.world.backend.query("SELECT State || iif(DueAt IS NULL, '', ' due') FROM InboxMessages").unwrap()
+    }
+
+    async fn end(self) -> (usize, usize) {
+        let requests = self.server.end().await;
+        let asked = requests.iter().filter(|request| request["method"] == "GET").count();
+        (asked, requests.iter().filter(|request| request["taken"] == true).count())
+    }
+}
+
+#[tokio::test]
+async fn a_doubt_is_asked_about_and_not_sent_again_where_the_service_has_it() {
+    for dedup in [true, false] {
+        for status in ["Succeeded", "Running", "NotStarted"] {
+            let Some(doubt) = Doubt::begin(dedup, OnDoubt::Resend, "cut", &[status]).await else { return };
+            assert_eq!(doubt.after(MINUTE_MS - 2_000).await, "4 due", "too early to ask");
+            assert_eq!(doubt.after(MINUTE_MS).await, "2");
+            assert_eq!(doubt.end().await, (1, 1), "asked once, taken once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_never_arrived_is_sent_after_the_service_did_not_know_it_twice() {
+    for dedup in [true, false] {
+        let Some(doubt) = Doubt::begin(dedup, OnDoubt::Resend, "lose", &[]).await else { return };
+        assert_eq!(doubt.after(2 * MINUTE_MS).await, "4 due", "once is not enough");
+        assert_eq!(doubt.after(2 * MINUTE_MS).await, "2");
+        assert_eq!(doubt.end().await, (2, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_mail_the_service_forgot_goes_twice_only_where_it_does_not_look_at_ids() {
+    for (dedup, times) in [(true, 1), (false, 2)] {
+        let Some(doubt) = Doubt::begin(dedup, OnDoubt::Resend, "cut", &["unknown", "unknown"]).await else { return };
+        assert_eq!(doubt.after(2 * MINUTE_MS).await, "4 due");
+        assert_eq!(doubt.after(2 * MINUTE_MS).await, "2", "a duplicate Message-ID means that it has it");
+        assert_eq!(doubt.end().await, (2, times));
+    }
+}
+
+#[tokio::test]
+async fn a_mail_the_service_gave_up_is_refused() {
+    let Some(doubt) = Doubt::begin(true, OnDoubt::Resend, "cut", &["Failed EmailDropped"]).await else { return };
+    assert_eq!(doubt.after(2 * MINUTE_MS).await, "5");
+    assert_eq!(doubt.end().await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_be_asked_is_asked_later() {
+    let Some(doubt) = Doubt::begin(true, OnDoubt::Resend, "cut", &["503", "after 200 429 X", "cut"]).await else {
+        return;
+    };
+    for _ in 0..3 {
+        assert_eq!(doubt.after(6 * MINUTE_MS).await, "4 due");
+        assert_eq!(doubt.world.count("SELECT count(*) FROM Destinations WHERE OpenUntil IS NOT NULL"), 1);
+    }
+    assert_eq!(doubt.after(30 * MINUTE_MS).await, "2");
+    assert_eq!(doubt.end().await, (4, 1));
+}
+
+#[tokio::test]
+async fn an_unknown_mail_older_than_a_day_or_with_doubts_held_waits_for_a_person() {
+    let Some(old) = Doubt::begin(true, OnDoubt::Resend, "lose", &[]).await else { return };
+    assert_eq!(old.after(25 * 60 * MINUTE_MS).await, "4");
+    assert_eq!(old.end().await, (1, 0));
+    let Some(held) = Doubt::begin(true, OnDoubt::Hold, "lose", &[]).await else { return };
+    assert_eq!(held.after(2 * MINUTE_MS).await, "4 due", "asked all the same");
+    assert_eq!(held.after(2 * MINUTE_MS).await, "4");
+    assert_eq!(held.end().await, (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_over_http_reaches_the_service_of_the_settings() {
+    let Some(mut server) = AcsServer::start(true, json!({}), json!({})).await else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let connection = server.connection_string();
+    let env = [
+        ("Email__Provider", "acs"),
+        ("Email__AcsConnectionString", connection.as_str()),
+        ("Email__From", "Biuro <biuro@office.example.pl>"),
+    ];
+    let host = Host::start(folder.path(), &env, &[]);
+    let client = json!({"name": "Anna", "address": "ul. Prosta 1", "nipNb": nip(1).as_str(), "email": ANNA});
+    assert_eq!(http_client::post_json(host.port, "/api/clients", &client).await.status, 201);
+    let figures = json!({"year": 2026, "month": 3, "incomeTax": 1, "vat": 2, "insuranceAmount": 3});
+    assert_eq!(http_client::post_json(host.port, "/api/clients/1/finance", &figures).await.status, 201);
+    let request = server.next().await;
+    assert_eq!((&request["refused"], &request["taken"]), (&Value::Null, &json!(true)));
+    assert_eq!(request["mail"]["recipients"]["to"], json!([{ "address": ANNA }]));
+    assert!(host.mails().is_empty(), "and not in the folder");
+}
