@@ -2,7 +2,7 @@
 
 use crate::support::broker::{self, Broker};
 use client_organizer::{
-    adapters::servicebus::{ConnectionString, RestBus, RestOptions},
+    adapters::servicebus::{AmqpBus, AmqpOptions, ConnectionString, RestBus, RestOptions, Shapes},
     domain::{ids::MessageId, message::Headers, route::Destination, verdict::PublishOutcome},
     ports::bus::{Bus, Outgoing},
 };
@@ -14,6 +14,8 @@ use tokio::time::Instant;
 macro_rules! conformance {
     ($($name:ident),+ $(,)?) => {
         conformance!(@ rest, [$($name),+]);
+        conformance!(@ amqp, [$($name),+]);
+        conformance!(@ websocket, [$($name),+]);
     };
     (@ $door:ident, [$($name:ident),+]) => {
         mod $door {
@@ -71,6 +73,17 @@ pub fn bus(connection: &str, door: &str, timeout: Duration) -> Arc<dyn Bus> {
     let connection = ConnectionString::parse(connection).unwrap();
     match door {
         "rest" => Arc::new(RestBus::new(connection, RestOptions { timeout, concurrency: 4 }).unwrap()),
+        "amqp" | "websocket" => {
+            let options = AmqpOptions {
+                timeout,
+                concurrency: 4,
+                idle_max: Duration::from_mins(4),
+                websocket: door == "websocket",
+                gateway: None,
+                shapes: Shapes::default(),
+            };
+            Arc::new(AmqpBus::new(connection, options).unwrap())
+        }
         other => panic!("there is no transport {other}"),
     }
 }
