@@ -1,5 +1,7 @@
 //! The bytes of an AMQP batch, as they were when others had read them: a change of a library must not change them.
 
+use crate::support::broker;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use chrono::DateTime;
 use client_organizer::{
@@ -7,7 +9,8 @@ use client_organizer::{
     domain::{ids::MessageId, message::Headers},
     ports::bus::Outgoing,
 };
-use std::{collections::BTreeMap, path::Path};
+use serde_json::Value;
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 fn message(id: &str, body: &'static str) -> Outgoing {
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -46,4 +49,42 @@ fn a_batch_has_the_bytes_that_others_read() {
 #[test]
 fn a_message_alone_has_the_bytes_that_others_read() {
     is_golden("amqp_single.hex", &[message("m-1", r#"{"city":"Łódź"}"#)], Shape::default());
+}
+
+/// Qpid Proton's reading of a golden file; None: it is not there, and that was said.
+fn protons(form: &str, name: &str) -> Option<Vec<Value>> {
+    broker::shared()?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut python = Command::new(broker::made("python/bin/python"));
+    let script = python.arg("-B").arg(root.join("tests/broker/decode.py")).arg(form);
+    let output = script.arg(root.join("tests/it/golden").join(name)).output().unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    let lines = String::from_utf8(output.stdout).unwrap();
+    Some(lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+#[test]
+fn qpid_proton_reads_the_golden_bytes() {
+    let expected = [("m-1", r#"{"city":"Łódź"}"#), ("m-2", r#"{"crab":"🦀"}"#)];
+    let files = [
+        ("single", "amqp_single.hex", None),
+        ("batch", "amqp_batch.hex", None),
+        ("batch", "amqp_batch_of_a_partition.hex", None),
+        ("batch", "amqp_batch_of_a_session.hex", Some("7/2026-03")),
+    ];
+    for (form, name, session) in files {
+        let Some(read) = protons(form, name) else { return };
+        assert_eq!(read.len(), if form == "single" { 1 } else { 2 }, "{name}");
+        for (message, (id, body)) in read.iter().zip(expected) {
+            assert_eq!((&message["id"], &message["session"]), (&id.into(), &session.into()), "{name}");
+            assert_eq!(STANDARD.decode(message["body"].as_str().unwrap()).unwrap(), body.as_bytes(), "{name}");
+            assert_eq!(message["subject"], "FinancialRecordCreated");
+            assert_eq!(message["contentType"], "application/cloudevents+json");
+            assert_eq!(
+                message["properties"]["orderingKey"].as_str(),
+                session.is_none().then_some("7/2026-03"),
+                "{name}"
+            );
+        }
+    }
 }
