@@ -114,6 +114,7 @@ async fn bookings_and_dispatch() {
         .args(["dispatch", "--once"])
         .env("Store__Path", &store)
         .env("ServiceBusConnection", connection_of(handler))
+        .env("ServiceBus__Transport", "rest")
         .output()
         .unwrap();
     let took = begun.elapsed().as_secs_f64();

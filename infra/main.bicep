@@ -76,8 +76,8 @@ resource bus 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   sku: { name: 'Standard', tier: 'Standard' }
   properties: {
     minimumTlsVersion: '1.2'
-    // The sender signs with a key. Once it sends by identity, set this to true and drop the rule below.
-    disableLocalAuth: false
+    // Sender and trigger both sign in by the app's identity: there is no key to leak.
+    disableLocalAuth: true
   }
 
   resource emails 'queues' = {
@@ -92,11 +92,6 @@ resource bus 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
       maxDeliveryCount: 10
       lockDuration: 'PT1M'
     }
-  }
-
-  resource sendAndListen 'AuthorizationRules' = {
-    name: 'outbox'
-    properties: { rights: ['Send', 'Listen'] }
   }
 }
 
@@ -148,7 +143,9 @@ var hostSettings = {
 // Only what must agree with the resources above, and the schedules, which the host itself reads; everything else has
 // its default in the program. A test checks that these names exist.
 var ourSettings = {
-  ServiceBusConnection: bus::sendAndListen.listKeys().primaryConnectionString
+  ServiceBusConnection__fullyQualifiedNamespace: '${bus.name}.servicebus.windows.net'
+  ServiceBusConnection__credential: 'managedidentity'
+  ServiceBusConnection__clientId: identity.properties.clientId
   EmailQueueName: emailQueueName
   Bus__DuplicateWindowMs: string(duplicateWindowMinutes * 60000)
   Bus__QueueLifeDays: string(queueLifeDays)

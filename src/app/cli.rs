@@ -48,6 +48,9 @@ pub struct LocalArgs {
     /// Keep the books in this SQL Server database (an ADO connection string) instead of a file
     #[arg(long, value_name = "CONNECTION STRING")]
     pub sql: Option<String>,
+    /// Send to this Service Bus namespace or emulator (a connection string) over AMQP instead of to the queue here
+    #[arg(long, value_name = "CONNECTION STRING", conflicts_with = "demo")]
+    pub bus: Option<String>,
     /// Folder with host.json: a checkout, or a staged folder
     #[arg(long, default_value = ".")]
     pub root: PathBuf,

@@ -3,17 +3,17 @@
 use crate::{
     adapters::{
         clock::SystemClock,
-        entra::{COMMUNICATION_SCOPE, Tokens},
+        entra::{COMMUNICATION_SCOPE, SERVICE_BUS_SCOPE, Tokens},
         mail::{
             AcsConnectionString, AcsLogin, AcsMailer, AcsOptions, FolderMailer, Sender, SmtpMailer, SmtpOptions,
             TemplateLetters,
         },
         schema::{Migrated, Plan},
-        servicebus::{ConnectionString, RestBus, RestOptions},
+        servicebus::{AmqpBus, AmqpOptions, ConnectionString, RestBus, RestOptions, Shapes},
         sqlite::{self, Sqlite, SqliteOptions},
         sqlserver::{self, AzureEnvironment, PoolOptions, Presence, SqlServer, SqlServerOptions},
     },
-    config::{EmailProvider, EmailSettings, Secret, Settings, StoreKind},
+    config::{BusSettings, EmailProvider, EmailSettings, Secret, ServiceBus, Settings, StoreKind, Transport},
     domain::route::Routes,
     flows::{
         book::BookContext,
@@ -188,13 +188,46 @@ fn sql_server(
 }
 
 pub fn bus(settings: &Settings) -> Result<Arc<dyn Bus>> {
-    let secret = settings.service_bus_connection.as_ref().context("ServiceBusConnection is not set")?;
-    let connection = ConnectionString::parse(secret.expose()).map_err(|problems| anyhow!(problems.join("; ")))?;
-    let options = RestOptions {
-        timeout: Duration::from_millis(settings.bus.timeout_ms),
-        concurrency: usize::try_from(settings.bus.concurrency_max)?,
+    let connection = connection(settings)?;
+    let bus = &settings.bus;
+    let (timeout, concurrency) = (Duration::from_millis(bus.timeout_ms), usize::try_from(bus.concurrency_max)?);
+    let websocket = match bus.transport {
+        Transport::Rest => {
+            let options = RestOptions { timeout, concurrency };
+            return Ok(Arc::new(RestBus::new(connection, options).map_err(anyhow::Error::msg)?));
+        }
+        Transport::Amqp => false,
+        Transport::WebSocket => true,
     };
-    Ok(Arc::new(RestBus::new(connection, options).map_err(anyhow::Error::msg)?))
+    let options = AmqpOptions {
+        timeout,
+        concurrency,
+        idle_max: Duration::from_millis(bus.idle_ms),
+        websocket,
+        gateway: bus.gateway.clone(),
+        shapes: shapes(bus),
+    };
+    Ok(Arc::new(AmqpBus::new(connection, options).map_err(anyhow::Error::msg)?))
+}
+
+fn connection(settings: &Settings) -> Result<ConnectionString> {
+    match settings.service_bus.as_ref().context("ServiceBusConnection is not set")? {
+        ServiceBus::Keyed(secret) => {
+            ConnectionString::parse(secret.expose()).map_err(|problems| anyhow!(problems.join("; ")))
+        }
+        ServiceBus::ByIdentity { host, identity } => {
+            let tokens = Tokens::new(identity, SERVICE_BUS_SCOPE)?;
+            ConnectionString::by_identity(host, tokens).map_err(anyhow::Error::msg)
+        }
+    }
+}
+
+fn shapes(bus: &BusSettings) -> Shapes {
+    Shapes {
+        sessions: bus.session_destinations.clone(),
+        partitioned: bus.partitioned_destinations.clone(),
+        duplicate_detection: bus.duplicate_window_ms > 0,
+    }
 }
 
 fn sender(email: &EmailSettings) -> Result<Sender> {

@@ -27,7 +27,7 @@ const CA_FILE: &str = "Email__SmtpCaFile";
 
 pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) -> Result<bool> {
     let data = absolute(&arguments.data)?;
-    let handler_env = handler_env(env, &data, arguments.sql.as_deref());
+    let handler_env = handler_env(env, &data, arguments.sql.as_deref(), arguments.bus.as_deref());
     let settings = told(Settings::read(&handler_env))?;
     if arguments.demo && settings.email.provider != EmailProvider::Folder {
         bail!("the demo shows the mails of the folder provider: unset Email__Provider, or start without --demo");
@@ -56,6 +56,12 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     options.duplicate_detection =
         (arguments.duplicate_detection > 0).then(|| Duration::from_secs(arguments.duplicate_detection));
     options.hold_deliveries_until_exit = arguments.hold_deliveries_until_exit;
+    options.bus = arguments.bus;
+    if options.bus.is_some() && form == Form::Text {
+        println!(
+            "messages go to the bus of --bus; the queue here gets none, so SendEmail is not called and no mail comes"
+        );
+    }
     if !arguments.demo {
         local::run(options, stopped()).await?;
         return Ok(true);
@@ -114,8 +120,13 @@ async fn done_signal(finished: tokio::sync::oneshot::Receiver<()>) -> Result<()>
 }
 
 /// What the handler sees: every setting, as given here or by default; the store and the mails in the data folder; the
-/// host adds its own bus. A connection to a real bus in our own environment is never passed on.
-fn handler_env(env: &BTreeMap<String, String>, data: &Path, sql: Option<&str>) -> BTreeMap<String, String> {
+/// host adds its own bus. Only --bus names another: a connection to a real bus in our own environment is never passed on.
+fn handler_env(
+    env: &BTreeMap<String, String>,
+    data: &Path,
+    sql: Option<&str>,
+    bus: Option<&str>,
+) -> BTreeMap<String, String> {
     let ours = |name: &str| env.get(name).cloned();
     let catalogue = CATALOGUE.iter().filter(|setting| !setting.name.starts_with(ROUTE_PREFIX));
     let mut chosen: BTreeMap<String, String> = catalogue
@@ -124,7 +135,18 @@ fn handler_env(env: &BTreeMap<String, String>, data: &Path, sql: Option<&str>) -
         })
         .collect();
     chosen.extend(env.iter().filter(|(name, _)| name.starts_with(ROUTE_PREFIX)).map(|(n, v)| (n.clone(), v.clone())));
-    chosen.remove("ServiceBusConnection");
+    for name in ["", "__fullyQualifiedNamespace", "__credential", "__clientId"] {
+        chosen.remove(&format!("ServiceBusConnection{name}"));
+    }
+    match bus {
+        Some(text) => {
+            chosen.insert("ServiceBusConnection".to_owned(), text.to_owned());
+        }
+        // The host's own queue speaks nothing else.
+        None => {
+            chosen.insert("ServiceBus__Transport".to_owned(), "rest".to_owned());
+        }
+    }
     let inside = |name: &str| data.join(name).to_string_lossy().into_owned();
     chosen.insert("Store__Path".to_owned(), inside("app.db"));
     // Only --sql chooses another database than the folder's own: a demo never touches one by a variable left behind.

@@ -8,7 +8,10 @@ mod migrate;
 
 use crate::{
     config::{self, Problem, Settings},
-    flows::{dispatch, vitals::Vitals},
+    flows::{
+        dispatch::{self, DispatchContext},
+        vitals::Vitals,
+    },
     ops::{self, OpsContext},
     telemetry,
 };
@@ -99,10 +102,16 @@ async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -
         named => named?,
     }
     let bus = compose::bus(settings)?;
-    let context = compose::dispatcher(settings, &store, bus, Arc::new(Vitals::default()), settings.dispatch);
+    let context = compose::dispatcher(settings, &store, bus.clone(), Arc::new(Vitals::default()), settings.dispatch);
+    let ended = dispatch_runs(arguments, &context).await;
+    bus.close().await;
+    ended
+}
+
+async fn dispatch_runs(arguments: &DispatchArgs, context: &DispatchContext) -> Result<bool> {
     let mut stop = std::pin::pin!(stopped());
     loop {
-        let mut run = std::pin::pin!(dispatch::dispatch(&context));
+        let mut run = std::pin::pin!(dispatch::dispatch(context));
         let (report, stopped) = tokio::select! {
             report = &mut run => (report, false),
             // What is claimed is published and settled first, so that no row waits for the end of our lease.

@@ -50,5 +50,6 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
             std::future::pending::<()>().await;
         } => {}
     }
+    handler.nudged.bus.close().await;
     Ok(())
 }

@@ -1,41 +1,136 @@
-//! The connection to Service Bus: present where it is needed, readable, and able to reach what the routes name.
+//! Service Bus: which namespace, who opens it, how messages travel, and what the destinations are.
 
-use super::{Settings, reader::Reader};
-use crate::adapters::servicebus::ConnectionString;
+use super::{BusSettings, Secret, ServiceBus, Settings, Transport, identity, reader::Reader};
+use crate::{adapters::servicebus::ConnectionString, domain::route::Destination};
+use std::collections::BTreeMap;
 
-const NAME: &str = "ServiceBusConnection";
-/// What the host's trigger would take instead.
-const BY_IDENTITY: &str = "ServiceBusConnection__fullyQualifiedNamespace";
+const KEYED: &str = "ServiceBusConnection";
+/// What the host's trigger takes as well.
+const NAMESPACE: &str = "ServiceBusConnection__fullyQualifiedNamespace";
 
-pub(super) fn check(reader: &mut Reader<'_>, settings: &Settings, needed: bool) {
-    let Some(secret) = &settings.service_bus_connection else {
-        if needed && reader.given(BY_IDENTITY).is_some() {
-            reader
-                .problem(NAME, format!("is not set: {BY_IDENTITY} is enough for the trigger, but sending needs a key"));
-        } else if needed {
+pub(super) fn connection(reader: &mut Reader<'_>, env: &BTreeMap<String, String>, needed: bool) -> Option<ServiceBus> {
+    match (given(reader, KEYED), given(reader, NAMESPACE)) {
+        (Some(_), Some(_)) => {
             reader.problem(
-                NAME,
-                "is not set, and has no default: expected Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…",
+                NAMESPACE,
+                format!("is set beside {KEYED}: the trigger would take one and we the other, so unset one"),
             );
+            None
         }
-        return;
-    };
+        (Some(text), None) => {
+            for name in ["ServiceBusConnection__credential", "ServiceBusConnection__clientId"] {
+                if given(reader, name).is_some() {
+                    reader.problem(
+                        name,
+                        format!("says which identity, but {KEYED} opens the namespace by a key: unset one"),
+                    );
+                }
+            }
+            Some(ServiceBus::Keyed(Secret(text.to_owned())))
+        }
+        (None, Some(host)) => {
+            if let Err(what) = ConnectionString::check_host(host) {
+                reader.problem(NAMESPACE, what);
+            }
+            match identity::read(env, KEYED) {
+                Ok(identity) => Some(ServiceBus::ByIdentity { host: host.to_owned(), identity }),
+                Err(problem) => {
+                    reader.problems.push(problem);
+                    None
+                }
+            }
+        }
+        (None, None) => {
+            if needed {
+                reader.problem(
+                    KEYED,
+                    format!("is not set, and has no default: expected Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=…, or {NAMESPACE} for an identity"),
+                );
+            }
+            None
+        }
+    }
+}
+
+fn given<'a>(reader: &Reader<'a>, name: &str) -> Option<&'a str> {
+    reader.given(name).map(str::trim).filter(|text| !text.is_empty())
+}
+
+pub(super) fn read(reader: &mut Reader<'_>) -> BusSettings {
+    let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
+    let transports = [("amqp", Transport::Amqp), ("websocket", Transport::WebSocket), ("rest", Transport::Rest)];
+    BusSettings {
+        transport: reader.choice("ServiceBus__Transport", &transports),
+        timeout_ms: unsigned(reader.number("Bus__TimeoutMs", 100..=300_000)),
+        concurrency_max: reader.count("Bus__ConcurrencyMax", 1..=256),
+        duplicate_window_ms: reader.number("Bus__DuplicateWindowMs", 0..=604_800_000),
+        idle_ms: unsigned(reader.number("ServiceBus__IdleMs", 1_000..=280_000)),
+        gateway: gateway(reader),
+        session_destinations: destinations(reader, "ServiceBus__SessionDestinations"),
+        partitioned_destinations: destinations(reader, "ServiceBus__PartitionedDestinations"),
+    }
+}
+
+pub(super) fn check(reader: &mut Reader<'_>, settings: &Settings) {
+    let bus = &settings.bus;
+    for (name, list) in [
+        ("ServiceBus__SessionDestinations", &bus.session_destinations),
+        ("ServiceBus__PartitionedDestinations", &bus.partitioned_destinations),
+    ] {
+        for unknown in list.iter().filter(|one| !settings.routes.destinations().any(|known| known == *one)) {
+            reader.problem(name, format!("names {unknown}, which no route does"));
+        }
+    }
+    if bus.gateway.is_some() && bus.transport == Transport::Rest {
+        reader.problem("ServiceBus__Gateway", "is for AMQP, and ServiceBus__Transport is rest: unset one");
+    }
+    if !bus.session_destinations.is_empty() && bus.transport == Transport::Rest {
+        let what = "needs AMQP, and ServiceBus__Transport is rest: messages would go without their session";
+        reader.problem("ServiceBus__SessionDestinations", what);
+    }
+    let Some(ServiceBus::Keyed(secret)) = &settings.service_bus else { return };
     let connection = match ConnectionString::parse(secret.expose()) {
         Ok(connection) => connection,
         Err(problems) => {
             for problem in problems {
-                reader.problem(NAME, problem);
+                reader.problem(KEYED, problem);
             }
             return;
         }
     };
     if settings.in_azure && connection.is_local() {
-        reader.problem(NAME, "has UseDevelopmentEmulator=true: it is refused in Azure (WEBSITE_SITE_NAME is set)");
+        reader.problem(KEYED, "has UseDevelopmentEmulator=true: it is refused in Azure (WEBSITE_SITE_NAME is set)");
+    }
+    if bus.gateway.is_some() && connection.is_local() {
+        reader.problem("ServiceBus__Gateway", format!("is set, but {KEYED} names a bus on this machine: unset one"));
     }
     for destination in settings.routes.destinations() {
         if let Some(only) = connection.entity_path().filter(|only| *only != destination.entity()) {
             reader
-                .problem(NAME, format!("its key is for {only} alone (EntityPath), but the routes name {destination}"));
+                .problem(KEYED, format!("its key is for {only} alone (EntityPath), but the routes name {destination}"));
         }
     }
+}
+
+fn gateway(reader: &mut Reader<'_>) -> Option<String> {
+    let text = reader.text("ServiceBus__Gateway");
+    if text.is_empty() {
+        return None;
+    }
+    let fine = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if !fine {
+        reader.problem("ServiceBus__Gateway", format!("'{text}' is no host:port"));
+    }
+    Some(text.to_owned())
+}
+
+fn destinations(reader: &mut Reader<'_>, name: &'static str) -> Vec<Destination> {
+    let mut found = Vec::new();
+    for word in reader.text(name).split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        match Destination::parse(word) {
+            Ok(destination) => found.push(destination),
+            Err(what) => reader.problem(name, what),
+        }
+    }
+    found
 }

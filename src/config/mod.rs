@@ -12,6 +12,7 @@ mod log;
 mod checks;
 
 pub use crate::adapters::{
+    entra::Identity,
     mail::{Language, SmtpSecurity},
     sqlserver::{AzureEnvironment, PoolOptions},
 };
@@ -22,8 +23,10 @@ pub use reader::Problem;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 use crate::{
-    adapters::entra::Identity,
-    domain::{message::MessageLimits, route::Routes},
+    domain::{
+        message::MessageLimits,
+        route::{Destination, Routes},
+    },
     flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
 };
 use reader::Reader;
@@ -31,8 +34,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// A secret: kept as given; that the bus adapter can parse it was checked.
-    pub service_bus_connection: Option<Secret>,
+    pub service_bus: Option<ServiceBus>,
     pub bus: BusSettings,
     pub routes: Arc<Routes>,
     pub limits: MessageLimits,
@@ -62,11 +64,34 @@ pub struct StoreSettings {
     pub key_lifetime_ms: i64,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// Which namespace, and who opens it.
+#[derive(Debug, Clone)]
+pub enum ServiceBus {
+    /// Kept as given; that the bus adapter can parse it was checked.
+    Keyed(Secret),
+    ByIdentity {
+        host: String,
+        identity: Identity,
+    },
+}
+
+#[derive(Debug, Clone)]
 pub struct BusSettings {
+    pub transport: Transport,
     pub timeout_ms: u64,
     pub concurrency_max: u32,
     pub duplicate_window_ms: i64,
+    pub idle_ms: u64,
+    pub gateway: Option<String>,
+    pub session_destinations: Vec<Destination>,
+    pub partitioned_destinations: Vec<Destination>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Amqp,
+    WebSocket,
+    Rest,
 }
 
 #[derive(Debug, Clone)]
@@ -146,11 +171,8 @@ impl Settings {
         let mut reader = Reader::new(env);
         let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
         let settings = Self {
-            service_bus_connection: reader
-                .given("ServiceBusConnection")
-                .filter(|text| !text.trim().is_empty())
-                .map(|text| Secret(text.to_owned())),
-            bus: outbox::bus(&mut reader),
+            service_bus: bus::connection(&mut reader, env, bus_needed),
+            bus: bus::read(&mut reader),
             routes: Arc::new(routes::read(&mut reader, env)),
             limits: outbox::limits(&mut reader),
             dispatch: outbox::dispatch(&mut reader),
@@ -162,7 +184,7 @@ impl Settings {
             in_azure,
         };
         routes::schedules(&mut reader);
-        bus::check(&mut reader, &settings, bus_needed);
+        bus::check(&mut reader, &settings);
         reader.unknown_names();
         checks::contradictions(&mut reader, &settings);
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }

@@ -1,6 +1,6 @@
-//! The outbox, the bus, the store, retention.
+//! The outbox, the store, retention.
 
-use super::{BusSettings, PoolOptions, Secret, StoreKind, StoreSettings, reader::Reader};
+use super::{PoolOptions, Secret, StoreKind, StoreSettings, reader::Reader};
 use crate::{
     adapters::sqlserver::{AzureEnvironment, ConnectionString},
     domain::{message::MessageLimits, verdict::Policy},
@@ -32,14 +32,6 @@ pub(super) fn limits(reader: &mut Reader<'_>) -> MessageLimits {
         // What SendEmail takes in an envelope is the bound: a larger one would be delivered until it is dead-lettered.
         body_bytes_max: bytes(reader.number("Outbox__MessageBytesMax", 1_000..=1_000_000)),
         headers_bytes_max: bytes(reader.number("Outbox__HeaderBytesMax", 100..=65_536)),
-    }
-}
-
-pub(super) fn bus(reader: &mut Reader<'_>) -> BusSettings {
-    BusSettings {
-        timeout_ms: unsigned(reader.number("Bus__TimeoutMs", 100..=300_000)),
-        concurrency_max: reader.count("Bus__ConcurrencyMax", 1..=256),
-        duplicate_window_ms: reader.number("Bus__DuplicateWindowMs", 0..=604_800_000),
     }
 }
 

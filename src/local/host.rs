@@ -37,7 +37,8 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     let queue = Queue::open(&queue_options, clock.clone(), events.clone()).await?;
     let connections = manifest.functions.iter().filter_map(queue_of).map(|(_, connection)| connection);
     for setting in connections.chain([CONNECTION_SETTING]) {
-        handler.env.insert(setting.to_owned(), queue.connection_string());
+        let connection = options.bus.clone().filter(|_| setting == CONNECTION_SETTING);
+        handler.env.insert(setting.to_owned(), connection.unwrap_or_else(|| queue.connection_string()));
     }
     let taken = |source| LocalError::Port { port, source };
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(taken)?;

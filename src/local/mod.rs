@@ -44,6 +44,8 @@ pub struct LocalOptions {
     pub max_delivery_count: u32,
     /// None, as in Azure unless chosen: off.
     pub duplicate_detection: Option<Duration>,
+    /// Where the handler sends in the place of the queue here.
+    pub bus: Option<String>,
     /// For tests of crash points: the queue hands nothing out until the handler has exited once.
     pub hold_deliveries_until_exit: bool,
     pub events: EventSink,
@@ -62,6 +64,7 @@ impl LocalOptions {
             lock_duration: Duration::from_mins(1),
             max_delivery_count: 10,
             duplicate_detection: None,
+            bus: None,
             hold_deliveries_until_exit: false,
             events,
             clock,

@@ -28,4 +28,7 @@ pub trait Bus: Send + Sync {
     /// Exactly one outcome per message, in order. Returns by `deadline`; what was not begun by then is `NotTried`,
     /// what was begun and has no answer is `TimedOut`.
     async fn publish(&self, to: &Destination, batch: &[Outgoing], deadline: Instant) -> Vec<PublishOutcome>;
+
+    /// Says goodbye to the bus at the end of the process; a publish after it connects anew.
+    async fn close(&self) {}
 }

@@ -1,4 +1,4 @@
-"""Decodes a batch transfer's payload with Qpid Proton: a file's bytes in, one JSON line per message out."""
+"""Decodes a transfer's payload with Qpid Proton: `single` or `batch`, a file of hex in, one JSON line per message out."""
 
 import base64
 import json
@@ -16,17 +16,23 @@ def sections(payload):
         payload = payload[data.decode(payload):]
         data.rewind()
         assert data.next() == Data.DESCRIBED, "a section is a described type"
-        described = data.get_py_described()
-        yield int(described.descriptor), described.value
+        data.enter()
+        data.next()
+        descriptor = int(data.get_object())
+        data.next()
+        # Copied: a view of it would not outlive `data`.
+        yield descriptor, bytes(data.get_binary()) if data.type() == Data.BINARY else None
 
 
 def main():
-    with open(sys.argv[1], "rb") as file:
-        payload = file.read()
-    items = [value for descriptor, value in sections(payload) if descriptor == DATA_SECTION]
+    form, path = sys.argv[1:]
+    with open(path, encoding="ascii") as file:
+        payload = bytes.fromhex(file.read())
+    # A batch holds one encoded message in each Data section; alone, the whole payload is one.
+    items = [payload] if form == "single" else [value for kind, value in sections(payload) if kind == DATA_SECTION]
     for item in items:
         message = Message()
-        message.decode(bytes(item))
+        message.decode(item)
         print(json.dumps({
             "id": message.id,
             "session": message.group_id,

@@ -135,8 +135,10 @@ fn serving_needs_a_connection_string_and_its_key_is_never_told() {
     let missing = |pairs: &[(&str, &str)]| Settings::read_with_bus(&env(pairs)).unwrap_err()[0].to_string();
     assert!(missing(&[]).contains("ServiceBusConnection: is not set"));
     assert!(missing(&[("ServiceBusConnection", " ")]).contains("is not set"));
-    let identity = [("ServiceBusConnection__fullyQualifiedNamespace", "office.servicebus.windows.net")];
-    assert!(missing(&identity).contains("sending needs a key"));
+    let signature = "Endpoint=sb://office.servicebus.windows.net/;\
+                     SharedAccessSignature=SharedAccessSignature sr=x&sig=y&se=1800000000&skn=send";
+    assert!(Settings::read_with_bus(&env(&[("ServiceBusConnection", signature)])).is_ok());
+    assert!(problem(&[("ServiceBusConnection", &signature.replace("se=", "e="))]).contains("lacks sr, sig, se or skn"));
 
     let entity = format!("{CONNECTION};EntityPath=other");
     for (text, says) in [
@@ -148,6 +150,47 @@ fn serving_needs_a_connection_string_and_its_key_is_never_told() {
     }
     let settings = Settings::read(&env(&[("ServiceBusConnection", CONNECTION)])).unwrap();
     assert!(!format!("{settings:?}").contains("c2Vj"));
+}
+
+#[test]
+fn an_identity_opens_the_namespace_in_the_place_of_a_key_not_beside_it() {
+    const NAMESPACE: &str = "ServiceBusConnection__fullyQualifiedNamespace";
+    let office = (NAMESPACE, "office.servicebus.windows.net");
+    let identity = ("ServiceBusConnection__credential", "managedidentity");
+    assert!(Settings::read_with_bus(&env(&[office, identity, ("ServiceBusConnection__clientId", "7")])).is_ok());
+    for (pairs, name, says) in [
+        (vec![office, ("ServiceBusConnection", CONNECTION)], NAMESPACE, "unset one"),
+        (vec![identity, ("ServiceBusConnection", CONNECTION)], "ServiceBusConnection__credential", "unset one"),
+        (vec![(NAMESPACE, "sb://office")], NAMESPACE, "without sb://"),
+        (vec![office, ("ServiceBusConnection__credential", "password")], "ServiceBusConnection__credential", "unknown"),
+    ] {
+        let told = problem(&pairs);
+        assert!(told.starts_with(name) && told.contains(says), "{told}");
+    }
+}
+
+#[test]
+fn what_is_said_of_the_bus_must_fit_together() {
+    for (pairs, name, says) in [
+        (vec![("ServiceBus__Transport", "http")], "ServiceBus__Transport", "amqp or websocket or rest"),
+        (vec![("ServiceBus__SessionDestinations", "queue:other")], "ServiceBus__SessionDestinations", "no route"),
+        (vec![("ServiceBus__PartitionedDestinations", "x")], "ServiceBus__PartitionedDestinations", "queue:<name>"),
+        (vec![("ServiceBus__Gateway", "gate")], "ServiceBus__Gateway", "no host:port"),
+        (
+            vec![("ServiceBus__Gateway", "gate:5671"), ("ServiceBus__Transport", "rest")],
+            "ServiceBus__Gateway",
+            "unset one",
+        ),
+        (
+            vec![("ServiceBus__SessionDestinations", "queue:client-emails"), ("ServiceBus__Transport", "rest")],
+            "ServiceBus__SessionDestinations",
+            "needs AMQP",
+        ),
+    ] {
+        let told = problem(&pairs);
+        assert!(told.starts_with(name) && told.contains(says), "{told}");
+    }
+    assert!(Settings::read(&env(&[("ServiceBus__SessionDestinations", "queue:client-emails")])).is_ok());
 }
 
 #[test]
@@ -310,7 +353,7 @@ fn the_settings_the_infrastructure_makes_are_settings_there_are() {
     let bicep = file("infra/main.bicep");
     let ours = bicep.split_once("var ourSettings = {").and_then(|(_, rest)| rest.split_once("\n}")).unwrap().0;
     let names: Vec<&str> = ours.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name.trim()).collect();
-    assert!(names.contains(&"ServiceBusConnection"), "{names:?}");
+    assert!(names.contains(&"ServiceBusConnection__fullyQualifiedNamespace"), "{names:?}");
     for name in names {
         assert!(catalogue::find(name).is_some(), "{name} is no setting");
     }

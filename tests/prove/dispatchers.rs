@@ -37,6 +37,7 @@ pub async fn prove(arguments: Arguments) {
     let mut settings = store.settings();
     settings.push(("ServiceBusConnection", bus.start().await));
     settings.push(("ServiceBus__Transport", "rest".to_owned()));
+    settings.push(("ServiceBus__Transport", "rest".to_owned()));
     settings.push(("Outbox__LeaseMs", LEASE_MS.to_owned()));
     settings.push(("Outbox__HeadroomMs", "5000".to_owned()));
     settings.push(("Bus__TimeoutMs", "5000".to_owned()));

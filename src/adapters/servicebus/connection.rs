@@ -1,13 +1,15 @@
 //! A Service Bus connection string, as the portal gives it out; its key is never printed.
 
+use super::access::{self, Access};
+use crate::adapters::entra::Tokens;
 use std::fmt;
 
-/// `Endpoint=sb://…/;SharedAccessKeyName=…;SharedAccessKey=…[;EntityPath=…][;UseDevelopmentEmulator=true]`.
-#[derive(Clone, PartialEq, Eq)]
+/// `Endpoint=sb://…/;SharedAccessKeyName=…;SharedAccessKey=…[;EntityPath=…][;UseDevelopmentEmulator=true]`, with
+/// `SharedAccessSignature=…` in place of name and key; or a namespace and an identity.
+#[derive(Clone)]
 pub struct ConnectionString {
     pub(super) namespace: String,
-    pub(super) key_name: String,
-    pub(super) key: String,
+    pub(super) access: Access,
     entity_path: Option<String>,
     /// `host:port` of a bus without TLS on this machine.
     pub(super) local: Option<String>,
@@ -46,26 +48,26 @@ impl ConnectionString {
             problems.push(problem);
             (String::new(), None)
         });
-        for (name, value) in [("SharedAccessKeyName", &parts.key_name), ("SharedAccessKey", &parts.key)] {
-            match value.as_deref() {
-                None | Some("") => problems.push(format!("{name} is missing")),
-                // Both go into a header line.
-                Some(value) if value.chars().any(|c| !c.is_ascii_graphic()) => {
-                    problems.push(format!("{name} holds a space or a character that is not ASCII"));
-                }
-                Some(_) => {}
-            }
+        let entity_path = parts.entity_path.take();
+        match parts.access(&mut problems) {
+            Some(access) if problems.is_empty() => Ok(Self { namespace, access, entity_path, local }),
+            _ => Err(problems),
         }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        Ok(Self {
-            namespace,
-            key_name: parts.key_name.unwrap_or_default(),
-            key: parts.key.unwrap_or_default(),
-            entity_path: parts.entity_path,
-            local,
-        })
+    }
+
+    /// `ServiceBusConnection__fullyQualifiedNamespace`: no secret, tokens of Entra ID.
+    ///
+    /// # Errors
+    /// The name is none of a namespace.
+    pub fn by_identity(host: &str, tokens: Tokens) -> Result<Self, String> {
+        let namespace = namespace(host)?;
+        Ok(Self { namespace, access: Access::Identity(tokens), entity_path: None, local: None })
+    }
+
+    /// # Errors
+    /// What was expected of a fully qualified namespace.
+    pub fn check_host(host: &str) -> Result<(), String> {
+        namespace(host).map(|_| ())
     }
 
     /// Set where the key is that of one queue or topic: it opens no other.
@@ -80,6 +82,11 @@ impl ConnectionString {
         self.local.is_some()
     }
 
+    /// The namespace's host, as tokens and TLS name it.
+    pub(super) fn host(&self) -> String {
+        format!("{}{CLOUD}", self.namespace)
+    }
+
     /// Where requests go, for a person.
     pub(super) fn place(&self) -> &str {
         self.local.as_deref().unwrap_or(&self.namespace)
@@ -90,8 +97,7 @@ impl fmt::Debug for ConnectionString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionString")
             .field("namespace", &self.namespace)
-            .field("key_name", &self.key_name)
-            .field("key", &"…")
+            .field("access", &self.access)
             .field("entity_path", &self.entity_path)
             .field("local", &self.local)
             .finish()
@@ -103,6 +109,7 @@ struct Parts {
     endpoint: Option<String>,
     key_name: Option<String>,
     key: Option<String>,
+    signature: Option<String>,
     entity_path: Option<String>,
     emulator: Option<String>,
 }
@@ -119,11 +126,7 @@ impl Parts {
             "sharedaccesskey" => &mut self.key,
             "entitypath" => &mut self.entity_path,
             "usedevelopmentemulator" => &mut self.emulator,
-            "sharedaccesssignature" => {
-                return Err(
-                    "SharedAccessSignature is not supported: give SharedAccessKeyName and SharedAccessKey".into()
-                );
-            }
+            "sharedaccesssignature" => &mut self.signature,
             // A name is shown only when it can be one: a key cut at a ';' must not end up in a log.
             _ if name.len() <= 32 && name.chars().all(|c| c.is_ascii_alphabetic()) => {
                 return Err(format!("{name} is not a part this program knows"));
@@ -134,6 +137,34 @@ impl Parts {
             return Err(format!("{} is given twice", name.trim()));
         }
         Ok(())
+    }
+}
+
+impl Parts {
+    fn access(self, problems: &mut Vec<String>) -> Option<Access> {
+        if let Some(text) = &self.signature {
+            if self.key.is_some() {
+                problems
+                    .push("SharedAccessSignature and SharedAccessKey are both given: one of them is meant".to_owned());
+            }
+            if text.chars().any(|c| c != ' ' && !c.is_ascii_graphic()) {
+                problems.push("SharedAccessSignature holds a character that is not ASCII".to_owned());
+            }
+            return access::signature(text).map_err(|what| problems.push(format!("SharedAccessSignature {what}"))).ok();
+        }
+        let before = problems.len();
+        for (name, value) in [("SharedAccessKeyName", &self.key_name), ("SharedAccessKey", &self.key)] {
+            match value.as_deref() {
+                None | Some("") => problems.push(format!("{name} is missing")),
+                // Both go into a header line.
+                Some(value) if value.chars().any(|c| !c.is_ascii_graphic()) => {
+                    problems.push(format!("{name} holds a space or a character that is not ASCII"));
+                }
+                Some(_) => {}
+            }
+        }
+        (problems.len() == before)
+            .then(|| Access::Key { name: self.key_name.unwrap_or_default(), key: self.key.unwrap_or_default() })
     }
 }
 
@@ -152,15 +183,22 @@ fn place(endpoint: &str, emulated: bool) -> Result<(String, Option<String>), Str
         }
         return Ok((LOCAL_NAMESPACE.to_owned(), Some(authority.to_owned())));
     }
-    let namespace = authority.to_ascii_lowercase();
-    let namespace = namespace.strip_suffix(CLOUD).unwrap_or_default();
-    if namespace.is_empty() || !namespace.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
-        return Err(format!(
+    let namespace = namespace(authority).map_err(|_| {
+        format!(
             "Endpoint must be sb://<namespace>{CLOUD}/ (other clouds are not supported; a bus on this machine needs \
              UseDevelopmentEmulator=true)"
-        ));
+        )
+    })?;
+    Ok((namespace, None))
+}
+
+fn namespace(host: &str) -> Result<String, String> {
+    let host = host.to_ascii_lowercase();
+    let namespace = host.strip_suffix(CLOUD).unwrap_or_default();
+    if namespace.is_empty() || !namespace.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Err(format!("expected <namespace>{CLOUD}, without sb:// (other clouds are not supported)"));
     }
-    Ok((namespace.to_owned(), None))
+    Ok(namespace.to_owned())
 }
 
 #[cfg(test)]
@@ -172,10 +210,8 @@ mod tests {
         let text =
             "Endpoint=sb://Office.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=c2VjcmV0a2V5==";
         let read = ConnectionString::parse(text).unwrap();
-        assert_eq!(
-            (read.namespace.as_str(), read.key_name.as_str(), read.key.as_str()),
-            ("office", "send", "c2VjcmV0a2V5==")
-        );
+        assert_eq!(read.namespace, "office");
+        assert!(matches!(&read.access, Access::Key { name, key } if name == "send" && key == "c2VjcmV0a2V5=="));
         assert!(!read.is_local());
         let read = ConnectionString::parse(&format!("{text};EntityPath=client-emails;")).unwrap();
         assert_eq!(read.entity_path(), Some("client-emails"));

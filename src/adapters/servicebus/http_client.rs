@@ -1,6 +1,7 @@
 //! The HTTP client under the REST crate: ours, so that status, Retry-After and body are not lost on the way.
 
 use super::{
+    access::Access,
     connection::ConnectionString,
     outcome::{self, Answer, NoAnswer},
     properties,
@@ -8,7 +9,7 @@ use super::{
 };
 use async_trait::async_trait;
 use azure_core::{Body, HttpClient, Request, StatusCode, headers::Headers};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use std::{error::Error, time::Duration};
 
 /// The crate turns every answer but 2xx into an error that lost body and headers: ours travels inside.
@@ -25,6 +26,7 @@ pub(super) struct BusHttp {
     client: reqwest::Client,
     /// `host:port` of a local bus, where requests go instead, without TLS.
     local: Option<String>,
+    access: Access,
 }
 
 /// A destination that does not even shake hands in this time, or half of the send's, counts as unreachable.
@@ -51,7 +53,7 @@ impl BusHttp {
         let builder =
             if connection.is_local() { builder.no_proxy().tls_certs_only([]) } else { builder.https_only(true) };
         let client = builder.build().map_err(|e| format!("TLS cannot be set up: {}", root_cause(&e)))?;
-        Ok(Self { client, local: connection.local.clone() })
+        Ok(Self { client, local: connection.local.clone(), access: connection.access.clone() })
     }
 
     fn prepare(&self, request: &Request) -> Result<reqwest::Request, String> {
@@ -75,8 +77,25 @@ impl BusHttp {
         request.map_err(|e| root_cause(&e))
     }
 
+    /// What takes the place of the crate's own signature.
+    async fn authorization(&self) -> Result<Option<HeaderValue>, String> {
+        let text = match &self.access {
+            Access::Key { .. } => return Ok(None),
+            Access::Signature { .. } => self.access.token("").await?.text,
+            Access::Identity(_) => format!("Bearer {}", self.access.token("").await?.text),
+        };
+        let mut value = HeaderValue::from_str(&text).map_err(|_| "the token holds a character no header can")?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+
     async fn send(&self, request: &Request) -> Result<u16, Ended> {
-        let request = self.prepare(request).map_err(|cause| Ended::NoAnswer(NoAnswer::Unsendable { cause }))?;
+        let mut request = self.prepare(request).map_err(|cause| Ended::NoAnswer(NoAnswer::Unsendable { cause }))?;
+        if let Some(authorization) =
+            self.authorization().await.map_err(|cause| Ended::NoAnswer(NoAnswer::NoToken { cause }))?
+        {
+            request.headers_mut().insert(AUTHORIZATION, authorization);
+        }
         // hyper itself repeats a request only when the pooled connection was closed before any of it was written.
         let mut response = self.client.execute(request).await.map_err(|e| Ended::NoAnswer(no_answer(&e)))?;
         let status = response.status().as_u16();

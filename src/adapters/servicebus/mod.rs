@@ -1,10 +1,35 @@
-//! Azure Service Bus as a bus: messages go out over REST, one request each.
+//! Azure Service Bus as a bus: AMQP in batches, AMQP inside WebSocket, or REST with one request a message.
 
 mod connection;
-mod http_client;
-mod outcome;
+mod access;
 mod properties;
+mod outcome;
+mod mood;
 mod rest;
+mod http_client;
+mod amqp;
+mod amqp_message;
+mod packing;
+mod link;
+mod refusal;
+mod socket;
 
+pub use amqp::{AmqpBus, AmqpOptions, Shapes};
 pub use connection::{ConnectionString, LOCAL_NAMESPACE};
 pub use rest::{RestBus, RestOptions};
+
+/// What a destination demands of the messages sent to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shape {
+    pub sessions: bool,
+    pub partitioned: bool,
+    pub duplicate_detection: bool,
+}
+
+/// The payload of one AMQP transfer, for tests that compare it with what others read.
+///
+/// # Errors
+/// A message cannot be sent over AMQP.
+pub fn amqp_payload(messages: &[crate::ports::bus::Outgoing], shape: Shape) -> Result<Vec<u8>, String> {
+    amqp_message::payload(messages, shape)
+}

@@ -1,5 +1,6 @@
 //! What an answer of Service Bus, or the lack of one, means for the message that was sent. Pure.
 
+use super::access::Access;
 use crate::domain::verdict::PublishOutcome;
 
 /// Where a request went, for reasons a person reads.
@@ -7,7 +8,7 @@ use crate::domain::verdict::PublishOutcome;
 pub(super) struct Target<'a> {
     pub place: &'a str,
     pub entity: &'a str,
-    pub key_name: &'a str,
+    pub access: &'a Access,
 }
 
 /// An HTTP answer, as far as it matters.
@@ -26,12 +27,14 @@ pub(super) enum NoAnswer {
     NotConnected { cause: String },
     /// The request was begun on a connection that then ended.
     Cut { cause: String },
+    /// We have nothing to sign in with.
+    NoToken { cause: String },
     /// The request could not be made of this message.
     Unsendable { cause: String },
 }
 
 pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
-    let Target { place, entity, key_name } = target;
+    let Target { place, entity, access } = target;
     let Answer { status, after_ms, detail } = answer;
     let blocked = |what: &str| PublishOutcome::Blocked {
         after_ms: *after_ms,
@@ -41,7 +44,7 @@ pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
         200..=299 => PublishOutcome::Accepted,
         400 => permanent(told(format!("{place}/{entity} answered 400: it refuses this message"), detail)),
         413 => permanent(told(format!("{place}/{entity} answered 413: the message is too large for it"), detail)),
-        401 | 403 => blocked(&format!("the key '{key_name}' is wrong, expired or lacks the Send claim on {entity}")),
+        401 | 403 => blocked(&access.remedy(place, entity)),
         404 => blocked("there is no such queue or topic: create it, or correct its name in the settings"),
         410 => blocked("it is disabled or was deleted: enable or create it"),
         429 => blocked("it is throttled: wait, or give the namespace more units"),
@@ -60,6 +63,9 @@ pub(super) fn of_no_answer(target: Target<'_>, end: &NoAnswer) -> PublishOutcome
         },
         NoAnswer::Cut { cause } => {
             PublishOutcome::Cut { reason: format!("{place}/{entity} ended the connection before its answer: {cause}") }
+        }
+        NoAnswer::NoToken { cause } => {
+            PublishOutcome::Blocked { after_ms: None, reason: format!("nothing is sent to {place}/{entity}: {cause}") }
         }
         NoAnswer::Unsendable { cause } => permanent(format!("no request can be made of this message: {cause}")),
     }
@@ -97,10 +103,10 @@ fn told(what: String, detail: &str) -> String {
 mod tests {
     use super::*;
 
-    const TARGET: Target<'_> = Target { place: "office", entity: "client-emails", key_name: "send" };
-
     fn of(status: u16) -> PublishOutcome {
-        of_answer(TARGET, &Answer { status, after_ms: Some(2_000), detail: "50009".to_owned() })
+        let access = Access::Key { name: "send".to_owned(), key: String::new() };
+        let target = Target { place: "office", entity: "client-emails", access: &access };
+        of_answer(target, &Answer { status, after_ms: Some(2_000), detail: "50009".to_owned() })
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Broker and custom properties of a message as header lines, or the reason a message cannot have them over REST.
+//! Broker and custom properties of a message, over AMQP and as REST's header lines, or why it cannot have them.
 
 use crate::ports::bus::Outgoing;
 use azure_messaging_servicebus::service_bus::{SendMessageOptions, SettableBrokerProperties};
@@ -32,6 +32,31 @@ const TAKEN: [&str; 17] = [
     "accept",
 ];
 
+/// The application properties over AMQP, where names keep their case and values are any text.
+///
+/// # Errors
+/// Why this message can never be sent.
+pub(super) fn custom(message: &Outgoing) -> Result<Vec<(String, String)>, String> {
+    let occurred_on = message.occurred_on.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let mut all = vec![
+        ("eventType".to_owned(), message.event_type.clone()),
+        ("schemaVersion".to_owned(), SCHEMA_VERSION.to_owned()),
+        ("occurredOn".to_owned(), occurred_on),
+    ];
+    all.extend(message.ordering_key.clone().map(|key| ("orderingKey".to_owned(), key)));
+    for (name, value) in &message.headers.0 {
+        if OURS.contains(&name.to_ascii_lowercase().as_str()) {
+            return Err(format!("its header '{name}' cannot be a property: the name is taken"));
+        }
+        all.push((name.clone(), value.clone()));
+    }
+    Ok(all)
+}
+
+pub(super) fn correlation_id(message: &Outgoing) -> Option<String> {
+    message.headers.0.get("traceparent").and_then(|parent| trace_id(parent))
+}
+
 /// # Errors
 /// Why this message can never be sent over REST.
 pub(super) fn options(message: &Outgoing) -> Result<SendMessageOptions, String> {
@@ -60,7 +85,7 @@ pub(super) fn options(message: &Outgoing) -> Result<SendMessageOptions, String> 
         broker_properties: Some(SettableBrokerProperties {
             message_id: Some(message.id.as_str().to_owned()),
             label: Some(message.event_type.clone()),
-            correlation_id: message.headers.0.get("traceparent").and_then(|parent| trace_id(parent)),
+            correlation_id: correlation_id(message),
             ..SettableBrokerProperties::default()
         }),
         custom_properties: Some(custom),

@@ -1,8 +1,10 @@
 //! The bus port over REST: one request per message, some at a time, an outcome for each.
 
 use super::{
+    access::Access,
     connection::ConnectionString,
     http_client::{BusHttp, Ended},
+    mood::Mood,
     outcome::{self, Target},
     properties,
 };
@@ -17,13 +19,7 @@ use async_trait::async_trait;
 use azure_core::HttpClient;
 use azure_messaging_servicebus::service_bus::{QueueClient, SendMessageOptions, TopicClient, TopicSender};
 use futures::StreamExt;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +52,11 @@ impl RestBus {
             return Err(format!("'{to}' cannot be named in a URL: correct the route"));
         }
         let (http, namespace) = (self.http.clone(), self.connection.namespace.as_str());
-        let (name, key) = (self.connection.key_name.as_str(), self.connection.key.clone());
+        // Other access than by a key replaces what the crate signs, in our client.
+        let (name, key) = match &self.connection.access {
+            Access::Key { name, key } => (name.as_str(), key.clone()),
+            Access::Signature { .. } | Access::Identity(_) => ("none", "none".to_owned()),
+        };
         let sender = match to.kind() {
             EntityKind::Queue => QueueClient::new(http, namespace, to.entity(), name, key).map(Sender::Queue),
             EntityKind::Topic => TopicClient::new(http, namespace, to.entity(), name, key)
@@ -98,8 +98,7 @@ impl Bus for RestBus {
             Ok(sender) => sender,
             Err(reason) => return vec![PublishOutcome::Blocked { after_ms: None, reason }; batch.len()],
         };
-        let target =
-            Target { place: self.connection.place(), entity: to.entity(), key_name: &self.connection.key_name };
+        let target = Target { place: self.connection.place(), entity: to.entity(), access: &self.connection.access };
         let mood = Mood::default();
         let (sender, mood) = (&sender, &mood);
         let mut sends = Vec::with_capacity(batch.len());
@@ -127,35 +126,6 @@ impl Sender {
         match self {
             Self::Queue(queue) => queue.send_message(body, Some(options)).await,
             Self::Topic(topic) => topic.send_message(body, Some(options)).await,
-        }
-    }
-}
-
-/// What this publish has learnt of its destination: one that is down is not hammered with the rest of the batch.
-#[derive(Default)]
-struct Mood {
-    blocked: AtomicUsize,
-    /// Cuts and timeouts in a row: one may be a message's own fault, as many as run side by side are not.
-    unanswered: AtomicUsize,
-}
-
-impl Mood {
-    fn is_bad(&self, unanswered_max: usize) -> bool {
-        self.blocked.load(Ordering::Relaxed) > 0 || self.unanswered.load(Ordering::Relaxed) >= unanswered_max.max(1)
-    }
-
-    fn note(&self, outcome: &PublishOutcome) {
-        match outcome {
-            PublishOutcome::Blocked { .. } => {
-                self.blocked.fetch_add(1, Ordering::Relaxed);
-            }
-            PublishOutcome::TimedOut { .. } | PublishOutcome::Cut { .. } => {
-                self.unanswered.fetch_add(1, Ordering::Relaxed);
-            }
-            PublishOutcome::Accepted | PublishOutcome::Retry { .. } | PublishOutcome::Permanent { .. } => {
-                self.unanswered.store(0, Ordering::Relaxed);
-            }
-            PublishOutcome::NotTried => {}
         }
     }
 }

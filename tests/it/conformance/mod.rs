@@ -2,7 +2,7 @@
 
 use crate::support::broker::{self, Broker};
 use client_organizer::{
-    adapters::servicebus::{ConnectionString, RestBus, RestOptions},
+    adapters::servicebus::{AmqpBus, AmqpOptions, ConnectionString, RestBus, RestOptions, Shapes},
     domain::{ids::MessageId, message::Headers, route::Destination, verdict::PublishOutcome},
     ports::bus::{Bus, Outgoing},
 };
@@ -10,10 +10,16 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
-/// Lists the tests: each an `async fn name(on: &Bench)`. One line per transport.
+/// Lists the tests: each an `async fn name(on: &Bench)`, for every transport, or for those of AMQP alone.
 macro_rules! conformance {
+    (amqp alone: $($name:ident),+ $(,)?) => {
+        conformance!(@ amqp, [$($name),+]);
+        conformance!(@ websocket, [$($name),+]);
+    };
     ($($name:ident),+ $(,)?) => {
         conformance!(@ rest, [$($name),+]);
+        conformance!(@ amqp, [$($name),+]);
+        conformance!(@ websocket, [$($name),+]);
     };
     (@ $door:ident, [$($name:ident),+]) => {
         mod $door {
@@ -29,6 +35,8 @@ macro_rules! conformance {
 mod accepted;
 mod refused;
 mod lost;
+mod read_back;
+mod shapes;
 
 /// One entity of the broker's, and a bus to it over one transport.
 pub struct Bench {
@@ -68,9 +76,19 @@ impl Bench {
 }
 
 pub fn bus(connection: &str, door: &str, timeout: Duration) -> Arc<dyn Bus> {
+    shaped(connection, door, timeout, Shapes::default())
+}
+
+pub fn shaped(connection: &str, door: &str, timeout: Duration, shapes: Shapes) -> Arc<dyn Bus> {
     let connection = ConnectionString::parse(connection).unwrap();
     match door {
         "rest" => Arc::new(RestBus::new(connection, RestOptions { timeout, concurrency: 4 }).unwrap()),
+        "amqp" | "websocket" => {
+            let websocket = door == "websocket";
+            let idle_max = Duration::from_mins(4);
+            let options = AmqpOptions { timeout, concurrency: 4, idle_max, websocket, gateway: None, shapes };
+            Arc::new(AmqpBus::new(connection, options).unwrap())
+        }
         other => panic!("there is no transport {other}"),
     }
 }

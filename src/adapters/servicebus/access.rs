@@ -1,0 +1,151 @@
+//! What opens the namespace: a key, a signature made elsewhere, or an identity; each gives tokens for an entity.
+
+use crate::adapters::entra::Tokens;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, TimeDelta, Utc};
+use hmac::{Hmac, KeyInit, Mac};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use sha2::Sha256;
+use std::fmt;
+
+#[derive(Clone)]
+pub(super) enum Access {
+    Key {
+        name: String,
+        key: String,
+    },
+    /// `SharedAccessSignature sr=…&sig=…&se=…&skn=…`, as it was given.
+    Signature {
+        text: String,
+        name: String,
+        expires_on: DateTime<Utc>,
+    },
+    Identity(Tokens),
+}
+
+/// A token for one entity, and its real life.
+pub(super) struct Granted {
+    pub text: String,
+    /// The token's type, as `$cbs` wants it named.
+    pub kind: &'static str,
+    pub expires_on: DateTime<Utc>,
+}
+
+/// Of a signature made from a key. Renewed long before.
+const SIGNED_FOR: TimeDelta = TimeDelta::hours(1);
+
+const SAS: &str = "servicebus.windows.net:sastoken";
+
+impl Access {
+    /// # Errors
+    /// Why there is no token now, for a person.
+    pub(super) async fn token(&self, audience: &str) -> Result<Granted, String> {
+        match self {
+            Self::Key { name, key } => {
+                let expires_on = now() + SIGNED_FOR;
+                let text = signed(audience, name, key, expires_on.timestamp());
+                Ok(Granted { text, kind: SAS, expires_on })
+            }
+            Self::Signature { expires_on, name, .. } if *expires_on <= now() => Err(format!(
+                "the SharedAccessSignature of '{name}' in ServiceBusConnection ended {expires_on}: give a new one"
+            )),
+            Self::Signature { text, expires_on, .. } => {
+                Ok(Granted { text: text.clone(), kind: SAS, expires_on: *expires_on })
+            }
+            Self::Identity(tokens) => match tokens.get().await {
+                Ok(token) => Ok(Granted { text: token.text, kind: "jwt", expires_on: token.expires_on }),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+
+    /// What a person does when the bus refuses us.
+    pub(super) fn remedy(&self, place: &str, entity: &str) -> String {
+        match self {
+            Self::Key { name, .. } => {
+                format!("the key '{name}' is wrong, expired or lacks the Send claim on {entity}")
+            }
+            Self::Signature { name, .. } => {
+                format!("the signature of '{name}' is wrong, expired or not for Send on {entity}")
+            }
+            Self::Identity(_) => {
+                format!("the identity lacks the role Azure Service Bus Data Sender on {place}/{entity}")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { name, .. } => write!(f, "Key({name})"),
+            Self::Signature { name, .. } => write!(f, "Signature({name})"),
+            Self::Identity(_) => f.write_str("Identity"),
+        }
+    }
+}
+
+/// Reads the end and the policy's name of a signature given as text.
+///
+/// # Errors
+/// What is missing; never the signature.
+pub(super) fn signature(text: &str) -> Result<Access, String> {
+    let fields =
+        text.strip_prefix("SharedAccessSignature ").ok_or("does not begin with 'SharedAccessSignature sr='")?;
+    let field = |name: &str| fields.split('&').filter_map(|f| f.split_once('=')).find(|(n, _)| *n == name);
+    let [Some(_), Some(_), Some((_, end)), Some((_, policy))] = ["sr", "sig", "se", "skn"].map(field) else {
+        return Err("lacks sr, sig, se or skn".to_owned());
+    };
+    let expires_on = end.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let expires_on = expires_on.ok_or("has an end (se) that is no time in seconds")?;
+    let name = percent_decode_str(policy).decode_utf8_lossy().into_owned();
+    Ok(Access::Signature { text: text.to_owned(), name, expires_on })
+}
+
+/// The key is used as the bytes of its text, never base64-decoded.
+fn signed(resource: &str, name: &str, key: &str, expires_at_s: i64) -> String {
+    let resource = utf8_percent_encode(resource, NON_ALPHANUMERIC).to_string();
+    // Never fails: HMAC takes a key of any length.
+    let signature = Hmac::<Sha256>::new_from_slice(key.as_bytes()).map(|mut hmac| {
+        hmac.update(format!("{resource}\n{expires_at_s}").as_bytes());
+        STANDARD.encode(hmac.finalize().into_bytes())
+    });
+    let signature = signature.unwrap_or_default();
+    let signature = utf8_percent_encode(&signature, NON_ALPHANUMERIC);
+    format!("SharedAccessSignature sr={resource}&sig={signature}&se={expires_at_s}&skn={name}")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a token's end is a time of the world's, which no test moves")]
+pub(super) fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signature_is_what_others_compute() {
+        // Of Python's hmac, hashlib and urllib.
+        assert_eq!(
+            signed("amqps://office.servicebus.windows.net/client-emails", "send", "c2VjcmV0", 1_800_000_000),
+            PYTHONS
+        );
+    }
+
+    const PYTHONS: &str = "SharedAccessSignature sr=amqps%3A%2F%2Foffice%2Eservicebus%2Ewindows%2Enet%2Fclient%2Demails&sig=ZQt%2Ff7j4eAFOf8vT6khxJ342hTf6CyL1%2BWR1EYIR4vE%3D&se=1800000000&skn=send";
+
+    #[test]
+    fn a_given_signature_is_used_until_its_end() {
+        let text = "SharedAccessSignature sr=x&sig=secret&se=1800000000&skn=send";
+        let Ok(Access::Signature { name, expires_on, .. }) = signature(text) else { panic!() };
+        assert_eq!((name.as_str(), expires_on.timestamp()), ("send", 1_800_000_000));
+        for bad in [
+            "sr=x&sig=y&se=1&skn=z",
+            "SharedAccessSignature sr=x&sig=secret&se=soon&skn=z",
+            "SharedAccessSignature sr=x",
+        ] {
+            assert!(!signature(bad).unwrap_err().contains("secret"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! The bus port over AMQP: batches, several under way, and an outcome for each message of each.
+
+use super::{
+    Shape,
+    amqp_message::{ENVELOPE_BYTES, Parcel, Wire},
+    connection::ConnectionString,
+    link::{Answer, Failure, Link},
+    mood::Mood,
+    outcome::{self, Target},
+    packing::{self, Bounds, Item},
+    refusal::Refusal,
+    socket::Dialer,
+};
+use crate::{
+    domain::{route::Destination, verdict::PublishOutcome},
+    ports::bus::{Bus, Outgoing},
+};
+use async_trait::async_trait;
+use futures::{StreamExt, stream::FuturesUnordered};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex as Lock, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::Mutex, time::Instant};
+
+/// Service Bus takes no more in one batch, whatever a link allows for one message.
+const BATCH_BYTES_MAX: usize = 1_048_576;
+const BATCH_COUNT_MAX: usize = 4_500;
+
+#[derive(Debug, Clone)]
+pub struct AmqpOptions {
+    /// How long one transfer may wait for its outcome, and a connection for being opened.
+    pub timeout: Duration,
+    /// Transfers under way at once, per publish.
+    pub concurrency: usize,
+    /// A link unused for so long is replaced: the broker may have let it go.
+    pub idle_max: Duration,
+    /// AMQP inside WebSocket, for networks where only port 443 is open.
+    pub websocket: bool,
+    /// `host:port` to connect to in the namespace's place (a gateway); names and tokens stay the namespace's.
+    pub gateway: Option<String>,
+    pub shapes: Shapes,
+}
+
+/// What the destinations are, as the settings say.
+#[derive(Debug, Clone, Default)]
+pub struct Shapes {
+    pub sessions: Vec<Destination>,
+    pub partitioned: Vec<Destination>,
+    pub duplicate_detection: bool,
+}
+
+impl Shapes {
+    fn of(&self, to: &Destination) -> Shape {
+        Shape {
+            sessions: self.sessions.contains(to),
+            partitioned: self.partitioned.contains(to),
+            duplicate_detection: self.duplicate_detection,
+        }
+    }
+}
+
+/// A destination's link, while there is one.
+type Slot = Arc<Mutex<Option<Arc<Link>>>>;
+
+pub struct AmqpBus {
+    connection: ConnectionString,
+    dialer: Dialer,
+    options: AmqpOptions,
+    slots: Lock<HashMap<Destination, Slot>>,
+}
+
+impl AmqpBus {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    /// TLS cannot be set up on this machine.
+    pub fn new(connection: ConnectionString, options: AmqpOptions) -> Result<Self, String> {
+        let dialer = Dialer::new(&connection, options.websocket, options.gateway.as_deref())?;
+        Ok(Self { connection, dialer, options, slots: Lock::default() })
+    }
+
+    fn target<'a>(&'a self, to: &'a Destination) -> Target<'a> {
+        Target { place: self.connection.place(), entity: to.entity(), access: &self.connection.access }
+    }
+
+    fn slot(&self, to: &Destination) -> Slot {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(to.clone()).or_default().clone()
+    }
+
+    /// The destination's link, new where the old one is over or was idle.
+    async fn link(&self, to: &Destination, deadline: Instant) -> Result<Arc<Link>, PublishOutcome> {
+        let target = self.target(to);
+        let until = deadline.min(Instant::now() + self.options.timeout);
+        let waited = |what: &str| PublishOutcome::Blocked {
+            after_ms: None,
+            reason: format!(
+                "{}/{}: {what} within {} ms",
+                target.place,
+                target.entity,
+                self.options.timeout.as_millis()
+            ),
+        };
+        let access = &self.connection.access;
+        let slot = self.slot(to);
+        let Ok(mut held) = tokio::time::timeout_at(until, slot.lock()).await else {
+            return Err(waited("no connection was free"));
+        };
+        if let Some(link) = held.as_ref().filter(|link| link.is_usable(self.options.idle_max)) {
+            // Where it fails, a new link asks with a new token: what is wrong with that is told below.
+            if let Ok(Ok(())) = tokio::time::timeout_at(until, link.renew(access)).await {
+                return Ok(link.clone());
+            }
+        }
+        // Others may still wait for answers on it: it closes with the last of them.
+        *held = None;
+        let host = self.connection.host();
+        let open = Link::open(&self.dialer, &host, to.entity(), access);
+        match tokio::time::timeout_at(until, open).await {
+            Ok(Ok(link)) => {
+                let link = Arc::new(link);
+                *held = Some(link.clone());
+                Ok(link)
+            }
+            Ok(Err(failure)) => Err(failed(target, &failure)),
+            Err(_) => Err(waited("no connection was made")),
+        }
+    }
+}
+
+#[async_trait]
+impl Bus for AmqpBus {
+    async fn publish(&self, to: &Destination, batch: &[Outgoing], deadline: Instant) -> Vec<PublishOutcome> {
+        let shape = self.options.shapes.of(to);
+        let mut outcomes = vec![PublishOutcome::NotTried; batch.len()];
+        let mut wires = Vec::with_capacity(batch.len());
+        for (message, outcome) in batch.iter().zip(&mut outcomes) {
+            wires.push(match Wire::of(message, shape) {
+                Ok(wire) => Some(wire),
+                Err(reason) => {
+                    *outcome = outcome::permanent(reason);
+                    None
+                }
+            });
+        }
+        if wires.iter().any(Option::is_some) {
+            Publish { bus: self, to, shape, deadline, wires: &wires, outcomes: &mut outcomes }.run().await;
+        }
+        outcomes
+    }
+
+    async fn close(&self) {
+        let slots: Vec<Slot> = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.drain().map(|(_, slot)| slot).collect()
+        };
+        let closing = slots.into_iter().map(|slot| async move {
+            let link = slot.lock().await.take();
+            if let Some(link) = link {
+                link.close().await;
+            }
+        });
+        futures::future::join_all(closing).await;
+    }
+}
+
+/// One publish under way.
+struct Publish<'a> {
+    bus: &'a AmqpBus,
+    to: &'a Destination,
+    shape: Shape,
+    deadline: Instant,
+    wires: &'a [Option<Wire>],
+    outcomes: &'a mut [PublishOutcome],
+}
+
+impl Publish<'_> {
+    async fn run(mut self) {
+        let mut link = match self.bus.link(self.to, self.deadline).await {
+            Ok(link) => link,
+            Err(outcome) => {
+                let all: Vec<usize> = (0..self.wires.len()).filter(|i| self.wires[*i].is_some()).collect();
+                return self.note(&all, &outcome);
+            }
+        };
+        let mut waiting = self.packs(link.message_bytes_max);
+        let mood = Mood::default();
+        let mut relinked = false;
+        let mut under_way = FuturesUnordered::new();
+        let concurrency = self.bus.options.concurrency.max(1);
+        loop {
+            while under_way.len() < concurrency && !mood.is_bad(concurrency) && Instant::now() < self.deadline {
+                let Some(pack) = waiting.pop_front() else { break };
+                under_way.push(self.send(link.clone(), pack));
+            }
+            let Some((sent_on, pack, answer)) = under_way.next().await else { break };
+            let target = self.bus.target(self.to);
+            let outcome = match answer {
+                // Halves until it is known which it was.
+                Answer::Refused(refusal) if pack.len() > 1 && refusal.blames_a_message() => {
+                    // Definitely not stored, should the time be over before a half's turn comes.
+                    self.note(&pack, &not_alone(&refusal.outcome(target)));
+                    let (left, right) = pack.split_at(pack.len() / 2);
+                    waiting.push_front(right.to_vec());
+                    waiting.push_front(left.to_vec());
+                    continue;
+                }
+                Answer::NotSent(_) if !Arc::ptr_eq(&sent_on, &link) => {
+                    waiting.push_front(pack);
+                    continue;
+                }
+                // It had ended while it lay idle: nothing is lost by another try on a new one.
+                Answer::NotSent(_) if !relinked => {
+                    relinked = true;
+                    match self.bus.link(self.to, self.deadline).await {
+                        Ok(fresh) => {
+                            link = fresh;
+                            waiting.push_front(pack);
+                            continue;
+                        }
+                        Err(outcome) => outcome,
+                    }
+                }
+                answer => self.outcome(&answer),
+            };
+            mood.note(&outcome);
+            self.note(&pack, &outcome);
+        }
+    }
+
+    fn packs(&self, message_bytes_max: usize) -> VecDeque<Vec<usize>> {
+        let going: Vec<(usize, &Wire)> =
+            self.wires.iter().enumerate().filter_map(|(i, wire)| Some((i, wire.as_ref()?))).collect();
+        let items: Vec<Item<'_>> =
+            going.iter().map(|(_, wire)| Item { key: wire.key.as_deref(), bytes: wire.bytes_in_batch() }).collect();
+        // Several MessageIds in one batch are refused where both are on.
+        let alone = self.shape.partitioned && self.shape.duplicate_detection;
+        let bounds = Bounds {
+            bytes_max: message_bytes_max.min(BATCH_BYTES_MAX).saturating_sub(ENVELOPE_BYTES),
+            count_max: if alone { 1 } else { BATCH_COUNT_MAX },
+        };
+        let packs = packing::pack(&items, bounds);
+        packs.into_iter().map(|pack| pack.into_iter().map(|i| going[i].0).collect()).collect()
+    }
+
+    fn send(&self, link: Arc<Link>, pack: Vec<usize>) -> impl Future<Output = (Arc<Link>, Vec<usize>, Answer)> + use<> {
+        let wires: Vec<&Wire> = pack.iter().filter_map(|i| self.wires[*i].as_ref()).collect();
+        let oversize = match wires.as_slice() {
+            [one] if one.bytes_alone() > link.message_bytes_max => Some(one.bytes_alone()),
+            _ => None,
+        };
+        let parcel = Parcel::of(&wires);
+        let until = self.deadline.min(Instant::now() + self.bus.options.timeout);
+        async move {
+            let answer = match oversize {
+                Some(bytes) => Answer::Refused(Refusal::too_large(bytes, link.message_bytes_max)),
+                None => link.send(parcel, until).await,
+            };
+            (link, pack, answer)
+        }
+    }
+
+    fn outcome(&self, answer: &Answer) -> PublishOutcome {
+        let target = self.bus.target(self.to);
+        let at = format!("{}/{}", target.place, target.entity);
+        match answer {
+            Answer::Accepted => PublishOutcome::Accepted,
+            Answer::Refused(refusal) => refusal.outcome(target),
+            Answer::Released => {
+                PublishOutcome::Retry { after_ms: None, reason: format!("{at} gave the message back without a word") }
+            }
+            Answer::TimedOut => outcome::timed_out(target, self.bus.options.timeout.as_millis()),
+            Answer::Cut(Failure::Refused(Refusal { condition, detail })) => PublishOutcome::Cut {
+                reason: format!("{at} detached the link before its answer: {condition} ({detail})"),
+            },
+            Answer::Cut(Failure::Other(why)) => {
+                PublishOutcome::Cut { reason: format!("{at} ended the connection before its answer: {why}") }
+            }
+            Answer::NotSent(failure) => failed(target, failure),
+            Answer::NotBegun => PublishOutcome::NotTried,
+        }
+    }
+
+    fn note(&mut self, pack: &[usize], outcome: &PublishOutcome) {
+        for index in pack {
+            self.outcomes[*index] = outcome.clone();
+        }
+    }
+}
+
+fn failed(target: Target<'_>, failure: &Failure) -> PublishOutcome {
+    match failure {
+        // Whatever it says of a link, no message was judged.
+        Failure::Refused(refusal) => match refusal.outcome(target) {
+            PublishOutcome::Permanent { reason } | PublishOutcome::Retry { reason, .. } => {
+                PublishOutcome::Blocked { after_ms: None, reason }
+            }
+            outcome => outcome,
+        },
+        Failure::Other(reason) => PublishOutcome::Blocked {
+            after_ms: None,
+            reason: format!("{}/{} takes nothing: {reason}", target.place, target.entity),
+        },
+    }
+}
+
+/// Of a batch that was refused for one of its messages: which one is not known yet.
+fn not_alone(refused: &PublishOutcome) -> PublishOutcome {
+    match refused {
+        PublishOutcome::Permanent { reason } | PublishOutcome::Retry { reason, .. } => PublishOutcome::Retry {
+            after_ms: None,
+            reason: format!("refused together with others, and no time was left to find out why: {reason}"),
+        },
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,394 @@
+//! One connection with one sender link: opened, authorised, watched, used, and never resumed.
+
+use super::{
+    access::Granted,
+    access::{Access, now},
+    amqp_message::Parcel,
+    refusal::Refusal,
+    socket::Dialer,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use fe2o3_amqp::link::delivery::DeliveryFut;
+use fe2o3_amqp::{
+    Connection, Sender, Session,
+    connection::{ConnectionHandle, OpenError},
+    link::{DetachError, LinkStateError, SendError, SenderAttachError},
+    sasl_profile::SaslProfile,
+    session::SessionHandle,
+};
+use fe2o3_amqp_cbs::{client::CbsClient, token::CbsToken};
+use fe2o3_amqp_management::error::Error as ManagementError;
+use fe2o3_amqp_types::{definitions::SenderSettleMode, messaging::Outcome, primitives::Timestamp};
+use std::{
+    sync::{
+        Mutex as Lock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Mutex, mpsc, oneshot, watch},
+    task::JoinHandle,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+/// What Service Bus itself uses.
+const FRAME_BYTES_MAX: u32 = 65_536;
+/// A peer silent for so long, heartbeats included, is gone.
+const SILENCE_MAX_MS: u32 = 60_000;
+/// A link that names no bound is given Service Bus Standard's.
+const MESSAGE_BYTES_MAX: u64 = 262_144;
+const RENEW_BEFORE: TimeDelta = TimeDelta::minutes(5);
+/// Goodbyes are not waited for longer.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+
+pub(super) struct Link {
+    asked: mpsc::Sender<Asked>,
+    cbs: Mutex<Permit>,
+    audience: String,
+    pub message_bytes_max: usize,
+    /// Why it is over, once it is.
+    ended: watch::Receiver<Ended>,
+    spoiled: AtomicBool,
+    used: Lock<Instant>,
+    close: CancellationToken,
+    watcher: Lock<Option<JoinHandle<()>>>,
+}
+
+type Ended = Option<Failure>;
+
+/// A transfer for the task that owns the sender.
+struct Asked {
+    parcel: Parcel,
+    until: Instant,
+    begun: oneshot::Sender<Result<DeliveryFut<Result<Outcome, SendError>>, Answer>>,
+}
+
+struct Permit {
+    client: CbsClient,
+    expires_on: DateTime<Utc>,
+}
+
+/// What became of one transfer.
+pub(super) enum Answer {
+    Accepted,
+    Refused(Refusal),
+    /// The broker gave it back without a word.
+    Released,
+    TimedOut,
+    /// It was on its way when the link or its connection ended.
+    Cut(Failure),
+    /// The link had ended before: another may be tried at once.
+    NotSent(Failure),
+    /// The time was over before its turn came.
+    NotBegun,
+}
+
+/// Why no link came about, or why it ended.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    Refused(Refusal),
+    /// For a person; the namespace is named by the caller.
+    Other(String),
+}
+
+impl Link {
+    /// # Errors
+    /// At which step it failed, and how. Has no limit of its own: the caller has.
+    pub(super) async fn open(dialer: &Dialer, host: &str, entity: &str, access: &Access) -> Result<Self, Failure> {
+        let audience = format!("amqps://{host}/{entity}");
+        let granted = access.token(&audience).await.map_err(Failure::Other)?;
+        let stream = dialer.dial().await.map_err(Failure::Other)?;
+        // Never a name used before: the broker would take it for a link to be resumed.
+        let name = format!("client-organizer-{}", uuid::Uuid::new_v4());
+        let mut connection = Connection::builder()
+            .container_id(name.as_str())
+            .hostname(host)
+            .max_frame_size(FRAME_BYTES_MAX)
+            .idle_time_out(SILENCE_MAX_MS)
+            .sasl_profile(SaslProfile::Anonymous)
+            .open_with_stream(stream)
+            .await
+            .map_err(not_opened)?;
+        let mut session =
+            Session::begin(&mut connection).await.map_err(|e| Failure::Other(format!("no session was begun: {e}")))?;
+        let attached = attach(&mut session, &name, entity, &audience, &granted);
+        // An attach on a connection that ends would wait for its answer.
+        let (client, sender) = tokio::select! {
+            attached = attached => attached?,
+            closed = connection.on_close() => {
+                return Err(Failure::Other(format!("the connection ended while the link was attached: {}", words(closed))));
+            }
+        };
+        let bytes_max = sender.max_message_size().filter(|bytes| *bytes > 0).unwrap_or(MESSAGE_BYTES_MAX);
+        let (told, ended) = watch::channel(None);
+        let close = CancellationToken::new();
+        let (asked, waiting) = mpsc::channel(1);
+        tokio::spawn(serve(sender, waiting, told.clone()));
+        let watcher = tokio::spawn(watch_over(connection, session, told, close.clone()));
+        Ok(Self {
+            asked,
+            cbs: Mutex::new(Permit { client, expires_on: granted.expires_on }),
+            audience,
+            message_bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
+            ended,
+            spoiled: AtomicBool::new(false),
+            used: Lock::new(Instant::now()),
+            close,
+            watcher: Lock::new(Some(watcher)),
+        })
+    }
+
+    /// Whether it may take another message: alive, and not idle for so long that the broker may have let it go.
+    pub(super) fn is_usable(&self, idle_max: Duration) -> bool {
+        let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        !self.spoiled.load(Ordering::Relaxed) && self.ended.borrow().is_none() && used.elapsed() < idle_max
+    }
+
+    /// Puts a new token while 5 minutes of the old one are left.
+    ///
+    /// # Errors
+    /// The old one is used up, or the broker refused the new.
+    pub(super) async fn renew(&self, access: &Access) -> Result<(), Failure> {
+        let mut permit = self.cbs.lock().await;
+        if permit.expires_on - RENEW_BEFORE > now() {
+            return Ok(());
+        }
+        match access.token(&self.audience).await {
+            Ok(granted) if granted.expires_on > permit.expires_on => {
+                let put = put(&mut permit.client, &self.audience, &granted);
+                tokio::select! {
+                    put = put => put?,
+                    why = over(&self.ended) => return Err(why),
+                }
+                permit.expires_on = granted.expires_on;
+                Ok(())
+            }
+            // The old one is still good: better used than nothing sent.
+            Ok(_) | Err(_) if permit.expires_on > now() => Ok(()),
+            Ok(_) => Err(Failure::Other("the token ended, and no newer one was given".to_owned())),
+            Err(reason) => Err(Failure::Other(reason)),
+        }
+    }
+
+    pub(super) async fn send(&self, parcel: Parcel, until: Instant) -> Answer {
+        let answer = self.transfer(parcel, until).await;
+        *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        match answer {
+            Answer::TimedOut | Answer::Cut(_) | Answer::NotSent(_) => self.spoiled.store(true, Ordering::Relaxed),
+            Answer::Accepted | Answer::Refused(_) | Answer::Released | Answer::NotBegun => {}
+        }
+        answer
+    }
+
+    async fn transfer(&self, parcel: Parcel, until: Instant) -> Answer {
+        let (begun, reply) = oneshot::channel();
+        let asked = async {
+            // Both fail only where the owner of the sender is gone, and it has said why.
+            let _ = self.asked.send(Asked { parcel, until, begun }).await;
+            match reply.await {
+                Ok(begun) => begun,
+                Err(_) => Err(Answer::NotSent(over(&self.ended).await)),
+            }
+        };
+        let delivery = tokio::select! {
+            biased;
+            begun = asked => match begun {
+                Ok(delivery) => delivery,
+                Err(answer) => return answer,
+            },
+            why = over(&self.ended) => return Answer::NotSent(why),
+        };
+        tokio::select! {
+            // An answer that came is an answer, whatever ended since.
+            biased;
+            settled = delivery => settled_as(settled),
+            why = over(&self.ended) => Answer::Cut(why),
+            () = tokio::time::sleep_until(until) => Answer::TimedOut,
+        }
+    }
+
+    /// Says goodbye, and waits for it a little.
+    pub(super) async fn close(&self) {
+        self.close.cancel();
+        let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(watcher) = watcher {
+            let _ = watcher.await;
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.close.cancel();
+    }
+}
+
+async fn attach(
+    session: &mut SessionHandle<()>,
+    name: &str,
+    entity: &str,
+    audience: &str,
+    granted: &Granted,
+) -> Result<(CbsClient, Sender), Failure> {
+    let client = CbsClient::builder().client_node_addr(name).attach(session).await;
+    let mut client = client.map_err(|e| Failure::Other(format!("$cbs could not be attached: {e}")))?;
+    put(&mut client, audience, granted).await?;
+    let sender = Sender::builder()
+        .name(name)
+        .target(entity)
+        .sender_settle_mode(SenderSettleMode::Unsettled)
+        .attach(session)
+        .await
+        .map_err(|error| match error {
+            SenderAttachError::RemoteClosedWithError(error) => Failure::Refused(Refusal::of(Some(&error))),
+            other => Failure::Other(format!("the link could not be attached: {other}")),
+        })?;
+    Ok((client, sender))
+}
+
+async fn put(client: &mut CbsClient, audience: &str, granted: &Granted) -> Result<(), Failure> {
+    let expires_on = Timestamp::from_milliseconds(granted.expires_on.timestamp_millis());
+    let token = CbsToken::new(granted.text.as_str(), granted.kind, expires_on);
+    client.put_token(audience, token).await.map_err(|error| match error {
+        ManagementError::Status(status) => {
+            let code = status.code.0.get();
+            let condition = match code {
+                401 | 403 => "amqp:unauthorized-access",
+                404 => "amqp:not-found",
+                _ => "amqp:internal-error",
+            };
+            let said = super::outcome::one_line(status.description.unwrap_or_default().as_bytes());
+            Failure::Refused(Refusal { condition: condition.to_owned(), detail: format!("$cbs said {code} {said}") })
+        }
+        other => Failure::Other(format!("the token could not be put: {other}")),
+    })
+}
+
+/// Owns the sender: begins transfers in turn, and notices a detach while their answers are waited for.
+async fn serve(mut sender: Sender, mut waiting: mpsc::Receiver<Asked>, told: watch::Sender<Ended>) {
+    loop {
+        let asked = tokio::select! {
+            biased;
+            detached = sender.on_detach() => {
+                tell(&told, detach_of(&detached));
+                return;
+            }
+            asked = waiting.recv() => asked,
+        };
+        let Some(Asked { parcel, until, begun }) = asked else { return };
+        if Instant::now() >= until {
+            let _ = begun.send(Err(Answer::NotBegun));
+            continue;
+        }
+        let transfer = async {
+            match parcel {
+                Parcel::One(sendable) => sender.send_batchable(sendable).await,
+                Parcel::Many(sendable) => sender.send_batchable(sendable).await,
+            }
+        };
+        let answer = match tokio::time::timeout_at(until, transfer).await {
+            Ok(Ok(delivery)) => Ok(delivery),
+            Ok(Err(error)) => Err(not_begun(&error)),
+            Err(_) => Err(Answer::TimedOut),
+        };
+        let _ = begun.send(answer);
+    }
+}
+
+/// The first reason is the reason.
+fn tell(told: &watch::Sender<Ended>, why: Failure) {
+    told.send_if_modified(|known| {
+        let first = known.is_none();
+        if first {
+            *known = Some(why);
+        }
+        first
+    });
+}
+
+/// Owns both handles, so that an end is noticed whoever waits, and is told once.
+async fn watch_over(
+    mut connection: ConnectionHandle<()>,
+    mut session: SessionHandle<()>,
+    told: watch::Sender<Ended>,
+    close: CancellationToken,
+) {
+    let why = tokio::select! {
+        closed = connection.on_close() => format!("the connection ended: {}", words(closed)),
+        ended = session.on_end() => format!("the session ended: {}", words(ended)),
+        () = close.cancelled() => "we closed it".to_owned(),
+    };
+    tell(&told, Failure::Other(why));
+    drop(session);
+    if !connection.is_closed() {
+        let _ = tokio::time::timeout(CLOSE_WAIT, connection.close()).await;
+    }
+}
+
+/// Waits for the end.
+async fn over(ended: &watch::Receiver<Ended>) -> Failure {
+    let mut ended = ended.clone();
+    let why = ended.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+    why.unwrap_or_else(|| Failure::Other("its watcher ended".to_owned()))
+}
+
+fn words<E: std::fmt::Display>(end: Result<(), E>) -> String {
+    match end {
+        Ok(()) => "closed by the bus".to_owned(),
+        Err(error) => super::outcome::one_line(error.to_string().as_bytes()),
+    }
+}
+
+fn not_opened(error: OpenError) -> Failure {
+    match error {
+        OpenError::RemoteClosedWithError(error) => Failure::Refused(Refusal::of(Some(&error))),
+        other => Failure::Other(format!("no AMQP connection was opened: {other}")),
+    }
+}
+
+fn not_begun(error: &SendError) -> Answer {
+    match error {
+        SendError::MessageSizeExceeded(size) => {
+            let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+            Answer::Refused(Refusal::too_large(bytes(size.size), bytes(size.max_size)))
+        }
+        SendError::MessageEncodeError => {
+            let detail = "it cannot be encoded".to_owned();
+            Answer::Refused(Refusal { condition: "amqp:decode-error".to_owned(), detail })
+        }
+        SendError::LinkStateError(error) => Answer::NotSent(state_of(error)),
+        SendError::Detached(error) => Answer::NotSent(detach_of(error)),
+        other => Answer::NotSent(Failure::Other(other.to_string())),
+    }
+}
+
+fn settled_as(settled: Result<Outcome, SendError>) -> Answer {
+    match settled {
+        Ok(Outcome::Accepted(_)) => Answer::Accepted,
+        Ok(Outcome::Rejected(rejected)) => Answer::Refused(Refusal::of(rejected.error.as_ref())),
+        Ok(Outcome::Released(_) | Outcome::Modified(_)) => Answer::Released,
+        Err(SendError::LinkStateError(error)) => Answer::Cut(state_of(&error)),
+        Err(SendError::Detached(error)) => Answer::Cut(detach_of(&error)),
+        Err(error) => Answer::Cut(Failure::Other(error.to_string())),
+    }
+}
+
+fn state_of(error: &LinkStateError) -> Failure {
+    match error {
+        LinkStateError::RemoteDetachedWithError(said) | LinkStateError::RemoteClosedWithError(said) => {
+            Failure::Refused(Refusal::of(Some(said)))
+        }
+        other => Failure::Other(super::outcome::one_line(other.to_string().as_bytes())),
+    }
+}
+
+fn detach_of(error: &DetachError) -> Failure {
+    match error {
+        DetachError::RemoteDetachedWithError(said) | DetachError::RemoteClosedWithError(said) => {
+            Failure::Refused(Refusal::of(Some(said)))
+        }
+        other => Failure::Other(super::outcome::one_line(other.to_string().as_bytes())),
+    }
+}

@@ -1,0 +1,32 @@
+//! What a publish has learnt of its destination: one that is down is not hammered with the rest of the batch.
+
+use crate::domain::verdict::PublishOutcome;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[derive(Default)]
+pub(super) struct Mood {
+    blocked: AtomicUsize,
+    /// Cuts and timeouts in a row: one may be a message's own fault, as many as run side by side are not.
+    unanswered: AtomicUsize,
+}
+
+impl Mood {
+    pub(super) fn is_bad(&self, unanswered_max: usize) -> bool {
+        self.blocked.load(Ordering::Relaxed) > 0 || self.unanswered.load(Ordering::Relaxed) >= unanswered_max.max(1)
+    }
+
+    pub(super) fn note(&self, outcome: &PublishOutcome) {
+        match outcome {
+            PublishOutcome::Blocked { .. } => {
+                self.blocked.fetch_add(1, Ordering::Relaxed);
+            }
+            PublishOutcome::TimedOut { .. } | PublishOutcome::Cut { .. } => {
+                self.unanswered.fetch_add(1, Ordering::Relaxed);
+            }
+            PublishOutcome::Accepted | PublishOutcome::Retry { .. } | PublishOutcome::Permanent { .. } => {
+                self.unanswered.store(0, Ordering::Relaxed);
+            }
+            PublishOutcome::NotTried => {}
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! What an AMQP error condition of Service Bus means: is it the message, or the destination? Pure.
+
+use super::outcome::{Target, one_line, permanent};
+use crate::domain::verdict::PublishOutcome;
+use fe2o3_amqp_types::definitions::{self, ErrorCondition};
+
+/// A condition and its words, as the broker said them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub condition: String,
+    pub detail: String,
+}
+
+/// Service Bus asks for a pause of ten seconds when it is busy (50009).
+const BUSY_MS: i64 = 10_000;
+
+impl Refusal {
+    pub(super) fn of(error: Option<&definitions::Error>) -> Self {
+        let condition = error.map_or_else(String::new, |error| name(&error.condition));
+        let detail = error.and_then(|error| error.description.as_deref()).unwrap_or_default();
+        Self { condition, detail: one_line(detail.as_bytes()) }
+    }
+
+    pub(super) fn too_large(bytes: usize, bytes_max: usize) -> Self {
+        let detail = format!("{bytes} bytes, the link takes {bytes_max}");
+        Self { condition: "amqp:link:message-size-exceeded".to_owned(), detail }
+    }
+
+    /// Whether a batch that was refused so is worth halving: one of its messages may be the reason.
+    pub(super) fn blames_a_message(&self) -> bool {
+        matches!(self.blame(), Blame::Message | Blame::Size | Blame::Unknown)
+    }
+
+    pub(super) fn outcome(&self, target: Target<'_>) -> PublishOutcome {
+        let Target { place, entity, access } = target;
+        let Self { condition, detail } = self;
+        let said = format!("{place}/{entity} answered {condition}");
+        let told = |what: &str| {
+            if detail.is_empty() { format!("{said}: {what}") } else { format!("{said}: {what} ({detail})") }
+        };
+        let blocked = |after_ms, what: &str| PublishOutcome::Blocked { after_ms, reason: told(what) };
+        match self.blame() {
+            Blame::Size => permanent(told("the message is too large for it")),
+            Blame::Message => permanent(told("it refuses this message")),
+            Blame::Unknown => PublishOutcome::Retry { after_ms: None, reason: told("it did not take this message") },
+            Blame::Busy => blocked(Some(BUSY_MS), "it is throttled: wait, or give the namespace more units"),
+            Blame::Full => blocked(None, "it is full: receive from it, or raise its size"),
+            Blame::Access => blocked(None, &access.remedy(place, entity)),
+            Blame::Missing => {
+                blocked(None, "there is no such queue or topic: create it, or correct its name in the settings")
+            }
+            Blame::Disabled => blocked(None, "it is disabled: enable it"),
+            Blame::Sessions => {
+                blocked(None, "it takes only messages with a session: name it in ServiceBus__SessionDestinations")
+            }
+            Blame::Broker => blocked(None, "the bus itself fails: wait"),
+        }
+    }
+
+    fn blame(&self) -> Blame {
+        let busy = self.detail.contains("50009") || self.detail.contains("50002");
+        match self.condition.as_str() {
+            "com.microsoft:server-busy" => Blame::Busy,
+            _ if busy => Blame::Busy,
+            "amqp:link:message-size-exceeded" => Blame::Size,
+            "amqp:resource-limit-exceeded" => Blame::Full,
+            "amqp:unauthorized-access" | "com.microsoft:auth-failed" => Blame::Access,
+            "amqp:not-found" | "com.microsoft:entity-not-found" => Blame::Missing,
+            "com.microsoft:entity-disabled" => Blame::Disabled,
+            "amqp:internal-error"
+            | "com.microsoft:timeout"
+            | "com.microsoft:operation-cancelled"
+            | "amqp:connection:forced"
+            | "amqp:link:detach-forced"
+            | "com.microsoft:container-close" => Blame::Broker,
+            // A setting's fault, not the message's: all of them would die of it.
+            "amqp:not-allowed" | "com.microsoft:argument-error" if self.detail.contains("SessionId was not set") => {
+                Blame::Sessions
+            }
+            "amqp:not-allowed"
+            | "amqp:invalid-field"
+            | "amqp:decode-error"
+            | "amqp:not-implemented"
+            | "amqp:precondition-failed"
+            | "com.microsoft:argument-error"
+            | "com.microsoft:argument-out-of-range" => Blame::Message,
+            _ => Blame::Unknown,
+        }
+    }
+}
+
+enum Blame {
+    Message,
+    Size,
+    Unknown,
+    Busy,
+    Full,
+    Access,
+    Missing,
+    Disabled,
+    Sessions,
+    Broker,
+}
+
+/// The symbol on the wire.
+fn name(condition: &ErrorCondition) -> String {
+    match serde_amqp::to_value(condition) {
+        Ok(serde_amqp::Value::Symbol(symbol)) => symbol.as_str().to_owned(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::access::Access;
+    use super::*;
+    use fe2o3_amqp_types::definitions::{AmqpError, LinkError};
+    use fe2o3_amqp_types::primitives::Symbol;
+
+    fn of(condition: impl Into<ErrorCondition>, detail: &str) -> (PublishOutcome, bool) {
+        let refusal = Refusal::of(Some(&definitions::Error::new(condition, detail.to_owned(), None)));
+        let access = Access::Key { name: "send".to_owned(), key: "secret".to_owned() };
+        (refusal.outcome(Target { place: "office", entity: "mails", access: &access }), refusal.blames_a_message())
+    }
+
+    fn custom(name: &str) -> ErrorCondition {
+        ErrorCondition::Custom(Symbol::from(name))
+    }
+
+    #[test]
+    fn what_the_destination_refuses_opens_its_breaker_and_says_what_to_do() {
+        for (condition, told) in [
+            (custom("com.microsoft:server-busy"), "throttled"),
+            (AmqpError::ResourceLimitExceeded.into(), "full"),
+            (AmqpError::UnauthorizedAccess.into(), "'send'"),
+            (AmqpError::NotFound.into(), "create it"),
+            (custom("com.microsoft:entity-disabled"), "enable it"),
+            (AmqpError::InternalError.into(), "wait"),
+            (custom("com.microsoft:timeout"), "wait"),
+        ] {
+            let name = name(&condition);
+            let (PublishOutcome::Blocked { reason, .. }, false) = of(condition, "") else { panic!("{name}") };
+            assert!(reason.contains(told) && reason.contains(&name) && reason.contains("office/mails"), "{reason}");
+            assert!(!reason.contains("secret"));
+        }
+        let (outcome, _) = of(custom("com.microsoft:server-busy"), "Please wait 10 seconds. 50009");
+        assert!(matches!(outcome, PublishOutcome::Blocked { after_ms: Some(10_000), .. }));
+        let (outcome, _) = of(AmqpError::NotAllowed, "The SessionId was not set on a message, and it cannot be sent");
+        assert!(matches!(outcome, PublishOutcome::Blocked { .. }), "a setting's fault kills no message");
+    }
+
+    #[test]
+    fn what_the_message_is_refused_for_counts_against_it_alone() {
+        for condition in [
+            LinkError::MessageSizeExceeded.into(),
+            AmqpError::NotAllowed.into(),
+            custom("com.microsoft:argument-error"),
+        ] {
+            assert!(matches!(of(condition, ""), (PublishOutcome::Permanent { .. }, true)));
+        }
+        assert!(matches!(of(custom("x:never-heard-of"), ""), (PublishOutcome::Retry { .. }, true)));
+    }
+}

@@ -1,0 +1,48 @@
+//! What was sent, as Microsoft's own SDK for Python receives it.
+
+use super::{Bench, accepted, message};
+use crate::support::broker::made;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+use std::{path::PathBuf, process::Command};
+
+conformance!(amqp alone: microsofts_sdk_receives_what_was_sent);
+
+const BODIES: [&str; 4] =
+    ["{}", "{\"name\":\"Zażółć gęślą jaźń\"}", "{\"crab\":\"🦀\"}", "{\"nul\":\"\\u0000\",\"quote\":\"\\\"\"}"];
+
+async fn microsofts_sdk_receives_what_was_sent(on: &Bench) {
+    assert!(accepted(&on.publish(&[message("alone", BODIES[1])]).await));
+    let together: Vec<_> = BODIES.iter().enumerate().map(|(n, body)| message(&format!("together-{n}"), body)).collect();
+    assert!(accepted(&on.publish(&together).await));
+    let mut received = receive(on, 1 + BODIES.len()).await;
+    received.sort_by_key(|one| one["id"].as_str().unwrap().to_owned());
+    let expected: Vec<(String, &str)> = std::iter::once(("alone".to_owned(), BODIES[1]))
+        .chain(BODIES.iter().enumerate().map(|(n, body)| (format!("together-{n}"), *body)))
+        .collect();
+    assert_eq!(received.len(), expected.len());
+    for (one, (id, body)) in received.iter().zip(expected) {
+        assert_eq!(one["id"], id);
+        assert_eq!(STANDARD.decode(one["body"].as_str().unwrap()).unwrap(), body.as_bytes(), "{id}");
+        assert_eq!(one["session"], Value::Null);
+        assert_eq!(
+            (&one["subject"], &one["contentType"]),
+            (&"FinancialRecordCreated".into(), &"application/cloudevents+json".into())
+        );
+        assert_eq!(one["properties"]["orderingKey"], "17/2026-03");
+        assert_eq!(one["properties"]["traceparent"], "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    }
+}
+
+pub async fn receive(on: &Bench, wanted: usize) -> Vec<Value> {
+    let connection = on.broker.connection("amqp");
+    let (entity, script) =
+        (on.entity.clone(), PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/broker/receive.py"));
+    let output = tokio::task::spawn_blocking(move || {
+        let mut python = Command::new(made("python/bin/python"));
+        python.arg("-B").arg(script).args([connection, entity, wanted.to_string()]).output().unwrap()
+    });
+    let output = output.await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
