@@ -21,6 +21,9 @@ param duplicateWindowMinutes int = 10
 @maxValue(3650)
 param queueLifeDays int = 14
 
+@description('https://<name>.communication.azure.com: mail goes there by the identity below, which needs a role on it; empty: mail by the settings (Email__Provider and Email__Smtp…, or an access key).')
+param acsEndpoint string = ''
+
 @description('Further settings by name, as in the README\'s table; they win over the ones below.')
 param settings object = {}
 
@@ -154,6 +157,13 @@ var ourSettings = {
   PruneSchedule: '0 30 2 * * *'
 }
 
+var mailSettings = empty(acsEndpoint) ? {} : {
+  Email__Provider: 'acs'
+  Email__AcsEndpoint: acsEndpoint
+  Email__AcsEndpoint__credential: 'managedidentity'
+  Email__AcsEndpoint__clientId: identity.properties.clientId
+}
+
 resource app 'Microsoft.Web/sites@2024-04-01' = {
   name: '${name}-${unique}'
   location: location
@@ -189,7 +199,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 
   resource appSettings 'config' = {
     name: 'appsettings'
-    properties: union(hostSettings, ourSettings, settings)
+    properties: union(hostSettings, ourSettings, mailSettings, settings)
   }
 }
 

@@ -120,7 +120,8 @@ impl Email {
     /// Says what was expected, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
         if !text.is_ascii() {
-            return Err("must be in ASCII: internationalised addresses cannot be mailed yet".to_owned());
+            return Err("must be in ASCII: letters such as ż before the @ are not taken by every mail server; a domain with them is \
+                        written in its xn-- form".to_owned());
         }
         let options =
             email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
@@ -167,6 +168,10 @@ mod tests {
     #[test]
     fn an_email_is_one_plain_address() {
         assert!(Email::parse("anna.nowak+vat@example.pl").is_ok());
+        assert!(Email::parse("biuro@xn--kw-fka56b.example.pl").is_ok());
+        for international in ["zażółć@example.pl", "biuro@żółw.example.pl"] {
+            assert!(Email::parse(international).unwrap_err().contains("xn--"), "{international}");
+        }
         for bad in [
             "",
             "anna",
