@@ -2,6 +2,7 @@
 
 use super::{
     db::{SqlServer, read},
+    errors::{self, DEADLOCK},
     outbox_claim, outbox_route, outbox_settle, rows,
     session::Results,
     statement::Statement,
@@ -58,7 +59,12 @@ impl Outbox for SqlServer {
 
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
         let step = "claim";
-        read(step, outbox_claim::claimed(&self.tell(step, outbox_claim::statement(claim).repeatable()).await?))
+        match self.tell(step, outbox_claim::statement(claim).repeatable()).await {
+            Ok(results) => read(step, outbox_claim::claimed(&results)),
+            // The victim again and again: others are claiming here, so there is nothing for us just now.
+            Err(error) if errors::code(&error) == Some(DEADLOCK) => Ok(Claimed::default()),
+            Err(error) => Err(error),
+        }
     }
 
     async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {

@@ -176,6 +176,24 @@ async fn whatever_stays_wrong_is_told_after_a_bound() {
 }
 
 #[tokio::test]
+async fn a_claim_that_is_always_the_victim_finds_nothing_just_now() {
+    let (server, db) = met(Fault::CutAnswer).await;
+    for _ in 0..100 {
+        server.fault("outbox_lease", Fault::Error(1205));
+    }
+    let claim = Claim {
+        destination: Destination::parse("queue:q").unwrap(),
+        mode: ClaimMode::Suspect,
+        token: LeaseToken::fresh(),
+        lease_ms: 60_000,
+        claims_max: 3,
+    };
+    let claimed = db.claim(&claim).await.unwrap();
+    assert!(claimed.rows.is_empty() && server.done("outbox_lease") == 0);
+    assert!((2..=8).contains(&server.requests("outbox_lease").len()));
+}
+
+#[tokio::test]
 async fn a_callers_end_leaves_no_answer_for_the_next_one() {
     let (server, db) = met(Fault::CutAnswer).await;
     server.fault("books_client", Fault::Stall);
