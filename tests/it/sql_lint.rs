@@ -58,11 +58,11 @@ fn every_tsql_file_and_the_script_for_a_dba_can_be_parsed() {
 #[test]
 fn a_typo_in_tsql_is_found() {
     let folder = tempfile::tempdir().unwrap();
-    let claim = fs::read_to_string(root().join("src/adapters/sqlserver/sql/outbox_lease.sql")).unwrap();
+    let settle = fs::read_to_string(root().join("src/adapters/sqlserver/sql/outbox_settle.sql")).unwrap();
     for (name, from, to) in [("update.sql", "UPDATE t", "UPDTE t"), ("from.sql", "FROM dbo.", "FORM dbo.")] {
-        assert!(claim.contains(from), "{from}");
+        assert!(settle.contains(from), "{from}");
         let file = folder.path().join(name);
-        fs::write(&file, claim.replacen(from, to, 1)).unwrap();
+        fs::write(&file, settle.replacen(from, to, 1)).unwrap();
         let Some(output) = parse(&[file]) else { return };
         assert_eq!(output.status.code(), Some(1), "{name}: {}", String::from_utf8_lossy(&output.stdout));
         assert!(String::from_utf8_lossy(&output.stdout).contains(name));

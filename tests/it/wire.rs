@@ -5,10 +5,11 @@ mod answers;
 mod away;
 mod live;
 mod logins;
+mod trips;
 
 use crate::support::tds::{
     TdsServer,
-    tokens::{Table, table},
+    tokens::{Cell, Table, table},
 };
 use client_organizer::adapters::sqlserver::{PoolOptions, SqlServer, SqlServerOptions};
 use std::time::Duration;

@@ -49,7 +49,7 @@ impl Marks {
     fn client(&self, id: ClientId) -> Option<Client> {
         let draft = ClientDraft {
             name: ClientName::parse(&self.name).ok()?,
-            address: PostalAddress::parse("-").ok()?,
+            address: PostalAddress::parse("mark").ok()?,
             nip_nb: Nip::parse("5260250274").ok()?,
             email: Email::parse(&self.email).ok()?,
         };

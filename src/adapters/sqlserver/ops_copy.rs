@@ -49,15 +49,20 @@ pub(super) async fn copies(
             replay::copy(&row.id, &new, content_type, payload.as_bytes(), headers)
         })
         .collect();
-    let mut done_seqs = BTreeSet::new();
-    // One transaction each, with its record: payloads are too large to go together.
+    // Rows of one event hold the same content, so they go in one transaction, with their records; payloads are too
+    // large for each row to bring its own.
+    let mut alike: BTreeMap<(&Option<String>, &String), Vec<Value>> = BTreeMap::new();
     for (row, copied) in rows.iter().zip(&verdicts) {
         let Ok(copied) = copied else { continue };
-        let table = vec![line(row, &format!("{} as {new}", row.target()))];
+        let target = format!("{} as {new}", row.target());
+        alike.entry((&copied.payload, &copied.headers)).or_default().push(line(row, &target));
+    }
+    let mut done_seqs = BTreeSet::new();
+    for ((payload, headers), table) in alike {
         let statement = Statement::of(&[NOW, BEGIN, COPY, RECORD])
             .with("rows", Value::from(table).to_string())
-            .with("payload", copied.payload.clone())
-            .with("headers", copied.headers.clone())
+            .with("payload", payload.clone())
+            .with("headers", headers.clone())
             .with("new_id", new.as_str().to_owned());
         let results = db.tell(ACTION, signed(statement, ACTION, by)).await?;
         done_seqs.extend(read(ACTION, done(&results))?.unwrap_or_default());

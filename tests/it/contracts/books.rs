@@ -34,6 +34,7 @@ contract!(
     what_names_nothing_is_refused_by_name,
     amounts_are_exact_to_the_largest,
     the_message_is_due_by_the_databases_clock_and_carries_what_was_booked,
+    a_message_names_the_client_as_written,
     lists_are_bounded_and_in_order,
 );
 
@@ -319,6 +320,18 @@ async fn the_message_is_due_by_the_databases_clock_and_carries_what_was_booked(b
     let event: CloudEvent = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
     assert_eq!(event.data.previous, Some(figures("10")));
     assert_eq!((event.data.figures.vat, event.data.version), (money("7"), 2));
+}
+
+async fn a_message_names_the_client_as_written(backend: &impl Backend) {
+    for (number, name) in [(1, r#""Ko\wal" & 's /ka\\ \"#), (2, "\u{1F980} Zażółć gęślą JAŹŃ")] {
+        let draft = ClientDraft { name: ClientName::parse(name).unwrap(), ..draft(number) };
+        done(backend, entry(Command::CreateClient(draft))).await;
+        let command = Command::CreateRecord(ClientId(number.into()), march(), figures("10"));
+        let id = done(backend, entry(command)).await.message_id.unwrap();
+        let row = &backend.ops().show(&id).await.unwrap()[0];
+        let event: CloudEvent = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
+        assert_eq!(event.data.client_name.as_str(), name);
+    }
 }
 
 async fn lists_are_bounded_and_in_order(backend: &impl Backend) {

@@ -1,4 +1,4 @@
-//! A proxy in front of a real TDS server, without encryption: cuts where the answer to a named statement would pass.
+//! A proxy in front of a real TDS server, without encryption: cuts or halts where a named statement passes.
 
 use super::wire_names;
 use std::{
@@ -8,6 +8,7 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::oneshot,
     task::{JoinHandle, JoinSet},
 };
 
@@ -18,6 +19,13 @@ struct State {
     shut_at_cut: bool,
     shut: bool,
     seen: Vec<Vec<String>>,
+    holds: Vec<(String, oneshot::Sender<()>, oneshot::Receiver<()>)>,
+}
+
+/// A request that stands still before the server: `here` when it came, `go` lets it on.
+pub struct Held {
+    pub here: oneshot::Receiver<()>,
+    pub go: oneshot::Sender<()>,
 }
 
 pub struct TdsProxy {
@@ -66,6 +74,13 @@ impl TdsProxy {
         self.state.lock().unwrap().shut_at_cut = true;
     }
 
+    /// The next request with this statement waits before it reaches the server.
+    pub fn hold(&self, statement: &str) -> Held {
+        let ((came, here), (go, gone)) = (oneshot::channel(), oneshot::channel());
+        self.state.lock().unwrap().holds.push((statement.to_owned(), came, gone));
+        Held { here, go }
+    }
+
     pub fn open(&self) {
         self.state.lock().unwrap().shut = false;
     }
@@ -85,6 +100,15 @@ async fn pass(mut client: TcpStream, server: &str, state: &Mutex<State>) -> std:
         // A client asks, then reads the whole answer: TDS without attention signals.
         let request = message(&mut client).await?;
         let names = wire_names::statements(&request);
+        let held = {
+            let mut state = state.lock().unwrap();
+            let place = state.holds.iter().position(|(held, ..)| names.contains(held));
+            place.map(|place| state.holds.remove(place))
+        };
+        if let Some((_, came, gone)) = held {
+            let _ = came.send(());
+            let _ = gone.await;
+        }
         let cut = {
             let mut state = state.lock().unwrap();
             let place = state.cuts.iter().position(|cut| names.contains(cut));

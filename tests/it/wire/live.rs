@@ -1,4 +1,4 @@
-//! The same on a live TDS server, with a proxy that cuts after the commit: what the books hold then.
+//! The same on a live TDS server, with a proxy that cuts after the commit or halts a request: what the books hold then.
 
 use super::*;
 use crate::support::{
@@ -14,7 +14,10 @@ use client_organizer::{
         outbox::{Claim, ClaimMode},
         route::Destination,
     },
-    ports::outbox::Outbox,
+    ports::{
+        ops::{Ops, RequeueRules, Selection, Signature},
+        outbox::Outbox,
+    },
 };
 use std::sync::Arc;
 
@@ -114,4 +117,44 @@ async fn a_claim_cut_after_its_commit_answers_the_rows_it_leased_and_claims_no_o
     assert_eq!(proxy.requests("outbox_lease"), 2);
     let leased = backend.query("SELECT COUNT_BIG(*) FROM OutboxMessages WHERE State = 1").unwrap();
     assert_eq!(leased, "3");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_booking_without_a_key_that_is_cut_at_its_commit_is_answered_and_booked_one_time() {
+    let Some(Live { backend, proxy, db }) = live().await else { return };
+    let edge = Edge::with_books(Arc::new(db)).await;
+    let path = format!("/api/clients/{}/finance", edge.client(1).await);
+    proxy.cut_answer("books_record_at_once");
+    let answered = edge.write("POST", &path, &[], &figures(7)).await;
+    assert_eq!(answered.status, 201, "{:?}", answered.body);
+    assert_eq!(proxy.requests("books_record_at_once"), 1, "cut, and then looked for");
+    assert_eq!(answered.header("idempotency-replayed"), None, "the caller repeated nothing");
+    let stored = backend.query("SELECT Id FROM OutboxMessages").unwrap();
+    assert_eq!(answered.header("outbox-message-id"), Some(stored.as_str()));
+    assert_eq!((count(&backend, "FinancialRecords"), count(&backend, "OutboxMessages")), ("1".into(), "1".into()));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_requeue_is_judged_again_where_a_newer_row_of_its_key_went_out_in_between() {
+    let Some(Live { backend, proxy, db }) = live().await else { return };
+    for (id, state) in [("old", 3), ("new", 0)] {
+        backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, OrderingKey, State) \
+             VALUES ('{id}', 'Plain', '1', 'queue:q', 'k', {state})"
+        ));
+    }
+    let held = proxy.hold("ops_requeue");
+    let requeue = tokio::spawn(async move {
+        let rules = RequeueRules { out_of_order: false, duplicate_window_ms: 0 };
+        let by = Signature { actor: "ania".to_owned(), reason: "test".to_owned() };
+        db.requeue(&Selection::Id { id: "old".to_owned(), destination: None }, rules, &by).await.unwrap()
+    });
+    held.here.await.unwrap();
+    backend.execute("UPDATE OutboxMessages SET State = 2, ProcessedOnUtc = SYSUTCDATETIME() WHERE Id = 'new'");
+    held.go.send(()).unwrap();
+    let answers = requeue.await.unwrap();
+    let why_not = answers[0].why_not.as_deref().unwrap_or_default();
+    assert!(!answers[0].done && why_not.contains("new") && why_not.contains("--out-of-order"), "{answers:?}");
+    assert_eq!(backend.query("SELECT State FROM OutboxMessages WHERE Id = 'old'").as_deref(), Some("3"));
+    assert_eq!(count(&backend, "OperatorActions"), "0", "what was not done is not recorded");
 }

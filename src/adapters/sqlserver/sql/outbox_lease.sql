@@ -1,6 +1,7 @@
 -- outbox_lease: takes the heads within the byte bound, and ends the batch of a claim. @token, @lease_ms, @bytes_max
 -- The first goes whatever its size: were it skipped, it would wait for ever.
 -- The predicate is repeated: a server that ignores lock hints would hand a row out twice without it.
+-- IN, not a join: Babelfish reads the whole table for each row of an UPDATE with a join and OUTPUT.
 DECLARE @taken TABLE (Seq bigint NOT NULL PRIMARY KEY, WasDueAt datetime2(7) NOT NULL);
 INSERT @taken (Seq, WasDueAt)
 SELECT h.Seq, h.DueAt
@@ -8,14 +9,12 @@ SELECT h.Seq, h.DueAt
                SUM(Bytes) OVER (ORDER BY DueAt, Seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS Total
           FROM @heads) AS h
  WHERE h.Place = 1 OR h.Total <= @bytes_max;
-UPDATE t
-   SET State = 1, LeaseToken = @token, Claims = t.Claims + 1, DueAt = DATEADD(millisecond, @lease_ms, @now)
+UPDATE dbo.OutboxMessages
+   SET State = 1, LeaseToken = @token, Claims = Claims + 1, DueAt = DATEADD(millisecond, @lease_ms, @now)
 OUTPUT inserted.Seq AS Seq, inserted.Id AS Id, inserted.EventType AS EventType, inserted.OrderingKey AS OrderingKey, inserted.ContentType AS ContentType, inserted.Payload AS Payload,
        inserted.Headers AS Headers, inserted.OccurredOnUtc AS OccurredOnUtc, inserted.Claims AS Claims, inserted.RetryCount AS RetryCount,
        inserted.LastOutcome AS LastOutcome, inserted.LastAttemptOnUtc AS LastAttemptOnUtc
-  FROM dbo.OutboxMessages t
-  JOIN @taken c ON c.Seq = t.Seq
- WHERE t.State < 2 AND t.DueAt <= @now
+ WHERE Seq IN (SELECT c.Seq FROM @taken c) AND State < 2 AND DueAt <= @now
 OPTION (LOOP JOIN);
 COMMIT TRAN;
 -- The order it goes in; OUTPUT keeps none, and Babelfish gives it no other column than the new row's.

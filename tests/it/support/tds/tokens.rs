@@ -6,6 +6,8 @@ use bytes::{BufMut, BytesMut};
 pub enum Cell {
     Int(i64),
     Text(String),
+    /// Grosze, as decimal(18,2).
+    Amount(u32),
     /// A NULL of datetime2(7).
     NoTime,
 }
@@ -62,6 +64,7 @@ pub fn results(out: &mut BytesMut, tables: &[Table]) {
             out.put_u16_le(1); // may be NULL
             match rows.first().map(|row| &row[place]) {
                 Some(Cell::Int(_)) => out.put_slice(&[0x26, 8]),
+                Some(Cell::Amount(_)) => out.put_slice(&[0x6C, 9, 18, 2]),
                 Some(Cell::NoTime) => out.put_slice(&[0x2A, 7]),
                 Some(Cell::Text(_)) | None => {
                     out.put_u8(0xE7);
@@ -82,6 +85,10 @@ pub fn results(out: &mut BytesMut, tables: &[Table]) {
                     Cell::Text(text) => {
                         out.put_u16_le(u16::try_from(text.encode_utf16().count() * 2).unwrap());
                         utf16(out, text);
+                    }
+                    Cell::Amount(grosze) => {
+                        out.put_slice(&[5, 1]);
+                        out.put_u32_le(*grosze);
                     }
                     Cell::NoTime => out.put_u8(0),
                 }

@@ -1,0 +1,54 @@
+//! How often a write asks the database: each answer waited for is time that a caller waits.
+
+use super::*;
+use crate::support::edge::{Edge, figures};
+use client_organizer::{domain::ids::ClientId, ports::books::Books};
+use std::sync::Arc;
+
+/// How many requests one call made.
+async fn trips(
+    server: &TdsServer,
+    edge: &Edge,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> usize {
+    let before = server.all_requests().len();
+    let answered = edge.write(method, path, headers, body).await;
+    assert!(answered.status.is_success(), "{:?}", answered.body);
+    server.all_requests().len() - before
+}
+
+async fn office() -> (TdsServer, Edge) {
+    let server = TdsServer::start().await;
+    let columns = ["RecordKey", "ClientId", "Year", "Month", "IncomeTax", "Vat", "InsuranceAmount", "Version"];
+    let record =
+        [7, 1, 2026, 7].map(Cell::Int).into_iter().chain([0, 23_000, 0].map(Cell::Amount)).chain([Cell::Int(1)]);
+    let mut found = client();
+    found.push(table(&columns, vec![record.collect()]));
+    server.answer("books_records", found);
+    server.answer("books_end_at_once", vec![table(&["Ended", "NextId"], vec![vec![0.into(), 7.into()]])]);
+    server.answer("books_end", vec![table(&["Ended"], vec![vec![0.into()]])]);
+    let db = opened(&server).await;
+    // The first use of a connection sets it up.
+    db.client(ClientId(1)).await.unwrap();
+    (server, Edge::with_books(Arc::new(db)).await)
+}
+
+#[tokio::test]
+async fn a_first_booking_is_one_round_trip_with_and_without_a_key() {
+    let (server, edge) = office().await;
+    for headers in [&[][..], &[("idempotency-key", "k-1")]] {
+        assert_eq!(trips(&server, &edge, "POST", "/api/clients/1/finance", headers, &figures(7)).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn changed_figures_are_read_and_then_one_batch() {
+    let (server, edge) = office().await;
+    for headers in [&[][..], &[("idempotency-key", "k-1")]] {
+        let patch = r#"{"vat":231.5}"#;
+        assert_eq!(trips(&server, &edge, "PATCH", "/api/clients/1/finance/2026/7", headers, patch).await, 2);
+    }
+}
