@@ -52,8 +52,9 @@ struct Aftermath {
     _folder: tempfile::TempDir,
 }
 
-/// Kills the handler at `point` and goes on until the booking's message is sent and mailed and nothing is unfinished.
-async fn killed_at(point: &str, arguments: &[&str], more: &[(&str, &str)]) -> Aftermath {
+/// Kills the handler at `point` and goes on until the booking's message is sent and mailed and nothing is unfinished;
+/// at least `copies` of it were on the queue by then.
+async fn killed_at(point: &str, copies: u32, arguments: &[&str], more: &[(&str, &str)]) -> Aftermath {
     let folder = tempfile::tempdir_in(memory()).unwrap();
     let failpoint = format!("{point}={}", folder.path().join("point-reached").display());
     let env = [&QUICK[..], more, &[("FAILPOINT", failpoint.as_str())]].concat();
@@ -67,12 +68,13 @@ async fn killed_at(point: &str, arguments: &[&str], more: &[(&str, &str)]) -> Af
     booking.await.unwrap();
     let kept = http_client::get(host.port, &format!("/api/clients/{client}/finance")).await;
     assert_eq!(kept.json()["items"].as_array().unwrap().len(), 1, "the booking was committed");
-    let message_id = finished(&mut host);
+    let message_id = finished(&mut host, copies);
     Aftermath { host, message_id, _folder: folder }
 }
 
 /// Waits, sweep by sweep, until no row is unfinished and every copy in the queue was settled; answers the message.
-fn finished(host: &mut Host) -> String {
+/// The database may be ahead of the events that were read: only events tell how many copies there were.
+fn finished(host: &mut Host, copies: u32) -> String {
     let mut queued = 0;
     let mut settled = 0;
     for event in &host.seen {
@@ -86,7 +88,7 @@ fn finished(host: &mut Host) -> String {
             + (SELECT count(*) FROM InboxMessages WHERE State NOT IN (2, 5) AND DueAt IS NOT NULL)
             + (SELECT count(*) = 0 FROM InboxMessages)";
         let sweep = event["event"] == "invocation";
-        if sweep && queued > 0 && queued == settled && value(&store, unfinished) == "0" {
+        if sweep && queued >= copies && queued == settled && value(&store, unfinished) == "0" {
             return value(&store, "SELECT Id FROM OutboxMessages");
         }
     }
@@ -110,30 +112,31 @@ const HELD: &[&str] = &["--hold-deliveries-until-exit"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_commit_the_mail_comes_as_one_file() {
-    let after = killed_at("after-commit", HELD, &[]).await;
+    let after = killed_at("after-commit", 1, HELD, &[]).await;
     assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id, 1)]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_claim_the_mail_comes_as_one_file() {
-    let after = killed_at("after-claim", HELD, &[]).await;
+    let after = killed_at("after-claim", 1, HELD, &[]).await;
     assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id, 1)]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_publish_it_is_published_again_and_mailed_as_one_file() {
-    let after = killed_at("after-publish", HELD, &[]).await;
-    let published = after.host.seen.iter().filter(|e| e["event"] == "queued").count();
-    assert_eq!(published, 2, "the first was not settled");
+    // Two copies: the first was published and not settled.
+    let after = killed_at("after-publish", 2, HELD, &[]).await;
     assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id, 1)]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_mail_it_is_in_doubt_told_and_sent_once_more() {
-    let mut after = killed_at("after-mail", &[], &[]).await;
-    assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id.clone(), 2)]), "1 + one kill");
+    let mut after = killed_at("after-mail", 1, &[], &[]).await;
     let store = after.host.data.join("app.db");
-    assert_eq!(value(&store, "SELECT Doubts FROM InboxMessages"), "1");
+    let doubts: usize = value(&store, "SELECT Doubts FROM InboxMessages").parse().unwrap();
+    assert!(doubts > 0, "the kill left none");
+    // One, unless the machine was so slow that a lease ran out where nothing crashed.
+    assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id.clone(), 1 + doubts)]));
     let told = |e: &Value| {
         let line = e["line"].to_string();
         e["event"] == "log" && line.contains("in doubt") && line.contains(&after.message_id)
@@ -146,7 +149,7 @@ async fn killed_after_the_mail_it_is_in_doubt_told_and_sent_once_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_after_the_mail_on_hold_it_waits_for_a_person() {
-    let after = killed_at("after-mail", &[], &[("Email__OnDoubt", "hold")]).await;
+    let after = killed_at("after-mail", 1, &[], &[("Email__OnDoubt", "hold")]).await;
     assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id.clone(), 1)]));
     let store = after.host.data.join("app.db").display().to_string();
     let ops = |words: &[&str]| {
