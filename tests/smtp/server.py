@@ -10,6 +10,7 @@ One JSON line per event on stdout, the first with the port. Ends when its stdin 
 """
 
 import asyncio
+import base64
 import email
 import email.policy
 import json
@@ -84,6 +85,7 @@ class Handler:
         tell({
             "from": envelope.mail_from, "to": envelope.rcpt_tos, "user": user, "encrypted": encrypted,
             "hello": session.host_name, "peer": session.peer[1], "mail": parsed(envelope.content),
+            "raw": base64.b64encode(envelope.content).decode(),
         })
         return await self.play(server, envelope.rcpt_tos[0], "data") or "250 2.0.0 OK queued as 4711"
 

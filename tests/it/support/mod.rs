@@ -4,6 +4,7 @@ pub mod acs_server;
 pub mod backend;
 pub mod broker;
 pub mod edge;
+pub mod exim;
 pub mod fakes;
 pub mod host;
 pub mod hostile;
