@@ -78,6 +78,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
             let context = OpsContext {
                 ops: &*store.ops,
                 routes: &settings.routes,
+                recipients: &settings.recipients,
                 duplicate_window_ms: settings.bus.duplicate_window_ms,
                 json: arguments.json,
             };

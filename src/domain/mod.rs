@@ -9,6 +9,7 @@ pub mod route;
 pub mod message;
 pub mod json_fault;
 pub mod event;
+pub mod recipient;
 pub mod idempotency;
 pub mod booking;
 pub mod outbox;

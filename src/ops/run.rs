@@ -5,16 +5,19 @@ use super::{
     tables,
 };
 use crate::{
-    domain::{delivery::EMAIL_CONSUMER, ids::MESSAGE_ID_CHARS_MAX, route::Routes},
+    domain::{
+        client::Email, delivery::EMAIL_CONSUMER, ids::MESSAGE_ID_CHARS_MAX, recipient::RecipientKey, route::Routes,
+    },
     ports::ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
 };
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
 use std::io::Write;
 
 pub struct OpsContext<'a> {
     pub ops: &'a dyn Ops,
     pub routes: &'a Routes,
+    pub recipients: &'a RecipientKey,
     /// The bus's duplicate detection window, 0 where it has none.
     pub duplicate_window_ms: i64,
     pub json: bool,
@@ -76,6 +79,13 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
     match command {
         MailCommand::List { state, limit } => {
             let rows = context.ops.mail_list(EMAIL_CONSUMER, state, limit).await?;
+            print(context, out, &rows, |out| tables::mails(out, &rows))?;
+            Ok(true)
+        }
+        MailCommand::Find { address, limit } => {
+            // Without the address: it is in the shell's history already, and need not be in a log of the errors too.
+            let address = Email::parse(&address).map_err(|why| anyhow!("the address {why}"))?;
+            let rows = context.ops.mail_of(EMAIL_CONSUMER, &context.recipients.hash(&address), limit).await?;
             print(context, out, &rows, |out| tables::mails(out, &rows))?;
             Ok(true)
         }

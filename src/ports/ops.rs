@@ -4,6 +4,7 @@ use super::error::StoreResult;
 use crate::domain::{
     delivery::MailState,
     outbox::{LastOutcome, RowState},
+    recipient::RecipientHash,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -166,6 +167,8 @@ pub trait Ops: Send + Sync {
     async fn resume(&self, name: &str, by: &Signature) -> StoreResult<bool>;
 
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>>;
+    /// The mails to one recipient, newest first, as long as they are remembered.
+    async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>>;
     /// A refused or in-doubt mail goes back to accepted, due now. `Err` text: why not.
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>>;
     /// An in-doubt mail is taken as sent. `Err` text: why not.

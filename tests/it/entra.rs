@@ -148,12 +148,12 @@ async fn a_mail_goes_to_communication_services_under_the_identitys_token() {
     }
     let Some(mut server) = AcsServer::start(true, json!({}), json!({})).await else { return };
     // The first is short-lived and the service does not know it; the second it knows, and that is kept.
-    let (endpoint, served) =
-        stub(vec![granted("another's", Duration::from_mins(1)), granted(TOKEN, Duration::from_mins(60))]);
+    let (endpoint, asked_for) =
+        stub(vec![granted("another's", Duration::from_mins(1)), granted(TOKEN, Duration::from_hours(1))]);
     let test = "a_mail_goes_to_communication_services_under_the_identitys_token";
     let child = in_child_with(test, &endpoint, &server.endpoint());
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
-    let asked = served.join().unwrap()[0].to_lowercase();
+    let asked = asked_for.join().unwrap()[0].to_lowercase();
     let scope = format!("resource=https%3a%2f%2fcommunication.azure.com&client_id={CLIENT_ID} ");
     assert!(asked.contains(&scope), "{asked}");
     let (stranger, sent, inquiry) = (server.next().await, server.next().await, server.next().await);

@@ -77,7 +77,8 @@ fn every_letter_is_the_one_that_was_looked_at() {
 #[test]
 fn a_letter_loads_nothing_and_runs_nothing() {
     for (name, text) in texts(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(GOLDEN)) {
-        if !name.ends_with(".html") || name == "index.html" {
+        let Some((letter, "html")) = name.rsplit_once('.') else { continue };
+        if letter == "index" {
             continue;
         }
         for foreign in ["http", "//", "src=", "href", "url(", "@import", "<link", "<script", "<img", "<form", "onload"]

@@ -18,6 +18,7 @@ mod queue;
 mod amqp_golden;
 mod mail;
 mod letters;
+mod erasure;
 mod smtp;
 mod exim;
 mod headers;

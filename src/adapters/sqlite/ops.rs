@@ -2,7 +2,7 @@
 
 use super::{Sqlite, ops_copy, ops_mail, ops_read, ops_record::record, ops_remedies};
 use crate::{
-    domain::{delivery::MailState, mail_remedy::MailRemedy, remedy::Remedy},
+    domain::{delivery::MailState, mail_remedy::MailRemedy, recipient::RecipientHash, remedy::Remedy},
     ports::{
         error::StoreResult,
         ops::{MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status},
@@ -67,6 +67,11 @@ impl Ops for Sqlite {
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>> {
         let consumer = consumer.to_owned();
         self.read("list mails", move |tx, _| ops_mail::list(tx, &consumer, state, limit)).await
+    }
+
+    async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>> {
+        let (consumer, recipient) = (consumer.to_owned(), recipient.clone());
+        self.read("find mails", move |tx, _| ops_mail::of_recipient(tx, &consumer, &recipient, limit)).await
     }
 
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {

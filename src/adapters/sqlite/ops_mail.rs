@@ -5,7 +5,7 @@ use super::{
     rows::{self, broken},
 };
 use crate::{
-    domain::{delivery::MailState, mail_remedy::MailRemedy},
+    domain::{delivery::MailState, mail_remedy::MailRemedy, recipient::RecipientHash},
     ports::ops::{MailRow, Signature},
 };
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -19,6 +19,17 @@ pub(super) fn list(
     let mut statement = db.prepare_cached(include_str!("sql/ops_mail_list.sql"))?;
     let state = state.map(|state| state as i64);
     let which = named_params! { ":consumer": consumer, ":state": state, ":limit": limit };
+    statement.query_map(which, mail_of)?.collect()
+}
+
+pub(super) fn of_recipient(
+    db: &Connection,
+    consumer: &str,
+    recipient: &RecipientHash,
+    limit: u32,
+) -> rusqlite::Result<Vec<MailRow>> {
+    let mut statement = db.prepare_cached(include_str!("sql/ops_mail_of.sql"))?;
+    let which = named_params! { ":consumer": consumer, ":hash": recipient.as_str(), ":limit": limit };
     statement.query_map(which, mail_of)?.collect()
 }
 

@@ -10,7 +10,7 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    domain::{delivery::MailState, mail_remedy::MailRemedy, remedy::Remedy},
+    domain::{delivery::MailState, mail_remedy::MailRemedy, recipient::RecipientHash, remedy::Remedy},
     ports::{
         error::StoreResult,
         ops::{MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status},
@@ -63,6 +63,10 @@ impl Ops for SqlServer {
 
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>> {
         ops_mail::list(self, consumer, state, limit).await
+    }
+
+    async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>> {
+        ops_mail::of_recipient(self, consumer, recipient, limit).await
     }
 
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {

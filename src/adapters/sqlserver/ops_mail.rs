@@ -9,7 +9,7 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    domain::{delivery::MailState, mail_remedy::MailRemedy},
+    domain::{delivery::MailState, mail_remedy::MailRemedy, recipient::RecipientHash},
     ports::{
         error::StoreResult,
         ops::{MailRow, Signature},
@@ -18,6 +18,7 @@ use crate::{
 use tiberius::{Row, error::Error};
 
 const LIST: &str = include_str!("sql/ops_mail_list.sql");
+const OF_RECIPIENT: &str = include_str!("sql/ops_mail_of.sql");
 const FOUND: &str = include_str!("sql/ops_mail_found.sql");
 const RESEND: &str = include_str!("sql/ops_mail_resend.sql");
 const CHANGED: &str = include_str!("sql/ops_changed.sql");
@@ -33,6 +34,21 @@ pub(super) async fn list(
     let statement = Statement::new(LIST)
         .with("consumer", consumer.to_owned())
         .with("state", state.map(|state| state as i64))
+        .with("limit", i64::from(limit));
+    let results = db.ask(step, statement).await?;
+    read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
+}
+
+pub(super) async fn of_recipient(
+    db: &SqlServer,
+    consumer: &str,
+    recipient: &RecipientHash,
+    limit: u32,
+) -> StoreResult<Vec<MailRow>> {
+    let step = "find mails";
+    let statement = Statement::new(OF_RECIPIENT)
+        .with("consumer", consumer.to_owned())
+        .with("hash", recipient.as_str().to_owned())
         .with("limit", i64::from(limit));
     let results = db.ask(step, statement).await?;
     read(step, rows::having(&results, "Deliveries").map(mail_of).collect())

@@ -9,6 +9,7 @@ use client_organizer::{
         delivery::{Delivery, MailFinish, MailState, MailWork},
         ids::LeaseToken,
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, RowState, Settle, Settled, Settlement},
+        recipient::Whose,
         route::Destination,
     },
     ports::{
@@ -344,7 +345,7 @@ async fn a_paused_destination_says_since_when_and_resuming_closes_its_breaker(ba
 async fn mail(backend: &impl Backend, id: &str) -> MailWork {
     let delivery = Delivery { message_id: id.to_owned(), body: b"body".to_vec(), delivery_count: 1, enqueued_on: None };
     let lease = Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: PROVIDER.to_owned() };
-    match backend.inbox().begin(CONSUMER, &delivery, &lease).await.unwrap() {
+    match backend.inbox().begin(CONSUMER, &delivery, &Whose::default(), &lease).await.unwrap() {
         Begun::Ours(work) => work,
         other => panic!("{other:?}"),
     }

@@ -13,6 +13,7 @@ use client_organizer::{
         message::{Headers, MessageLimits},
         money::Money,
         period::Period,
+        recipient::RecipientKey,
         record::{Figures, FiguresPatch},
         route::{Destination, Routes},
         verdict::Policy,
@@ -98,6 +99,7 @@ impl World {
             mailer: mailer.clone(),
             letters: Arc::new(BareLetters),
             clock: clock.clone(),
+            recipients: RecipientKey::new("a key of the tests"),
             settings: NotifySettings {
                 lease_ms: LEASE_MS,
                 run_ms: 30_000,
