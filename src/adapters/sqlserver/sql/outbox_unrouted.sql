@@ -7,7 +7,7 @@ DECLARE @route TABLE (
   PRIMARY KEY (EventType, Place));
 INSERT @route (EventType, Place, Destination)
 SELECT t, n, d FROM OPENJSON(@routes) WITH (t nvarchar(200) '$.t', n int '$.n', d nvarchar(300) '$.d');
--- A look first, by IX_Outbox_Unrouted: an idle dispatcher takes no lock.
+-- A look first, by IX_Outbox_Unrouted: another may have routed them since they were seen, and then no lock is taken.
 IF NOT EXISTS (SELECT 1 FROM @route r
                  JOIN dbo.OutboxMessages o ON o.EventType = r.EventType
                 WHERE o.Destination = N'' AND o.State < 2 AND o.State = 0)
