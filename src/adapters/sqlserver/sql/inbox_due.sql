@@ -4,7 +4,7 @@ DECLARE @due TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL
 BEGIN TRAN;
 INSERT @due (MessageId, WasDueAt)
 SELECT TOP (@rows_max) m.MessageId, m.DueAt
-  FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST)
+  FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
  -- The IN list repeats the index's filter.
  WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now
    AND NOT EXISTS (SELECT 1 FROM dbo.Destinations d

@@ -30,7 +30,9 @@ DECLARE @rows TABLE (
   Seq bigint NOT NULL PRIMARY KEY,
   EventType nvarchar(200) COLLATE Latin1_General_BIN2 NOT NULL,
   Twin int NOT NULL);
--- No READPAST: a locked row is waited for, else a later one of its key could overtake it.
+-- No READPAST: a locked row is waited for, else a later one of its key could overtake it. Not for long (error 1222):
+-- while another program's transaction lasts, what is routed already must go out.
+SET LOCK_TIMEOUT 2000;
 INSERT @rows (Seq, EventType, Twin)
 SELECT TOP (@rows_max) o.Seq, o.EventType,
        CASE WHEN EXISTS (SELECT 1 FROM dbo.OutboxMessages e WHERE e.Id = o.Id AND e.Destination <> N'') THEN 1 ELSE 0 END
