@@ -18,7 +18,10 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
                     one.breaker_reason.as_deref().unwrap_or("no reason kept")
                 )
             }
-            (None, None) => "open".to_owned(),
+            (None, None) => match one.paced_until {
+                Some(until) => format!("open, paced until {}", time(until)),
+                None => "open".to_owned(),
+            },
         };
         table.add_row(vec![
             if one.name.is_empty() { "(not routed)".to_owned() } else { one.name.clone() },

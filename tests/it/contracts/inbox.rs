@@ -6,6 +6,7 @@ use client_organizer::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
         outbox::{BreakerChange, Settled},
+        pace::Pace,
     },
     ports::{
         inbox::{Begun, Lease},
@@ -47,7 +48,7 @@ fn delivery(id: &str) -> Delivery {
 }
 
 fn lease() -> Lease {
-    Lease { token: LeaseToken::fresh(), lease_ms: LEASE_MS, provider: PROVIDER.to_owned() }
+    Lease { token: LeaseToken::fresh(), lease_ms: LEASE_MS, provider: PROVIDER.to_owned(), pace: Pace::default(), asks: false }
 }
 
 async fn begin(backend: &impl Backend, id: &str) -> Begun {
