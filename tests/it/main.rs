@@ -15,6 +15,7 @@ mod http;
 mod host_contract;
 mod local_host;
 mod queue;
+mod namespace;
 mod amqp_golden;
 mod mail;
 mod smtp;

@@ -5,8 +5,8 @@
 mod bus;
 mod dispatchers;
 mod plans;
+mod soak;
 mod stores;
-mod workers;
 
 use clap::{Parser, Subcommand};
 
@@ -26,6 +26,8 @@ struct Arguments {
 enum Proof {
     /// Several dispatchers, each a process, empty one outbox: every row published, in order, none twice for nothing
     Dispatchers(dispatchers::Arguments),
+    /// Rows to a broker of AMQP that fails in every way it knows: all arrive, none is lost, nothing hangs
+    Soak(soak::Arguments),
     /// Claim and settle over a long history use their indexes, by the plans of a real SQL Server
     Plans(plans::Arguments),
 }
@@ -34,6 +36,7 @@ enum Proof {
 async fn main() {
     match Arguments::parse().proof {
         Proof::Dispatchers(arguments) => dispatchers::prove(arguments).await,
+        Proof::Soak(arguments) => soak::prove(arguments).await,
         Proof::Plans(arguments) => plans::prove(arguments).await,
     }
 }
