@@ -19,6 +19,7 @@ mod amqp_golden;
 mod mail;
 mod smtp;
 mod acs;
+mod pacing;
 mod wire;
 mod entra;
 mod cli;
