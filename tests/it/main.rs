@@ -20,6 +20,7 @@ mod amqp_golden;
 mod mail;
 mod smtp;
 mod acs;
+mod pacing;
 mod wire;
 mod entra;
 mod cli;

@@ -1,11 +1,6 @@
 //! The inbox on SQLite.
 
-use super::{
-    Sqlite,
-    outbox::bounded,
-    pace,
-    rows,
-};
+use super::{Sqlite, outbox::bounded, pace, rows};
 use crate::{
     domain::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
@@ -190,6 +185,7 @@ fn take_due(
                 ":id": id,
                 ":token": token,
                 ":lease_ends": now.saturating_add(lease.lease_ms),
+                ":now": now,
             };
             take.query_row(values, |row| work_of(row, lease.token, now))
         })
