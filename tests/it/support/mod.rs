@@ -5,6 +5,7 @@ pub mod backend;
 pub mod broker;
 pub mod certificates;
 pub mod edge;
+pub mod exim;
 pub mod fakes;
 pub mod host;
 pub mod hostile;
