@@ -215,6 +215,18 @@ pub const CATALOGUE: &[Setting] = &[
         "1 to 100",
         "a mail that may have been sent so often is held for a person all the same",
     ),
+    set(
+        "Email__PerMinuteMax",
+        "",
+        "0 to 10000; 0: no limit; empty: the provider's own",
+        "mails the provider may be sent within any minute, by all instances; its own: 30 for acs, none for smtp and folder",
+    ),
+    set(
+        "Email__PerHourMax",
+        "",
+        "0 to 100000; 0: no limit; empty: the provider's own",
+        "the same within any hour; its own: 100 for acs, none for smtp and folder",
+    ),
     set("Email__LeaseMs", "60000", "1000 to 600000", "how long a mail may be on its way until it is in doubt"),
     set("Email__RunMs", "50000", "100 to 240000", "a RetryEmail run ends by itself after this"),
     set("Email__AtOnceMax", "4", "1 to 64", "mails RetryEmail sends side by side"),

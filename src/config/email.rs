@@ -8,6 +8,7 @@ use crate::{
     adapters::mail::{AcsConnectionString, Sender, SmtpSecurity, Unsubscribe, acs_endpoint},
     domain::{
         delivery::{MailPolicy, OnDoubt},
+        pace::{LEASE_MS_MAX, Pace},
         recipient::RecipientKey,
     },
     flows::notify::NotifySettings,
@@ -201,9 +202,20 @@ pub(super) fn recipients(reader: &mut Reader<'_>) -> RecipientKey {
     RecipientKey::new(key)
 }
 
+/// What Azure Communication Services allows a resource until it is asked for more.
+const ACS_PACE: Pace = Pace { per_minute: 30, per_hour: 100 };
+
+fn pace(reader: &mut Reader<'_>) -> Pace {
+    let own = if reader.text("Email__Provider") == "acs" { ACS_PACE } else { Pace::default() };
+    Pace {
+        per_minute: reader.count_or("Email__PerMinuteMax", 0..=10_000, own.per_minute),
+        per_hour: reader.count_or("Email__PerHourMax", 0..=100_000, own.per_hour),
+    }
+}
+
 pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {
     NotifySettings {
-        lease_ms: reader.number("Email__LeaseMs", 1_000..=600_000),
+        lease_ms: reader.number("Email__LeaseMs", 1_000..=LEASE_MS_MAX),
         run_ms: unsigned(reader.number("Email__RunMs", 100..=240_000)),
         at_once: reader.count("Email__AtOnceMax", 1..=64),
         tombstone_days: reader.number("Inbox__RetentionDays", 1..=3650),
@@ -216,5 +228,6 @@ pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {
             breaker_base_ms: reader.number("Breaker__BaseMs", 100..=3_600_000),
             breaker_max_ms: reader.number("Breaker__MaxMs", 100..=86_400_000),
         },
+        pace: pace(reader),
     }
 }

@@ -1,7 +1,10 @@
 //! Managed identity against a stub of App Service's identity endpoint, in a process of its own: the crate reads the
 //! endpoint from the environment.
 
-use crate::support::acs_server::{AcsServer, TOKEN};
+use crate::support::{
+    acs_server::{AcsServer, TOKEN},
+    identity_endpoint::{IdentityEndpoint, SECRET, granted, refused},
+};
 use client_organizer::{
     adapters::{
         clock::SystemClock,
@@ -16,53 +19,23 @@ use client_organizer::{
 };
 use serde_json::{Value, json};
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpListener,
     process::{Command, Output},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 const CLIENT_ID: &str = "11111111-2222-3333-4444-555555555555";
 
-/// Answers one request after another, each by what the script says; hands back the request lines and headers.
-fn stub(script: Vec<(&'static str, String)>) -> (String, std::thread::JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}/msi/token", listener.local_addr().unwrap());
-    let served = std::thread::spawn(move || {
-        let mut requests = Vec::new();
-        for (status, body) in script {
-            let (mut stream, _) = listener.accept().unwrap();
-            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            let head: Vec<String> = lines.map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
-            requests.push(head.join("\n"));
-            let length = body.len();
-            write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").unwrap();
-        }
-        requests
-    });
-    (endpoint, served)
-}
-
-#[expect(clippy::disallowed_methods, reason = "a token's end is a time of the world's")]
-fn granted(text: &str, life: Duration) -> (&'static str, String) {
-    let ends = (SystemTime::now() + life).duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let body = serde_json::json!({"access_token": text, "expires_on": ends.to_string(), "resource": "r",
-        "token_type": "Bearer"});
-    ("200 OK", body.to_string())
-}
-
 /// Runs the test named so in a process that has the stub's endpoint in its environment.
-fn in_child(test: &str, endpoint: &str) -> Output {
+fn in_child(test: &str, endpoint: &IdentityEndpoint) -> Output {
     in_child_with(test, endpoint, "")
 }
 
 /// `told`: what it needs to know beside that.
-fn in_child_with(test: &str, endpoint: &str, told: &str) -> Output {
+fn in_child_with(test: &str, endpoint: &IdentityEndpoint, told: &str) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("entra::{test}"), "--nocapture"])
-        .env("IDENTITY_ENDPOINT", endpoint)
-        .env("IDENTITY_HEADER", "the-machines-secret")
+        .envs(endpoint.settings())
         .env("HTTP_PROXY", "http://127.0.0.1:1")
         .env(TOLD, told)
         .output()
@@ -91,14 +64,15 @@ async fn a_token_is_renewed_before_its_end_and_outlives_a_failed_renewal() {
         return;
     }
     let minutes = |n: u64| Duration::from_secs(n * 60);
-    let refused = ("400 Bad Request", "{}".to_owned());
-    let (endpoint, served) = stub(vec![granted("first", minutes(4)), refused, granted("second", minutes(60))]);
+    let answers = vec![granted("first", minutes(4)), refused(), granted("second", minutes(60))];
+    let endpoint = IdentityEndpoint::start(answers);
     let child = in_child("a_token_is_renewed_before_its_end_and_outlives_a_failed_renewal", &endpoint);
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
-    let requests = served.join().unwrap();
+    let requests = endpoint.heads();
+    assert_eq!(requests.len(), 3, "{requests:#?}");
     let first = requests[0].to_lowercase();
     let asked = format!("resource=https%3a%2f%2fservicebus.azure.net&client_id={CLIENT_ID} ");
-    assert!(first.contains(&asked) && first.contains("x-identity-header: the-machines-secret"), "{first}");
+    assert!(first.contains(&asked) && first.contains(&format!("x-identity-header: {SECRET}")), "{first}");
 }
 
 #[tokio::test]
@@ -107,13 +81,12 @@ async fn an_identity_without_a_token_is_named_and_no_secret_is() {
         let error = tokens().get().await.unwrap_err().to_string();
         assert!(error.contains(&format!("the managed identity {CLIENT_ID}")), "{error}");
         assert!(error.contains("has not been assigned") && error.contains(SERVICE_BUS_SCOPE), "{error}");
-        assert!(!error.contains("the-machines-secret") && !error.contains('\n'), "{error}");
+        assert!(!error.contains(SECRET) && !error.contains('\n'), "{error}");
         return;
     }
-    let (endpoint, served) = stub(vec![("400 Bad Request", "{}".to_owned())]);
+    let endpoint = IdentityEndpoint::start(vec![refused()]);
     let child = in_child("an_identity_without_a_token_is_named_and_no_secret_is", &endpoint);
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
-    served.join().unwrap();
 }
 
 fn mailer(endpoint: &str) -> AcsMailer {
@@ -148,12 +121,12 @@ async fn a_mail_goes_to_communication_services_under_the_identitys_token() {
     }
     let Some(mut server) = AcsServer::start(true, json!({}), json!({})).await else { return };
     // The first is short-lived and the service does not know it; the second it knows, and that is kept.
-    let (endpoint, asked_for) =
-        stub(vec![granted("another's", Duration::from_mins(1)), granted(TOKEN, Duration::from_hours(1))]);
+    let answers = vec![granted("another's", Duration::from_mins(1)), granted(TOKEN, Duration::from_hours(1))];
+    let endpoint = IdentityEndpoint::start(answers);
     let test = "a_mail_goes_to_communication_services_under_the_identitys_token";
     let child = in_child_with(test, &endpoint, &server.endpoint());
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
-    let asked = asked_for.join().unwrap()[0].to_lowercase();
+    let asked = endpoint.heads()[0].to_lowercase();
     let scope = format!("resource=https%3a%2f%2fcommunication.azure.com&client_id={CLIENT_ID} ");
     assert!(asked.contains(&scope), "{asked}");
     let (stranger, sent, inquiry) = (server.next().await, server.next().await, server.next().await);

@@ -9,7 +9,7 @@ UPDATE t
   FROM dbo.InboxMessages t
   JOIN (SELECT TOP (@rows_max) m.Consumer, m.MessageId
           FROM dbo.Erasures e
-          JOIN dbo.InboxMessages m WITH (ROWLOCK, READPAST) ON m.Subject = e.Subject
+          JOIN dbo.InboxMessages m WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK) ON m.Subject = e.Subject
          WHERE m.Subject IS NOT NULL
            AND (m.State = 2
                 OR (m.State = 5 AND m.FinishedOnUtc <= @before)

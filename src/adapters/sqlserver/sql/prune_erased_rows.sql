@@ -9,12 +9,12 @@ IF EXISTS (SELECT 1 FROM dbo.Erasures)
 BEGIN
   DELETE FROM dbo.OutboxMessages
    WHERE State IN (2, 4)
-     AND Seq IN (SELECT TOP (@rows_max) o.Seq FROM dbo.OutboxMessages o WITH (ROWLOCK, READPAST)
+     AND Seq IN (SELECT TOP (@rows_max) o.Seq FROM dbo.OutboxMessages o WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
                   WHERE o.State IN (2, 4) AND o.Subject IN (SELECT e.Subject FROM dbo.Erasures e));
   SET @done = @@ROWCOUNT;
   DELETE FROM dbo.OutboxMessages
    WHERE State = 3
-     AND Seq IN (SELECT TOP (@rows_max - @done) o.Seq FROM dbo.OutboxMessages o WITH (ROWLOCK, READPAST)
+     AND Seq IN (SELECT TOP (@rows_max - @done) o.Seq FROM dbo.OutboxMessages o WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
                   WHERE o.State = 3 AND o.Subject IN (SELECT e.Subject FROM dbo.Erasures e WHERE e.OnUtc <= @before));
   SET @done = @done + @@ROWCOUNT;
 END;
