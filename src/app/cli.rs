@@ -32,6 +32,8 @@ pub enum Command {
         /// A folder that is empty, missing, or an earlier stage
         folder: PathBuf,
     },
+    /// Looks at settings, database, bus and mail: what is wrong, and what to do. Exit code 1 where something must be mended
+    Doctor(DoctorArgs),
     /// What waits and why, and the remedies
     Ops(OpsArgs),
 }
@@ -83,6 +85,13 @@ pub struct MigrateArgs {
     /// Print the T-SQL of the role that the program runs under
     #[arg(long)]
     pub grants: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print JSON instead of sentences
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

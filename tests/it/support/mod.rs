@@ -8,6 +8,7 @@ pub mod fakes;
 pub mod host;
 pub mod hostile;
 pub mod http_client;
+pub mod office;
 pub mod smtp_server;
 pub mod sql_server;
 pub mod tds;
