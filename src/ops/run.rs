@@ -2,13 +2,17 @@
 
 use super::{
     args::{MailCommand, OpsCommand, Rows, Why},
-    tables,
+    tables, windows,
 };
 use crate::{
     domain::{
-        client::Email, delivery::EMAIL_CONSUMER, ids::MESSAGE_ID_CHARS_MAX, recipient::RecipientKey, route::Routes,
+        client::Email, delivery::EMAIL_CONSUMER, duplicates::DuplicateWindows, ids::MESSAGE_ID_CHARS_MAX,
+        recipient::RecipientKey, route::Routes,
     },
-    ports::ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
+    ports::{
+        entities::Entities,
+        ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
+    },
 };
 use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
@@ -18,7 +22,9 @@ pub struct OpsContext<'a> {
     pub ops: &'a dyn Ops,
     pub routes: &'a Routes,
     pub recipients: &'a RecipientKey,
-    /// The bus's duplicate detection window, 0 where it has none.
+    /// None: no bus is set, so it cannot be asked.
+    pub entities: Option<&'a dyn Entities>,
+    /// The bus's duplicate detection window where it cannot be asked; 0: it has none.
     pub duplicate_window_ms: i64,
     pub json: bool,
 }
@@ -28,7 +34,6 @@ pub struct OpsContext<'a> {
 /// # Errors
 /// The store's, or a printing error.
 pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn Write + Send)) -> Result<bool> {
-    let requeue = |out_of_order| RequeueRules { out_of_order, duplicate_window_ms: context.duplicate_window_ms };
     match command {
         OpsCommand::Status => {
             let types: Vec<String> = context.routes.0.keys().cloned().collect();
@@ -50,7 +55,9 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
             Ok(true)
         }
         OpsCommand::Requeue { rows, out_of_order, why } => {
-            let done = context.ops.requeue(&selection(rows)?, requeue(out_of_order), &signature(why)).await?;
+            let what = selection(rows)?;
+            let rules = RequeueRules { out_of_order, windows: windows::of(context, &what).await? };
+            let done = context.ops.requeue(&what, rules, &signature(why)).await?;
             remedied(context, out, "requeued", &done)
         }
         OpsCommand::Discard { rows, why } => {
@@ -59,7 +66,14 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
         }
         OpsCommand::Replay { rows, out_of_order, force, why } => {
             let what = Selection::Id { id: rows.id, destination: rows.destination };
-            let rules = ReplayRules { requeue: requeue(out_of_order), force };
+            // A copy has an id that nobody has seen.
+            let windows = if force {
+                DuplicateWindows::by_setting(context.duplicate_window_ms)
+            } else {
+                windows::of(context, &what).await?
+            };
+            let requeue = RequeueRules { out_of_order, windows };
+            let rules = ReplayRules { requeue, force };
             let done = context.ops.replay(&what, rules, &signature(why)).await?;
             remedied(context, out, "replayed", &done)
         }
@@ -180,6 +194,6 @@ fn print<T: Serialize>(
 }
 
 /// Ids, types and errors are written by anyone: none of them moves the operator's cursor or colours a lie.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -13,6 +13,7 @@ pub mod http_client;
 pub mod identity_endpoint;
 pub mod proxy;
 pub mod queue_message;
+pub mod office;
 pub mod smtp_server;
 pub mod sql_server;
 pub mod tds;
