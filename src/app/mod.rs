@@ -9,12 +9,13 @@ mod doctor;
 mod queue_here;
 
 use crate::{
+    adapters::clock::SystemClock,
     config::{self, Problem, Settings},
     flows::{
         dispatch::{self, DispatchContext},
         vitals::Vitals,
     },
-    ops::{self, OpsContext},
+    ops::{self, MailQueue, OpsContext},
     telemetry,
 };
 use anyhow::{Result, bail};
@@ -78,11 +79,18 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
             let store = compose::store(&settings).await?;
             // Why it cannot be asked is `doctor`'s to tell.
             let entities = compose::entities(&settings).ok();
+            let dead_letters = compose::dead_letters(&settings).map_err(|error| format!("{error:#}"));
             let context = OpsContext {
                 ops: &*store.ops,
                 routes: &settings.routes,
                 entities: entities.as_deref(),
                 duplicate_window_ms: settings.bus.duplicate_window_ms,
+                mail_queue: MailQueue {
+                    dead_letters: dead_letters.as_deref().map_err(Clone::clone),
+                    queue: settings.email_queue.as_ref(),
+                    tombstone_days: settings.notify.tombstone_days,
+                    clock: &SystemClock,
+                },
                 json: arguments.json,
             };
             ops::run(&context, arguments.command, &mut std::io::stdout()).await

@@ -115,7 +115,7 @@ pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult
 }
 
 /// A message without an id is remembered by its content, so that its redeliveries are one row.
-fn with_key(delivery: Delivery) -> Delivery {
+pub(super) fn with_key(delivery: Delivery) -> Delivery {
     if !delivery.message_id.is_empty() {
         return delivery;
     }

@@ -1,6 +1,7 @@
 // The tests' own door: makes entities, plans faults, and shows what was stored. JSON in, JSON out.
 'use strict';
 const http = require('http');
+const { bury } = require('./deadletters');
 
 function open(store, doors) {
   const server = http.createServer((request, response) => {
@@ -24,6 +25,10 @@ const COMMANDS = {
   // {name, faults: [...]}: for the next transfers, in this order; null in the list is none.
   faults: (store, told) => void store.entity(told.name).faults.push(...told.faults),
   allow: (store, told) => void store.tokens.add(told.token),
+  // {name, reason, description, deliveries}: what is stored becomes dead letters.
+  bury: (store, told) => void bury(store.entity(told.name), told),
+  // Those that are left, oldest first, and whether somebody holds them.
+  dead: (store, told) => store.entity(told.name).dead.map(({ message, lock }) => ({ id: message.messageId, held: lock !== null })),
   stored: (store, told) => store.entity(told.name).messages.map((message) => ({
     ...message, body: message.body.toString('base64'),
   })),

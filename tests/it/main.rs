@@ -16,6 +16,7 @@ mod host_contract;
 mod local_host;
 mod queue;
 mod entities;
+mod dead_letters;
 mod amqp_golden;
 mod mail;
 mod smtp;
