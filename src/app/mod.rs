@@ -7,6 +7,7 @@ mod local;
 mod migrate;
 mod doctor;
 mod queue_here;
+mod preview;
 
 use crate::{
     adapters::clock::SystemClock,
@@ -20,7 +21,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use clap::CommandFactory;
-use cli::{Cli, Command, DispatchArgs};
+use cli::{Cli, Command, DispatchArgs, MailCommand};
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -74,6 +75,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
             Ok(true)
         }
         Command::Doctor(arguments) => doctor::run(&arguments, env).await,
+        Command::Mail { command: MailCommand::Preview(arguments) } => preview::run(&arguments, env),
         Command::Ops(arguments) => {
             let settings = told(Settings::read(&queue_here::taken(env).0))?;
             let store = compose::store(&settings).await?;

@@ -16,6 +16,7 @@ pub mod outbox;
 pub mod backoff;
 pub mod verdict;
 pub mod delivery;
+pub mod pace;
 pub mod mail_verdict;
 pub mod mail_doubt;
 pub mod entity;

@@ -3,7 +3,7 @@
 use super::dead_letters::Shown;
 use crate::domain::outbox::RowState;
 use crate::flows::dead_letters::TakeInReport;
-use crate::ports::ops::{MailRow, OutboxRow, RemedyRow, Status};
+use crate::ports::ops::{DestinationStatus, MailRow, OutboxRow, RemedyRow, Status};
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use std::io::{Result, Write};
@@ -20,7 +20,10 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
                     one.breaker_reason.as_deref().unwrap_or("no reason kept")
                 )
             }
-            (None, None) => "open".to_owned(),
+            (None, None) => match one.paced_until {
+                Some(until) => format!("open, paced until {}", time(until)),
+                None => "open".to_owned(),
+            },
         };
         table.add_row(vec![
             if one.name.is_empty() { "(not routed)".to_owned() } else { one.name.clone() },
@@ -127,8 +130,16 @@ pub(super) fn mails(out: &mut dyn Write, rows: &[MailRow]) -> Result<()> {
     writeln!(out, "{} mail(s)", rows.len())
 }
 
-/// Never folded to the terminal's width: an id cut into pieces can be neither copied nor searched for. What is long
-/// and free text stands last, and a narrow terminal wraps the line.
+/// Else nothing would tell why mails that are due stay.
+pub(super) fn paced(out: &mut dyn Write, destinations: &[DestinationStatus]) -> Result<()> {
+    for one in destinations {
+        if let Some(until) = one.paced_until {
+            writeln!(out, "{} is paced until {}: mails that are due wait for room", one.name, time(until))?;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn dead_letters(out: &mut dyn Write, letters: &[Shown]) -> Result<()> {
     let mut table = table(&["id", "reason", "enqueued", "deliveries", "bytes", "description"]);
     for one in letters {
@@ -167,6 +178,8 @@ pub(super) fn taken_in(out: &mut dyn Write, report: &TakeInReport) -> Result<()>
     writeln!(out, "{} message(s)", report.taken.len())
 }
 
+/// Never folded to the terminal's width: an id cut into pieces can be neither copied nor searched for. What is long
+/// and free text stands last, and a narrow terminal wraps the line.
 fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);

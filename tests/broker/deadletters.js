@@ -31,7 +31,8 @@ const named = (broker, address) => (NAME.test(address) ? broker.entity(NAME.exec
 function deliver(entity, sender) {
   const held = new Map();
   const more = () => {
-    while (sender.is_open() && sender.sendable()) {
+    // rhea counts the credit down only when it writes, which is later.
+    for (let room = sender.is_open() ? sender.credit : 0; room > 0; room -= 1) {
       const dead = take(entity);
       if (!dead) return;
       held.set(sender.send(asAmqp(dead), crypto.randomBytes(16)), dead);
