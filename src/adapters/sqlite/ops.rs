@@ -2,10 +2,17 @@
 
 use super::{Sqlite, ops_copy, ops_mail, ops_read, ops_record::record, ops_remedies};
 use crate::{
-    domain::{delivery::MailState, mail_remedy::MailRemedy, remedy::Remedy},
+    domain::{
+        delivery::{Delivery, MailState},
+        mail_remedy::MailRemedy,
+        remedy::Remedy,
+    },
     ports::{
         error::StoreResult,
-        ops::{MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status},
+        ops::{
+            MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status,
+            TakenIn,
+        },
     },
 };
 use async_trait::async_trait;
@@ -73,6 +80,21 @@ impl Ops for Sqlite {
         let (consumer, id, by) = (consumer.to_owned(), id.to_owned(), by.clone());
         self.write("resend a mail", move |tx, now| ops_mail::remedy(tx, now, &consumer, &id, MailRemedy::Resend, &by))
             .await
+    }
+
+    async fn mail_take_in(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        refused: Option<&str>,
+        by: &Signature,
+    ) -> StoreResult<TakenIn> {
+        let (consumer, delivery, by) = (consumer.to_owned(), delivery.clone(), by.clone());
+        let refused = refused.map(str::to_owned);
+        self.write("take in a dead letter", move |tx, now| {
+            ops_mail::take_in(tx, now, &consumer, &delivery, refused.as_deref(), &by)
+        })
+        .await
     }
 
     async fn mail_assume_sent(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {
