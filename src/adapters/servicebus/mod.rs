@@ -11,6 +11,7 @@ mod amqp;
 mod amqp_message;
 mod packing;
 mod link;
+mod endings;
 mod refusal;
 mod socket;
 

@@ -24,7 +24,7 @@ use client_organizer::{
         nudge::Nudge,
         vitals::Vitals,
     },
-    ports::books::Committed,
+    ports::{books::Committed, bus::Bus},
 };
 use std::{
     collections::BTreeMap,
@@ -200,7 +200,7 @@ impl World {
 /// A dispatcher of its own on the same store.
 pub fn dispatcher(
     backend: &impl Backend,
-    bus: Arc<FakeBus>,
+    bus: Arc<dyn Bus>,
     clock: Arc<FakeClock>,
     routes: Arc<Routes>,
     seed: u64,
