@@ -11,7 +11,7 @@ mod support;
 
 use client_organizer::{
     adapters::servicebus::{AmqpBus, AmqpOptions, ConnectionString, RestBus, RestOptions, Shapes},
-    domain::{ids::MessageId, message::Headers, route::Destination, verdict::PublishOutcome},
+    domain::{ids::MessageId, message::Headers, route::Destination, timing::Timing, verdict::PublishOutcome},
     ports::bus::{Bus, Outgoing},
 };
 use serde_json::json;
@@ -113,6 +113,7 @@ fn message(n: usize) -> Outgoing {
         body: "x".repeat(BODY_BYTES).into(),
         ordering_key: None,
         headers: Headers::default(),
+        timing: Timing::default(),
         occurred_on: chrono::DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
     }
 }

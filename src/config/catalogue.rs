@@ -153,6 +153,18 @@ pub const CATALOGUE: &[Setting] = &[
         "the mails' From; its name signs them",
     ),
     set("Email__ReplyTo", "", "as above; empty: none", "where answers go, if not to the From"),
+    set(
+        "Email__ListUnsubscribe",
+        "",
+        "mailto:<address> or https://…; {id} in it becomes the mail's id; empty: none",
+        "the mails' List-Unsubscribe",
+    ),
+    set(
+        "Email__ListUnsubscribeOneClick",
+        "no",
+        "no or yes",
+        "yes: that https://…{id} takes the POST of RFC 8058; the provider's DKIM signature must cover both headers",
+    ),
     set("Email__SmtpHost", "", "a host's name or address", "the mail server; needed by the smtp provider"),
     set("Email__SmtpPort", "587", "1 to 65535", "587 for starttls, usually 465 for tls"),
     set(
@@ -202,6 +214,18 @@ pub const CATALOGUE: &[Setting] = &[
         "3",
         "1 to 100",
         "a mail that may have been sent so often is held for a person all the same",
+    ),
+    set(
+        "Email__PerMinuteMax",
+        "",
+        "0 to 10000; 0: no limit; empty: the provider's own",
+        "mails the provider may be sent within any minute, by all instances; its own: 30 for acs, none for smtp and folder",
+    ),
+    set(
+        "Email__PerHourMax",
+        "",
+        "0 to 100000; 0: no limit; empty: the provider's own",
+        "the same within any hour; its own: 100 for acs, none for smtp and folder",
     ),
     set("Email__LeaseMs", "60000", "1000 to 600000", "how long a mail may be on its way until it is in doubt"),
     set("Email__RunMs", "50000", "100 to 240000", "a RetryEmail run ends by itself after this"),

@@ -5,8 +5,11 @@ use super::{
     reader::Reader,
 };
 use crate::{
-    adapters::mail::{AcsConnectionString, Sender, SmtpSecurity, acs_endpoint},
-    domain::delivery::{MailPolicy, OnDoubt},
+    adapters::mail::{AcsConnectionString, Sender, SmtpSecurity, Unsubscribe, acs_endpoint},
+    domain::{
+        delivery::{MailPolicy, OnDoubt},
+        pace::{LEASE_MS_MAX, Pace},
+    },
     flows::notify::NotifySettings,
 };
 use std::{net::IpAddr, path::PathBuf};
@@ -26,6 +29,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
         acs,
         from,
         reply_to: reply_to.map(|name| sender(reader, name)),
+        unsubscribe: unsubscribe(reader),
         language: reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]),
     }
 }
@@ -36,6 +40,20 @@ fn sender(reader: &mut Reader<'_>, name: &'static str) -> String {
         reader.problem(name, format!("'{text}': {reason}"));
     }
     text.to_owned()
+}
+
+fn unsubscribe(reader: &mut Reader<'_>) -> Option<Unsubscribe> {
+    let name = "Email__ListUnsubscribe";
+    let text = reader.text(name);
+    let one_click = reader.choice("Email__ListUnsubscribeOneClick", &[("no", false), ("yes", true)]);
+    if text.is_empty() {
+        if one_click {
+            reader.problem(name, "is not set, but Email__ListUnsubscribeOneClick is yes");
+        }
+        return None;
+    }
+    let parsed = Unsubscribe::parse(text, one_click);
+    parsed.map_err(|reason| reader.problem(name, format!("'{text}': {reason}"))).ok()
 }
 
 fn smtp(reader: &mut Reader<'_>) -> SmtpSettings {
@@ -167,9 +185,20 @@ fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// What Azure Communication Services allows a resource until it is asked for more.
+const ACS_PACE: Pace = Pace { per_minute: 30, per_hour: 100 };
+
+fn pace(reader: &mut Reader<'_>) -> Pace {
+    let own = if reader.text("Email__Provider") == "acs" { ACS_PACE } else { Pace::default() };
+    Pace {
+        per_minute: reader.count_or("Email__PerMinuteMax", 0..=10_000, own.per_minute),
+        per_hour: reader.count_or("Email__PerHourMax", 0..=100_000, own.per_hour),
+    }
+}
+
 pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {
     NotifySettings {
-        lease_ms: reader.number("Email__LeaseMs", 1_000..=600_000),
+        lease_ms: reader.number("Email__LeaseMs", 1_000..=LEASE_MS_MAX),
         run_ms: unsigned(reader.number("Email__RunMs", 100..=240_000)),
         at_once: reader.count("Email__AtOnceMax", 1..=64),
         tombstone_days: reader.number("Inbox__RetentionDays", 1..=3650),
@@ -182,5 +211,6 @@ pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {
             breaker_base_ms: reader.number("Breaker__BaseMs", 100..=3_600_000),
             breaker_max_ms: reader.number("Breaker__MaxMs", 100..=86_400_000),
         },
+        pace: pace(reader),
     }
 }

@@ -81,6 +81,11 @@ impl<'a> Reader<'a> {
         u32::try_from(number).unwrap_or(*range.start())
     }
 
+    /// As `count`; where nothing was said, `unsaid`.
+    pub(super) fn count_or(&mut self, name: &'static str, range: RangeInclusive<u32>, unsaid: u32) -> u32 {
+        if self.text(name).is_empty() { unsaid } else { self.count(name, range) }
+    }
+
     pub(super) fn choice<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> T {
         let text = self.text(name);
         if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {

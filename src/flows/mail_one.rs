@@ -22,6 +22,13 @@ pub(super) enum MailResult {
     NotStored { reason: String },
 }
 
+/// Whether a mail was handed to the provider under its lease, which its pace counts.
+#[derive(Clone, Copy)]
+enum Sending {
+    Done,
+    None,
+}
+
 /// Tries to store an outcome. Its answer may be lost; repeating it is safe.
 const FINISH_TRIES: u32 = 4;
 
@@ -31,6 +38,7 @@ pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &Cloud
         Err(reason) => return refuse(context, work, reason, probe).await,
     };
     let provider = context.mailer.provider();
+    failpoints::reach("before-mail").await;
     // The mailer bounds itself; this only guards the lease against one that does not.
     let lease = Duration::from_millis(u64::try_from(context.settings.lease_ms).unwrap_or(0));
     let outcome = tokio::time::timeout(lease, context.mailer.send(&letter)).await.unwrap_or_else(|_| {
@@ -47,7 +55,7 @@ pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &Cloud
     let dice = context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
     let (finish, breaker) = mail_verdict::judge(provider, work, &outcome, &policy(context), failures, probe, dice);
     note(context, &outcome);
-    store(context, work, finish, &breaker, probe).await
+    store(context, work, Sending::Done, finish, &breaker, probe).await
 }
 
 /// In doubt, and not yet asked about often enough to be sent again.
@@ -59,7 +67,7 @@ pub(super) fn to_be_asked(context: &NotifyContext, work: &MailWork) -> bool {
 pub(super) async fn ask(context: &NotifyContext, work: &MailWork, probe: bool) -> MailResult {
     let provider = context.mailer.provider();
     if let Some(young) = mail_doubt::too_young(work) {
-        return store(context, work, young, &BreakerChange::Leave, probe).await;
+        return store(context, work, Sending::None, young, &BreakerChange::Leave, probe).await;
     }
     let Some(inquiries) = context.mailer.inquiries() else { return give_back(context, work).await };
     let lease = Duration::from_millis(u64::try_from(context.settings.lease_ms).unwrap_or(0));
@@ -80,24 +88,26 @@ pub(super) async fn ask(context: &NotifyContext, work: &MailWork, probe: bool) -
     };
     let dice = context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
     let (finish, breaker) = mail_doubt::judge(provider, work, &answer, &context.settings.policy, failures, probe, dice);
-    store(context, work, finish, &breaker, probe).await
+    store(context, work, Sending::None, finish, &breaker, probe).await
 }
 
 /// Not tried again: it may have been sent too often already, and each further try may be one more mail.
 pub(super) async fn hold(context: &NotifyContext, work: &MailWork, probe: bool) -> MailResult {
     let reason = format!("may have been sent {} times: decide by `ops mail resend` or `assume-sent`", work.doubts);
-    store(context, work, MailFinish::Held { reason }, &BreakerChange::Leave, probe).await
+    store(context, work, Sending::None, MailFinish::Held { reason }, &BreakerChange::Leave, probe).await
 }
 
 /// Given back before it was tried: another goes alone first.
 pub(super) async fn give_back(context: &NotifyContext, work: &MailWork) -> MailResult {
     let reason = "waits for another mail in doubt to go alone".to_owned();
     let parked = MailFinish::Parked { delay_ms: 0, reason, recipient_failed: false };
-    store(context, work, parked, &BreakerChange::Leave, false).await
+    store(context, work, Sending::None, parked, &BreakerChange::Leave, false).await
 }
 
+/// Never handed over: no letter can be made of it.
 pub(super) async fn refuse(context: &NotifyContext, work: &MailWork, reason: String, probe: bool) -> MailResult {
-    store(context, work, MailFinish::Refused { reason }, &BreakerChange::Leave, probe).await
+    let refused = MailFinish::Refused { reason };
+    store(context, work, Sending::None, refused, &BreakerChange::Leave, probe).await
 }
 
 /// A provider that can be asked is asked, whatever is to become of mails that nobody can ask about.
@@ -120,12 +130,14 @@ fn note(context: &NotifyContext, outcome: &MailOutcome) {
 async fn store(
     context: &NotifyContext,
     work: &MailWork,
+    sending: Sending,
     finish: MailFinish,
     breaker: &BreakerChange,
     probe: bool,
 ) -> MailResult {
     let provider = context.mailer.provider();
-    let settled = finish_within(context, work, &finish).await;
+    let settled = finish_within(context, work, sending, &finish).await;
+    failpoints::reach("after-finish").await;
     // The breaker goes second: were it lost, the next failure opens it again; a lost outcome would be a doubt.
     let changed = match breaker {
         BreakerChange::Leave if probe => context.breakers.give_back_probe(provider, work.token).await,
@@ -168,10 +180,20 @@ async fn store(
     }
 }
 
-async fn finish_within(context: &NotifyContext, work: &MailWork, finish: &MailFinish) -> StoreResult<Settled> {
+async fn finish_within(
+    context: &NotifyContext,
+    work: &MailWork,
+    sending: Sending,
+    finish: &MailFinish,
+) -> StoreResult<Settled> {
+    let (inbox, id) = (&context.inbox, &work.message_id);
     let mut tries = 1;
     loop {
-        match context.inbox.finish(EMAIL_CONSUMER, &work.message_id, work.token, finish).await {
+        let finished = match sending {
+            Sending::Done => inbox.finish(EMAIL_CONSUMER, id, work.token, finish).await,
+            Sending::None => inbox.finish_unsent(EMAIL_CONSUMER, id, work.token, finish).await,
+        };
+        match finished {
             Err(StoreError::Unavailable { .. } | StoreError::Unknown { .. }) if tries < FINISH_TRIES => {
                 tokio::time::sleep(Duration::from_millis(50 << tries)).await;
                 tries += 1;

@@ -7,7 +7,9 @@ use super::{
 use crate::{
     domain::{
         delivery::{self, Delivery, EMAIL_CONSUMER, MailPolicy, MailState, MailWork},
+        event::CloudEvent,
         ids::LeaseToken,
+        pace::Pace,
     },
     ports::{
         breaker::Breakers,
@@ -18,6 +20,7 @@ use crate::{
         outbox::Breaker,
     },
 };
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use serde::Serialize;
 use std::{
@@ -50,6 +53,8 @@ pub struct NotifySettings {
     /// How long a duplicate is recognised; an unknown message older than this is refused.
     pub tombstone_days: i64,
     pub policy: MailPolicy,
+    /// The provider's.
+    pub pace: Pace,
 }
 
 /// What became of one delivery. All of these are answered 200.
@@ -101,7 +106,7 @@ pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult
         Err(error) => context.vitals.failed(Part::Database, now, error.to_string()),
     }
     match begun? {
-        Begun::Ours(work) => Ok(match mail_one::send(context, &work, &event, false).await {
+        Begun::Ours(work) => Ok(match send_taken(context, &work, &delivery, &event).await {
             MailResult::Sent => NotifyReport::Sent,
             MailResult::Parked { reason, .. } => NotifyReport::Parked { reason },
             MailResult::Refused { reason } => NotifyReport::Refused { reason },
@@ -112,6 +117,15 @@ pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult
         Begun::Busy(MailState::Accepted) => Ok(NotifyReport::Accepted),
         Begun::Busy(state) | Begun::Done(state) => Ok(NotifyReport::Duplicate { state }),
     }
+}
+
+/// What was stored is what is sent, also where a repeat of the message says something else.
+async fn send_taken(context: &NotifyContext, work: &MailWork, delivery: &Delivery, event: &CloudEvent) -> MailResult {
+    if work.body == delivery.body {
+        return mail_one::send(context, work, event, false).await;
+    }
+    tracing::warn!(message_id = work.message_id, "a repeat of this message has another body: the first one is sent");
+    send_stored(context, work, false).await
 }
 
 /// A message without an id is remembered by its content, so that its redeliveries are one row.
@@ -128,6 +142,8 @@ fn lease(context: &NotifyContext) -> Lease {
         token: LeaseToken::fresh(),
         lease_ms: context.settings.lease_ms,
         provider: context.mailer.provider().to_owned(),
+        pace: context.settings.pace,
+        asks: context.mailer.inquiries().is_some(),
     }
 }
 
@@ -146,6 +162,9 @@ pub struct RetryReport {
     /// "open" or "paused" where the provider is not to be used now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<&'static str>,
+    /// Mails that are due wait until then for the provider's pace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paced_until: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_error: Option<String>,
 }
@@ -201,7 +220,15 @@ async fn run_retry(context: &NotifyContext, report: &mut RetryReport) -> StoreRe
             if probe {
                 context.breakers.give_back_probe(&provider, lease.token).await?;
             }
-            return Ok(());
+            let Some(paced) = context.breakers.breaker(&provider).await?.paced else { return Ok(()) };
+            let room_at = Instant::now() + Duration::from_millis(u64::try_from(paced.in_ms).unwrap_or(0));
+            if room_at >= until {
+                report.paced_until = Some(paced.until);
+                return Ok(());
+            }
+            // Left to the next run, a pace of so many a minute would be half of it.
+            tokio::time::sleep_until(room_at).await;
+            continue;
         }
         report.taken += u32::try_from(works.len()).unwrap_or(u32::MAX);
         let (alone, together): (Vec<_>, Vec<_>) =
@@ -251,6 +278,10 @@ async fn send_again(context: &NotifyContext, work: &MailWork, probe: bool) -> Ma
     if work.doubts >= context.settings.policy.doubts_max {
         return mail_one::hold(context, work, probe).await;
     }
+    send_stored(context, work, probe).await
+}
+
+async fn send_stored(context: &NotifyContext, work: &MailWork, probe: bool) -> MailResult {
     let stored =
         Delivery { message_id: work.message_id.clone(), body: work.body.clone(), delivery_count: 0, enqueued_on: None };
     // It was young enough when it was taken in; its age no longer matters, since its row is here.

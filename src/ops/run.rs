@@ -76,7 +76,11 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
     match command {
         MailCommand::List { state, limit } => {
             let rows = context.ops.mail_list(EMAIL_CONSUMER, state, limit).await?;
-            print(context, out, &rows, |out| tables::mails(out, &rows))?;
+            let paced = context.ops.status(&[]).await?.destinations;
+            print(context, out, &rows, |out| {
+                tables::mails(out, &rows)?;
+                tables::paced(out, &paced)
+            })?;
             Ok(true)
         }
         MailCommand::Resend { id, why } => {

@@ -1,7 +1,7 @@
 //! What `ops` prints for people.
 
 use crate::domain::outbox::RowState;
-use crate::ports::ops::{MailRow, OutboxRow, RemedyRow, Status};
+use crate::ports::ops::{DestinationStatus, MailRow, OutboxRow, RemedyRow, Status};
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use std::io::{Result, Write};
@@ -18,7 +18,10 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
                     one.breaker_reason.as_deref().unwrap_or("no reason kept")
                 )
             }
-            (None, None) => "open".to_owned(),
+            (None, None) => match one.paced_until {
+                Some(until) => format!("open, paced until {}", time(until)),
+                None => "open".to_owned(),
+            },
         };
         table.add_row(vec![
             if one.name.is_empty() { "(not routed)".to_owned() } else { one.name.clone() },
@@ -123,6 +126,16 @@ pub(super) fn mails(out: &mut dyn Write, rows: &[MailRow]) -> Result<()> {
     }
     writeln!(out, "{table}")?;
     writeln!(out, "{} mail(s)", rows.len())
+}
+
+/// Else nothing would tell why mails that are due stay.
+pub(super) fn paced(out: &mut dyn Write, destinations: &[DestinationStatus]) -> Result<()> {
+    for one in destinations {
+        if let Some(until) = one.paced_until {
+            writeln!(out, "{} is paced until {}: mails that are due wait for room", one.name, time(until))?;
+        }
+    }
+    Ok(())
 }
 
 /// Never folded to the terminal's width: an id cut into pieces can be neither copied nor searched for. What is long

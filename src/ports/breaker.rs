@@ -5,12 +5,22 @@
 use super::{error::StoreResult, outbox::Breaker};
 use crate::domain::{ids::LeaseToken, outbox::BreakerChange};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerState {
     pub breaker: Breaker,
     pub paused: bool,
     pub failures: u32,
+    /// Mails wait for the provider's pace.
+    pub paced: Option<Paced>,
+}
+
+/// When a mail may go again, by the database's clock, and in how long that is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paced {
+    pub until: DateTime<Utc>,
+    pub in_ms: i64,
 }
 
 #[async_trait]

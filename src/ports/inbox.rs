@@ -5,6 +5,7 @@ use crate::domain::{
     delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
     ids::LeaseToken,
     outbox::Settled,
+    pace::Pace,
 };
 use async_trait::async_trait;
 
@@ -13,7 +14,8 @@ use async_trait::async_trait;
 pub enum Begun {
     /// Ours to send now: we hold the lease.
     Ours(MailWork),
-    /// Stored, not to be sent now: another holds it, or the provider's breaker is open or paused.
+    /// Stored, not to be sent now: another holds it, or the provider's breaker is open or paused, or its pace has no
+    /// room, or none before those that wait for it already.
     Busy(MailState),
     /// Sent, refused, parked or in doubt already: this delivery is a repeat.
     Done(MailState),
@@ -25,12 +27,16 @@ pub struct Lease {
     pub lease_ms: i64,
     /// Breaker name of the provider, `mail:<provider>`.
     pub provider: String,
+    /// How many mails it may be sent; every lease to send one counts, of all processes.
+    pub pace: Pace,
+    /// It can be asked about mails in doubt: a lease to ask is none to send, and counts in no pace.
+    pub asks: bool,
 }
 
 #[async_trait]
 pub trait Inbox: Send + Sync {
     /// One atomic statement: stores a new message as `sending` with this lease, or as `accepted` and due now where
-    /// the provider's breaker is open or it is paused; takes a known `accepted` one likewise.
+    /// the provider's breaker is open, it is paused or its pace has no room; takes a known `accepted` one likewise.
     async fn begin(&self, consumer: &str, delivery: &Delivery, lease: &Lease) -> StoreResult<Begun>;
 
     /// Stores a message that can never be mailed. A known one is left as it is.
@@ -40,12 +46,23 @@ pub trait Inbox: Send + Sync {
     /// says so. Answers their MessageIds, at most `rows_max`.
     async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>>;
 
-    /// Leases up to `rows_max` rows that are accepted, parked or in doubt and due, oldest due first. `probe`: the
-    /// token holds the provider's probe, so an open breaker does not stop it.
+    /// Leases up to `rows_max` rows that are accepted, parked or in doubt and due, oldest due first: those the provider
+    /// is to be asked about, and no more others than its pace has room for. `probe`: the token holds the provider's
+    /// probe, so an open breaker does not stop it.
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>>;
 
-    /// Safe to repeat, as a settle is. `Sent` erases the body.
+    /// Safe to repeat, as a settle is. `Sent` erases the body. The provider may have seen the mail until now, so that
+    /// it counts in its pace from now on.
     async fn finish(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        finish: &MailFinish,
+    ) -> StoreResult<Settled>;
+
+    /// As `finish`, of a mail that was not handed to the provider: it leaves its room in the pace to another.
+    async fn finish_unsent(
         &self,
         consumer: &str,
         message_id: &str,

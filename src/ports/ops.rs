@@ -41,6 +41,8 @@ pub struct DestinationStatus {
     pub breaker_reason: Option<String>,
     pub breaker_failures: u32,
     pub last_accepted_on: Option<DateTime<Utc>>,
+    /// Of a mail provider: mails that are due wait until then for its pace.
+    pub paced_until: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

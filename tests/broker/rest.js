@@ -84,11 +84,21 @@ function read(request, body) {
     subject: properties.Label,
     correlationId: properties.CorrelationId || null,
     contentType: request.headers['content-type'],
+    ttlMs: properties.TimeToLive ? properties.TimeToLive * 1000 : null,
+    enqueueAt: enqueueAt(properties.ScheduledEnqueueTimeUtc),
     application,
     body,
     bytes: body.length,
     batch: 1,
   };
+}
+
+// 'Wed, 02 Jul 2014 01:32:27 GMT' and no other form.
+function enqueueAt(text) {
+  if (text === undefined) return null;
+  const at = new Date(text);
+  if (at.toUTCString() !== text) throw new Error(`no RFC 1123 time: ${text}`);
+  return at.getTime();
 }
 
 // As https://learn.microsoft.com/rest/api/servicebus/get-entity describes it.

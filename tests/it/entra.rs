@@ -1,10 +1,26 @@
 //! Managed identity against a stub of App Service's identity endpoint, in a process of its own: the crate reads the
 //! endpoint from the environment.
 
-use crate::support::identity_endpoint::{IdentityEndpoint, SECRET, granted, refused};
-use client_organizer::adapters::entra::{Identity, SERVICE_BUS_SCOPE, Tokens};
+use crate::support::{
+    acs_server::{AcsServer, TOKEN},
+    identity_endpoint::{IdentityEndpoint, SECRET, granted, refused},
+};
+use client_organizer::{
+    adapters::{
+        clock::SystemClock,
+        entra::{COMMUNICATION_SCOPE, Identity, SERVICE_BUS_SCOPE, Tokens},
+        mail::{AcsLogin, AcsMailer, AcsOptions, Sender},
+    },
+    domain::{
+        client::Email,
+        delivery::{MailOutcome, Whereabouts},
+    },
+    ports::mailer::{Letter, Mailer},
+};
+use serde_json::{Value, json};
 use std::{
     process::{Command, Output},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,13 +28,21 @@ const CLIENT_ID: &str = "11111111-2222-3333-4444-555555555555";
 
 /// Runs the test named so in a process that has the stub's endpoint in its environment.
 fn in_child(test: &str, endpoint: &IdentityEndpoint) -> Output {
+    in_child_with(test, endpoint, "")
+}
+
+/// `told`: what it needs to know beside that.
+fn in_child_with(test: &str, endpoint: &IdentityEndpoint, told: &str) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("entra::{test}"), "--nocapture"])
         .envs(endpoint.settings())
         .env("HTTP_PROXY", "http://127.0.0.1:1")
+        .env(TOLD, told)
         .output()
         .unwrap()
 }
+
+const TOLD: &str = "TOLD_BY_THE_TEST";
 
 #[expect(clippy::disallowed_methods, reason = "which of the two processes this is")]
 fn is_child() -> bool {
@@ -63,4 +87,54 @@ async fn an_identity_without_a_token_is_named_and_no_secret_is() {
     let endpoint = IdentityEndpoint::start(vec![refused()]);
     let child = in_child("an_identity_without_a_token_is_named_and_no_secret_is", &endpoint);
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+}
+
+fn mailer(endpoint: &str) -> AcsMailer {
+    let who = Identity::ManagedIdentity { client_id: Some(CLIENT_ID.to_owned()) };
+    let login = AcsLogin::Entra(Tokens::new(&who, COMMUNICATION_SCOPE).unwrap());
+    let options = AcsOptions { endpoint: endpoint.to_owned(), login, timeout: Duration::from_mins(1) };
+    AcsMailer::new(options, Sender::parse("biuro@office.example.pl").unwrap(), Arc::new(SystemClock)).unwrap()
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "what the other process told this one")]
+async fn a_mail_goes_to_communication_services_under_the_identitys_token() {
+    if is_child() {
+        let letter = Letter {
+            message_id: "m".to_owned(),
+            to: Email::parse("anna@example.pl").unwrap(),
+            subject: "s".to_owned(),
+            text: "t".to_owned(),
+            html: "<p>t</p>".to_owned(),
+            date: "2026-11-02T08:00:00Z".parse().unwrap(),
+        };
+        let mailer = mailer(&std::env::var(TOLD).unwrap());
+        let sent = mailer.send(&letter).await;
+        let MailOutcome::Provider { reason, .. } = &sent else { panic!("{sent:?}") };
+        assert!(reason.contains("401") && reason.contains("role of the identity"), "{reason}");
+        assert!(!reason.contains("another's"), "{reason}");
+        let sent = mailer.send(&letter).await;
+        assert!(matches!(sent, MailOutcome::Accepted { .. }), "{sent:?}");
+        let found = mailer.inquiries().unwrap().what_became_of("m").await;
+        assert!(matches!(found, Whereabouts::Taken { .. }), "{found:?}");
+        return;
+    }
+    let Some(mut server) = AcsServer::start(true, json!({}), json!({})).await else { return };
+    // The first is short-lived and the service does not know it; the second it knows, and that is kept.
+    let answers = vec![granted("another's", Duration::from_mins(1)), granted(TOKEN, Duration::from_mins(60))];
+    let endpoint = IdentityEndpoint::start(answers);
+    let test = "a_mail_goes_to_communication_services_under_the_identitys_token";
+    let child = in_child_with(test, &endpoint, &server.endpoint());
+    assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
+    let asked = endpoint.heads()[0].to_lowercase();
+    let scope = format!("resource=https%3a%2f%2fcommunication.azure.com&client_id={CLIENT_ID} ");
+    assert!(asked.contains(&scope), "{asked}");
+    let (stranger, sent, inquiry) = (server.next().await, server.next().await, server.next().await);
+    assert_eq!((&stranger["taken"], &stranger["refused"]), (&json!(false), &json!("no signature")));
+    assert_eq!((&sent["taken"], &sent["refused"]), (&json!(true), &Value::Null));
+    assert_eq!((&inquiry["method"], &inquiry["refused"]), (&json!("GET"), &Value::Null));
+    for request in [&sent, &inquiry] {
+        assert_eq!(request["headers"]["authorization"], format!("Bearer {TOKEN}"));
+        assert_eq!(request["headers"]["x-ms-content-sha256"], Value::Null, "no signature beside it");
+    }
 }

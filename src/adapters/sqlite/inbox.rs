@@ -1,6 +1,6 @@
 //! The inbox on SQLite.
 
-use super::{Sqlite, outbox::bounded, rows};
+use super::{Sqlite, outbox::bounded, pace, rows};
 use crate::{
     domain::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
@@ -77,13 +77,42 @@ impl Inbox for Sqlite {
         token: LeaseToken,
         finish: &MailFinish,
     ) -> StoreResult<Settled> {
+        self.end(consumer, message_id, token, finish, true).await
+    }
+
+    async fn finish_unsent(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        finish: &MailFinish,
+    ) -> StoreResult<Settled> {
+        self.end(consumer, message_id, token, finish, false).await
+    }
+}
+
+impl Sqlite {
+    async fn end(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        finish: &MailFinish,
+        sent: bool,
+    ) -> StoreResult<Settled> {
         let (consumer, message_id, finish) = (consumer.to_owned(), message_id.to_owned(), finish.clone());
-        self.write("finish a mail", move |tx, now| finished(tx, now, &consumer, &message_id, token, &finish)).await
+        self.write("finish a mail", move |tx, now| {
+            pace::settle(tx, now, &token.to_string(), &message_id, sent)?;
+            finished(tx, now, &consumer, &message_id, token, &finish)
+        })
+        .await
     }
 }
 
 fn begin(db: &Connection, now: i64, consumer: &str, delivery: &Delivery, lease: &Lease) -> rusqlite::Result<Begun> {
     let token = lease.token.to_string();
+    let room = pace::room(db, now, lease)?;
+    let full = room.is_some_and(|room| room.mails == 0);
     let mut statement = db.prepare_cached(include_str!("sql/inbox_begin.sql"))?;
     let values = named_params! {
         ":consumer": consumer,
@@ -92,9 +121,11 @@ fn begin(db: &Connection, now: i64, consumer: &str, delivery: &Delivery, lease: 
         ":token": token,
         ":lease_ends": now.saturating_add(lease.lease_ms),
         ":provider": lease.provider,
+        ":paced": room.is_some(),
+        ":full": full,
         ":now": now,
     };
-    statement.query_row(values, |row| {
+    let begun = statement.query_row(values, |row| {
         let state = state_of(row)?;
         let ours = rows::text_opt(row, "LeaseToken")?.as_deref() == Some(token.as_str());
         Ok(match state {
@@ -102,7 +133,14 @@ fn begin(db: &Connection, now: i64, consumer: &str, delivery: &Delivery, lease: 
             MailState::Accepted | MailState::Sending => Begun::Busy(state),
             MailState::Sent | MailState::Parked | MailState::InDoubt | MailState::Refused => Begun::Done(state),
         })
-    })
+    })?;
+    if let Some(room) = room {
+        if matches!(begun, Begun::Ours(_)) {
+            pace::take(db, now, lease, &delivery.message_id)?;
+        }
+        pace::tell(db, lease, room, begun == Begun::Busy(MailState::Accepted))?;
+    }
+    Ok(begun)
 }
 
 fn take_due(
@@ -115,15 +153,29 @@ fn take_due(
 ) -> rusqlite::Result<Vec<MailWork>> {
     let token = lease.token.to_string();
     let mut due = db.prepare_cached(include_str!("sql/inbox_due.sql"))?;
-    let which = named_params! {
-        ":consumer": consumer,
-        ":now": now,
-        ":provider": lease.provider,
-        ":probe": probe,
-        ":token": token,
-        ":rows_max": rows_max,
+    let mut find = |asking: bool, rows_max: u32| {
+        let which = named_params! {
+            ":consumer": consumer,
+            ":now": now,
+            ":provider": lease.provider,
+            ":probe": probe,
+            ":token": token,
+            ":asks": lease.asks,
+            ":asking": asking,
+            ":rows_max": rows_max,
+        };
+        due.query_map(which, |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
     };
-    let ids = due.query_map(which, |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut ids = if lease.asks { find(true, rows_max)? } else { Vec::new() };
+    let wanted = rows_max.saturating_sub(u32::try_from(ids.len()).unwrap_or(u32::MAX));
+    let room = pace::room(db, now, lease)?;
+    let some_wait = room.is_some_and(|room| room.mails == 0) && !find(false, 1)?.is_empty();
+    let sends = find(false, room.map_or(wanted, |room| wanted.min(room.mails)))?;
+    if let Some(room) = room {
+        sends.iter().try_for_each(|id| pace::take(db, now, lease, id))?;
+        pace::tell(db, lease, room, some_wait)?;
+    }
+    ids.extend(sends);
     // One by one, in the order found: RETURNING keeps none.
     let mut take = db.prepare_cached(include_str!("sql/inbox_take.sql"))?;
     ids.iter()
@@ -133,6 +185,7 @@ fn take_due(
                 ":id": id,
                 ":token": token,
                 ":lease_ends": now.saturating_add(lease.lease_ms),
+                ":now": now,
             };
             take.query_row(values, |row| work_of(row, lease.token, now))
         })

@@ -3,7 +3,7 @@
 use super::{
     db::{SqlServer, millis, read},
     outbox::{DESTINATION_ADD, NOW, bounded, breaker_of},
-    rows,
+    pace, rows,
     session::Results,
     statement::Statement,
 };
@@ -37,7 +37,7 @@ impl Breakers for SqlServer {
             return Ok(state);
         }
         let add = Statement::of(&[NOW, DESTINATION_ADD, READ]).with("name", name.to_owned()).repeatable();
-        let closed = BreakerState { breaker: Breaker::Closed, paused: false, failures: 0 };
+        let closed = BreakerState { breaker: Breaker::Closed, paused: false, failures: 0, paced: None };
         Ok(read(step, state(&self.tell("add breaker", add).await?))?.unwrap_or(closed))
     }
 
@@ -89,9 +89,11 @@ pub(super) fn with_change(statement: Statement, name: &str, change: &BreakerChan
 
 fn state(results: &Results) -> Result<Option<BreakerState>, Error> {
     let Some(row) = rows::having(results, "Failures").next() else { return Ok(None) };
+    let now = rows::time(row, "CurrentUtc")?;
     Ok(Some(BreakerState {
-        breaker: breaker_of(rows::time_opt(row, "OpenUntil")?, rows::time(row, "CurrentUtc")?),
+        breaker: breaker_of(rows::time_opt(row, "OpenUntil")?, now),
         paused: rows::flag(row, "Paused")?,
         failures: rows::count(row, "Failures")?,
+        paced: pace::paced(rows::time_opt(row, "PacedUntilUtc")?, now),
     }))
 }

@@ -11,6 +11,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Clients TO client_organizer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.FinancialRecords TO client_organizer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.OutboxMessages TO client_organizer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.InboxMessages TO client_organizer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.MailAttempts TO client_organizer;
 GRANT SELECT, INSERT, DELETE ON dbo.IdempotencyKeys TO client_organizer;
 GRANT SELECT, INSERT, UPDATE ON dbo.Destinations TO client_organizer;
 GRANT INSERT ON dbo.OperatorActions TO client_organizer;

@@ -4,7 +4,7 @@ use super::{
     db::{SqlServer, millis, read},
     errors::{self, RACES, odd},
     outbox::{NOW, bounded},
-    rows,
+    pace, rows,
     session::Results,
     statement::Statement,
 };
@@ -32,6 +32,7 @@ const DUE: &str = include_str!("sql/inbox_due.sql");
 const TAKE: &str = include_str!("sql/inbox_take.sql");
 const FINISH: &str = include_str!("sql/inbox_finish.sql");
 const FINISHED: &str = include_str!("sql/inbox_finished.sql");
+const END: &str = "COMMIT TRAN;";
 
 /// What an operator reads of a mail whose lease ran out.
 const LEASE_RAN_OUT: &str = "its lease ran out without an outcome: it may have been sent";
@@ -40,7 +41,7 @@ const LEASE_RAN_OUT: &str = "its lease ran out without an outcome: it may have b
 impl Inbox for SqlServer {
     async fn begin(&self, consumer: &str, delivery: &Delivery, lease: &Lease) -> StoreResult<Begun> {
         let step = "take in";
-        let statement = Statement::of(&[NOW, BEGIN])
+        let statement = Statement::of(&[NOW, pace::ROOM, BEGIN, pace::WAITS, END])
             .with("consumer", consumer.to_owned())
             .with("id", delivery.message_id.clone())
             .with("body", delivery.body.clone())
@@ -49,6 +50,7 @@ impl Inbox for SqlServer {
             .with("provider", lease.provider.clone())
             .repeatable()
             .patient();
+        let statement = pace::with_pace(statement, lease);
         read(step, begun(&self.once_more(step, statement).await?, lease))
     }
 
@@ -85,15 +87,17 @@ impl Inbox for SqlServer {
 
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
         let step = "take due mails";
-        let statement = Statement::of(&[NOW, TAKEN_BEFORE, DUE, TAKE])
+        let statement = Statement::of(&[NOW, TAKEN_BEFORE, pace::ROOM, DUE, pace::WAITS, TAKE])
             .with("consumer", consumer.to_owned())
             .with("provider", lease.provider.clone())
             .with("probe", i32::from(probe))
             .with("token", lease.token.to_string())
             .with("lease_ms", millis(lease.lease_ms))
             .with("rows_max", i64::from(rows_max))
+            .with("asks", i32::from(lease.asks))
             .repeatable();
-        read(step, taken(&self.tell(step, statement).await?, lease.token))
+        let statement = pace::with_pace(statement, lease);
+        read(step, taken(&self.once_more(step, statement).await?, lease.token))
     }
 
     async fn finish(
@@ -103,9 +107,32 @@ impl Inbox for SqlServer {
         token: LeaseToken,
         finish: &MailFinish,
     ) -> StoreResult<Settled> {
+        self.end(consumer, message_id, token, finish, true).await
+    }
+
+    async fn finish_unsent(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        finish: &MailFinish,
+    ) -> StoreResult<Settled> {
+        self.end(consumer, message_id, token, finish, false).await
+    }
+}
+
+impl SqlServer {
+    async fn end(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        finish: &MailFinish,
+        sent: bool,
+    ) -> StoreResult<Settled> {
         let step = "finish a mail";
         let set = Columns::of(finish);
-        let statement = Statement::of(&[NOW, FINISH, FINISHED])
+        let statement = Statement::of(&[NOW, pace::SETTLE, FINISH, FINISHED])
             .with("consumer", consumer.to_owned())
             .with("id", message_id.to_owned())
             .with("token", token.to_string())
@@ -117,14 +144,14 @@ impl Inbox for SqlServer {
             .with("recipient_failed", i32::from(set.recipient_failed))
             .with("doubted", i32::from(set.doubted))
             .with("not_found", i32::from(set.not_found))
+            .with("unsent", i32::from(!sent))
             .repeatable();
         let applied = read(step, rows::only_count(&self.tell(step, statement).await?, "Applied"))?;
         Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
     }
-}
 
-impl SqlServer {
-    /// Where a server ignores HOLDLOCK, two first deliveries of a message both insert; the second then finds the row.
+    /// Where a server ignores HOLDLOCK, two first deliveries of a message both insert, and two first mails of a provider
+    /// its row; the second then finds the row.
     async fn once_more(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
         match self.tell(step, statement.clone()).await {
             Err(error) if errors::code(&error).is_some_and(|code| RACES.contains(&code)) => {

@@ -73,6 +73,7 @@ fn status_of(results: &Results, routed_types: &[String]) -> Result<Status, Error
             breaker_reason: rows::text_opt(row, "Reason")?,
             breaker_failures: rows::count(row, "Failures")?,
             last_accepted_on: rows::time_opt(row, "LastAcceptedOnUtc")?,
+            paced_until: rows::time_opt(row, "PacedUntilUtc")?,
             name,
         });
     }

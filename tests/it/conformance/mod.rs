@@ -3,7 +3,7 @@
 use crate::support::broker::{self, Broker};
 use client_organizer::{
     adapters::servicebus::{AmqpBus, AmqpOptions, ConnectionString, RestBus, RestOptions, Shapes},
-    domain::{ids::MessageId, message::Headers, route::Destination, verdict::PublishOutcome},
+    domain::{ids::MessageId, message::Headers, route::Destination, timing::Timing, verdict::PublishOutcome},
     ports::bus::{Bus, Outgoing},
 };
 use serde_json::{Value, json};
@@ -126,6 +126,7 @@ pub fn message(id: &str, body: &str) -> Outgoing {
             "traceparent".to_owned(),
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned(),
         )])),
+        timing: Timing::default(),
         occurred_on: chrono::DateTime::from_timestamp_millis(1_790_000_000_123).unwrap(),
     }
 }

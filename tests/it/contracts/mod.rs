@@ -24,5 +24,6 @@ mod breaker;
 mod retention;
 mod books;
 mod inbox;
+mod pace;
 mod ops;
 mod bus;

@@ -9,6 +9,7 @@ use client_organizer::{
         delivery::{Delivery, MailFinish, MailState, MailWork},
         ids::LeaseToken,
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, RowState, Settle, Settled, Settlement},
+        pace::Pace,
         route::Destination,
     },
     ports::{
@@ -343,7 +344,13 @@ async fn a_paused_destination_says_since_when_and_resuming_closes_its_breaker(ba
 /// A mail that is ours to send.
 async fn mail(backend: &impl Backend, id: &str) -> MailWork {
     let delivery = Delivery { message_id: id.to_owned(), body: b"body".to_vec(), delivery_count: 1, enqueued_on: None };
-    let lease = Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: PROVIDER.to_owned() };
+    let lease = Lease {
+        token: LeaseToken::fresh(),
+        lease_ms: HOUR_MS,
+        provider: PROVIDER.to_owned(),
+        pace: Pace::default(),
+        asks: false,
+    };
     match backend.inbox().begin(CONSUMER, &delivery, &lease).await.unwrap() {
         Begun::Ours(work) => work,
         other => panic!("{other:?}"),

@@ -12,6 +12,7 @@ use client_organizer::{
         ids::ClientId,
         message::{Headers, MessageLimits},
         money::Money,
+        pace::Pace,
         period::Period,
         record::{Figures, FiguresPatch},
         route::{Destination, Routes},
@@ -24,7 +25,7 @@ use client_organizer::{
         nudge::Nudge,
         vitals::Vitals,
     },
-    ports::{books::Committed, bus::Bus},
+    ports::{books::Committed, breaker::Breakers, bus::Bus, outbox::Outbox},
 };
 use std::{
     collections::BTreeMap,
@@ -112,6 +113,7 @@ impl World {
                     breaker_base_ms: 30_000,
                     breaker_max_ms: 600_000,
                 },
+                pace: Pace::default(),
             },
             vitals,
             dice: Mutex::new(fastrand::Rng::with_seed(2)),
@@ -188,6 +190,20 @@ impl World {
         reports
     }
 
+    /// Another process's RetryEmail, on the same store, provider and clock.
+    pub fn beside(&self) -> NotifyContext {
+        NotifyContext {
+            inbox: self.backend.other_inbox(),
+            breakers: self.backend.breakers(),
+            mailer: self.notify.mailer.clone(),
+            letters: self.notify.letters.clone(),
+            clock: self.clock.clone(),
+            settings: self.notify.settings,
+            vitals: Arc::new(Vitals::default()),
+            dice: Mutex::new(fastrand::Rng::with_seed(3)),
+        }
+    }
+
     pub async fn run_retry(&self) -> RetryReport {
         client_organizer::flows::notify::retry(&self.notify).await
     }
@@ -205,9 +221,20 @@ pub fn dispatcher(
     routes: Arc<Routes>,
     seed: u64,
 ) -> DispatchContext {
+    dispatcher_of(backend.outbox(), backend.breakers(), bus, clock, routes, seed)
+}
+
+pub fn dispatcher_of(
+    outbox: Arc<dyn Outbox>,
+    breakers: Arc<dyn Breakers>,
+    bus: Arc<dyn Bus>,
+    clock: Arc<FakeClock>,
+    routes: Arc<Routes>,
+    seed: u64,
+) -> DispatchContext {
     DispatchContext {
-        outbox: backend.outbox(),
-        breakers: backend.breakers(),
+        outbox,
+        breakers,
         bus,
         clock,
         routes,

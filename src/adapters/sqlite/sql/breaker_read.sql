@@ -1,2 +1,2 @@
 -- breaker_read: :name
-SELECT PausedOnUtc IS NOT NULL AS Paused, OpenUntil, Failures FROM Destinations WHERE Name = :name
+SELECT PausedOnUtc IS NOT NULL AS Paused, OpenUntil, Failures, PacedUntilUtc FROM Destinations WHERE Name = :name

@@ -1,4 +1,5 @@
 -- ops_status: one line per destination, with those that only rows name; '' is what waits for routing or died there.
+-- :now
 WITH unfinished AS (
   SELECT Destination, sum(State = 0) AS Pending, sum(State = 1) AS Leased
     FROM OutboxMessages WHERE State < 2 GROUP BY Destination
@@ -11,7 +12,7 @@ WITH unfinished AS (
 )
 SELECT names.Name, coalesce(unfinished.Pending, 0) AS Pending, coalesce(unfinished.Leased, 0) AS Leased,
        coalesce(dead.Dead, 0) AS Dead, d.PausedOnUtc, d.OpenUntil, d.Reason, coalesce(d.Failures, 0) AS Failures,
-       d.LastAcceptedOnUtc
+       d.LastAcceptedOnUtc, iif(d.PacedUntilUtc > :now, d.PacedUntilUtc, NULL) AS PacedUntilUtc
   FROM names
   LEFT JOIN Destinations d ON d.Name = names.Name
   LEFT JOIN unfinished ON unfinished.Destination = names.Name

@@ -1,9 +1,14 @@
 -- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail where its provider may be used.
--- @consumer, @id, @body, @token, @lease_ms, @provider name of its breaker
+-- Ends the batch that pace_room began.
+-- @consumer, @id, @body, @token, @lease_ms, @provider name of its breaker, @per_minute, @per_hour
 -- An open breaker stops it also when a probe is due: RetryEmail probes. A provider without a row is closed.
-DECLARE @stopped int = CASE WHEN EXISTS (
+DECLARE @stopped int = CASE WHEN @room = 0 OR EXISTS (
   SELECT 1 FROM dbo.Destinations WHERE Name = @provider AND (PausedOnUtc IS NOT NULL OR OpenUntil IS NOT NULL)) THEN 1 ELSE 0 END;
-BEGIN TRAN;
+-- Where room is scarce, those who wait for it already come first.
+IF @stopped = 0 AND (@per_minute > 0 OR @per_hour > 0) AND EXISTS (
+  SELECT 1 FROM dbo.InboxMessages
+   WHERE Consumer = @consumer AND State IN (0, 1, 3, 4) AND State IN (0, 3) AND DueAt <= @now AND MessageId <> @id)
+  SET @stopped = 1;
 -- The key's place is locked also where there is no row yet, so two first deliveries do not both insert.
 UPDATE m
    SET Deliveries = m.Deliveries + 1,
@@ -21,4 +26,12 @@ IF @@ROWCOUNT = 0
 SELECT MessageId, State, LeaseToken, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound, @now AS CurrentUtc
   FROM dbo.InboxMessages
  WHERE Consumer = @consumer AND MessageId = @id;
-COMMIT TRAN;
+-- A repeat of this very call, whose answer was lost, finds its lease and what was counted for it.
+IF @per_minute > 0 OR @per_hour > 0
+  INSERT dbo.MailAttempts (Token, MessageId, Provider, OnUtc)
+  SELECT @token, m.MessageId, @provider, m.DueAt
+    FROM dbo.InboxMessages m
+   WHERE m.Consumer = @consumer AND m.MessageId = @id AND m.State = 1 AND m.LeaseToken = @token
+     AND NOT EXISTS (SELECT 1 FROM dbo.MailAttempts a WHERE a.Token = @token AND a.MessageId = @id);
+DECLARE @some_wait int = CASE WHEN EXISTS (
+  SELECT 1 FROM dbo.InboxMessages WHERE Consumer = @consumer AND MessageId = @id AND State = 0) THEN 1 ELSE 0 END;

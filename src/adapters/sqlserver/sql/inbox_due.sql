@@ -1,14 +1,31 @@
--- inbox_due: mails to take up now, oldest due first; begins the batch of taking them.
--- @consumer, @provider name of its breaker, @probe 1 and @token: it holds the provider's probe; @rows_max
-DECLARE @due TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY, WasDueAt datetime2(7) NOT NULL);
-BEGIN TRAN;
-INSERT @due (MessageId, WasDueAt)
-SELECT TOP (@rows_max) m.MessageId, m.DueAt
-  FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST)
- -- The IN list repeats the index's filter.
- WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now
-   AND NOT EXISTS (SELECT 1 FROM dbo.Destinations d
-                    WHERE d.Name = @provider
-                      AND (d.PausedOnUtc IS NOT NULL
-                           OR (d.OpenUntil IS NOT NULL AND NOT (@probe = 1 AND d.ProbeToken IS NOT NULL AND d.ProbeToken = @token))))
- ORDER BY m.DueAt, m.MessageId;
+-- inbox_due: mails to take up now, oldest due first: those to ask about, and others as far as there is room.
+-- @consumer, @provider name of its breaker, @probe 1 and @token: it holds the provider's probe; @asks 1: it can be asked
+-- about mails in doubt; @room, @rows_max
+DECLARE @due TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY, WasDueAt datetime2(7) NOT NULL, Asking int NOT NULL);
+DECLARE @stopped int = CASE WHEN EXISTS (
+  SELECT 1 FROM dbo.Destinations d
+   WHERE d.Name = @provider
+     AND (d.PausedOnUtc IS NOT NULL
+          OR (d.OpenUntil IS NOT NULL AND NOT (@probe = 1 AND d.ProbeToken IS NOT NULL AND d.ProbeToken = @token)))) THEN 1 ELSE 0 END;
+-- Both as mail_doubt::open has it. The IN list repeats the index's filter.
+IF @asks = 1 AND @stopped = 0
+  INSERT @due (MessageId, WasDueAt, Asking)
+  SELECT TOP (@rows_max) m.MessageId, m.DueAt, 1
+    FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
+   WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State IN (3, 4) AND m.DueAt <= @now
+     AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2
+   ORDER BY m.DueAt, m.MessageId;
+DECLARE @sends bigint = @rows_max - (SELECT COUNT(*) FROM @due);
+IF @sends > @room
+  SET @sends = @room;
+IF @stopped = 0 AND @sends > 0
+  INSERT @due (MessageId, WasDueAt, Asking)
+  SELECT TOP (@sends) m.MessageId, m.DueAt, 0
+    FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
+   WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now
+     AND NOT (@asks = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)
+   ORDER BY m.DueAt, m.MessageId;
+DECLARE @some_wait int = CASE WHEN @room = 0 AND @stopped = 0 AND EXISTS (
+  SELECT 1 FROM dbo.InboxMessages m
+   WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now
+     AND NOT (@asks = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)) THEN 1 ELSE 0 END;

@@ -1,6 +1,5 @@
--- inbox_finish: the outcome of a mail, by the holder of its lease; begins the batch.
+-- inbox_finish: the outcome of a mail, by the holder of its lease.
 -- @consumer, @id, @token, @state, @delay_ms NULL: not due by itself; @error, @provider, @reference, @recipient_failed, @doubted and @not_found 1 or 0
-BEGIN TRAN;
 UPDATE m
    SET State = @state,
        DueAt = DATEADD(millisecond, @delay_ms, @now),

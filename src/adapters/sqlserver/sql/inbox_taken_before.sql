@@ -4,7 +4,7 @@
 IF @again = 1 AND EXISTS (SELECT 1 FROM dbo.InboxMessages
                            WHERE Consumer = @consumer AND State IN (0, 1, 3, 4) AND State = 1 AND LeaseToken = @token)
 BEGIN
-  SELECT MessageId, Body, Attempts, Doubts, FirstTransientOnUtc
+  SELECT MessageId, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound
     FROM dbo.InboxMessages
    WHERE Consumer = @consumer AND State IN (0, 1, 3, 4) AND State = 1 AND LeaseToken = @token;
   SELECT MessageId AS TakenId, DueAt AS WasDueAt, @now AS CurrentUtc

@@ -1,0 +1,69 @@
+//! The provider's pace on SQLite: the write transaction of a lease is alone, so what it counts is what there is.
+
+use super::{outbox::add_destination, rows};
+use crate::{
+    domain::pace::{HOUR_MS, LEASE_MS_MAX, MINUTE_MS},
+    ports::{breaker::Paced, inbox::Lease},
+};
+use rusqlite::{Connection, named_params};
+
+/// How many mails more may be leased to be sent now; where none, when the next one.
+#[derive(Clone, Copy)]
+pub(super) struct Room {
+    pub(super) mails: u32,
+    next_on: i64,
+}
+
+/// `None`: the provider has no pace.
+pub(super) fn room(db: &Connection, now: i64, lease: &Lease) -> rusqlite::Result<Option<Room>> {
+    if !lease.pace.is_limited() {
+        return Ok(None);
+    }
+    add_destination(db, &lease.provider)?;
+    let forget = named_params! { ":provider": lease.provider, ":before": now.saturating_sub(HOUR_MS) };
+    db.prepare_cached(include_str!("sql/pace_forget.sql"))?.execute(forget)?;
+    let mend = named_params! { ":provider": lease.provider, ":latest": now.saturating_add(LEASE_MS_MAX) };
+    db.prepare_cached(include_str!("sql/pace_mend.sql"))?.execute(mend)?;
+    let which = named_params! {
+        ":provider": lease.provider,
+        ":now": now,
+        ":per_minute": lease.pace.per_minute,
+        ":per_hour": lease.pace.per_hour,
+        ":minute_ms": MINUTE_MS,
+        ":hour_ms": HOUR_MS,
+    };
+    db.prepare_cached(include_str!("sql/pace_room.sql"))?
+        .query_row(which, |row| Ok(Some(Room { mails: rows::count(row, "Room")?, next_on: row.get("RoomOnUtc")? })))
+}
+
+/// Tells whether mails wait for room.
+pub(super) fn tell(db: &Connection, lease: &Lease, room: Room, some_wait: bool) -> rusqlite::Result<()> {
+    let until = (room.mails == 0 && some_wait).then_some(room.next_on);
+    let told = named_params! { ":provider": lease.provider, ":until": until };
+    db.prepare_cached(include_str!("sql/pace_waits.sql"))?.execute(told).map(drop)
+}
+
+pub(super) fn take(db: &Connection, now: i64, lease: &Lease, message_id: &str) -> rusqlite::Result<()> {
+    let taken = named_params! {
+        ":token": lease.token.to_string(),
+        ":id": message_id,
+        ":provider": lease.provider,
+        ":lease_ends": now.saturating_add(lease.lease_ms),
+    };
+    db.prepare_cached(include_str!("sql/pace_take.sql"))?.execute(taken).map(drop)
+}
+
+/// `sent`: it was handed to the provider, whatever came of that.
+pub(super) fn settle(db: &Connection, now: i64, token: &str, message_id: &str, sent: bool) -> rusqlite::Result<()> {
+    if sent {
+        let settled = named_params! { ":token": token, ":id": message_id, ":now": now };
+        return db.prepare_cached(include_str!("sql/pace_settle.sql"))?.execute(settled).map(drop);
+    }
+    let given_back = named_params! { ":token": token, ":id": message_id };
+    db.prepare_cached(include_str!("sql/pace_give_back.sql"))?.execute(given_back).map(drop)
+}
+
+pub(super) fn paced(until: Option<i64>, now: i64) -> Option<Paced> {
+    let until = until.filter(|until| *until > now)?;
+    Some(Paced { until: rows::time_of(until), in_ms: until - now })
+}

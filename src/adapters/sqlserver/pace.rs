@@ -1,0 +1,31 @@
+//! The provider's pace on SQL Server: leases lock its row in Destinations, so what they count is what there is.
+
+use super::{db::millis, statement::Statement};
+use crate::{
+    domain::pace::{HOUR_MS, LEASE_MS_MAX, MINUTE_MS},
+    ports::{breaker::Paced, inbox::Lease},
+};
+use chrono::{DateTime, Utc};
+
+/// Begins a lease's transaction; `@room` after it.
+pub(super) const ROOM: &str = include_str!("sql/pace_room.sql");
+/// Tells whether mails wait for room, after `@some_wait` is known.
+pub(super) const WAITS: &str = include_str!("sql/pace_waits.sql");
+/// Begins the transaction of a finish.
+pub(super) const SETTLE: &str = include_str!("sql/pace_settle.sql");
+
+pub(super) fn with_pace(statement: Statement, lease: &Lease) -> Statement {
+    let limit = |mails: u32| i32::try_from(mails).unwrap_or(i32::MAX);
+    statement
+        .with("per_minute", limit(lease.pace.per_minute))
+        .with("per_hour", limit(lease.pace.per_hour))
+        .with("minute_ms", millis(MINUTE_MS))
+        .with("hour_ms", millis(HOUR_MS))
+        .with("lease_max_ms", millis(LEASE_MS_MAX))
+}
+
+pub(super) fn paced(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Paced> {
+    let until = until.filter(|until| *until > now)?;
+    // Rounded up: who waits so long finds room.
+    Some(Paced { until, in_ms: (until - now).num_milliseconds() + 1 })
+}

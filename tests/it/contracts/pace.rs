@@ -1,0 +1,274 @@
+//! What every inbox owes to a provider's pace: no window holds more mails than it may, of all processes together.
+
+use crate::support::backend::Backend;
+use client_organizer::{
+    domain::{
+        delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
+        ids::LeaseToken,
+        outbox::{BreakerChange, Settled},
+        pace::Pace,
+    },
+    ports::{
+        breaker::Paced,
+        inbox::{Begun, Lease},
+    },
+};
+
+contract!(
+    a_mail_without_room_is_stored_and_goes_when_there_is_room,
+    windows_slide,
+    a_mail_counts_from_the_end_of_its_sending,
+    a_mail_whose_sending_never_ended_counts_from_the_end_of_its_lease,
+    what_was_not_handed_over_leaves_its_room_to_another,
+    asking_about_a_doubt_needs_no_room,
+    a_new_mail_waits_behind_those_that_wait,
+    a_repeat_takes_no_room,
+    a_probe_needs_room_too,
+    all_processes_share_one_pace,
+    providers_do_not_share_a_pace,
+    a_raised_limit_counts_at_once,
+    a_clock_that_went_back_stops_nobody_for_long,
+    what_no_window_holds_is_forgotten,
+);
+
+const CONSUMER: &str = "SendEmail";
+const PROVIDER: &str = "mail:acs";
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 3_600_000;
+/// More than the margin and what a slow machine takes between two steps; less than what is tested.
+const SOON_MS: i64 = 10_000;
+const LEASE_MS: i64 = 300_000;
+
+fn lease(per_minute: u32, per_hour: u32) -> Lease {
+    let (token, provider) = (LeaseToken::fresh(), PROVIDER.to_owned());
+    Lease { token, lease_ms: LEASE_MS, provider, pace: Pace { per_minute, per_hour }, asks: false }
+}
+
+fn delivery(id: &str) -> Delivery {
+    Delivery { message_id: id.to_owned(), body: id.as_bytes().to_vec(), delivery_count: 1, enqueued_on: None }
+}
+
+async fn begin(backend: &impl Backend, id: &str, lease: &Lease) -> Option<MailWork> {
+    match backend.inbox().begin(CONSUMER, &delivery(id), lease).await.unwrap() {
+        Begun::Ours(work) => Some(work),
+        Begun::Busy(MailState::Accepted) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn take(backend: &impl Backend, lease: &Lease, rows_max: u32) -> Vec<MailWork> {
+    backend.inbox().take_due(CONSUMER, lease, false, rows_max).await.unwrap()
+}
+
+fn sent() -> MailFinish {
+    MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() }
+}
+
+async fn finish(backend: &impl Backend, work: &MailWork, finish: &MailFinish) {
+    let settled = backend.inbox().finish(CONSUMER, &work.message_id, work.token, finish).await.unwrap();
+    assert_eq!(settled, Settled::Applied);
+}
+
+/// A mail that goes at once.
+async fn send(backend: &impl Backend, id: &str, lease: &Lease) {
+    let work = begin(backend, id, lease).await.unwrap();
+    finish(backend, &work, &sent()).await;
+}
+
+async fn paced(backend: &impl Backend) -> Option<Paced> {
+    let paced = backend.breakers().breaker(PROVIDER).await.unwrap().paced;
+    let status = backend.ops().status(&[]).await.unwrap();
+    let told = status.destinations.iter().find(|one| one.name == PROVIDER).unwrap().paced_until;
+    assert_eq!(told, paced.map(|paced| paced.until), "an operator reads the same");
+    paced
+}
+
+fn ids(works: &[MailWork]) -> Vec<&str> {
+    works.iter().map(|work| work.message_id.as_str()).collect()
+}
+
+async fn a_mail_without_room_is_stored_and_goes_when_there_is_room(backend: &impl Backend) {
+    for id in ["a", "b"] {
+        send(backend, id, &lease(2, 0)).await;
+    }
+    assert_eq!(paced(backend).await, None, "nobody waits yet");
+    for id in ["c", "d", "e"] {
+        assert_eq!(begin(backend, id, &lease(2, 0)).await, None);
+    }
+    assert_eq!(take(backend, &lease(2, 0), 10).await, []);
+    let told = paced(backend).await.unwrap();
+    assert!((MINUTE_MS - SOON_MS..=MINUTE_MS + SOON_MS).contains(&told.in_ms), "{told:?}");
+    backend.advance_ms(MINUTE_MS - SOON_MS);
+    assert_eq!(take(backend, &lease(2, 0), 10).await, []);
+    backend.advance_ms(2 * SOON_MS);
+    assert_eq!(ids(&take(backend, &lease(2, 0), 10).await), ["c", "d"], "oldest first");
+    assert_eq!(take(backend, &lease(2, 0), 10).await, [], "and no more than there is room for");
+}
+
+/// A bucket that fills up again would take a hundred at the end of one hour, and a hundred at the next one's beginning.
+async fn windows_slide(backend: &impl Backend) {
+    send(backend, "a", &lease(0, 3)).await;
+    backend.advance_ms(HOUR_MS - 2 * SOON_MS);
+    for id in ["b", "c"] {
+        send(backend, id, &lease(0, 3)).await;
+    }
+    assert_eq!(begin(backend, "d", &lease(0, 3)).await, None);
+    backend.advance_ms(3 * SOON_MS);
+    assert_eq!(ids(&take(backend, &lease(0, 3), 10).await), ["d"], "one has left the hour");
+    assert_eq!(begin(backend, "e", &lease(0, 3)).await, None);
+    assert!(paced(backend).await.unwrap().in_ms > HOUR_MS - 4 * SOON_MS, "both limits are told of");
+}
+
+async fn a_mail_counts_from_the_end_of_its_sending(backend: &impl Backend) {
+    let work = begin(backend, "a", &lease(1, 0)).await.unwrap();
+    backend.advance_ms(MINUTE_MS + SOON_MS);
+    assert_eq!(begin(backend, "b", &lease(1, 0)).await, None, "it may be sent just now");
+    finish(backend, &work, &sent()).await;
+    backend.advance_ms(MINUTE_MS - SOON_MS);
+    finish(backend, &work, &sent()).await;
+    assert_eq!(take(backend, &lease(1, 0), 1).await, []);
+    backend.advance_ms(2 * SOON_MS);
+    assert_eq!(ids(&take(backend, &lease(1, 0), 1).await), ["b"], "a repeated finish prolongs nothing");
+}
+
+async fn a_mail_whose_sending_never_ended_counts_from_the_end_of_its_lease(backend: &impl Backend) {
+    begin(backend, "a", &lease(1, 0)).await.unwrap();
+    backend.advance_ms(LEASE_MS + SOON_MS);
+    assert_eq!(backend.inbox().expire(CONSUMER, OnDoubt::Resend, 10).await.unwrap(), ["a"]);
+    assert_eq!(take(backend, &lease(1, 0), 1).await, [], "its sender may have sent it at the lease's very end");
+    backend.advance_ms(MINUTE_MS);
+    assert_eq!(ids(&take(backend, &lease(1, 0), 1).await), ["a"]);
+}
+
+async fn what_was_not_handed_over_leaves_its_room_to_another(backend: &impl Backend) {
+    let work = begin(backend, "a", &lease(1, 1)).await.unwrap();
+    let refused = MailFinish::Refused { reason: "no letter".to_owned() };
+    for _ in 0..2 {
+        let settled = backend.inbox().finish_unsent(CONSUMER, "a", work.token, &refused).await.unwrap();
+        assert_eq!(settled, Settled::Applied);
+    }
+    assert!(begin(backend, "b", &lease(1, 1)).await.is_some());
+}
+
+async fn asking_about_a_doubt_needs_no_room(backend: &impl Backend) {
+    let asks = || Lease { asks: true, ..lease(1, 0) };
+    let work = begin(backend, "doubt", &asks()).await.unwrap();
+    assert_eq!(begin(backend, "waits", &asks()).await, None);
+    finish(backend, &work, &MailFinish::InDoubt { delay_ms: Some(0), reason: "cut".to_owned() }).await;
+    let asked = take(backend, &asks(), 10).await;
+    assert_eq!(ids(&asked), ["doubt"]);
+    let unknown = MailFinish::StillInDoubt { delay_ms: 0, reason: "not found".to_owned(), not_found: true };
+    backend.inbox().finish_unsent(CONSUMER, "doubt", asked[0].token, &unknown).await.unwrap();
+    let again = take(backend, &asks(), 10).await;
+    assert_eq!(ids(&again), ["doubt"]);
+    backend.inbox().finish_unsent(CONSUMER, "doubt", again[0].token, &unknown).await.unwrap();
+    assert_eq!(take(backend, &asks(), 10).await, [], "now it would be sent again, which takes room");
+    backend.advance_ms(MINUTE_MS + SOON_MS);
+    assert_eq!(ids(&take(backend, &asks(), 10).await), ["waits"]);
+}
+
+async fn a_new_mail_waits_behind_those_that_wait(backend: &impl Backend) {
+    send(backend, "a", &lease(1, 0)).await;
+    assert_eq!(begin(backend, "b", &lease(1, 0)).await, None);
+    backend.advance_ms(MINUTE_MS + SOON_MS);
+    assert_eq!(begin(backend, "c", &lease(1, 0)).await, None, "there is room, and b waits for it");
+    assert!(begin(backend, "b", &lease(1, 0)).await.is_none(), "c waits too: RetryEmail knows the order");
+    assert_eq!(ids(&take(backend, &lease(1, 0), 10).await), ["b"]);
+    backend.advance_ms(LEASE_MS + MINUTE_MS + SOON_MS);
+    assert_eq!(ids(&take(backend, &lease(1, 0), 10).await), ["c"]);
+}
+
+async fn a_repeat_takes_no_room(backend: &impl Backend) {
+    send(backend, "a", &lease(2, 0)).await;
+    for _ in 0..3 {
+        let known = backend.inbox().begin(CONSUMER, &delivery("a"), &lease(2, 0)).await.unwrap();
+        assert_eq!(known, Begun::Done(MailState::Sent));
+    }
+    assert!(begin(backend, "b", &lease(2, 0)).await.is_some());
+}
+
+async fn a_probe_needs_room_too(backend: &impl Backend) {
+    send(backend, "a", &lease(1, 0)).await;
+    let open = BreakerChange::Open { for_ms: 0, reason: "503".to_owned() };
+    backend.breakers().change(PROVIDER, LeaseToken::fresh(), &open).await.unwrap();
+    assert_eq!(begin(backend, "b", &lease(1, 0)).await, None);
+    let probe = lease(1, 0);
+    let taken = async || backend.inbox().take_due(CONSUMER, &probe, true, 1).await.unwrap();
+    assert!(backend.breakers().take_probe(PROVIDER, probe.token, LEASE_MS).await.unwrap());
+    assert_eq!(taken().await, []);
+    backend.advance_ms(MINUTE_MS + SOON_MS);
+    assert_eq!(ids(&taken().await), ["b"]);
+}
+
+async fn all_processes_share_one_pace(backend: &impl Backend) {
+    let handles = [backend.inbox(), backend.inbox(), backend.other_inbox(), backend.other_inbox()];
+    let tasks: Vec<_> = (0..32)
+        .map(|n| {
+            let inbox = handles[n % handles.len()].clone();
+            tokio::spawn(async move { inbox.begin(CONSUMER, &delivery(&format!("m{n}")), &lease(0, 5)).await.unwrap() })
+        })
+        .collect();
+    let mut ours = 0;
+    for task in tasks {
+        ours += u32::from(matches!(task.await.unwrap(), Begun::Ours(_)));
+    }
+    assert_eq!(ours, 5);
+    backend.advance_ms(HOUR_MS + LEASE_MS + SOON_MS);
+    let tasks: Vec<_> = (0..8)
+        .map(|n| {
+            let inbox = handles[n % handles.len()].clone();
+            tokio::spawn(async move { inbox.take_due(CONSUMER, &lease(0, 5), false, 4).await.unwrap() })
+        })
+        .collect();
+    let mut taken = Vec::new();
+    for task in tasks {
+        taken.extend(task.await.unwrap().into_iter().map(|work| work.message_id));
+    }
+    // Who is held up by another may find nothing just now.
+    taken.extend(take(backend, &lease(0, 5), 10).await.into_iter().map(|work| work.message_id));
+    let all = taken.len();
+    taken.sort();
+    taken.dedup();
+    assert_eq!((taken.len(), all), (5, 5), "{taken:?}");
+}
+
+async fn providers_do_not_share_a_pace(backend: &impl Backend) {
+    send(backend, "a", &lease(1, 0)).await;
+    let other = Lease { provider: "mail:smtp".to_owned(), ..lease(1, 0) };
+    assert!(begin(backend, "b", &other).await.is_some());
+    assert_eq!(begin(backend, "c", &lease(1, 0)).await, None);
+}
+
+async fn a_raised_limit_counts_at_once(backend: &impl Backend) {
+    send(backend, "a", &lease(0, 1)).await;
+    assert_eq!(begin(backend, "b", &lease(0, 1)).await, None);
+    assert!(paced(backend).await.is_some());
+    assert_eq!(ids(&take(backend, &lease(0, 2), 10).await), ["b"]);
+    assert_eq!(paced(backend).await, None);
+    assert_eq!(begin(backend, "c", &lease(0, 2)).await, None);
+    assert_eq!(ids(&take(backend, &lease(0, 0), 10).await), ["c"]);
+}
+
+async fn a_clock_that_went_back_stops_nobody_for_long(backend: &impl Backend) {
+    backend.advance_ms(24 * HOUR_MS);
+    send(backend, "a", &lease(1, 0)).await;
+    backend.advance_ms(-24 * HOUR_MS);
+    assert_eq!(begin(backend, "b", &lease(1, 0)).await, None);
+    // No lease is longer than ten minutes, so nothing can have been sent later than in ten minutes.
+    backend.advance_ms(11 * MINUTE_MS + SOON_MS);
+    assert_eq!(ids(&take(backend, &lease(1, 0), 10).await), ["b"]);
+}
+
+async fn what_no_window_holds_is_forgotten(backend: &impl Backend) {
+    for id in ["a", "b"] {
+        send(backend, id, &lease(30, 100)).await;
+    }
+    let kept = || backend.query("SELECT count(*) FROM MailAttempts");
+    assert_eq!(kept().as_deref(), Some("2"));
+    backend.advance_ms(HOUR_MS + SOON_MS);
+    send(backend, "c", &lease(30, 100)).await;
+    assert_eq!(kept().as_deref(), Some("1"));
+    take(backend, &lease(0, 0), 1).await;
+    send(backend, "d", &lease(0, 0)).await;
+    assert_eq!(kept().as_deref(), Some("1"), "without a limit nothing is written down");
+}
