@@ -13,6 +13,10 @@ use std::sync::Arc;
 conformance!(throttled_it_slows_every_instance_and_heals);
 
 const ROWS: usize = 40;
+/// So long that a busy machine's own minutes do not count.
+const PAUSE_S: u32 = 3_600;
+const NEARLY_MS: i64 = 3_000_000;
+const REST_MS: i64 = 700_000;
 
 /// Two instances, each with connections of its own, on one store.
 struct Instances<'a> {
@@ -67,26 +71,26 @@ async fn throttled_it_slows_every_instance_and_heals(on: &Bench) {
         let values = format!("('r{n}', 'FinancialRecordCreated', '{{}}')");
         on.store.execute(&format!("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES {values}"));
     }
-    on.on.plan(json!([busy(2)])).await;
+    on.on.plan(json!([busy(PAUSE_S)])).await;
     let at_first = on.transfers().await;
     assert!((1..ROWS as u64 / 2).contains(&at_first), "what the first had under way, no more: {at_first}");
     let reason = on.column("SELECT Reason FROM Destinations WHERE OpenUntil IS NOT NULL").unwrap();
     assert!(reason.contains("throttled") && reason.contains(&on.on.entity), "{reason}");
 
-    on.store.advance_ms(1_900);
-    assert_eq!(on.transfers().await, 0, "nobody comes before the two seconds are over");
+    on.store.advance_ms(NEARLY_MS);
+    assert_eq!(on.transfers().await, 0, "nobody comes before the pause is over");
 
-    // Still throttled, and for longer: one message of one instance finds out.
-    on.on.plan(json!([busy(30)])).await;
-    on.store.advance_ms(200);
+    // Still throttled: one message of one instance finds out.
+    on.on.plan(json!([busy(PAUSE_S)])).await;
+    on.store.advance_ms(REST_MS);
     assert_eq!(on.transfers().await, 1);
-    on.store.advance_ms(29_900);
+    on.store.advance_ms(NEARLY_MS);
     assert_eq!(on.transfers().await, 0, "the probe's answer counts for both");
 
-    on.store.advance_ms(200);
+    on.store.advance_ms(REST_MS);
     on.transfers().await;
-    // What the probes moved back is due a little later.
-    on.store.advance_ms(60_000);
+    // What a probe moved back is due a little later.
+    on.store.advance_ms(NEARLY_MS + REST_MS);
     on.transfers().await;
     let mut ids = on.on.ids().await;
     ids.sort();
