@@ -19,6 +19,8 @@ pub struct Said {
     pub claimed: u64,
     pub sent: u64,
     pub lost_leases: u64,
+    /// Put back, so that they go once more: the bus did not answer in time, which means unknown.
+    pub put_back: u64,
     /// Store errors, and whatever was logged as a warning or worse.
     pub troubles: Vec<String>,
 }
@@ -76,6 +78,7 @@ impl Said {
             self.claimed += number("claimed");
             self.sent += number("sent");
             self.lost_leases += number("lostLeases");
+            self.put_back += number("retried") + number("released");
             if let Some(error) = report["storeError"].as_str() {
                 self.troubles.push(error.to_owned());
             }
@@ -87,6 +90,7 @@ impl Said {
         self.claimed += other.claimed;
         self.sent += other.sent;
         self.lost_leases += other.lost_leases;
+        self.put_back += other.put_back;
         self.troubles.extend(other.troubles);
     }
 }

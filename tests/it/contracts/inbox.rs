@@ -48,7 +48,13 @@ fn delivery(id: &str) -> Delivery {
 }
 
 fn lease() -> Lease {
-    Lease { token: LeaseToken::fresh(), lease_ms: LEASE_MS, provider: PROVIDER.to_owned(), pace: Pace::default(), asks: false }
+    Lease {
+        token: LeaseToken::fresh(),
+        lease_ms: LEASE_MS,
+        provider: PROVIDER.to_owned(),
+        pace: Pace::default(),
+        asks: false,
+    }
 }
 
 async fn begin(backend: &impl Backend, id: &str) -> Begun {

@@ -344,7 +344,13 @@ async fn a_paused_destination_says_since_when_and_resuming_closes_its_breaker(ba
 /// A mail that is ours to send.
 async fn mail(backend: &impl Backend, id: &str) -> MailWork {
     let delivery = Delivery { message_id: id.to_owned(), body: b"body".to_vec(), delivery_count: 1, enqueued_on: None };
-    let lease = Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: PROVIDER.to_owned(), pace: Pace::default(), asks: false };
+    let lease = Lease {
+        token: LeaseToken::fresh(),
+        lease_ms: HOUR_MS,
+        provider: PROVIDER.to_owned(),
+        pace: Pace::default(),
+        asks: false,
+    };
     match backend.inbox().begin(CONSUMER, &delivery, &lease).await.unwrap() {
         Begun::Ours(work) => work,
         other => panic!("{other:?}"),

@@ -7,7 +7,13 @@ contract!(a_refused_or_doubtful_mail_can_be_resent, only_a_doubtful_mail_can_be_
 async fn a_refused_or_doubtful_mail_can_be_resent(backend: &impl Backend) {
     let (ops, inbox) = (backend.ops(), backend.inbox());
     let parked = MailFinish::Parked { delay_ms: 0, reason: "full".to_owned(), recipient_failed: true };
-    let lease = |provider: &str| Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: provider.to_owned(), pace: Pace::default(), asks: false };
+    let lease = |provider: &str| Lease {
+        token: LeaseToken::fresh(),
+        lease_ms: HOUR_MS,
+        provider: provider.to_owned(),
+        pace: Pace::default(),
+        asks: false,
+    };
     for (id, finish) in [
         ("refused", MailFinish::Refused { reason: "no".to_owned() }),
         ("held", MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() }),
@@ -49,7 +55,13 @@ async fn only_a_doubtful_mail_can_be_taken_as_sent(backend: &impl Backend) {
     let rows = ops.mail_list(CONSUMER, Some(MailState::Sent), 10).await.unwrap();
     assert_eq!((rows.len(), rows[0].due_at, rows[0].finished_on.is_some()), (1, None, true));
     assert_eq!(backend.query("SELECT Body FROM InboxMessages"), None, "erased as of every sent mail");
-    let lease = Lease { token: LeaseToken::fresh(), lease_ms: HOUR_MS, provider: PROVIDER.to_owned(), pace: Pace::default(), asks: false };
+    let lease = Lease {
+        token: LeaseToken::fresh(),
+        lease_ms: HOUR_MS,
+        provider: PROVIDER.to_owned(),
+        pace: Pace::default(),
+        asks: false,
+    };
     assert_eq!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap(), []);
 
     let refused = mail(backend, "r").await;
