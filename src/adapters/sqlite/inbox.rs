@@ -1,11 +1,6 @@
 //! The inbox on SQLite.
 
-use super::{
-    Sqlite,
-    outbox::bounded,
-    pace,
-    rows,
-};
+use super::{Sqlite, outbox::bounded, pace, rows};
 use crate::{
     domain::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},

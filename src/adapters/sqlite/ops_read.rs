@@ -15,7 +15,8 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 pub(super) fn status(db: &Connection, now: i64, routed_types: &[String]) -> rusqlite::Result<Status> {
     let mut lines = db.prepare_cached(include_str!("sql/ops_status.sql"))?;
-    let mut destinations = lines.query_map(named_params! { ":now": now }, destination_of)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut destinations =
+        lines.query_map(named_params! { ":now": now }, destination_of)?.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut oldest = db.prepare_cached(include_str!("sql/ops_oldest_claimable.sql"))?;
     for one in destinations.iter_mut().filter(|one| !one.name.is_empty() && one.pending + one.leased > 0) {
         let which = named_params! { ":destination": one.name, ":now": now };

@@ -32,9 +32,8 @@ pub(super) fn room(db: &Connection, now: i64, lease: &Lease) -> rusqlite::Result
         ":minute_ms": MINUTE_MS,
         ":hour_ms": HOUR_MS,
     };
-    db.prepare_cached(include_str!("sql/pace_room.sql"))?.query_row(which, |row| {
-        Ok(Some(Room { mails: rows::count(row, "Room")?, next_on: row.get("RoomOnUtc")? }))
-    })
+    db.prepare_cached(include_str!("sql/pace_room.sql"))?
+        .query_row(which, |row| Ok(Some(Room { mails: rows::count(row, "Room")?, next_on: row.get("RoomOnUtc")? })))
 }
 
 /// Tells whether mails wait for room.
