@@ -32,6 +32,11 @@ pub enum Command {
         /// A folder that is empty, missing, or an earlier stage
         folder: PathBuf,
     },
+    /// The mails themselves, before anyone gets them
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
+    },
     /// What waits and why, and the remedies
     Ops(OpsArgs),
 }
@@ -83,6 +88,19 @@ pub struct MigrateArgs {
     /// Print the T-SQL of the role that the program runs under
     #[arg(long)]
     pub grants: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// Writes every mail there is, in each language, from made-up samples into a folder: open its index.html
+    Preview(PreviewArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// The folder; files of an earlier preview are replaced
+    #[arg(long, default_value = ".local/preview")]
+    pub out: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -230,10 +230,15 @@ fn shapes(bus: &BusSettings) -> Shapes {
     }
 }
 
-fn sender(email: &EmailSettings) -> Result<Sender> {
-    let from = Sender::parse(&email.from).map_err(anyhow::Error::msg)?;
-    let Some(reply_to) = &email.reply_to else { return Ok(from) };
-    Ok(from.with_answers_to(Sender::parse(reply_to).map_err(anyhow::Error::msg)?))
+pub fn sender(email: &EmailSettings) -> Result<Sender> {
+    let mut sender = Sender::parse(&email.from).map_err(anyhow::Error::msg)?;
+    if let Some(reply_to) = &email.reply_to {
+        sender = sender.with_answers_to(Sender::parse(reply_to).map_err(anyhow::Error::msg)?);
+    }
+    if let Some(unsubscribe) = &email.unsubscribe {
+        sender = sender.with_unsubscribe(unsubscribe.clone());
+    }
+    Ok(sender)
 }
 
 fn mailer(email: &EmailSettings, from: Sender, clock: Arc<dyn Clock>) -> Result<Arc<dyn Mailer>> {

@@ -5,6 +5,7 @@ mod compose;
 mod serve;
 mod local;
 mod migrate;
+mod preview;
 
 use crate::{
     config::{self, Problem, Settings},
@@ -17,7 +18,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use clap::CommandFactory;
-use cli::{Cli, Command, DispatchArgs};
+use cli::{Cli, Command, DispatchArgs, MailCommand};
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -70,6 +71,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
             println!("{staged}");
             Ok(true)
         }
+        Command::Mail { command: MailCommand::Preview(arguments) } => preview::run(&arguments, env),
         Command::Ops(arguments) => {
             let settings = told(Settings::read(env))?;
             let store = compose::store(&settings).await?;

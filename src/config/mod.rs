@@ -13,7 +13,7 @@ mod checks;
 
 pub use crate::adapters::{
     entra::Identity,
-    mail::{Language, SmtpSecurity},
+    mail::{Language, SmtpSecurity, Unsubscribe},
     sqlserver::{AzureEnvironment, PoolOptions},
 };
 pub use checks::FUNCTION_TIMEOUT_MS;
@@ -103,6 +103,7 @@ pub struct EmailSettings {
     pub acs: AcsSettings,
     pub from: String,
     pub reply_to: Option<String>,
+    pub unsubscribe: Option<Unsubscribe>,
     pub language: Language,
 }
 

@@ -1,6 +1,6 @@
 //! A message on its way into the outbox, checked against what the bus could ever take.
 
-use super::{ids::MessageId, route::Destination};
+use super::{ids::MessageId, route::Destination, timing::Timing};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,7 +24,8 @@ pub struct NewMessage {
     pub occurred_on: DateTime<Utc>,
 }
 
-/// Trace context captured at enqueue; goes out as application properties. Stored as a JSON object of strings.
+/// Trace context captured at enqueue; goes out as application properties, but for what `Timing` reserves. Stored as a
+/// JSON object of strings.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Headers(pub BTreeMap<String, String>);
@@ -55,6 +56,7 @@ impl MessageLimits {
         if header_bytes > self.headers_bytes_max {
             return Err(format!("the headers have {header_bytes} bytes, the bus takes {}", self.headers_bytes_max));
         }
+        Timing::take(&mut headers.clone())?;
         let key_chars = ordering_key.map_or(0, |key| key.chars().count());
         if key_chars > super::ids::MESSAGE_ID_CHARS_MAX {
             return Err(format!("the ordering key has {key_chars} characters, the bus takes 128"));

@@ -7,6 +7,7 @@ pub mod client;
 pub mod record;
 pub mod route;
 pub mod message;
+pub mod timing;
 pub mod json_fault;
 pub mod event;
 pub mod idempotency;

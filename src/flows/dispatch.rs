@@ -1,4 +1,5 @@
 //! Sending: routes what is unrouted, then drains each destination until nothing is due or the run's time is up.
+//! Where nothing waits, a run is one question.
 
 use super::{
     drain,
@@ -6,7 +7,13 @@ use super::{
 };
 use crate::{
     domain::{message::MessageLimits, route::Routes, verdict::Policy},
-    ports::{breaker::Breakers, bus::Bus, clock::Clock, error::StoreError, outbox::Outbox},
+    ports::{
+        breaker::Breakers,
+        bus::Bus,
+        clock::Clock,
+        error::{StoreError, StoreResult},
+        outbox::{Due, Outbox},
+    },
 };
 use futures::StreamExt;
 use serde::Serialize;
@@ -74,6 +81,8 @@ pub struct DispatchReport {
     pub released: u32,
     pub dead: u32,
     pub lost_leases: u32,
+    /// The longest that the bus took for the rows of one claim.
+    pub longest_publish_ms: u64,
     pub destinations: Vec<DestinationReport>,
     /// There was more to do when the time was up; the next run goes on.
     pub out_of_time: bool,
@@ -105,6 +114,7 @@ impl DispatchReport {
         self.released += other.released;
         self.dead += other.dead;
         self.lost_leases += other.lost_leases;
+        self.longest_publish_ms = self.longest_publish_ms.max(other.longest_publish_ms);
         self.out_of_time |= other.out_of_time;
         self.panicked |= other.panicked;
         for one in other.destinations {
@@ -163,18 +173,7 @@ pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
 
 async fn pass(context: &DispatchContext, until: Instant) -> DispatchReport {
     let mut report = DispatchReport::default();
-    match context.outbox.route(&context.routes, ROUTE_ROWS_MAX).await {
-        Ok(routed) => {
-            report.routed = routed.routed;
-            report.discarded = routed.discarded;
-            report.dead = routed.duplicates;
-        }
-        Err(error) => {
-            report.failed(&error);
-            return report;
-        }
-    }
-    let due = match context.outbox.due().await {
+    let due = match found(context, &mut report).await {
         Ok(due) => due,
         Err(error) => {
             report.failed(&error);
@@ -188,4 +187,17 @@ async fn pass(context: &DispatchContext, until: Instant) -> DispatchReport {
         report.add(one);
     }
     report
+}
+
+/// Routes only where something is to be routed; what that makes due is asked again.
+async fn found(context: &DispatchContext, report: &mut DispatchReport) -> StoreResult<Vec<Due>> {
+    let waiting = context.outbox.waiting(&context.routes).await?;
+    if !waiting.unrouted {
+        return Ok(waiting.due);
+    }
+    let routed = context.outbox.route(&context.routes, ROUTE_ROWS_MAX).await?;
+    report.routed = routed.routed;
+    report.discarded = routed.discarded;
+    report.dead = routed.duplicates;
+    Ok(context.outbox.waiting(&context.routes).await?.due)
 }

@@ -7,6 +7,7 @@ use crate::{
         json_fault::without_values,
         message::{CLOUD_EVENT, Headers, MessageLimits},
         outbox::ClaimedRow,
+        timing::Timing,
     },
     ports::bus::Outgoing,
 };
@@ -17,8 +18,9 @@ use serde::de::IgnoredAny;
 /// Why the row is dead: it can never be sent as it is.
 pub(super) fn prepare(row: &ClaimedRow, limits: &MessageLimits) -> Result<Outgoing, String> {
     let id = MessageId::parse(&row.id)?;
-    let headers: Headers = serde_json::from_str(&row.headers)
+    let mut headers: Headers = serde_json::from_str(&row.headers)
         .map_err(|_| "Headers is not a JSON object of strings: set it to '{}' or correct it".to_owned())?;
+    let timing = Timing::take(&mut headers)?;
     let visible = |text: &str| !text.is_empty() && text.chars().all(|c| !c.is_control());
     if !visible(&row.event_type) {
         return Err("EventType holds control characters".to_owned());
@@ -40,6 +42,7 @@ pub(super) fn prepare(row: &ClaimedRow, limits: &MessageLimits) -> Result<Outgoi
         body,
         ordering_key: row.ordering_key.clone(),
         headers,
+        timing,
         occurred_on: row.occurred_on,
     })
 }
@@ -132,5 +135,16 @@ mod tests {
         let mut headers = row("application/json", b"{}");
         headers.headers = "[1]".into();
         assert!(prepare(&headers, &MessageLimits::default()).unwrap_err().contains("Headers"));
+        headers.headers = r#"{"timeToLiveMs":"soon"}"#.into();
+        assert!(prepare(&headers, &MessageLimits::default()).unwrap_err().contains("timeToLiveMs"));
+    }
+
+    #[test]
+    fn what_steers_the_bus_is_no_property() {
+        let mut steered = row("application/json", b"{}");
+        steered.headers = r#"{"timeToLiveMs":"1500","scheduledEnqueueTimeUtc":"2026-12-01T08:00:00Z","a":"b"}"#.into();
+        let sent = prepare(&steered, &MessageLimits::default()).unwrap();
+        assert_eq!(sent.headers.0.into_keys().collect::<Vec<_>>(), ["a"]);
+        assert_eq!((sent.timing.live_ms, sent.timing.not_before.unwrap().timestamp()), (Some(1_500), 1_796_112_000));
     }
 }

@@ -1,7 +1,7 @@
 //! The bus: takes messages, and says of each what became of it. `Err` does not exist here: what is not known to be
 //! refused is unknown, and the same id goes again.
 
-use crate::domain::{ids::MessageId, message::Headers, route::Destination, verdict::PublishOutcome};
+use crate::domain::{ids::MessageId, message::Headers, route::Destination, timing::Timing, verdict::PublishOutcome};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -20,6 +20,7 @@ pub struct Outgoing {
     pub ordering_key: Option<String>,
     /// Application properties; trace context.
     pub headers: Headers,
+    pub timing: Timing,
     pub occurred_on: DateTime<Utc>,
 }
 

@@ -20,7 +20,15 @@ pub struct Routed {
     pub duplicates: u32,
 }
 
-/// What waits for one destination, from the one statement that an idle dispatcher asks.
+/// What waits, from the one statement that an idle dispatcher asks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Waiting {
+    /// There is a row that `route` would do something about.
+    pub unrouted: bool,
+    pub due: Vec<Due>,
+}
+
+/// What waits for one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     /// As stored; a program's own insert may name what is no destination.
@@ -55,7 +63,7 @@ pub trait Outbox: Send + Sync {
     async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed>;
 
     /// Also lists destinations named by rows but missing from `Destinations` (and inserts those).
-    async fn due(&self) -> StoreResult<Vec<Due>>;
+    async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting>;
 
     /// One round trip: sets expired leases with Claims ≥ 2 + `claims_max` dead, then leases the due heads. Only the
     /// oldest unfinished row of a (destination, key) is a head; unrouted rows count as earlier. Nothing while the

@@ -14,6 +14,7 @@ function kept(decoded, bytes, batch) {
     correlationId: text(decoded.correlation_id),
     contentType: text(decoded.content_type),
     ttlMs: decoded.ttl ?? null,
+    enqueueAt: decoded.message_annotations?.['x-opt-scheduled-enqueue-time']?.getTime() ?? null,
     application: decoded.application_properties ?? {},
     body,
     bytes,

@@ -27,6 +27,8 @@ def main():
                         "subject": message.subject,
                         "contentType": message.content_type,
                         "correlationId": message.correlation_id,
+                        "liveMs": message.time_to_live and message.time_to_live.total_seconds() * 1000,
+                        "enqueueAt": message.scheduled_enqueue_time_utc and message.scheduled_enqueue_time_utc.isoformat(),
                         "properties": {text(name): text(value) for name, value in properties.items()},
                         "body": base64.b64encode(b"".join(message.body)).decode(),
                     }))

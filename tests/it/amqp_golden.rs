@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chrono::DateTime;
 use client_organizer::{
     adapters::servicebus::{Shape, amqp_payload},
-    domain::{ids::MessageId, message::Headers},
+    domain::{ids::MessageId, message::Headers, timing::Timing},
     ports::bus::Outgoing,
 };
 use serde_json::Value;
@@ -21,6 +21,7 @@ fn message(id: &str, body: &'static str) -> Outgoing {
         body: Bytes::from_static(body.as_bytes()),
         ordering_key: Some("7/2026-03".to_owned()),
         headers: Headers(BTreeMap::from([("traceparent".to_owned(), parent.to_owned())])),
+        timing: Timing::default(),
         occurred_on: DateTime::from_timestamp_millis(1_700_000_000_123).unwrap(),
     }
 }
@@ -44,6 +45,15 @@ fn a_batch_has_the_bytes_that_others_read() {
     is_golden("amqp_batch.hex", &messages, Shape::default());
     is_golden("amqp_batch_of_a_session.hex", &messages, Shape { sessions: true, ..Shape::default() });
     is_golden("amqp_batch_of_a_partition.hex", &messages, Shape { partitioned: true, ..Shape::default() });
+}
+
+#[test]
+fn what_one_message_of_a_batch_asks_is_not_said_for_all() {
+    let mut due = message("m-1", "{}");
+    due.timing = Timing { live_ms: Some(1), not_before: DateTime::from_timestamp(1_800_000_000, 0) };
+    let payload = amqp_payload(&[due, message("m-2", "{}")], Shape::default()).unwrap();
+    let name = b"x-opt-scheduled-enqueue-time";
+    assert_eq!(payload.windows(name.len()).filter(|bytes| bytes == name).count(), 1);
 }
 
 #[test]

@@ -3,13 +3,11 @@
 
 use crate::support::{backend::memory, host::executable};
 use client_organizer::adapters::sqlite::{Sqlite, SqliteOptions, migrate};
-use refinery::{Migration, Runner};
+use refinery::Runner;
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
-
-const V1: &str = include_str!("../../src/adapters/sqlite/migrations/V1__tables.sql");
 
 struct Folder(tempfile::TempDir);
 
@@ -56,16 +54,25 @@ fn processes_that_migrate_at_once_do_not_collide() {
 }
 
 #[test]
-fn a_database_of_the_first_version_keeps_its_rows() {
-    let folder = Folder::new();
-    let mut connection = rusqlite::Connection::open(folder.db()).unwrap();
-    Runner::new(&[Migration::unapplied("V1__tables", V1).unwrap()]).run(&mut connection).unwrap();
-    let row = "INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('m-1', 'E', '{}')";
-    connection.execute(row, []).unwrap();
-    drop(connection);
-    migrate::run(&folder.db()).unwrap();
-    assert_eq!(count(&folder.db(), "SELECT count(*) FROM OutboxMessages WHERE Id = 'm-1' AND State = 0"), 1);
-    Sqlite::open(SqliteOptions::at(folder.db())).unwrap();
+fn a_database_of_any_earlier_version_keeps_its_rows() {
+    let all = refinery::load_sql_migrations(concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/sqlite/migrations"));
+    let all = all.unwrap();
+    for version in 1..i32::try_from(migrate::wanted()).unwrap() {
+        let folder = Folder::new();
+        let mut connection = rusqlite::Connection::open(folder.db()).unwrap();
+        let earlier: Vec<_> = all.iter().filter(|one| one.version() <= version).cloned().collect();
+        Runner::new(&earlier).run(&mut connection).unwrap();
+        let rows = "INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('m-1', 'E', '{}');
+            INSERT INTO InboxMessages (Consumer, MessageId, Body, State, DueAt, ReceivedOnUtc)
+            VALUES ('email', 'm-1', x'7b7d', 3, 0, 0);";
+        connection.execute_batch(rows).unwrap();
+        drop(connection);
+        migrate::run(&folder.db()).unwrap();
+        let outbox = "SELECT count(*) FROM OutboxMessages WHERE Id = 'm-1' AND State = 0";
+        let inbox = "SELECT count(*) FROM InboxMessages WHERE MessageId = 'm-1' AND State = 3 AND NotFound = 0";
+        assert_eq!((count(&folder.db(), outbox), count(&folder.db(), inbox)), (1, 1), "{version}");
+        Sqlite::open(SqliteOptions::at(folder.db())).unwrap();
+    }
 }
 
 #[test]

@@ -6,9 +6,6 @@ mod legacy;
 use crate::support::sql_server::{Connection, Database, connect};
 use client_organizer::adapters::sqlserver::{SqlServer, SqlServerOptions, migrate, migrate_script};
 use futures::future::join_all;
-use refinery::Migration;
-
-const V1: &str = include_str!("../../src/adapters/sqlserver/migrations/V1__tables.sql");
 
 const HISTORY: &str = "SELECT CONCAT(version, N' ', name, N' ', checksum) AS Value FROM dbo.refinery_schema_history
     ORDER BY version";
@@ -93,35 +90,48 @@ async fn instances_that_migrate_at_once_do_not_collide() {
     assert_eq!(applied.iter().filter(|count| **count > 0).count(), 1, "{applied:?}");
 }
 
-/// The first version, as an earlier build left it.
-async fn of_the_first_version() -> Option<Database> {
+/// As an earlier build left it, with rows of its time. U0 came with version 3.
+async fn of_version(version: i32) -> Option<Database> {
     let database = Database::create().await?;
-    let checksum = Migration::unapplied("V1__tables", V1).unwrap().checksum();
-    run(&database, V1).await;
-    run(
-        &database,
-        &format!(
-            "CREATE TABLE dbo.refinery_schema_history (version int NOT NULL PRIMARY KEY, name nvarchar(255) NOT NULL,
-               applied_on nvarchar(255) NOT NULL, checksum nvarchar(255) NOT NULL);
-             INSERT dbo.refinery_schema_history VALUES (1, N'tables', N'2026-11-01T10:00:00Z', N'{checksum}');
-             INSERT dbo.OutboxMessages (Id, EventType, Payload, RetryCount) VALUES (N'm-1', N'E', N'{{}}', 2);"
-        ),
-    )
-    .await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/sqlserver/migrations");
+    let mut earlier = refinery::load_sql_migrations(folder).unwrap();
+    earlier.retain(|one| (i32::from(version < 3)..=version).contains(&one.version()));
+    earlier.sort();
+    let history =
+        "CREATE TABLE dbo.refinery_schema_history (version int NOT NULL PRIMARY KEY, name nvarchar(255) NOT NULL,
+        applied_on nvarchar(255) NOT NULL, checksum nvarchar(255) NOT NULL)";
+    run(&database, history).await;
+    for one in earlier {
+        run(&database, one.sql().unwrap()).await;
+        let (version, name, checksum) = (one.version(), one.name(), one.checksum());
+        let row = format!("({version}, N'{name}', N'2026-11-01T10:00:00Z', N'{checksum}')");
+        run(&database, &format!("INSERT dbo.refinery_schema_history VALUES {row}")).await;
+    }
+    let rows = "INSERT dbo.OutboxMessages (Id, EventType, Payload, RetryCount) VALUES (N'm-1', N'E', N'{}', 2);
+        INSERT dbo.InboxMessages (Consumer, MessageId, Body, State, DueAt, ReceivedOnUtc)
+        VALUES (N'email', N'm-1', 0x7b7d, 3, SYSUTCDATETIME(), SYSUTCDATETIME());";
+    run(&database, rows).await;
     Some(database)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_of_the_first_version_keeps_its_rows() {
-    let (Some(migrated), Some(scripted)) = (of_the_first_version().await, of_the_first_version().await) else { return };
-    let refused = SqlServer::open(&options(&migrated)).await.err().unwrap().to_string();
-    assert!(refused.contains("schema version 1") && refused.contains("`client-organizer migrate`"), "{refused}");
-    migrate::run(&options(&migrated)).await.unwrap();
-    assert_eq!(run_script(&scripted, &migrate_script::script()).await, Vec::<String>::new());
-    for database in [&migrated, &scripted] {
-        let row = "SELECT CONCAT(Id, N' ', RetryCount, N' ', State, Error) FROM dbo.OutboxMessages";
-        assert_eq!(rows(database, row).await.unwrap(), ["m-1 2 0"]);
-        SqlServer::open(&options(database)).await.unwrap();
+async fn a_database_of_any_earlier_version_keeps_its_rows() {
+    let wanted = i32::try_from(migrate::wanted()).unwrap();
+    for version in 1..wanted {
+        let (Some(migrated), Some(scripted)) = (of_version(version).await, of_version(version).await) else { return };
+        let refused = SqlServer::open(&options(&migrated)).await.err().unwrap().to_string();
+        let said = format!("schema version {version},");
+        assert!(refused.contains(&said) && refused.contains("`client-organizer migrate`"), "{refused}");
+        migrate::run(&options(&migrated)).await.unwrap();
+        assert_eq!(run_script(&scripted, &migrate_script::script()).await, Vec::<String>::new(), "{version}");
+        for database in [&migrated, &scripted] {
+            let outbox = "SELECT CONCAT(Id, N' ', RetryCount, N' ', State, Error) FROM dbo.OutboxMessages";
+            assert_eq!(rows(database, outbox).await.unwrap(), ["m-1 2 0"], "{version}");
+            let inbox =
+                "SELECT CONCAT(MessageId, N' ', DATALENGTH(Body), N' ', State, N' ', NotFound) FROM dbo.InboxMessages";
+            assert_eq!(rows(database, inbox).await.unwrap(), ["m-1 2 3 0"], "{version}");
+            SqlServer::open(&options(database)).await.unwrap();
+        }
     }
 }
 

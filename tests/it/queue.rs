@@ -274,6 +274,17 @@ async fn an_expired_message_is_gone() {
 }
 
 #[tokio::test]
+async fn a_scheduled_message_is_handed_out_at_its_time() {
+    let stand = Stand::start().await;
+    let at = stand.clock.now() + TimeDelta::seconds(60);
+    let at = at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    assert_eq!(stand.post("email", &json!({"ScheduledEnqueueTimeUtc": at}), "x").await.status, 201);
+    assert!(stand.receive("email").await.is_none());
+    stand.advance(Duration::from_secs(61));
+    assert!(stand.receive("email").await.is_some());
+}
+
+#[tokio::test]
 async fn a_held_queue_hands_nothing_out_until_released() {
     let stand = Stand::start().await;
     stand.post("email", &json!({}), "x").await;

@@ -120,6 +120,18 @@ fn every_sql_file_says_its_name_and_is_used() {
     }
 }
 
+/// Where READ_COMMITTED_SNAPSHOT is on, as in every new database of Azure SQL, SQL Server refuses READPAST without it.
+#[test]
+fn what_skips_locked_rows_says_that_it_reads_by_locks() {
+    for entry in fs::read_dir(root().join("src/adapters/sqlserver/sql")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        for line in text.lines().filter(|line| !line.starts_with("--") && line.contains("READPAST")) {
+            assert!(line.contains("READPAST, READCOMMITTEDLOCK"), "{}: {line}", path.display());
+        }
+    }
+}
+
 #[test]
 fn the_dialects_have_the_same_statements() {
     let names = |dialect: &str| -> Vec<String> {

@@ -3,7 +3,7 @@
 use crate::{
     bus::Bus,
     stores::Store,
-    workers::{Said, Worker},
+    support::workers::{Said, Worker},
 };
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,6 @@ pub async fn prove(arguments: Arguments) {
     let bus = Bus::default();
     let mut settings = store.settings();
     settings.push(("ServiceBusConnection", bus.start().await));
-    settings.push(("ServiceBus__Transport", "rest".to_owned()));
     settings.push(("ServiceBus__Transport", "rest".to_owned()));
     settings.push(("Outbox__LeaseMs", LEASE_MS.to_owned()));
     settings.push(("Outbox__HeadroomMs", "5000".to_owned()));

@@ -16,6 +16,7 @@ Each line of stdin is JSON:
 """
 
 import asyncio
+import base64
 import email
 import email.policy
 import json
@@ -125,6 +126,7 @@ class Handler:
         tell({
             "from": envelope.mail_from, "to": envelope.rcpt_tos, "user": user, "encrypted": encrypted,
             "hello": session.host_name, "peer": session.peer[1], "mail": parsed(envelope.content),
+            "raw": base64.b64encode(envelope.content).decode(),
         })
         await reach("after")
         # When the answer was written, which is done once this has returned.

@@ -5,15 +5,16 @@ use crate::ports::bus::Outgoing;
 use fe2o3_amqp::link::delivery::Sendable;
 use fe2o3_amqp_types::{
     messaging::{
-        ApplicationProperties, Batch, Data, Message, MessageAnnotations, MessageId, Properties,
-        message::__private::Serializable,
+        ApplicationProperties, Batch, Data, Header, Message, MessageAnnotations, MessageId, Properties,
+        annotations::AnnotationKey, message::__private::Serializable,
     },
-    primitives::{Binary, SimpleValue, Symbol, Value},
+    primitives::{Binary, SimpleValue, Symbol, Timestamp, Value},
 };
 
 /// The message format of Service Bus's batches: each Data section holds one encoded message.
 const BATCH_FORMAT: u32 = 0x8001_3700;
 const PARTITION_KEY: &str = "x-opt-partition-key";
+const ENQUEUE_AT: &str = "x-opt-scheduled-enqueue-time";
 /// Around an item: the Data section's descriptor, and the longer form of a length.
 const ITEM_HEAD_BYTES: usize = 8;
 /// Around a batch: the envelope with id, session and partition key at their longest, the frame's own head.
@@ -68,7 +69,7 @@ impl Parcel {
         let envelope = Message {
             header: None,
             delivery_annotations: None,
-            message_annotations: first.and_then(|message| message.message_annotations.clone()),
+            message_annotations: first.and_then(partition_key),
             properties,
             application_properties: None,
             body: Batch::new(items),
@@ -109,8 +110,13 @@ fn message(outgoing: &Outgoing, shape: Shape) -> Result<Message<Data>, String> {
     if shape.partitioned && !shape.sessions {
         annotations.0.insert(Symbol::from(PARTITION_KEY).into(), Value::String(key_of(outgoing)));
     }
+    if let Some(at) = outgoing.timing.not_before {
+        let at = Value::Timestamp(Timestamp::from_milliseconds(at.timestamp_millis()));
+        annotations.0.insert(Symbol::from(ENQUEUE_AT).into(), at);
+    }
+    let header = outgoing.timing.live_ms.map(|ms| Header { ttl: Some(ms), ..Header::default() });
     Ok(Message {
-        header: None,
+        header,
         delivery_annotations: None,
         message_annotations: (!annotations.0.is_empty()).then_some(annotations),
         properties: Some(properties),
@@ -118,6 +124,14 @@ fn message(outgoing: &Outgoing, shape: Shape) -> Result<Message<Data>, String> {
         body: Data(Binary::from(outgoing.body.to_vec())),
         footer: None,
     })
+}
+
+/// What the envelope says for all its messages; when each is due is each one's own.
+fn partition_key(message: &Message<Data>) -> Option<MessageAnnotations> {
+    let key = message.message_annotations.as_ref()?.0.get(&PARTITION_KEY as &dyn AnnotationKey)?.clone();
+    let mut annotations = MessageAnnotations::default();
+    annotations.0.insert(Symbol::from(PARTITION_KEY).into(), key);
+    Some(annotations)
 }
 
 fn key_of(outgoing: &Outgoing) -> String {

@@ -65,7 +65,7 @@ impl BusHttp {
         for (name, value) in request.headers().iter() {
             // The broker properties are the crate's own JSON, which may hold letters no header line can.
             let value = match name.as_str() {
-                "brokerproperties" => properties::ascii_json(value.as_str()),
+                "brokerproperties" => properties::broker_line(value.as_str()),
                 _ => value.as_str().to_owned(),
             };
             let name = HeaderName::from_bytes(name.as_str().as_bytes()).map_err(|_| "a header name is not legal")?;

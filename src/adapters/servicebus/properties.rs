@@ -2,8 +2,10 @@
 
 use crate::ports::bus::Outgoing;
 use azure_messaging_servicebus::service_bus::{SendMessageOptions, SettableBrokerProperties};
-use chrono::SecondsFormat;
-use std::{collections::HashMap, fmt::Write};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Map, Value};
+use std::{collections::HashMap, fmt::Write, time::Duration};
+use time::OffsetDateTime;
 
 /// Version of our event types' data; a consumer may branch on it.
 const SCHEMA_VERSION: &str = "1";
@@ -86,10 +88,30 @@ pub(super) fn options(message: &Outgoing) -> Result<SendMessageOptions, String> 
             message_id: Some(message.id.as_str().to_owned()),
             label: Some(message.event_type.clone()),
             correlation_id: correlation_id(message),
+            time_to_live: message.timing.live_ms.map(|ms| Duration::from_millis(ms.into())),
+            scheduled_enqueue_time_utc: message.timing.not_before.and_then(full_second),
             ..SettableBrokerProperties::default()
         }),
         custom_properties: Some(custom),
     })
+}
+
+/// REST knows full seconds only: never before the time asked for.
+fn full_second(at: DateTime<Utc>) -> Option<OffsetDateTime> {
+    let up = i64::from(at.timestamp_subsec_nanos() > 0);
+    OffsetDateTime::from_unix_timestamp(at.timestamp() + up).ok()
+}
+
+/// The crate's BrokerProperties as a header line. It writes a time's zone as `+0000`; Service Bus documents `GMT`.
+pub(super) fn broker_line(json: &str) -> String {
+    const AT: &str = "ScheduledEnqueueTimeUtc";
+    let Ok(mut all) = serde_json::from_str::<Map<String, Value>>(json) else { return ascii_json(json) };
+    let named = all.get(AT).and_then(Value::as_str).and_then(|text| text.strip_suffix(" +0000"));
+    let named = named.map(|text| Value::from(format!("{text} GMT")));
+    if let Some(at) = named {
+        all.insert(AT.to_owned(), at);
+    }
+    ascii_json(&Value::Object(all).to_string())
 }
 
 /// JSON text with everything outside printable ASCII escaped, so that it is legal in a header line. No meaning changes.

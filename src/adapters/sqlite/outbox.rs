@@ -8,11 +8,12 @@ use crate::{
     },
     ports::{
         error::StoreResult,
-        outbox::{Breaker, Due, Outbox, Routed},
+        outbox::{Breaker, Due, Outbox, Routed, Waiting},
     },
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
+use serde_json::Value;
 
 const DUE: &str = include_str!("sql/outbox_due.sql");
 const DESTINATIONS_OF_ROWS: &str = include_str!("sql/outbox_destinations_of_rows.sql");
@@ -35,20 +36,16 @@ impl Outbox for Sqlite {
 
     async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
         let routes = routes.clone();
-        // A look first: an idle dispatcher must not take the one write lock from those who book.
-        let look = routes.clone();
-        if !self.read("look for unrouted rows", move |read, _| outbox_route::any(read, &look)).await? {
-            return Ok(Routed::default());
-        }
         self.write("route", move |transaction, now| outbox_route::route(transaction, now, &routes, rows_max)).await
     }
 
-    async fn due(&self) -> StoreResult<Vec<Due>> {
-        let (due, missing) = self.read("ask what is due", |read, now| due(read, now)).await?;
+    async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
+        let types = routes.0.keys().map(String::as_str).collect::<Value>().to_string();
+        let (waiting, missing) = self.read("ask what is due", move |read, now| waiting(read, now, &types)).await?;
         if missing {
             self.write("add destinations", |transaction, _| transaction.execute(DESTINATIONS_OF_ROWS, [])).await?;
         }
-        Ok(due)
+        Ok(waiting)
     }
 
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
@@ -90,21 +87,26 @@ pub(super) fn breaker_of(open_until: Option<i64>, now: i64) -> Breaker {
 }
 
 /// Also says whether a destination has no row of its own yet.
-fn due(connection: &Connection, now: i64) -> rusqlite::Result<(Vec<Due>, bool)> {
+fn waiting(connection: &Connection, now: i64, types: &str) -> rusqlite::Result<(Waiting, bool)> {
     let mut statement = connection.prepare_cached(DUE)?;
-    let mut found = statement.query(named_params! {":now": now})?;
-    let (mut due, mut missing) = (Vec::new(), false);
+    let mut found = statement.query(named_params! {":now": now, ":types": types})?;
+    let (mut waiting, mut missing) = (Waiting::default(), false);
     while let Some(row) = found.next()? {
+        let destination = rows::text(row, "Destination")?;
+        if destination.is_empty() {
+            waiting.unrouted = true;
+            continue;
+        }
         missing |= row.get::<_, bool>("Missing")?;
-        due.push(Due {
-            destination: rows::text(row, "Destination")?,
+        waiting.due.push(Due {
+            destination,
             rows: rows::count(row, "Waiting")?.into(),
             suspects: rows::count(row, "Suspects")?.into(),
             paused: row.get("Paused")?,
             breaker: breaker_of(row.get("OpenUntil")?, now),
         });
     }
-    Ok((due, missing))
+    Ok((waiting, missing))
 }
 
 fn bury(connection: &Connection, now: i64, destination: &str, reason: &str, rows_max: u32) -> rusqlite::Result<u32> {

@@ -13,11 +13,6 @@ const FIRST: &str = include_str!("sql/outbox_route_first.sql");
 const SIBLING: &str = include_str!("sql/outbox_route_sibling.sql");
 const END: &str = include_str!("sql/outbox_route_end.sql");
 
-/// Is there a row that `route` would do something about?
-pub(super) fn any(connection: &Connection, routes: &Routes) -> rusqlite::Result<bool> {
-    Ok(!unrouted(connection, routes, 1)?.is_empty())
-}
-
 pub(super) fn route(connection: &Connection, now: i64, routes: &Routes, rows_max: u32) -> rusqlite::Result<Routed> {
     let mut report = Routed::default();
     for destination in routes.destinations() {

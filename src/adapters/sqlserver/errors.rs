@@ -6,12 +6,31 @@ use tiberius::error::{Error, IoErrorKind};
 
 /// Chosen as the deadlock victim: rolled back whole, so the same batch may go again.
 pub(super) const DEADLOCK: u32 = 1205;
+/// A lock was waited for as long as LOCK_TIMEOUT says; rolled back whole.
+pub(super) const LOCK_WAIT_OVER: u32 = 1222;
 /// Unique constraint, unique index, foreign key: another's write came between our look and ours.
 pub(super) const RACES: [u32; 3] = [2627, 2601, 547];
 
 /// The service is away, moving or overloaded, or a lock was waited for too long; nothing is wrong with what was asked.
-const TRANSIENT: [u32; 17] =
-    [1205, 1222, 4060, 4221, 10053, 10054, 10060, 10928, 10929, 40197, 40501, 40613, 49918, 49919, 49920, 18401, 233];
+const TRANSIENT: [u32; 17] = [
+    DEADLOCK,
+    LOCK_WAIT_OVER,
+    4060,
+    4221,
+    10053,
+    10054,
+    10060,
+    10928,
+    10929,
+    40197,
+    40501,
+    40613,
+    49918,
+    49919,
+    49920,
+    18401,
+    233,
+];
 /// The session may have been lost with a commit under way.
 const AMBIGUOUS: [u32; 4] = [40197, 10053, 10054, 233];
 

@@ -2,7 +2,7 @@
 
 use super::{
     db::{SqlServer, read},
-    errors::{self, DEADLOCK},
+    errors::{self, DEADLOCK, LOCK_WAIT_OVER},
     outbox_claim, outbox_route, outbox_settle, rows,
     session::Results,
     statement::Statement,
@@ -14,11 +14,12 @@ use crate::{
     },
     ports::{
         error::StoreResult,
-        outbox::{Breaker, Due, Outbox, Routed},
+        outbox::{Breaker, Due, Outbox, Routed, Waiting},
     },
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 use tiberius::error::Error;
 
 pub(super) const NOW: &str = include_str!("sql/now.sql");
@@ -44,17 +45,23 @@ impl Outbox for SqlServer {
     async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
         let step = "route";
         let Some(statement) = outbox_route::statement(routes, rows_max) else { return Ok(Routed::default()) };
-        read(step, outbox_route::routed(&self.tell(step, statement.repeatable()).await?))
+        match self.tell(step, statement.repeatable()).await {
+            Ok(results) => read(step, outbox_route::routed(&results)),
+            // Another's transaction holds the oldest row: its turn comes when that has ended.
+            Err(error) if errors::code(&error) == Some(LOCK_WAIT_OVER) => Ok(Routed::default()),
+            Err(error) => Err(error),
+        }
     }
 
-    async fn due(&self) -> StoreResult<Vec<Due>> {
+    async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
         let step = "ask what is due";
-        let results = self.ask(step, Statement::of(&[NOW, DUE])).await?;
-        let (due, missing) = read(step, due(&results))?;
+        let types: Vec<Value> = routes.0.keys().map(|event_type| json!({"t": event_type})).collect();
+        let statement = Statement::of(&[NOW, DUE]).with("types", Value::from(types).to_string());
+        let (waiting, missing) = read(step, waiting(&self.ask(step, statement).await?))?;
         if missing {
             self.tell("add destinations", Statement::new(DESTINATIONS_OF_ROWS).repeatable()).await?;
         }
-        Ok(due)
+        Ok(waiting)
     }
 
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
@@ -98,17 +105,22 @@ pub(super) fn breaker_of(open_until: Option<DateTime<Utc>>, now: DateTime<Utc>) 
 }
 
 /// Also says whether a destination has no row of its own yet.
-fn due(results: &Results) -> Result<(Vec<Due>, bool), Error> {
-    let (mut due, mut missing) = (Vec::new(), false);
+fn waiting(results: &Results) -> Result<(Waiting, bool), Error> {
+    let (mut waiting, mut missing) = (Waiting::default(), false);
     for row in rows::having(results, "Waiting") {
+        let destination = rows::text(row, "Destination")?;
+        if destination.is_empty() {
+            waiting.unrouted = true;
+            continue;
+        }
         missing |= rows::flag(row, "Missing")?;
-        due.push(Due {
-            destination: rows::text(row, "Destination")?,
+        waiting.due.push(Due {
+            destination,
             rows: rows::total(row, "Waiting")?,
             suspects: rows::total(row, "Suspects")?,
             paused: rows::flag(row, "Paused")?,
             breaker: breaker_of(rows::time_opt(row, "OpenUntil")?, rows::time(row, "CurrentUtc")?),
         });
     }
-    Ok((due, missing))
+    Ok((waiting, missing))
 }

@@ -2,6 +2,7 @@
 
 use super::{Bench, accepted, message, messages};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::DateTime;
 use client_organizer::domain::verdict::PublishOutcome;
 use serde_json::json;
 
@@ -10,6 +11,7 @@ conformance!(
     a_hundred_messages_have_a_hundred_outcomes_in_order,
     an_id_seen_before_is_accepted_and_dropped,
     nothing_to_send_is_no_outcome,
+    each_message_has_its_own_time_and_life,
 );
 
 async fn what_is_accepted_is_stored_as_it_was(on: &Bench) {
@@ -59,4 +61,15 @@ async fn an_id_seen_before_is_accepted_and_dropped(on: &Bench) {
 
 async fn nothing_to_send_is_no_outcome(on: &Bench) {
     assert!(on.publish(&[]).await.is_empty());
+}
+
+async fn each_message_has_its_own_time_and_life(on: &Bench) {
+    let mut batch = messages(3);
+    batch[1].timing.live_ms = Some(1_500);
+    batch[2].timing.not_before = DateTime::from_timestamp_millis(1_800_000_000_000);
+    assert!(accepted(&on.publish(&batch).await));
+    let mut stored = on.broker.stored(&on.entity).await;
+    stored.sort_by_key(|one| one["messageId"].as_str().unwrap().to_owned());
+    let told: Vec<_> = stored.iter().map(|one| (one["ttlMs"].as_i64(), one["enqueueAt"].as_i64())).collect();
+    assert_eq!(told, [(None, None), (Some(1_500), None), (None, Some(1_800_000_000_000))]);
 }

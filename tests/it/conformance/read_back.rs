@@ -3,6 +3,8 @@
 use super::{Bench, accepted, message};
 use crate::support::broker::made;
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::DateTime;
+use client_organizer::domain::timing::Timing;
 use serde_json::Value;
 use std::{path::PathBuf, process::Command};
 
@@ -13,7 +15,9 @@ const BODIES: [&str; 4] =
 
 async fn microsofts_sdk_receives_what_was_sent(on: &Bench) {
     assert!(accepted(&on.publish(&[message("alone", BODIES[1])]).await));
-    let together: Vec<_> = BODIES.iter().enumerate().map(|(n, body)| message(&format!("together-{n}"), body)).collect();
+    let mut together: Vec<_> =
+        BODIES.iter().enumerate().map(|(n, body)| message(&format!("together-{n}"), body)).collect();
+    together[1].timing = Timing { live_ms: Some(90_500), not_before: DateTime::from_timestamp(1_800_000_000, 0) };
     assert!(accepted(&on.publish(&together).await));
     let mut received = receive(on, 1 + BODIES.len()).await;
     received.sort_by_key(|one| one["id"].as_str().unwrap().to_owned());
@@ -29,6 +33,9 @@ async fn microsofts_sdk_receives_what_was_sent(on: &Bench) {
             (&one["subject"], &one["contentType"]),
             (&"FinancialRecordCreated".into(), &"application/cloudevents+json".into())
         );
+        let timed = id == "together-1";
+        assert_eq!(one["liveMs"].as_f64(), timed.then_some(90_500.0), "{id}");
+        assert_eq!(one["enqueueAt"].as_str(), timed.then_some("2027-01-15T08:00:00+00:00"), "{id}");
         assert_eq!(one["properties"]["orderingKey"], "17/2026-03");
         assert_eq!(one["properties"]["traceparent"], "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
     }

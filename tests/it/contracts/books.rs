@@ -304,7 +304,7 @@ async fn the_message_is_due_by_the_databases_clock_and_carries_what_was_booked(b
     backend.advance_ms(3_600_000);
     let created = done(backend, entry(Command::CreateRecord(client.id, march(), figures("10")))).await;
     let patched = done(backend, entry(Command::PatchRecord(client.id, march(), vat("7")))).await;
-    let now = backend.outbox().due().await.unwrap();
+    let now = backend.outbox().waiting(&Routes::default()).await.unwrap().due;
     assert_eq!(now.iter().map(|due| due.rows).collect::<Vec<_>>(), [2], "due at once: {now:?}");
 
     let id = created.message_id.unwrap();

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use chrono::DateTime;
 use client_organizer::{
     adapters::servicebus::{ConnectionString, RestBus, RestOptions},
-    domain::{ids::MessageId, message::Headers, route::Destination, verdict::PublishOutcome},
+    domain::{ids::MessageId, message::Headers, route::Destination, timing::Timing, verdict::PublishOutcome},
     ports::bus::{Bus, Outgoing},
 };
 use hmac::{KeyInit, Mac};
@@ -129,8 +129,22 @@ fn message(id: &str, body: &str) -> Outgoing {
         body: Bytes::copy_from_slice(body.as_bytes()),
         ordering_key: None,
         headers: Headers::default(),
+        timing: Timing::default(),
         occurred_on: DateTime::from_timestamp(1_795_473_000, 5_000_000).unwrap(),
     }
+}
+
+#[tokio::test]
+async fn a_message_says_how_long_it_lives_and_when_it_is_due_in_the_documented_form() {
+    let server = serve(|_| created()).await;
+    let not_before = DateTime::from_timestamp_millis(1_404_264_746_001);
+    let timed = Outgoing { timing: Timing { live_ms: Some(4_444), not_before }, ..message("m1", "{}") };
+    let outcomes = bus(server.port, 4, LONG).publish(&queue(), std::slice::from_ref(&timed), far()).await;
+    assert_eq!(outcomes, [PublishOutcome::Accepted]);
+    let seen = server.seen.lock().unwrap().remove(0);
+    let broker: serde_json::Value = serde_json::from_str(&seen.headers["brokerproperties"]).unwrap();
+    assert_eq!(broker["TimeToLive"].as_f64(), Some(4.444));
+    assert_eq!(broker["ScheduledEnqueueTimeUtc"], "Wed, 02 Jul 2014 01:32:27 GMT", "never before the time asked for");
 }
 
 fn queue() -> Destination {

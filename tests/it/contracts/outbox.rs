@@ -100,8 +100,13 @@ pub(super) fn open(for_ms: i64) -> BreakerChange {
     BreakerChange::Open { for_ms, reason: "503".to_owned() }
 }
 
+/// Everything that is due, whatever is to be routed.
+pub(super) async fn all_due(backend: &impl Backend) -> Vec<Due> {
+    backend.outbox().waiting(&Routes::default()).await.unwrap().due
+}
+
 pub(super) async fn due(backend: &impl Backend, destination: &str) -> Option<Due> {
-    backend.outbox().due().await.unwrap().into_iter().find(|due| due.destination == destination)
+    all_due(backend).await.into_iter().find(|due| due.destination == destination)
 }
 
 pub(super) fn routes(pairs: &[(&str, &[&str])]) -> Routes {

@@ -25,7 +25,7 @@ use client_organizer::{
         nudge::Nudge,
         vitals::Vitals,
     },
-    ports::books::Committed,
+    ports::{books::Committed, breaker::Breakers, outbox::Outbox},
 };
 use std::{
     collections::BTreeMap,
@@ -221,9 +221,20 @@ pub fn dispatcher(
     routes: Arc<Routes>,
     seed: u64,
 ) -> DispatchContext {
+    dispatcher_of(backend.outbox(), backend.breakers(), bus, clock, routes, seed)
+}
+
+pub fn dispatcher_of(
+    outbox: Arc<dyn Outbox>,
+    breakers: Arc<dyn Breakers>,
+    bus: Arc<FakeBus>,
+    clock: Arc<FakeClock>,
+    routes: Arc<Routes>,
+    seed: u64,
+) -> DispatchContext {
     DispatchContext {
-        outbox: backend.outbox(),
-        breakers: backend.breakers(),
+        outbox,
+        breakers,
         bus,
         clock,
         routes,

@@ -3,7 +3,9 @@
 use super::*;
 use crate::support::{
     edge::{Edge, draft, problem},
+    fakes::{FakeBus, FakeClock},
     tds::{Fault, tokens::Cell},
+    world::{EMAILS, dispatcher_of, routes},
 };
 use client_organizer::{
     domain::{
@@ -11,6 +13,7 @@ use client_organizer::{
         outbox::{BreakerChange, Claim, ClaimMode, Settle, Settled, Settlement},
         route::Destination,
     },
+    flows::dispatch::dispatch,
     ports::{
         books::Books,
         error::{StoreError, StoreResult},
@@ -191,6 +194,27 @@ async fn a_claim_that_is_always_the_victim_finds_nothing_just_now() {
     let claimed = db.claim(&claim).await.unwrap();
     assert!(claimed.rows.is_empty() && server.done("outbox_lease") == 0);
     assert!((2..=8).contains(&server.requests("outbox_lease").len()));
+}
+
+#[tokio::test]
+async fn a_row_that_another_program_keeps_locked_delays_routing_and_nothing_else() {
+    let server = TdsServer::start().await;
+    let mut options = options(&server, Duration::from_secs(30));
+    options.pool.wait = Duration::from_millis(500);
+    let db = Arc::new(SqlServer::open(&options).await.unwrap());
+    let columns = ["Destination", "Waiting", "Suspects", "Missing", "Paused", "OpenUntil", "CurrentUtc"];
+    let waits = |destination: &'static str| {
+        vec![destination.into(), 1.into(), 0.into(), 0.into(), 0.into(), Cell::NoTime, Cell::Day(739_000)]
+    };
+    server.answer("outbox_due", vec![table(&columns, vec![waits(""), waits("queue:q")])]);
+    for _ in 0..100 {
+        server.fault("outbox_unrouted", Fault::Error(1222));
+    }
+    let (bus, clock) = (Arc::new(FakeBus::accepting()), Arc::new(FakeClock::new()));
+    let context = dispatcher_of(db.clone(), db, bus, clock, routes(&[("Created", &[EMAILS])]), 1);
+    let report = dispatch(&context).await;
+    assert_eq!((report.routed, report.store_error), (0, None));
+    assert!(server.done("outbox_heads") > 0, "what has its destination is still claimed");
 }
 
 #[tokio::test]

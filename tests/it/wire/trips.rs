@@ -1,8 +1,13 @@
-//! How often a write asks the database: each answer waited for is time that a caller waits.
+//! How often we ask the database: each answer a write waits for is time that a caller waits, and who polls pays for
+//! every question all day.
 
 use super::*;
-use crate::support::edge::{Edge, figures};
-use client_organizer::{domain::ids::ClientId, ports::books::Books};
+use crate::support::{
+    edge::{Edge, figures},
+    fakes::{FakeBus, FakeClock},
+    world::{EMAILS, dispatcher_of, routes},
+};
+use client_organizer::{domain::ids::ClientId, flows::dispatch::dispatch, ports::books::Books};
 use std::sync::Arc;
 
 /// How many requests one call made.
@@ -50,5 +55,23 @@ async fn changed_figures_are_read_and_then_one_batch() {
     for headers in [&[][..], &[("idempotency-key", "k-1")]] {
         let patch = r#"{"vat":231.5}"#;
         assert_eq!(trips(&server, &edge, "PATCH", "/api/clients/1/finance/2026/7", headers, patch).await, 2);
+    }
+}
+
+/// Whatever is routed: the number of event types is no number of questions.
+#[tokio::test]
+async fn a_dispatcher_with_nothing_to_do_asks_one_question() {
+    let server = TdsServer::start().await;
+    let db = Arc::new(opened(&server).await);
+    db.client(ClientId(1)).await.unwrap();
+    let routes = routes(&[("Created", &[EMAILS]), ("Updated", &[EMAILS]), ("Deleted", &[])]);
+    let (bus, clock) = (Arc::new(FakeBus::accepting()), Arc::new(FakeClock::new()));
+    let context = dispatcher_of(db.clone(), db, bus, clock, routes, 1);
+    for _ in 0..2 {
+        let before = server.all_requests().len();
+        let report = dispatch(&context).await;
+        assert_eq!((report.claimed, report.store_error), (0, None));
+        let asked = &server.all_requests()[before..];
+        assert!(asked.len() == 1 && asked[0].names.iter().any(|name| name.contains("outbox_due")), "{asked:?}");
     }
 }

@@ -1,5 +1,12 @@
--- outbox_due: what waits, per destination; all an idle dispatcher asks. :now
+-- outbox_due: what waits, per destination; all an idle dispatcher asks. :now, :types JSON of the routed event types
 -- Counted in IX_Outbox_Due alone, then joined: one look-up per destination, not per row.
+-- Destination '' says that there is a row to route. Looked for per type, so that rows of types nobody routes cost nothing.
+SELECT '' AS Destination, 1 AS Waiting, 0 AS Suspects, 0 AS Missing, 0 AS Paused, NULL AS OpenUntil
+WHERE EXISTS (
+  SELECT 1 FROM json_each(:types) AS r
+  CROSS JOIN OutboxMessages AS o
+  WHERE o.EventType = r.value AND o.Destination = '' AND o.State < 2 AND o.State = 0)
+UNION ALL
 SELECT w.Destination, w.Waiting, w.Suspects, d.Name IS NULL AS Missing, d.PausedOnUtc IS NOT NULL AS Paused, d.OpenUntil
 FROM (
   SELECT Destination, count(*) AS Waiting, sum(Claims >= 2) AS Suspects
@@ -8,4 +15,4 @@ FROM (
   GROUP BY Destination
 ) AS w
 LEFT JOIN Destinations AS d ON d.Name = w.Destination
-ORDER BY w.Destination
+ORDER BY Destination

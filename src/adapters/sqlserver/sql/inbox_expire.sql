@@ -9,7 +9,7 @@ OUTPUT inserted.MessageId AS MessageId
   FROM dbo.InboxMessages m
  WHERE m.Consumer = @consumer AND m.State = 1 AND m.DueAt <= @now
    AND m.MessageId IN (SELECT TOP (@rows_max) o.MessageId
-                         FROM dbo.InboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST)
+                         FROM dbo.InboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
                         -- The IN list repeats the index's filter, which is not inferred from State = 1.
                         WHERE o.Consumer = @consumer AND o.State IN (0, 1, 3, 4) AND o.State = 1 AND o.DueAt <= @now
                         ORDER BY o.DueAt);

@@ -12,7 +12,7 @@ UPDATE t
   FROM dbo.OutboxMessages t
  WHERE t.State = 1 AND t.DueAt <= @now
    AND t.Seq IN (SELECT TOP (@expired_max) o.Seq
-                   FROM dbo.OutboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST)
+                   FROM dbo.OutboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
                   WHERE o.Destination = @destination AND o.State < 2 AND o.Claims >= 2
                     AND o.State = 1 AND o.DueAt <= @now AND o.Claims >= @claims_max
                   ORDER BY o.DueAt, o.Seq);

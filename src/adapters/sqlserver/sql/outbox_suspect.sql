@@ -5,7 +5,7 @@
 DECLARE @heads TABLE (Seq bigint NOT NULL PRIMARY KEY, DueAt datetime2(7) NOT NULL, Bytes bigint NOT NULL);
 INSERT @heads (Seq, DueAt, Bytes)
 SELECT TOP (@rows_max) o.Seq, o.DueAt, DATALENGTH(o.Payload) + DATALENGTH(o.Headers)
-  FROM dbo.OutboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST, INDEX(IX_Outbox_Suspect))
+  FROM dbo.OutboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Outbox_Suspect))
  WHERE o.State < 2 AND o.Destination = @destination AND o.DueAt <= @now AND o.Claims >= 2
    AND NOT EXISTS (SELECT 1 FROM dbo.OutboxMessages b WITH (READUNCOMMITTED, INDEX(IX_Outbox_Key))
                     WHERE b.State < 2 AND b.Destination IN (o.Destination, N'')

@@ -7,7 +7,7 @@ DECLARE @route TABLE (
   PRIMARY KEY (EventType, Place));
 INSERT @route (EventType, Place, Destination)
 SELECT t, n, d FROM OPENJSON(@routes) WITH (t nvarchar(200) '$.t', n int '$.n', d nvarchar(300) '$.d');
--- A look first, by IX_Outbox_Unrouted: an idle dispatcher takes no lock.
+-- A look first, by IX_Outbox_Unrouted: another may have routed them since they were seen, and then no lock is taken.
 IF NOT EXISTS (SELECT 1 FROM @route r
                  JOIN dbo.OutboxMessages o ON o.EventType = r.EventType
                 WHERE o.Destination = N'' AND o.State < 2 AND o.State = 0)
@@ -30,7 +30,9 @@ DECLARE @rows TABLE (
   Seq bigint NOT NULL PRIMARY KEY,
   EventType nvarchar(200) COLLATE Latin1_General_BIN2 NOT NULL,
   Twin int NOT NULL);
--- No READPAST: a locked row is waited for, else a later one of its key could overtake it.
+-- No READPAST: a locked row is waited for, else a later one of its key could overtake it. Not for long (error 1222):
+-- while another program's transaction lasts, what is routed already must go out.
+SET LOCK_TIMEOUT 2000;
 INSERT @rows (Seq, EventType, Twin)
 SELECT TOP (@rows_max) o.Seq, o.EventType,
        CASE WHEN EXISTS (SELECT 1 FROM dbo.OutboxMessages e WHERE e.Id = o.Id AND e.Destination <> N'') THEN 1 ELSE 0 END

@@ -4,7 +4,7 @@ SET DEADLOCK_PRIORITY LOW;
 DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
 DELETE FROM dbo.IdempotencyKeys
  WHERE ExpiresOnUtc <= @before
-   AND [Key] IN (SELECT TOP (@rows_max) [Key] FROM dbo.IdempotencyKeys WITH (ROWLOCK, READPAST)
+   AND [Key] IN (SELECT TOP (@rows_max) [Key] FROM dbo.IdempotencyKeys WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
                   WHERE ExpiresOnUtc <= @before
                   ORDER BY ExpiresOnUtc);
 SELECT @@ROWCOUNT AS Done;

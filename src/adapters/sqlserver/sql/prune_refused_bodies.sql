@@ -5,7 +5,7 @@ DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
 UPDATE t
    SET Body = NULL
   FROM dbo.InboxMessages t
-  JOIN (SELECT TOP (@rows_max) Consumer, MessageId FROM dbo.InboxMessages WITH (ROWLOCK, READPAST)
+  JOIN (SELECT TOP (@rows_max) Consumer, MessageId FROM dbo.InboxMessages WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
          WHERE State = 5 AND Body IS NOT NULL AND FinishedOnUtc <= @before
          ORDER BY FinishedOnUtc) AS old ON old.Consumer = t.Consumer AND old.MessageId = t.MessageId
  WHERE t.State = 5;

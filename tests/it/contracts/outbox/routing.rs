@@ -99,14 +99,14 @@ async fn rows_of_several_types_are_routed_by_seq(backend: &impl Backend) {
 }
 
 async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend) {
-    assert_eq!(backend.outbox().due().await.unwrap(), []);
+    assert_eq!(all_due(backend).await, []);
     plain(backend, "Happened", &["unrouted"]);
-    assert_eq!(backend.outbox().due().await.unwrap(), [], "not routed, so due nowhere");
+    assert_eq!(all_due(backend).await, [], "not routed, so due nowhere");
     enqueue(backend, AUDIT, Some("k"), &["a1", "a2"]);
     enqueue(backend, MAILS, None, &["m1", "later"]);
     let later = backend.plus_ms("DueAt", 30_000);
     backend.execute(&format!("UPDATE OutboxMessages SET DueAt = {later} WHERE Id = 'later'"));
-    let named: Vec<_> = backend.outbox().due().await.unwrap().into_iter().map(|d| (d.destination, d.rows)).collect();
+    let named: Vec<_> = all_due(backend).await.into_iter().map(|d| (d.destination, d.rows)).collect();
     assert_eq!(named, [(MAILS.to_owned(), 1), (AUDIT.to_owned(), 2)]);
     assert_eq!(number(backend, "SELECT count(*) FROM Destinations"), 2, "named by rows alone, they get their row");
 
@@ -121,6 +121,22 @@ async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend
     backend.advance_ms(30_001);
     let later = due(backend, MAILS).await.unwrap();
     assert_eq!((later.rows, later.breaker), (2, Breaker::ProbeDue));
+}
+
+async fn what_waits_says_whether_there_is_something_to_route(backend: &impl Backend) {
+    let settings = routes(&[("Happened", &[MAILS]), ("Nobody", &[])]);
+    let unrouted = async || backend.outbox().waiting(&settings).await.unwrap().unrouted;
+    assert!(!unrouted().await);
+    plain(backend, "Undecided", &["u"]);
+    assert!(!unrouted().await, "it waits for a route, and costs nobody a question");
+    for event_type in ["Happened", "Nobody"] {
+        plain(backend, event_type, &[event_type]);
+        assert!(unrouted().await, "{event_type}");
+        backend.outbox().route(&settings, 100).await.unwrap();
+        assert!(!unrouted().await, "{event_type}");
+    }
+    plain(backend, "Happened", &["Happened"]);
+    assert!(unrouted().await, "a duplicate is to be set dead");
 }
 
 async fn rows_for_what_is_no_destination_are_buried_in_bounded_steps(backend: &impl Backend) {
@@ -143,5 +159,6 @@ contract!(
     an_event_type_without_a_route_waits_and_starves_nobody,
     rows_of_several_types_are_routed_by_seq,
     due_tells_what_waits_where_and_why_it_may_not_go,
+    what_waits_says_whether_there_is_something_to_route,
     rows_for_what_is_no_destination_are_buried_in_bounded_steps,
 );

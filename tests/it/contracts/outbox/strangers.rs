@@ -50,9 +50,9 @@ async fn a_destination_that_is_not_utf8_is_buried_too() {
     let backend = SqliteBackend::new();
     enqueue(&backend, "?", None, &["odd"]);
     backend.execute("UPDATE OutboxMessages SET Destination = CAST(x'713aff' AS TEXT)");
-    let due = backend.outbox().due().await.unwrap();
+    let due = all_due(&backend).await;
     assert_eq!(backend.outbox().bury(&due[0].destination, "no destination", 100).await.unwrap(), 1);
-    assert_eq!(backend.outbox().due().await.unwrap(), []);
+    assert_eq!(all_due(&backend).await, []);
 }
 
 /// On a connection of its own: a refusal is its caller's error, with the constraint's name.

@@ -10,6 +10,8 @@ pub enum Cell {
     Amount(u32),
     /// A NULL of datetime2(7).
     NoTime,
+    /// Midnight of a day, as datetime2(7): days since the year 1.
+    Day(u32),
 }
 
 impl From<i64> for Cell {
@@ -65,7 +67,7 @@ pub fn results(out: &mut BytesMut, tables: &[Table]) {
             match rows.first().map(|row| &row[place]) {
                 Some(Cell::Int(_)) => out.put_slice(&[0x26, 8]),
                 Some(Cell::Amount(_)) => out.put_slice(&[0x6C, 9, 18, 2]),
-                Some(Cell::NoTime) => out.put_slice(&[0x2A, 7]),
+                Some(Cell::NoTime | Cell::Day(_)) => out.put_slice(&[0x2A, 7]),
                 Some(Cell::Text(_)) | None => {
                     out.put_u8(0xE7);
                     out.put_u16_le(8000);
@@ -91,6 +93,10 @@ pub fn results(out: &mut BytesMut, tables: &[Table]) {
                         out.put_u32_le(*grosze);
                     }
                     Cell::NoTime => out.put_u8(0),
+                    Cell::Day(days) => {
+                        out.put_slice(&[8, 0, 0, 0, 0, 0]);
+                        out.put_slice(&days.to_le_bytes()[..3]);
+                    }
                 }
             }
         }

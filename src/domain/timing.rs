@@ -1,0 +1,90 @@
+//! How long one message lives in the queue, and from when on it is handed out, as its writer asks in `Headers`.
+//!
+//! The names are reserved: they steer the bus, and are no properties of the message.
+
+use super::message::Headers;
+use chrono::{DateTime, Utc};
+
+/// Whole milliseconds from its arrival in the queue; the queue's own limit counts where it is shorter.
+pub const TIME_TO_LIVE: &str = "timeToLiveMs";
+/// RFC 3339 with a zone; the message waits in the queue until then. A time that has passed is no reason to wait.
+pub const NOT_BEFORE: &str = "scheduledEnqueueTimeUtc";
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// AMQP's own field for it holds no more than 49 days.
+    pub live_ms: Option<u32>,
+    pub not_before: Option<DateTime<Utc>>,
+}
+
+impl Timing {
+    /// Takes the reserved names out, in any case: a header line has none.
+    ///
+    /// # Errors
+    /// Which value cannot be meant, and what was expected.
+    pub fn take(headers: &mut Headers) -> Result<Self, String> {
+        let live_ms = match taken(headers, TIME_TO_LIVE)? {
+            None => None,
+            Some(text) => Some(text.parse().ok().filter(|ms| *ms > 0).ok_or_else(|| {
+                format!("its header {TIME_TO_LIVE} is no whole number of milliseconds, 1 to {} (49 days)", u32::MAX)
+            })?),
+        };
+        let not_before = match taken(headers, NOT_BEFORE)? {
+            None => None,
+            Some(text) => Some(time(&text).ok_or_else(|| {
+                format!("its header {NOT_BEFORE} is no time of the years 1970 to 9999 like 2026-12-01T08:00:00Z")
+            })?),
+        };
+        Ok(Self { live_ms, not_before })
+    }
+}
+
+fn taken(headers: &mut Headers, name: &str) -> Result<Option<String>, String> {
+    let said: Vec<String> = headers.0.keys().filter(|known| known.eq_ignore_ascii_case(name)).cloned().collect();
+    match said.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(headers.0.remove(one)),
+        _ => Err(format!("its header {name} is there twice, in different cases")),
+    }
+}
+
+fn time(text: &str) -> Option<DateTime<Utc>> {
+    let at = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    (at >= DateTime::UNIX_EPOCH).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(pairs: &[(&str, &str)]) -> (Result<Timing, String>, Headers) {
+        let mut headers = Headers(pairs.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect());
+        (Timing::take(&mut headers), headers)
+    }
+
+    #[test]
+    fn what_steers_the_bus_is_taken_out_and_the_rest_stays() {
+        let (timing, left) = of(&[("TIMETOLIVEMS", "1500"), (NOT_BEFORE, "2026-12-01T09:00:00.5+01:00"), ("a", "b")]);
+        let timing = timing.unwrap();
+        assert_eq!((timing.live_ms, left), (Some(1_500), of(&[("a", "b")]).1));
+        assert_eq!(timing.not_before.unwrap().to_rfc3339(), "2026-12-01T08:00:00.500+00:00");
+        assert_eq!(of(&[]).0, Ok(Timing::default()));
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_told_by_its_name() {
+        for (name, text) in [
+            (TIME_TO_LIVE, "0"),
+            (TIME_TO_LIVE, "-1"),
+            (TIME_TO_LIVE, "4294967296"),
+            (TIME_TO_LIVE, "1.5"),
+            (TIME_TO_LIVE, "PT1M"),
+            (NOT_BEFORE, "tomorrow"),
+            (NOT_BEFORE, "2026-12-01T08:00:00"),
+            (NOT_BEFORE, "1969-12-31T23:59:59Z"),
+        ] {
+            assert!(of(&[(name, text)]).0.unwrap_err().contains(name), "{name} {text}");
+        }
+        assert!(of(&[("timetolivems", "1"), (TIME_TO_LIVE, "1")]).0.unwrap_err().contains("twice"));
+    }
+}
