@@ -132,7 +132,7 @@ async fn send_taken(context: &NotifyContext, work: &MailWork, delivery: &Deliver
 }
 
 /// A message without an id is remembered by its content, so that its redeliveries are one row.
-fn with_key(delivery: Delivery) -> Delivery {
+pub(super) fn with_key(delivery: Delivery) -> Delivery {
     if !delivery.message_id.is_empty() {
         return delivery;
     }

@@ -1,15 +1,21 @@
 //! Carries out one `ops` command against the operator's port and prints what came of it.
 
 use super::{
-    args::{MailCommand, OpsCommand, Rows, Why},
-    tables, windows,
+    args::{DeadLetterCommand, MailCommand, OpsCommand, Rows, Why},
+    dead_letters, tables, windows,
 };
 use crate::{
     domain::{
-        client::Email, delivery::EMAIL_CONSUMER, duplicates::DuplicateWindows, ids::MESSAGE_ID_CHARS_MAX,
-        recipient::RecipientKey, route::Routes,
+        client::Email,
+        delivery::EMAIL_CONSUMER,
+        duplicates::DuplicateWindows,
+        ids::MESSAGE_ID_CHARS_MAX,
+        recipient::RecipientKey,
+        route::{Destination, Routes},
     },
     ports::{
+        clock::Clock,
+        dead_letters::DeadLetters,
         entities::Entities,
         ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
     },
@@ -21,12 +27,22 @@ use std::io::Write;
 pub struct OpsContext<'a> {
     pub ops: &'a dyn Ops,
     pub routes: &'a Routes,
-    pub recipients: &'a RecipientKey,
     /// None: no bus is set, so it cannot be asked.
     pub entities: Option<&'a dyn Entities>,
+    pub recipients: &'a RecipientKey,
     /// The bus's duplicate detection window where it cannot be asked; 0: it has none.
     pub duplicate_window_ms: i64,
+    pub mail_queue: MailQueue<'a>,
     pub json: bool,
+}
+
+/// The queue whose messages SendEmail gets.
+pub struct MailQueue<'a> {
+    /// Why not, where its dead letters cannot be read.
+    pub dead_letters: std::result::Result<&'a dyn DeadLetters, String>,
+    pub queue: Option<&'a Destination>,
+    pub tombstone_days: i64,
+    pub clock: &'a dyn Clock,
 }
 
 /// Answers whether everything asked for was done; false is exit code 1.
@@ -111,6 +127,10 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
             let done = context.ops.mail_resend(EMAIL_CONSUMER, &id, &signature(why)).await?;
             one(context, out, &id, "will be sent by the next RetryEmail", done)
         }
+        MailCommand::DeadLetters { limit, command: None } => dead_letters::list(context, limit, out).await,
+        MailCommand::DeadLetters { command: Some(DeadLetterCommand::TakeIn { ids, limit, why }), .. } => {
+            dead_letters::take_in(context, &ids, limit, &signature(why), out).await
+        }
         MailCommand::AssumeSent { id, why } => {
             let done = context.ops.mail_assume_sent(EMAIL_CONSUMER, &id, &signature(why)).await?;
             one(context, out, &id, "taken as sent", done)
@@ -176,7 +196,7 @@ fn destination_done(
     Ok(known)
 }
 
-fn print<T: Serialize>(
+pub(super) fn print<T: Serialize>(
     context: &OpsContext<'_>,
     out: &mut (dyn Write + Send),
     value: &T,

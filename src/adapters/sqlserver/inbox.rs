@@ -157,7 +157,7 @@ impl SqlServer {
 
     /// Where a server ignores HOLDLOCK, two first deliveries of a message both insert, and two first mails of a provider
     /// its row; the second then finds the row.
-    async fn once_more(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
+    pub(super) async fn once_more(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
         match self.tell(step, statement.clone()).await {
             Err(error) if errors::code(&error).is_some_and(|code| RACES.contains(&code)) => {
                 self.tell(step, statement).await

@@ -16,7 +16,7 @@ use client_organizer::{
     },
     ports::{
         inbox::{Begun, Lease},
-        ops::{OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
+        ops::{OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, TakenIn},
     },
 };
 
