@@ -133,7 +133,7 @@ impl AmqpBus {
                 Ok(link)
             }
             Ok(Err(failure)) => Err(failed(target, &failure)),
-            Err(_) => Err(waited("no connection was made")),
+            Err(_) => Err(waited(&format!("no connection was made ({})", self.dialer.advice()))),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{
     access::Granted,
     access::{Access, now},
     amqp_message::Parcel,
+    endings::{detach_of, not_begun, settled_as, words},
     refusal::Refusal,
     session,
     socket::Dialer,
@@ -13,7 +14,7 @@ use fe2o3_amqp::link::delivery::DeliveryFut;
 use fe2o3_amqp::{
     Sender,
     connection::ConnectionHandle,
-    link::{DetachError, LinkStateError, SendError, SenderAttachError},
+    link::{SendError, SenderAttachError},
     session::SessionHandle,
 };
 use fe2o3_amqp_cbs::client::CbsClient;
@@ -37,6 +38,8 @@ const MESSAGE_BYTES_MAX: u64 = 262_144;
 const RENEW_BEFORE: TimeDelta = TimeDelta::minutes(5);
 /// Goodbyes are not waited for longer.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
+/// What was begun when the link ended is told by its owner at once.
+const BEGUN_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Link {
     asked: mpsc::Sender<Asked>,
@@ -176,13 +179,18 @@ impl Link {
                 Err(_) => Err(Answer::NotSent(over(&self.ended).await)),
             }
         };
-        let delivery = tokio::select! {
+        let mut asked = std::pin::pin!(asked);
+        let begun = tokio::select! {
             biased;
-            begun = asked => match begun {
-                Ok(delivery) => delivery,
-                Err(answer) => return answer,
-            },
-            why = over(&self.ended) => return Answer::NotSent(why),
+            begun = &mut asked => begun,
+            // Whether it was begun is known by the sender's owner alone; who guesses says unknown.
+            why = over(&self.ended) => {
+                tokio::time::timeout(BEGUN_WAIT, asked).await.unwrap_or(Err(Answer::Cut(why)))
+            }
+        };
+        let delivery = match begun {
+            Ok(delivery) => delivery,
+            Err(answer) => return answer,
         };
         tokio::select! {
             // An answer that came is an answer, whatever ended since.
@@ -304,56 +312,4 @@ async fn over(ended: &watch::Receiver<Ended>) -> Failure {
     let mut ended = ended.clone();
     let why = ended.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
     why.unwrap_or_else(|| Failure::Other("its watcher ended".to_owned()))
-}
-
-fn words<E: std::fmt::Display>(end: Result<(), E>) -> String {
-    match end {
-        Ok(()) => "closed by the bus".to_owned(),
-        Err(error) => super::outcome::one_line(error.to_string().as_bytes()),
-    }
-}
-
-fn not_begun(error: &SendError) -> Answer {
-    match error {
-        SendError::MessageSizeExceeded(size) => {
-            let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-            Answer::Refused(Refusal::too_large(bytes(size.size), bytes(size.max_size)))
-        }
-        SendError::MessageEncodeError => {
-            let detail = "it cannot be encoded".to_owned();
-            Answer::Refused(Refusal { condition: "amqp:decode-error".to_owned(), detail })
-        }
-        SendError::LinkStateError(error) => Answer::NotSent(state_of(error)),
-        SendError::Detached(error) => Answer::NotSent(detach_of(error)),
-        other => Answer::NotSent(Failure::Other(other.to_string())),
-    }
-}
-
-fn settled_as(settled: Result<Outcome, SendError>) -> Answer {
-    match settled {
-        Ok(Outcome::Accepted(_)) => Answer::Accepted,
-        Ok(Outcome::Rejected(rejected)) => Answer::Refused(Refusal::of(rejected.error.as_ref())),
-        Ok(Outcome::Released(_) | Outcome::Modified(_)) => Answer::Released,
-        Err(SendError::LinkStateError(error)) => Answer::Cut(state_of(&error)),
-        Err(SendError::Detached(error)) => Answer::Cut(detach_of(&error)),
-        Err(error) => Answer::Cut(Failure::Other(error.to_string())),
-    }
-}
-
-pub(super) fn state_of(error: &LinkStateError) -> Failure {
-    match error {
-        LinkStateError::RemoteDetachedWithError(said) | LinkStateError::RemoteClosedWithError(said) => {
-            Failure::Refused(Refusal::of(Some(said)))
-        }
-        other => Failure::Other(super::outcome::one_line(other.to_string().as_bytes())),
-    }
-}
-
-fn detach_of(error: &DetachError) -> Failure {
-    match error {
-        DetachError::RemoteDetachedWithError(said) | DetachError::RemoteClosedWithError(said) => {
-            Failure::Refused(Refusal::of(Some(said)))
-        }
-        other => Failure::Other(super::outcome::one_line(other.to_string().as_bytes())),
-    }
 }

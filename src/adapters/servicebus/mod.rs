@@ -15,6 +15,7 @@ mod amqp_message;
 mod packing;
 mod session;
 mod link;
+mod endings;
 mod amqp_dead;
 mod rest_dead;
 mod refusal;

@@ -1,11 +1,8 @@
 //! The first steps of any AMQP link: a connection with its session, and a token put for one entity.
 
-use super::{access::Granted, link::Failure, refusal::Refusal, socket::Dialer};
+use super::{access::Granted, endings::not_opened, link::Failure, refusal::Refusal, socket::Dialer};
 use fe2o3_amqp::{
-    Connection, Session,
-    connection::{ConnectionHandle, OpenError},
-    sasl_profile::SaslProfile,
-    session::SessionHandle,
+    Connection, Session, connection::ConnectionHandle, sasl_profile::SaslProfile, session::SessionHandle,
 };
 use fe2o3_amqp_cbs::{client::CbsClient, token::CbsToken};
 use fe2o3_amqp_management::error::Error as ManagementError;
@@ -68,11 +65,4 @@ pub(super) async fn put(client: &mut CbsClient, audience: &str, granted: &Grante
         }
         other => Failure::Other(format!("the token could not be put: {other}")),
     })
-}
-
-fn not_opened(error: OpenError) -> Failure {
-    match error {
-        OpenError::RemoteClosedWithError(error) => Failure::Refused(Refusal::of(Some(&error))),
-        other => Failure::Other(format!("no AMQP connection was opened: {other}")),
-    }
 }

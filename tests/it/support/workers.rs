@@ -10,7 +10,15 @@ use std::{
 
 pub struct Worker {
     child: Child,
-    said: JoinHandle<Said>,
+    said: Option<JoinHandle<Said>>,
+}
+
+/// Where a test fails, it does not go on without it.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// What the reports of a worker's runs add up to.
@@ -41,7 +49,7 @@ impl Worker {
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let said = std::thread::spawn(move || output.lines().map_while(Result::ok).fold(Said::default(), Said::and));
-        Self { child, said }
+        Self { child, said: Some(said) }
     }
 
     /// One run, to its end.
@@ -70,7 +78,7 @@ impl Worker {
 
     fn end(mut self, judge: impl Fn(std::process::ExitStatus)) -> Said {
         judge(self.child.wait().unwrap());
-        self.said.join().unwrap()
+        self.said.take().unwrap().join().unwrap()
     }
 }
 

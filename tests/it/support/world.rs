@@ -25,7 +25,7 @@ use client_organizer::{
         nudge::Nudge,
         vitals::Vitals,
     },
-    ports::{books::Committed, breaker::Breakers, outbox::Outbox},
+    ports::{books::Committed, breaker::Breakers, bus::Bus, outbox::Outbox},
 };
 use std::{
     collections::BTreeMap,
@@ -216,7 +216,7 @@ impl World {
 /// A dispatcher of its own on the same store.
 pub fn dispatcher(
     backend: &impl Backend,
-    bus: Arc<FakeBus>,
+    bus: Arc<dyn Bus>,
     clock: Arc<FakeClock>,
     routes: Arc<Routes>,
     seed: u64,
@@ -227,7 +227,7 @@ pub fn dispatcher(
 pub fn dispatcher_of(
     outbox: Arc<dyn Outbox>,
     breakers: Arc<dyn Breakers>,
-    bus: Arc<FakeBus>,
+    bus: Arc<dyn Bus>,
     clock: Arc<FakeClock>,
     routes: Arc<Routes>,
     seed: u64,
