@@ -366,6 +366,7 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
             mailer: mailer(&settings.email, from.clone(), clock.clone())?,
             letters: Arc::new(TemplateLetters::new(settings.email.language, &from).map_err(anyhow::Error::msg)?),
             clock,
+            recipients: settings.recipients.clone(),
             settings: settings.notify,
             vitals: vitals.clone(),
             dice: Mutex::new(fastrand::Rng::new()),

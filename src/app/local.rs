@@ -69,7 +69,12 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
         local::run(options, stopped()).await?;
         return Ok(true);
     }
-    let demo = Demo::subscribe(&events, data.join("mail"));
+    let store = match arguments.sql {
+        // The string is a secret, and whoever gave it knows it.
+        Some(_) => "Store__Kind=sqlserver SqlConnectionString='…'".to_owned(),
+        None => format!("Store__Path='{}'", data.join("app.db").display()),
+    };
+    let demo = Demo::subscribe(&events, data.join("mail"), store);
     let told = async {
         let told = demo::run(demo).await;
         if told.is_ok() && !arguments.exit_after_demo {

@@ -86,6 +86,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
                 ops: &*store.ops,
                 routes: &settings.routes,
                 entities: entities.as_deref(),
+                recipients: &settings.recipients,
                 duplicate_window_ms: settings.bus.duplicate_window_ms,
                 mail_queue: MailQueue {
                     dead_letters: dead_letters.as_deref().map_err(Clone::clone),

@@ -5,6 +5,7 @@ use super::notify::with_key;
 use crate::{
     domain::{
         delivery::{self, EMAIL_CONSUMER, MailState},
+        recipient::RecipientKey,
         route::Destination,
     },
     failpoints,
@@ -42,6 +43,7 @@ pub struct TakeIn<'a> {
     pub ops: &'a dyn Ops,
     pub dead: &'a dyn DeadLetters,
     pub queue: &'a Destination,
+    pub recipients: &'a RecipientKey,
     pub now: DateTime<Utc>,
     /// An unknown message older than this is refused, never mailed.
     pub tombstone_days: i64,
@@ -116,8 +118,9 @@ pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signat
 async fn store(context: &TakeIn<'_>, letter: DeadLetter, by: &Signature) -> Result<Taken, String> {
     let read = delivery::read_event(&letter.delivery, context.now, context.tombstone_days);
     let delivery = with_key(letter.delivery);
+    let whose = context.recipients.whose(&delivery.body);
     let refused = read.err();
-    let stored = context.ops.mail_take_in(EMAIL_CONSUMER, &delivery, refused.as_deref(), by).await;
+    let stored = context.ops.mail_take_in(EMAIL_CONSUMER, &delivery, &whose, refused.as_deref(), by).await;
     let message_id = delivery.message_id;
     match stored.map_err(|error| error.to_string())? {
         TakenIn::New => {

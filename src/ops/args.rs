@@ -90,6 +90,12 @@ pub enum MailCommand {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
+    /// The mails to one address, newest first, as long as they are remembered
+    Find {
+        address: String,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
     /// A refused or doubtful mail is sent (again)
     Resend {
         id: String,

@@ -54,7 +54,8 @@ pub(super) async fn take_in(
 ) -> Result<bool> {
     let (dead, queue) = readable(&context.mail_queue)?;
     let MailQueue { tombstone_days, clock, .. } = context.mail_queue;
-    let take_in = TakeIn { ops: context.ops, dead, queue, now: clock.now(), tombstone_days };
+    let take_in =
+        TakeIn { ops: context.ops, dead, queue, recipients: context.recipients, now: clock.now(), tombstone_days };
     let report = dead_letters::take_in(&take_in, ids, limit, by).await;
     print(context, out, &report, |out| tables::taken_in(out, &report))?;
     let left = report.taken.iter().any(|one| one.not_removed.is_some());

@@ -6,9 +6,11 @@ use super::{
 };
 use crate::{
     domain::{
+        client::Email,
         delivery::EMAIL_CONSUMER,
         duplicates::DuplicateWindows,
         ids::MESSAGE_ID_CHARS_MAX,
+        recipient::RecipientKey,
         route::{Destination, Routes},
     },
     ports::{
@@ -18,7 +20,7 @@ use crate::{
         ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
     },
 };
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
 use std::io::Write;
 
@@ -27,6 +29,7 @@ pub struct OpsContext<'a> {
     pub routes: &'a Routes,
     /// None: no bus is set, so it cannot be asked.
     pub entities: Option<&'a dyn Entities>,
+    pub recipients: &'a RecipientKey,
     /// The bus's duplicate detection window where it cannot be asked; 0: it has none.
     pub duplicate_window_ms: i64,
     pub mail_queue: MailQueue<'a>,
@@ -111,6 +114,13 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
                 tables::mails(out, &rows)?;
                 tables::paced(out, &paced)
             })?;
+            Ok(true)
+        }
+        MailCommand::Find { address, limit } => {
+            // Without the address: it is in the shell's history already, and need not be in a log of the errors too.
+            let address = Email::parse(&address).map_err(|why| anyhow!("the address {why}"))?;
+            let rows = context.ops.mail_of(EMAIL_CONSUMER, &context.recipients.hash(&address), limit).await?;
+            print(context, out, &rows, |out| tables::mails(out, &rows))?;
             Ok(true)
         }
         MailCommand::Resend { id, why } => {

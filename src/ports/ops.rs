@@ -5,6 +5,7 @@ use crate::domain::{
     delivery::{Delivery, MailState},
     duplicates::DuplicateWindows,
     outbox::{LastOutcome, RowState},
+    recipient::{RecipientHash, Whose},
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -177,6 +178,8 @@ pub trait Ops: Send + Sync {
     async fn resume(&self, name: &str, by: &Signature) -> StoreResult<bool>;
 
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>>;
+    /// The mails to one recipient, newest first, as long as they are remembered.
+    async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>>;
     /// A refused or in-doubt mail goes back to accepted, due now. `Err` text: why not.
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>>;
     /// Stores a message that never reached us: accepted, due now; or refused, for this reason. One we know is left alone.
@@ -184,6 +187,7 @@ pub trait Ops: Send + Sync {
         &self,
         consumer: &str,
         delivery: &Delivery,
+        whose: &Whose,
         refused: Option<&str>,
         by: &Signature,
     ) -> StoreResult<TakenIn>;

@@ -21,6 +21,7 @@ mod namespace;
 mod amqp_golden;
 mod mail;
 mod letters;
+mod erasure;
 mod smtp;
 mod exim;
 mod headers;

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         delivery::{Delivery, MailState},
         mail_remedy::MailRemedy,
+        recipient::{RecipientHash, Whose},
         remedy::Remedy,
     },
     ports::{
@@ -76,6 +77,11 @@ impl Ops for Sqlite {
         self.read("list mails", move |tx, _| ops_mail::list(tx, &consumer, state, limit)).await
     }
 
+    async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>> {
+        let (consumer, recipient) = (consumer.to_owned(), recipient.clone());
+        self.read("find mails", move |tx, _| ops_mail::of_recipient(tx, &consumer, &recipient, limit)).await
+    }
+
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {
         let (consumer, id, by) = (consumer.to_owned(), id.to_owned(), by.clone());
         self.write("resend a mail", move |tx, now| ops_mail::remedy(tx, now, &consumer, &id, MailRemedy::Resend, &by))
@@ -86,13 +92,14 @@ impl Ops for Sqlite {
         &self,
         consumer: &str,
         delivery: &Delivery,
+        whose: &Whose,
         refused: Option<&str>,
         by: &Signature,
     ) -> StoreResult<TakenIn> {
-        let (consumer, delivery, by) = (consumer.to_owned(), delivery.clone(), by.clone());
+        let (consumer, delivery, whose, by) = (consumer.to_owned(), delivery.clone(), whose.clone(), by.clone());
         let refused = refused.map(str::to_owned);
         self.write("take in a dead letter", move |tx, now| {
-            ops_mail::take_in(tx, now, &consumer, &delivery, refused.as_deref(), &by)
+            ops_mail::take_in(tx, now, &consumer, &delivery, &whose, refused.as_deref(), &by)
         })
         .await
     }

@@ -9,6 +9,7 @@ use crate::{
     domain::{
         delivery::{Delivery, MailState},
         mail_remedy::MailRemedy,
+        recipient::{RecipientHash, Whose},
     },
     ports::ops::{MailRow, Signature, TakenIn},
 };
@@ -23,6 +24,17 @@ pub(super) fn list(
     let mut statement = db.prepare_cached(include_str!("sql/ops_mail_list.sql"))?;
     let state = state.map(|state| state as i64);
     let which = named_params! { ":consumer": consumer, ":state": state, ":limit": limit };
+    statement.query_map(which, mail_of)?.collect()
+}
+
+pub(super) fn of_recipient(
+    db: &Connection,
+    consumer: &str,
+    recipient: &RecipientHash,
+    limit: u32,
+) -> rusqlite::Result<Vec<MailRow>> {
+    let mut statement = db.prepare_cached(include_str!("sql/ops_mail_of.sql"))?;
+    let which = named_params! { ":consumer": consumer, ":hash": recipient.as_str(), ":limit": limit };
     statement.query_map(which, mail_of)?.collect()
 }
 
@@ -51,6 +63,7 @@ pub(super) fn take_in(
     now: i64,
     consumer: &str,
     delivery: &Delivery,
+    whose: &Whose,
     refused: Option<&str>,
     by: &Signature,
 ) -> rusqlite::Result<TakenIn> {
@@ -60,6 +73,8 @@ pub(super) fn take_in(
         ":consumer": consumer,
         ":id": id,
         ":body": delivery.body,
+        ":subject": whose.subject,
+        ":hash": whose.recipient_hash.as_ref().map(RecipientHash::as_str),
         ":state": state as i64,
         ":due_at": refused.is_none().then_some(now),
         ":reason": refused.map(bounded),

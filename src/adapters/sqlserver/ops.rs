@@ -13,6 +13,7 @@ use crate::{
     domain::{
         delivery::{Delivery, MailState},
         mail_remedy::MailRemedy,
+        recipient::{RecipientHash, Whose},
         remedy::Remedy,
     },
     ports::{
@@ -72,6 +73,10 @@ impl Ops for SqlServer {
         ops_mail::list(self, consumer, state, limit).await
     }
 
+    async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>> {
+        ops_mail::of_recipient(self, consumer, recipient, limit).await
+    }
+
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {
         ops_mail::remedy(self, consumer, id, MailRemedy::Resend, by).await
     }
@@ -80,10 +85,11 @@ impl Ops for SqlServer {
         &self,
         consumer: &str,
         delivery: &Delivery,
+        whose: &Whose,
         refused: Option<&str>,
         by: &Signature,
     ) -> StoreResult<TakenIn> {
-        ops_mail::take_in(self, consumer, delivery, refused, by).await
+        ops_mail::take_in(self, consumer, delivery, whose, refused, by).await
     }
 
     async fn mail_assume_sent(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {

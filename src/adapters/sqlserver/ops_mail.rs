@@ -13,6 +13,7 @@ use crate::{
     domain::{
         delivery::{Delivery, MailState},
         mail_remedy::MailRemedy,
+        recipient::{RecipientHash, Whose},
     },
     ports::{
         error::StoreResult,
@@ -22,6 +23,7 @@ use crate::{
 use tiberius::{Row, error::Error};
 
 const LIST: &str = include_str!("sql/ops_mail_list.sql");
+const OF_RECIPIENT: &str = include_str!("sql/ops_mail_of.sql");
 const FOUND: &str = include_str!("sql/ops_mail_found.sql");
 const RESEND: &str = include_str!("sql/ops_mail_resend.sql");
 const TAKE_IN: &str = include_str!("sql/ops_mail_take_in.sql");
@@ -38,6 +40,21 @@ pub(super) async fn list(
     let statement = Statement::new(LIST)
         .with("consumer", consumer.to_owned())
         .with("state", state.map(|state| state as i64))
+        .with("limit", i64::from(limit));
+    let results = db.ask(step, statement).await?;
+    read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
+}
+
+pub(super) async fn of_recipient(
+    db: &SqlServer,
+    consumer: &str,
+    recipient: &RecipientHash,
+    limit: u32,
+) -> StoreResult<Vec<MailRow>> {
+    let step = "find mails";
+    let statement = Statement::new(OF_RECIPIENT)
+        .with("consumer", consumer.to_owned())
+        .with("hash", recipient.as_str().to_owned())
         .with("limit", i64::from(limit));
     let results = db.ask(step, statement).await?;
     read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
@@ -77,6 +94,7 @@ pub(super) async fn take_in(
     db: &SqlServer,
     consumer: &str,
     delivery: &Delivery,
+    whose: &Whose,
     refused: Option<&str>,
     by: &Signature,
 ) -> StoreResult<TakenIn> {
@@ -86,6 +104,8 @@ pub(super) async fn take_in(
     let state = if refused.is_some() { MailState::Refused } else { MailState::Accepted };
     let statement = which(Statement::of(&[NOW, "BEGIN TRAN;", TAKE_IN, CHANGED]))
         .with("body", delivery.body.clone())
+        .with("subject", whose.subject.clone())
+        .with("hash", whose.recipient_hash.as_ref().map(RecipientHash::as_str).map(str::to_owned))
         .with("state", state as i64)
         .with("reason", refused.map(bounded))
         .with("target", format!("{consumer} {id}"));

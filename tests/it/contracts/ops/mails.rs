@@ -1,6 +1,10 @@
 //! What an operator decides of mails.
 
 use super::*;
+use client_organizer::domain::{
+    client::Email,
+    recipient::{RecipientKey, Whose},
+};
 
 contract!(
     a_refused_or_doubtful_mail_can_be_resent,
@@ -93,8 +97,10 @@ async fn a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing(backend:
         pace: Pace::default(),
         asks: false,
     };
+    let address = RecipientKey::new("secret").hash(&Email::parse("anna@example.pl").unwrap());
+    let whose = Whose { subject: Some("clients/17".to_owned()), recipient_hash: Some(address.clone()) };
     let take_in = async |id: &str, refused: Option<&str>| {
-        ops.mail_take_in(CONSUMER, &delivery(id), refused, &by()).await.unwrap()
+        ops.mail_take_in(CONSUMER, &delivery(id), &whose, refused, &by()).await.unwrap()
     };
     assert_eq!(take_in("new", None).await, TakenIn::New);
     assert_eq!(take_in("new", None).await, TakenIn::Known(MailState::Accepted));
@@ -105,7 +111,10 @@ async fn a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing(backend:
     let sent = MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
     assert_eq!(inbox.finish(CONSUMER, "new", lease.token, &sent).await.unwrap(), Settled::Applied);
     assert_eq!(take_in("new", None).await, TakenIn::Known(MailState::Sent));
-    assert!(matches!(inbox.begin(CONSUMER, &delivery("new"), &lease).await.unwrap(), Begun::Done(MailState::Sent)));
+    assert!(matches!(
+        inbox.begin(CONSUMER, &delivery("new"), &whose, &lease).await.unwrap(),
+        Begun::Done(MailState::Sent)
+    ));
 
     assert_eq!(take_in("odd", Some("no event")).await, TakenIn::New);
     assert!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap().is_empty());
@@ -113,4 +122,5 @@ async fn a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing(backend:
     assert_eq!((odd.len(), odd[0].last_error.as_deref()), (1, Some("no event")));
     assert!(odd[0].finished_on.is_some(), "its content is erased in time");
     assert_eq!(actions(backend), 2, "what was there already is not recorded");
+    assert_eq!(ops.mail_of(CONSUMER, &address, 10).await.unwrap().len(), 2, "whose it is is remembered");
 }
