@@ -133,14 +133,14 @@ fn beside_a_local_host_it_looks_at_its_queue_and_afterwards_there_is_none() {
     let folder = tempfile::tempdir_in(memory()).unwrap();
     let office = Office::beside;
     let host = Host::start(folder.path(), &[], &["--duplicate-detection", "30"]);
-    let file = folder.path().join("queue-connection");
-    assert_eq!(mode(&file), 0o600, "a key stands in it");
+    let connection = folder.path().join("queue-connection");
+    assert_eq!(mode(&connection), 0o600, "a key stands in it");
     let (code, fine) = office(folder.path()).findings("fine");
     assert_eq!(code, Some(0), "{fine:#?}");
     tells(&fine, &["queue:client-emails", "drops duplicates for 30 s"]);
     tells(&office(folder.path()).findings("note").1, &["local host's queue"]);
     drop(host);
-    assert!(!file.exists());
+    assert!(!connection.exists());
     tells(&office(folder.path()).findings("mend").1, &["ServiceBusConnection is not set"]);
 }
 
@@ -175,6 +175,6 @@ async fn a_requeue_asks_the_queue_itself_for_its_window_and_else_believes_the_se
         assert!(is == Some(code) && told.contains(said), "{told}");
     }
     let office = Office::new();
-    office.sql(&UNKNOWN);
+    office.sql(UNKNOWN);
     assert!(requeue(&office).1.contains("by Bus__DuplicateWindowMs"), "no bus is set");
 }
