@@ -52,7 +52,7 @@ pub(super) fn settled_as(settled: Result<Outcome, SendError>) -> Answer {
     }
 }
 
-fn state_of(error: &LinkStateError) -> Failure {
+pub(super) fn state_of(error: &LinkStateError) -> Failure {
     match error {
         LinkStateError::RemoteDetachedWithError(said) | LinkStateError::RemoteClosedWithError(said) => {
             Failure::Refused(Refusal::of(Some(said)))

@@ -4,22 +4,21 @@ use super::{
     access::Granted,
     access::{Access, now},
     amqp_message::Parcel,
-    endings::{detach_of, not_begun, not_opened, settled_as, words},
+    endings::{detach_of, not_begun, settled_as, words},
     refusal::Refusal,
+    session,
     socket::Dialer,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use fe2o3_amqp::link::delivery::DeliveryFut;
 use fe2o3_amqp::{
-    Connection, Sender, Session,
+    Sender,
     connection::ConnectionHandle,
     link::{SendError, SenderAttachError},
-    sasl_profile::SaslProfile,
     session::SessionHandle,
 };
-use fe2o3_amqp_cbs::{client::CbsClient, token::CbsToken};
-use fe2o3_amqp_management::error::Error as ManagementError;
-use fe2o3_amqp_types::{definitions::SenderSettleMode, messaging::Outcome, primitives::Timestamp};
+use fe2o3_amqp_cbs::client::CbsClient;
+use fe2o3_amqp_types::{definitions::SenderSettleMode, messaging::Outcome};
 use std::{
     sync::{
         Mutex as Lock, PoisonError,
@@ -34,10 +33,6 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// What Service Bus itself uses.
-const FRAME_BYTES_MAX: u32 = 65_536;
-/// A peer silent for so long, heartbeats included, is gone.
-const SILENCE_MAX_MS: u32 = 60_000;
 /// A link that names no bound is given Service Bus Standard's.
 const MESSAGE_BYTES_MAX: u64 = 262_144;
 const RENEW_BEFORE: TimeDelta = TimeDelta::minutes(5);
@@ -102,20 +97,9 @@ impl Link {
     pub(super) async fn open(dialer: &Dialer, host: &str, entity: &str, access: &Access) -> Result<Self, Failure> {
         let audience = format!("amqps://{host}/{entity}");
         let granted = access.token(&audience).await.map_err(Failure::Other)?;
-        let stream = dialer.dial().await.map_err(Failure::Other)?;
         // Never a name used before: the broker would take it for a link to be resumed.
         let name = format!("client-organizer-{}", uuid::Uuid::new_v4());
-        let mut connection = Connection::builder()
-            .container_id(name.as_str())
-            .hostname(host)
-            .max_frame_size(FRAME_BYTES_MAX)
-            .idle_time_out(SILENCE_MAX_MS)
-            .sasl_profile(SaslProfile::Anonymous)
-            .open_with_stream(stream)
-            .await
-            .map_err(not_opened)?;
-        let mut session =
-            Session::begin(&mut connection).await.map_err(|e| Failure::Other(format!("no session was begun: {e}")))?;
+        let (mut connection, mut session) = session::begin(dialer, host, &name).await?;
         let attached = attach(&mut session, &name, entity, &audience, &granted);
         // An attach on a connection that ends would wait for its answer.
         let (client, sender) = tokio::select! {
@@ -160,7 +144,7 @@ impl Link {
         }
         match access.token(&self.audience).await {
             Ok(granted) if granted.expires_on > permit.expires_on => {
-                let put = put(&mut permit.client, &self.audience, &granted);
+                let put = session::put(&mut permit.client, &self.audience, &granted);
                 tokio::select! {
                     put = put => put?,
                     why = over(&self.ended) => return Err(why),
@@ -217,6 +201,14 @@ impl Link {
         }
     }
 
+    /// Waits a little for an end: a broker may grant a link first, and say what is wrong with it in the next frame.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub(super) async fn lasts(&self, until: Instant) -> Result<(), Failure> {
+        tokio::time::timeout_at(until, over(&self.ended)).await.map_or(Ok(()), Err)
+    }
+
     /// Says goodbye, and waits for it a little.
     pub(super) async fn close(&self) {
         self.close.cancel();
@@ -240,9 +232,7 @@ async fn attach(
     audience: &str,
     granted: &Granted,
 ) -> Result<(CbsClient, Sender), Failure> {
-    let client = CbsClient::builder().client_node_addr(name).attach(session).await;
-    let mut client = client.map_err(|e| Failure::Other(format!("$cbs could not be attached: {e}")))?;
-    put(&mut client, audience, granted).await?;
+    let client = session::authorise(session, name, audience, granted).await?;
     let sender = Sender::builder()
         .name(name)
         .target(entity)
@@ -254,24 +244,6 @@ async fn attach(
             other => Failure::Other(format!("the link could not be attached: {other}")),
         })?;
     Ok((client, sender))
-}
-
-async fn put(client: &mut CbsClient, audience: &str, granted: &Granted) -> Result<(), Failure> {
-    let expires_on = Timestamp::from_milliseconds(granted.expires_on.timestamp_millis());
-    let token = CbsToken::new(granted.text.as_str(), granted.kind, expires_on);
-    client.put_token(audience, token).await.map_err(|error| match error {
-        ManagementError::Status(status) => {
-            let code = status.code.0.get();
-            let condition = match code {
-                401 | 403 => "amqp:unauthorized-access",
-                404 => "amqp:not-found",
-                _ => "amqp:internal-error",
-            };
-            let said = super::outcome::one_line(status.description.unwrap_or_default().as_bytes());
-            Failure::Refused(Refusal { condition: condition.to_owned(), detail: format!("$cbs said {code} {said}") })
-        }
-        other => Failure::Other(format!("the token could not be put: {other}")),
-    })
 }
 
 /// Owns the sender: begins transfers in turn, and notices a detach while their answers are waited for.

@@ -1,6 +1,6 @@
 //! What an answer of Service Bus, or the lack of one, means for the message that was sent. Pure.
 
-use super::access::Access;
+use super::access::{Access, Right};
 use crate::domain::verdict::PublishOutcome;
 
 /// Where a request went, for reasons a person reads.
@@ -9,6 +9,7 @@ pub(super) struct Target<'a> {
     pub place: &'a str,
     pub entity: &'a str,
     pub access: &'a Access,
+    pub needs: Right,
 }
 
 /// An HTTP answer, as far as it matters.
@@ -34,7 +35,7 @@ pub(super) enum NoAnswer {
 }
 
 pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
-    let Target { place, entity, access } = target;
+    let Target { place, entity, access, needs } = target;
     let Answer { status, after_ms, detail } = answer;
     let busy = *status == 429 || (*status >= 500 && says_busy(detail));
     let blocked = |what: &str| PublishOutcome::Blocked {
@@ -45,7 +46,7 @@ pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
         200..=299 => PublishOutcome::Accepted,
         400 => permanent(told(format!("{place}/{entity} answered 400: it refuses this message"), detail)),
         413 => permanent(told(format!("{place}/{entity} answered 413: the message is too large for it"), detail)),
-        401 | 403 => blocked(&access.remedy(place, entity)),
+        401 | 403 => blocked(&access.remedy(place, entity, needs)),
         404 => blocked("there is no such queue or topic: create it, or correct its name in the settings"),
         410 => blocked("it is disabled or was deleted: enable or create it"),
         // Also a 503 or 500 that says so.
@@ -124,7 +125,7 @@ mod tests {
 
     fn of(status: u16) -> PublishOutcome {
         let access = Access::Key { name: "send".to_owned(), key: String::new() };
-        let target = Target { place: "office", entity: "client-emails", access: &access };
+        let target = Target { place: "office", entity: "client-emails", access: &access, needs: Right::Send };
         of_answer(target, &Answer { status, after_ms: Some(2_000), detail: "50009".to_owned() })
     }
 

@@ -29,6 +29,8 @@ pub struct Said {
     pub lost_leases: u64,
     pub dead: u64,
     pub longest_publish_ms: u64,
+    /// Put back, so that they go once more: the bus did not answer in time, which means unknown.
+    pub put_back: u64,
     /// Store errors, and whatever was logged as a warning or worse.
     pub troubles: Vec<String>,
 }
@@ -100,6 +102,7 @@ impl Said {
             self.lost_leases += number("lostLeases");
             self.dead += number("dead");
             self.longest_publish_ms = self.longest_publish_ms.max(number("longestPublishMs"));
+            self.put_back += number("retried") + number("released");
             if let Some(error) = report["storeError"].as_str() {
                 self.troubles.push(error.to_owned());
             }
@@ -113,6 +116,7 @@ impl Said {
         self.lost_leases += other.lost_leases;
         self.dead += other.dead;
         self.longest_publish_ms = self.longest_publish_ms.max(other.longest_publish_ms);
+        self.put_back += other.put_back;
         self.troubles.extend(other.troubles);
     }
 }

@@ -14,6 +14,7 @@ use client_organizer::{
         money::Money,
         pace::Pace,
         period::Period,
+        recipient::RecipientKey,
         record::{Figures, FiguresPatch},
         route::{Destination, Routes},
         verdict::Policy,
@@ -99,6 +100,7 @@ impl World {
             mailer: mailer.clone(),
             letters: Arc::new(BareLetters),
             clock: clock.clone(),
+            recipients: RecipientKey::new("a key of the tests"),
             settings: NotifySettings {
                 lease_ms: LEASE_MS,
                 run_ms: 30_000,
@@ -198,6 +200,7 @@ impl World {
             mailer: self.notify.mailer.clone(),
             letters: self.notify.letters.clone(),
             clock: self.clock.clone(),
+            recipients: self.notify.recipients.clone(),
             settings: self.notify.settings,
             vitals: Arc::new(Vitals::default()),
             dice: Mutex::new(fastrand::Rng::with_seed(3)),
