@@ -32,6 +32,8 @@ pub enum Command {
         /// A folder that is empty, missing, or an earlier stage
         folder: PathBuf,
     },
+    /// Looks at settings, database, bus and mail: what is wrong, and what to do. Exit code 1 where something must be mended
+    Doctor(DoctorArgs),
     /// The mails themselves, before anyone gets them
     Mail {
         #[command(subcommand)]
@@ -101,6 +103,13 @@ pub struct PreviewArgs {
     /// The folder; files of an earlier preview are replaced
     #[arg(long, default_value = ".local/preview")]
     pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print JSON instead of sentences
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,10 @@ use crate::{
             TemplateLetters,
         },
         schema::{Migrated, Plan},
-        servicebus::{AmqpBus, AmqpOptions, ConnectionString, RestBus, RestOptions, Shapes},
+        servicebus::{
+            AmqpBus, AmqpDeadLetters, AmqpOptions, ConnectionString, Management, RestBus, RestDeadLetters, RestOptions,
+            Shapes,
+        },
         sqlite::{self, Sqlite, SqliteOptions},
         sqlserver::{self, AzureEnvironment, PoolOptions, Presence, SqlServer, SqlServerOptions},
     },
@@ -25,8 +28,8 @@ use crate::{
     },
     functions::Services,
     ports::{
-        books::Books, breaker::Breakers, bus::Bus, clock::Clock, inbox::Inbox, mailer::Mailer, ops::Ops,
-        outbox::Outbox, retention::Retention,
+        books::Books, breaker::Breakers, bus::Bus, clock::Clock, dead_letters::DeadLetters, entities::Entities,
+        inbox::Inbox, mailer::Mailer, ops::Ops, outbox::Outbox, retention::Retention,
     },
 };
 use anyhow::{Context, Result, anyhow, ensure};
@@ -210,6 +213,33 @@ pub fn bus(settings: &Settings) -> Result<Arc<dyn Bus>> {
     Ok(Arc::new(AmqpBus::new(connection, options).map_err(anyhow::Error::msg)?))
 }
 
+/// A look is a small question; one that is not answered soon will not be.
+const LOOK_WITHIN: Duration = Duration::from_secs(8);
+
+/// # Errors
+/// Why what the queues and topics are cannot be asked, for a person.
+pub fn entities(settings: &Settings) -> Result<Arc<dyn Entities>, String> {
+    let connection = connection(settings).map_err(|error| format!("{error:#}"))?;
+    if connection.is_local() && settings.bus.transport != Transport::Rest {
+        return Err("a bus on this machine tells it over REST only, and ServiceBus__Transport is another".to_owned());
+    }
+    let timeout = LOOK_WITHIN.min(Duration::from_millis(settings.bus.timeout_ms));
+    Ok(Arc::new(Management::new(connection, timeout)?))
+}
+
+/// Over the transport that sends.
+pub fn dead_letters(settings: &Settings) -> Result<Arc<dyn DeadLetters>> {
+    let connection = connection(settings)?;
+    let timeout = Duration::from_millis(settings.bus.timeout_ms);
+    let websocket = match settings.bus.transport {
+        Transport::Rest => return Ok(Arc::new(RestDeadLetters::new(connection, timeout).map_err(anyhow::Error::msg)?)),
+        Transport::Amqp => false,
+        Transport::WebSocket => true,
+    };
+    let gateway = settings.bus.gateway.as_deref();
+    Ok(Arc::new(AmqpDeadLetters::new(connection, websocket, gateway, timeout).map_err(anyhow::Error::msg)?))
+}
+
 fn connection(settings: &Settings) -> Result<ConnectionString> {
     match settings.service_bus.as_ref().context("ServiceBusConnection is not set")? {
         ServiceBus::Keyed(secret) => {
@@ -336,6 +366,7 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
             mailer: mailer(&settings.email, from.clone(), clock.clone())?,
             letters: Arc::new(TemplateLetters::new(settings.email.language, &from).map_err(anyhow::Error::msg)?),
             clock,
+            recipients: settings.recipients.clone(),
             settings: settings.notify,
             vitals: vitals.clone(),
             dice: Mutex::new(fastrand::Rng::new()),

@@ -7,6 +7,7 @@ use crate::{
         EmailProvider, Settings,
         catalogue::{CATALOGUE, ROUTE_PREFIX},
     },
+    domain::route::EntityKind,
     failpoints,
     local::{
         self, HandlerCommand, LocalOptions, Manifest,
@@ -53,6 +54,8 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let mut options = LocalOptions::new(data.clone(), command, events.clone(), clock);
     options.port = arguments.port;
     options.entities = settings.routes.destinations().map(|to| to.entity().to_owned()).collect();
+    let topics = settings.routes.destinations().filter(|to| to.kind() == EntityKind::Topic);
+    options.topics = topics.map(|to| to.entity().to_owned()).collect();
     options.duplicate_detection =
         (arguments.duplicate_detection > 0).then(|| Duration::from_secs(arguments.duplicate_detection));
     options.hold_deliveries_until_exit = arguments.hold_deliveries_until_exit;
@@ -66,7 +69,12 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
         local::run(options, stopped()).await?;
         return Ok(true);
     }
-    let demo = Demo::subscribe(&events, data.join("mail"));
+    let store = match arguments.sql {
+        // The string is a secret, and whoever gave it knows it.
+        Some(_) => "Store__Kind=sqlserver SqlConnectionString='…'".to_owned(),
+        None => format!("Store__Path='{}'", data.join("app.db").display()),
+    };
+    let demo = Demo::subscribe(&events, data.join("mail"), store);
     let told = async {
         let told = demo::run(demo).await;
         if told.is_ok() && !arguments.exit_after_demo {

@@ -25,6 +25,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 use crate::{
     domain::{
         message::MessageLimits,
+        recipient::RecipientKey,
         route::{Destination, Routes},
     },
     flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
@@ -37,9 +38,13 @@ pub struct Settings {
     pub service_bus: Option<ServiceBus>,
     pub bus: BusSettings,
     pub routes: Arc<Routes>,
+    /// The queue that SendEmail reads (`EmailQueueName`); there in all settings that are sound.
+    pub email_queue: Option<Destination>,
     pub limits: MessageLimits,
     pub dispatch: DispatchSettings,
     pub notify: NotifySettings,
+    /// Under which the inbox remembers to whom it mailed.
+    pub recipients: RecipientKey,
     pub prune: PruneSettings,
     pub store: StoreSettings,
     pub email: EmailSettings,
@@ -81,6 +86,7 @@ pub struct BusSettings {
     pub timeout_ms: u64,
     pub concurrency_max: u32,
     pub duplicate_window_ms: i64,
+    pub queue_life_days: i64,
     pub idle_ms: u64,
     pub gateway: Option<String>,
     pub session_destinations: Vec<Destination>,
@@ -171,13 +177,16 @@ impl Settings {
     fn gather(env: &BTreeMap<String, String>, bus_needed: bool) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(env);
         let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
+        let email_queue = routes::email_queue(&mut reader);
         let settings = Self {
             service_bus: bus::connection(&mut reader, env, bus_needed),
             bus: bus::read(&mut reader),
-            routes: Arc::new(routes::read(&mut reader, env)),
+            routes: Arc::new(routes::read(&mut reader, env, email_queue.as_ref())),
+            email_queue,
             limits: outbox::limits(&mut reader),
             dispatch: outbox::dispatch(&mut reader),
             notify: email::notify(&mut reader),
+            recipients: email::recipients(&mut reader),
             prune: outbox::prune(&mut reader),
             store: outbox::store(&mut reader),
             email: email::read(&mut reader),

@@ -19,6 +19,8 @@ pub struct Demo {
     events: EventSink,
     feed: broadcast::Receiver<Event>,
     mails: PathBuf,
+    /// The settings that name its store, for who goes on with `ops`.
+    store: String,
     client: Client,
 }
 
@@ -43,8 +45,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 impl Demo {
     /// `mails` is the folder the handler mails to.
     #[must_use]
-    pub fn subscribe(events: &EventSink, mails: PathBuf) -> Self {
-        Self { events: events.clone(), feed: events.subscribe(), mails, client: web::client() }
+    pub fn subscribe(events: &EventSink, mails: PathBuf, store: String) -> Self {
+        Self { events: events.clone(), feed: events.subscribe(), mails, store, client: web::client() }
     }
 
     fn say(&self, line: &str) {
@@ -212,8 +214,7 @@ fn tell(demo: &Demo, stories: &[Story], up: DateTime<Utc>) {
 }
 
 fn what_next(demo: &Demo, port: u16, record: &str) {
-    let store = demo.mails.parent().map(|data| data.join("app.db")).unwrap_or_default();
-    let store = store.display();
+    let store = &demo.store;
     let api = format!("http://127.0.0.1:{port}");
     // Fresh each run: a key used again for another path is refused.
     let key = format!("try-{:06x}", fastrand::u32(..1 << 24));
@@ -224,7 +225,7 @@ fn what_next(demo: &Demo, port: u16, record: &str) {
          -d '{{\"vat\": 4321.50}}'\
          \n    (again, the same line: the same answer, and no second mail)\
          \n  curl -s {api}/api/openapi.json\
-         \n  Store__Path='{store}' cargo run -- ops status\
+         \n  {store} cargo run -- ops status\
          \n\nCtrl-C ends it; the data stays."
     ));
 }

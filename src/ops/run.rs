@@ -1,23 +1,48 @@
 //! Carries out one `ops` command against the operator's port and prints what came of it.
 
 use super::{
-    args::{MailCommand, OpsCommand, Rows, Why},
-    tables,
+    args::{DeadLetterCommand, MailCommand, OpsCommand, Rows, Why},
+    dead_letters, tables, windows,
 };
 use crate::{
-    domain::{delivery::EMAIL_CONSUMER, ids::MESSAGE_ID_CHARS_MAX, route::Routes},
-    ports::ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
+    domain::{
+        client::Email,
+        delivery::EMAIL_CONSUMER,
+        duplicates::DuplicateWindows,
+        ids::MESSAGE_ID_CHARS_MAX,
+        recipient::RecipientKey,
+        route::{Destination, Routes},
+    },
+    ports::{
+        clock::Clock,
+        dead_letters::DeadLetters,
+        entities::Entities,
+        ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
+    },
 };
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
 use std::io::Write;
 
 pub struct OpsContext<'a> {
     pub ops: &'a dyn Ops,
     pub routes: &'a Routes,
-    /// The bus's duplicate detection window, 0 where it has none.
+    /// None: no bus is set, so it cannot be asked.
+    pub entities: Option<&'a dyn Entities>,
+    pub recipients: &'a RecipientKey,
+    /// The bus's duplicate detection window where it cannot be asked; 0: it has none.
     pub duplicate_window_ms: i64,
+    pub mail_queue: MailQueue<'a>,
     pub json: bool,
+}
+
+/// The queue whose messages SendEmail gets.
+pub struct MailQueue<'a> {
+    /// Why not, where its dead letters cannot be read.
+    pub dead_letters: std::result::Result<&'a dyn DeadLetters, String>,
+    pub queue: Option<&'a Destination>,
+    pub tombstone_days: i64,
+    pub clock: &'a dyn Clock,
 }
 
 /// Answers whether everything asked for was done; false is exit code 1.
@@ -25,7 +50,6 @@ pub struct OpsContext<'a> {
 /// # Errors
 /// The store's, or a printing error.
 pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn Write + Send)) -> Result<bool> {
-    let requeue = |out_of_order| RequeueRules { out_of_order, duplicate_window_ms: context.duplicate_window_ms };
     match command {
         OpsCommand::Status => {
             let types: Vec<String> = context.routes.0.keys().cloned().collect();
@@ -47,7 +71,9 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
             Ok(true)
         }
         OpsCommand::Requeue { rows, out_of_order, why } => {
-            let done = context.ops.requeue(&selection(rows)?, requeue(out_of_order), &signature(why)).await?;
+            let what = selection(rows)?;
+            let rules = RequeueRules { out_of_order, windows: windows::of(context, &what).await? };
+            let done = context.ops.requeue(&what, rules, &signature(why)).await?;
             remedied(context, out, "requeued", &done)
         }
         OpsCommand::Discard { rows, why } => {
@@ -56,7 +82,14 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
         }
         OpsCommand::Replay { rows, out_of_order, force, why } => {
             let what = Selection::Id { id: rows.id, destination: rows.destination };
-            let rules = ReplayRules { requeue: requeue(out_of_order), force };
+            // A copy has an id that nobody has seen.
+            let windows = if force {
+                DuplicateWindows::by_setting(context.duplicate_window_ms)
+            } else {
+                windows::of(context, &what).await?
+            };
+            let requeue = RequeueRules { out_of_order, windows };
+            let rules = ReplayRules { requeue, force };
             let done = context.ops.replay(&what, rules, &signature(why)).await?;
             remedied(context, out, "replayed", &done)
         }
@@ -83,9 +116,20 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
             })?;
             Ok(true)
         }
+        MailCommand::Find { address, limit } => {
+            // Without the address: it is in the shell's history already, and need not be in a log of the errors too.
+            let address = Email::parse(&address).map_err(|why| anyhow!("the address {why}"))?;
+            let rows = context.ops.mail_of(EMAIL_CONSUMER, &context.recipients.hash(&address), limit).await?;
+            print(context, out, &rows, |out| tables::mails(out, &rows))?;
+            Ok(true)
+        }
         MailCommand::Resend { id, why } => {
             let done = context.ops.mail_resend(EMAIL_CONSUMER, &id, &signature(why)).await?;
             one(context, out, &id, "will be sent by the next RetryEmail", done)
+        }
+        MailCommand::DeadLetters { limit, command: None } => dead_letters::list(context, limit, out).await,
+        MailCommand::DeadLetters { command: Some(DeadLetterCommand::TakeIn { ids, limit, why }), .. } => {
+            dead_letters::take_in(context, &ids, limit, &signature(why), out).await
         }
         MailCommand::AssumeSent { id, why } => {
             let done = context.ops.mail_assume_sent(EMAIL_CONSUMER, &id, &signature(why)).await?;
@@ -152,7 +196,7 @@ fn destination_done(
     Ok(known)
 }
 
-fn print<T: Serialize>(
+pub(super) fn print<T: Serialize>(
     context: &OpsContext<'_>,
     out: &mut (dyn Write + Send),
     value: &T,
@@ -170,6 +214,6 @@ fn print<T: Serialize>(
 }
 
 /// Ids, types and errors are written by anyone: none of them moves the operator's cursor or colours a lie.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -2,8 +2,10 @@
 
 use super::error::StoreResult;
 use crate::domain::{
-    delivery::MailState,
+    delivery::{Delivery, MailState},
+    duplicates::DuplicateWindows,
     outbox::{LastOutcome, RowState},
+    recipient::{RecipientHash, Whose},
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -116,15 +118,15 @@ pub struct RemedyRow {
     pub why_not: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequeueRules {
     /// Go on although a later row of the key was sent.
     pub out_of_order: bool,
-    /// The bus's duplicate detection window; inside it a row that may be stored there would vanish silently.
-    pub duplicate_window_ms: i64,
+    /// Inside its destination's window a row that may be stored there would vanish silently.
+    pub windows: DuplicateWindows,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayRules {
     pub requeue: RequeueRules,
     /// A new row with a new id and `replayOf`: it does send again, whatever the window and the inbox say.
@@ -144,6 +146,14 @@ pub struct MailRow {
     pub last_error: Option<String>,
     pub received_on: DateTime<Utc>,
     pub finished_on: Option<DateTime<Utc>>,
+}
+
+/// What became of a message that an operator had taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenIn {
+    New,
+    /// It was there, and is as it was.
+    Known(MailState),
 }
 
 #[async_trait]
@@ -168,8 +178,19 @@ pub trait Ops: Send + Sync {
     async fn resume(&self, name: &str, by: &Signature) -> StoreResult<bool>;
 
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>>;
+    /// The mails to one recipient, newest first, as long as they are remembered.
+    async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>>;
     /// A refused or in-doubt mail goes back to accepted, due now. `Err` text: why not.
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>>;
+    /// Stores a message that never reached us: accepted, due now; or refused, for this reason. One we know is left alone.
+    async fn mail_take_in(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        whose: &Whose,
+        refused: Option<&str>,
+        by: &Signature,
+    ) -> StoreResult<TakenIn>;
     /// An in-doubt mail is taken as sent. `Err` text: why not.
     async fn mail_assume_sent(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>>;
 }

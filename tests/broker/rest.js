@@ -2,6 +2,8 @@
 'use strict';
 const http = require('http');
 const https = require('https');
+const atom = require('./atom');
+const deadletters = require('./deadletters');
 const sas = require('./sas');
 const { asksFor, nextFault, refusal, store } = require('./store');
 
@@ -34,12 +36,14 @@ function answer(broker, request, response, body) {
   };
   const url = new URL(request.url, 'http://broker');
   const name = decodeURIComponent(url.pathname.slice(1).replace(/\/messages$/, ''));
-  const why = authorised(broker, request, name);
-  if (why) broker.refused(name);
+  const dead = deadletters.PATH.exec(name);
+  const why = authorised(broker, request, dead ? dead[1] : name);
+  if (why) broker.refused(dead ? dead[1] : name);
   if (why) return say(401, `<Error><Code>401</Code><Detail>${why}</Detail></Error>`);
-  const entity = broker.entity(name);
+  const entity = broker.entity(dead ? dead[1] : name);
+  if (dead && entity) return deadletters.rest(entity, dead[2], request, say);
+  if (request.method === 'GET') return atom.answer(entity, name, say);
   if (!entity) return say(404, '<Error><Code>404</Code><Detail>no such entity</Detail></Error>');
-  if (request.method === 'GET') return say(200, description(entity), { 'Content-Type': 'application/atom+xml' });
   if (request.method !== 'POST') return say(405, '');
   broker.counters.transfers += 1;
   const message = read(request, body);
@@ -99,23 +103,6 @@ function enqueueAt(text) {
   const at = new Date(text);
   if (at.toUTCString() !== text) throw new Error(`no RFC 1123 time: ${text}`);
   return at.getTime();
-}
-
-// As https://learn.microsoft.com/rest/api/servicebus/get-entity describes it.
-function description(entity) {
-  const flag = (value) => (value ? 'true' : 'false');
-  return `<entry xmlns="http://www.w3.org/2005/Atom"><title>${entity.name}</title><content type="application/xml">`
-    + '<QueueDescription xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect">'
-    + '<LockDuration>PT1M</LockDuration><MaxSizeInMegabytes>1024</MaxSizeInMegabytes>'
-    + `<RequiresDuplicateDetection>${flag(entity.duplicateDetection)}</RequiresDuplicateDetection>`
-    + `<RequiresSession>${flag(entity.sessions)}</RequiresSession>`
-    + '<DefaultMessageTimeToLive>P14D</DefaultMessageTimeToLive>'
-    + '<DuplicateDetectionHistoryTimeWindow>PT10M</DuplicateDetectionHistoryTimeWindow>'
-    + '<MaxDeliveryCount>10</MaxDeliveryCount>'
-    + `<Status>${entity.disabled ? 'Disabled' : 'Active'}</Status>`
-    + `<EnablePartitioning>${flag(entity.partitioned)}</EnablePartitioning>`
-    + `<MaxMessageSizeInKilobytes>${entity.maxMessageSize / 1024}</MaxMessageSizeInKilobytes>`
-    + '</QueueDescription></content></entry>';
 }
 
 module.exports = { open };

@@ -3,8 +3,8 @@
 
 mod answers;
 mod away;
-mod live;
 mod logins;
+mod sqlserver_live;
 mod trips;
 
 use crate::support::tds::{

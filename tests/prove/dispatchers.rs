@@ -28,6 +28,7 @@ pub struct Arguments {
 const STALLED: Duration = Duration::from_mins(2);
 /// What a killed dispatcher holds comes back after this; others never need so long.
 const LEASE_MS: &str = "15000";
+const BATCH_MAX: u64 = 500;
 
 pub async fn prove(arguments: Arguments) {
     let Arguments { rows, keys, processes, kills, sql } = arguments;
@@ -38,6 +39,7 @@ pub async fn prove(arguments: Arguments) {
     settings.push(("ServiceBusConnection", bus.start().await));
     settings.push(("ServiceBus__Transport", "rest".to_owned()));
     settings.push(("Outbox__LeaseMs", LEASE_MS.to_owned()));
+    settings.push(("Outbox__BatchMax", BATCH_MAX.to_string()));
     settings.push(("Outbox__HeadroomMs", "5000".to_owned()));
     settings.push(("Bus__TimeoutMs", "5000".to_owned()));
 
@@ -61,19 +63,23 @@ pub async fn prove(arguments: Arguments) {
     }
     let repeats = bus.arrivals() - u64::from(rows);
     println!(
-        "{rows} rows of {keys} keys by {processes} processes in {:.1} s: {} published, {repeats} repeats, {} leases lost, {kills} killed",
+        "{rows} rows of {keys} keys by {processes} processes in {:.1} s: {} published, {repeats} repeats, {} leases lost, {} put back, {kills} killed",
         took.as_secs_f64(),
         bus.distinct(),
         said.lost_leases,
+        said.put_back,
     );
     assert_eq!(store.count("State = 2"), u64::from(rows), "every row is sent");
     assert_eq!(store.count("State <> 2"), 0, "and nothing else is left");
     in_order(&bus, rows, keys);
     let troubles: Vec<_> = said.troubles.iter().chain(&killed.troubles).collect();
     assert!(troubles.is_empty(), "nothing surfaces as a warning or an error: {troubles:#?}");
+    // What may go twice: a lost lease, an answer of the bus that came too late, and what a killed one held, a batch at most.
+    let again = said.lost_leases + said.put_back + killed.lost_leases + killed.put_back;
+    let excused = again + kills as u64 * BATCH_MAX;
+    assert!(repeats <= excused, "{repeats} repeats, and {excused} have an excuse");
     if kills == 0 {
-        assert!(repeats <= said.lost_leases, "a repeat without a lost lease");
-        assert_eq!(said.claimed, u64::from(rows) + said.lost_leases, "each row was claimed once, or again when lost");
+        assert_eq!(said.claimed, u64::from(rows) + again, "each row was claimed once, or again with an excuse");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Shape,
+    access::Right,
     amqp_message::{ENVELOPE_BYTES, Parcel, Wire},
     connection::ConnectionString,
     link::{Answer, Failure, Link},
@@ -27,6 +28,9 @@ use tokio::{sync::Mutex, time::Instant};
 /// Service Bus takes no more in one batch, whatever a link allows for one message.
 const BATCH_BYTES_MAX: usize = 1_048_576;
 const BATCH_COUNT_MAX: usize = 4_500;
+
+/// A refusal follows the link it refuses at once.
+const LASTS_FOR: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Clone)]
 pub struct AmqpOptions {
@@ -82,7 +86,12 @@ impl AmqpBus {
     }
 
     fn target<'a>(&'a self, to: &'a Destination) -> Target<'a> {
-        Target { place: self.connection.place(), entity: to.entity(), access: &self.connection.access }
+        Target {
+            place: self.connection.place(),
+            entity: to.entity(),
+            access: &self.connection.access,
+            needs: Right::Send,
+        }
     }
 
     fn slot(&self, to: &Destination) -> Slot {
@@ -124,7 +133,7 @@ impl AmqpBus {
                 Ok(link)
             }
             Ok(Err(failure)) => Err(failed(target, &failure)),
-            Err(_) => Err(waited("no connection was made")),
+            Err(_) => Err(waited(&format!("no connection was made ({})", self.dialer.advice()))),
         }
     }
 }
@@ -148,6 +157,15 @@ impl Bus for AmqpBus {
             Publish { bus: self, to, shape, deadline, wires: &wires, outcomes: &mut outcomes }.run().await;
         }
         outcomes
+    }
+
+    async fn reach(&self, to: &Destination, deadline: Instant) -> Option<Result<(), String>> {
+        let link = match self.link(to, deadline).await {
+            Ok(link) => link,
+            Err(outcome) => return Some(Err(outcome.reason().to_owned())),
+        };
+        let lasted = link.lasts(deadline.min(Instant::now() + LASTS_FOR)).await;
+        Some(lasted.map_err(|failure| failed(self.target(to), &failure).reason().to_owned()))
     }
 
     async fn close(&self) {
@@ -289,7 +307,7 @@ impl Publish<'_> {
     }
 }
 
-fn failed(target: Target<'_>, failure: &Failure) -> PublishOutcome {
+pub(super) fn failed(target: Target<'_>, failure: &Failure) -> PublishOutcome {
     match failure {
         // Whatever it says of a link, no message was judged.
         Failure::Refused(refusal) => match refusal.outcome(target) {

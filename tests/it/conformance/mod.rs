@@ -36,6 +36,7 @@ mod accepted;
 mod refused;
 mod lost;
 mod expired;
+mod pacing;
 mod partial;
 mod read_back;
 mod shapes;
@@ -141,14 +142,7 @@ pub fn accepted(outcomes: &[PublishOutcome]) -> bool {
 
 /// What a person reads of an outcome.
 pub fn reason(outcome: &PublishOutcome) -> &str {
-    match outcome {
-        PublishOutcome::Accepted | PublishOutcome::NotTried => "",
-        PublishOutcome::Retry { reason, .. }
-        | PublishOutcome::Permanent { reason }
-        | PublishOutcome::TimedOut { reason }
-        | PublishOutcome::Cut { reason }
-        | PublishOutcome::Blocked { reason, .. } => reason,
-    }
+    outcome.reason()
 }
 
 /// Nobody knows whether it was stored: it is sent again.

@@ -16,7 +16,7 @@ use client_organizer::{
     },
 };
 
-const OPEN_MS: i64 = 5_000;
+const OPEN_MS: i64 = 300_000;
 
 async fn opened(backend: &impl Backend) {
     backend.breakers().change(MAILS, LeaseToken::fresh(), &open(OPEN_MS)).await.unwrap();

@@ -18,7 +18,8 @@ use client_organizer::{
 
 pub(super) const MAILS: &str = "queue:mails";
 pub(super) const AUDIT: &str = "topic:audit";
-pub(super) const LEASE_MS: i64 = 60_000;
+/// Real time passes too, and much of it on a busy machine with a database behind a network.
+pub(super) const LEASE_MS: i64 = 3_600_000;
 pub(super) const CLAIMS_MAX: u32 = 3;
 pub(super) const BATCH: ClaimMode = ClaimMode::Batch { rows_max: 100, bytes_max: 1_000_000 };
 

@@ -10,6 +10,7 @@ pub mod fakes;
 pub mod host;
 pub mod hostile;
 pub mod http_client;
+pub mod office;
 pub mod identity_endpoint;
 pub mod proxy;
 pub mod queue_message;

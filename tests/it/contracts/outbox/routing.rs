@@ -104,7 +104,7 @@ async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend
     assert_eq!(all_due(backend).await, [], "not routed, so due nowhere");
     enqueue(backend, AUDIT, Some("k"), &["a1", "a2"]);
     enqueue(backend, MAILS, None, &["m1", "later"]);
-    let later = backend.plus_ms("DueAt", 30_000);
+    let later = backend.plus_ms("DueAt", 300_000);
     backend.execute(&format!("UPDATE OutboxMessages SET DueAt = {later} WHERE Id = 'later'"));
     let named: Vec<_> = all_due(backend).await.into_iter().map(|d| (d.destination, d.rows)).collect();
     assert_eq!(named, [(MAILS.to_owned(), 1), (AUDIT.to_owned(), 2)]);
@@ -112,13 +112,13 @@ async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend
 
     let first = due(backend, MAILS).await.unwrap();
     assert_eq!((first.paused, first.breaker, first.suspects), (false, Breaker::Closed, 0));
-    backend.breakers().change(MAILS, LeaseToken::fresh(), &open(30_000)).await.unwrap();
+    backend.breakers().change(MAILS, LeaseToken::fresh(), &open(300_000)).await.unwrap();
     let at = backend.at_ms(1);
     backend.execute(&format!("UPDATE Destinations SET PausedOnUtc = {at} WHERE Name = '{AUDIT}'"));
     assert!(due(backend, AUDIT).await.unwrap().paused);
     let Breaker::Open { for_ms } = due(backend, MAILS).await.unwrap().breaker else { panic!("it is open") };
-    assert!((1..=30_000).contains(&for_ms));
-    backend.advance_ms(30_001);
+    assert!((1..=300_000).contains(&for_ms));
+    backend.advance_ms(300_001);
     let later = due(backend, MAILS).await.unwrap();
     assert_eq!((later.rows, later.breaker), (2, Breaker::ProbeDue));
 }
