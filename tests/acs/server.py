@@ -11,6 +11,7 @@ in order; when that is used up, the mail is taken. Things to do:
   "hang"         take it, never answer
 status: for a recipient a list of what to answer when its mail is asked about, likewise; then: Succeeded if it was taken,
 404 if not. "unknown" answers 404 though it was taken; "<status> <code>" and "cut" as above.
+forgets: of one operation in so many (by its id) it says 404 when asked, whatever it took; 0 of none.
 limits: a list of [seconds, mails]: beyond so many taken within so long it answers 429 with the seconds until there is
 room. One JSON line per request on stdout, the first with the port. Ends when its stdin does.
 
@@ -38,6 +39,7 @@ KEY = base64.b64decode(CONFIG["key"])
 PLAN = {name: list(turns) for name, turns in CONFIG.get("plan", {}).items()}
 STATUS = {name: list(turns) for name, turns in CONFIG.get("status", {}).items()}
 API = "api-version=2023-03-31"
+FORGETS = CONFIG.get("forgets", 0)
 LIMITS = CONFIG.get("limits", [])
 LOCK = threading.Lock()
 TELLING = threading.Lock()
@@ -219,7 +221,8 @@ class Handler(BaseHTTPRequestHandler):
         operation = match.group(1).lower()
         with LOCK:
             turns = STATUS.get(recipients.get(operation), [])
-            turn = turns.pop(0) if turns else ("Succeeded" if operation in taken else "unknown")
+            known = operation in taken and not (FORGETS and int(operation[:8], 16) % FORGETS == 0)
+            turn = turns.pop(0) if turns else ("Succeeded" if known else "unknown")
         if turn == "cut":
             return self.cut()
         if turn == "unknown":

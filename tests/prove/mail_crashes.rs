@@ -58,8 +58,8 @@ const STALLED: Duration = Duration::from_mins(1);
 pub async fn prove(arguments: Arguments) {
     println!("seed {}", arguments.seed);
     for (name, dedup, on_doubt) in [
-        ("ACS stand-in that looks at Message-IDs", Some(true), "resend"),
-        ("ACS stand-in that looks at no ids", Some(false), "resend"),
+        ("ACS stand-in that forgets and looks at Message-IDs", Some(true), "resend"),
+        ("ACS stand-in that forgets and looks at no ids", Some(false), "resend"),
         ("SMTP, resend", None, "resend"),
         ("SMTP, hold", None, "hold"),
     ] {

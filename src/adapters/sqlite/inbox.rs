@@ -102,11 +102,11 @@ impl Sqlite {
         message_id: &str,
         token: LeaseToken,
         finish: &MailFinish,
-        sent: bool,
+        handed_over: bool,
     ) -> StoreResult<Settled> {
         let (consumer, message_id, finish) = (consumer.to_owned(), message_id.to_owned(), finish.clone());
         self.write("finish a mail", move |tx, now| {
-            pace::settle(tx, now, &token.to_string(), &message_id, sent)?;
+            pace::settle(tx, now, &token.to_string(), &message_id, handed_over)?;
             finished(tx, now, &consumer, &message_id, token, &finish)
         })
         .await

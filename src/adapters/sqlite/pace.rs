@@ -53,9 +53,15 @@ pub(super) fn take(db: &Connection, now: i64, lease: &Lease, message_id: &str) -
     db.prepare_cached(include_str!("sql/pace_take.sql"))?.execute(taken).map(drop)
 }
 
-/// `sent`: it was handed to the provider, whatever came of that.
-pub(super) fn settle(db: &Connection, now: i64, token: &str, message_id: &str, sent: bool) -> rusqlite::Result<()> {
-    if sent {
+/// `handed_over`: to the provider, whatever came of that.
+pub(super) fn settle(
+    db: &Connection,
+    now: i64,
+    token: &str,
+    message_id: &str,
+    handed_over: bool,
+) -> rusqlite::Result<()> {
+    if handed_over {
         let settled = named_params! { ":token": token, ":id": message_id, ":now": now };
         return db.prepare_cached(include_str!("sql/pace_settle.sql"))?.execute(settled).map(drop);
     }

@@ -133,7 +133,7 @@ impl SqlServer {
         message_id: &str,
         token: LeaseToken,
         finish: &MailFinish,
-        sent: bool,
+        handed_over: bool,
     ) -> StoreResult<Settled> {
         let step = "finish a mail";
         let columns = Columns::of(finish);
@@ -149,7 +149,7 @@ impl SqlServer {
             .with("recipient_failed", i32::from(columns.recipient_failed))
             .with("doubted", i32::from(columns.doubted))
             .with("not_found", i32::from(columns.not_found))
-            .with("unsent", i32::from(!sent))
+            .with("unsent", i32::from(!handed_over))
             .repeatable();
         let applied = read(step, rows::only_count(&self.tell(step, statement).await?, "Applied"))?;
         Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
