@@ -32,6 +32,13 @@ pub enum Command {
         /// A folder that is empty, missing, or an earlier stage
         folder: PathBuf,
     },
+    /// The mails themselves, before anyone gets them
+    Mail {
+        #[command(subcommand)]
+        command: MailCommand,
+    },
+    /// Looks at settings, database, bus and mail: what is wrong, and what to do. Exit code 1 where something must be mended
+    Doctor(DoctorArgs),
     /// What waits and why, and the remedies
     Ops(OpsArgs),
 }
@@ -83,6 +90,26 @@ pub struct MigrateArgs {
     /// Print the T-SQL of the role that the program runs under
     #[arg(long)]
     pub grants: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum MailCommand {
+    /// Writes every mail there is, in each language, from made-up samples into a folder: open its index.html
+    Preview(PreviewArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PreviewArgs {
+    /// The folder; files of an earlier preview are replaced
+    #[arg(long, default_value = ".local/preview")]
+    pub out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print JSON instead of sentences
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,7 +9,7 @@ use crate::{
             TemplateLetters,
         },
         schema::{Migrated, Plan},
-        servicebus::{AmqpBus, AmqpOptions, ConnectionString, RestBus, RestOptions, Shapes},
+        servicebus::{AmqpBus, AmqpOptions, ConnectionString, Management, RestBus, RestOptions, Shapes},
         sqlite::{self, Sqlite, SqliteOptions},
         sqlserver::{self, AzureEnvironment, PoolOptions, Presence, SqlServer, SqlServerOptions},
     },
@@ -25,8 +25,8 @@ use crate::{
     },
     functions::Services,
     ports::{
-        books::Books, breaker::Breakers, bus::Bus, clock::Clock, inbox::Inbox, mailer::Mailer, ops::Ops,
-        outbox::Outbox, retention::Retention,
+        books::Books, breaker::Breakers, bus::Bus, clock::Clock, entities::Entities, inbox::Inbox, mailer::Mailer,
+        ops::Ops, outbox::Outbox, retention::Retention,
     },
 };
 use anyhow::{Context, Result, anyhow, ensure};
@@ -210,6 +210,20 @@ pub fn bus(settings: &Settings) -> Result<Arc<dyn Bus>> {
     Ok(Arc::new(AmqpBus::new(connection, options).map_err(anyhow::Error::msg)?))
 }
 
+/// A look is a small question; one that is not answered soon will not be.
+const LOOK_WITHIN: Duration = Duration::from_secs(8);
+
+/// # Errors
+/// Why what the queues and topics are cannot be asked, for a person.
+pub fn entities(settings: &Settings) -> Result<Arc<dyn Entities>, String> {
+    let connection = connection(settings).map_err(|error| format!("{error:#}"))?;
+    if connection.is_local() && settings.bus.transport != Transport::Rest {
+        return Err("a bus on this machine tells it over REST only, and ServiceBus__Transport is another".to_owned());
+    }
+    let timeout = LOOK_WITHIN.min(Duration::from_millis(settings.bus.timeout_ms));
+    Ok(Arc::new(Management::new(connection, timeout)?))
+}
+
 fn connection(settings: &Settings) -> Result<ConnectionString> {
     match settings.service_bus.as_ref().context("ServiceBusConnection is not set")? {
         ServiceBus::Keyed(secret) => {
@@ -230,10 +244,15 @@ fn shapes(bus: &BusSettings) -> Shapes {
     }
 }
 
-fn sender(email: &EmailSettings) -> Result<Sender> {
-    let from = Sender::parse(&email.from).map_err(anyhow::Error::msg)?;
-    let Some(reply_to) = &email.reply_to else { return Ok(from) };
-    Ok(from.with_answers_to(Sender::parse(reply_to).map_err(anyhow::Error::msg)?))
+pub fn sender(email: &EmailSettings) -> Result<Sender> {
+    let mut sender = Sender::parse(&email.from).map_err(anyhow::Error::msg)?;
+    if let Some(reply_to) = &email.reply_to {
+        sender = sender.with_answers_to(Sender::parse(reply_to).map_err(anyhow::Error::msg)?);
+    }
+    if let Some(unsubscribe) = &email.unsubscribe {
+        sender = sender.with_unsubscribe(unsubscribe.clone());
+    }
+    Ok(sender)
 }
 
 fn mailer(email: &EmailSettings, from: Sender, clock: Arc<dyn Clock>) -> Result<Arc<dyn Mailer>> {

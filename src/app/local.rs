@@ -7,6 +7,7 @@ use crate::{
         EmailProvider, Settings,
         catalogue::{CATALOGUE, ROUTE_PREFIX},
     },
+    domain::route::EntityKind,
     failpoints,
     local::{
         self, HandlerCommand, LocalOptions, Manifest,
@@ -53,6 +54,8 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let mut options = LocalOptions::new(data.clone(), command, events.clone(), clock);
     options.port = arguments.port;
     options.entities = settings.routes.destinations().map(|to| to.entity().to_owned()).collect();
+    let topics = settings.routes.destinations().filter(|to| to.kind() == EntityKind::Topic);
+    options.topics = topics.map(|to| to.entity().to_owned()).collect();
     options.duplicate_detection =
         (arguments.duplicate_detection > 0).then(|| Duration::from_secs(arguments.duplicate_detection));
     options.hold_deliveries_until_exit = arguments.hold_deliveries_until_exit;

@@ -5,6 +5,9 @@ mod compose;
 mod serve;
 mod local;
 mod migrate;
+mod preview;
+mod doctor;
+mod queue_here;
 
 use crate::{
     config::{self, Problem, Settings},
@@ -17,7 +20,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use clap::CommandFactory;
-use cli::{Cli, Command, DispatchArgs};
+use cli::{Cli, Command, DispatchArgs, MailCommand};
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -70,12 +73,17 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
             println!("{staged}");
             Ok(true)
         }
+        Command::Mail { command: MailCommand::Preview(arguments) } => preview::run(&arguments, env),
+        Command::Doctor(arguments) => doctor::run(&arguments, env).await,
         Command::Ops(arguments) => {
-            let settings = told(Settings::read(env))?;
+            let settings = told(Settings::read(&queue_here::taken(env).0))?;
             let store = compose::store(&settings).await?;
+            // Why it cannot be asked is `doctor`'s to tell.
+            let entities = compose::entities(&settings).ok();
             let context = OpsContext {
                 ops: &*store.ops,
                 routes: &settings.routes,
+                entities: entities.as_deref(),
                 duplicate_window_ms: settings.bus.duplicate_window_ms,
                 json: arguments.json,
             };

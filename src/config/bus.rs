@@ -64,6 +64,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> BusSettings {
         timeout_ms: unsigned(reader.number("Bus__TimeoutMs", 100..=300_000)),
         concurrency_max: reader.count("Bus__ConcurrencyMax", 1..=256),
         duplicate_window_ms: reader.number("Bus__DuplicateWindowMs", 0..=604_800_000),
+        queue_life_days: reader.number("Bus__QueueLifeDays", 1..=3650),
         idle_ms: unsigned(reader.number("ServiceBus__IdleMs", 1_000..=280_000)),
         gateway: gateway(reader),
         session_destinations: destinations(reader, "ServiceBus__SessionDestinations"),

@@ -153,6 +153,18 @@ pub const CATALOGUE: &[Setting] = &[
         "the mails' From; its name signs them",
     ),
     set("Email__ReplyTo", "", "as above; empty: none", "where answers go, if not to the From"),
+    set(
+        "Email__ListUnsubscribe",
+        "",
+        "mailto:<address> or https://…; {id} in it becomes the mail's id; empty: none",
+        "the mails' List-Unsubscribe",
+    ),
+    set(
+        "Email__ListUnsubscribeOneClick",
+        "no",
+        "no or yes",
+        "yes: that https://…{id} takes the POST of RFC 8058; the provider's DKIM signature must cover both headers",
+    ),
     set("Email__SmtpHost", "", "a host's name or address", "the mail server; needed by the smtp provider"),
     set("Email__SmtpPort", "587", "1 to 65535", "587 for starttls, usually 465 for tls"),
     set(

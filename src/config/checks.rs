@@ -6,8 +6,7 @@ use super::{Settings, StoreKind, email, reader::Reader};
 pub const FUNCTION_TIMEOUT_MS: u64 = 300_000;
 
 pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
-    let queue_days = reader.number("Bus__QueueLifeDays", 1..=3650);
-    let needed_days = settings.prune.outbox_days + queue_days;
+    let needed_days = settings.prune.outbox_days + settings.bus.queue_life_days;
     if settings.prune.inbox_days < needed_days {
         reader.problem(
             "Inbox__RetentionDays",

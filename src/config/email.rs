@@ -5,7 +5,7 @@ use super::{
     reader::Reader,
 };
 use crate::{
-    adapters::mail::{AcsConnectionString, Sender, SmtpSecurity, acs_endpoint},
+    adapters::mail::{AcsConnectionString, Sender, SmtpSecurity, Unsubscribe, acs_endpoint},
     domain::{
         delivery::{MailPolicy, OnDoubt},
         pace::{LEASE_MS_MAX, Pace},
@@ -29,6 +29,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
         acs,
         from,
         reply_to: reply_to.map(|name| sender(reader, name)),
+        unsubscribe: unsubscribe(reader),
         language: reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]),
     }
 }
@@ -39,6 +40,20 @@ fn sender(reader: &mut Reader<'_>, name: &'static str) -> String {
         reader.problem(name, format!("'{text}': {reason}"));
     }
     text.to_owned()
+}
+
+fn unsubscribe(reader: &mut Reader<'_>) -> Option<Unsubscribe> {
+    let name = "Email__ListUnsubscribe";
+    let text = reader.text(name);
+    let one_click = reader.choice("Email__ListUnsubscribeOneClick", &[("no", false), ("yes", true)]);
+    if text.is_empty() {
+        if one_click {
+            reader.problem(name, "is not set, but Email__ListUnsubscribeOneClick is yes");
+        }
+        return None;
+    }
+    let parsed = Unsubscribe::parse(text, one_click);
+    parsed.map_err(|reason| reader.problem(name, format!("'{text}': {reason}"))).ok()
 }
 
 fn smtp(reader: &mut Reader<'_>) -> SmtpSettings {

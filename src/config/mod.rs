@@ -13,7 +13,7 @@ mod checks;
 
 pub use crate::adapters::{
     entra::Identity,
-    mail::{Language, SmtpSecurity},
+    mail::{Language, SmtpSecurity, Unsubscribe},
     sqlserver::{AzureEnvironment, PoolOptions},
 };
 pub use checks::FUNCTION_TIMEOUT_MS;
@@ -37,6 +37,8 @@ pub struct Settings {
     pub service_bus: Option<ServiceBus>,
     pub bus: BusSettings,
     pub routes: Arc<Routes>,
+    /// The queue that SendEmail reads (`EmailQueueName`); there in all settings that are sound.
+    pub email_queue: Option<Destination>,
     pub limits: MessageLimits,
     pub dispatch: DispatchSettings,
     pub notify: NotifySettings,
@@ -81,6 +83,7 @@ pub struct BusSettings {
     pub timeout_ms: u64,
     pub concurrency_max: u32,
     pub duplicate_window_ms: i64,
+    pub queue_life_days: i64,
     pub idle_ms: u64,
     pub gateway: Option<String>,
     pub session_destinations: Vec<Destination>,
@@ -103,6 +106,7 @@ pub struct EmailSettings {
     pub acs: AcsSettings,
     pub from: String,
     pub reply_to: Option<String>,
+    pub unsubscribe: Option<Unsubscribe>,
     pub language: Language,
 }
 
@@ -170,10 +174,12 @@ impl Settings {
     fn gather(env: &BTreeMap<String, String>, bus_needed: bool) -> Result<Self, Vec<Problem>> {
         let mut reader = Reader::new(env);
         let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
+        let email_queue = routes::email_queue(&mut reader);
         let settings = Self {
             service_bus: bus::connection(&mut reader, env, bus_needed),
             bus: bus::read(&mut reader),
-            routes: Arc::new(routes::read(&mut reader, env)),
+            routes: Arc::new(routes::read(&mut reader, env, email_queue.as_ref())),
+            email_queue,
             limits: outbox::limits(&mut reader),
             dispatch: outbox::dispatch(&mut reader),
             notify: email::notify(&mut reader),

@@ -7,15 +7,19 @@ use std::collections::BTreeMap;
 
 const DELETED: &str = "FinancialRecordDeleted";
 
-pub(super) fn read(reader: &mut Reader<'_>, env: &BTreeMap<String, String>) -> Routes {
+/// The queue that SendEmail reads. None: its name is none, which is a problem told.
+pub(super) fn email_queue(reader: &mut Reader<'_>) -> Option<Destination> {
     let queue = reader.text("EmailQueueName");
-    let email = match Destination::parse(&format!("queue:{queue}")) {
-        Ok(destination) => vec![destination],
-        Err(reason) => {
-            reader.problem("EmailQueueName", reason);
-            Vec::new()
-        }
-    };
+    let parsed = Destination::parse(&format!("queue:{queue}"));
+    parsed.map_err(|reason| reader.problem("EmailQueueName", reason)).ok()
+}
+
+pub(super) fn read(
+    reader: &mut Reader<'_>,
+    env: &BTreeMap<String, String>,
+    email_queue: Option<&Destination>,
+) -> Routes {
+    let email: Vec<Destination> = email_queue.into_iter().cloned().collect();
     let mut routes = BTreeMap::from([
         ("FinancialRecordCreated".to_owned(), email.clone()),
         ("FinancialRecordUpdated".to_owned(), email),

@@ -127,7 +127,9 @@ impl Email {
             email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
         let fine = text.len() <= 254 && email_address::EmailAddress::parse_with_options(text, options).is_ok();
         // Quoted local parts are legal and carry spaces and brackets; no provider we send by wants them.
-        if !fine || text.contains(['"', ' ', '<', '>', ',', ';']) || text.chars().any(char::is_control) {
+        // `=?` begins a word in another encoding, by which some servers read another address than is written.
+        let odd = text.contains(['"', ' ', '<', '>', ',', ';']) || text.contains("=?");
+        if !fine || odd || text.chars().any(char::is_control) {
             return Err("must be one email address of at most 254 characters, such as biuro@example.pl".to_owned());
         }
         Ok(Self(text.to_owned()))
@@ -180,6 +182,7 @@ mod tests {
             "Anna <a@b.pl>",
             "a@b.pl\r\nBcc: x@y.pl",
             "\"a b\"@c.pl",
+            "=?utf-8?q?anna?=@b.pl",
             "żaba@ex.pl",
         ] {
             assert!(Email::parse(bad).is_err(), "{bad}");

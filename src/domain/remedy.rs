@@ -1,6 +1,9 @@
 //! Whether an operator's remedy may touch a row; where not, a sentence says what stands in the way and what would help.
 
-use super::outbox::{LastOutcome, RowState};
+use super::{
+    duplicates::DuplicateWindow,
+    outbox::{LastOutcome, RowState},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
@@ -33,7 +36,7 @@ pub struct RowFacts {
 impl Remedy {
     /// # Errors
     /// Why not, for a person: what, why, and what would help.
-    pub fn may(self, row: &RowFacts, out_of_order: bool, duplicate_window_ms: i64) -> Result<(), String> {
+    pub fn may(self, row: &RowFacts, out_of_order: bool, window: DuplicateWindow) -> Result<(), String> {
         self.fits(row.state)?;
         match self {
             Self::Discard => Ok(()),
@@ -45,7 +48,7 @@ impl Remedy {
                     ));
                 }
                 in_order(row.later_sent.as_deref(), out_of_order)?;
-                would_vanish(row, duplicate_window_ms)
+                would_vanish(row, window)
             }
         }
     }
@@ -86,14 +89,14 @@ fn in_order(later: Option<&str>, out_of_order: bool) -> Result<(), String> {
 }
 
 /// Inside its duplicate detection window the bus drops an id it may hold, and calls it accepted.
-fn would_vanish(row: &RowFacts, window_ms: i64) -> Result<(), String> {
+fn would_vanish(row: &RowFacts, window: DuplicateWindow) -> Result<(), String> {
     let tried_ms = match row.state {
         RowState::Sent => row.last_attempt_ms.or(row.processed_ms),
         RowState::Pending | RowState::Leased | RowState::Dead | RowState::Discarded => {
             row.last_outcome.filter(|outcome| outcome.may_be_stored()).and(row.last_attempt_ms)
         }
     };
-    let left_ms = tried_ms.map_or(0, |at| window_ms.saturating_sub(row.now_ms.saturating_sub(at)));
+    let left_ms = tried_ms.map_or(0, |at| window.ms.saturating_sub(row.now_ms.saturating_sub(at)));
     if left_ms <= 0 {
         return Ok(());
     }
@@ -102,8 +105,10 @@ fn would_vanish(row: &RowFacts, window_ms: i64) -> Result<(), String> {
         RowState::Sent => ", or say --force to send a copy with a new id",
         RowState::Pending | RowState::Leased | RowState::Dead | RowState::Discarded => "",
     };
+    let by = if window.told { "as the bus itself says" } else { "by Bus__DuplicateWindowMs" };
     Err(format!(
-        "the bus may hold this id and would drop it silently as a duplicate for another {seconds} s: try again then{instead}"
+        "the bus may hold this id and would drop it silently as a duplicate for another {seconds} s: try again then\
+         {instead} ({by})"
     ))
 }
 
@@ -124,26 +129,36 @@ mod tests {
         }
     }
 
+    fn told(ms: i64) -> DuplicateWindow {
+        DuplicateWindow { ms, told: true }
+    }
+
     #[test]
     fn only_what_was_definitely_refused_goes_again_inside_the_window() {
         for outcome in LastOutcome::ALL {
             let dead = RowFacts { last_outcome: Some(outcome), ..row(RowState::Dead) };
-            assert_eq!(Remedy::Requeue.may(&dead, false, 60_000).is_err(), outcome.may_be_stored(), "{outcome:?}");
-            assert!(Remedy::Requeue.may(&dead, false, 10_000).is_ok(), "the window is over");
+            assert_eq!(
+                Remedy::Requeue.may(&dead, false, told(60_000)).is_err(),
+                outcome.may_be_stored(),
+                "{outcome:?}"
+            );
+            assert!(Remedy::Requeue.may(&dead, false, told(10_000)).is_ok(), "the window is over");
         }
-        let why = Remedy::Replay.may(&row(RowState::Sent), false, 60_000).unwrap_err();
-        assert!(why.contains("50 s") && why.contains("--force"), "{why}");
+        let why = Remedy::Replay.may(&row(RowState::Sent), false, told(60_000)).unwrap_err();
+        assert!(why.contains("50 s") && why.contains("--force") && why.contains("the bus itself"), "{why}");
+        let why = Remedy::Replay.may(&row(RowState::Sent), false, DuplicateWindow { ms: 60_000, told: false });
+        assert!(why.unwrap_err().contains("Bus__DuplicateWindowMs"));
     }
 
     #[test]
     fn a_copy_goes_last_so_it_overtakes_also_what_still_waits() {
         let later = Some("b".to_owned());
         let waits = RowFacts { later_waiting: later.clone(), ..row(RowState::Sent) };
-        assert!(Remedy::Copy.may(&waits, false, 0).is_err());
-        assert!(Remedy::Copy.may(&waits, true, 0).is_ok());
-        assert!(Remedy::Replay.may(&waits, false, 0).is_ok(), "the row itself keeps its place before it");
+        assert!(Remedy::Copy.may(&waits, false, told(0)).is_err());
+        assert!(Remedy::Copy.may(&waits, true, told(0)).is_ok());
+        assert!(Remedy::Replay.may(&waits, false, told(0)).is_ok(), "the row itself keeps its place before it");
         let sent = RowFacts { later_sent: later, ..row(RowState::Sent) };
-        assert!(Remedy::Replay.may(&sent, false, 0).is_err());
+        assert!(Remedy::Replay.may(&sent, false, told(0)).is_err());
     }
 
     #[test]

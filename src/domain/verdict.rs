@@ -25,6 +25,21 @@ pub enum PublishOutcome {
     NotTried,
 }
 
+impl PublishOutcome {
+    /// Why not, for a person; empty where there is nothing to say.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Accepted | Self::NotTried => "",
+            Self::Retry { reason, .. }
+            | Self::Permanent { reason }
+            | Self::TimedOut { reason }
+            | Self::Cut { reason }
+            | Self::Blocked { reason, .. } => reason,
+        }
+    }
+}
+
 /// The numbers of the policy, from settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {

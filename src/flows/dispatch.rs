@@ -81,6 +81,8 @@ pub struct DispatchReport {
     pub released: u32,
     pub dead: u32,
     pub lost_leases: u32,
+    /// The longest that the bus took for the rows of one claim.
+    pub longest_publish_ms: u64,
     pub destinations: Vec<DestinationReport>,
     /// There was more to do when the time was up; the next run goes on.
     pub out_of_time: bool,
@@ -112,6 +114,7 @@ impl DispatchReport {
         self.released += other.released;
         self.dead += other.dead;
         self.lost_leases += other.lost_leases;
+        self.longest_publish_ms = self.longest_publish_ms.max(other.longest_publish_ms);
         self.out_of_time |= other.out_of_time;
         self.panicked |= other.panicked;
         for one in other.destinations {

@@ -148,7 +148,10 @@ async fn cycle(
 
     let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     let deadline = claim_sent + millis(settings.lease_ms - settings.headroom_ms);
+    let began = Instant::now();
     let (rows, breaker) = publish(context, destination, mode, claimed, deadline).await;
+    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report.longest_publish_ms = report.longest_publish_ms.max(took_ms);
     if rows.iter().any(|(_, settlement)| *settlement == Settlement::Sent) {
         failpoints::reach("after-publish").await;
     }

@@ -38,6 +38,7 @@ pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &Cloud
         Err(reason) => return refuse(context, work, reason, probe).await,
     };
     let provider = context.mailer.provider();
+    failpoints::reach("before-mail").await;
     // The mailer bounds itself; this only guards the lease against one that does not.
     let lease = Duration::from_millis(u64::try_from(context.settings.lease_ms).unwrap_or(0));
     let outcome = tokio::time::timeout(lease, context.mailer.send(&letter)).await.unwrap_or_else(|_| {
@@ -136,6 +137,7 @@ async fn store(
 ) -> MailResult {
     let provider = context.mailer.provider();
     let settled = finish_within(context, work, sending, &finish).await;
+    failpoints::reach("after-finish").await;
     // The breaker goes second: were it lost, the next failure opens it again; a lost outcome would be a doubt.
     let changed = match breaker {
         BreakerChange::Leave if probe => context.breakers.give_back_probe(provider, work.token).await,

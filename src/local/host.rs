@@ -2,6 +2,7 @@
 
 use super::{
     LocalError, LocalOptions, child,
+    connection_file::ConnectionFile,
     events::{Event, What},
     invoke::Invoker,
     lock::DataLock,
@@ -40,6 +41,11 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
         let connection = options.bus.clone().filter(|_| setting == CONNECTION_SETTING);
         handler.env.insert(setting.to_owned(), connection.unwrap_or_else(|| queue.connection_string()));
     }
+    // With another bus, what this queue says would mislead.
+    let _file = match options.bus {
+        Some(_) => None,
+        None => Some(ConnectionFile::write(&options.data, &queue.connection_string())?),
+    };
     let taken = |source| LocalError::Port { port, source };
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(taken)?;
     let port = listener.local_addr().map_err(taken)?.port();
@@ -100,6 +106,7 @@ fn queue_options(options: &LocalOptions, manifest: &Manifest) -> QueueOptions {
         lock_duration: options.lock_duration,
         max_delivery_count: options.max_delivery_count,
         duplicate_detection: options.duplicate_detection,
+        topics: options.topics.clone(),
         ..QueueOptions::at(&options.data.join("queues.db"), options.entities.iter().cloned().chain(triggered))
     }
 }

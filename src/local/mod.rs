@@ -6,6 +6,7 @@
 //! that could not work there.
 
 mod child;
+mod connection_file;
 pub mod child_side;
 pub mod demo;
 mod demo_data;
@@ -24,6 +25,7 @@ mod web;
 
 pub use child::HandlerCommand;
 pub use child_side::{LOCAL_VARIABLE, end_on_stdin_eof};
+pub use connection_file::CONNECTION_FILE;
 pub use host::run;
 pub use manifest::{Function, Manifest, Trigger};
 
@@ -40,6 +42,8 @@ pub struct LocalOptions {
     pub handler: HandlerCommand,
     /// Queues and topics that exist beside those with a trigger: the destinations of the handler's routes.
     pub entities: BTreeSet<String>,
+    /// Those of them that are topics.
+    pub topics: BTreeSet<String>,
     pub lock_duration: Duration,
     pub max_delivery_count: u32,
     /// None, as in Azure unless chosen: off.
@@ -61,6 +65,7 @@ impl LocalOptions {
             data,
             handler,
             entities: BTreeSet::new(),
+            topics: BTreeSet::new(),
             lock_duration: Duration::from_mins(1),
             max_delivery_count: 10,
             duplicate_detection: None,

@@ -1,9 +1,11 @@
 //! For people: what waits and why, and the remedies, on the command line.
 
 pub mod args;
+pub mod doctor;
 mod linkage;
 mod run;
 pub mod stage;
 mod tables;
+mod windows;
 
 pub use run::{OpsContext, run};

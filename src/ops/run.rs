@@ -2,11 +2,14 @@
 
 use super::{
     args::{MailCommand, OpsCommand, Rows, Why},
-    tables,
+    tables, windows,
 };
 use crate::{
-    domain::{delivery::EMAIL_CONSUMER, ids::MESSAGE_ID_CHARS_MAX, route::Routes},
-    ports::ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
+    domain::{delivery::EMAIL_CONSUMER, duplicates::DuplicateWindows, ids::MESSAGE_ID_CHARS_MAX, route::Routes},
+    ports::{
+        entities::Entities,
+        ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
+    },
 };
 use anyhow::{Result, bail};
 use serde::Serialize;
@@ -15,7 +18,9 @@ use std::io::Write;
 pub struct OpsContext<'a> {
     pub ops: &'a dyn Ops,
     pub routes: &'a Routes,
-    /// The bus's duplicate detection window, 0 where it has none.
+    /// None: no bus is set, so it cannot be asked.
+    pub entities: Option<&'a dyn Entities>,
+    /// The bus's duplicate detection window where it cannot be asked; 0: it has none.
     pub duplicate_window_ms: i64,
     pub json: bool,
 }
@@ -25,7 +30,6 @@ pub struct OpsContext<'a> {
 /// # Errors
 /// The store's, or a printing error.
 pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn Write + Send)) -> Result<bool> {
-    let requeue = |out_of_order| RequeueRules { out_of_order, duplicate_window_ms: context.duplicate_window_ms };
     match command {
         OpsCommand::Status => {
             let types: Vec<String> = context.routes.0.keys().cloned().collect();
@@ -47,7 +51,9 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
             Ok(true)
         }
         OpsCommand::Requeue { rows, out_of_order, why } => {
-            let done = context.ops.requeue(&selection(rows)?, requeue(out_of_order), &signature(why)).await?;
+            let what = selection(rows)?;
+            let rules = RequeueRules { out_of_order, windows: windows::of(context, &what).await? };
+            let done = context.ops.requeue(&what, rules, &signature(why)).await?;
             remedied(context, out, "requeued", &done)
         }
         OpsCommand::Discard { rows, why } => {
@@ -56,7 +62,14 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
         }
         OpsCommand::Replay { rows, out_of_order, force, why } => {
             let what = Selection::Id { id: rows.id, destination: rows.destination };
-            let rules = ReplayRules { requeue: requeue(out_of_order), force };
+            // A copy has an id that nobody has seen.
+            let windows = if force {
+                DuplicateWindows::by_setting(context.duplicate_window_ms)
+            } else {
+                windows::of(context, &what).await?
+            };
+            let requeue = RequeueRules { out_of_order, windows };
+            let rules = ReplayRules { requeue, force };
             let done = context.ops.replay(&what, rules, &signature(why)).await?;
             remedied(context, out, "replayed", &done)
         }
@@ -76,7 +89,11 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
     match command {
         MailCommand::List { state, limit } => {
             let rows = context.ops.mail_list(EMAIL_CONSUMER, state, limit).await?;
-            print(context, out, &rows, |out| tables::mails(out, &rows))?;
+            let paced = context.ops.status(&[]).await?.destinations;
+            print(context, out, &rows, |out| {
+                tables::mails(out, &rows)?;
+                tables::paced(out, &paced)
+            })?;
             Ok(true)
         }
         MailCommand::Resend { id, why } => {
@@ -166,6 +183,6 @@ fn print<T: Serialize>(
 }
 
 /// Ids, types and errors are written by anyone: none of them moves the operator's cursor or colours a lie.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

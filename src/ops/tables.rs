@@ -1,7 +1,7 @@
 //! What `ops` prints for people.
 
 use crate::domain::outbox::RowState;
-use crate::ports::ops::{MailRow, OutboxRow, RemedyRow, Status};
+use crate::ports::ops::{DestinationStatus, MailRow, OutboxRow, RemedyRow, Status};
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use std::io::{Result, Write};
@@ -126,6 +126,16 @@ pub(super) fn mails(out: &mut dyn Write, rows: &[MailRow]) -> Result<()> {
     }
     writeln!(out, "{table}")?;
     writeln!(out, "{} mail(s)", rows.len())
+}
+
+/// Else nothing would tell why mails that are due stay.
+pub(super) fn paced(out: &mut dyn Write, destinations: &[DestinationStatus]) -> Result<()> {
+    for one in destinations {
+        if let Some(until) = one.paced_until {
+            writeln!(out, "{} is paced until {}: mails that are due wait for room", one.name, time(until))?;
+        }
+    }
+    Ok(())
 }
 
 /// Never folded to the terminal's width: an id cut into pieces can be neither copied nor searched for. What is long

@@ -30,6 +30,15 @@ pub trait Bus: Send + Sync {
     /// what was begun and has no answer is `TimedOut`.
     async fn publish(&self, to: &Destination, batch: &[Outgoing], deadline: Instant) -> Vec<PublishOutcome>;
 
+    /// Whether the way there is open: connected, allowed to send, there. Sends nothing. None: this transport cannot tell
+    /// without sending.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    async fn reach(&self, _to: &Destination, _deadline: Instant) -> Option<Result<(), String>> {
+        None
+    }
+
     /// Says goodbye to the bus at the end of the process; a publish after it connects anew.
     async fn close(&self) {}
 }

@@ -6,6 +6,7 @@ pub mod books;
 pub mod outbox;
 pub mod breaker;
 pub mod bus;
+pub mod entities;
 pub mod inbox;
 pub mod mailer;
 pub mod retention;

@@ -3,6 +3,7 @@
 use super::error::StoreResult;
 use crate::domain::{
     delivery::MailState,
+    duplicates::DuplicateWindows,
     outbox::{LastOutcome, RowState},
 };
 use async_trait::async_trait;
@@ -116,15 +117,15 @@ pub struct RemedyRow {
     pub why_not: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequeueRules {
     /// Go on although a later row of the key was sent.
     pub out_of_order: bool,
-    /// The bus's duplicate detection window; inside it a row that may be stored there would vanish silently.
-    pub duplicate_window_ms: i64,
+    /// Inside its destination's window a row that may be stored there would vanish silently.
+    pub windows: DuplicateWindows,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayRules {
     pub requeue: RequeueRules,
     /// A new row with a new id and `replayOf`: it does send again, whatever the window and the inbox say.

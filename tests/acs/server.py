@@ -11,7 +11,13 @@ in order; when that is used up, the mail is taken. Things to do:
   "hang"         take it, never answer
 status: for a recipient a list of what to answer when its mail is asked about, likewise; then: Succeeded if it was taken,
 404 if not. "unknown" answers 404 though it was taken; "<status> <code>" and "cut" as above.
-One JSON line per request on stdout, the first with the port. Ends when its stdin does.
+limits: a list of [seconds, mails]: beyond so many taken within so long it answers 429 with the seconds until there is
+room. One JSON line per request on stdout, the first with the port. Ends when its stdin does.
+
+Each line of stdin is JSON:
+  {"advance": ms}   moves its clock; answered by {"advanced": ms}
+  {"pause": phase, "ms": n}   the next mail to come there waits for so long, after {"reached": phase} was told; phase is
+                              before (nothing was taken), after (taken, and not answered) or answered
 """
 
 import base64
@@ -19,6 +25,7 @@ import email.utils
 import hashlib
 import hmac
 import json
+import math
 import re
 import sys
 import threading
@@ -31,7 +38,12 @@ KEY = base64.b64decode(CONFIG["key"])
 PLAN = {name: list(turns) for name, turns in CONFIG.get("plan", {}).items()}
 STATUS = {name: list(turns) for name, turns in CONFIG.get("status", {}).items()}
 API = "api-version=2023-03-31"
+LIMITS = CONFIG.get("limits", [])
 LOCK = threading.Lock()
+TELLING = threading.Lock()
+skew = 0.0
+pause = None
+takings = []
 ENDED = threading.Event()
 taken = []
 recipients = {}
@@ -39,7 +51,33 @@ message_ids = set()
 
 
 def tell(event):
-    print(json.dumps(event), flush=True)
+    with TELLING:
+        print(json.dumps(event), flush=True)
+
+
+def now():
+    return time.time() + skew
+
+
+def reach(phase):
+    """Waits here, if the test said so."""
+    global pause
+    with LOCK:
+        if not pause or pause["pause"] != phase:
+            return
+        wait, pause = pause["ms"] / 1000, None
+        tell({"reached": phase})
+    time.sleep(wait)
+
+
+def seconds_until_room():
+    """0 where there is room for a mail."""
+    waits = [0]
+    for seconds, mails in LIMITS:
+        recent = [at for at in takings if at > now() - seconds]
+        if len(recent) >= mails:
+            waits.append(recent[-mails] + seconds - now())
+    return max(waits)
 
 
 def fault(code, words=""):
@@ -63,7 +101,7 @@ def authorised(request, body):
         when = email.utils.parsedate_to_datetime(date).timestamp()
     except (TypeError, ValueError):
         return "no date"
-    if abs(time.time() - when) > 300:
+    if abs(now() - when) > 300:
         return "the date is not now"
     text = "\n".join([request.command, request.path, ";".join([date, request.headers["Host"], digest])])
     expected = base64.b64encode(hmac.new(KEY, text.encode("utf-8"), hashlib.sha256).digest()).decode()
@@ -134,7 +172,13 @@ class Handler(BaseHTTPRequestHandler):
         if bad or not re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", operation):
             tell(event)
             return self.answer(400, fault("BadRequest", bad or "Operation-Id"))
+        reach("before")
         with LOCK:
+            wait = seconds_until_room()
+            if wait > 0:
+                event["limited"] = True
+                tell(event)
+                return self.answer(429, fault("TooManyRequests"), [("Retry-After", str(math.ceil(wait)))])
             turns = PLAN.get(mail["recipients"]["to"][0]["address"], [])
             turn = turns.pop(0) if turns else "take"
             recipients[operation] = mail["recipients"]["to"][0]["address"]
@@ -145,8 +189,10 @@ class Handler(BaseHTTPRequestHandler):
             event["taken"] = turn in ("take", "cut", "hang") and not twice
             if event["taken"]:
                 taken.append(operation)
+                takings.append(now())
                 message_ids.add(message_id)
             tell(event)
+        reach("after")
         if turn == "hang":
             ENDED.wait()
             return self.cut()
@@ -158,6 +204,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(400, fault("BadRequest", "Duplicate Message-ID: a mail with it is there already."))
         where = "http://%s/emails/operations/%s?%s" % (self.headers["Host"], operation, API)
         self.answer(202, {"id": operation, "status": "Running"}, [("Operation-Location", where), ("retry-after", "30")])
+        self.wfile.flush()
+        reach("answered")
 
     def do_GET(self):
         why = authorised(self, b"")
@@ -185,10 +233,24 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(200, body)
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+class Server(ThreadingHTTPServer):
+    # A burst of a whole month waits in the backlog.
+    request_queue_size = 128
+
+    def handle_error(self, *_):
+        """A client that was killed takes no answer."""
+
+
+server = Server(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
 threading.Thread(target=server.serve_forever, daemon=True).start()
 tell({"port": server.server_address[1]})
-sys.stdin.read()
+for line in sys.stdin:
+    command = json.loads(line)
+    if "advance" in command:
+        skew += command["advance"] / 1000
+        tell({"advanced": command["advance"]})
+    else:
+        pause = command
 ENDED.set()
 server.shutdown()

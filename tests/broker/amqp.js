@@ -1,7 +1,9 @@
 // AMQP over TCP and over WebSocket: tokens, transfers and their outcomes, and peek-lock for a receiver.
 'use strict';
 const http = require('http');
+const https = require('https');
 const net = require('net');
+const tls = require('tls');
 const rhea = require('rhea');
 const { WebSocketServer } = require('ws');
 const message = require('./message');
@@ -15,19 +17,27 @@ const OPTIONS = {
   sender_options: { autosettle: false },
 };
 
+const EXPIRED = { condition: 'amqp:unauthorized-access', description: 'ExpiredToken: the token is over' };
+
 // 'q', or as some clients write it, 'amqps://namespace/q'.
 const entityOf = (address) => address.replace(/^[a-z]+:\/\/[^/]*\//, '');
 
 function open(broker) {
   const container = rhea.create_container({ id: 'broker' });
-  const sockets = new Set();
   const receivers = new Set();
+  // Connection → entity → {token, until}.
   const granted = new WeakMap();
   const replies = new WeakMap();
 
   container.on('connection_open', (context) => {
     broker.counters.connections += 1;
     granted.set(context.connection, new Map());
+  });
+  container.on('connection_close', ({ connection }) => {
+    broker.counters.goodbyes += 1;
+    for (const name of granted.get(connection)?.keys() ?? []) {
+      if (broker.entity(name)) broker.entity(name).told.goodbyes += 1;
+    }
   });
   container.on('sender_open', ({ sender, connection }) => {
     const { source, target } = sender.remote.attach;
@@ -43,22 +53,24 @@ function open(broker) {
     if (target.address === '$cbs') return;
     broker.counters.links += 1;
     const name = entityOf(target.address);
-    const until = granted.get(connection).get(name) ?? 0;
     const entity = broker.entity(name);
-    if (!(until > Date.now())) {
+    if (!isGranted(connection, name)) {
       receiver.close({ condition: 'amqp:unauthorized-access', description: `no token for ${name}` });
     } else if (!entity) {
       receiver.close({ condition: 'amqp:not-found', description: `there is no ${name}` });
     } else {
+      entity.told.links += 1;
       receivers.add(receiver);
-      receiver.set_max_message_size?.(entity.maxMessageSize);
+      // rhea has no setter for it.
+      receiver.local.attach.max_message_size = entity.maxMessageSize;
     }
   });
   container.on('receiver_close', ({ receiver }) => receivers.delete(receiver));
   container.on('message', (context) => {
     const name = entityOf(context.receiver.target.address);
     if (name === '$cbs') put(broker, context, granted.get(context.connection), replies.get(context.connection));
-    else transfer(broker, context, broker.entity(name));
+    else if (isGranted(context.connection, name)) transfer(broker, context, broker.entity(name));
+    else context.receiver.close(EXPIRED);
   });
   container.on('accepted', ({ delivery }) => delivery.settled || delivery.update(true));
   // What a fault cuts, and what a client leaves, is no news.
@@ -66,46 +78,28 @@ function open(broker) {
     container.on(event, () => {});
   }
 
-  const listen = (server, port) => new Promise((done) => {
-    server.on('connection', (socket) => {
-      socket.setNoDelay(true);
-      socket.on('error', () => {});
-      sockets.add(socket);
-      socket.on('close', () => sockets.delete(socket));
-    });
-    server.listen(port, '127.0.0.1', () => done(server.address().port));
-  });
-  const servers = [];
-  const start = async (make, port) => {
-    const server = make();
-    const bound = await listen(server, port);
-    servers.push({ server, make, port: bound });
-    return bound;
-  };
-  const plain = () => net.createServer((socket) => container.create_connection(OPTIONS).accept(socket));
-  const websocket = () => {
-    const server = http.createServer();
-    const sockets = new WebSocketServer({
-      server, path: '/$servicebus/websocket', handleProtocols: (offered) => offered.has('amqp') && 'amqp',
-    });
-    sockets.on('connection', (socket) => container.websocket_accept(socket, OPTIONS));
-    return server;
-  };
-  const cut = () => sockets.forEach((socket) => socket.destroy());
+  const isGranted = (connection, name) => granted.get(connection)?.get(name)?.until > broker.now();
+  const take = (socket) => container.create_connection(OPTIONS).accept(socket);
   return {
-    tcp: (port) => start(plain, port),
-    websocket: (port) => start(websocket, port),
-    cut,
-    restart: async (ms) => {
-      const closed = servers.splice(0);
-      closed.forEach(({ server }) => server.close());
-      cut();
-      await new Promise((done) => setTimeout(done, ms));
-      for (const { make, port } of closed) await start(make, port);
+    amqp: (secure) => (secure ? tls.createServer(secure, take) : net.createServer(take)),
+    websocket: (secure) => {
+      const server = secure ? https.createServer(secure) : http.createServer();
+      const sockets = new WebSocketServer({
+        server, path: '/$servicebus/websocket', handleProtocols: (offered) => offered.has('amqp') && 'amqp',
+      });
+      sockets.on('connection', (socket) => container.websocket_accept(socket, OPTIONS));
+      return server;
     },
     detach: (name) => receivers.forEach((receiver) => {
       if (entityOf(receiver.target.address) !== name) return;
       receiver.detach({ condition: 'amqp:link:detach-forced', description: 'the link was idle for 10 minutes' });
+    }),
+    revoke: (token) => receivers.forEach((receiver) => {
+      const grants = granted.get(receiver.connection);
+      const name = entityOf(receiver.target.address);
+      if (grants?.get(name)?.token !== token) return;
+      grants.delete(name);
+      receiver.close(EXPIRED);
     }),
   };
 }
@@ -113,17 +107,17 @@ function open(broker) {
 // $cbs: replies are found by node, since clients name their reply addresses as they like.
 function put(broker, context, granted, reply) {
   const asked = context.message;
-  const { name: audience } = asked.application_properties;
-  broker.counters.puts += 1;
+  const { name: audience, type } = asked.application_properties;
   const entity = decodeURIComponent(new URL(audience.replace(/^[a-z]+:/, 'http:')).pathname.slice(1));
   const token = asked.body.content ?? asked.body;
   // Microsoft's Python SDK calls a signature 'jwt' too.
   const signed = token.startsWith('SharedAccessSignature');
-  const known = () => (broker.tokens.has(token) ? null : 'unknown token');
+  const known = () => (broker.tokens.get(token) > broker.now() ? null : 'unknown or expired token');
   const why = signed ? sas.refusal(broker, token, entity) : known();
+  if (why) broker.refused(entity);
+  broker.entity(entity)?.told.puts.push({ type, audience, granted: !why });
   if (!why) {
-    const ends = signed ? Number(/&se=(\d+)/.exec(token)[1]) * 1000 : Date.now() + 3600_000;
-    granted.set(entity, ends);
+    granted.set(entity, { token, until: signed ? Number(/&se=(\d+)/.exec(token)[1]) * 1000 : broker.tokens.get(token) });
   }
   context.delivery.accept();
   reply?.send({
@@ -139,7 +133,7 @@ function transfer(broker, { delivery, receiver, connection, message: received },
   broker.counters.transfers += 1;
   const batch = delivery.format === BATCH;
   const messages = batch ? message.batch(received) : [message.single(received)];
-  const fault = nextFault(entity);
+  const fault = nextFault(entity, messages.length);
   // rhea's wrapper of a WebSocket knows no harder end than a close.
   const cut = () => (connection.socket.destroy ? connection.socket.destroy() : connection.socket.end());
   const take = () => {
@@ -149,6 +143,7 @@ function transfer(broker, { delivery, receiver, connection, message: received },
     if (fault === 'release') return delivery.release();
     if (fault === 'modify') return delivery.modified({ delivery_failed: true });
     if (fault === 'cut-before') return cut();
+    if (fault === 'close-before') return connection.close({ condition: 'amqp:connection:forced', description: 'told to' });
     if (fault === 'detach-before') return receiver.close({ condition: 'amqp:internal-error', description: 'told to' });
     const refused = refusal(entity, messages);
     if (refused) return delivery.reject({ condition: refused[0], description: refused[1] });

@@ -1,8 +1,10 @@
 // Service Bus's REST face, as far as a sender and a preflight use it.
 'use strict';
 const http = require('http');
+const https = require('https');
+const atom = require('./atom');
 const sas = require('./sas');
-const { nextFault, refusal, store } = require('./store');
+const { asksFor, nextFault, refusal, store } = require('./store');
 
 const STATUS = {
   'com.microsoft:server-busy': 503,
@@ -16,14 +18,15 @@ const STATUS = {
   'amqp:not-allowed': 400,
 };
 
-function open(broker) {
-  const server = http.createServer((request, response) => {
+// Makes servers; `secure` ({key, cert}) makes one of TLS.
+const open = (broker) => (secure) => {
+  const take = (request, response) => {
     const parts = [];
     request.on('data', (part) => parts.push(part));
     request.on('end', () => answer(broker, request, response, Buffer.concat(parts)));
-  });
-  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)));
-}
+  };
+  return secure ? https.createServer(secure, take) : http.createServer(take);
+};
 
 function answer(broker, request, response, body) {
   const say = (status, text, headers = {}) => {
@@ -33,22 +36,23 @@ function answer(broker, request, response, body) {
   const url = new URL(request.url, 'http://broker');
   const name = decodeURIComponent(url.pathname.slice(1).replace(/\/messages$/, ''));
   const why = authorised(broker, request, name);
+  if (why) broker.refused(name);
   if (why) return say(401, `<Error><Code>401</Code><Detail>${why}</Detail></Error>`);
   const entity = broker.entity(name);
+  if (request.method === 'GET') return atom.answer(entity, name, say);
   if (!entity) return say(404, '<Error><Code>404</Code><Detail>no such entity</Detail></Error>');
-  if (request.method === 'GET') return say(200, description(entity), { 'Content-Type': 'application/atom+xml' });
   if (request.method !== 'POST') return say(405, '');
   broker.counters.transfers += 1;
   const message = read(request, body);
-  const fault = nextFault(entity);
+  const fault = nextFault(entity, 1);
   const refuse = ([condition, detail]) => {
-    const headers = condition === 'com.microsoft:server-busy' ? { 'Retry-After': '10' } : {};
+    const headers = condition === 'com.microsoft:server-busy' ? { 'Retry-After': String(asksFor(detail)) } : {};
     say(STATUS[condition] || 500, `<Error><Detail>${detail}</Detail></Error>`, headers);
   };
   const take = () => {
     if (fault?.reject) return refuse([fault.reject, fault.description || 'told to by the test']);
     if (fault === 'release' || fault === 'modify') return refuse(['amqp:internal-error', fault]);
-    if (['cut-before', 'detach-before'].includes(fault)) return request.socket.destroy();
+    if (['cut-before', 'detach-before', 'close-before'].includes(fault)) return request.socket.destroy();
     const refused = refusal(entity, [message]);
     if (refused) return refuse(refused);
     store(entity, [message]);
@@ -62,7 +66,7 @@ function answer(broker, request, response, body) {
 function authorised(broker, request, name) {
   const header = request.headers.authorization || '';
   const bearer = /^Bearer (.*)$/.exec(header);
-  if (bearer) return broker.tokens.has(bearer[1]) ? null : 'unknown token';
+  if (bearer) return broker.tokens.get(bearer[1]) > broker.now() ? null : 'unknown or expired token';
   return sas.refusal(broker, header, name);
 }
 
@@ -96,23 +100,6 @@ function enqueueAt(text) {
   const at = new Date(text);
   if (at.toUTCString() !== text) throw new Error(`no RFC 1123 time: ${text}`);
   return at.getTime();
-}
-
-// As https://learn.microsoft.com/rest/api/servicebus/get-entity describes it.
-function description(entity) {
-  const flag = (value) => (value ? 'true' : 'false');
-  return `<entry xmlns="http://www.w3.org/2005/Atom"><title>${entity.name}</title><content type="application/xml">`
-    + '<QueueDescription xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect">'
-    + '<LockDuration>PT1M</LockDuration><MaxSizeInMegabytes>1024</MaxSizeInMegabytes>'
-    + `<RequiresDuplicateDetection>${flag(entity.duplicateDetection)}</RequiresDuplicateDetection>`
-    + `<RequiresSession>${flag(entity.sessions)}</RequiresSession>`
-    + '<DefaultMessageTimeToLive>P14D</DefaultMessageTimeToLive>'
-    + '<DuplicateDetectionHistoryTimeWindow>PT10M</DuplicateDetectionHistoryTimeWindow>'
-    + '<MaxDeliveryCount>10</MaxDeliveryCount>'
-    + `<Status>${entity.disabled ? 'Disabled' : 'Active'}</Status>`
-    + `<EnablePartitioning>${flag(entity.partitioned)}</EnablePartitioning>`
-    + `<MaxMessageSizeInKilobytes>${entity.maxMessageSize / 1024}</MaxMessageSizeInKilobytes>`
-    + '</QueueDescription></content></entry>';
 }
 
 module.exports = { open };

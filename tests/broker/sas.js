@@ -14,7 +14,7 @@ function refusal(store, text, entity) {
   if (!key) return 'unknown key name';
   const signed = crypto.createHmac('sha256', key).update(`${fields.sr}\n${fields.se}`, 'utf8').digest('base64');
   if (signed !== decodeURIComponent(fields.sig || '')) return 'the signature is wrong';
-  if (Number(fields.se) * 1000 <= Date.now()) return 'the token has expired';
+  if (Number(fields.se) * 1000 <= store.now()) return 'the token has expired';
   const path = new URL(decodeURIComponent(fields.sr).replace(/^[a-z]+:/, 'http:')).pathname.slice(1);
   const fits = path === '' || `${entity}/`.startsWith(path.endsWith('/') ? path : `${path}/`) || path.startsWith(`${entity}/`);
   return fits ? null : `the token is for ${path}`;

@@ -8,8 +8,14 @@ class Store {
   constructor() {
     this.entities = new Map();
     this.keys = { [KEY_NAME]: KEY };
-    this.tokens = new Set();
-    this.counters = { connections: 0, links: 0, transfers: 0, puts: 0 };
+    this.tokens = new Map();
+    this.aheadMs = 0;
+    this.counters = { connections: 0, goodbyes: 0, links: 0, transfers: 0 };
+  }
+
+  // As its tests say it is.
+  now() {
+    return Date.now() + this.aheadMs;
   }
 
   create(settings) {
@@ -25,10 +31,13 @@ class Store {
       ...settings,
       messages: [],
       dead: [],
-      seen: new Set(),
+      ids: new Set(),
+      waiting: new Set(),
       faults: [],
       chance: null,
       dice: 1,
+      told: { links: 0, goodbyes: 0, transfers: 0, hasty: 0, refusals: 0, puts: [], faults: {} },
+      busyUntil: 0,
     };
     this.entities.set(entity.name, entity);
     return entity;
@@ -37,17 +46,40 @@ class Store {
   entity(name) {
     return this.entities.get(name);
   }
+
+  // A token that does not open it.
+  refused(name) {
+    const entity = this.entity(name);
+    if (!entity) return;
+    entity.told.refusals += 1;
+    entity.waiting.forEach((look) => look());
+  }
 }
 
 // The next fault: one told in advance, else by the entity's own dice (a plain LCG, so that a seed repeats a run).
-function nextFault(entity) {
-  if (entity.faults.length > 0) return entity.faults.shift();
+// `together`: messages of this transfer; a fault for batches alone leaves a single message in peace.
+function nextFault(entity, together) {
+  entity.told.transfers += 1;
+  // Sent while it had asked for a pause.
+  if (Date.now() < entity.busyUntil) entity.told.hasty += 1;
+  const fault = entity.faults.length > 0 ? entity.faults.shift() : thrown(entity);
+  if (!fault || (fault.batches && together === 1)) return null;
+  const name = fault.reject ?? fault;
+  entity.told.faults[name] = (entity.told.faults[name] ?? 0) + 1;
+  if (name === 'com.microsoft:server-busy') entity.busyUntil = Date.now() + asksFor(fault.description) * 1000;
+  return fault;
+}
+
+function thrown(entity) {
   if (!entity.chance) return null;
   entity.dice = (Math.imul(entity.dice, 1664525) + 1013904223) >>> 0;
   if ((entity.dice >>> 8) % 1000 >= entity.chance.perMille) return null;
   entity.dice = (Math.imul(entity.dice, 1664525) + 1013904223) >>> 0;
   return entity.chance.kinds[(entity.dice >>> 8) % entity.chance.kinds.length];
 }
+
+// Service Bus says in words how long a throttled sender waits.
+const asksFor = (description) => Number(/wait (\d+) seconds/.exec(description ?? '')?.[1] ?? 10);
 
 // Why Service Bus would refuse these messages, which came in one transfer; null: it takes them.
 function refusal(entity, messages) {
@@ -79,13 +111,12 @@ function refusal(entity, messages) {
 // A duplicate is reported accepted, and dropped.
 function store(entity, messages) {
   for (const message of messages) {
-    if (entity.duplicateDetection) {
-      if (entity.seen.has(message.messageId)) continue;
-      entity.seen.add(message.messageId);
-    }
+    if (entity.duplicateDetection && entity.ids.has(message.messageId)) continue;
+    entity.ids.add(message.messageId);
     entity.messages.push(message);
     entity.arrived?.();
   }
+  entity.waiting.forEach((look) => look());
 }
 
-module.exports = { Store, KEY, KEY_NAME, nextFault, refusal, store };
+module.exports = { Store, KEY, KEY_NAME, asksFor, nextFault, refusal, store };

@@ -244,6 +244,26 @@ fn a_mail_server_is_for_azure_where_the_way_there_is_encrypted() {
 }
 
 #[test]
+fn where_one_unsubscribes_is_one_address_and_by_one_click_says_whose_mail_it_was() {
+    const URI: &str = "Email__ListUnsubscribe";
+    const CLICK: (&str, &str) = ("Email__ListUnsubscribeOneClick", "yes");
+    let own = "https://office.example.pl/stop?mail={id}";
+    for fine in [&[(URI, "mailto:stop@office.example.pl")][..], &[(URI, own)], &[(URI, own), CLICK]] {
+        assert!(Settings::read(&env(fine)).unwrap().email.unsubscribe.is_some(), "{fine:?}");
+    }
+    for (pairs, name, says) in [
+        (vec![(URI, "office")], URI, "expected mailto:"),
+        (vec![(URI, "https://office.example.pl/>\r\nBcc: x@example.pl")], URI, "expected mailto:"),
+        (vec![(URI, "https://office.example.pl/stop"), CLICK], URI, "{id}"),
+        (vec![CLICK], URI, "is not set"),
+        (vec![(CLICK.0, "true")], CLICK.0, "no or yes"),
+    ] {
+        let told = problem(&pairs);
+        assert!(told.starts_with(name) && told.contains(says), "{told}");
+    }
+}
+
+#[test]
 fn azure_communication_services_are_told_in_one_way_that_can_be_meant() {
     const KEY: (&str, &str) =
         ("Email__AcsConnectionString", "endpoint=https://office.communication.azure.com/;accesskey=aHVzaA==");

@@ -147,6 +147,10 @@ fn the_dialects_have_the_same_statements() {
         ("outbox_settle_back", "part of outbox_settle, which takes all outcomes as one JSON parameter"),
         ("outbox_settle_dead", "part of outbox_settle"),
         ("outbox_settle_sent", "part of outbox_settle"),
+        ("pace_forget", "part of pace_room, which is one batch with the lease"),
+        ("pace_give_back", "part of pace_settle"),
+        ("pace_mend", "part of pace_room"),
+        ("pace_take", "part of inbox_begin and inbox_take"),
     ];
     let only_sqlserver = [
         ("books_begin", "a write is one batch; SQLite's transaction is the driver's"),

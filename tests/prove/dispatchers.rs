@@ -3,7 +3,7 @@
 use crate::{
     bus::Bus,
     stores::Store,
-    workers::{Said, Worker},
+    support::workers::{Said, Worker},
 };
 use std::time::{Duration, Instant};
 

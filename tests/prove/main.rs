@@ -4,9 +4,13 @@
 
 mod bus;
 mod dispatchers;
+mod handler;
+mod mail_crashes;
+mod mail_pace;
+mod mail_server;
 mod plans;
+mod soak;
 mod stores;
-mod workers;
 
 use clap::{Parser, Subcommand};
 
@@ -26,6 +30,12 @@ struct Arguments {
 enum Proof {
     /// Several dispatchers, each a process, empty one outbox: every row published, in order, none twice for nothing
     Dispatchers(dispatchers::Arguments),
+    /// Rows to a broker of AMQP that fails in every way it knows: all arrive, none is lost, nothing hangs
+    Soak(soak::Arguments),
+    /// The handler is killed around the moment when a mail provider takes a mail, and nothing is lost or untold
+    MailCrashes(mail_crashes::Arguments),
+    /// A month's mails drain at the provider's own pace, over simulated days, each once
+    MailPace(mail_pace::Arguments),
     /// Claim and settle over a long history use their indexes, by the plans of a real SQL Server
     Plans(plans::Arguments),
 }
@@ -34,6 +44,9 @@ enum Proof {
 async fn main() {
     match Arguments::parse().proof {
         Proof::Dispatchers(arguments) => dispatchers::prove(arguments).await,
+        Proof::Soak(arguments) => soak::prove(arguments).await,
+        Proof::MailCrashes(arguments) => mail_crashes::prove(arguments).await,
+        Proof::MailPace(arguments) => mail_pace::prove(arguments).await,
         Proof::Plans(arguments) => plans::prove(arguments).await,
     }
 }

@@ -7,9 +7,16 @@ recipient's, or the sender's for MAIL FROM. Things to do:
   "rcpt cut", "data cut"                      cut the link instead of an answer
   "data hang"                                 never answer
 One JSON line per event on stdout, the first with the port. Ends when its stdin does.
+
+Each line of stdin is JSON:
+  {"pause": phase, "ms": n}   the next mail to come there waits for so long, after {"reached": phase} was told; phase is
+                              before (it is dropped if the link is cut meanwhile), after (taken, and not answered) or
+                              answered
+  {"quiet": n}                answered by the same once no mail is under way
 """
 
 import asyncio
+import base64
 import email
 import email.policy
 import json
@@ -54,6 +61,30 @@ def parsed(content):
     }
 
 
+pause = None
+under_way = 0
+
+
+async def reach(phase):
+    """Waits here, if the test said so."""
+    global pause
+    if pause and pause["pause"] == phase:
+        wait, pause = pause["ms"] / 1000, None
+        tell({"reached": phase})
+        await asyncio.sleep(wait)
+
+
+async def obey(line):
+    global pause
+    command = json.loads(line)
+    if "quiet" in command:
+        while under_way > 0:
+            await asyncio.sleep(0.005)
+        tell(command)
+    else:
+        pause = command
+
+
 class Handler:
     async def play(self, server, address, verb):
         """The answer planned for this turn, or None. A cut or a silence does not return."""
@@ -79,12 +110,25 @@ class Handler:
         return answer or "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
+        global under_way
+        under_way += 1
+        try:
+            return await self.data(server, session, envelope)
+        finally:
+            under_way -= 1
+
+    async def data(self, server, session, envelope):
+        await reach("before")
         user = session.auth_data.login.decode() if session.auth_data else None
         encrypted = server.transport.get_extra_info("cipher") is not None
         tell({
             "from": envelope.mail_from, "to": envelope.rcpt_tos, "user": user, "encrypted": encrypted,
             "hello": session.host_name, "peer": session.peer[1], "mail": parsed(envelope.content),
+            "raw": base64.b64encode(envelope.content).decode(),
         })
+        await reach("after")
+        # When the answer was written, which is done once this has returned.
+        asyncio.get_running_loop().call_later(0.002, lambda: asyncio.ensure_future(reach("answered")))
         return await self.play(server, envelope.rcpt_tos[0], "data") or "250 2.0.0 OK queued as 4711"
 
 
@@ -111,7 +155,8 @@ async def main():
 
     server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=None if starttls else tls)
     tell({"port": server.sockets[0].getsockname()[1]})
-    await loop.run_in_executor(None, sys.stdin.read)
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        await obey(line)
     # The loop would wait for connections that hang by plan.
     os._exit(0)
 

@@ -189,6 +189,9 @@ fn body(letter: &Letter, from: &Sender) -> serde_json::Value {
         // A client's mail does not report who opened it.
         "userEngagementTrackingDisabled": true,
     });
+    for (name, value) in from.list_headers(letter) {
+        mail["headers"][name] = value.into();
+    }
     if let Some((address, name)) = from.answers_to() {
         mail["replyTo"] = match name {
             Some(name) => json!([{ "address": address, "displayName": name }]),

@@ -5,8 +5,10 @@
 //! limits) opens the breaker; what names a recipient refuses that mail; a 400 that says neither parks the one mail
 //! until it is given up, so that it neither blocks the others nor costs the mails of a whole month.
 //!
-//! A reason that may be logged (`Provider`) holds the error's code, never its words: those may name the recipient.
+//! A reason that is logged (`Provider`) holds the error's code, not its words; one that is only stored holds them without
+//! the addresses they like to name.
 
+use super::quoted::quoted;
 use crate::domain::delivery::{MailOutcome, Whereabouts};
 use serde::Deserialize;
 
@@ -49,8 +51,7 @@ impl Fault {
     }
 
     fn words(&self) -> String {
-        let text = format!("{} {}", self.code(), self.message.as_deref().unwrap_or_default());
-        text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(WORDS_CHARS_MAX).collect()
+        quoted(&format!("{} {}", self.code(), self.message.as_deref().unwrap_or_default()))
     }
 
     fn says(&self, any: &[&str]) -> bool {
@@ -59,8 +60,6 @@ impl Fault {
         any.iter().any(|word| text.contains(word))
     }
 }
-
-const WORDS_CHARS_MAX: usize = 300;
 
 fn said(body: &[u8]) -> Said {
     serde_json::from_slice(body).unwrap_or_default()
@@ -171,8 +170,14 @@ mod tests {
     fn class(status: u16, code: &str, message: &str) -> &'static str {
         match sent(&answer(status, code, message), "op") {
             MailOutcome::Accepted { .. } => "taken",
-            MailOutcome::RecipientPermanent { .. } => "refused",
-            MailOutcome::RecipientTransient { .. } => "parked",
+            MailOutcome::RecipientPermanent { reason } => {
+                assert!(!reason.contains("anna"), "{reason}");
+                "refused"
+            }
+            MailOutcome::RecipientTransient { reason, .. } => {
+                assert!(!reason.contains("anna"), "{reason}");
+                "parked"
+            }
             MailOutcome::Provider { after_ms, reason } => {
                 assert_eq!(after_ms, Some(5_000));
                 assert!(!reason.contains("anna"), "{reason}");

@@ -4,6 +4,7 @@ use super::{mime::Sender, words::Language};
 use crate::{
     domain::{
         event::{CloudEvent, EventType},
+        money::Money,
         period::Period,
         record::Figures,
     },
@@ -19,19 +20,39 @@ pub struct TemplateLetters {
     office: String,
 }
 
-/// Lists `templates/<language>/<kind>.<part>` with its text.
+/// Lists `templates/<name>` with its text.
 macro_rules! templates {
-    ($($path:literal),+ $(,)?) => {
-        [$(
-            (concat!($path, ".subject"), include_str!(concat!("templates/", $path, ".subject"))),
-            (concat!($path, ".txt"), include_str!(concat!("templates/", $path, ".txt"))),
-            (concat!($path, ".html"), include_str!(concat!("templates/", $path, ".html"))),
-        )+]
+    ($($name:literal),+ $(,)?) => {
+        [$(($name, include_str!(concat!("templates/", $name)))),+]
     };
 }
 
-const TEMPLATES: [(&str, &str); 18] =
-    templates!["pl/created", "pl/updated", "pl/deleted", "en/created", "en/updated", "en/deleted"];
+const TEMPLATES: [(&str, &str); 24] = templates![
+    "layout.html",
+    "line.html",
+    "pl/before.txt",
+    "pl/before.html",
+    "pl/created.subject",
+    "pl/created.txt",
+    "pl/created.html",
+    "pl/updated.subject",
+    "pl/updated.txt",
+    "pl/updated.html",
+    "pl/deleted.subject",
+    "pl/deleted.txt",
+    "pl/deleted.html",
+    "en/before.txt",
+    "en/before.html",
+    "en/created.subject",
+    "en/created.txt",
+    "en/created.html",
+    "en/updated.subject",
+    "en/updated.txt",
+    "en/updated.html",
+    "en/deleted.subject",
+    "en/deleted.txt",
+    "en/deleted.html",
+];
 
 impl TemplateLetters {
     /// # Errors
@@ -52,27 +73,33 @@ impl TemplateLetters {
     }
 
     fn render(&self, event: EventType, part: &str, values: &Value) -> Result<String, String> {
-        let folder = match self.language {
-            Language::Pl => "pl",
-            Language::En => "en",
-        };
-        let kind = match event {
-            EventType::FinancialRecordCreated => "created",
-            EventType::FinancialRecordUpdated => "updated",
-            EventType::FinancialRecordDeleted => "deleted",
-        };
-        let name = format!("{folder}/{kind}.{part}");
+        let name = format!("{}/{}.{part}", self.language.code(), kind(event));
         let template = self.templates.get_template(&name);
         template.and_then(|t| t.render(values)).map_err(|e| format!("the template {name} cannot be filled: {e}"))
     }
 
-    fn figures(&self, figures: Figures) -> Value {
-        let amount = |money| self.language.amount(money);
+    /// Each amount as it is now, and as it was where that is told.
+    fn figures(&self, now: Figures, was: Option<Figures>) -> Value {
+        let amount = |of: fn(Figures) -> Money| {
+            context! {
+                now => self.language.amount(of(now)),
+                was => was.map(|was| self.language.amount(of(was))),
+            }
+        };
         context! {
-            income_tax => amount(figures.income_tax),
-            vat => amount(figures.vat),
-            insurance => amount(figures.insurance_amount),
+            income_tax => amount(|figures| figures.income_tax),
+            vat => amount(|figures| figures.vat),
+            insurance => amount(|figures| figures.insurance_amount),
         }
+    }
+}
+
+/// As the templates are called.
+pub(super) fn kind(event: EventType) -> &'static str {
+    match event {
+        EventType::FinancialRecordCreated => "created",
+        EventType::FinancialRecordUpdated => "updated",
+        EventType::FinancialRecordDeleted => "deleted",
     }
 }
 
@@ -88,42 +115,18 @@ impl Letters for TemplateLetters {
         let values = context! {
             client => data.client_name.as_str(),
             month => self.language.month(period),
-            figures => self.figures(data.figures),
-            previous => data.previous.map(|previous| self.figures(previous)),
+            figures => self.figures(data.figures, data.previous),
             office => self.office.as_str(),
         };
+        let subject = self.render(event.event_type, "subject", &values)?;
+        let page = context! { lang => self.language.code(), subject => subject.as_str(), ..values.clone() };
         Ok(Letter {
             message_id: event.id.clone(),
             to: data.recipient.clone(),
-            subject: self.render(event.event_type, "subject", &values)?,
             text: self.render(event.event_type, "txt", &values)?,
-            html: self.render(event.event_type, "html", &values)?,
+            html: self.render(event.event_type, "html", &page)?,
+            subject,
             date: event.time,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::money::Money;
-
-    #[test]
-    fn every_language_has_a_template_of_every_part() {
-        let sender = Sender::parse("Biuro <biuro@example.pl>").unwrap();
-        for language in [Language::Pl, Language::En] {
-            let letters = TemplateLetters::new(language, &sender).unwrap();
-            let figures = letters.figures(Figures {
-                income_tax: Money::default(),
-                vat: Money::default(),
-                insurance_amount: Money::default(),
-            });
-            let values = context! { client => "c", month => "m", figures, previous => (), office => "o" };
-            for event in EventType::ALL {
-                for part in ["subject", "txt", "html"] {
-                    letters.render(event, part, &values).unwrap();
-                }
-            }
-        }
     }
 }

@@ -1,21 +1,24 @@
 //! A letter as an internet message (RFC 5322, MIME), whatever way it then goes.
 
+use super::unsubscribe::Unsubscribe;
 use crate::{domain::client::Email, ports::mailer::Letter};
 use lettre::{
     Address, Message,
     message::{
-        Mailbox, MultiPart,
+        Mailbox, MultiPart, SinglePart,
         header::{HeaderName, HeaderValue},
     },
 };
 use std::time::SystemTime;
 use uuid::Uuid;
 
-/// Who the mails are from: `Biuro Rachunkowe <biuro@example.pl>`, or an address alone; and who gets the answers.
+/// Who the mails are from: `Biuro Rachunkowe <biuro@example.pl>`, or an address alone; who gets the answers; and where one
+/// says that one wants no more of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
     from: Mailbox,
     reply_to: Option<Mailbox>,
+    unsubscribe: Option<Unsubscribe>,
 }
 
 impl Sender {
@@ -25,7 +28,7 @@ impl Sender {
         let mailbox = text.trim().parse::<Mailbox>().ok().filter(|_| !text.chars().any(char::is_control));
         let mailbox = mailbox.filter(|mailbox| Email::parse(mailbox.email.as_ref()).is_ok());
         mailbox
-            .map(|from| Self { from, reply_to: None })
+            .map(|from| Self { from, reply_to: None, unsubscribe: None })
             .ok_or_else(|| "expected an address, or a name and an address: Biuro <biuro@example.pl>".to_owned())
     }
 
@@ -33,6 +36,16 @@ impl Sender {
     #[must_use]
     pub fn with_answers_to(self, other: Self) -> Self {
         Self { reply_to: Some(other.from), ..self }
+    }
+
+    #[must_use]
+    pub fn with_unsubscribe(self, unsubscribe: Unsubscribe) -> Self {
+        Self { unsubscribe: Some(unsubscribe), ..self }
+    }
+
+    /// Headers by name and value.
+    pub(super) fn list_headers(&self, letter: &Letter) -> Vec<(&'static str, String)> {
+        self.unsubscribe.as_ref().map_or_else(Vec::new, |one| one.headers(key_of(&letter.message_id)))
     }
 
     /// How the office signs.
@@ -68,6 +81,9 @@ pub(super) fn message(letter: &Letter, sender: &Sender) -> Result<Vec<u8>, Strin
     if let Some(reply_to) = &sender.reply_to {
         builder = builder.reply_to(reply_to.clone());
     }
+    for (name, value) in sender.list_headers(letter) {
+        builder = builder.raw_header(HeaderValue::new(HeaderName::new_from_ascii_str(name), value));
+    }
     builder
         .to(Mailbox::new(None, to))
         .subject(subject(letter))
@@ -75,14 +91,29 @@ pub(super) fn message(letter: &Letter, sender: &Sender) -> Result<Vec<u8>, Strin
         .message_id(Some(internet_id(letter, sender)))
         // No holiday replies to a program (RFC 3834).
         .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
-        .multipart(MultiPart::alternative_plain_html(letter.text.clone(), letter.html.clone()))
+        .multipart(both(letter))
         .map(|message| message.formatted())
         .map_err(|e| format!("no mail can be made of it: {e}"))
 }
 
-/// A line break would begin another header. The domain lets none through; this is the last door.
+/// The line between the parts is made of what it parts: no text can hold it, and a second sending has the same bytes.
+fn both(letter: &Letter) -> MultiPart {
+    let content = format!("{}\n{}", letter.text, letter.html);
+    let boundary = Uuid::new_v5(&key_of(&letter.message_id), content.as_bytes());
+    MultiPart::alternative()
+        .boundary(format!("={boundary}"))
+        .singlepart(SinglePart::plain(letter.text.clone()))
+        .singlepart(SinglePart::html(letter.html.clone()))
+}
+
+/// A line break would begin another header, and `=?` a word in another encoding, which says what it pleases when it is
+/// read. The domain lets no line break through; this is the last door.
 pub(super) fn subject(letter: &Letter) -> String {
-    letter.subject.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let odd = |c: char| {
+        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let line: String = letter.subject.chars().map(|c| if odd(c) { ' ' } else { c }).collect();
+    line.replace("=?", "= ?")
 }
 
 /// The Message-ID.

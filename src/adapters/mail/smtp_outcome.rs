@@ -8,6 +8,7 @@
 //! A recipient's refusal is told from one of ours by the reply code, made finer by the enhanced code (RFC 3463) where
 //! there is one. In doubt between the two it is ours: a wrong setting must not refuse the mails of a whole month.
 
+use super::quoted::quoted;
 use crate::domain::delivery::MailOutcome;
 
 /// How far the conversation had come.
@@ -118,16 +119,6 @@ fn reason(step: Step, failure: &Failure) -> String {
         Failure::Lost { cause } => format!("the link to the mail server failed, {at}: {}", quoted(cause)),
         Failure::OutOfTime => format!("the mail server gave no answer in time, {at}"),
     }
-}
-
-/// Enough for any server's reference or reason; it goes into a database column and a log line.
-const QUOTED_CHARS_MAX: usize = 200;
-
-/// Servers like to repeat the recipient's address, which belongs into no log: every word with an @ is left out.
-fn quoted(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| if word.contains('@') { "<address>" } else { word });
-    let line = words.collect::<Vec<_>>().join(" ");
-    line.chars().filter(|c| !c.is_control()).take(QUOTED_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

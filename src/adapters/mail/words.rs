@@ -41,6 +41,16 @@ const MONTHS: [&str; 12] = [
 ];
 
 impl Language {
+    pub const ALL: [Self; 2] = [Self::Pl, Self::En];
+
+    /// As HTML's `lang` and the templates' folders have it.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::Pl => "pl",
+            Self::En => "en",
+        }
+    }
+
     /// `1 234,56 zł`, `PLN 1,234.56`.
     pub(super) fn amount(self, money: Money) -> String {
         let (whole, grosze) = (money.grosze() / 100, money.grosze() % 100);

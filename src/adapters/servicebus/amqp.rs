@@ -28,6 +28,9 @@ use tokio::{sync::Mutex, time::Instant};
 const BATCH_BYTES_MAX: usize = 1_048_576;
 const BATCH_COUNT_MAX: usize = 4_500;
 
+/// A refusal follows the link it refuses at once.
+const LASTS_FOR: Duration = Duration::from_secs(1);
+
 #[derive(Debug, Clone)]
 pub struct AmqpOptions {
     /// How long one transfer may wait for its outcome, and a connection for being opened.
@@ -148,6 +151,15 @@ impl Bus for AmqpBus {
             Publish { bus: self, to, shape, deadline, wires: &wires, outcomes: &mut outcomes }.run().await;
         }
         outcomes
+    }
+
+    async fn reach(&self, to: &Destination, deadline: Instant) -> Option<Result<(), String>> {
+        let link = match self.link(to, deadline).await {
+            Ok(link) => link,
+            Err(outcome) => return Some(Err(outcome.reason().to_owned())),
+        };
+        let lasted = link.lasts(deadline.min(Instant::now() + LASTS_FOR)).await;
+        Some(lasted.map_err(|failure| failed(self.target(to), &failure).reason().to_owned()))
     }
 
     async fn close(&self) {

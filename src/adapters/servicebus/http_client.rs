@@ -37,22 +37,31 @@ const POOL_IDLE: Duration = Duration::from_secs(50);
 const BODY_BYTES_MAX: usize = 4_096;
 const BODY_WAIT: Duration = Duration::from_secs(1);
 
+/// # Errors
+/// TLS cannot be set up on this machine (no root certificates, say).
+pub(super) fn client(
+    connection: &ConnectionString,
+    timeout: Duration,
+    idle_max: usize,
+) -> Result<reqwest::Client, String> {
+    // The process has one TLS provider; somebody else may have installed it already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let builder = reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(idle_max)
+        .redirect(reqwest::redirect::Policy::none())
+        .tcp_nodelay(true);
+    // No TLS towards this machine, so that a demo needs no root certificates; a proxy could not reach it.
+    let builder = if connection.is_local() { builder.no_proxy().tls_certs_only([]) } else { builder.https_only(true) };
+    builder.build().map_err(|e| format!("TLS cannot be set up: {}", root_cause(&e)))
+}
+
 impl BusHttp {
     /// # Errors
-    /// TLS cannot be set up on this machine (no root certificates, say).
+    /// As `client`.
     pub(super) fn new(connection: &ConnectionString, options: RestOptions) -> Result<Self, String> {
-        // The process has one TLS provider; somebody else may have installed it already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT.min(options.timeout / 2))
-            .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(options.concurrency)
-            .redirect(reqwest::redirect::Policy::none())
-            .tcp_nodelay(true);
-        // No TLS towards this machine, so that a demo needs no root certificates; a proxy could not reach it.
-        let builder =
-            if connection.is_local() { builder.no_proxy().tls_certs_only([]) } else { builder.https_only(true) };
-        let client = builder.build().map_err(|e| format!("TLS cannot be set up: {}", root_cause(&e)))?;
+        let client = client(connection, options.timeout, options.concurrency)?;
         Ok(Self { client, local: connection.local.clone(), access: connection.access.clone() })
     }
 
@@ -144,7 +153,7 @@ fn no_answer(error: &reqwest::Error) -> NoAnswer {
 }
 
 /// The innermost error's words; the outer ones only repeat the URL.
-fn root_cause(error: &reqwest::Error) -> String {
+pub(super) fn root_cause(error: &reqwest::Error) -> String {
     let mut last: &dyn Error = error;
     while let Some(source) = last.source() {
         last = source;

@@ -209,6 +209,14 @@ impl Link {
         }
     }
 
+    /// Waits a little for an end: a broker may grant a link first, and say what is wrong with it in the next frame.
+    ///
+    /// # Errors
+    /// Why it ended.
+    pub(super) async fn lasts(&self, until: Instant) -> Result<(), Failure> {
+        tokio::time::timeout_at(until, over(&self.ended)).await.map_or(Ok(()), Err)
+    }
+
     /// Says goodbye, and waits for it a little.
     pub(super) async fn close(&self) {
         self.close.cancel();

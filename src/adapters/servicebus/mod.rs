@@ -7,6 +7,9 @@ mod outcome;
 mod mood;
 mod rest;
 mod http_client;
+mod web;
+mod management;
+mod description;
 mod amqp;
 mod amqp_message;
 mod packing;
@@ -16,6 +19,7 @@ mod socket;
 
 pub use amqp::{AmqpBus, AmqpOptions, Shapes};
 pub use connection::{ConnectionString, LOCAL_NAMESPACE};
+pub use management::Management;
 pub use rest::{RestBus, RestOptions};
 
 /// What a destination demands of the messages sent to it.

@@ -36,8 +36,9 @@ pub(super) enum NoAnswer {
 pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
     let Target { place, entity, access } = target;
     let Answer { status, after_ms, detail } = answer;
+    let busy = *status == 429 || says_busy(detail);
     let blocked = |what: &str| PublishOutcome::Blocked {
-        after_ms: *after_ms,
+        after_ms: after_ms.or_else(|| busy.then(|| busy_ms(detail))),
         reason: told(format!("{place}/{entity} answered {status}: {what}"), detail),
     };
     match status {
@@ -85,6 +86,23 @@ pub(super) fn retry_after_ms(value: &str) -> Option<i64> {
     value.trim().parse::<u32>().ok().map(|seconds| i64::from(seconds) * 1_000)
 }
 
+/// Service Bus's codes for a namespace or an entity that is throttled.
+pub(super) fn says_busy(words: &str) -> bool {
+    words.contains("50009") || words.contains("50002")
+}
+
+/// The pause that a throttled namespace asks for: "Error code : 50009. Please wait 2 seconds and try again."
+pub(super) fn busy_ms(words: &str) -> i64 {
+    let seconds = words.split("wait ").skip(1).find_map(|rest| {
+        let (number, rest) = rest.split_once(' ')?;
+        rest.starts_with("second").then(|| number.parse::<u32>().ok())?
+    });
+    seconds.map_or(BUSY_MS, |seconds| i64::from(seconds) * 1_000)
+}
+
+/// Where it names no pause; Microsoft's clients wait as long.
+const BUSY_MS: i64 = 10_000;
+
 /// The start of an error body in one line; `LastError` and logs have no room for pages.
 pub(super) fn one_line(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
@@ -131,6 +149,24 @@ mod tests {
         assert_eq!(retry_after_ms("2"), Some(2_000));
         assert_eq!(retry_after_ms("Mon, 23 Nov 2026 22:00:00 GMT"), None);
         assert_eq!(retry_after_ms("-1"), None);
+    }
+
+    #[test]
+    fn a_throttled_namespace_names_its_pause_else_it_is_ten_seconds() {
+        assert_eq!(busy_ms("Error code : 50009. Please wait 2 seconds and try again."), 2_000);
+        assert_eq!(busy_ms("do wait for it, or wait 1 second"), 1_000);
+        for unclear in ["50009", "please wait", "wait for 5 seconds", "wait -3 seconds", "wait 2 minutes"] {
+            assert_eq!(busy_ms(unclear), 10_000, "{unclear}");
+        }
+        let access = Access::Key { name: "send".to_owned(), key: String::new() };
+        let target = Target { place: "office", entity: "client-emails", access: &access };
+        for (status, detail, expected) in
+            [(429, "", Some(10_000)), (503, "50009: wait 2 seconds", Some(2_000)), (503, "", None)]
+        {
+            let answer = Answer { status, after_ms: None, detail: detail.to_owned() };
+            let PublishOutcome::Blocked { after_ms, .. } = of_answer(target, &answer) else { panic!("{status}") };
+            assert_eq!(after_ms, expected, "{status} {detail}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What an AMQP error condition of Service Bus means: is it the message, or the destination? Pure.
 
-use super::outcome::{Target, one_line, permanent};
+use super::outcome::{Target, busy_ms, one_line, permanent, says_busy};
 use crate::domain::verdict::PublishOutcome;
 use fe2o3_amqp_types::definitions::{self, ErrorCondition};
 
@@ -10,9 +10,6 @@ pub(super) struct Refusal {
     pub condition: String,
     pub detail: String,
 }
-
-/// Service Bus asks for a pause of ten seconds when it is busy (50009).
-const BUSY_MS: i64 = 10_000;
 
 impl Refusal {
     pub(super) fn of(error: Option<&definitions::Error>) -> Self {
@@ -43,7 +40,7 @@ impl Refusal {
             Blame::Size => permanent(told("the message is too large for it")),
             Blame::Message => permanent(told("it refuses this message")),
             Blame::Unknown => PublishOutcome::Retry { after_ms: None, reason: told("it did not take this message") },
-            Blame::Busy => blocked(Some(BUSY_MS), "it is throttled: wait, or give the namespace more units"),
+            Blame::Busy => blocked(Some(busy_ms(detail)), "it is throttled: wait, or give the namespace more units"),
             Blame::Full => blocked(None, "it is full: receive from it, or raise its size"),
             Blame::Access => blocked(None, &access.remedy(place, entity)),
             Blame::Missing => {
@@ -58,10 +55,9 @@ impl Refusal {
     }
 
     fn blame(&self) -> Blame {
-        let busy = self.detail.contains("50009") || self.detail.contains("50002");
         match self.condition.as_str() {
             "com.microsoft:server-busy" => Blame::Busy,
-            _ if busy => Blame::Busy,
+            _ if says_busy(&self.detail) => Blame::Busy,
             "amqp:link:message-size-exceeded" => Blame::Size,
             "amqp:resource-limit-exceeded" => Blame::Full,
             "amqp:unauthorized-access" | "com.microsoft:auth-failed" => Blame::Access,
@@ -145,6 +141,8 @@ mod tests {
         }
         let (outcome, _) = of(custom("com.microsoft:server-busy"), "Please wait 10 seconds. 50009");
         assert!(matches!(outcome, PublishOutcome::Blocked { after_ms: Some(10_000), .. }));
+        let (outcome, _) = of(AmqpError::InternalError, "Error code : 50009. Please wait 2 seconds and try again.");
+        assert!(matches!(outcome, PublishOutcome::Blocked { after_ms: Some(2_000), .. }));
         let (outcome, _) = of(AmqpError::NotAllowed, "The SessionId was not set on a message, and it cannot be sent");
         assert!(matches!(outcome, PublishOutcome::Blocked { .. }), "a setting's fault kills no message");
     }

@@ -60,7 +60,7 @@ impl Dialer {
             None => Box::new(tcp),
             Some(tls) => {
                 let name = ServerName::try_from(self.host.clone()).map_err(|e| failed("TLS", e.to_string()))?;
-                Box::new(tls.connect(name, tcp).await.map_err(|e| failed("TLS", e.to_string()))?)
+                Box::new(tls.connect(name, tcp).await.map_err(|e| failed("TLS", self.distrust(&e)))?)
             }
         };
         if !self.websocket {
@@ -71,6 +71,18 @@ impl Dialer {
         let url = format!("ws://{host}{WEBSOCKET_PATH}");
         let stream = WebSocketStream::connect_with_stream(url, stream);
         Ok(Box::new(stream.await.map_err(|e| failed("WebSocket", e.to_string()))?))
+    }
+
+    /// A certificate is what a person can do something about.
+    fn distrust(&self, error: &std::io::Error) -> String {
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(rustls::Error::InvalidCertificate(why)) => format!(
+                "the certificate shown for {} is not trusted here ({why}): is there a proxy that opens TLS between, or \
+                 does this machine lack its root certificate?",
+                self.host
+            ),
+            _ => error.to_string(),
+        }
     }
 }
 

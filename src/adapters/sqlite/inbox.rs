@@ -185,6 +185,7 @@ fn take_due(
                 ":id": id,
                 ":token": token,
                 ":lease_ends": now.saturating_add(lease.lease_ms),
+                ":now": now,
             };
             take.query_row(values, |row| work_of(row, lease.token, now))
         })

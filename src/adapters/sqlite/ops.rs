@@ -30,16 +30,16 @@ impl Ops for Sqlite {
 
     async fn requeue(&self, what: &Selection, rules: RequeueRules, by: &Signature) -> StoreResult<Vec<RemedyRow>> {
         let (what, by) = (what.clone(), by.clone());
-        self.write("requeue", move |tx, now| ops_remedies::again(tx, now, &what, Remedy::Requeue, rules, &by)).await
+        self.write("requeue", move |tx, now| ops_remedies::again(tx, now, &what, Remedy::Requeue, &rules, &by)).await
     }
 
     async fn replay(&self, what: &Selection, rules: ReplayRules, by: &Signature) -> StoreResult<Vec<RemedyRow>> {
         let (what, by) = (what.clone(), by.clone());
         self.write("replay", move |tx, now| {
             if rules.force {
-                ops_copy::copies(tx, now, &what, rules.requeue, &by)
+                ops_copy::copies(tx, now, &what, &rules.requeue, &by)
             } else {
-                ops_remedies::again(tx, now, &what, Remedy::Replay, rules.requeue, &by)
+                ops_remedies::again(tx, now, &what, Remedy::Replay, &rules.requeue, &by)
             }
         })
         .await

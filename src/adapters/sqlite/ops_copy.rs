@@ -15,14 +15,14 @@ pub(super) fn copies(
     db: &Connection,
     now: i64,
     what: &Selection,
-    rules: RequeueRules,
+    rules: &RequeueRules,
     by: &Signature,
 ) -> rusqlite::Result<Vec<RemedyRow>> {
     // One event, one id: the copies for several destinations share it, as the originals did.
     let new = MessageId::fresh();
     let mut answers = Vec::new();
     for row in chosen(db, now, what)? {
-        let copied = match Remedy::Copy.may(&row.facts, rules.out_of_order, rules.duplicate_window_ms) {
+        let copied = match Remedy::Copy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination)) {
             Ok(()) => copy(db, now, &row, &new)?,
             Err(why_not) => Err(why_not),
         };

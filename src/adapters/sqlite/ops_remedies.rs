@@ -6,7 +6,10 @@ use super::{
     rows,
 };
 use crate::{
-    domain::remedy::{Remedy, RowFacts},
+    domain::{
+        duplicates::DuplicateWindow,
+        remedy::{Remedy, RowFacts},
+    },
     ports::ops::{RemedyRow, RequeueRules, Selection, Signature},
 };
 use rusqlite::{Connection, Row, named_params};
@@ -49,14 +52,14 @@ pub(super) fn again(
     now: i64,
     what: &Selection,
     remedy: Remedy,
-    rules: RequeueRules,
+    rules: &RequeueRules,
     by: &Signature,
 ) -> rusqlite::Result<Vec<RemedyRow>> {
     let action = if remedy == Remedy::Replay { "replay" } else { "requeue" };
     let mut update = db.prepare_cached(include_str!("sql/ops_requeue.sql"))?;
     let mut answers = Vec::new();
     for row in chosen(db, now, what)? {
-        let why_not = remedy.may(&row.facts, rules.out_of_order, rules.duplicate_window_ms).err();
+        let why_not = remedy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination)).err();
         if why_not.is_none() {
             update.execute(named_params! { ":seq": row.seq, ":now": now })?;
             record(db, now, action, &row.target(), by)?;
@@ -71,7 +74,7 @@ pub(super) fn discard(db: &Connection, now: i64, what: &Selection, by: &Signatur
     let mut followers = db.prepare_cached(include_str!("sql/ops_followers_due.sql"))?;
     let mut answers = Vec::new();
     for row in chosen(db, now, what)? {
-        let why_not = Remedy::Discard.may(&row.facts, false, 0).err();
+        let why_not = Remedy::Discard.may(&row.facts, false, DuplicateWindow::NONE).err();
         if why_not.is_none() {
             discard.execute(named_params! { ":seq": row.seq, ":now": now })?;
             followers.execute(named_params! { ":seq": row.seq, ":now": now })?;

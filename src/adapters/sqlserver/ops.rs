@@ -38,14 +38,14 @@ impl Ops for SqlServer {
     }
 
     async fn requeue(&self, what: &Selection, rules: RequeueRules, by: &Signature) -> StoreResult<Vec<RemedyRow>> {
-        ops_remedies::again(self, what, Remedy::Requeue, rules, by).await
+        ops_remedies::again(self, what, Remedy::Requeue, &rules, by).await
     }
 
     async fn replay(&self, what: &Selection, rules: ReplayRules, by: &Signature) -> StoreResult<Vec<RemedyRow>> {
         if rules.force {
-            ops_copy::copies(self, what, rules.requeue, by).await
+            ops_copy::copies(self, what, &rules.requeue, by).await
         } else {
-            ops_remedies::again(self, what, Remedy::Replay, rules.requeue, by).await
+            ops_remedies::again(self, what, Remedy::Replay, &rules.requeue, by).await
         }
     }
 

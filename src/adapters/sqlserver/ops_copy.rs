@@ -33,7 +33,7 @@ type Original = (String, String, String);
 pub(super) async fn copies(
     db: &SqlServer,
     what: &Selection,
-    rules: RequeueRules,
+    rules: &RequeueRules,
     by: &Signature,
 ) -> StoreResult<Vec<RemedyRow>> {
     // One event, one id: the copies for several destinations share it, as the originals did.
@@ -44,7 +44,7 @@ pub(super) async fn copies(
     let verdicts: Vec<Result<Copied, String>> = rows
         .iter()
         .map(|row| {
-            Remedy::Copy.may(&row.facts, rules.out_of_order, rules.duplicate_window_ms)?;
+            Remedy::Copy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination))?;
             let (content_type, headers, payload) = originals.get(&row.seq).ok_or_else(|| CHANGED.to_owned())?;
             replay::copy(&row.id, &new, content_type, payload.as_bytes(), headers)
         })

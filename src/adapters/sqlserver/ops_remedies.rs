@@ -10,7 +10,10 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    domain::remedy::{Remedy, RowFacts},
+    domain::{
+        duplicates::DuplicateWindow,
+        remedy::{Remedy, RowFacts},
+    },
     ports::{
         error::{StoreError, StoreResult},
         ops::{RemedyRow, RequeueRules, Selection, Signature},
@@ -72,16 +75,16 @@ pub(super) async fn again(
     db: &SqlServer,
     what: &Selection,
     remedy: Remedy,
-    rules: RequeueRules,
+    rules: &RequeueRules,
     by: &Signature,
 ) -> StoreResult<Vec<RemedyRow>> {
     let action = if remedy == Remedy::Replay { "replay" } else { "requeue" };
-    let may = |facts: &RowFacts| remedy.may(facts, rules.out_of_order, rules.duplicate_window_ms);
+    let may = |row: &Chosen| remedy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination));
     judged(db, action, what, by, Batch { change: &[REQUEUE], out_of_order: rules.out_of_order }, may).await
 }
 
 pub(super) async fn discard(db: &SqlServer, what: &Selection, by: &Signature) -> StoreResult<Vec<RemedyRow>> {
-    let may = |facts: &RowFacts| Remedy::Discard.may(facts, false, 0);
+    let may = |row: &Chosen| Remedy::Discard.may(&row.facts, false, DuplicateWindow::NONE);
     judged(db, "discard", what, by, Batch { change: &[DISCARD, FOLLOWERS_DUE], out_of_order: false }, may).await
 }
 
@@ -97,11 +100,11 @@ async fn judged(
     what: &Selection,
     by: &Signature,
     batch: Batch<'_>,
-    may: impl Fn(&RowFacts) -> Result<(), String> + Send + Sync,
+    may: impl Fn(&Chosen) -> Result<(), String> + Send + Sync,
 ) -> StoreResult<Vec<RemedyRow>> {
     for _ in 0..TURNS_MAX {
         let rows = chosen(db, action, what).await?;
-        let verdicts: Vec<_> = rows.iter().map(|row| may(&row.facts)).collect();
+        let verdicts: Vec<_> = rows.iter().map(&may).collect();
         let fit = || rows.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(row, _)| row);
         if fit().next().is_none() {
             return Ok(rows.iter().zip(verdicts).map(|(row, verdict)| row.answer(verdict.err())).collect());

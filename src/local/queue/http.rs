@@ -23,6 +23,8 @@ const WAIT_MAX: Duration = Duration::from_mins(1);
 /// What a path and method ask for.
 enum Asked {
     Send,
+    /// What the queue or topic itself is.
+    Describe,
     /// Peek-lock, or receive and delete.
     Head {
         delete: bool,
@@ -54,11 +56,14 @@ pub(super) async fn handle(stand: Stand, request: Request<Incoming>) -> Response
     let Some((entity, asked)) = asked(request.method(), &segments) else {
         return answer(StatusCode::NOT_FOUND, "no such operation");
     };
-    if !stand.entities.contains(entity.strip_suffix(DEAD_LETTERS).unwrap_or(&entity)) {
+    if !matches!(asked, Asked::Describe)
+        && !stand.entities.contains(entity.strip_suffix(DEAD_LETTERS).unwrap_or(&entity))
+    {
         return answer(StatusCode::NOT_FOUND, "no such queue or topic");
     }
     let done = match asked {
         Asked::Send => send(&stand, entity, request).await,
+        Asked::Describe => super::description::answer(&stand, &entity).await,
         Asked::Head { delete } => head(&stand, entity, delete, wait(&request)).await,
         Asked::Settle { how, id, token } => settle(&stand, how, entity, id, token).await,
     };
@@ -74,7 +79,10 @@ pub(super) async fn handle(stand: Stand, request: Request<Incoming>) -> Response
 }
 
 fn asked(method: &Method, segments: &[String]) -> Option<(String, Asked)> {
-    let at = segments.iter().rposition(|s| s.eq_ignore_ascii_case("messages"))?;
+    let at = segments.iter().rposition(|s| s.eq_ignore_ascii_case("messages"));
+    let Some(at) = at else {
+        return (method == Method::GET).then(|| (segments.join("/").to_lowercase(), Asked::Describe));
+    };
     let (entity, rest) = (segments[..at].join("/").to_lowercase(), &segments[at + 1..]);
     let what = match (method, rest) {
         (&Method::POST, []) if !entity.ends_with(DEAD_LETTERS) => Asked::Send,

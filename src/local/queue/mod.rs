@@ -5,6 +5,7 @@
 //! that nobody reads.
 
 mod control;
+mod description;
 mod http;
 pub mod sas;
 mod store;
@@ -41,6 +42,8 @@ pub struct QueueOptions {
     pub path: PathBuf,
     /// Queues and topics that exist; others are 404, as in Azure.
     pub entities: BTreeSet<String>,
+    /// Those of them that are topics, for who asks what they are.
+    pub topics: BTreeSet<String>,
     pub lock_duration: Duration,
     pub max_delivery_count: u32,
     /// The window; None, the default of Azure too: off.
@@ -54,6 +57,7 @@ impl QueueOptions {
         Self {
             path: path.to_owned(),
             entities: entities.into_iter().collect(),
+            topics: BTreeSet::new(),
             lock_duration: Duration::from_mins(1),
             max_delivery_count: 10,
             duplicate_detection: None,
@@ -114,10 +118,19 @@ struct Stand {
     store: Store,
     policy: Policy,
     entities: Arc<BTreeSet<String>>,
+    traits: Arc<Traits>,
     held: Arc<Mutex<HashSet<String>>>,
     changed: Arc<Notify>,
     events: EventSink,
     port: u16,
+}
+
+/// What it says of its queues and topics.
+struct Traits {
+    topics: BTreeSet<String>,
+    lock_s: u64,
+    deliveries_max: u32,
+    duplicate_window_s: Option<u64>,
 }
 
 impl Queue {
@@ -133,7 +146,14 @@ impl Queue {
         let key = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
         let policy = Policy { name: POLICY.to_owned(), key };
         let entities = Arc::new(options.entities.iter().map(|name| name.to_lowercase()).collect());
-        let stand = Stand { store, policy, entities, held: Arc::default(), changed: Arc::default(), events, port };
+        let traits = Arc::new(Traits {
+            topics: options.topics.iter().map(|name| name.to_lowercase()).collect(),
+            lock_s: options.lock_duration.as_secs(),
+            deliveries_max: options.max_delivery_count,
+            duplicate_window_s: options.duplicate_detection.map(|window| window.as_secs()),
+        });
+        let stand =
+            Stand { store, policy, entities, traits, held: Arc::default(), changed: Arc::default(), events, port };
         Ok(Self { listener, stand })
     }
 

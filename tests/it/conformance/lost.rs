@@ -1,7 +1,7 @@
 //! Connections that end and answers that never come: nothing is called accepted that is not, and nothing hangs.
 
-use super::{Bench, accepted, bus, message, messages, unknown};
-use crate::support::broker::Broker;
+use super::{Bench, PATIENCE, accepted, bus, idling, message, messages, unknown};
+use crate::support::{broker::Broker, proxy::Proxy};
 use client_organizer::domain::{route::Destination, verdict::PublishOutcome};
 use serde_json::json;
 use std::time::Duration;
@@ -15,6 +15,11 @@ conformance!(
     an_answer_that_never_comes_ends_with_the_timeout,
     a_deadline_that_is_over_tries_nothing,
     a_broker_that_was_restarted_is_found_again,
+    a_connection_that_went_silent_is_left_after_the_timeout,
+    an_address_that_leads_elsewhere_is_followed,
+    ; amqp alone:
+    who_closes_says_goodbye_and_may_come_back,
+    a_silent_connection_that_lay_idle_is_not_used,
 );
 
 async fn cut_before_it_was_stored_it_is_unknown_and_goes_again(on: &Bench) {
@@ -87,4 +92,67 @@ async fn a_broker_that_was_restarted_is_found_again(on: &Bench) {
         assert!(accepted(&on.publish(&one).await));
     }
     assert!(on.ids().await.contains(&"after".to_owned()));
+}
+
+impl Bench {
+    /// The same entity through a network of the test's own.
+    fn through(&self, proxy: &Proxy, timeout: Duration) -> Self {
+        let port = self.broker.port(self.door).to_string();
+        self.by(&self.broker.connection(self.door).replace(&port, &proxy.port.to_string()), timeout)
+    }
+}
+
+/// Met by the silent connection in full, and by nothing else.
+const SHORT: Duration = Duration::from_millis(1_500);
+
+async fn a_connection_that_went_silent_is_left_after_the_timeout(on: &Bench) {
+    let proxy = Proxy::to(on.broker.port(on.door)).await;
+    let on = on.through(&proxy, SHORT);
+    assert!(accepted(&on.publish(&messages(1)).await));
+    proxy.swallow();
+    let one = [message("after", "{}")];
+    let outcomes = on.publish(&one).await;
+    assert!(matches!(outcomes.as_slice(), [PublishOutcome::TimedOut { .. }]), "{outcomes:?}");
+    assert!(accepted(&on.publish(&one).await), "on a new connection");
+    assert_eq!(proxy.connections(), 2);
+    assert_eq!(on.ids().await, ["m0", "after"]);
+}
+
+/// As after a failover, when the namespace's name answers with another address.
+async fn an_address_that_leads_elsewhere_is_followed(on: &Bench) {
+    let Some(elsewhere) = Broker::start() else { return };
+    elsewhere.tell("create", json!({"name": on.entity})).await;
+    let Some(own) = Broker::start() else { return };
+    own.tell("create", json!({"name": on.entity})).await;
+    let proxy = Proxy::to(own.port(on.door)).await;
+    let on = on.through(&proxy, PATIENCE);
+    assert!(accepted(&on.publish(&messages(1)).await));
+    proxy.lead_to(elsewhere.port(on.door));
+    own.tell("cut", json!({})).await;
+    let one = [message("after", "{}")];
+    let first = on.publish(&one).await;
+    if !accepted(&first) {
+        assert!(unknown(&first[0]), "{first:?}");
+        assert!(accepted(&on.publish(&one).await));
+    }
+    assert_eq!(elsewhere.ids(&on.entity).await, ["after"]);
+}
+
+async fn who_closes_says_goodbye_and_may_come_back(on: &Bench) {
+    assert!(accepted(&on.publish(&messages(1)).await));
+    on.bus.close().await;
+    assert_eq!(on.broker.told(&on.entity).await["goodbyes"], 1);
+    assert!(accepted(&on.publish(&messages(1)).await));
+    assert_eq!(on.broker.told(&on.entity).await["links"], 2);
+}
+
+async fn a_silent_connection_that_lay_idle_is_not_used(on: &Bench) {
+    let proxy = Proxy::to(on.broker.port(on.door)).await;
+    let port = on.broker.port(on.door).to_string();
+    let connection = on.broker.connection(on.door).replace(&port, &proxy.port.to_string());
+    let on = Bench { bus: idling(&connection, on.door, Duration::ZERO), entity: on.entity.clone(), ..*on };
+    assert!(accepted(&on.publish(&messages(1)).await));
+    proxy.swallow();
+    assert!(accepted(&on.publish(&[message("after", "{}")]).await), "it would have waited for the timeout");
+    assert_eq!(proxy.connections(), 2);
 }

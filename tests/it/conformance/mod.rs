@@ -16,12 +16,12 @@ macro_rules! conformance {
         conformance!(@ amqp, [$($name),+]);
         conformance!(@ websocket, [$($name),+]);
     };
-    ($($name:ident),+ $(,)?) => {
+    ($($name:ident),+ $(,)? $(; amqp alone: $($more:ident),+ $(,)?)?) => {
         conformance!(@ rest, [$($name),+]);
-        conformance!(@ amqp, [$($name),+]);
-        conformance!(@ websocket, [$($name),+]);
+        conformance!(@ amqp, [$($name,)+ $($($more),+)?]);
+        conformance!(@ websocket, [$($name,)+ $($($more),+)?]);
     };
-    (@ $door:ident, [$($name:ident),+]) => {
+    (@ $door:ident, [$($name:ident),+ $(,)?]) => {
         mod $door {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
@@ -35,6 +35,8 @@ macro_rules! conformance {
 mod accepted;
 mod refused;
 mod lost;
+mod expired;
+mod partial;
 mod read_back;
 mod shapes;
 
@@ -56,6 +58,11 @@ impl Bench {
         Self { broker, door, entity, bus }
     }
 
+    /// The same entity and transport, by another connection string and with less patience.
+    pub fn by(&self, connection: &str, timeout: Duration) -> Self {
+        Self { bus: bus(connection, self.door, timeout), entity: self.entity.clone(), ..*self }
+    }
+
     /// The same transport to another entity.
     pub async fn to(&self, settings: Value) -> Self {
         Self::new(self.broker, self.door, settings).await
@@ -63,7 +70,13 @@ impl Bench {
 
     pub async fn publish(&self, batch: &[Outgoing]) -> Vec<PublishOutcome> {
         let to = Destination::parse(&format!("queue:{}", self.entity)).unwrap();
-        self.bus.publish(&to, batch, Instant::now() + PATIENCE).await
+        let outcomes = self.bus.publish(&to, batch, Instant::now() + PATIENCE).await;
+        for outcome in &outcomes {
+            let told = reason(outcome);
+            assert!(!broker::SECRETS.iter().any(|secret| told.contains(secret)), "a secret is told: {told}");
+            assert!(told.is_empty() || told.contains(&self.entity), "the entity is not named: {told}");
+        }
+        outcomes
     }
 
     pub async fn plan(&self, faults: Value) {
@@ -80,12 +93,20 @@ pub fn bus(connection: &str, door: &str, timeout: Duration) -> Arc<dyn Bus> {
 }
 
 pub fn shaped(connection: &str, door: &str, timeout: Duration, shapes: Shapes) -> Arc<dyn Bus> {
+    made(connection, door, timeout, Duration::from_mins(4), shapes)
+}
+
+/// Links that were used no longer than so ago are used again.
+pub fn idling(connection: &str, door: &str, idle_max: Duration) -> Arc<dyn Bus> {
+    made(connection, door, PATIENCE, idle_max, Shapes::default())
+}
+
+fn made(connection: &str, door: &str, timeout: Duration, idle_max: Duration, shapes: Shapes) -> Arc<dyn Bus> {
     let connection = ConnectionString::parse(connection).unwrap();
     match door {
         "rest" => Arc::new(RestBus::new(connection, RestOptions { timeout, concurrency: 4 }).unwrap()),
         "amqp" | "websocket" => {
             let websocket = door == "websocket";
-            let idle_max = Duration::from_mins(4);
             let options = AmqpOptions { timeout, concurrency: 4, idle_max, websocket, gateway: None, shapes };
             Arc::new(AmqpBus::new(connection, options).unwrap())
         }
@@ -120,21 +141,10 @@ pub fn accepted(outcomes: &[PublishOutcome]) -> bool {
 
 /// What a person reads of an outcome.
 pub fn reason(outcome: &PublishOutcome) -> &str {
-    match outcome {
-        PublishOutcome::Accepted | PublishOutcome::NotTried => "",
-        PublishOutcome::Retry { reason, .. }
-        | PublishOutcome::Permanent { reason }
-        | PublishOutcome::TimedOut { reason }
-        | PublishOutcome::Cut { reason }
-        | PublishOutcome::Blocked { reason, .. } => reason,
-    }
+    outcome.reason()
 }
 
 /// Nobody knows whether it was stored: it is sent again.
 pub fn unknown(outcome: &PublishOutcome) -> bool {
     matches!(outcome, PublishOutcome::Cut { .. } | PublishOutcome::TimedOut { .. })
-}
-
-pub fn no_key(outcome: &PublishOutcome) -> bool {
-    !reason(outcome).contains(&broker::KEY[..8])
 }

@@ -7,6 +7,7 @@ use crate::support::backend::Backend;
 use client_organizer::{
     domain::{
         delivery::{Delivery, MailFinish, MailState, MailWork},
+        duplicates::DuplicateWindows,
         ids::LeaseToken,
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, RowState, Settle, Settled, Settlement},
         pace::Pace,
@@ -33,9 +34,9 @@ contract!(
 const QUEUE: &str = "queue:client-emails";
 const CONSUMER: &str = "SendEmail";
 const PROVIDER: &str = "mail:folder";
-const NO_WINDOW: RequeueRules = RequeueRules { out_of_order: false, duplicate_window_ms: 0 };
+const NO_WINDOW: RequeueRules = RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0) };
 const HOUR_MS: i64 = 3_600_000;
-const AN_HOUR: RequeueRules = RequeueRules { out_of_order: false, duplicate_window_ms: HOUR_MS };
+const AN_HOUR: RequeueRules = RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(HOUR_MS) };
 const FORCED: ReplayRules = ReplayRules { requeue: AN_HOUR, force: true };
 
 fn by() -> Signature {
@@ -213,7 +214,7 @@ async fn each_state_but_its_own_is_refused_with_what_would_help(backend: &impl B
     let unforced = ReplayRules { requeue: NO_WINDOW, force: false };
     insert(backend, "pending", "k1");
     assert_why_not(&requeue(backend, "pending", NO_WINDOW).await, &["pending", "by itself"]);
-    assert_why_not(&replay(backend, "pending", unforced).await, &["pending"]);
+    assert_why_not(&replay(backend, "pending", unforced.clone()).await, &["pending"]);
     lease(backend).await;
     for answer in [
         requeue(backend, "pending", NO_WINDOW).await,
@@ -224,7 +225,7 @@ async fn each_state_but_its_own_is_refused_with_what_would_help(backend: &impl B
     }
     insert(backend, "dead", "k2");
     dispatch(backend, dead(LastOutcome::Permanent)).await;
-    assert_why_not(&replay(backend, "dead", unforced).await, &["dead", "ops requeue"]);
+    assert_why_not(&replay(backend, "dead", unforced.clone()).await, &["dead", "ops requeue"]);
     assert_why_not(&replay(backend, "dead", FORCED).await, &["dead", "ops requeue"]);
     insert(backend, "sent", "k3");
     dispatch(backend, Settlement::Sent).await;

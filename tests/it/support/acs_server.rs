@@ -32,7 +32,12 @@ static TOLD: Once = Once::new();
 impl AcsServer {
     /// `None`: there is no python3, and that was said. `plan` and `status`: who meets what, see server.py.
     pub async fn start(dedup: bool, plan: Value, status: Value) -> Option<Self> {
-        let settings = json!({ "key": KEY, "token": TOKEN, "dedup": dedup, "plan": plan, "status": status });
+        Self::start_with(json!({ "dedup": dedup, "plan": plan, "status": status })).await
+    }
+
+    pub async fn start_with(mut settings: Value) -> Option<Self> {
+        settings["key"] = json!(KEY);
+        settings["token"] = json!(TOKEN);
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/acs/server.py");
         let started = Command::new("python3")
             .args(["-B", "-W", "ignore"])
@@ -77,6 +82,18 @@ impl AcsServer {
     pub async fn next(&mut self) -> Value {
         // None: the server ended; its stderr says why.
         tokio::time::timeout(LINE_WITHIN, self.lines.recv()).await.unwrap().unwrap()
+    }
+
+    /// The next line of its stdout, however long that takes. `None`: it has ended.
+    #[allow(dead_code, reason = "for the long proofs")]
+    pub async fn line(&mut self) -> Option<Value> {
+        self.lines.recv().await
+    }
+
+    /// A line of its stdin, see server.py.
+    #[allow(dead_code, reason = "for the long proofs")]
+    pub fn command(&mut self, command: &Value) {
+        writeln!(self.stdin.as_mut().unwrap(), "{command}").unwrap();
     }
 
     /// Every request there was, once the server has ended.

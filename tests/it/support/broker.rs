@@ -1,7 +1,9 @@
 //! A broker that speaks Service Bus's AMQP on an implementation that is not ours, as a child process (tests/broker).
 
-use super::http_client;
+use super::{certificates::Certificate, http_client};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use client_organizer::config;
+use hmac::{KeyInit, Mac};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Write},
@@ -12,6 +14,10 @@ use std::{
 
 pub const KEY_NAME: &str = "sender";
 pub const KEY: &str = "c2VjcmV0LWtleS1vZi10aGUtdGVzdHM=";
+
+/// What no reason, log or report may hold: the start of the key, a signature, and what the tests' signatures hold.
+pub const SECRETS: [&str; 3] = ["c2VjcmV0", "sig=", WRONG_KEY];
+pub const WRONG_KEY: &str = "d3Jvbmcta2V5";
 
 /// It ends with its stdin, which is ours: also where this process dies.
 pub struct Broker {
@@ -68,6 +74,25 @@ impl Broker {
         )
     }
 
+    /// As the portal gives it out for a signature made elsewhere, for one entity until then (seconds).
+    pub fn signature(&self, door: &str, entity: &str, until: i64) -> String {
+        let resource = format!("https%3A%2F%2Flocal.servicebus.windows.net%2F{entity}");
+        let mut hmac = hmac::Hmac::<sha2::Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
+        hmac.update(format!("{resource}\n{until}").as_bytes());
+        let signed = STANDARD.encode(hmac.finalize().into_bytes());
+        let signed = percent_encoding::utf8_percent_encode(&signed, percent_encoding::NON_ALPHANUMERIC);
+        let port = self.port(door);
+        format!(
+            "Endpoint=sb://127.0.0.1:{port};UseDevelopmentEmulator=true;SharedAccessSignature=SharedAccessSignature \
+             sr={resource}&sig={signed}&se={until}&skn={KEY_NAME}"
+        )
+    }
+
+    /// The same doors once more, inside TLS, with this certificate (PEM): their ports by name.
+    pub async fn secure(&self, certificate: &Certificate) -> Value {
+        self.tell("secure", json!({"key": certificate.key, "cert": certificate.chain})).await
+    }
+
     /// A command of tests/broker/control.js.
     pub async fn tell(&self, command: &str, words: Value) -> Value {
         let answer = http_client::post_json(self.port("control"), &format!("/{command}"), &words).await;
@@ -89,11 +114,17 @@ impl Broker {
         self.tell("faults", json!({"name": entity, "faults": faults})).await;
     }
 
+    /// What came for it: links, transfers, tokens, faults.
+    pub async fn told(&self, entity: &str) -> Value {
+        self.tell("told", json!({"name": entity})).await
+    }
+
     pub async fn stored(&self, entity: &str) -> Vec<Value> {
         self.tell("stored", json!({"name": entity})).await.as_array().unwrap().clone()
     }
 
     pub async fn ids(&self, entity: &str) -> Vec<String> {
-        self.stored(entity).await.iter().map(|message| message["messageId"].as_str().unwrap().to_owned()).collect()
+        let ids = self.tell("ids", json!({"name": entity})).await;
+        ids.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
     }
 }

@@ -53,6 +53,11 @@ impl Edge {
         Self::of(World::new(), Some(books)).await
     }
 
+    #[allow(dead_code, reason = "for the long proofs")]
+    pub async fn over(world: World) -> Self {
+        Self::of(world, None).await
+    }
+
     async fn of(world: World, books: Option<Arc<dyn Books>>) -> Self {
         let World { backend, bus, mailer, book, dispatch, notify, .. } = world;
         let vitals = book.vitals.clone();

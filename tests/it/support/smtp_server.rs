@@ -25,7 +25,7 @@ pub struct SmtpServer {
 /// What a started Python may take on a busy machine; nothing waits so long that works.
 const LINE_WITHIN: Duration = Duration::from_mins(1);
 /// More than any test's mails.
-const LINES_MAX: usize = 1_000;
+const LINES_MAX: usize = 100_000;
 
 static TOLD: Once = Once::new();
 
@@ -88,6 +88,18 @@ impl SmtpServer {
     pub async fn next(&mut self) -> Value {
         // None: the server ended; its stderr says why.
         tokio::time::timeout(LINE_WITHIN, self.lines.recv()).await.unwrap().unwrap()
+    }
+
+    /// The next line of its stdout, however long that takes. `None`: it has ended.
+    #[allow(dead_code, reason = "for the long proofs")]
+    pub async fn line(&mut self) -> Option<Value> {
+        self.lines.recv().await
+    }
+
+    /// A line of its stdin, see server.py.
+    #[allow(dead_code, reason = "for the long proofs")]
+    pub fn command(&mut self, command: &Value) {
+        writeln!(self.stdin.as_mut().unwrap(), "{command}").unwrap();
     }
 
     /// Every mail there was, once the server has ended.

@@ -190,6 +190,20 @@ impl World {
         reports
     }
 
+    /// Another process's RetryEmail, on the same store, provider and clock.
+    pub fn beside(&self) -> NotifyContext {
+        NotifyContext {
+            inbox: self.backend.other_inbox(),
+            breakers: self.backend.breakers(),
+            mailer: self.notify.mailer.clone(),
+            letters: self.notify.letters.clone(),
+            clock: self.clock.clone(),
+            settings: self.notify.settings,
+            vitals: Arc::new(Vitals::default()),
+            dice: Mutex::new(fastrand::Rng::with_seed(3)),
+        }
+    }
+
     pub async fn run_retry(&self) -> RetryReport {
         client_organizer::flows::notify::retry(&self.notify).await
     }

@@ -1,18 +1,17 @@
 //! Connecting: refused, cut, stalled, without encryption, with a certificate nobody knows, with a token.
 
 use super::*;
-use crate::support::tds::Fault;
+use crate::support::{
+    identity_endpoint::{IdentityEndpoint, granted},
+    tds::Fault,
+};
 use client_organizer::{
     adapters::sqlserver::Presence,
     domain::{delivery::Delivery, ids::ClientId},
     ports::{books::Books, error::StoreError, inbox::Inbox},
 };
 use futures::FutureExt;
-use std::{
-    io::{BufRead, BufReader, Write},
-    process::Command,
-    sync::Arc,
-};
+use std::{process::Command, sync::Arc, time::Duration};
 use tokio_rustls::{TlsAcceptor, rustls};
 
 async fn refusal(options: &SqlServerOptions) -> StoreError {
@@ -166,28 +165,6 @@ async fn a_certificate_is_verified_unless_the_string_says_which_or_any() {
     assert!(told.to_string().contains("certificate"), "{told}");
 }
 
-/// Answers each request with the next token; the first is due for renewal, and all live.
-#[expect(clippy::disallowed_methods, reason = "a token's end is a time of the world's")]
-fn identity_endpoint(tokens: &'static [&'static str]) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let endpoint = format!("http://{}/msi/token", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for text in tokens {
-            let (mut stream, _) = listener.accept().unwrap();
-            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            let head: Vec<String> = lines.map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
-            assert!(head[0].contains("resource=https%3A%2F%2Fdatabase.windows.net"), "{head:?}");
-            let ends = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 200;
-            let body = serde_json::json!({"access_token": text, "expires_on": ends.to_string(), "resource": "r",
-                "token_type": "Bearer"});
-            let body = body.to_string();
-            let length = body.len();
-            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}").unwrap();
-        }
-    });
-    endpoint
-}
-
 /// The identity library reads the endpoint from the environment, so this is a process of its own.
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "which of the two processes this is")]
@@ -200,16 +177,20 @@ async fn a_managed_identity_logs_in_with_a_token_fetched_anew_for_each_connectio
     let server = TdsServer::start().await;
     server.answer("books_client", client());
     server.fault("books_client", Fault::CutAnswer);
+    // Each is due for renewal when it comes.
+    let tokens = ["token-one", "token-two", "token-three"].map(|text| granted(text, Duration::from_secs(200)));
+    let endpoint = IdentityEndpoint::start(tokens.to_vec());
     let rest = "Authentication=Active Directory Managed Identity;User Id=my-identity;Encrypt=DANGER_PLAINTEXT";
     let mut child = Command::new(std::env::current_exe().unwrap());
     child
         .args(["--exact", "wire::logins::a_managed_identity_logs_in_with_a_token_fetched_anew_for_each_connection"])
         .arg("--nocapture")
         .env("WIRE_TEST_CONNECTION", server.connection_string(rest))
-        .env("IDENTITY_ENDPOINT", identity_endpoint(&["token-one", "token-two", "token-three"]))
-        .env("IDENTITY_HEADER", "the-machines-secret");
+        .envs(endpoint.settings());
     let output = tokio::task::spawn_blocking(move || child.output().unwrap()).await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let asked = endpoint.heads();
+    assert!(asked[0].contains("resource=https%3A%2F%2Fdatabase.windows.net"), "{asked:?}");
     let logins = server.logins();
     assert!(logins[0].contains("token-one") && logins[1].contains("token-two"), "{logins:?}");
 }

@@ -10,6 +10,7 @@ use crate::support::{
 use client_organizer::{
     adapters::sqlserver::Presence,
     domain::{
+        duplicates::DuplicateWindows,
         ids::LeaseToken,
         outbox::{Claim, ClaimMode},
         route::Destination,
@@ -145,7 +146,7 @@ async fn a_requeue_is_judged_again_where_a_newer_row_of_its_key_went_out_in_betw
     }
     let held = proxy.hold("ops_requeue");
     let requeue = tokio::spawn(async move {
-        let rules = RequeueRules { out_of_order: false, duplicate_window_ms: 0 };
+        let rules = RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0) };
         let by = Signature { actor: "ania".to_owned(), reason: "test".to_owned() };
         db.requeue(&Selection::Id { id: "old".to_owned(), destination: None }, rules, &by).await.unwrap()
     });

@@ -2,7 +2,9 @@
 -- @consumer, @token, @lease_ms, @provider, @per_minute, @per_hour
 -- The predicate is repeated for a server that ignores lock hints.
 UPDATE m
-   SET State = 1, LeaseToken = @token, DueAt = DATEADD(millisecond, @lease_ms, @now), Attempts = m.Attempts + 1
+   SET State = 1, LeaseToken = @token, DueAt = DATEADD(millisecond, @lease_ms, @now), Attempts = m.Attempts + 1,
+       -- That it was due and nobody tried (the breaker, the pace, a night without us) is not the recipient's failing.
+       FirstTransientOnUtc = DATEADD(second, DATEDIFF(second, m.DueAt, @now), m.FirstTransientOnUtc)
 OUTPUT inserted.MessageId AS MessageId, inserted.Body AS Body, inserted.Attempts AS Attempts, inserted.Doubts AS Doubts, inserted.FirstTransientOnUtc AS FirstTransientOnUtc,
        inserted.DoubtedOnUtc AS DoubtedOnUtc, inserted.NotFound AS NotFound
   FROM dbo.InboxMessages m

@@ -74,7 +74,7 @@ async fn a_sent_row_is_replayed_after_the_window_under_its_id(backend: &impl Bac
     insert(backend, "m", "k");
     dispatch(backend, Settlement::Sent).await;
     let rules = ReplayRules { requeue: AN_HOUR, force: false };
-    assert_why_not(&replay(backend, "m", rules).await, &["duplicate", "--force"]);
+    assert_why_not(&replay(backend, "m", rules.clone()).await, &["duplicate", "--force"]);
     backend.advance_ms(HOUR_MS);
     let answer = replay(backend, "m", rules).await;
     assert_eq!((answer.done, answer.new_id), (true, None));

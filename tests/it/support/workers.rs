@@ -1,6 +1,6 @@
 //! Dispatchers as processes of their own, and what they say when they end.
 
-use crate::support::host::executable;
+use super::host::executable;
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader},
@@ -21,15 +21,22 @@ pub struct Said {
     pub lost_leases: u64,
     /// Put back, so that they go once more: the bus did not answer in time, which means unknown.
     pub put_back: u64,
+    pub dead: u64,
+    pub longest_publish_ms: u64,
     /// Store errors, and whatever was logged as a warning or worse.
     pub troubles: Vec<String>,
 }
 
+fn command(settings: &[(&'static str, String)]) -> Command {
+    let mut command = Command::new(executable());
+    command.envs(settings.iter().map(|(name, value)| (*name, value.as_str())));
+    command
+}
+
 impl Worker {
     pub fn start(settings: &[(&'static str, String)]) -> Self {
-        let mut child = Command::new(executable())
+        let mut child = command(settings)
             .args(["dispatch", "--every-ms", "100"])
-            .envs(settings.iter().map(|(name, value)| (*name, value.as_str())))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -37,6 +44,13 @@ impl Worker {
         let output = BufReader::new(child.stdout.take().unwrap());
         let said = std::thread::spawn(move || output.lines().map_while(Result::ok).fold(Said::default(), Said::and));
         Self { child, said }
+    }
+
+    /// One run, to its end.
+    pub fn once(settings: &[(&'static str, String)]) -> Said {
+        let output = command(settings).args(["dispatch", "--once"]).stdin(Stdio::null()).output().unwrap();
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).fold(Said::default(), Said::and)
     }
 
     /// As a supervisor does it: it settles what it has claimed, and ends well.
@@ -79,6 +93,8 @@ impl Said {
             self.sent += number("sent");
             self.lost_leases += number("lostLeases");
             self.put_back += number("retried") + number("released");
+            self.dead += number("dead");
+            self.longest_publish_ms = self.longest_publish_ms.max(number("longestPublishMs"));
             if let Some(error) = report["storeError"].as_str() {
                 self.troubles.push(error.to_owned());
             }
@@ -91,6 +107,8 @@ impl Said {
         self.sent += other.sent;
         self.lost_leases += other.lost_leases;
         self.put_back += other.put_back;
+        self.dead += other.dead;
+        self.longest_publish_ms = self.longest_publish_ms.max(other.longest_publish_ms);
         self.troubles.extend(other.troubles);
     }
 }

@@ -1,0 +1,76 @@
+//! What the queues and topics are, over Service Bus's management interface (Atom over HTTPS), whatever the transport.
+
+use super::{
+    access::Access,
+    connection::ConnectionString,
+    description,
+    outcome::one_line,
+    web::{Reply, Web},
+};
+use crate::{
+    domain::{entity::Seen, route::Destination},
+    ports::entities::Entities,
+};
+use async_trait::async_trait;
+use reqwest::Method;
+use std::time::Duration;
+
+/// The first version that tells how large a message may be.
+const QUERY: &str = "api-version=2021-05&enrich=false";
+
+pub struct Management {
+    web: Web,
+}
+
+impl Management {
+    /// Connects to nothing yet. `timeout`: of one look.
+    ///
+    /// # Errors
+    /// TLS cannot be set up on this machine.
+    pub fn new(connection: ConnectionString, timeout: Duration) -> Result<Self, String> {
+        Ok(Self { web: Web::new(connection, timeout)? })
+    }
+
+    fn read(&self, entity: &str, reply: &Reply) -> Seen {
+        let place = self.web.place();
+        let said = |what: &str| {
+            let detail = one_line(&reply.body);
+            let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
+            format!("{place}/{entity} answered {}: {what}{detail}", reply.status)
+        };
+        match reply.status {
+            200 => match description::read(&String::from_utf8_lossy(&reply.body)) {
+                Ok(Some(found)) => Seen::Found(Box::new(found)),
+                Ok(None) => Seen::Missing,
+                Err(why) => Seen::Unknown { why: format!("{place}/{entity} answered what is no description: {why}") },
+            },
+            404 => Seen::Missing,
+            401 | 403 => Seen::Unknown { why: said(&allowing(self.web.access(), entity)) },
+            _ => Seen::Away { why: said("it could not be looked at now: try again") },
+        }
+    }
+}
+
+#[async_trait]
+impl Entities for Management {
+    async fn look(&self, at: &Destination) -> Seen {
+        let entity = at.entity();
+        match self.web.ask(Method::GET, entity, &format!("{entity}?{QUERY}"), Duration::ZERO).await {
+            Ok(reply) => self.read(entity, &reply),
+            Err(why) => Seen::Away { why },
+        }
+    }
+}
+
+/// Sending needs less than looking, and mostly has no more.
+fn allowing(access: &Access, entity: &str) -> String {
+    match access {
+        Access::Key { name, .. } => format!("the key '{name}' lacks the Manage claim on {entity}, or is wrong"),
+        Access::Signature { name, .. } => {
+            format!("the signature of '{name}' is not for Manage on {entity}, or is wrong")
+        }
+        Access::Identity(_) => format!(
+            "the identity lacks a role that may read {entity} (Microsoft.ServiceBus/namespaces/queues/read), such as Azure Service Bus Data Owner"
+        ),
+    }
+}

@@ -1,0 +1,86 @@
+//! Requests to the namespace over HTTPS beside sending: authorised, bounded in time and in size.
+
+use super::{access::Access, connection::ConnectionString, http_client};
+use reqwest::{
+    Method,
+    header::{AUTHORIZATION, HeaderValue},
+};
+use std::time::Duration;
+
+/// Larger than any message this program sends or mails.
+const BODY_BYTES_MAX: usize = 2_000_000;
+
+pub(super) struct Web {
+    client: reqwest::Client,
+    connection: ConnectionString,
+    timeout: Duration,
+}
+
+pub(super) struct Reply {
+    pub status: u16,
+    pub body: Vec<u8>,
+}
+
+impl Web {
+    /// # Errors
+    /// TLS cannot be set up on this machine.
+    pub(super) fn new(connection: ConnectionString, timeout: Duration) -> Result<Self, String> {
+        let client = http_client::client(&connection, timeout, 1)?;
+        Ok(Self { client, connection, timeout })
+    }
+
+    pub(super) fn place(&self) -> &str {
+        self.connection.place()
+    }
+
+    pub(super) fn access(&self) -> &Access {
+        &self.connection.access
+    }
+
+    /// `path` below the namespace, with its query; it belongs to `entity`. `patience`: how long the bus itself waits
+    /// before it answers.
+    ///
+    /// # Errors
+    /// There was no answer; says where and why.
+    pub(super) async fn ask(
+        &self,
+        method: Method,
+        entity: &str,
+        path: &str,
+        patience: Duration,
+    ) -> Result<Reply, String> {
+        let place = self.connection.place();
+        let asked = tokio::time::timeout(self.timeout + patience, self.answer(method, entity, path)).await;
+        match asked {
+            Ok(reply) => reply.map_err(|why| format!("no answer of {place} for {entity}: {why}")),
+            Err(_) => {
+                Err(format!("{place} gave no answer for {entity} within {} ms", (self.timeout + patience).as_millis()))
+            }
+        }
+    }
+
+    async fn answer(&self, method: Method, entity: &str, path: &str) -> Result<Reply, String> {
+        let host = self.connection.host();
+        let root = match &self.connection.local {
+            Some(authority) => format!("http://{authority}"),
+            None => format!("https://{host}"),
+        };
+        let access = &self.connection.access;
+        let token = access.token(&format!("https://{host}/{entity}")).await?.text;
+        let text = if matches!(access, Access::Identity(_)) { format!("Bearer {token}") } else { token };
+        let mut authorization =
+            HeaderValue::from_str(&text).map_err(|_| "the token holds a character no header can")?;
+        authorization.set_sensitive(true);
+        let request = self.client.request(method, format!("{root}/{path}")).header(AUTHORIZATION, authorization);
+        let mut response = request.body("").send().await.map_err(|e| http_client::root_cause(&e))?;
+        let status = response.status().as_u16();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|e| http_client::root_cause(&e))? {
+            if body.len() + chunk.len() > BODY_BYTES_MAX {
+                return Err(format!("its answer is larger than {BODY_BYTES_MAX} bytes"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { status, body })
+    }
+}

@@ -1,0 +1,199 @@
+//! `doctor`: looks at everything this program needs, and says what is wrong and what to do. Changes nothing.
+
+use super::{cli::DoctorArgs, compose, queue_here};
+use crate::{
+    config::{EmailProvider, Problem, Settings, SmtpSecurity, StoreKind, catalogue},
+    domain::{
+        checkup::{self, EmailNeeds, Expected},
+        entity::Seen,
+        finding::Finding,
+        route::Destination,
+    },
+    ops,
+    ports::entities::Entities,
+};
+use anyhow::Result;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// A database that has not answered by then counts as away: its own connect timeout may be longer.
+const DATABASE_WITHIN: Duration = Duration::from_secs(20);
+/// Each look has a bound of its own; this one is for what may come before it, such as a token.
+const BUS_WITHIN: Duration = Duration::from_secs(20);
+
+pub(super) async fn run(arguments: &DoctorArgs, env: &BTreeMap<String, String>) -> Result<bool> {
+    let mut found = Vec::new();
+    let (env, note) = queue_here::taken(env);
+    found.extend(note.map(|note| Finding::note("settings", &note, "nothing, if the local host is meant")));
+    match Settings::read(&env) {
+        Err(problems) => found.extend(problems.iter().map(problem)),
+        Ok(settings) => {
+            let what = "each is well-formed, and none contradicts another";
+            found.push(Finding::fine("settings", what));
+            let (database, bus) = tokio::join!(database(&settings), bus(&settings));
+            found.extend(database);
+            found.extend(bus);
+            found.push(mail(&settings));
+        }
+    }
+    ops::doctor::tell(&found, arguments.json, &mut std::io::stdout())
+}
+
+/// Without sound settings nothing else can be looked at.
+fn problem(problem: &Problem) -> Finding {
+    Finding::mend("settings", &problem.to_string(), "correct it; the rest is looked at once all settings are sound")
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T, String> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done.map_err(|error| format!("{error:#}")),
+        Err(_) => Err(format!("no answer within {} s", limit.as_secs())),
+    }
+}
+
+async fn database(settings: &Settings) -> Vec<Finding> {
+    let (about, names) = match &settings.store.kind {
+        StoreKind::Sqlite => ("database", "Store__Path"),
+        StoreKind::SqlServer { .. } => ("database", "SqlConnectionString"),
+    };
+    let plan = match within(DATABASE_WITHIN, compose::plan(settings)).await {
+        Ok(plan) => plan,
+        Err(why) => {
+            let todo =
+                format!("see that it is up and that {names} names it; `client-organizer migrate` makes its tables");
+            return vec![Finding::mend(about, &why, &todo)];
+        }
+    };
+    let version = format!("{}: schema version {}", plan.database, plan.version);
+    if !plan.pending.is_empty() {
+        let what = format!("{version}, and this build needs {}", plan.wanted);
+        return vec![Finding::mend(about, &what, &format!("client-organizer migrate (or correct {names})"))];
+    }
+    let mut found = vec![Finding::fine(about, &format!("{version}, as this build needs"))];
+    match within(DATABASE_WITHIN, standing(settings)).await {
+        Ok(standing) => found.extend(standing),
+        Err(why) => found.push(Finding::mend(about, &why, "see that it is up, and that the login may read its tables")),
+    }
+    found
+}
+
+/// What stands in the way of messages by somebody's will or by what the bus did.
+async fn standing(settings: &Settings) -> Result<Vec<Finding>> {
+    let store = compose::store(settings).await?;
+    let types: Vec<String> = settings.routes.0.keys().cloned().collect();
+    let status = store.ops.status(&types).await?;
+    let mut found = Vec::new();
+    for one in &status.destinations {
+        let about = if one.name.is_empty() { "(not routed)" } else { &one.name };
+        if let Some(since) = one.paused_on {
+            let todo = format!("client-organizer ops resume {about} --reason …");
+            found.push(Finding::note(about, &format!("it is paused since {since}"), &todo));
+        } else if let Some(until) = one.open_until {
+            let reason = one.breaker_reason.as_deref().unwrap_or("no reason kept");
+            let what = format!("it failed when last tried, and is tried again from {until} on: {reason}");
+            found.push(Finding::note(about, &what, "mend that; it goes on by itself"));
+        }
+        if one.dead > 0 {
+            let todo = format!("client-organizer ops list --state dead --destination {about}");
+            found.push(Finding::note(about, &format!("{} row(s) are dead", one.dead), &todo));
+        }
+    }
+    for one in &status.unrouted {
+        let what = format!("{} row(s) of event type '{}' wait without a route", one.rows, one.event_type);
+        found.push(Finding::note("(not routed)", &what, &format!("set Routes__{} (empty: to nobody)", one.event_type)));
+    }
+    Ok(found)
+}
+
+async fn bus(settings: &Settings) -> Vec<Finding> {
+    let about = "bus";
+    if settings.service_bus.is_none() {
+        let what =
+            "ServiceBusConnection is not set, nor ServiceBusConnection__fullyQualifiedNamespace: nothing can be sent";
+        return vec![Finding::mend(about, what, "set one of them; `serve` and `dispatch` do not start without")];
+    }
+    let routed: BTreeSet<&Destination> = settings.routes.destinations().collect();
+    let wanted = routed.iter().copied().chain(&settings.email_queue).collect::<BTreeSet<_>>();
+    let (entities, bus) = (compose::entities(settings), compose::bus(settings));
+    let looks = wanted.into_iter().map(|at| {
+        let (entities, bus, send) = (&entities, &bus, routed.contains(at));
+        async move {
+            let (seen, reached) = tokio::join!(seen(entities.as_ref(), at), async {
+                let bus = bus.as_ref().ok().filter(|_| send)?;
+                bus.reach(at, Instant::now() + BUS_WITHIN).await
+            });
+            checkup::of(at, &seen, &reached, &expected(settings, at))
+        }
+    });
+    let mut found: Vec<Finding> = futures::future::join_all(looks).await.into_iter().flatten().collect();
+    match bus {
+        Ok(bus) => bus.close().await,
+        Err(error) => found.push(Finding::mend(about, &format!("{error:#}"), "correct ServiceBusConnection")),
+    }
+    found
+}
+
+async fn seen(entities: Result<&Arc<dyn Entities>, &String>, at: &Destination) -> Seen {
+    let entities = match entities {
+        Ok(entities) => entities,
+        Err(why) => return Seen::Unknown { why: why.clone() },
+    };
+    let look = tokio::time::timeout(BUS_WITHIN, entities.look(at)).await;
+    look.unwrap_or_else(|_| Seen::Away { why: format!("no answer for {at} within {} s", BUS_WITHIN.as_secs()) })
+}
+
+fn expected(settings: &Settings, at: &Destination) -> Expected {
+    let bus = &settings.bus;
+    let bytes = settings.limits.body_bytes_max + settings.limits.headers_bytes_max;
+    let delivery_wait_ms = match &settings.store.kind {
+        StoreKind::Sqlite => None,
+        StoreKind::SqlServer { pool, .. } => Some(i64::try_from(pool.patience.as_millis()).unwrap_or(i64::MAX)),
+    };
+    let email = (Some(at) == settings.email_queue.as_ref())
+        .then_some(EmailNeeds { life_days: bus.queue_life_days, delivery_wait_ms });
+    Expected {
+        duplicate_window_ms: bus.duplicate_window_ms,
+        sessions: bus.session_destinations.contains(at),
+        partitioned: bus.partitioned_destinations.contains(at),
+        message_bytes_max: u64::try_from(bytes).unwrap_or(u64::MAX),
+        email,
+    }
+}
+
+/// By the settings alone: nobody is asked, and nothing is sent.
+fn mail(settings: &Settings) -> Finding {
+    let email = &settings.email;
+    let from = format!("from {}", email.from);
+    let what = match email.provider {
+        EmailProvider::Folder => {
+            return Finding::fine(
+                "mail",
+                &format!("files in {} stand in for mail, {from}: for one machine", email.folder.display()),
+            );
+        }
+        EmailProvider::Smtp => {
+            let smtp = &email.smtp;
+            let security = match smtp.security {
+                SmtpSecurity::Starttls => "STARTTLS",
+                SmtpSecurity::Tls => "TLS",
+                SmtpSecurity::None => "nothing encrypted",
+            };
+            let login = if smtp.user.is_some() { "with a login" } else { "without a login" };
+            format!("SMTP by {}:{}, {security}, {login}, {from}", smtp.host, smtp.port)
+        }
+        EmailProvider::Acs => {
+            let who = if email.acs.connection.is_some() { "by access key" } else { "by Entra ID" };
+            format!("Azure Communication Services {who}, {from}")
+        }
+    };
+    if catalogue::find("Email__From").and_then(|setting| setting.default) == Some(email.from.as_str()) {
+        let todo = "set Email__From to an address that the provider lets you send from";
+        return Finding::mend("mail", &format!("{what}, which is only the example's address"), todo);
+    }
+    Finding::fine("mail", &format!("{what} (not asked: `ops mail list` shows what it refuses)"))
+}

@@ -1,0 +1,19 @@
+//! `mail preview`: every letter there is as files in a folder, to be looked at before they go to clients.
+
+use super::{cli::PreviewArgs, compose, told};
+use crate::{adapters::mail::preview, config::Settings};
+use anyhow::{Context, Result};
+use std::{collections::BTreeMap, fs};
+
+pub(super) fn run(arguments: &PreviewArgs, env: &BTreeMap<String, String>) -> Result<bool> {
+    let settings = told(Settings::read(env))?;
+    let files = preview(&compose::sender(&settings.email)?).map_err(anyhow::Error::msg)?;
+    for file in &files {
+        let path = arguments.out.join(&file.path);
+        let shown = || format!("{} cannot be written", path.display());
+        path.parent().map_or(Ok(()), fs::create_dir_all).with_context(shown)?;
+        fs::write(&path, &file.bytes).with_context(shown)?;
+    }
+    println!("{} files written: open {}", files.len(), arguments.out.join("index.html").display());
+    Ok(true)
+}

@@ -1,0 +1,257 @@
+//! What a look at a queue or topic finds: what is, and what to do where it is not as the settings say. Pure.
+
+use super::{
+    entity::{Entity, EntityState, Seen},
+    finding::Finding,
+    route::{Destination, EntityKind},
+};
+
+/// What the settings say of one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub duplicate_window_ms: i64,
+    pub sessions: bool,
+    pub partitioned: bool,
+    /// Body and headers at their largest.
+    pub message_bytes_max: u64,
+    /// Of the queue that SendEmail reads.
+    pub email: Option<EmailNeeds>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EmailNeeds {
+    pub life_days: i64,
+    /// How long a delivery waits for a database that is away. None: it cannot be away.
+    pub delivery_wait_ms: Option<i64>,
+}
+
+const DAY_MS: i64 = 86_400_000;
+/// The host renews a lock while the function runs; one that ends sooner is lost with the first renewal that is late.
+const LOCK_MS_MIN: i64 = 30_000;
+/// A failed delivery comes again at once, so each is one short chance.
+const DELIVERIES_MIN: u32 = 10;
+
+/// What came of trying to send there, without sending. None: it was not tried, or the transport cannot tell.
+pub type Reached = Option<Result<(), String>>;
+
+#[must_use]
+pub fn of(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected) -> Vec<Finding> {
+    let about = at.to_string();
+    let mut found = itself(at, seen, reached, expected);
+    match reached {
+        None => {}
+        Some(Ok(())) => found.push(Finding::fine(&about, "a link for sending to it was opened")),
+        // Said already.
+        Some(Err(_)) if *seen == Seen::Missing => {}
+        Some(Err(why)) => {
+            found.push(Finding::mend(&about, why, "mend that; rows for it wait meanwhile, and nothing is lost"));
+        }
+    }
+    found
+}
+
+fn itself(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected) -> Vec<Finding> {
+    let about = at.to_string();
+    let entity = match seen {
+        Seen::Found(entity) => entity,
+        Seen::Missing => {
+            let todo = "create it, or correct the setting that names it";
+            return vec![Finding::mend(&about, "there is no such queue or topic", todo)];
+        }
+        // Sending goes another way, and it was tried: then only this question has no answer.
+        Seen::Away { why } if reached.is_none() => {
+            let todo = "see that the namespace is the right one, is up, and can be reached from here (HTTPS)";
+            return vec![Finding::mend(&about, why, todo)];
+        }
+        Seen::Unknown { why } | Seen::Away { why } => {
+            let todo =
+                "the settings are believed meanwhile: look it up by hand, or run this with a credential that may";
+            return vec![Finding::unknown(&about, &format!("what it is could not be read: {why}"), todo)];
+        }
+    };
+    if entity.kind != at.kind() {
+        let (is, word) = match entity.kind {
+            EntityKind::Queue => ("a queue", "queue"),
+            EntityKind::Topic => ("a topic", "topic"),
+        };
+        let todo = format!("write {word}:{} in the route", at.entity());
+        return vec![Finding::mend(&about, &format!("it is {is}, which the route does not say"), &todo)];
+    }
+    let mut all = vec![Finding::fine(&about, &portrait(entity))];
+    let mut add = |findings: Vec<Finding>| all.extend(findings);
+    add(state(&about, entity, expected));
+    add(duplicates(&about, entity, expected));
+    add(shape(&about, entity, expected));
+    add(size(&about, entity, expected));
+    if let Some(needs) = expected.email {
+        add(email(&about, entity, needs));
+    }
+    if entity.subscriptions == Some(0) {
+        let what = "nobody subscribes to it: what is sent there is gone";
+        add(vec![Finding::mend(&about, what, "add a subscription, or take it out of the routes")]);
+    }
+    all
+}
+
+fn portrait(entity: &Entity) -> String {
+    let duplicates = match entity.duplicate_window_ms {
+        None => "drops no duplicates".to_owned(),
+        Some(ms) => format!("drops duplicates for {}", span(ms)),
+    };
+    let sessions = if entity.sessions { ", has sessions" } else { "" };
+    let partitioned = if entity.partitioned { ", is partitioned" } else { "" };
+    let bytes =
+        entity.message_bytes_max.map_or_else(String::new, |max| format!(", takes messages up to {} KB", max / 1024));
+    let life = if entity.life_ms == i64::MAX { "for ever".to_owned() } else { span(entity.life_ms) };
+    let held = match (entity.lock_ms, entity.deliveries_max) {
+        (Some(lock_ms), Some(deliveries)) => format!(", delivers {deliveries} times under a lock of {}", span(lock_ms)),
+        _ => String::new(),
+    };
+    format!("it is there: it {duplicates}{sessions}{partitioned}{bytes}, keeps them {life}{held}")
+}
+
+fn state(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
+    let mend = |what: &str, todo: &str| vec![Finding::mend(about, what, todo)];
+    match &entity.state {
+        EntityState::Active => Vec::new(),
+        EntityState::Disabled => mend("it is disabled: it takes nothing", "enable it"),
+        EntityState::SendDisabled => mend("it is disabled for sending: it takes nothing", "enable it"),
+        EntityState::ReceiveDisabled if expected.email.is_some() => {
+            mend("it is disabled for receiving: SendEmail is not called", "enable it")
+        }
+        EntityState::ReceiveDisabled => {
+            vec![Finding::note(about, "it is disabled for receiving: its readers get nothing", "enable it")]
+        }
+        EntityState::Other(word) => mend(&format!("the bus calls it {word}"), "wait, and look again"),
+    }
+}
+
+fn duplicates(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
+    let said_ms = expected.duplicate_window_ms;
+    match entity.duplicate_window_ms {
+        Some(is_ms) if is_ms > said_ms => vec![Finding::mend(
+            about,
+            &format!(
+                "it drops duplicates for {}, and Bus__DuplicateWindowMs says {}: where it cannot be asked, a replay in \
+                 between would vanish",
+                span(is_ms),
+                span(said_ms)
+            ),
+            &format!("set Bus__DuplicateWindowMs={is_ms}"),
+        )],
+        None if said_ms > 0 => vec![Finding::note(
+            about,
+            &format!(
+                "it drops no duplicates, and Bus__DuplicateWindowMs says {}: where it cannot be asked, a replay is refused \
+                 for so long without need",
+                span(said_ms)
+            ),
+            "set Bus__DuplicateWindowMs=0, if no destination drops any",
+        )],
+        Some(_) | None => Vec::new(),
+    }
+}
+
+fn shape(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let sessions = "ServiceBus__SessionDestinations";
+    let partitioned = "ServiceBus__PartitionedDestinations";
+    if entity.sessions && expected.email.is_some() {
+        let todo = "make one without: whether a queue has sessions is fixed when it is created";
+        found.push(Finding::mend(about, "it has sessions, and SendEmail reads without them", todo));
+    } else if entity.sessions && !expected.sessions {
+        let todo = format!("name it in {sessions}");
+        found.push(Finding::mend(about, "it has sessions, so it refuses every message without one", &todo));
+    } else if expected.sessions && !entity.sessions && entity.kind == EntityKind::Queue {
+        let what =
+            format!("it has no sessions, though {sessions} names it: each batch holds one key only, without need");
+        found.push(Finding::note(about, &what, "take it out there"));
+    }
+    if entity.partitioned && !expected.partitioned {
+        let what = "it is partitioned: a batch of several keys is refused, and goes again in halves";
+        found.push(Finding::mend(about, what, &format!("name it in {partitioned}")));
+    } else if expected.partitioned && !entity.partitioned {
+        let what = format!("it is not partitioned, though {partitioned} names it: batches are smaller than need be");
+        found.push(Finding::note(about, &what, "take it out there"));
+    }
+    found
+}
+
+fn size(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
+    let mut found = Vec::new();
+    if let Some(max) = entity.message_bytes_max.filter(|max| *max < expected.message_bytes_max) {
+        found.push(Finding::mend(
+            about,
+            &format!(
+                "it takes messages of {max} bytes, and Outbox__MessageBytesMax with Outbox__HeaderBytesMax lets in {}: the \
+                 larger ones would die",
+                expected.message_bytes_max
+            ),
+            "lower the two until their sum fits",
+        ));
+    }
+    if let (Some(bytes), Some(max)) = (entity.bytes, entity.bytes_max)
+        && bytes / 4 > max / 5
+    {
+        let what = format!("it holds {bytes} of {max} bytes");
+        found.push(Finding::note(about, &what, "see that it is read from, or raise its size, before it takes no more"));
+    }
+    found
+}
+
+fn email(about: &str, entity: &Entity, needs: EmailNeeds) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let days = needs.life_days;
+    if entity.life_ms > days.saturating_mul(DAY_MS) {
+        found.push(Finding::mend(
+            about,
+            &format!(
+                "a message may wait in it longer than Bus__QueueLifeDays = {days} days, from which it follows how long a \
+                 repeat must be recognised"
+            ),
+            &format!("give it a time to live of {days} days, or raise Bus__QueueLifeDays and Inbox__RetentionDays"),
+        ));
+    } else if entity.life_ms < DAY_MS {
+        let what =
+            format!("it keeps a message for {} only: what SendEmail did not get by then is lost", span(entity.life_ms));
+        found.push(Finding::mend(about, &what, &format!("give it a time to live of {days} days")));
+    }
+    if let Some(lock_ms) = entity.lock_ms.filter(|ms| *ms < LOCK_MS_MIN) {
+        let what =
+            format!("its lock ends after {}: a renewal that is late lets a message be delivered twice", span(lock_ms));
+        found.push(Finding::note(about, &what, "give it a lock of a minute"));
+    }
+    if let Some(deliveries) = entity.deliveries_max {
+        if deliveries < DELIVERIES_MIN {
+            let what = format!("it delivers {deliveries} times only, without a pause, before it sets a message aside");
+            found.push(Finding::mend(about, &what, "raise its maximum delivery count to 10 or more"));
+        }
+        if let Some(wait_ms) = needs.delivery_wait_ms {
+            let lasts = span(wait_ms.saturating_mul(i64::from(deliveries)));
+            let what = format!(
+                "while the database is away a message lasts {lasts} ({deliveries} deliveries of Sql__DeliveryWaitMs), then \
+                 it is set aside, and `ops mail dead-letters take-in` brings it back"
+            );
+            found.push(Finding::fine(about, &what));
+        }
+    }
+    if let Some(count) = entity.dead_letters.filter(|count| *count > 0) {
+        let what = format!("{count} message(s) were set aside before they reached us");
+        let todo = "`ops mail dead-letters` lists them, `ops mail dead-letters take-in` has them mailed";
+        found.push(Finding::note(about, &what, todo));
+    }
+    found
+}
+
+/// For people: the largest unit in which it is a whole number.
+fn span(ms: i64) -> String {
+    let units = [(DAY_MS, "days"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
+    match units.into_iter().find(|(unit, _)| ms >= *unit && ms % unit == 0) {
+        Some((unit, name)) => format!("{} {name}", ms / unit),
+        None => format!("{ms} ms"),
+    }
+}
+
+#[cfg(test)]
+#[path = "checkup_tests.rs"]
+mod tests;

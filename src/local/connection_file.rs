@@ -1,0 +1,41 @@
+//! The queue's connection string in a file of the data folder, for `ops` and `doctor` in another terminal.
+
+use super::LocalError;
+use std::{
+    fs::{self, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+/// Its name in the data folder. A key of this very run stands in it, so only its owner may read it.
+pub const CONNECTION_FILE: &str = "queue-connection";
+
+/// Removed when dropped; what a killed host left behind opens nothing, since each start has a new key.
+pub(super) struct ConnectionFile(PathBuf);
+
+impl ConnectionFile {
+    pub(super) fn write(data: &Path, connection: &str) -> Result<Self, LocalError> {
+        let path = data.join(CONNECTION_FILE);
+        let written = write(&path, connection);
+        written.map_err(|source| LocalError::Data { path: data.to_owned(), source })?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for ConnectionFile {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn write(path: &Path, connection: &str) -> io::Result<()> {
+    // One left behind might be readable by others.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    writeln!(file, "{connection}")
+}

@@ -1,0 +1,44 @@
+//! Prints what `doctor` found, the worst last, where the eye is when it ends.
+
+use super::run::plain;
+use crate::domain::finding::{Finding, Level};
+use anyhow::Result;
+use serde::Serialize;
+use std::io::Write;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    fine: bool,
+    findings: &'a [Finding],
+}
+
+/// Answers whether nothing must be mended; false is exit code 1.
+///
+/// # Errors
+/// A printing error.
+pub fn tell(findings: &[Finding], json: bool, out: &mut (dyn Write + Send)) -> Result<bool> {
+    let count = |level| findings.iter().filter(|one| one.level == level).count();
+    let (mend, unknown) = (count(Level::Mend), count(Level::Unknown));
+    let fine = mend == 0;
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &Report { fine, findings })?;
+        writeln!(out)?;
+        return Ok(fine);
+    }
+    for level in [Level::Fine, Level::Note, Level::Unknown, Level::Mend] {
+        for one in findings.iter().filter(|one| one.level == level) {
+            let line = format!("{:<8} {}: {}", level.name(), one.about, one.what);
+            writeln!(out, "{}", plain(&line))?;
+            if let Some(todo) = &one.todo {
+                writeln!(out, "         → {}", plain(todo))?;
+            }
+        }
+    }
+    let unseen = if unknown > 0 { format!("; {unknown} thing(s) could not be looked at") } else { String::new() };
+    if fine {
+        writeln!(out, "nothing must be mended{unseen}")?;
+    } else {
+        writeln!(out, "{mend} thing(s) must be mended{unseen}")?;
+    }
+    Ok(fine)
+}

@@ -1,0 +1,33 @@
+//! Asks the bus itself for how long the destinations of a remedy drop an id they have seen.
+
+use super::run::OpsContext;
+use crate::{
+    domain::{duplicates::DuplicateWindows, entity::Seen, route::Destination},
+    ports::{error::StoreResult, ops::Selection},
+};
+use std::collections::BTreeSet;
+
+/// Where it cannot be asked or does not know the destination, the setting counts.
+pub(super) async fn of(context: &OpsContext<'_>, what: &Selection) -> StoreResult<DuplicateWindows> {
+    let mut windows = DuplicateWindows::by_setting(context.duplicate_window_ms);
+    let Some(entities) = context.entities else { return Ok(windows) };
+    let names: BTreeSet<String> = match what {
+        Selection::Id { destination: Some(name), .. } | Selection::AllDead { destination: name, .. } => {
+            BTreeSet::from([name.clone()])
+        }
+        Selection::Id { id, destination: None } => {
+            context.ops.show(id).await?.into_iter().map(|row| row.destination).collect()
+        }
+    };
+    let looks = names.iter().filter_map(|name| Destination::parse(name).ok()).map(|at| async move {
+        let seen = entities.look(&at).await;
+        (at, seen)
+    });
+    for (at, seen) in futures::future::join_all(looks).await {
+        match seen {
+            Seen::Found(entity) => windows.tell(&at.to_string(), entity.duplicate_window_ms.unwrap_or(0)),
+            Seen::Missing | Seen::Unknown { .. } | Seen::Away { .. } => {}
+        }
+    }
+    Ok(windows)
+}

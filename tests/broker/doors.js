@@ -1,0 +1,42 @@
+// The broker's ports: opened, cut, and closed and opened again at the same numbers.
+'use strict';
+
+class Doors {
+  constructor() {
+    this.sockets = new Set();
+    this.servers = [];
+  }
+
+  // `make` gives a server that does not listen yet. Answers its port.
+  async start(make, port = 0) {
+    const server = make();
+    server.on('connection', (socket) => {
+      socket.setNoDelay(true);
+      socket.on('error', () => {});
+      this.sockets.add(socket);
+      socket.on('close', () => this.sockets.delete(socket));
+    });
+    // A client that does not trust our certificate is no news.
+    server.on('tlsClientError', () => {});
+    await new Promise((done) => server.listen(port, '127.0.0.1', done));
+    const bound = server.address().port;
+    this.servers.push({ server, make, port: bound });
+    return bound;
+  }
+
+  cut() {
+    this.sockets.forEach((socket) => socket.destroy());
+  }
+
+  // Nobody listens for so long.
+  async restart(ms) {
+    const closed = this.servers.splice(0);
+    const gone = closed.map(({ server }) => new Promise((done) => server.close(done)));
+    this.cut();
+    await Promise.all(gone);
+    await new Promise((done) => setTimeout(done, ms));
+    for (const { make, port } of closed) await this.start(make, port);
+  }
+}
+
+module.exports = { Doors };

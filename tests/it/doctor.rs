@@ -1,0 +1,180 @@
+//! `doctor` as an operator runs it: what it says, its exit code, and that it neither hangs nor tells secrets.
+
+use crate::support::{
+    backend::memory,
+    broker,
+    host::Host,
+    office::{Office, tells},
+};
+use serde_json::json;
+use std::path::Path;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_all_is_well_it_says_so_and_ends_with_0() {
+    let Some(broker) = broker::shared() else { return };
+    let queue = broker.create(json!({"duplicateDetection": true})).await;
+    let office = Office::new().on(broker, "rest", &queue);
+    let output = office.run(&["doctor"]);
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    for said in ["settings: ", "schema version", &format!("queue:{queue}: it is there"), "stand in for mail"] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    assert!(told.ends_with("nothing must be mended\n"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_queue_is_and_the_settings_do_not_say_must_be_mended() {
+    let Some(broker) = broker::shared() else { return };
+    let odd = json!({"duplicateDetection": true, "window": "P7D", "maxDeliveryCount": 3, "maxMessageSize": 65_536});
+    let queue = broker.create(odd).await;
+    let office = Office::new().on(broker, "rest", &queue).with("Routes__Audit", "topic:nobody");
+    let (code, mend) = office.findings("mend");
+    assert_eq!((code, mend.len()), (Some(1), 4), "{mend:#?}");
+    tells(&mend, &[&queue, "7 days", "Bus__DuplicateWindowMs=604800000"]);
+    tells(&mend, &[&queue, "delivers 3 times"]);
+    tells(&mend, &[&queue, "65536", "Outbox__MessageBytesMax"]);
+    tells(&mend, &["topic:nobody: there is no such queue or topic → create it"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_amqp_a_link_is_tried_and_nothing_is_sent() {
+    let Some(broker) = broker::shared() else { return };
+    let queue = broker.create(json!({})).await;
+    let office = Office::new().on(broker, "amqp", &queue);
+    let (code, fine) = office.findings("fine");
+    assert_eq!(code, Some(0), "{fine:#?}");
+    tells(&fine, &[&queue, "a link for sending"]);
+    tells(&office.findings("unknown").1, &[&queue, "over REST only"]);
+    assert_eq!(broker.stored(&queue).await.len(), 0);
+
+    let nobody = Office::new().on(broker, "amqp", "nobody");
+    let (code, mend) = nobody.findings("mend");
+    assert_eq!(code, Some(1));
+    tells(&mend, &["queue:nobody", "create it"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_right_to_look_it_is_unknown_which_is_no_failure() {
+    let Some(broker) = broker::shared() else { return };
+    let queue = broker.create(json!({"manage": false})).await;
+    let office = Office::new().on(broker, "rest", &queue);
+    let (code, unknown) = office.findings("unknown");
+    assert_eq!(code, Some(0));
+    tells(&unknown, &[&queue, "Manage claim", "a credential that may"]);
+    let told = format!("{:?}", office.run(&["doctor"]));
+    assert!(!told.contains(&broker::KEY[..8]), "{told}");
+}
+
+#[test]
+fn a_bus_that_is_away_is_told_after_a_bounded_wait() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    for (port, transport) in [(1, "rest"), (1, "amqp"), (silent.local_addr().unwrap().port(), "amqp")] {
+        let connection = format!(
+            "Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=k;SharedAccessKey=s3cret;UseDevelopmentEmulator=true"
+        );
+        let office = Office::new()
+            .with("ServiceBusConnection", &connection)
+            .with("ServiceBus__Transport", transport)
+            .with("Bus__TimeoutMs", "500");
+        let (code, mend) = office.findings("mend");
+        assert_eq!(code, Some(1));
+        tells(&mend, &["queue:client-emails", "127.0.0.1"]);
+        assert!(!mend.concat().contains("s3cret"), "{mend:?}");
+    }
+}
+
+#[test]
+fn a_database_that_is_missing_or_older_is_told_and_not_touched() {
+    let office = Office::new().with("Store__Path", "elsewhere.db");
+    let (code, mend) = office.findings("mend");
+    assert_eq!(code, Some(1));
+    tells(&mend, &["database", "elsewhere.db", "client-organizer migrate"]);
+    tells(&mend, &["bus", "ServiceBusConnection is not set"]);
+    assert!(!office.folder().join("elsewhere.db").exists());
+}
+
+#[test]
+fn wrong_settings_are_told_first_and_alone() {
+    let office = Office::new().with("Outbox__BatchMax", "many").with("Outbox__BatchMx", "1");
+    let (code, mend) = office.findings("mend");
+    assert_eq!((code, mend.len()), (Some(1), 2), "{mend:#?}");
+    tells(&mend, &["Outbox__BatchMax", "many"]);
+    tells(&mend, &["Outbox__BatchMx"]);
+}
+
+#[test]
+fn what_stands_still_in_the_database_is_noted() {
+    let office = Office::new();
+    let sql =
+        "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, State) VALUES ('d', 'E', '{}', 'queue:x', 3);
+               INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('u', 'Nowhere', '{}');
+               INSERT INTO Destinations (Name, PausedOnUtc) VALUES ('queue:x', 0)";
+    office.sql(sql);
+    let notes = office.findings("note").1;
+    tells(&notes, &["queue:x", "paused", "ops resume"]);
+    tells(&notes, &["queue:x", "1 row(s) are dead"]);
+    tells(&notes, &["Nowhere", "Routes__Nowhere"]);
+}
+
+#[test]
+fn the_examples_sender_is_no_sender() {
+    let smtp = Office::new().with("Email__Provider", "smtp").with("Email__SmtpHost", "mail.example");
+    tells(&smtp.findings("mend").1, &["mail", "Email__From"]);
+    let own = smtp.with("Email__From", "biuro@office.example").with("Email__SmtpUser", "office");
+    let own = own.with("Email__SmtpPassword", "s3cret");
+    let fine = own.findings("fine").1;
+    tells(&fine, &["mail: SMTP by mail.example:587, STARTTLS, with a login"]);
+    assert!(!fine.concat().contains("s3cret"));
+}
+
+#[test]
+fn beside_a_local_host_it_looks_at_its_queue_and_afterwards_there_is_none() {
+    let folder = tempfile::tempdir_in(memory()).unwrap();
+    let office = Office::beside;
+    let host = Host::start(folder.path(), &[], &["--duplicate-detection", "30"]);
+    let file = folder.path().join("queue-connection");
+    assert_eq!(mode(&file), 0o600, "a key stands in it");
+    let (code, fine) = office(folder.path()).findings("fine");
+    assert_eq!(code, Some(0), "{fine:#?}");
+    tells(&fine, &["queue:client-emails", "drops duplicates for 30 s"]);
+    tells(&office(folder.path()).findings("note").1, &["local host's queue"]);
+    drop(host);
+    assert!(!file.exists());
+    tells(&office(folder.path()).findings("mend").1, &["ServiceBusConnection is not set"]);
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+/// A row that may be stored, so that a requeue inside the window would vanish.
+const UNKNOWN: &str =
+    "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, State, LastOutcome, LastAttemptOnUtc)
+    VALUES ('m', 'E', '{}', 'queue:NAME', 3, 3, unixepoch() * 1000)";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_requeue_asks_the_queue_itself_for_its_window_and_else_believes_the_setting() {
+    let Some(broker) = broker::shared() else { return };
+    let requeue = |office: &Office| {
+        let output = office.run(&["ops", "requeue", "m", "--reason", "mended"]);
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let none = broker.create(json!({})).await;
+    let long = broker.create(json!({"duplicateDetection": true, "window": "P1D"})).await;
+    let closed = broker.create(json!({"manage": false})).await;
+    for (queue, setting_ms, code, said) in [
+        (&none, "600000", 0, "requeued"),
+        (&long, "0", 1, "as the bus itself says"),
+        (&closed, "600000", 1, "by Bus__DuplicateWindowMs"),
+    ] {
+        let office = Office::new().on(broker, "rest", queue).with("Bus__DuplicateWindowMs", setting_ms);
+        office.sql(&UNKNOWN.replace("NAME", queue));
+        let (is, told) = requeue(&office);
+        assert!(is == Some(code) && told.contains(said), "{told}");
+    }
+    let office = Office::new();
+    office.sql(&UNKNOWN);
+    assert!(requeue(&office).1.contains("by Bus__DuplicateWindowMs"), "no bus is set");
+}

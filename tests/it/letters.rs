@@ -1,0 +1,118 @@
+//! Every letter in each language as `mail preview` writes it, against what a person has looked at (golden/letters).
+
+use crate::support::host::executable;
+use mail_parser::MessageParser;
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+const OFFICE: &str = "Biuro Rachunkowe Łąka <biuro@office.example.pl>";
+const GOLDEN: &str = "tests/it/golden/letters";
+/// More differing lines tell a reader nothing new.
+const LINES_SHOWN_MAX: usize = 6;
+
+fn preview(out: &Path) -> Output {
+    let mut command = Command::new(executable());
+    command.args(["mail", "preview", "--out"]).arg(out).env_clear().env("Email__From", OFFICE).output().unwrap()
+}
+
+/// Every file by its path below the folder.
+fn texts(folder: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for below in ["", "pl/", "en/"] {
+        for entry in fs::read_dir(folder.join(below)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let name = format!("{below}{}", path.file_name().unwrap().to_str().unwrap());
+                found.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// The lines that differ, each as it was looked at and as it is.
+fn differences(name: &str, golden: &str, now: &str) -> String {
+    let (mut golden, mut now) = (golden.lines(), now.lines());
+    let mut told = String::new();
+    let mut shown = 0;
+    for number in 1.. {
+        let (was, is) = (golden.next(), now.next());
+        if was.is_none() && is.is_none() || shown == LINES_SHOWN_MAX {
+            break;
+        }
+        if was != is {
+            let end = |line: Option<&str>| line.unwrap_or("(end of the file)").to_owned();
+            writeln!(told, "{name}:{number}\n  looked at: {}\n  is now:    {}", end(was), end(is)).unwrap();
+            shown += 1;
+        }
+    }
+    told
+}
+
+#[test]
+fn every_letter_is_the_one_that_was_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = preview(folder.path());
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    let golden = texts(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(GOLDEN));
+    let now = texts(folder.path());
+    let mut told = String::new();
+    for name in golden.keys().chain(now.keys().filter(|name| !golden.contains_key(*name))) {
+        match (golden.get(name), now.get(name)) {
+            (Some(golden), Some(now)) => told.push_str(&differences(name, golden, now)),
+            (Some(_), None) => writeln!(told, "{name} is written no more").unwrap(),
+            (None, _) => writeln!(told, "{name} was not looked at yet").unwrap(),
+        }
+    }
+    let accept = format!("Email__From='{OFFICE}' cargo run -- mail preview --out {GOLDEN}");
+    assert!(told.is_empty(), "letters have changed:\n{told}\nLook at them and accept them by:\n  {accept}\n");
+    assert_eq!(now.len(), 2 * 7 * 4 + 1, "each language, sample and part, and the index");
+}
+
+#[test]
+fn a_letter_loads_nothing_and_runs_nothing() {
+    for (name, text) in texts(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(GOLDEN)) {
+        if !name.ends_with(".html") || name == "index.html" {
+            continue;
+        }
+        for foreign in ["http", "//", "src=", "href", "url(", "@import", "<link", "<script", "<img", "<form", "onload"]
+        {
+            // The sample's own markup is there as text.
+            assert!(!text.contains(foreign), "{name} holds {foreign}");
+        }
+        assert!(text.contains("&lt;script&gt;") == name.contains("-odd"), "{name}");
+        assert!(text.contains(&format!("<html lang=\"{}\"", &name[..2])), "{name}");
+    }
+}
+
+#[test]
+fn each_letter_opens_in_a_mail_program() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(preview(folder.path()).status.success());
+    let texts = texts(folder.path());
+    for name in texts.keys().filter_map(|name| name.strip_suffix(".subject")) {
+        let part = |end: &str| texts[&format!("{name}.{end}")].clone();
+        let eml = part("eml");
+        let mail = MessageParser::default().parse(&eml).unwrap();
+        assert_eq!(mail.subject(), Some(part("subject").as_str()));
+        assert_eq!(mail.body_text(0).unwrap().replace("\r\n", "\n"), part("txt"));
+        assert_eq!(mail.body_html(0).unwrap().replace("\r\n", "\n"), part("html"));
+    }
+    let index = &texts["index.html"];
+    assert!(index.contains("updated-odd.html") && !index.contains("<script"), "{index}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a-file");
+    fs::write(&file, "").unwrap();
+    let told = preview(&file);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&told.stderr).contains("a-file"), "{told:?}");
+}

@@ -1,0 +1,194 @@
+//! A namespace as Azure has it, imitated: TLS, a proxy, Entra ID. The dispatcher is a process, as an operator starts
+//! it, since its libraries read the environment.
+
+use crate::support::{
+    backend::{Backend, SqliteBackend},
+    broker::{self, Broker},
+    certificates::Authority,
+    identity_endpoint::{IdentityEndpoint, granted},
+    proxy::Proxy,
+    workers::{Said, Worker},
+};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const HOST: &str = "office.servicebus.windows.net";
+const DOORS: [&str; 3] = ["amqp", "websocket", "rest"];
+
+type Settings = Vec<(&'static str, String)>;
+
+struct Namespace {
+    broker: Broker,
+    entity: String,
+    store: SqliteBackend,
+    door: &'static str,
+    /// The door inside TLS.
+    port: u16,
+    /// REST knows no gateway: it gets there as through an office's proxy.
+    proxy: Proxy,
+    trusted: tempfile::NamedTempFile,
+}
+
+impl Namespace {
+    async fn start(door: &'static str) -> Option<Self> {
+        let authority = Authority::new();
+        Self::with(door, &authority, &authority, HOST).await
+    }
+
+    async fn with(door: &'static str, signs: &Authority, trusted: &Authority, host: &str) -> Option<Self> {
+        let broker = Broker::start()?;
+        let entity = broker.create(json!({})).await;
+        let ports = broker.secure(&signs.certify(host)).await;
+        let port = u16::try_from(ports[door].as_u64().unwrap()).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), trusted.pem()).unwrap();
+        let (store, proxy) = (SqliteBackend::new(), Proxy::of_http(port).await);
+        Some(Self { broker, entity, store, door, port, proxy, trusted: file })
+    }
+
+    fn settings(&self, access: Settings) -> Settings {
+        let mut settings = access;
+        settings.extend([
+            ("Store__Path", self.store.options.path.display().to_string()),
+            ("SSL_CERT_FILE", self.trusted.path().display().to_string()),
+            ("EmailQueueName", self.entity.clone()),
+            ("ServiceBus__Transport", self.door.to_owned()),
+            ("Breaker__BaseMs", "100".to_owned()),
+            ("Breaker__MaxMs", "200".to_owned()),
+        ]);
+        settings.push(match self.door {
+            "rest" => ("HTTPS_PROXY", format!("http://127.0.0.1:{}", self.proxy.port)),
+            _ => ("ServiceBus__Gateway", format!("127.0.0.1:{}", self.port)),
+        });
+        settings
+    }
+
+    fn insert(&self, id: &str) {
+        let values = format!("('{id}', 'FinancialRecordCreated', '{{}}')");
+        self.store.execute(&format!("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES {values}"));
+    }
+
+    async fn told(&self) -> Value {
+        self.broker.told(&self.entity).await
+    }
+
+    /// As the broker says, who tells at once when it is so.
+    async fn arrived(&self, distinct: usize) {
+        let count = self.broker.tell("until", json!({"name": self.entity, "distinct": distinct, "ms": 30_000})).await;
+        assert_eq!(count["distinct"], distinct);
+    }
+}
+
+fn keyed() -> Settings {
+    let (name, key) = (broker::KEY_NAME, broker::KEY);
+    vec![("ServiceBusConnection", format!("Endpoint=sb://{HOST}/;SharedAccessKeyName={name};SharedAccessKey={key}"))]
+}
+
+fn by_identity(endpoint: &IdentityEndpoint) -> Settings {
+    let mut settings = endpoint.settings().to_vec();
+    settings.push(("ServiceBusConnection__fullyQualifiedNamespace", HOST.to_owned()));
+    settings.push(("ServiceBusConnection__credential", "managedidentity".to_owned()));
+    settings
+}
+
+/// Why breakers opened, as logged; no secret is among it.
+fn reasons(said: &Said) -> Vec<String> {
+    let lines = said.troubles.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let reasons: Vec<String> = lines.filter_map(|line| line["reason"].as_str().map(str::to_owned)).collect();
+    for secret in broker::SECRETS.iter().chain(&["the-first", "the-second", "the-machines"]) {
+        assert!(!said.troubles.iter().any(|line| line.contains(secret)), "{secret}: {:#?}", said.troubles);
+    }
+    reasons
+}
+
+const HOUR: Duration = Duration::from_hours(1);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_transport_works_inside_tls() {
+    for door in DOORS {
+        let Some(on) = Namespace::start(door).await else { return };
+        on.insert("inside");
+        let said = Worker::once(&on.settings(keyed()));
+        assert_eq!((said.sent, reasons(&said)), (1, vec![]), "{door}");
+        assert_eq!(on.broker.ids(&on.entity).await, ["inside"]);
+        if door == "rest" {
+            assert_eq!(on.proxy.places(), [format!("{HOST}:443")]);
+        } else {
+            let audience = json!(format!("amqps://{HOST}/{}", on.entity));
+            assert_eq!(
+                on.told().await["puts"][0]["audience"],
+                audience,
+                "the token names the namespace, not the gateway"
+            );
+            assert_eq!(on.told().await["goodbyes"], 1, "{door}: it leaves with a goodbye");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_of_nobodys_or_of_another_name_is_refused_and_no_token_leaves() {
+    let (known, unknown) = (Authority::new(), Authority::new());
+    for door in DOORS {
+        for (signs, host) in [(&unknown, HOST), (&known, "elsewhere.servicebus.windows.net")] {
+            let Some(on) = Namespace::with(door, signs, &known, host).await else { return };
+            on.insert("kept");
+            let said = Worker::once(&on.settings(keyed()));
+            let told = reasons(&said).join("\n");
+            assert!(told.contains("certificate") && told.contains("office"), "{door}: {told}");
+            assert_eq!((said.sent, said.dead), (0, 0), "{door}");
+            let seen = on.told().await;
+            assert_eq!((&seen["transfers"], &seen["puts"]), (&json!(0), &json!([])), "{door}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identity_opens_the_namespace_and_its_token_is_renewed_before_its_end() {
+    for door in DOORS {
+        let Some(on) = Namespace::start(door).await else { return };
+        // A token in its last five minutes is due for renewal: the next publish asks for another.
+        let answers = vec![granted("the-first", Duration::from_mins(4)), granted("the-second", HOUR)];
+        let endpoint = IdentityEndpoint::start(answers);
+        for token in ["the-first", "the-second"] {
+            on.broker.tell("allow", json!({"token": token})).await;
+        }
+        let worker = Worker::start(&on.settings(by_identity(&endpoint)));
+        on.insert("one");
+        on.arrived(1).await;
+        on.insert("two");
+        on.arrived(2).await;
+        let said = worker.stop();
+        assert_eq!((said.sent, reasons(&said)), (2, vec![]), "{door}");
+        assert_eq!(endpoint.heads().len(), 2, "{door}: asked once more, and then no more");
+        assert!(endpoint.heads()[0].contains("resource=https%3A%2F%2Fservicebus.azure.net"), "{:?}", endpoint.heads());
+        if door != "rest" {
+            let told = on.told().await;
+            let put = json!({"type": "jwt", "audience": format!("amqps://{HOST}/{}", on.entity), "granted": true});
+            assert_eq!((&told["puts"], &told["links"]), (&json!([put, put]), &json!(1)), "{door}: on the same link");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_role_that_was_taken_away_is_named_and_given_back_everything_goes_on() {
+    for door in DOORS {
+        let Some(on) = Namespace::start(door).await else { return };
+        let endpoint = IdentityEndpoint::start(vec![granted("the-first", HOUR)]);
+        on.broker.tell("allow", json!({"token": "the-first"})).await;
+        let worker = Worker::start(&on.settings(by_identity(&endpoint)));
+        on.insert("one");
+        on.arrived(1).await;
+        let before = on.told().await["refusals"].as_u64().unwrap();
+        on.broker.tell("revoke", json!({"token": "the-first"})).await;
+        on.insert("two");
+        // Refused, and refused again by a probe: it is the state of things.
+        on.broker.tell("refusals", json!({"name": on.entity, "count": before + 2, "ms": 30_000})).await;
+        on.broker.tell("allow", json!({"token": "the-first"})).await;
+        on.arrived(2).await;
+        let said = worker.stop();
+        let told = reasons(&said);
+        let role = format!("the identity lacks the role Azure Service Bus Data Sender on office/{}", on.entity);
+        assert!(told.iter().any(|reason| reason.contains(&role)), "{door}: {told:#?}");
+        assert_eq!((said.sent, said.dead), (2, 0), "{door}");
+    }
+}

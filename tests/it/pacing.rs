@@ -1,0 +1,183 @@
+//! A provider's pace in the flows: how fast a backlog drains, and what the queue and an operator see of it.
+
+use crate::support::{
+    backend::Backend,
+    edge::Edge,
+    fakes::FakeClock,
+    host::executable,
+    queue_message::{body, delivery, envelope},
+    world::World,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use client_organizer::{
+    domain::{delivery::MailOutcome, ids::LeaseToken, outbox::BreakerChange, pace::Pace},
+    flows::notify::{self, NotifyContext, NotifyReport},
+    ports::{clock::Clock, mailer::Letter, ops::Signature},
+};
+use std::{
+    process::Command,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+const ACS: Pace = Pace { per_minute: 30, per_hour: 100 };
+const PROVIDER: &str = "mail:fake";
+const ANNA: &str = "anna@example.pl";
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
+
+fn paced(pace: Pace) -> World {
+    let mut world = World::new();
+    world.notify.settings.pace = pace;
+    world
+}
+
+async fn deliver(world: &World, id: &str) -> NotifyReport {
+    notify::take_in(&world.notify, delivery(id, &body(id, ANNA, world.clock.now()))).await.unwrap()
+}
+
+/// As a provider enforces its own pace: by sliding windows, on the clock that the test moves. Counts what it refuses.
+fn strict(pace: Pace, clock: Arc<FakeClock>, refused: Arc<AtomicU32>) -> impl FnMut(&Letter) -> MailOutcome + Send {
+    let mut taken: Vec<DateTime<Utc>> = Vec::new();
+    move |_| {
+        let now = clock.now();
+        for (mails, window) in [(pace.per_minute, TimeDelta::minutes(1)), (pace.per_hour, TimeDelta::hours(1))] {
+            let recent: Vec<_> = taken.iter().filter(|at| **at > now - window).collect();
+            let mails = usize::try_from(mails).unwrap();
+            if mails > 0 && recent.len() >= mails {
+                refused.fetch_add(1, Ordering::Relaxed);
+                let wait = *recent[recent.len() - mails] + window - now;
+                return MailOutcome::Provider { after_ms: Some(wait.num_milliseconds() + 1), reason: "429".into() };
+            }
+        }
+        taken.push(now);
+        MailOutcome::Accepted { reference: "ok".into() }
+    }
+}
+
+/// Runs RetryEmail until nothing more may be sent now.
+async fn run_dry(context: &NotifyContext) {
+    loop {
+        let report = notify::retry(context).await;
+        assert_eq!(report.store_error, None);
+        if report.taken == 0 && !report.out_of_time {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_drains_at_the_providers_pace_by_two_processes_and_nothing_is_refused() {
+    let mut world = paced(ACS);
+    // Runs end rather than wait: time is moved here.
+    world.notify.settings.run_ms = 300;
+    let refused = Arc::new(AtomicU32::new(0));
+    world.mailer.behave(strict(ACS, world.clock.clone(), refused.clone()));
+    let ids: Vec<String> = (0..250).map(|n| format!("m{n:03}")).collect();
+    for id in &ids {
+        assert!(matches!(deliver(&world, id).await, NotifyReport::Sent | NotifyReport::Accepted));
+    }
+    let other = world.beside();
+    let mut minutes = 0;
+    while world.mailer.sent().len() < ids.len() {
+        assert!(minutes < 3 * 60, "{} of 250 after three hours", world.mailer.sent().len());
+        tokio::join!(run_dry(&world.notify), run_dry(&other));
+        world.advance_ms(MINUTE_MS);
+        minutes += 1;
+    }
+    assert!((2 * 60..=2 * 60 + 20).contains(&minutes), "{minutes} min for 250 mails at 100 an hour");
+    assert_eq!(refused.load(Ordering::Relaxed), 0, "never asked for more than it takes");
+    let mut sent = world.mailer.sent();
+    sent.sort();
+    assert_eq!(sent, ids, "each once");
+}
+
+#[tokio::test]
+async fn a_run_waits_for_room_that_comes_while_it_may_run() {
+    let world = paced(Pace { per_minute: 1, per_hour: 0 });
+    assert_eq!(deliver(&world, "a").await, NotifyReport::Sent);
+    assert_eq!(deliver(&world, "b").await, NotifyReport::Accepted);
+    let report = world.run_retry().await;
+    assert_eq!((report.taken, report.out_of_time), (0, false));
+    assert!(report.paced_until.is_some(), "room that comes after the run is told");
+    world.advance_ms(MINUTE_MS - 1_000);
+    let report = world.run_retry().await;
+    assert_eq!((report.sent, report.paced_until), (1, None));
+}
+
+#[tokio::test]
+async fn an_operator_reads_that_the_pace_holds_the_mails() {
+    let world = paced(Pace { per_minute: 0, per_hour: 1 });
+    deliver(&world, "a").await;
+    deliver(&world, "b").await;
+    let ops = |words: &[&str]| {
+        let store = &world.backend.options.path;
+        let output = Command::new(executable()).arg("ops").args(words).env("Store__Path", store).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(ops(&["status"]).contains("open, paced until 20"), "{}", ops(&["status"]));
+    let list = ops(&["mail", "list"]);
+    assert!(list.contains("mail:fake is paced until 20"), "{list}");
+    world.advance_ms(HOUR_MS + MINUTE_MS);
+    assert_eq!(world.run_retry().await.sent, 1);
+    assert!(!ops(&["status"]).contains("paced"));
+}
+
+/// A provider that was never told of its pace shows it by its answers: then its breaker does the rest, for all.
+#[tokio::test]
+async fn without_a_limit_of_ours_a_429_holds_every_process_until_it_said() {
+    let world = World::new();
+    let refused = Arc::new(AtomicU32::new(0));
+    world.mailer.behave(strict(Pace { per_minute: 2, per_hour: 0 }, world.clock.clone(), refused.clone()));
+    for id in ["a", "b"] {
+        assert_eq!(deliver(&world, id).await, NotifyReport::Sent);
+    }
+    assert!(matches!(deliver(&world, "c").await, NotifyReport::Parked { .. }));
+    assert_eq!(deliver(&world, "d").await, NotifyReport::Accepted);
+    let other = world.beside();
+    world.advance_ms(MINUTE_MS - 5_000);
+    for context in [&world.notify, &other] {
+        let report = notify::retry(context).await;
+        assert_eq!((report.taken, report.provider), (0, Some("open")));
+    }
+    assert_eq!(refused.load(Ordering::Relaxed), 1, "nobody asked again");
+    world.advance_ms(10_000);
+    notify::retry(&other).await;
+    let mut sent = world.mailer.sent();
+    sent.sort();
+    assert_eq!(sent, ["a", "b", "c", "d"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn thirty_two_deliveries_of_one_message_at_once_are_all_answered_200_and_send_one_mail() {
+    let edge = Edge::new().await;
+    let id = "01938f5e-7a3b-7c11-9d2e-3f4a5b6c7d8e";
+    let envelope = envelope(id, &body(id, ANNA, FakeClock::new().now()));
+    let answers = futures::future::join_all((0..32).map(|_| edge.invoke("SendEmail", envelope.as_bytes()))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert_eq!(edge.mailer.sent(), [id]);
+    let row = "SELECT State || ' ' || Deliveries || ' ' || Attempts FROM InboxMessages";
+    assert_eq!(edge.backend.query(row).as_deref(), Some("2 32 1"));
+}
+
+#[tokio::test]
+async fn a_repeat_that_says_something_else_sends_what_was_stored() {
+    let world = World::new();
+    let breakers = world.backend.breakers();
+    let open = BreakerChange::Open { for_ms: HOUR_MS, reason: "503".to_owned() };
+    breakers.change(PROVIDER, LeaseToken::fresh(), &open).await.unwrap();
+    assert_eq!(deliver(&world, "m").await, NotifyReport::Accepted);
+    let by = Signature { actor: "anna".to_owned(), reason: "it is back".to_owned() };
+    world.backend.ops().resume(PROVIDER, &by).await.unwrap();
+    let to = Arc::new(Mutex::new(String::new()));
+    let letter_to = to.clone();
+    world.mailer.behave(move |letter| {
+        letter.to.as_str().clone_into(&mut letter_to.lock().unwrap());
+        MailOutcome::Accepted { reference: "ok".into() }
+    });
+    let other = delivery("m", &body("m", "thief@example.pl", world.clock.now()));
+    assert_eq!(notify::take_in(&world.notify, other).await.unwrap(), NotifyReport::Sent);
+    assert_eq!(*to.lock().unwrap(), ANNA);
+}

@@ -1,0 +1,76 @@
+//! An operator's shell: the executable with settings of its own, against a store, and a bus of the broker's.
+
+use super::{backend::memory, broker::Broker, host::executable};
+use serde_json::Value;
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
+
+/// An environment of its own; the store is migrated unless a test wants it otherwise.
+pub struct Office {
+    folder: tempfile::TempDir,
+    env: Vec<(String, String)>,
+}
+
+impl Office {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir_in(memory()).unwrap();
+        let office = Self { folder, env: Vec::new() }.with("Store__Path", "app.db").with("Email__Folder", "mail");
+        assert!(office.run(&["migrate"]).status.success());
+        office
+    }
+
+    /// In a terminal beside a local host, whose folder is this.
+    pub fn beside(data: &Path) -> Self {
+        let store = data.join("app.db").display().to_string();
+        Self { folder: tempfile::tempdir_in(memory()).unwrap(), env: vec![("Store__Path".to_owned(), store)] }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// On its store, as another program.
+    pub fn sql(&self, sql: &str) {
+        rusqlite::Connection::open(self.folder().join("app.db")).unwrap().execute_batch(sql).unwrap();
+    }
+
+    /// Paths are inside its folder.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        let inside = ["Store__Path", "Email__Folder"].contains(&name);
+        let value = if inside { self.folder.path().join(value).display().to_string() } else { value.to_owned() };
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value));
+        self
+    }
+
+    /// Mails go by a queue of the broker's, over the given transport.
+    pub fn on(self, broker: &Broker, door: &str, queue: &str) -> Self {
+        self.with("ServiceBusConnection", &broker.connection(door))
+            .with("ServiceBus__Transport", door)
+            .with("EmailQueueName", queue)
+    }
+
+    pub fn run(&self, words: &[&str]) -> Output {
+        Command::new(executable()).args(words).env_clear().envs(self.env.iter().cloned()).output().unwrap()
+    }
+
+    /// Exit code, and the findings of one level: `about: what → todo`.
+    pub fn findings(&self, level: &str) -> (Option<i32>, Vec<String>) {
+        let output = self.run(&["doctor", "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+        assert_eq!(report["fine"], output.status.success());
+        let of_level = report["findings"].as_array().unwrap().iter().filter(|one| one["level"] == level);
+        let text = |one: &Value, field: &str| one[field].as_str().unwrap_or_default().to_owned();
+        let told = of_level.map(|one| format!("{}: {} → {}", text(one, "about"), text(one, "what"), text(one, "todo")));
+        (output.status.code(), told.collect())
+    }
+}
+
+/// One of them has all the words.
+#[track_caller]
+pub fn tells(found: &[String], words: &[&str]) {
+    assert!(found.iter().any(|one| words.iter().all(|word| one.contains(word))), "{words:?} in {found:#?}");
+}

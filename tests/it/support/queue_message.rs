@@ -1,0 +1,37 @@
+//! A booking's message as the email queue holds it, and as the Functions host hands it over.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use client_organizer::domain::{
+    client::{ClientName, Email},
+    delivery::Delivery,
+    event::{CloudEvent, EventType, FinancialChange},
+    ids::{ClientId, MessageId},
+    money::Money,
+    record::Figures,
+};
+use serde_json::json;
+
+/// `time`: when it was booked.
+pub fn body(id: &str, recipient: &str, time: chrono::DateTime<chrono::Utc>) -> String {
+    let amount = Money::from_grosze(12_345).unwrap();
+    let data = FinancialChange {
+        client_id: ClientId(1),
+        client_name: ClientName::parse("Klient 1").unwrap(),
+        recipient: Email::parse(recipient).unwrap(),
+        year: 2026,
+        month: 3,
+        figures: Figures { income_tax: amount, vat: amount, insurance_amount: amount },
+        previous: None,
+        version: 1,
+    };
+    let event = CloudEvent::new(&MessageId::parse(id).unwrap(), EventType::FinancialRecordCreated, time, data);
+    serde_json::to_string(&event).unwrap()
+}
+
+pub fn delivery(id: &str, body: &str) -> Delivery {
+    Delivery { message_id: id.to_owned(), body: body.as_bytes().to_vec(), delivery_count: 1, enqueued_on: None }
+}
+
+pub fn envelope(id: &str, body: &str) -> String {
+    json!({"Data": {"message": STANDARD.encode(body)}, "Metadata": {"MessageId": id}}).to_string()
+}

@@ -1,0 +1,221 @@
+//! From the outbox table to a broker that fails in every way it knows: every row arrives, none is lost, nothing hangs.
+
+use crate::{
+    stores::Store,
+    support::{
+        broker::Broker,
+        workers::{Said, Worker},
+    },
+};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    #[arg(long, default_value_t = 5_000)]
+    rows: u32,
+    /// Ordering keys the rows share; the rows of one key go out one after the other
+    #[arg(long, default_value_t = 2_500)]
+    keys: u32,
+    /// Of 100 transfers so many fail
+    #[arg(long, default_value_t = 5)]
+    faults: u32,
+    /// So often nobody listens for a while
+    #[arg(long, default_value_t = 2)]
+    restarts: usize,
+    #[arg(long, default_value_t = 3)]
+    processes: usize,
+    /// amqp, websocket or rest
+    #[arg(long, default_value = "amqp")]
+    transport: String,
+    #[arg(long, default_value_t = 1)]
+    seed: u32,
+}
+
+/// Nothing arrives for so long: something hangs.
+const STALLED: Duration = Duration::from_mins(2);
+const TIMEOUT_MS: u64 = 2_000;
+const LEASE_MS: u64 = 15_000;
+const HEADROOM_MS: u64 = 5_000;
+const SENDS_AT_ONCE: u64 = 8;
+/// Some 20 of our messages, so that a claim is many transfers and a fault hits one of several under way.
+const TRANSFER_BYTES_MAX: u32 = 16_384;
+
+/// Rows of a claim by those of a transfer, and some halves of refused ones.
+const TRANSFERS_OF_A_CLAIM: u64 = 12;
+
+pub async fn prove(arguments: Arguments) {
+    let Arguments { rows, keys, faults, restarts, processes, transport, seed } = arguments;
+    let Some(broker) = Broker::start() else { return };
+    let chance = json!({"perMille": faults * 10, "kinds": kinds()});
+    let dice = json!({"maxMessageSize": TRANSFER_BYTES_MAX, "chance": chance, "dice": seed});
+    let entity = broker.create(json!({"maxMessageSize": TRANSFER_BYTES_MAX})).await;
+    change(&broker, &entity, dice).await;
+    let store = Store::start(None).await;
+    store.insert(rows, keys);
+    let settings = settings(&store, &broker, &transport, &entity);
+
+    let began = Instant::now();
+    let workers: Vec<Worker> = (0..processes).map(|_| Worker::start(&settings)).collect();
+    for n in 1..=restarts {
+        arrived(&broker, &entity, rows as usize * n / (restarts + 1)).await;
+        broker.tell("restart", json!({"ms": 300})).await;
+    }
+    arrived(&broker, &entity, rows as usize).await;
+    settled(&store, "every row is settled").await;
+    let took = began.elapsed();
+    // What is over is over: the next message goes through, whatever state the faults left the breaker in.
+    change(&broker, &entity, json!({"chance": null})).await;
+    store
+        .backend()
+        .execute("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('last', 'FinancialRecordCreated', '{}')");
+    settled(&store, "the breaker closes").await;
+    let mut said = Said::default();
+    for worker in workers {
+        said.add(worker.stop());
+    }
+
+    let ids = broker.ids(&entity).await;
+    let mut first = HashMap::new();
+    for (at, id) in ids.iter().enumerate() {
+        first.entry(id.as_str()).or_insert(at);
+    }
+    let troubles = tell(&broker, &entity, &said, took, (ids.len(), first.len())).await;
+    assert_eq!(first.len(), rows as usize + 1, "every row arrived, and nothing else");
+    for n in keys..rows {
+        assert!(first[&*format!("n{}", n - keys)] < first[&*format!("n{n}")], "n{n} first arrived before its elder");
+    }
+    assert_eq!(store.count("State = 2"), u64::from(rows) + 1, "every row is sent: nothing that passes kills one");
+    assert_eq!(said.dead, 0, "none was dead on the way");
+    let open = store.backend().query("SELECT COUNT(*) FROM Destinations WHERE OpenUntil IS NOT NULL");
+    assert_eq!(open.as_deref(), Some("0"), "every breaker is closed");
+    let bound = LEASE_MS - HEADROOM_MS + 1_000;
+    assert!(said.longest_publish_ms <= bound, "a publish took {} ms", said.longest_publish_ms);
+    assert!(troubles.is_empty(), "nothing else surfaces as a warning or an error: {troubles:#?}");
+    paced(&broker, &entity, processes).await;
+}
+
+/// All of them pass. What is refused for good is a batch's alone: such a message would rightly be dead.
+fn kinds() -> Value {
+    let busy = "The request was terminated because the entity is being throttled. Error code : 50009. Please wait 2 seconds and try again.";
+    json!([
+        {"reject": "com.microsoft:server-busy", "description": busy},
+        {"reject": "amqp:resource-limit-exceeded"},
+        {"reject": "amqp:unauthorized-access"},
+        {"reject": "amqp:not-found"},
+        {"reject": "com.microsoft:entity-disabled"},
+        {"reject": "com.microsoft:timeout"},
+        {"reject": "amqp:internal-error"},
+        {"reject": "amqp:not-allowed", "batches": true},
+        {"reject": "amqp:link:message-size-exceeded", "batches": true},
+        {"reject": "x:never-heard-of"},
+        "release", "modify", "cut-before", "cut-after", "detach-before", "detach-after", "close-before", "close-after",
+        "never",
+    ])
+}
+
+fn settings(store: &Store, broker: &Broker, transport: &str, entity: &str) -> Vec<(&'static str, String)> {
+    let mut settings = store.settings();
+    let mut set = |name, value: &dyn ToString| settings.push((name, value.to_string()));
+    set("ServiceBusConnection", &broker.connection(transport));
+    set("ServiceBus__Transport", &transport);
+    set("EmailQueueName", &entity);
+    set("Bus__TimeoutMs", &TIMEOUT_MS);
+    set("Bus__ConcurrencyMax", &SENDS_AT_ONCE);
+    set("Outbox__BatchMax", &200);
+    set("Outbox__LeaseMs", &LEASE_MS);
+    set("Outbox__HeadroomMs", &HEADROOM_MS);
+    // Short pauses, so that the rows end in minutes; what a throttled bus asks for is kept all the same.
+    set("Outbox__RetryBaseMs", &50);
+    set("Outbox__RetryDelayMaxMs", &1_000);
+    set("Breaker__BaseMs", &100);
+    set("Breaker__MaxMs", &1_000);
+    settings
+}
+
+async fn change(broker: &Broker, entity: &str, mut settings: Value) {
+    settings["name"] = json!(entity);
+    broker.tell("change", settings).await;
+}
+
+async fn arrived(broker: &Broker, entity: &str, distinct: usize) {
+    let (mut seen, mut at) = (0, Instant::now());
+    while seen < distinct as u64 {
+        let count = broker.tell("until", json!({"name": entity, "distinct": distinct, "ms": 5_000})).await;
+        let now = count["distinct"].as_u64().unwrap();
+        if now > seen {
+            (seen, at) = (now, Instant::now());
+        }
+        assert!(at.elapsed() < STALLED, "nothing came for {STALLED:?}: {seen} of {distinct} ids");
+    }
+}
+
+/// What arrived and was not answered comes back once its pause or lease is over.
+async fn settled(store: &Store, what: &str) {
+    let until = Instant::now() + STALLED;
+    while store.count("State < 2") > 0 {
+        assert!(Instant::now() < until, "{what}: {} rows wait", store.count("State < 2"));
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Prints what was counted; answers the log lines that speak of no opened breaker.
+async fn tell(
+    broker: &Broker,
+    entity: &str,
+    said: &Said,
+    took: Duration,
+    (stored, distinct): (usize, usize),
+) -> Vec<String> {
+    let mut openings: BTreeMap<String, (u64, i64)> = BTreeMap::new();
+    let mut troubles = Vec::new();
+    for line in &said.troubles {
+        let event: Value = serde_json::from_str(line).unwrap_or_default();
+        let (Some(for_ms), Some(reason)) = (event["for_ms"].as_i64(), event["reason"].as_str()) else {
+            troubles.push(line.clone());
+            continue;
+        };
+        let kind = WORDS.iter().find(|(word, _)| reason.contains(word)).map_or(reason, |(_, kind)| kind).to_owned();
+        let one = openings.entry(kind).or_default();
+        *one = (one.0 + 1, one.1.max(for_ms));
+    }
+    let (told, counters) = (broker.told(entity).await, broker.tell("counters", json!({})).await);
+    println!(
+        "{distinct} ids stored in {:.1} s by {} transfers; {} repeats, {} leases lost",
+        took.as_secs_f64(),
+        told["transfers"],
+        stored - distinct,
+        said.lost_leases
+    );
+    println!("faults: {}", told["faults"]);
+    println!("connections made: {}, links made: {}", counters["connections"], told["links"]);
+    println!("longest publish of a claim: {} ms (one send may wait {TIMEOUT_MS} ms)", said.longest_publish_ms);
+    println!("breaker openings (how often, longest pause in ms): {openings:?}");
+    troubles
+}
+
+const WORDS: [(&str, &str); 10] = [
+    ("throttled", "throttled"),
+    ("it is full", "full"),
+    ("SharedAccessKey", "access"),
+    ("the key '", "access"),
+    ("no such queue", "missing"),
+    ("disabled", "disabled"),
+    ("the bus itself fails", "failing"),
+    ("no answer within", "no answer"),
+    ("before its answer", "cut"),
+    ("takes nothing", "no connection"),
+];
+
+/// Every instance kept the pauses that the throttled broker asked for: what came in them had been claimed before.
+async fn paced(broker: &Broker, entity: &str, processes: usize) {
+    let told = broker.told(entity).await;
+    let number = |value: &Value| value.as_u64().unwrap_or_default();
+    let (throttled, hasty) = (number(&told["faults"]["com.microsoft:server-busy"]), number(&told["hasty"]));
+    println!("throttled {throttled} times for 2 s: {hasty} transfers came in these pauses");
+    let under_way = throttled * processes as u64 * TRANSFERS_OF_A_CLAIM;
+    assert!(hasty <= under_way, "{hasty} transfers came while the broker had asked for a pause");
+}
