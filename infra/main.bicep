@@ -24,6 +24,11 @@ param queueLifeDays int = 14
 @description('https://<name>.communication.azure.com: mail goes there by the identity below, which needs a role on it; empty: mail by the settings (Email__Provider and Email__Smtp…, or an access key).')
 param acsEndpoint string = ''
 
+@description('Hashes the recipients that the inbox remembers; keep it: after a change earlier mails are found by the old one.')
+@secure()
+@minLength(32)
+param recipientKey string
+
 @description('Further settings by name, as in the README\'s table; they win over the ones below.')
 param settings object = {}
 
@@ -155,6 +160,7 @@ var ourSettings = {
   OutboxSchedule: '*/10 * * * * *'
   RetryEmailSchedule: '0 * * * * *'
   PruneSchedule: '0 30 2 * * *'
+  Inbox__RecipientKey: recipientKey
 }
 
 var mailSettings = empty(acsEndpoint) ? {} : {

@@ -32,13 +32,13 @@ pub enum Command {
         /// A folder that is empty, missing, or an earlier stage
         folder: PathBuf,
     },
+    /// Looks at settings, database, bus and mail: what is wrong, and what to do. Exit code 1 where something must be mended
+    Doctor(DoctorArgs),
     /// The mails themselves, before anyone gets them
     Mail {
         #[command(subcommand)]
         command: MailCommand,
     },
-    /// Looks at settings, database, bus and mail: what is wrong, and what to do. Exit code 1 where something must be mended
-    Doctor(DoctorArgs),
     /// What waits and why, and the remedies
     Ops(OpsArgs),
 }

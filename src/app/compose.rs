@@ -9,7 +9,10 @@ use crate::{
             TemplateLetters,
         },
         schema::{Migrated, Plan},
-        servicebus::{AmqpBus, AmqpOptions, ConnectionString, Management, RestBus, RestOptions, Shapes},
+        servicebus::{
+            AmqpBus, AmqpDeadLetters, AmqpOptions, ConnectionString, Management, RestBus, RestDeadLetters, RestOptions,
+            Shapes,
+        },
         sqlite::{self, Sqlite, SqliteOptions},
         sqlserver::{self, AzureEnvironment, PoolOptions, Presence, SqlServer, SqlServerOptions},
     },
@@ -25,8 +28,8 @@ use crate::{
     },
     functions::Services,
     ports::{
-        books::Books, breaker::Breakers, bus::Bus, clock::Clock, entities::Entities, inbox::Inbox, mailer::Mailer,
-        ops::Ops, outbox::Outbox, retention::Retention,
+        books::Books, breaker::Breakers, bus::Bus, clock::Clock, dead_letters::DeadLetters, entities::Entities,
+        inbox::Inbox, mailer::Mailer, ops::Ops, outbox::Outbox, retention::Retention,
     },
 };
 use anyhow::{Context, Result, anyhow, ensure};
@@ -224,6 +227,19 @@ pub fn entities(settings: &Settings) -> Result<Arc<dyn Entities>, String> {
     Ok(Arc::new(Management::new(connection, timeout)?))
 }
 
+/// Over the transport that sends.
+pub fn dead_letters(settings: &Settings) -> Result<Arc<dyn DeadLetters>> {
+    let connection = connection(settings)?;
+    let timeout = Duration::from_millis(settings.bus.timeout_ms);
+    let websocket = match settings.bus.transport {
+        Transport::Rest => return Ok(Arc::new(RestDeadLetters::new(connection, timeout).map_err(anyhow::Error::msg)?)),
+        Transport::Amqp => false,
+        Transport::WebSocket => true,
+    };
+    let gateway = settings.bus.gateway.as_deref();
+    Ok(Arc::new(AmqpDeadLetters::new(connection, websocket, gateway, timeout).map_err(anyhow::Error::msg)?))
+}
+
 fn connection(settings: &Settings) -> Result<ConnectionString> {
     match settings.service_bus.as_ref().context("ServiceBusConnection is not set")? {
         ServiceBus::Keyed(secret) => {
@@ -350,6 +366,7 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
             mailer: mailer(&settings.email, from.clone(), clock.clone())?,
             letters: Arc::new(TemplateLetters::new(settings.email.language, &from).map_err(anyhow::Error::msg)?),
             clock,
+            recipients: settings.recipients.clone(),
             settings: settings.notify,
             vitals: vitals.clone(),
             dice: Mutex::new(fastrand::Rng::new()),

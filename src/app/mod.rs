@@ -5,17 +5,18 @@ mod compose;
 mod serve;
 mod local;
 mod migrate;
-mod preview;
 mod doctor;
 mod queue_here;
+mod preview;
 
 use crate::{
+    adapters::clock::SystemClock,
     config::{self, Problem, Settings},
     flows::{
         dispatch::{self, DispatchContext},
         vitals::Vitals,
     },
-    ops::{self, OpsContext},
+    ops::{self, MailQueue, OpsContext},
     telemetry,
 };
 use anyhow::{Result, bail};
@@ -73,18 +74,26 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
             println!("{staged}");
             Ok(true)
         }
-        Command::Mail { command: MailCommand::Preview(arguments) } => preview::run(&arguments, env),
         Command::Doctor(arguments) => doctor::run(&arguments, env).await,
+        Command::Mail { command: MailCommand::Preview(arguments) } => preview::run(&arguments, env),
         Command::Ops(arguments) => {
             let settings = told(Settings::read(&queue_here::taken(env).0))?;
             let store = compose::store(&settings).await?;
             // Why it cannot be asked is `doctor`'s to tell.
             let entities = compose::entities(&settings).ok();
+            let dead_letters = compose::dead_letters(&settings).map_err(|error| format!("{error:#}"));
             let context = OpsContext {
                 ops: &*store.ops,
                 routes: &settings.routes,
                 entities: entities.as_deref(),
+                recipients: &settings.recipients,
                 duplicate_window_ms: settings.bus.duplicate_window_ms,
+                mail_queue: MailQueue {
+                    dead_letters: dead_letters.as_deref().map_err(Clone::clone),
+                    queue: settings.email_queue.as_ref(),
+                    tombstone_days: settings.notify.tombstone_days,
+                    clock: &SystemClock,
+                },
                 json: arguments.json,
             };
             ops::run(&context, arguments.command, &mut std::io::stdout()).await

@@ -234,6 +234,12 @@ pub const CATALOGUE: &[Setting] = &[
     set("Email__RetryDelayMaxMs", "3600000", "1 to 86400000", "longest wait between tries of a recipient"),
     set("Email__GiveUpHours", "48", "1 to 720", "a recipient failing for so long is refused"),
     set("Inbox__RetentionDays", "400", "1 to 3650", "how long a repeat is recognised"),
+    set(
+        "Inbox__RecipientKey",
+        "not-secret",
+        "a secret of at least 32 characters; another only on one machine, never in Azure",
+        "hashes the recipients that the inbox remembers; after a change `ops mail find` finds earlier mails by the old one",
+    ),
     set("Inbox__RefusedBodyDays", "30", "1 to 3650", "how long a refused mail's content is kept"),
     set("Prune__StepRowsMax", "500", "1 to 10000", "rows PruneOutbox removes in one transaction"),
     set("Prune__RunMs", "50000", "100 to 240000", "a PruneOutbox run ends by itself after this"),

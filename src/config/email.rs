@@ -9,6 +9,7 @@ use crate::{
     domain::{
         delivery::{MailPolicy, OnDoubt},
         pace::{LEASE_MS_MAX, Pace},
+        recipient::RecipientKey,
     },
     flows::notify::NotifySettings,
 };
@@ -183,6 +184,22 @@ fn within_lease(reader: &mut Reader<'_>, settings: &Settings, name: &'static str
 
 fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+const RECIPIENT_KEY: &str = "Inbox__RecipientKey";
+/// Below that it could be guessed, and with it the addresses.
+const KEY_CHARS_MIN: usize = 32;
+
+pub(super) fn recipients(reader: &mut Reader<'_>) -> RecipientKey {
+    let key = reader.words(RECIPIENT_KEY);
+    let short = key.chars().count() < KEY_CHARS_MIN;
+    if short && reader.given("WEBSITE_SITE_NAME").is_some() {
+        let what = format!(
+            "is not set to a secret of at least {KEY_CHARS_MIN} characters, which is refused in Azure (WEBSITE_SITE_NAME is set)"
+        );
+        reader.problem(RECIPIENT_KEY, what);
+    }
+    RecipientKey::new(key)
 }
 
 /// What Azure Communication Services allows a resource until it is asked for more.

@@ -25,6 +25,7 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 use crate::{
     domain::{
         message::MessageLimits,
+        recipient::RecipientKey,
         route::{Destination, Routes},
     },
     flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
@@ -42,6 +43,8 @@ pub struct Settings {
     pub limits: MessageLimits,
     pub dispatch: DispatchSettings,
     pub notify: NotifySettings,
+    /// Under which the inbox remembers to whom it mailed.
+    pub recipients: RecipientKey,
     pub prune: PruneSettings,
     pub store: StoreSettings,
     pub email: EmailSettings,
@@ -183,6 +186,7 @@ impl Settings {
             limits: outbox::limits(&mut reader),
             dispatch: outbox::dispatch(&mut reader),
             notify: email::notify(&mut reader),
+            recipients: email::recipients(&mut reader),
             prune: outbox::prune(&mut reader),
             store: outbox::store(&mut reader),
             email: email::read(&mut reader),

@@ -29,13 +29,13 @@ fn expected() -> Expected {
     }
 }
 
-fn look(seen: Seen, expected: &Expected) -> Vec<Finding> {
-    of(&Destination::parse("queue:mails").unwrap(), &seen, &None, expected)
+fn look(seen: &Seen, expected: &Expected) -> Vec<Finding> {
+    of(&Destination::parse("queue:mails").unwrap(), seen, &None, expected)
 }
 
 /// What is found beyond what is fine.
 fn odd(entity: Entity, expected: &Expected) -> Vec<(Level, String)> {
-    let found = look(Seen::Found(Box::new(entity)), expected);
+    let found = look(&Seen::Found(Box::new(entity)), expected);
     let odd = found.into_iter().filter(|one| one.level != Level::Fine);
     odd.map(|one| (one.level, format!("{} → {}", one.what, one.todo.unwrap_or_default()))).collect()
 }
@@ -49,7 +49,7 @@ fn finds(level: Level, words: &[&str], entity: Entity, expected: &Expected) {
 
 #[test]
 fn a_queue_as_the_settings_say_is_fine_and_tells_how_long_an_outage_may_last() {
-    let found = look(Seen::Found(Box::new(queue())), &expected());
+    let found = look(&Seen::Found(Box::new(queue())), &expected());
     assert!(found.iter().all(|one| one.level == Level::Fine), "{found:?}");
     assert!(found[0].what.contains("10 min") && found[0].what.contains("256 KB"), "{found:?}");
     assert!(found[1].what.contains("lasts 10 min"), "{found:?}");
@@ -57,9 +57,9 @@ fn a_queue_as_the_settings_say_is_fine_and_tells_how_long_an_outage_may_last() {
 
 #[test]
 fn what_is_not_there_or_cannot_be_seen_is_told_apart() {
-    let missing = look(Seen::Missing, &expected());
+    let missing = look(&Seen::Missing, &expected());
     assert_eq!((missing.len(), missing[0].level), (1, Level::Mend));
-    let unknown = look(Seen::Unknown { why: "lacks Manage".to_owned() }, &expected());
+    let unknown = look(&Seen::Unknown { why: "lacks Manage".to_owned() }, &expected());
     assert_eq!((unknown.len(), unknown[0].level), (1, Level::Unknown));
     assert!(unknown[0].what.contains("lacks Manage"));
     finds(Level::Mend, &["topic", "topic:mails"], Entity { kind: EntityKind::Topic, ..queue() }, &expected());

@@ -10,6 +10,7 @@ pub mod message;
 pub mod timing;
 pub mod json_fault;
 pub mod event;
+pub mod recipient;
 pub mod idempotency;
 pub mod booking;
 pub mod outbox;

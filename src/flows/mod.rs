@@ -10,5 +10,6 @@ mod drain;
 mod prepare;
 pub mod nudge;
 pub mod notify;
+pub mod dead_letters;
 mod mail_one;
 pub mod prune;

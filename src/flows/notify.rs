@@ -10,6 +10,7 @@ use crate::{
         event::CloudEvent,
         ids::LeaseToken,
         pace::Pace,
+        recipient::RecipientKey,
     },
     ports::{
         breaker::Breakers,
@@ -37,6 +38,7 @@ pub struct NotifyContext {
     pub mailer: Arc<dyn Mailer>,
     pub letters: Arc<dyn Letters>,
     pub clock: Arc<dyn Clock>,
+    pub recipients: RecipientKey,
     pub settings: NotifySettings,
     pub vitals: Arc<Vitals>,
     pub dice: Mutex<fastrand::Rng>,
@@ -88,18 +90,19 @@ pub enum NotifyReport {
 /// # Errors
 /// Only where the message could not be stored: then the broker must deliver it again.
 pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult<NotifyReport> {
+    let whose = context.recipients.whose(&delivery.body);
     let event = match delivery::read_event(&delivery, context.clock.now(), context.settings.tombstone_days) {
         Ok(event) => event,
         Err(reason) => {
             let keyed = with_key(delivery);
-            context.inbox.refuse(EMAIL_CONSUMER, &keyed, &reason).await?;
+            context.inbox.refuse(EMAIL_CONSUMER, &keyed, &whose, &reason).await?;
             // Without the reason, which may quote the body.
             tracing::warn!(message_id = keyed.message_id, "message refused: see `ops mail list`");
             return Ok(NotifyReport::Refused { reason });
         }
     };
     let lease = lease(context);
-    let begun = context.inbox.begin(EMAIL_CONSUMER, &delivery, &lease).await;
+    let begun = context.inbox.begin(EMAIL_CONSUMER, &delivery, &whose, &lease).await;
     let now = context.clock.now();
     match &begun {
         Ok(_) => context.vitals.ok(Part::Database, now),
@@ -129,7 +132,7 @@ async fn send_taken(context: &NotifyContext, work: &MailWork, delivery: &Deliver
 }
 
 /// A message without an id is remembered by its content, so that its redeliveries are one row.
-fn with_key(delivery: Delivery) -> Delivery {
+pub(super) fn with_key(delivery: Delivery) -> Delivery {
     if !delivery.message_id.is_empty() {
         return delivery;
     }

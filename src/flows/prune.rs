@@ -28,6 +28,10 @@ pub struct PruneReport {
     pub idempotency_keys: u32,
     pub inbox_tombstones: u32,
     pub refused_bodies: u32,
+    /// Of deleted clients.
+    pub erased_rows: u32,
+    pub erased_mails: u32,
+    pub erasures: u32,
     pub out_of_time: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_error: Option<String>,
@@ -42,6 +46,9 @@ pub async fn prune(context: &PruneContext) -> PruneReport {
         Prunable::ExpiredKeys,
         Prunable::Tombstones { older_than_days: settings.inbox_days },
         Prunable::RefusedBodies { older_than_days: settings.refused_body_days },
+        Prunable::ErasedRows { dead_older_than_days: settings.outbox_days },
+        Prunable::ErasedMails { older_than_days: settings.refused_body_days },
+        Prunable::Erasures { older_than_days: settings.inbox_days },
     ];
     for what in works {
         loop {
@@ -72,6 +79,9 @@ impl PruneReport {
             Prunable::ExpiredKeys => &mut self.idempotency_keys,
             Prunable::Tombstones { .. } => &mut self.inbox_tombstones,
             Prunable::RefusedBodies { .. } => &mut self.refused_bodies,
+            Prunable::ErasedRows { .. } => &mut self.erased_rows,
+            Prunable::ErasedMails { .. } => &mut self.erased_mails,
+            Prunable::Erasures { .. } => &mut self.erasures,
         }
     }
 }

@@ -90,15 +90,42 @@ pub enum MailCommand {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
+    /// The mails to one address, newest first, as long as they are remembered
+    Find {
+        address: String,
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+    },
     /// A refused or doubtful mail is sent (again)
     Resend {
         id: String,
         #[command(flatten)]
         why: Why,
     },
+    /// Messages that the queue set aside before they reached us, oldest first; each is held for a moment and given back
+    DeadLetters {
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        #[command(subcommand)]
+        command: Option<DeadLetterCommand>,
+    },
     /// A doubtful mail is taken as sent
     AssumeSent {
         id: String,
+        #[command(flatten)]
+        why: Why,
+    },
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum DeadLetterCommand {
+    /// They are stored here, to be mailed by the next RetryEmail, and leave the queue; one that we know only leaves it
+    TakeIn {
+        /// Only these message ids
+        ids: Vec<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
         #[command(flatten)]
         why: Why,
     },

@@ -1,6 +1,7 @@
 //! For people: what waits and why, and the remedies, on the command line.
 
 pub mod args;
+mod dead_letters;
 pub mod doctor;
 mod linkage;
 mod run;
@@ -8,4 +9,4 @@ pub mod stage;
 mod tables;
 mod windows;
 
-pub use run::{OpsContext, run};
+pub use run::{MailQueue, OpsContext, run};

@@ -1,17 +1,26 @@
 //! Carries out one `ops` command against the operator's port and prints what came of it.
 
 use super::{
-    args::{MailCommand, OpsCommand, Rows, Why},
-    tables, windows,
+    args::{DeadLetterCommand, MailCommand, OpsCommand, Rows, Why},
+    dead_letters, tables, windows,
 };
 use crate::{
-    domain::{delivery::EMAIL_CONSUMER, duplicates::DuplicateWindows, ids::MESSAGE_ID_CHARS_MAX, route::Routes},
+    domain::{
+        client::Email,
+        delivery::EMAIL_CONSUMER,
+        duplicates::DuplicateWindows,
+        ids::MESSAGE_ID_CHARS_MAX,
+        recipient::RecipientKey,
+        route::{Destination, Routes},
+    },
     ports::{
+        clock::Clock,
+        dead_letters::DeadLetters,
         entities::Entities,
         ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
     },
 };
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
 use std::io::Write;
 
@@ -20,9 +29,20 @@ pub struct OpsContext<'a> {
     pub routes: &'a Routes,
     /// None: no bus is set, so it cannot be asked.
     pub entities: Option<&'a dyn Entities>,
+    pub recipients: &'a RecipientKey,
     /// The bus's duplicate detection window where it cannot be asked; 0: it has none.
     pub duplicate_window_ms: i64,
+    pub mail_queue: MailQueue<'a>,
     pub json: bool,
+}
+
+/// The queue whose messages SendEmail gets.
+pub struct MailQueue<'a> {
+    /// Why not, where its dead letters cannot be read.
+    pub dead_letters: std::result::Result<&'a dyn DeadLetters, String>,
+    pub queue: Option<&'a Destination>,
+    pub tombstone_days: i64,
+    pub clock: &'a dyn Clock,
 }
 
 /// Answers whether everything asked for was done; false is exit code 1.
@@ -96,9 +116,20 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
             })?;
             Ok(true)
         }
+        MailCommand::Find { address, limit } => {
+            // Without the address: it is in the shell's history already, and need not be in a log of the errors too.
+            let address = Email::parse(&address).map_err(|why| anyhow!("the address {why}"))?;
+            let rows = context.ops.mail_of(EMAIL_CONSUMER, &context.recipients.hash(&address), limit).await?;
+            print(context, out, &rows, |out| tables::mails(out, &rows))?;
+            Ok(true)
+        }
         MailCommand::Resend { id, why } => {
             let done = context.ops.mail_resend(EMAIL_CONSUMER, &id, &signature(why)).await?;
             one(context, out, &id, "will be sent by the next RetryEmail", done)
+        }
+        MailCommand::DeadLetters { limit, command: None } => dead_letters::list(context, limit, out).await,
+        MailCommand::DeadLetters { command: Some(DeadLetterCommand::TakeIn { ids, limit, why }), .. } => {
+            dead_letters::take_in(context, &ids, limit, &signature(why), out).await
         }
         MailCommand::AssumeSent { id, why } => {
             let done = context.ops.mail_assume_sent(EMAIL_CONSUMER, &id, &signature(why)).await?;
@@ -165,7 +196,7 @@ fn destination_done(
     Ok(known)
 }
 
-fn print<T: Serialize>(
+pub(super) fn print<T: Serialize>(
     context: &OpsContext<'_>,
     out: &mut (dyn Write + Send),
     value: &T,

@@ -1,6 +1,8 @@
 //! What `ops` prints for people.
 
+use super::dead_letters::Shown;
 use crate::domain::outbox::RowState;
+use crate::flows::dead_letters::TakeInReport;
 use crate::ports::ops::{DestinationStatus, MailRow, OutboxRow, RemedyRow, Status};
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -136,6 +138,44 @@ pub(super) fn paced(out: &mut dyn Write, destinations: &[DestinationStatus]) -> 
         }
     }
     Ok(())
+}
+
+pub(super) fn dead_letters(out: &mut dyn Write, letters: &[Shown]) -> Result<()> {
+    let mut table = table(&["id", "reason", "enqueued", "deliveries", "bytes", "description"]);
+    for one in letters {
+        table.add_row(vec![
+            if one.message_id.is_empty() { "(none)".to_owned() } else { one.message_id.clone() },
+            one.reason.clone().unwrap_or_else(|| "-".to_owned()),
+            one.enqueued_on.map_or_else(|| "-".to_owned(), time),
+            one.deliveries.to_string(),
+            one.bytes.to_string(),
+            one.description.clone().unwrap_or_default(),
+        ]);
+    }
+    writeln!(out, "{table}")?;
+    writeln!(out, "{} message(s)", letters.len())
+}
+
+pub(super) fn taken_in(out: &mut dyn Write, report: &TakeInReport) -> Result<()> {
+    for one in &report.taken {
+        let became = match (&one.refused, one.known) {
+            (Some(why), _) => format!("refused, never to be mailed: {why}"),
+            (None, true) => format!("known already: {}", one.state.name()),
+            (None, false) => "taken in: the next RetryEmail mails it".to_owned(),
+        };
+        let stays = one
+            .not_removed
+            .as_ref()
+            .map_or_else(String::new, |why| format!(" (still in the queue: {why}; it comes again, and is recognised)"));
+        writeln!(out, "{}: {became}{stays}", one.message_id)?;
+    }
+    for id in &report.not_found {
+        writeln!(out, "{id}: not among the dead letters, or held by another just now")?;
+    }
+    if let Some(why) = &report.stopped {
+        writeln!(out, "stopped: {why}")?;
+    }
+    writeln!(out, "{} message(s)", report.taken.len())
 }
 
 /// Never folded to the terminal's width: an id cut into pieces can be neither copied nor searched for. What is long

@@ -6,6 +6,7 @@ use crate::domain::{
     ids::LeaseToken,
     outbox::Settled,
     pace::Pace,
+    recipient::Whose,
 };
 use async_trait::async_trait;
 
@@ -37,10 +38,10 @@ pub struct Lease {
 pub trait Inbox: Send + Sync {
     /// One atomic statement: stores a new message as `sending` with this lease, or as `accepted` and due now where
     /// the provider's breaker is open, it is paused or its pace has no room; takes a known `accepted` one likewise.
-    async fn begin(&self, consumer: &str, delivery: &Delivery, lease: &Lease) -> StoreResult<Begun>;
+    async fn begin(&self, consumer: &str, delivery: &Delivery, whose: &Whose, lease: &Lease) -> StoreResult<Begun>;
 
     /// Stores a message that can never be mailed. A known one is left as it is.
-    async fn refuse(&self, consumer: &str, delivery: &Delivery, reason: &str) -> StoreResult<()>;
+    async fn refuse(&self, consumer: &str, delivery: &Delivery, whose: &Whose, reason: &str) -> StoreResult<()>;
 
     /// Leases that ran out become `in doubt`, due now (`Resend`) or held (`Hold`); the doubt is counted and the row
     /// says so. Answers their MessageIds, at most `rows_max`.

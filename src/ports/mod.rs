@@ -7,6 +7,7 @@ pub mod outbox;
 pub mod breaker;
 pub mod bus;
 pub mod entities;
+pub mod dead_letters;
 pub mod inbox;
 pub mod mailer;
 pub mod retention;

@@ -2,9 +2,10 @@
 
 use super::error::StoreResult;
 use crate::domain::{
-    delivery::MailState,
+    delivery::{Delivery, MailState},
     duplicates::DuplicateWindows,
     outbox::{LastOutcome, RowState},
+    recipient::{RecipientHash, Whose},
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -147,6 +148,14 @@ pub struct MailRow {
     pub finished_on: Option<DateTime<Utc>>,
 }
 
+/// What became of a message that an operator had taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenIn {
+    New,
+    /// It was there, and is as it was.
+    Known(MailState),
+}
+
 #[async_trait]
 pub trait Ops: Send + Sync {
     /// `routed_types`: event types that have a route setting; others are listed as unrouted.
@@ -169,8 +178,19 @@ pub trait Ops: Send + Sync {
     async fn resume(&self, name: &str, by: &Signature) -> StoreResult<bool>;
 
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>>;
+    /// The mails to one recipient, newest first, as long as they are remembered.
+    async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>>;
     /// A refused or in-doubt mail goes back to accepted, due now. `Err` text: why not.
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>>;
+    /// Stores a message that never reached us: accepted, due now; or refused, for this reason. One we know is left alone.
+    async fn mail_take_in(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        whose: &Whose,
+        refused: Option<&str>,
+        by: &Signature,
+    ) -> StoreResult<TakenIn>;
     /// An in-doubt mail is taken as sent. `Err` text: why not.
     async fn mail_assume_sent(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>>;
 }

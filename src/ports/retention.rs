@@ -13,6 +13,13 @@ pub enum Prunable {
     Tombstones { older_than_days: i64 },
     /// Bodies of refused inbox rows: content erased, the tombstone stays.
     RefusedBodies { older_than_days: i64 },
+    /// Outbox rows of deleted clients: sent and discarded ones now, dead ones so long after the client was deleted.
+    ErasedRows { dead_older_than_days: i64 },
+    /// Inbox rows of deleted clients: all that tells of a person, of sent mails now, of refused ones so long after
+    /// they were refused, of held ones so long after the client was deleted. The tombstone stays.
+    ErasedMails { older_than_days: i64 },
+    /// Deleted clients of which nothing can arrive any more (by when they were deleted).
+    Erasures { older_than_days: i64 },
 }
 
 #[async_trait]

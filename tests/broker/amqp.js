@@ -6,6 +6,7 @@ const net = require('net');
 const tls = require('tls');
 const rhea = require('rhea');
 const { WebSocketServer } = require('ws');
+const deadletters = require('./deadletters');
 const message = require('./message');
 const sas = require('./sas');
 const { nextFault, refusal, store } = require('./store');
@@ -163,6 +164,8 @@ function transfer(broker, { delivery, receiver, connection, message: received },
 
 // Peek-lock: a message leaves when the receiver accepts it.
 function deliver(broker, sender, address) {
+  const dead = deadletters.named(broker, address);
+  if (dead) return deadletters.deliver(dead, sender);
   const entity = broker.entity(address);
   if (!entity) return sender.close({ condition: 'amqp:not-found', description: `there is no ${address}` });
   let next = 0;

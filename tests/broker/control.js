@@ -1,6 +1,7 @@
 // The tests' own door: makes entities, plans faults, and shows what was stored. JSON in, JSON out.
 'use strict';
 const http = require('http');
+const { bury } = require('./deadletters');
 
 function open(store, doors, faces) {
   const server = http.createServer((request, response) => {
@@ -25,6 +26,10 @@ const COMMANDS = {
   told: (store, told) => store.entity(told.name).told,
   // {name, faults: [...]}: for the next transfers, in this order; null in the list is none.
   faults: (store, told) => void store.entity(told.name).faults.push(...told.faults),
+  // {name, reason, description, deliveries}: what is stored becomes dead letters.
+  bury: (store, told) => void bury(store.entity(told.name), told),
+  // Those that are left, oldest first, and whether somebody holds them.
+  dead: (store, told) => store.entity(told.name).dead.map(({ message, lock }) => ({ id: message.messageId, held: lock !== null })),
   // A token of Entra ID, as if it had verified its signature: good for so long.
   allow: (store, told) => void store.tokens.set(told.token, store.now() + (told.lifeMs ?? 3600_000)),
   // It opens nothing any more, and what it had opened is detached.

@@ -3,6 +3,7 @@
 const http = require('http');
 const https = require('https');
 const atom = require('./atom');
+const deadletters = require('./deadletters');
 const sas = require('./sas');
 const { asksFor, nextFault, refusal, store } = require('./store');
 
@@ -35,10 +36,12 @@ function answer(broker, request, response, body) {
   };
   const url = new URL(request.url, 'http://broker');
   const name = decodeURIComponent(url.pathname.slice(1).replace(/\/messages$/, ''));
-  const why = authorised(broker, request, name);
-  if (why) broker.refused(name);
+  const dead = deadletters.PATH.exec(name);
+  const why = authorised(broker, request, dead ? dead[1] : name);
+  if (why) broker.refused(dead ? dead[1] : name);
   if (why) return say(401, `<Error><Code>401</Code><Detail>${why}</Detail></Error>`);
-  const entity = broker.entity(name);
+  const entity = broker.entity(dead ? dead[1] : name);
+  if (dead && entity) return deadletters.rest(entity, dead[2], request, say);
   if (request.method === 'GET') return atom.answer(entity, name, say);
   if (!entity) return say(404, '<Error><Code>404</Code><Detail>no such entity</Detail></Error>');
   if (request.method !== 'POST') return say(405, '');

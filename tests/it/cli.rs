@@ -159,6 +159,26 @@ fn local_parts_are_refused_in_azure() {
 }
 
 #[test]
+fn the_mails_to_an_address_are_found_without_the_address_being_kept() {
+    let shell = Shell::new();
+    let found = |address: &str, key: &str| {
+        let output = shell.run(&["ops", "mail", "find", address, "--json"], &[("Inbox__RecipientKey", key)]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap().as_array().unwrap().len()
+    };
+    // Computed by Python's hmac, of anna@example.pl under the key "secret".
+    shell.sql(
+        "INSERT INTO InboxMessages (Consumer, MessageId, State, RecipientHash, ReceivedOnUtc, FinishedOnUtc)
+         VALUES ('SendEmail', 'm-1', 2, 'b032164e75272bf636caa845210004e6cebc88b59cf5f1ce0a19d89df4e24380', 1, 1)",
+    );
+    assert_eq!((found("Anna@Example.pl", "secret"), found("hanna@example.pl", "secret")), (1, 0));
+    assert_eq!(found("anna@example.pl", "another"), 0, "without the key nobody can ask");
+    let wrong = shell.run(&["ops", "mail", "find", "anna"], &[]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(stderr(&wrong).contains("must be one email address"), "{}", stderr(&wrong));
+}
+
+#[test]
 fn a_remedy_without_a_reason_is_a_wrong_command_line() {
     for words in [
         &["ops", "requeue", "m-1"][..],

@@ -121,7 +121,7 @@ async fn a_mail_goes_to_communication_services_under_the_identitys_token() {
     }
     let Some(mut server) = AcsServer::start(true, json!({}), json!({})).await else { return };
     // The first is short-lived and the service does not know it; the second it knows, and that is kept.
-    let answers = vec![granted("another's", Duration::from_mins(1)), granted(TOKEN, Duration::from_mins(60))];
+    let answers = vec![granted("another's", Duration::from_mins(1)), granted(TOKEN, Duration::from_hours(1))];
     let endpoint = IdentityEndpoint::start(answers);
     let test = "a_mail_goes_to_communication_services_under_the_identitys_token";
     let child = in_child_with(test, &endpoint, &server.endpoint());

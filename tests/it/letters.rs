@@ -3,7 +3,7 @@
 use crate::support::host::executable;
 use mail_parser::MessageParser;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write,
     fs,
     path::{Path, PathBuf},
@@ -62,7 +62,14 @@ fn every_letter_is_the_one_that_was_looked_at() {
     let golden = texts(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(GOLDEN));
     let now = texts(folder.path());
     let mut told = String::new();
-    for name in golden.keys().chain(now.keys().filter(|name| !golden.contains_key(*name))) {
+    let names: BTreeSet<&String> = golden.keys().chain(now.keys()).collect();
+    // A mail as it is sent says again, in other letters, what its parts say.
+    let (mails, parts): (Vec<&String>, Vec<&String>) =
+        names.into_iter().partition(|name| Path::new(name).extension().is_some_and(|end| end == "eml"));
+    for (name, again) in parts.into_iter().map(|name| (name, false)).chain(mails.into_iter().map(|name| (name, true))) {
+        if again && !told.is_empty() {
+            break;
+        }
         match (golden.get(name), now.get(name)) {
             (Some(golden), Some(now)) => told.push_str(&differences(name, golden, now)),
             (Some(_), None) => writeln!(told, "{name} is written no more").unwrap(),
@@ -77,7 +84,8 @@ fn every_letter_is_the_one_that_was_looked_at() {
 #[test]
 fn a_letter_loads_nothing_and_runs_nothing() {
     for (name, text) in texts(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(GOLDEN)) {
-        if !name.ends_with(".html") || name == "index.html" {
+        let Some((letter, "html")) = name.rsplit_once('.') else { continue };
+        if letter == "index" {
             continue;
         }
         for foreign in ["http", "//", "src=", "href", "url(", "@import", "<link", "<script", "<img", "<form", "onload"]

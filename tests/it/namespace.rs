@@ -18,7 +18,7 @@ const DOORS: [&str; 3] = ["amqp", "websocket", "rest"];
 type Settings = Vec<(&'static str, String)>;
 
 struct Namespace {
-    broker: Broker,
+    broker: &'static Broker,
     entity: String,
     store: SqliteBackend,
     door: &'static str,
@@ -36,7 +36,7 @@ impl Namespace {
     }
 
     async fn with(door: &'static str, signs: &Authority, trusted: &Authority, host: &str) -> Option<Self> {
-        let broker = Broker::start()?;
+        let broker = broker::shared()?;
         let entity = broker.create(json!({})).await;
         let ports = broker.secure(&signs.certify(host)).await;
         let port = u16::try_from(ports[door].as_u64().unwrap()).unwrap();
@@ -66,6 +66,15 @@ impl Namespace {
     fn insert(&self, id: &str) {
         let values = format!("('{id}', 'FinancialRecordCreated', '{{}}')");
         self.store.execute(&format!("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES {values}"));
+    }
+
+    /// Nobody else's token on a broker that others use too.
+    fn token(&self, name: &str) -> String {
+        format!("{name}-{}", self.entity)
+    }
+
+    async fn allow(&self, name: &str) {
+        self.broker.tell("allow", json!({"token": self.token(name)})).await;
     }
 
     async fn told(&self) -> Value {
@@ -147,11 +156,10 @@ async fn an_identity_opens_the_namespace_and_its_token_is_renewed_before_its_end
     for door in DOORS {
         let Some(on) = Namespace::start(door).await else { return };
         // A token in its last five minutes is due for renewal: the next publish asks for another.
-        let answers = vec![granted("the-first", Duration::from_mins(4)), granted("the-second", HOUR)];
-        let endpoint = IdentityEndpoint::start(answers);
-        for token in ["the-first", "the-second"] {
-            on.broker.tell("allow", json!({"token": token})).await;
-        }
+        let first = granted(&on.token("the-first"), Duration::from_mins(4));
+        let endpoint = IdentityEndpoint::start(vec![first, granted(&on.token("the-second"), HOUR)]);
+        on.allow("the-first").await;
+        on.allow("the-second").await;
         let worker = Worker::start(&on.settings(by_identity(&endpoint)));
         on.insert("one");
         on.arrived(1).await;
@@ -173,17 +181,17 @@ async fn an_identity_opens_the_namespace_and_its_token_is_renewed_before_its_end
 async fn a_role_that_was_taken_away_is_named_and_given_back_everything_goes_on() {
     for door in DOORS {
         let Some(on) = Namespace::start(door).await else { return };
-        let endpoint = IdentityEndpoint::start(vec![granted("the-first", HOUR)]);
-        on.broker.tell("allow", json!({"token": "the-first"})).await;
+        let endpoint = IdentityEndpoint::start(vec![granted(&on.token("the-first"), HOUR)]);
+        on.allow("the-first").await;
         let worker = Worker::start(&on.settings(by_identity(&endpoint)));
         on.insert("one");
         on.arrived(1).await;
         let before = on.told().await["refusals"].as_u64().unwrap();
-        on.broker.tell("revoke", json!({"token": "the-first"})).await;
+        on.broker.tell("revoke", json!({"token": on.token("the-first")})).await;
         on.insert("two");
         // Refused, and refused again by a probe: it is the state of things.
         on.broker.tell("refusals", json!({"name": on.entity, "count": before + 2, "ms": 30_000})).await;
-        on.broker.tell("allow", json!({"token": "the-first"})).await;
+        on.allow("the-first").await;
         on.arrived(2).await;
         let said = worker.stop();
         let told = reasons(&said);

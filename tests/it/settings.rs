@@ -198,7 +198,7 @@ fn what_is_local_is_refused_in_azure() {
     let site = ("WEBSITE_SITE_NAME", "office");
     let told = problems(&[site, ("ServiceBusConnection", EMULATOR), ("Store__SkewMs", "1")]);
     let names: Vec<_> = told.iter().map(|problem| problem.setting.as_str()).collect();
-    for name in ["Store__Kind", "Store__SkewMs", "Email__Provider", "ServiceBusConnection"] {
+    for name in ["Store__Kind", "Store__SkewMs", "Email__Provider", "ServiceBusConnection", "Inbox__RecipientKey"] {
         assert!(names.contains(&name), "{name}: {told:?}");
     }
     assert!(told.iter().all(|problem| problem.what.contains("refused in Azure")), "{told:?}");
@@ -236,7 +236,8 @@ fn a_mail_server_is_told_whole_and_fits_the_lease() {
 
 #[test]
 fn a_mail_server_is_for_azure_where_the_way_there_is_encrypted() {
-    let azure = [&SMTP[..], &[("WEBSITE_SITE_NAME", "office")]].concat();
+    let secret = ("Inbox__RecipientKey", "0123456789abcdef0123456789abcdef");
+    let azure = [&SMTP[..], &[("WEBSITE_SITE_NAME", "office"), secret]].concat();
     let named = |pairs: &[(&str, &str)]| problems(pairs).into_iter().map(|p| p.setting).collect::<Vec<_>>();
     assert_eq!(named(&azure), ["Store__Kind"]);
     let plain = [&azure[..], &[("Email__SmtpHost", "127.0.0.1"), ("Email__SmtpSecurity", "none")]].concat();
@@ -261,6 +262,17 @@ fn where_one_unsubscribes_is_one_address_and_by_one_click_says_whose_mail_it_was
         let told = problem(&pairs);
         assert!(told.starts_with(name) && told.contains(says), "{told}");
     }
+}
+
+#[test]
+fn a_recipients_key_is_a_secret_in_azure_and_is_not_shown() {
+    let site = ("WEBSITE_SITE_NAME", "office");
+    let told = |key| problems(&[site, ("Inbox__RecipientKey", key)]);
+    let named = |key| told(key).iter().any(|problem| problem.setting == "Inbox__RecipientKey");
+    assert!(named("hush-hush") && !named("hush-hush-hush-hush-hush-hush-hush"));
+    assert!(!format!("{:?}", told("hush-hush")).contains("hush"));
+    let settings = Settings::read(&env(&[("Inbox__RecipientKey", "hush-hush")])).unwrap();
+    assert!(!format!("{settings:?}").contains("hush"));
 }
 
 #[test]

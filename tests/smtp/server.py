@@ -12,7 +12,7 @@ Each line of stdin is JSON:
   {"pause": phase, "ms": n}   the next mail to come there waits for so long, after {"reached": phase} was told; phase is
                               before (it is dropped if the link is cut meanwhile), after (taken, and not answered) or
                               answered
-  {"quiet": n}                answered by the same once no mail is under way
+  {"quiet": n}                answered by the same once there is no connection
 """
 
 import asyncio
@@ -62,7 +62,17 @@ def parsed(content):
 
 
 pause = None
-under_way = 0
+connections = set()
+
+
+class Server(SMTP):
+    def connection_made(self, transport):
+        connections.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error):
+        connections.discard(self)
+        super().connection_lost(error)
 
 
 async def reach(phase):
@@ -78,7 +88,7 @@ async def obey(line):
     global pause
     command = json.loads(line)
     if "quiet" in command:
-        while under_way > 0:
+        while connections:
             await asyncio.sleep(0.005)
         tell(command)
     else:
@@ -110,14 +120,6 @@ class Handler:
         return answer or "250 2.1.5 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        global under_way
-        under_way += 1
-        try:
-            return await self.data(server, session, envelope)
-        finally:
-            under_way -= 1
-
-    async def data(self, server, session, envelope):
         await reach("before")
         user = session.auth_data.login.decode() if session.auth_data else None
         encrypted = server.transport.get_extra_info("cipher") is not None
@@ -147,7 +149,7 @@ async def main():
     login = CONFIG["user"] is not None
 
     def protocol():
-        return SMTP(
+        return Server(
             Handler(), hostname="mail.test", loop=loop,
             tls_context=tls if starttls else None, require_starttls=starttls,
             auth_required=login, auth_require_tls=starttls, authenticator=authenticate,

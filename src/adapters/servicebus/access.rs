@@ -23,6 +23,13 @@ pub(super) enum Access {
     Identity(Tokens),
 }
 
+/// What is asked of the bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Right {
+    Send,
+    Listen,
+}
+
 /// A token for one entity, and its real life.
 pub(super) struct Granted {
     pub text: String,
@@ -60,17 +67,19 @@ impl Access {
     }
 
     /// What a person does when the bus refuses us.
-    pub(super) fn remedy(&self, place: &str, entity: &str) -> String {
+    pub(super) fn remedy(&self, place: &str, entity: &str, needs: Right) -> String {
+        let (claim, role) = match needs {
+            Right::Send => ("Send", "Azure Service Bus Data Sender"),
+            Right::Listen => ("Listen", "Azure Service Bus Data Receiver"),
+        };
         match self {
             Self::Key { name, .. } => {
-                format!("the key '{name}' is wrong, expired or lacks the Send claim on {entity}")
+                format!("the key '{name}' is wrong, expired or lacks the {claim} claim on {entity}")
             }
             Self::Signature { name, .. } => {
-                format!("the signature of '{name}' is wrong, expired or not for Send on {entity}")
+                format!("the signature of '{name}' is wrong, expired or not for {claim} on {entity}")
             }
-            Self::Identity(_) => {
-                format!("the identity lacks the role Azure Service Bus Data Sender on {place}/{entity}")
-            }
+            Self::Identity(_) => format!("the identity lacks the role {role} on {place}/{entity}"),
         }
     }
 }

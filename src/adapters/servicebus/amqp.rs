@@ -2,6 +2,7 @@
 
 use super::{
     Shape,
+    access::Right,
     amqp_message::{ENVELOPE_BYTES, Parcel, Wire},
     connection::ConnectionString,
     link::{Answer, Failure, Link},
@@ -85,7 +86,12 @@ impl AmqpBus {
     }
 
     fn target<'a>(&'a self, to: &'a Destination) -> Target<'a> {
-        Target { place: self.connection.place(), entity: to.entity(), access: &self.connection.access }
+        Target {
+            place: self.connection.place(),
+            entity: to.entity(),
+            access: &self.connection.access,
+            needs: Right::Send,
+        }
     }
 
     fn slot(&self, to: &Destination) -> Slot {
@@ -127,7 +133,7 @@ impl AmqpBus {
                 Ok(link)
             }
             Ok(Err(failure)) => Err(failed(target, &failure)),
-            Err(_) => Err(waited("no connection was made")),
+            Err(_) => Err(waited(&format!("no connection was made ({})", self.dialer.advice()))),
         }
     }
 }
@@ -301,7 +307,7 @@ impl Publish<'_> {
     }
 }
 
-fn failed(target: Target<'_>, failure: &Failure) -> PublishOutcome {
+pub(super) fn failed(target: Target<'_>, failure: &Failure) -> PublishOutcome {
     match failure {
         // Whatever it says of a link, no message was judged.
         Failure::Refused(refusal) => match refusal.outcome(target) {

@@ -4,21 +4,21 @@ use super::{
     access::Granted,
     access::{Access, now},
     amqp_message::Parcel,
+    endings::{detach_of, not_begun, settled_as, words},
     refusal::Refusal,
+    session,
     socket::Dialer,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use fe2o3_amqp::link::delivery::DeliveryFut;
 use fe2o3_amqp::{
-    Connection, Sender, Session,
-    connection::{ConnectionHandle, OpenError},
-    link::{DetachError, LinkStateError, SendError, SenderAttachError},
-    sasl_profile::SaslProfile,
+    Sender,
+    connection::ConnectionHandle,
+    link::{SendError, SenderAttachError},
     session::SessionHandle,
 };
-use fe2o3_amqp_cbs::{client::CbsClient, token::CbsToken};
-use fe2o3_amqp_management::error::Error as ManagementError;
-use fe2o3_amqp_types::{definitions::SenderSettleMode, messaging::Outcome, primitives::Timestamp};
+use fe2o3_amqp_cbs::client::CbsClient;
+use fe2o3_amqp_types::{definitions::SenderSettleMode, messaging::Outcome};
 use std::{
     sync::{
         Mutex as Lock, PoisonError,
@@ -33,15 +33,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// What Service Bus itself uses.
-const FRAME_BYTES_MAX: u32 = 65_536;
-/// A peer silent for so long, heartbeats included, is gone.
-const SILENCE_MAX_MS: u32 = 60_000;
 /// A link that names no bound is given Service Bus Standard's.
 const MESSAGE_BYTES_MAX: u64 = 262_144;
 const RENEW_BEFORE: TimeDelta = TimeDelta::minutes(5);
 /// Goodbyes are not waited for longer.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
+/// What was begun when the link ended is told by its owner at once.
+const BEGUN_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Link {
     asked: mpsc::Sender<Asked>,
@@ -99,20 +97,9 @@ impl Link {
     pub(super) async fn open(dialer: &Dialer, host: &str, entity: &str, access: &Access) -> Result<Self, Failure> {
         let audience = format!("amqps://{host}/{entity}");
         let granted = access.token(&audience).await.map_err(Failure::Other)?;
-        let stream = dialer.dial().await.map_err(Failure::Other)?;
         // Never a name used before: the broker would take it for a link to be resumed.
         let name = format!("client-organizer-{}", uuid::Uuid::new_v4());
-        let mut connection = Connection::builder()
-            .container_id(name.as_str())
-            .hostname(host)
-            .max_frame_size(FRAME_BYTES_MAX)
-            .idle_time_out(SILENCE_MAX_MS)
-            .sasl_profile(SaslProfile::Anonymous)
-            .open_with_stream(stream)
-            .await
-            .map_err(not_opened)?;
-        let mut session =
-            Session::begin(&mut connection).await.map_err(|e| Failure::Other(format!("no session was begun: {e}")))?;
+        let (mut connection, mut session) = session::begin(dialer, host, &name).await?;
         let attached = attach(&mut session, &name, entity, &audience, &granted);
         // An attach on a connection that ends would wait for its answer.
         let (client, sender) = tokio::select! {
@@ -157,7 +144,7 @@ impl Link {
         }
         match access.token(&self.audience).await {
             Ok(granted) if granted.expires_on > permit.expires_on => {
-                let put = put(&mut permit.client, &self.audience, &granted);
+                let put = session::put(&mut permit.client, &self.audience, &granted);
                 tokio::select! {
                     put = put => put?,
                     why = over(&self.ended) => return Err(why),
@@ -192,13 +179,18 @@ impl Link {
                 Err(_) => Err(Answer::NotSent(over(&self.ended).await)),
             }
         };
-        let delivery = tokio::select! {
+        let mut asked = std::pin::pin!(asked);
+        let begun = tokio::select! {
             biased;
-            begun = asked => match begun {
-                Ok(delivery) => delivery,
-                Err(answer) => return answer,
-            },
-            why = over(&self.ended) => return Answer::NotSent(why),
+            begun = &mut asked => begun,
+            // Whether it was begun is known by the sender's owner alone; who guesses says unknown.
+            why = over(&self.ended) => {
+                tokio::time::timeout(BEGUN_WAIT, asked).await.unwrap_or(Err(Answer::Cut(why)))
+            }
+        };
+        let delivery = match begun {
+            Ok(delivery) => delivery,
+            Err(answer) => return answer,
         };
         tokio::select! {
             // An answer that came is an answer, whatever ended since.
@@ -240,9 +232,7 @@ async fn attach(
     audience: &str,
     granted: &Granted,
 ) -> Result<(CbsClient, Sender), Failure> {
-    let client = CbsClient::builder().client_node_addr(name).attach(session).await;
-    let mut client = client.map_err(|e| Failure::Other(format!("$cbs could not be attached: {e}")))?;
-    put(&mut client, audience, granted).await?;
+    let client = session::authorise(session, name, audience, granted).await?;
     let sender = Sender::builder()
         .name(name)
         .target(entity)
@@ -254,24 +244,6 @@ async fn attach(
             other => Failure::Other(format!("the link could not be attached: {other}")),
         })?;
     Ok((client, sender))
-}
-
-async fn put(client: &mut CbsClient, audience: &str, granted: &Granted) -> Result<(), Failure> {
-    let expires_on = Timestamp::from_milliseconds(granted.expires_on.timestamp_millis());
-    let token = CbsToken::new(granted.text.as_str(), granted.kind, expires_on);
-    client.put_token(audience, token).await.map_err(|error| match error {
-        ManagementError::Status(status) => {
-            let code = status.code.0.get();
-            let condition = match code {
-                401 | 403 => "amqp:unauthorized-access",
-                404 => "amqp:not-found",
-                _ => "amqp:internal-error",
-            };
-            let said = super::outcome::one_line(status.description.unwrap_or_default().as_bytes());
-            Failure::Refused(Refusal { condition: condition.to_owned(), detail: format!("$cbs said {code} {said}") })
-        }
-        other => Failure::Other(format!("the token could not be put: {other}")),
-    })
 }
 
 /// Owns the sender: begins transfers in turn, and notices a detach while their answers are waited for.
@@ -340,63 +312,4 @@ async fn over(ended: &watch::Receiver<Ended>) -> Failure {
     let mut ended = ended.clone();
     let why = ended.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
     why.unwrap_or_else(|| Failure::Other("its watcher ended".to_owned()))
-}
-
-fn words<E: std::fmt::Display>(end: Result<(), E>) -> String {
-    match end {
-        Ok(()) => "closed by the bus".to_owned(),
-        Err(error) => super::outcome::one_line(error.to_string().as_bytes()),
-    }
-}
-
-fn not_opened(error: OpenError) -> Failure {
-    match error {
-        OpenError::RemoteClosedWithError(error) => Failure::Refused(Refusal::of(Some(&error))),
-        other => Failure::Other(format!("no AMQP connection was opened: {other}")),
-    }
-}
-
-fn not_begun(error: &SendError) -> Answer {
-    match error {
-        SendError::MessageSizeExceeded(size) => {
-            let bytes = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-            Answer::Refused(Refusal::too_large(bytes(size.size), bytes(size.max_size)))
-        }
-        SendError::MessageEncodeError => {
-            let detail = "it cannot be encoded".to_owned();
-            Answer::Refused(Refusal { condition: "amqp:decode-error".to_owned(), detail })
-        }
-        SendError::LinkStateError(error) => Answer::NotSent(state_of(error)),
-        SendError::Detached(error) => Answer::NotSent(detach_of(error)),
-        other => Answer::NotSent(Failure::Other(other.to_string())),
-    }
-}
-
-fn settled_as(settled: Result<Outcome, SendError>) -> Answer {
-    match settled {
-        Ok(Outcome::Accepted(_)) => Answer::Accepted,
-        Ok(Outcome::Rejected(rejected)) => Answer::Refused(Refusal::of(rejected.error.as_ref())),
-        Ok(Outcome::Released(_) | Outcome::Modified(_)) => Answer::Released,
-        Err(SendError::LinkStateError(error)) => Answer::Cut(state_of(&error)),
-        Err(SendError::Detached(error)) => Answer::Cut(detach_of(&error)),
-        Err(error) => Answer::Cut(Failure::Other(error.to_string())),
-    }
-}
-
-fn state_of(error: &LinkStateError) -> Failure {
-    match error {
-        LinkStateError::RemoteDetachedWithError(said) | LinkStateError::RemoteClosedWithError(said) => {
-            Failure::Refused(Refusal::of(Some(said)))
-        }
-        other => Failure::Other(super::outcome::one_line(other.to_string().as_bytes())),
-    }
-}
-
-fn detach_of(error: &DetachError) -> Failure {
-    match error {
-        DetachError::RemoteDetachedWithError(said) | DetachError::RemoteClosedWithError(said) => {
-            Failure::Refused(Refusal::of(Some(said)))
-        }
-        other => Failure::Other(super::outcome::one_line(other.to_string().as_bytes())),
-    }
 }

@@ -13,14 +13,20 @@ mod description;
 mod amqp;
 mod amqp_message;
 mod packing;
+mod session;
 mod link;
+mod endings;
+mod amqp_dead;
+mod rest_dead;
 mod refusal;
 mod socket;
 
 pub use amqp::{AmqpBus, AmqpOptions, Shapes};
+pub use amqp_dead::AmqpDeadLetters;
 pub use connection::{ConnectionString, LOCAL_NAMESPACE};
 pub use management::Management;
 pub use rest::{RestBus, RestOptions};
+pub use rest_dead::RestDeadLetters;
 
 /// What a destination demands of the messages sent to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What an answer of Service Bus, or the lack of one, means for the message that was sent. Pure.
 
-use super::access::Access;
+use super::access::{Access, Right};
 use crate::domain::verdict::PublishOutcome;
 
 /// Where a request went, for reasons a person reads.
@@ -9,6 +9,7 @@ pub(super) struct Target<'a> {
     pub place: &'a str,
     pub entity: &'a str,
     pub access: &'a Access,
+    pub needs: Right,
 }
 
 /// An HTTP answer, as far as it matters.
@@ -34,9 +35,9 @@ pub(super) enum NoAnswer {
 }
 
 pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
-    let Target { place, entity, access } = target;
+    let Target { place, entity, access, needs } = target;
     let Answer { status, after_ms, detail } = answer;
-    let busy = *status == 429 || says_busy(detail);
+    let busy = *status == 429 || (*status >= 500 && says_busy(detail));
     let blocked = |what: &str| PublishOutcome::Blocked {
         after_ms: after_ms.or_else(|| busy.then(|| busy_ms(detail))),
         reason: told(format!("{place}/{entity} answered {status}: {what}"), detail),
@@ -45,10 +46,11 @@ pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
         200..=299 => PublishOutcome::Accepted,
         400 => permanent(told(format!("{place}/{entity} answered 400: it refuses this message"), detail)),
         413 => permanent(told(format!("{place}/{entity} answered 413: the message is too large for it"), detail)),
-        401 | 403 => blocked(&access.remedy(place, entity)),
+        401 | 403 => blocked(&access.remedy(place, entity, needs)),
         404 => blocked("there is no such queue or topic: create it, or correct its name in the settings"),
         410 => blocked("it is disabled or was deleted: enable or create it"),
-        429 => blocked("it is throttled: wait, or give the namespace more units"),
+        // Also a 503 or 500 that says so.
+        _ if busy => blocked("it is throttled: wait, or give the namespace more units"),
         408 | 500..=599 => blocked("the bus itself fails: wait"),
         // A redirect, or something that is no Service Bus at all: nothing was said about the message.
         _ => blocked("this is no answer of Service Bus: is the Endpoint right, or is there a proxy between?"),
@@ -123,7 +125,7 @@ mod tests {
 
     fn of(status: u16) -> PublishOutcome {
         let access = Access::Key { name: "send".to_owned(), key: String::new() };
-        let target = Target { place: "office", entity: "client-emails", access: &access };
+        let target = Target { place: "office", entity: "client-emails", access: &access, needs: Right::Send };
         of_answer(target, &Answer { status, after_ms: Some(2_000), detail: "50009".to_owned() })
     }
 
@@ -164,8 +166,9 @@ mod tests {
             [(429, "", Some(10_000)), (503, "50009: wait 2 seconds", Some(2_000)), (503, "", None)]
         {
             let answer = Answer { status, after_ms: None, detail: detail.to_owned() };
-            let PublishOutcome::Blocked { after_ms, .. } = of_answer(target, &answer) else { panic!("{status}") };
+            let PublishOutcome::Blocked { after_ms, reason } = of_answer(target, &answer) else { panic!("{status}") };
             assert_eq!(after_ms, expected, "{status} {detail}");
+            assert_eq!(reason.contains("throttled"), expected.is_some(), "{reason}");
         }
     }
 

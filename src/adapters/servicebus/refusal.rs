@@ -29,7 +29,7 @@ impl Refusal {
     }
 
     pub(super) fn outcome(&self, target: Target<'_>) -> PublishOutcome {
-        let Target { place, entity, access } = target;
+        let Target { place, entity, access, needs } = target;
         let Self { condition, detail } = self;
         let said = format!("{place}/{entity} answered {condition}");
         let told = |what: &str| {
@@ -42,7 +42,7 @@ impl Refusal {
             Blame::Unknown => PublishOutcome::Retry { after_ms: None, reason: told("it did not take this message") },
             Blame::Busy => blocked(Some(busy_ms(detail)), "it is throttled: wait, or give the namespace more units"),
             Blame::Full => blocked(None, "it is full: receive from it, or raise its size"),
-            Blame::Access => blocked(None, &access.remedy(place, entity)),
+            Blame::Access => blocked(None, &access.remedy(place, entity, needs)),
             Blame::Missing => {
                 blocked(None, "there is no such queue or topic: create it, or correct its name in the settings")
             }
@@ -108,7 +108,7 @@ fn name(condition: &ErrorCondition) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::access::Access;
+    use super::super::access::{Access, Right};
     use super::*;
     use fe2o3_amqp_types::definitions::{AmqpError, LinkError};
     use fe2o3_amqp_types::primitives::Symbol;
@@ -116,7 +116,10 @@ mod tests {
     fn of(condition: impl Into<ErrorCondition>, detail: &str) -> (PublishOutcome, bool) {
         let refusal = Refusal::of(Some(&definitions::Error::new(condition, detail.to_owned(), None)));
         let access = Access::Key { name: "send".to_owned(), key: "secret".to_owned() };
-        (refusal.outcome(Target { place: "office", entity: "mails", access: &access }), refusal.blames_a_message())
+        (
+            refusal.outcome(Target { place: "office", entity: "mails", access: &access, needs: Right::Send }),
+            refusal.blames_a_message(),
+        )
     }
 
     fn custom(name: &str) -> ErrorCondition {

@@ -1,7 +1,7 @@
 //! The bus port over REST: one request per message, some at a time, an outcome for each.
 
 use super::{
-    access::Access,
+    access::{Access, Right},
     connection::ConnectionString,
     http_client::{BusHttp, Ended},
     mood::Mood,
@@ -98,7 +98,12 @@ impl Bus for RestBus {
             Ok(sender) => sender,
             Err(reason) => return vec![PublishOutcome::Blocked { after_ms: None, reason }; batch.len()],
         };
-        let target = Target { place: self.connection.place(), entity: to.entity(), access: &self.connection.access };
+        let target = Target {
+            place: self.connection.place(),
+            entity: to.entity(),
+            access: &self.connection.access,
+            needs: Right::Send,
+        };
         let mood = Mood::default();
         let (sender, mood) = (&sender, &mood);
         let mut sends = Vec::with_capacity(batch.len());

@@ -54,7 +54,8 @@ impl Dialer {
     /// At which step it failed, and how.
     pub(super) async fn dial(&self) -> Result<Box<dyn Io>, String> {
         let failed = |step: &str, why: String| format!("no connection to {}: {step} failed: {why}", self.address);
-        let tcp = TcpStream::connect(&self.address).await.map_err(|e| failed("TCP", e.to_string()))?;
+        let tcp = TcpStream::connect(&self.address).await;
+        let tcp = tcp.map_err(|e| failed("TCP", format!("{e} ({})", self.advice())))?;
         ready(&tcp).map_err(|e| failed("setting up the socket", e.to_string()))?;
         let stream: Box<dyn Io> = match &self.tls {
             None => Box::new(tcp),
@@ -71,6 +72,17 @@ impl Dialer {
         let url = format!("ws://{host}{WEBSOCKET_PATH}");
         let stream = WebSocketStream::connect_with_stream(url, stream);
         Ok(Box::new(stream.await.map_err(|e| failed("WebSocket", e.to_string()))?))
+    }
+
+    /// Where nobody answers at an address.
+    pub(super) fn advice(&self) -> &'static str {
+        match (&self.tls, self.websocket) {
+            (None, _) => "is it up, and the Endpoint right?",
+            (Some(_), true) => "is the name right, and port 443 open?",
+            (Some(_), false) => {
+                "is the name right, and port 5671 open? ServiceBus__Transport=websocket goes through 443"
+            }
+        }
     }
 
     /// A certificate is what a person can do something about.

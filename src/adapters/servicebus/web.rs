@@ -3,7 +3,7 @@
 use super::{access::Access, connection::ConnectionString, http_client};
 use reqwest::{
     Method,
-    header::{AUTHORIZATION, HeaderValue},
+    header::{AUTHORIZATION, HeaderMap, HeaderValue},
 };
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ pub(super) struct Web {
 
 pub(super) struct Reply {
     pub status: u16,
+    pub headers: HeaderMap,
     pub body: Vec<u8>,
 }
 
@@ -73,7 +74,7 @@ impl Web {
         authorization.set_sensitive(true);
         let request = self.client.request(method, format!("{root}/{path}")).header(AUTHORIZATION, authorization);
         let mut response = request.body("").send().await.map_err(|e| http_client::root_cause(&e))?;
-        let status = response.status().as_u16();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|e| http_client::root_cause(&e))? {
             if body.len() + chunk.len() > BODY_BYTES_MAX {
@@ -81,6 +82,6 @@ impl Web {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, body })
+        Ok(Reply { status, headers, body })
     }
 }

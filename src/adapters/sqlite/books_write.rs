@@ -5,6 +5,7 @@ use crate::{
     domain::{
         booking::{Booked, Change, Command, Entry, Refusal, Snapshot},
         client::{Client, Nip},
+        event::subject_of,
         idempotency::{Fingerprint, IdempotencyKey},
         ids::ClientId,
         message::NewMessage,
@@ -25,7 +26,7 @@ pub(super) fn commit(db: &Connection, now: i64, entry: &Entry, key_lifetime_ms: 
         Ok(decision) => decision,
         Err(refusal) => return Ok(Committed::Refused(refusal)),
     };
-    change(db, &decision.change)?;
+    change(db, now, &decision.change)?;
     if let Some(message) = &decision.message {
         enqueue(db, now, message)?;
     }
@@ -97,7 +98,7 @@ fn next_id(db: &Connection, sql: &str) -> rusqlite::Result<i64> {
     db.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }
 
-fn change(db: &Connection, change: &Change) -> rusqlite::Result<()> {
+fn change(db: &Connection, now: i64, change: &Change) -> rusqlite::Result<()> {
     let rows = match change {
         Change::Nothing => return Ok(()),
         Change::InsertClient(client) => write_client(db, include_str!("sql/books_insert_client.sql"), client)?,
@@ -112,7 +113,11 @@ fn change(db: &Connection, change: &Change) -> rusqlite::Result<()> {
                 ":version": record.version,
             })?
         }
-        Change::DeleteClient(id) => delete(db, include_str!("sql/books_delete_client.sql"), id.0)?,
+        Change::DeleteClient(id) => {
+            let erase = named_params! { ":subject": subject_of(*id), ":now": now };
+            db.prepare_cached(include_str!("sql/books_erase.sql"))?.execute(erase)?;
+            delete(db, include_str!("sql/books_delete_client.sql"), id.0)?
+        }
         Change::DeleteRecord(record) => delete(db, include_str!("sql/books_delete_record.sql"), record.id)?,
     };
     // The row was read under this same lock, so anything but one row is a defect: nothing of it may stay.

@@ -6,6 +6,7 @@ use crate::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
         outbox::Settled,
+        recipient::{RecipientHash, Whose},
     },
     ports::{
         error::StoreResult,
@@ -20,19 +21,22 @@ const LEASE_RAN_OUT: &str = "its lease ran out without an outcome: it may have b
 
 #[async_trait]
 impl Inbox for Sqlite {
-    async fn begin(&self, consumer: &str, delivery: &Delivery, lease: &Lease) -> StoreResult<Begun> {
-        let (consumer, delivery, lease) = (consumer.to_owned(), delivery.clone(), lease.clone());
-        self.write("take in", move |tx, now| begin(tx, now, &consumer, &delivery, &lease)).await
+    async fn begin(&self, consumer: &str, delivery: &Delivery, whose: &Whose, lease: &Lease) -> StoreResult<Begun> {
+        let (consumer, delivery, whose, lease) = (consumer.to_owned(), delivery.clone(), whose.clone(), lease.clone());
+        self.write("take in", move |tx, now| begin(tx, now, &consumer, &delivery, &whose, &lease)).await
     }
 
-    async fn refuse(&self, consumer: &str, delivery: &Delivery, reason: &str) -> StoreResult<()> {
-        let (consumer, delivery, reason) = (consumer.to_owned(), delivery.clone(), bounded(reason));
+    async fn refuse(&self, consumer: &str, delivery: &Delivery, whose: &Whose, reason: &str) -> StoreResult<()> {
+        let (consumer, delivery, whose, reason) =
+            (consumer.to_owned(), delivery.clone(), whose.clone(), bounded(reason));
         self.write("refuse a message", move |tx, now| {
             let mut statement = tx.prepare_cached(include_str!("sql/inbox_refuse.sql"))?;
             statement.execute(named_params! {
                 ":consumer": consumer,
                 ":id": delivery.message_id,
                 ":body": delivery.body,
+                ":subject": whose.subject,
+                ":hash": whose.recipient_hash.as_ref().map(RecipientHash::as_str),
                 ":reason": reason,
                 ":now": now,
             })?;
@@ -109,7 +113,14 @@ impl Sqlite {
     }
 }
 
-fn begin(db: &Connection, now: i64, consumer: &str, delivery: &Delivery, lease: &Lease) -> rusqlite::Result<Begun> {
+fn begin(
+    db: &Connection,
+    now: i64,
+    consumer: &str,
+    delivery: &Delivery,
+    whose: &Whose,
+    lease: &Lease,
+) -> rusqlite::Result<Begun> {
     let token = lease.token.to_string();
     let room = pace::room(db, now, lease)?;
     let full = room.is_some_and(|room| room.mails == 0);
@@ -118,6 +129,8 @@ fn begin(db: &Connection, now: i64, consumer: &str, delivery: &Delivery, lease: 
         ":consumer": consumer,
         ":id": delivery.message_id,
         ":body": delivery.body,
+        ":subject": whose.subject,
+        ":hash": whose.recipient_hash.as_ref().map(RecipientHash::as_str),
         ":token": token,
         ":lease_ends": now.saturating_add(lease.lease_ms),
         ":provider": lease.provider,

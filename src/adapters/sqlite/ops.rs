@@ -2,10 +2,18 @@
 
 use super::{Sqlite, ops_copy, ops_mail, ops_read, ops_record::record, ops_remedies};
 use crate::{
-    domain::{delivery::MailState, mail_remedy::MailRemedy, remedy::Remedy},
+    domain::{
+        delivery::{Delivery, MailState},
+        mail_remedy::MailRemedy,
+        recipient::{RecipientHash, Whose},
+        remedy::Remedy,
+    },
     ports::{
         error::StoreResult,
-        ops::{MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status},
+        ops::{
+            MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status,
+            TakenIn,
+        },
     },
 };
 use async_trait::async_trait;
@@ -69,10 +77,31 @@ impl Ops for Sqlite {
         self.read("list mails", move |tx, _| ops_mail::list(tx, &consumer, state, limit)).await
     }
 
+    async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>> {
+        let (consumer, recipient) = (consumer.to_owned(), recipient.clone());
+        self.read("find mails", move |tx, _| ops_mail::of_recipient(tx, &consumer, &recipient, limit)).await
+    }
+
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {
         let (consumer, id, by) = (consumer.to_owned(), id.to_owned(), by.clone());
         self.write("resend a mail", move |tx, now| ops_mail::remedy(tx, now, &consumer, &id, MailRemedy::Resend, &by))
             .await
+    }
+
+    async fn mail_take_in(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        whose: &Whose,
+        refused: Option<&str>,
+        by: &Signature,
+    ) -> StoreResult<TakenIn> {
+        let (consumer, delivery, whose, by) = (consumer.to_owned(), delivery.clone(), whose.clone(), by.clone());
+        let refused = refused.map(str::to_owned);
+        self.write("take in a dead letter", move |tx, now| {
+            ops_mail::take_in(tx, now, &consumer, &delivery, &whose, refused.as_deref(), &by)
+        })
+        .await
     }
 
     async fn mail_assume_sent(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {

@@ -2,11 +2,16 @@
 
 use super::{
     ops_record::record,
+    outbox::bounded,
     rows::{self, broken},
 };
 use crate::{
-    domain::{delivery::MailState, mail_remedy::MailRemedy},
-    ports::ops::{MailRow, Signature},
+    domain::{
+        delivery::{Delivery, MailState},
+        mail_remedy::MailRemedy,
+        recipient::{RecipientHash, Whose},
+    },
+    ports::ops::{MailRow, Signature, TakenIn},
 };
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
@@ -19,6 +24,17 @@ pub(super) fn list(
     let mut statement = db.prepare_cached(include_str!("sql/ops_mail_list.sql"))?;
     let state = state.map(|state| state as i64);
     let which = named_params! { ":consumer": consumer, ":state": state, ":limit": limit };
+    statement.query_map(which, mail_of)?.collect()
+}
+
+pub(super) fn of_recipient(
+    db: &Connection,
+    consumer: &str,
+    recipient: &RecipientHash,
+    limit: u32,
+) -> rusqlite::Result<Vec<MailRow>> {
+    let mut statement = db.prepare_cached(include_str!("sql/ops_mail_of.sql"))?;
+    let which = named_params! { ":consumer": consumer, ":hash": recipient.as_str(), ":limit": limit };
     statement.query_map(which, mail_of)?.collect()
 }
 
@@ -40,6 +56,35 @@ pub(super) fn remedy(
     }
     db.prepare_cached(sql)?.execute(named_params! { ":consumer": consumer, ":id": id, ":now": now })?;
     record(db, now, remedy.action(), &format!("{consumer} {id}"), by).map(Ok)
+}
+
+pub(super) fn take_in(
+    db: &Connection,
+    now: i64,
+    consumer: &str,
+    delivery: &Delivery,
+    whose: &Whose,
+    refused: Option<&str>,
+    by: &Signature,
+) -> rusqlite::Result<TakenIn> {
+    let id = &delivery.message_id;
+    let state = if refused.is_some() { MailState::Refused } else { MailState::Accepted };
+    let new = db.prepare_cached(include_str!("sql/ops_mail_take_in.sql"))?.execute(named_params! {
+        ":consumer": consumer,
+        ":id": id,
+        ":body": delivery.body,
+        ":subject": whose.subject,
+        ":hash": whose.recipient_hash.as_ref().map(RecipientHash::as_str),
+        ":state": state as i64,
+        ":due_at": refused.is_none().then_some(now),
+        ":reason": refused.map(bounded),
+        ":finished": refused.is_some().then_some(now),
+        ":now": now,
+    })?;
+    match found(db, consumer, id)? {
+        Some((known, _)) if new == 0 => Ok(TakenIn::Known(known)),
+        _ => record(db, now, "take in", &format!("{consumer} {id}"), by).map(|()| TakenIn::New),
+    }
 }
 
 fn found(db: &Connection, consumer: &str, id: &str) -> rusqlite::Result<Option<(MailState, bool)>> {

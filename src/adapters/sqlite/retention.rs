@@ -12,6 +12,9 @@ const FINISHED_ROWS: &str = include_str!("sql/prune_finished_rows.sql");
 const EXPIRED_KEYS: &str = include_str!("sql/prune_expired_keys.sql");
 const TOMBSTONES: &str = include_str!("sql/prune_tombstones.sql");
 const REFUSED_BODIES: &str = include_str!("sql/prune_refused_bodies.sql");
+const ERASED_ROWS: &str = include_str!("sql/prune_erased_rows.sql");
+const ERASED_MAILS: &str = include_str!("sql/prune_erased_mails.sql");
+const ERASURES: &str = include_str!("sql/prune_erasures.sql");
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -23,6 +26,9 @@ impl Retention for Sqlite {
             Prunable::ExpiredKeys => (EXPIRED_KEYS, 0),
             Prunable::Tombstones { older_than_days } => (TOMBSTONES, older_than_days),
             Prunable::RefusedBodies { older_than_days } => (REFUSED_BODIES, older_than_days),
+            Prunable::ErasedRows { dead_older_than_days } => (ERASED_ROWS, dead_older_than_days),
+            Prunable::ErasedMails { older_than_days } => (ERASED_MAILS, older_than_days),
+            Prunable::Erasures { older_than_days } => (ERASURES, older_than_days),
         };
         self.write("prune", move |transaction, now| {
             let before = now.saturating_sub(days.saturating_mul(DAY_MS));

@@ -15,6 +15,7 @@ use crate::{
     domain::{
         booking::{Booked, Change, Command, Decision, Entry, Refusal, Snapshot},
         client::Client,
+        event::subject_of,
         idempotency::{Fingerprint, IdempotencyKey},
         ids::ClientId,
         message::NewMessage,
@@ -194,6 +195,7 @@ fn batch(entry: &Entry, found: &Snapshot, decision: &Decision, lifetime_ms: i64)
     const ENQUEUE: &str = include_str!("sql/books_enqueue.sql");
     const ENSURE: &str = include_str!("sql/books_ensure_destination.sql");
     const STORE_KEY: &str = include_str!("sql/books_store_key.sql");
+    const ERASE: &str = include_str!("sql/books_erase.sql");
     const END: &str = include_str!("sql/books_end.sql");
     let mut files = vec![NOW, BEGIN];
     if entry.idempotency.is_some() {
@@ -206,6 +208,9 @@ fn batch(entry: &Entry, found: &Snapshot, decision: &Decision, lifetime_ms: i64)
     }
     if let Some(sql) = change_sql(&decision.change) {
         files.extend([sql, GUARD_ONE]);
+    }
+    if matches!(decision.change, Change::DeleteClient(_)) {
+        files.push(ERASE);
     }
     if decision.message.is_some() {
         files.extend([ENQUEUE, ENSURE]);
@@ -264,7 +269,7 @@ fn with_change(statement: Statement, change: &Change, found: &Snapshot) -> State
         Change::InsertClient(client) | Change::UpdateClient(client) => with_client(statement, client),
         Change::DeleteClient(id) => {
             let version = found.client.as_ref().map_or(0, |client| client.version);
-            statement.with("id", id.0).with("version", version)
+            statement.with("id", id.0).with("version", version).with("subject", subject_of(*id))
         }
         Change::InsertRecord(record) => with_new_record(statement, record).with("id", record.id),
         Change::UpdateRecord(record) => with_figures(statement, record).with("id", record.id),

@@ -13,7 +13,9 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.OutboxMessages TO client_organizer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.InboxMessages TO client_organizer;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.MailAttempts TO client_organizer;
 GRANT SELECT, INSERT, DELETE ON dbo.IdempotencyKeys TO client_organizer;
+GRANT SELECT, INSERT, DELETE ON dbo.Erasures TO client_organizer;
 GRANT SELECT, INSERT, UPDATE ON dbo.Destinations TO client_organizer;
+-- Written and never changed: nobody removes by this program what they did with it.
 GRANT INSERT ON dbo.OperatorActions TO client_organizer;
 
 -- NEXT VALUE FOR is an update of the sequence.

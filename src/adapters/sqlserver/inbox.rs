@@ -13,6 +13,7 @@ use crate::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
         outbox::Settled,
+        recipient::{RecipientHash, Whose},
     },
     ports::{
         error::StoreResult,
@@ -39,12 +40,14 @@ const LEASE_RAN_OUT: &str = "its lease ran out without an outcome: it may have b
 
 #[async_trait]
 impl Inbox for SqlServer {
-    async fn begin(&self, consumer: &str, delivery: &Delivery, lease: &Lease) -> StoreResult<Begun> {
+    async fn begin(&self, consumer: &str, delivery: &Delivery, whose: &Whose, lease: &Lease) -> StoreResult<Begun> {
         let step = "take in";
         let statement = Statement::of(&[NOW, pace::ROOM, BEGIN, pace::WAITS, END])
             .with("consumer", consumer.to_owned())
             .with("id", delivery.message_id.clone())
             .with("body", delivery.body.clone())
+            .with("subject", whose.subject.clone())
+            .with("hash", whose.recipient_hash.as_ref().map(RecipientHash::as_str).map(str::to_owned))
             .with("token", lease.token.to_string())
             .with("lease_ms", millis(lease.lease_ms))
             .with("provider", lease.provider.clone())
@@ -54,11 +57,13 @@ impl Inbox for SqlServer {
         read(step, begun(&self.once_more(step, statement).await?, lease))
     }
 
-    async fn refuse(&self, consumer: &str, delivery: &Delivery, reason: &str) -> StoreResult<()> {
+    async fn refuse(&self, consumer: &str, delivery: &Delivery, whose: &Whose, reason: &str) -> StoreResult<()> {
         let statement = Statement::of(&[NOW, REFUSE])
             .with("consumer", consumer.to_owned())
             .with("id", delivery.message_id.clone())
             .with("body", delivery.body.clone())
+            .with("subject", whose.subject.clone())
+            .with("hash", whose.recipient_hash.as_ref().map(RecipientHash::as_str).map(str::to_owned))
             .with("reason", bounded(reason))
             .repeatable()
             .patient();
@@ -152,7 +157,7 @@ impl SqlServer {
 
     /// Where a server ignores HOLDLOCK, two first deliveries of a message both insert, and two first mails of a provider
     /// its row; the second then finds the row.
-    async fn once_more(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
+    pub(super) async fn once_more(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
         match self.tell(step, statement.clone()).await {
             Err(error) if errors::code(&error).is_some_and(|code| RACES.contains(&code)) => {
                 self.tell(step, statement).await

@@ -10,10 +10,18 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    domain::{delivery::MailState, mail_remedy::MailRemedy, remedy::Remedy},
+    domain::{
+        delivery::{Delivery, MailState},
+        mail_remedy::MailRemedy,
+        recipient::{RecipientHash, Whose},
+        remedy::Remedy,
+    },
     ports::{
         error::StoreResult,
-        ops::{MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status},
+        ops::{
+            MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status,
+            TakenIn,
+        },
     },
 };
 use async_trait::async_trait;
@@ -65,8 +73,23 @@ impl Ops for SqlServer {
         ops_mail::list(self, consumer, state, limit).await
     }
 
+    async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>> {
+        ops_mail::of_recipient(self, consumer, recipient, limit).await
+    }
+
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {
         ops_mail::remedy(self, consumer, id, MailRemedy::Resend, by).await
+    }
+
+    async fn mail_take_in(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        whose: &Whose,
+        refused: Option<&str>,
+        by: &Signature,
+    ) -> StoreResult<TakenIn> {
+        ops_mail::take_in(self, consumer, delivery, whose, refused, by).await
     }
 
     async fn mail_assume_sent(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {

@@ -2,24 +2,31 @@
 
 use super::{
     db::{SqlServer, read},
+    errors::odd,
     inbox,
     ops_record::signed,
-    outbox::NOW,
+    outbox::{NOW, bounded},
     rows,
     statement::Statement,
 };
 use crate::{
-    domain::{delivery::MailState, mail_remedy::MailRemedy},
+    domain::{
+        delivery::{Delivery, MailState},
+        mail_remedy::MailRemedy,
+        recipient::{RecipientHash, Whose},
+    },
     ports::{
         error::StoreResult,
-        ops::{MailRow, Signature},
+        ops::{MailRow, Signature, TakenIn},
     },
 };
 use tiberius::{Row, error::Error};
 
 const LIST: &str = include_str!("sql/ops_mail_list.sql");
+const OF_RECIPIENT: &str = include_str!("sql/ops_mail_of.sql");
 const FOUND: &str = include_str!("sql/ops_mail_found.sql");
 const RESEND: &str = include_str!("sql/ops_mail_resend.sql");
+const TAKE_IN: &str = include_str!("sql/ops_mail_take_in.sql");
 const CHANGED: &str = include_str!("sql/ops_changed.sql");
 const ASSUME_SENT: &str = include_str!("sql/ops_mail_assume_sent.sql");
 
@@ -33,6 +40,21 @@ pub(super) async fn list(
     let statement = Statement::new(LIST)
         .with("consumer", consumer.to_owned())
         .with("state", state.map(|state| state as i64))
+        .with("limit", i64::from(limit));
+    let results = db.ask(step, statement).await?;
+    read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
+}
+
+pub(super) async fn of_recipient(
+    db: &SqlServer,
+    consumer: &str,
+    recipient: &RecipientHash,
+    limit: u32,
+) -> StoreResult<Vec<MailRow>> {
+    let step = "find mails";
+    let statement = Statement::new(OF_RECIPIENT)
+        .with("consumer", consumer.to_owned())
+        .with("hash", recipient.as_str().to_owned())
         .with("limit", i64::from(limit));
     let results = db.ask(step, statement).await?;
     read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
@@ -66,6 +88,34 @@ pub(super) async fn remedy(
         .with("target", format!("{consumer} {id}"));
     let changed = read(step, rows::only_count(&db.tell(step, signed(statement, step, by)).await?, "Done"))?;
     Ok(if changed == 1 { Ok(()) } else { Err("it was changed in this moment: look again".to_owned()) })
+}
+
+pub(super) async fn take_in(
+    db: &SqlServer,
+    consumer: &str,
+    delivery: &Delivery,
+    whose: &Whose,
+    refused: Option<&str>,
+    by: &Signature,
+) -> StoreResult<TakenIn> {
+    let step = "take in";
+    let id = delivery.message_id.clone();
+    let which = |statement: Statement| statement.with("consumer", consumer.to_owned()).with("id", id.clone());
+    let state = if refused.is_some() { MailState::Refused } else { MailState::Accepted };
+    let statement = which(Statement::of(&[NOW, "BEGIN TRAN;", TAKE_IN, CHANGED]))
+        .with("body", delivery.body.clone())
+        .with("subject", whose.subject.clone())
+        .with("hash", whose.recipient_hash.as_ref().map(RecipientHash::as_str).map(str::to_owned))
+        .with("state", state as i64)
+        .with("reason", refused.map(bounded))
+        .with("target", format!("{consumer} {id}"));
+    let changed = db.once_more(step, signed(statement, step, by)).await?;
+    if read(step, rows::only_count(&changed, "Done"))? == 1 {
+        return Ok(TakenIn::New);
+    }
+    let found = db.ask(step, which(Statement::new(FOUND))).await?;
+    let known = rows::having(&found, "HasBody").next().map(inbox::state_of).transpose();
+    read(step, known.and_then(|state| state.ok_or_else(|| odd("the message is missing")))).map(TakenIn::Known)
 }
 
 fn mail_of(row: &Row) -> Result<MailRow, Error> {

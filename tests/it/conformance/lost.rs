@@ -1,6 +1,6 @@
 //! Connections that end and answers that never come: nothing is called accepted that is not, and nothing hangs.
 
-use super::{Bench, PATIENCE, accepted, bus, idling, message, messages, unknown};
+use super::{Bench, PATIENCE, accepted, bus, idling, message, messages, reason, unknown};
 use crate::support::{broker::Broker, proxy::Proxy};
 use client_organizer::domain::{route::Destination, verdict::PublishOutcome};
 use serde_json::json;
@@ -17,6 +17,7 @@ conformance!(
     a_broker_that_was_restarted_is_found_again,
     a_connection_that_went_silent_is_left_after_the_timeout,
     an_address_that_leads_elsewhere_is_followed,
+    where_nobody_listens_it_says_so_and_tries_the_rest_no_more,
     ; amqp alone:
     who_closes_says_goodbye_and_may_come_back,
     a_silent_connection_that_lay_idle_is_not_used,
@@ -155,4 +156,15 @@ async fn a_silent_connection_that_lay_idle_is_not_used(on: &Bench) {
     proxy.swallow();
     assert!(accepted(&on.publish(&[message("after", "{}")]).await), "it would have waited for the timeout");
     assert_eq!(proxy.connections(), 2);
+}
+
+async fn where_nobody_listens_it_says_so_and_tries_the_rest_no_more(on: &Bench) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let nobody = on.broker.connection(on.door).replace(&on.broker.port(on.door).to_string(), &port);
+    let outcomes = on.by(&nobody, PATIENCE).publish(&messages(20)).await;
+    let spared =
+        |outcome: &PublishOutcome| matches!(outcome, PublishOutcome::Blocked { .. } | PublishOutcome::NotTried);
+    assert!(outcomes.iter().all(spared), "nothing was sent, and no message is to blame: {outcomes:?}");
+    let told = reason(&outcomes[0]);
+    assert!(told.contains(&port) && told.contains("refused") && told.contains("the Endpoint right?"), "{told}");
 }

@@ -36,6 +36,7 @@ mod accepted;
 mod refused;
 mod lost;
 mod expired;
+mod pacing;
 mod partial;
 mod read_back;
 mod shapes;

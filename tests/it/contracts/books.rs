@@ -31,6 +31,7 @@ contract!(
     a_stale_tag_refuses_and_changes_nothing,
     a_tax_number_belongs_to_one_client,
     a_client_with_records_stays,
+    a_deleted_client_is_noted_for_erasure_with_the_deletion_itself,
     what_names_nothing_is_refused_by_name,
     amounts_are_exact_to_the_largest,
     the_message_is_due_by_the_databases_clock_and_carries_what_was_booked,
@@ -267,6 +268,21 @@ async fn a_client_with_records_stays(backend: &impl Backend) {
     done(backend, entry(Command::DeleteClient(id))).await;
     assert_eq!(backend.books().client(id).await.unwrap(), None);
     assert_eq!(count(backend, "OutboxMessages"), 1, "the message on its way still goes");
+}
+
+async fn a_deleted_client_is_noted_for_erasure_with_the_deletion_itself(backend: &impl Backend) {
+    let id = client(backend, 1).await.id;
+    record(backend, id, march()).await;
+    refused(backend, entry(Command::DeleteClient(id))).await;
+    assert_eq!(count(backend, "Erasures"), 0, "it stays, and so does its data");
+    done(backend, entry(Command::DeleteRecord(id, march()))).await;
+    done(backend, keyed(Command::DeleteClient(id), "k")).await;
+    assert!(matches!(
+        backend.books().commit(&keyed(Command::DeleteClient(id), "k")).await.unwrap(),
+        Committed::Replayed(_)
+    ));
+    assert_eq!(backend.query("SELECT Subject FROM Erasures"), Some(format!("clients/{id}")));
+    assert_eq!(backend.query("SELECT Subject FROM OutboxMessages"), Some(format!("clients/{id}")));
 }
 
 async fn what_names_nothing_is_refused_by_name(backend: &impl Backend) {

@@ -252,10 +252,10 @@ async fn a_destination_that_judges_nothing_blocks_and_says_what_to_do() {
         ("500 Internal Server Error", "", None, "fails"),
         ("307 Temporary Redirect", "Location: http://127.0.0.1:1/\r\n", None, "proxy"),
     ] {
-        let (outcome, _server) = publish_one(answer(status, headers, "<Code>50009</Code>")).await;
+        let (outcome, _server) = publish_one(answer(status, headers, "<Code>40000</Code>")).await;
         let PublishOutcome::Blocked { after_ms, reason } = outcome else { panic!("{status}: {outcome:?}") };
         assert_eq!(after_ms, after, "{status}");
-        for part in [says, &status[..3], "client-emails", "50009"] {
+        for part in [says, &status[..3], "client-emails", "40000"] {
             assert!(reason.contains(part), "{status}: {reason}");
         }
         assert!(!reason.contains(KEY), "{reason}");

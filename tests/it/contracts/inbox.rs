@@ -3,10 +3,12 @@
 use crate::support::backend::Backend;
 use client_organizer::{
     domain::{
+        client::Email,
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
         outbox::{BreakerChange, Settled},
         pace::Pace,
+        recipient::{RecipientKey, Whose},
     },
     ports::{
         inbox::{Begun, Lease},
@@ -36,6 +38,7 @@ contract!(
     a_repeated_finish_is_applied_once,
     a_refused_mail_keeps_its_body_and_is_never_due,
     consumers_do_not_see_each_other,
+    whose_a_mail_is_is_remembered_when_its_content_is_gone,
 );
 
 const CONSUMER: &str = "SendEmail";
@@ -46,6 +49,14 @@ const LEASE_MS: i64 = 600_000;
 fn delivery(id: &str) -> Delivery {
     let body = format!("body of {id} \u{1f980}").into_bytes();
     Delivery { message_id: id.to_owned(), body, delivery_count: 1, enqueued_on: None }
+}
+
+fn key() -> RecipientKey {
+    RecipientKey::new("a key of the tests")
+}
+
+fn whose() -> Whose {
+    key().whose(br#"{"data":{"clientId":17,"recipient":"anna@example.pl"}}"#)
 }
 
 fn lease() -> Lease {
@@ -59,7 +70,7 @@ fn lease() -> Lease {
 }
 
 async fn begin(backend: &impl Backend, id: &str) -> Begun {
-    backend.inbox().begin(CONSUMER, &delivery(id), &lease()).await.unwrap()
+    backend.inbox().begin(CONSUMER, &delivery(id), &whose(), &lease()).await.unwrap()
 }
 
 async fn ours(backend: &impl Backend, id: &str) -> MailWork {
@@ -146,7 +157,7 @@ async fn one_of_many_deliveries_at_once_is_ours(backend: &impl Backend) {
     let tasks: Vec<_> = (0..32)
         .map(|n| {
             let inbox = handles[n % handles.len()].clone();
-            tokio::spawn(async move { inbox.begin(CONSUMER, &delivery("m"), &lease()).await.unwrap() })
+            tokio::spawn(async move { inbox.begin(CONSUMER, &delivery("m"), &whose(), &lease()).await.unwrap() })
         })
         .collect();
     let mut held = 0;
@@ -164,7 +175,7 @@ async fn one_of_many_deliveries_at_once_is_ours(backend: &impl Backend) {
 }
 
 async fn a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_left_alone(backend: &impl Backend) {
-    let refuse = async |id| backend.inbox().refuse(CONSUMER, &delivery(id), "not ours").await.unwrap();
+    let refuse = async |id| backend.inbox().refuse(CONSUMER, &delivery(id), &whose(), "not ours").await.unwrap();
     refuse("bad").await;
     refuse("bad").await;
     let row = mail(backend, "bad").await;
@@ -418,10 +429,34 @@ async fn a_refused_mail_keeps_its_body_and_is_never_due(backend: &impl Backend) 
 
 async fn consumers_do_not_see_each_other(backend: &impl Backend) {
     ours(backend, "m").await;
-    let other = backend.inbox().begin("Audit", &delivery("m"), &lease()).await.unwrap();
+    let other = backend.inbox().begin("Audit", &delivery("m"), &whose(), &lease()).await.unwrap();
     assert!(matches!(other, Begun::Ours(_)), "{other:?}");
     backend.advance_ms(LEASE_MS);
     assert_eq!(expire(backend, OnDoubt::Resend).await, ["m"]);
     assert_eq!(ids(&take(backend, 10).await), ["m"]);
     assert_eq!(backend.query("SELECT State FROM InboxMessages WHERE Consumer = 'Audit'").as_deref(), Some("1"));
+}
+
+async fn whose_a_mail_is_is_remembered_when_its_content_is_gone(backend: &impl Backend) {
+    let find = async |address: &str, limit| {
+        let hash = key().hash(&Email::parse(address).unwrap());
+        let rows = backend.ops().mail_of(CONSUMER, &hash, limit).await.unwrap();
+        rows.into_iter().map(|row| row.message_id).collect::<Vec<_>>()
+    };
+    let work = ours(backend, "sent").await;
+    assert_eq!(finish(backend, &work, &sent()).await, Settled::Applied);
+    backend.advance_ms(1);
+    backend.inbox().refuse(CONSUMER, &delivery("refused"), &whose(), "not ours").await.unwrap();
+    backend.advance_ms(1);
+    let nobody = key().whose(b"no JSON");
+    backend.inbox().begin(CONSUMER, &delivery("of nobody"), &nobody, &lease()).await.unwrap();
+
+    assert_eq!(backend.query("SELECT Body FROM InboxMessages WHERE MessageId = 'sent'"), None);
+    assert_eq!(find("Anna@Example.PL", 10).await, ["refused", "sent"], "newest first, in any spelling");
+    assert_eq!(find("anna@example.pl", 1).await, ["refused"], "bounded");
+    assert_eq!(find("hanna@example.pl", 10).await, [""; 0]);
+    let hash = key().hash(&Email::parse("anna@example.pl").unwrap());
+    assert_eq!(backend.ops().mail_of("Audit", &hash, 10).await.unwrap(), [], "of this consumer alone");
+    let left = "SELECT count(*) FROM InboxMessages WHERE Subject = 'clients/17' AND RecipientHash NOT LIKE '%anna%'";
+    assert_eq!(backend.query(left).as_deref(), Some("2"));
 }

@@ -11,11 +11,12 @@ use client_organizer::{
         ids::LeaseToken,
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, RowState, Settle, Settled, Settlement},
         pace::Pace,
+        recipient::Whose,
         route::Destination,
     },
     ports::{
         inbox::{Begun, Lease},
-        ops::{OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
+        ops::{OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, TakenIn},
     },
 };
 
@@ -352,7 +353,7 @@ async fn mail(backend: &impl Backend, id: &str) -> MailWork {
         pace: Pace::default(),
         asks: false,
     };
-    match backend.inbox().begin(CONSUMER, &delivery, &lease).await.unwrap() {
+    match backend.inbox().begin(CONSUMER, &delivery, &Whose::default(), &lease).await.unwrap() {
         Begun::Ours(work) => work,
         other => panic!("{other:?}"),
     }

@@ -7,6 +7,7 @@ use client_organizer::{
         ids::LeaseToken,
         outbox::{BreakerChange, Settled},
         pace::Pace,
+        recipient::Whose,
     },
     ports::{
         breaker::Paced,
@@ -49,7 +50,7 @@ fn delivery(id: &str) -> Delivery {
 }
 
 async fn begin(backend: &impl Backend, id: &str, lease: &Lease) -> Option<MailWork> {
-    match backend.inbox().begin(CONSUMER, &delivery(id), lease).await.unwrap() {
+    match backend.inbox().begin(CONSUMER, &delivery(id), &Whose::default(), lease).await.unwrap() {
         Begun::Ours(work) => Some(work),
         Begun::Busy(MailState::Accepted) => None,
         other => panic!("{other:?}"),
@@ -181,7 +182,7 @@ async fn a_new_mail_waits_behind_those_that_wait(backend: &impl Backend) {
 async fn a_repeat_takes_no_room(backend: &impl Backend) {
     send(backend, "a", &lease(2, 0)).await;
     for _ in 0..3 {
-        let known = backend.inbox().begin(CONSUMER, &delivery("a"), &lease(2, 0)).await.unwrap();
+        let known = backend.inbox().begin(CONSUMER, &delivery("a"), &Whose::default(), &lease(2, 0)).await.unwrap();
         assert_eq!(known, Begun::Done(MailState::Sent));
     }
     assert!(begin(backend, "b", &lease(2, 0)).await.is_some());
@@ -205,7 +206,8 @@ async fn all_processes_share_one_pace(backend: &impl Backend) {
     let tasks: Vec<_> = (0..32)
         .map(|n| {
             let inbox = handles[n % handles.len()].clone();
-            tokio::spawn(async move { inbox.begin(CONSUMER, &delivery(&format!("m{n}")), &lease(0, 5)).await.unwrap() })
+            let (message, nobody) = (delivery(&format!("m{n}")), Whose::default());
+            tokio::spawn(async move { inbox.begin(CONSUMER, &message, &nobody, &lease(0, 5)).await.unwrap() })
         })
         .collect();
     let mut ours = 0;

@@ -104,10 +104,90 @@ async fn bodies_of_refused_mail_are_erased_and_their_tombstones_stay(backend: &i
     );
 }
 
+/// Client 1 was deleted now; client 2 was not. Of both, a message in every state.
+fn messages_of_two_clients(backend: &impl Backend) {
+    for client in [1, 2] {
+        for (name, state) in [("waiting", 0), ("leased", 1), ("sent", 2), ("dead", 3), ("discarded", 4)] {
+            let (token, done) = (if state == 1 { "'t'" } else { "NULL" }, state == 2 || state == 4);
+            let at = if done { backend.at_ms(1) } else { "NULL".to_owned() };
+            backend.execute(&format!(
+                "INSERT INTO OutboxMessages (Id, EventType, Destination, Payload, Subject, State, LeaseToken, ProcessedOnUtc)
+                 VALUES ('{name} {client}', 'E', 'queue:q', '{{}}', 'clients/{client}', {state}, {token}, {at})"
+            ));
+        }
+    }
+    // A row's own default is the only clock a stranger has here.
+    let now = "SELECT 'clients/1', OccurredOnUtc FROM OutboxMessages WHERE Id = 'waiting 1'";
+    backend.execute(&format!("INSERT INTO Erasures (Subject, OnUtc) {now}"));
+}
+
+async fn messages_of_a_deleted_client_go_once_sent_and_dead_ones_after_their_time(backend: &impl Backend) {
+    messages_of_two_clients(backend);
+    let what = Prunable::ErasedRows { dead_older_than_days: 7 };
+    assert_eq!(prune(backend, what, 1).await, 1);
+    assert_eq!(prune(backend, what, 1).await, 1);
+    assert_eq!(prune(backend, what, 1).await, 0, "sent and discarded: at once, in bounded steps");
+    backend.advance_ms(7 * DAY_MS);
+    assert_eq!(prune(backend, what, 10).await, 1, "the dead one, for which a person had its time");
+    let left = |which: &str| number(backend, &format!("SELECT count(*) FROM OutboxMessages WHERE {which}"));
+    assert_eq!(left("Id IN ('waiting 1', 'leased 1')"), 2, "what was promised goes out first");
+    assert_eq!(left("Subject = 'clients/2'"), 5);
+    backend.execute(&format!(
+        "UPDATE OutboxMessages SET State = 2, LeaseToken = NULL, ProcessedOnUtc = {} WHERE Id = 'waiting 1'",
+        backend.at_ms(1)
+    ));
+    assert_eq!(prune(backend, what, 10).await, 1, "and then sooner than others");
+    assert_eq!(prune(backend, Prunable::Erasures { older_than_days: 8 }, 10).await, 0);
+    assert_eq!(prune(backend, Prunable::Erasures { older_than_days: 7 }, 10).await, 1);
+    assert_eq!(prune(backend, what, 10).await, 0);
+}
+
+async fn mails_of_a_deleted_client_become_tombstones_of_nobody(backend: &impl Backend) {
+    messages_of_two_clients(backend);
+    let states = [
+        ("accepted", 0, true),
+        ("sending", 1, true),
+        ("sent", 2, false),
+        ("parked", 3, true),
+        ("asked", 4, true),
+        ("held", 4, false),
+        ("refused", 5, false),
+    ];
+    for client in [1, 2] {
+        for (name, state, due) in states {
+            let (body, due) = (backend.hex("7b7d"), if due { "OccurredOnUtc" } else { "NULL" });
+            backend.execute(&format!(
+                "INSERT INTO InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, Reference, LastError, State,
+                                            DueAt, LeaseToken, ReceivedOnUtc, FinishedOnUtc)
+                 SELECT 'SendEmail', '{name} {client}', {body}, 'clients/{client}', 'h', 'r', 'e', {state},
+                        {due}, 't', OccurredOnUtc, OccurredOnUtc FROM OutboxMessages WHERE Id = 'waiting 1'"
+            ));
+        }
+    }
+    let what = Prunable::ErasedMails { older_than_days: 30 };
+    let erased = |backend: &_| {
+        let told = "Body IS NULL AND Subject IS NULL AND RecipientHash IS NULL AND Reference IS NULL";
+        number(backend, &format!("SELECT count(*) FROM InboxMessages WHERE {told} AND COALESCE(LastError, '') <> 'e'"))
+    };
+    assert_eq!(prune(backend, what, 10).await, 1, "the sent one");
+    assert_eq!((prune(backend, what, 10).await, erased(backend)), (0, 1));
+    backend.advance_ms(30 * DAY_MS);
+    assert_eq!(prune(backend, what, 1).await, 1);
+    assert_eq!(prune(backend, what, 1).await, 1);
+    assert_eq!((prune(backend, what, 1).await, erased(backend)), (0, 3), "refused and held, for which there was time");
+    assert_eq!(number(backend, "SELECT count(*) FROM InboxMessages WHERE Body IS NOT NULL AND LastError = 'e'"), 11);
+    let why = "SELECT LastError FROM InboxMessages WHERE MessageId = 'held 1'";
+    assert_eq!(backend.query(why).as_deref(), Some("erased: its client was deleted"));
+    let repeats = "SELECT count(*) FROM InboxMessages WHERE MessageId IN ('sent 1', 'held 1', 'refused 1')";
+    assert_eq!(number(backend, repeats), 3, "a repeat is recognised all the same");
+}
+
 contract!(
     finished_rows_go_after_their_time_in_bounded_steps,
     rows_that_wait_or_are_dead_never_go,
     idempotency_keys_go_once_expired,
     tombstones_go_after_their_time_and_unfinished_mail_never,
     bodies_of_refused_mail_are_erased_and_their_tombstones_stay,
+    messages_of_a_deleted_client_go_once_sent_and_dead_ones_after_their_time,
+    mails_of_a_deleted_client_become_tombstones_of_nobody,
 );

@@ -52,8 +52,26 @@ impl Office {
             .with("EmailQueueName", queue)
     }
 
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(executable());
+        command.args(words).env_clear().envs(self.env.iter().cloned());
+        command
+    }
+
     pub fn run(&self, words: &[&str]) -> Output {
-        Command::new(executable()).args(words).env_clear().envs(self.env.iter().cloned()).output().unwrap()
+        self.command(words).output().unwrap()
+    }
+
+    pub fn json(&self, words: &[&str]) -> Value {
+        let output = self.run(&[words, &["--json"]].concat());
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// One text of its store.
+    pub fn value(&self, sql: &str) -> String {
+        let store = rusqlite::Connection::open(self.folder().join("app.db")).unwrap();
+        store.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
     /// Exit code, and the findings of one level: `about: what → todo`.

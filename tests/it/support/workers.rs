@@ -10,7 +10,15 @@ use std::{
 
 pub struct Worker {
     child: Child,
-    said: JoinHandle<Said>,
+    said: Option<JoinHandle<Said>>,
+}
+
+/// Where a test fails, it does not go on without it.
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// What the reports of a worker's runs add up to.
@@ -19,10 +27,10 @@ pub struct Said {
     pub claimed: u64,
     pub sent: u64,
     pub lost_leases: u64,
-    /// Put back, so that they go once more: the bus did not answer in time, which means unknown.
-    pub put_back: u64,
     pub dead: u64,
     pub longest_publish_ms: u64,
+    /// Put back, so that they go once more: the bus did not answer in time, which means unknown.
+    pub put_back: u64,
     /// Store errors, and whatever was logged as a warning or worse.
     pub troubles: Vec<String>,
 }
@@ -43,7 +51,7 @@ impl Worker {
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let said = std::thread::spawn(move || output.lines().map_while(Result::ok).fold(Said::default(), Said::and));
-        Self { child, said }
+        Self { child, said: Some(said) }
     }
 
     /// One run, to its end.
@@ -72,7 +80,7 @@ impl Worker {
 
     fn end(mut self, judge: impl Fn(std::process::ExitStatus)) -> Said {
         judge(self.child.wait().unwrap());
-        self.said.join().unwrap()
+        self.said.take().unwrap().join().unwrap()
     }
 }
 
@@ -92,9 +100,9 @@ impl Said {
             self.claimed += number("claimed");
             self.sent += number("sent");
             self.lost_leases += number("lostLeases");
-            self.put_back += number("retried") + number("released");
             self.dead += number("dead");
             self.longest_publish_ms = self.longest_publish_ms.max(number("longestPublishMs"));
+            self.put_back += number("retried") + number("released");
             if let Some(error) = report["storeError"].as_str() {
                 self.troubles.push(error.to_owned());
             }
@@ -106,9 +114,9 @@ impl Said {
         self.claimed += other.claimed;
         self.sent += other.sent;
         self.lost_leases += other.lost_leases;
-        self.put_back += other.put_back;
         self.dead += other.dead;
         self.longest_publish_ms = self.longest_publish_ms.max(other.longest_publish_ms);
+        self.put_back += other.put_back;
         self.troubles.extend(other.troubles);
     }
 }

@@ -14,6 +14,7 @@ use client_organizer::{
         money::Money,
         pace::Pace,
         period::Period,
+        recipient::RecipientKey,
         record::{Figures, FiguresPatch},
         route::{Destination, Routes},
         verdict::Policy,
@@ -25,7 +26,7 @@ use client_organizer::{
         nudge::Nudge,
         vitals::Vitals,
     },
-    ports::{books::Committed, breaker::Breakers, outbox::Outbox},
+    ports::{books::Committed, breaker::Breakers, bus::Bus, outbox::Outbox},
 };
 use std::{
     collections::BTreeMap,
@@ -99,6 +100,7 @@ impl World {
             mailer: mailer.clone(),
             letters: Arc::new(BareLetters),
             clock: clock.clone(),
+            recipients: RecipientKey::new("a key of the tests"),
             settings: NotifySettings {
                 lease_ms: LEASE_MS,
                 run_ms: 30_000,
@@ -198,6 +200,7 @@ impl World {
             mailer: self.notify.mailer.clone(),
             letters: self.notify.letters.clone(),
             clock: self.clock.clone(),
+            recipients: self.notify.recipients.clone(),
             settings: self.notify.settings,
             vitals: Arc::new(Vitals::default()),
             dice: Mutex::new(fastrand::Rng::with_seed(3)),
@@ -216,7 +219,7 @@ impl World {
 /// A dispatcher of its own on the same store.
 pub fn dispatcher(
     backend: &impl Backend,
-    bus: Arc<FakeBus>,
+    bus: Arc<dyn Bus>,
     clock: Arc<FakeClock>,
     routes: Arc<Routes>,
     seed: u64,
@@ -227,7 +230,7 @@ pub fn dispatcher(
 pub fn dispatcher_of(
     outbox: Arc<dyn Outbox>,
     breakers: Arc<dyn Breakers>,
-    bus: Arc<FakeBus>,
+    bus: Arc<dyn Bus>,
     clock: Arc<FakeClock>,
     routes: Arc<Routes>,
     seed: u64,

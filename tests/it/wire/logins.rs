@@ -7,7 +7,7 @@ use crate::support::{
 };
 use client_organizer::{
     adapters::sqlserver::Presence,
-    domain::{delivery::Delivery, ids::ClientId},
+    domain::{delivery::Delivery, ids::ClientId, recipient::Whose},
     ports::{books::Books, error::StoreError, inbox::Inbox},
 };
 use futures::FutureExt;
@@ -104,7 +104,8 @@ async fn a_delivery_waits_for_a_database_that_is_away() {
     db.presence().wait_for(|now| matches!(now, Presence::Away { .. })).await.unwrap();
     let delivery =
         Delivery { message_id: "m-1".to_owned(), body: b"{}".to_vec(), delivery_count: 1, enqueued_on: None };
-    let (stored, ()) = tokio::join!(db.refuse("email", &delivery, "test"), server.listen());
+    let whose = Whose::default();
+    let (stored, ()) = tokio::join!(db.refuse("email", &delivery, &whose, "test"), server.listen());
     stored.unwrap();
     assert_eq!(server.done("inbox_refuse"), 1);
 }

@@ -1,8 +1,9 @@
 -- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail where its provider may be used.
--- :consumer, :id, :body, :token, :lease_ends, :provider name of its breaker, :paced it has a pace, :full without room, :now
-INSERT INTO InboxMessages (Consumer, MessageId, Body, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
-SELECT :consumer, :id, :body, iif(p.Stopped, 0, 1), iif(p.Stopped, :now, :lease_ends), iif(p.Stopped, NULL, :token),
-       iif(p.Stopped, 0, 1), :now
+-- :consumer, :id, :body, :subject and :hash whose it is, :token, :lease_ends, :provider name of its breaker,
+-- :paced it has a pace, :full without room, :now
+INSERT INTO InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
+SELECT :consumer, :id, :body, :subject, :hash, iif(p.Stopped, 0, 1), iif(p.Stopped, :now, :lease_ends),
+       iif(p.Stopped, NULL, :token), iif(p.Stopped, 0, 1), :now
   -- An open breaker stops it also when a probe is due: RetryEmail probes. A provider without a row is closed.
   -- Where room is scarce, those who wait for it already come first.
   FROM (SELECT :full

@@ -1,6 +1,6 @@
 -- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail where its provider may be used.
 -- Ends the batch that pace_room began.
--- @consumer, @id, @body, @token, @lease_ms, @provider name of its breaker, @per_minute, @per_hour
+-- @consumer, @id, @body, @subject and @hash whose it is, @token, @lease_ms, @provider name of its breaker, @per_minute, @per_hour
 -- An open breaker stops it also when a probe is due: RetryEmail probes. A provider without a row is closed.
 DECLARE @stopped int = CASE WHEN @room = 0 OR EXISTS (
   SELECT 1 FROM dbo.Destinations WHERE Name = @provider AND (PausedOnUtc IS NOT NULL OR OpenUntil IS NOT NULL)) THEN 1 ELSE 0 END;
@@ -19,8 +19,8 @@ UPDATE m
   FROM dbo.InboxMessages m WITH (UPDLOCK, HOLDLOCK)
  WHERE m.Consumer = @consumer AND m.MessageId = @id;
 IF @@ROWCOUNT = 0
-  INSERT dbo.InboxMessages (Consumer, MessageId, Body, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
-  VALUES (@consumer, @id, @body, CASE WHEN @stopped = 1 THEN 0 ELSE 1 END,
+  INSERT dbo.InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
+  VALUES (@consumer, @id, @body, @subject, @hash, CASE WHEN @stopped = 1 THEN 0 ELSE 1 END,
           CASE WHEN @stopped = 1 THEN @now ELSE DATEADD(millisecond, @lease_ms, @now) END,
           CASE WHEN @stopped = 1 THEN NULL ELSE @token END, CASE WHEN @stopped = 1 THEN 0 ELSE 1 END, @now);
 SELECT MessageId, State, LeaseToken, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound, @now AS CurrentUtc

@@ -1,11 +1,11 @@
 -- inbox_refuse: stores a message that can never be mailed; a known one only counts the delivery.
--- @consumer, @id, @body, @reason
+-- @consumer, @id, @body, @subject and @hash whose it is, @reason
 BEGIN TRAN;
 UPDATE m
    SET Deliveries = m.Deliveries + 1
   FROM dbo.InboxMessages m WITH (UPDLOCK, HOLDLOCK)
  WHERE m.Consumer = @consumer AND m.MessageId = @id;
 IF @@ROWCOUNT = 0
-  INSERT dbo.InboxMessages (Consumer, MessageId, Body, State, LastError, ReceivedOnUtc, FinishedOnUtc)
-  VALUES (@consumer, @id, @body, 5, @reason, @now, @now);
+  INSERT dbo.InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, State, LastError, ReceivedOnUtc, FinishedOnUtc)
+  VALUES (@consumer, @id, @body, @subject, @hash, 5, @reason, @now, @now);
 COMMIT TRAN;

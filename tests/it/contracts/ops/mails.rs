@@ -1,8 +1,16 @@
 //! What an operator decides of mails.
 
 use super::*;
+use client_organizer::domain::{
+    client::Email,
+    recipient::{RecipientKey, Whose},
+};
 
-contract!(a_refused_or_doubtful_mail_can_be_resent, only_a_doubtful_mail_can_be_taken_as_sent,);
+contract!(
+    a_refused_or_doubtful_mail_can_be_resent,
+    only_a_doubtful_mail_can_be_taken_as_sent,
+    a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing,
+);
 
 async fn a_refused_or_doubtful_mail_can_be_resent(backend: &impl Backend) {
     let (ops, inbox) = (backend.ops(), backend.inbox());
@@ -72,4 +80,47 @@ async fn only_a_doubtful_mail_can_be_taken_as_sent(backend: &impl Backend) {
     }
     assert_eq!(ops.mail_list(CONSUMER, None, 1).await.unwrap().len(), 1, "bounded");
     assert_eq!(actions(backend), 1);
+}
+
+async fn a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing(backend: &impl Backend) {
+    let (ops, inbox) = (backend.ops(), backend.inbox());
+    let delivery = |id: &str| Delivery {
+        message_id: id.to_owned(),
+        body: format!("body of {id}").into_bytes(),
+        delivery_count: 10,
+        enqueued_on: None,
+    };
+    let lease = Lease {
+        token: LeaseToken::fresh(),
+        lease_ms: HOUR_MS,
+        provider: PROVIDER.to_owned(),
+        pace: Pace::default(),
+        asks: false,
+    };
+    let address = RecipientKey::new("secret").hash(&Email::parse("anna@example.pl").unwrap());
+    let whose = Whose { subject: Some("clients/17".to_owned()), recipient_hash: Some(address.clone()) };
+    let take_in = async |id: &str, refused: Option<&str>| {
+        ops.mail_take_in(CONSUMER, &delivery(id), &whose, refused, &by()).await.unwrap()
+    };
+    assert_eq!(take_in("new", None).await, TakenIn::New);
+    assert_eq!(take_in("new", None).await, TakenIn::Known(MailState::Accepted));
+    assert_eq!(take_in("new", Some("not now")).await, TakenIn::Known(MailState::Accepted));
+    let due = inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap();
+    assert_eq!(due.len(), 1);
+    assert_eq!((due[0].message_id.as_str(), due[0].body.as_slice()), ("new", b"body of new".as_slice()));
+    let sent = MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
+    assert_eq!(inbox.finish(CONSUMER, "new", lease.token, &sent).await.unwrap(), Settled::Applied);
+    assert_eq!(take_in("new", None).await, TakenIn::Known(MailState::Sent));
+    assert!(matches!(
+        inbox.begin(CONSUMER, &delivery("new"), &whose, &lease).await.unwrap(),
+        Begun::Done(MailState::Sent)
+    ));
+
+    assert_eq!(take_in("odd", Some("no event")).await, TakenIn::New);
+    assert!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap().is_empty());
+    let odd = ops.mail_list(CONSUMER, Some(MailState::Refused), 10).await.unwrap();
+    assert_eq!((odd.len(), odd[0].last_error.as_deref()), (1, Some("no event")));
+    assert!(odd[0].finished_on.is_some(), "its content is erased in time");
+    assert_eq!(actions(backend), 2, "what was there already is not recorded");
+    assert_eq!(ops.mail_of(CONSUMER, &address, 10).await.unwrap().len(), 2, "whose it is is remembered");
 }

@@ -1,0 +1,205 @@
+//! A queue's dead letters over AMQP: one receiving link, peek-lock, accepted only when removed.
+
+use super::{
+    access::Right,
+    amqp::failed,
+    connection::ConnectionString,
+    endings::state_of,
+    link::Failure,
+    outcome::{Target, one_line},
+    refusal::Refusal,
+    session,
+    socket::Dialer,
+};
+use crate::{
+    domain::{delivery::Delivery, route::Destination},
+    ports::dead_letters::{DeadLetter, DeadLetters, Pile},
+};
+use async_trait::async_trait;
+use chrono::DateTime;
+use fe2o3_amqp::{
+    Receiver,
+    connection::ConnectionHandle,
+    link::{ReceiverAttachError, RecvError, delivery::DeliveryInfo, receiver::CreditMode},
+    session::SessionHandle,
+};
+use fe2o3_amqp_types::{
+    messaging::{Body, Message, MessageId, annotations::AnnotationKey},
+    primitives::{SimpleValue, Value},
+};
+use std::time::Duration;
+
+/// A broker that has a message hands it out at once; that it has none it does not say.
+const NONE_AFTER: Duration = Duration::from_secs(3);
+/// Goodbyes are not waited for longer.
+const CLOSE_WAIT: Duration = Duration::from_secs(2);
+
+pub struct AmqpDeadLetters {
+    connection: ConnectionString,
+    dialer: Dialer,
+    timeout: Duration,
+}
+
+impl AmqpDeadLetters {
+    /// Connects to nothing yet. `timeout`: of opening.
+    ///
+    /// # Errors
+    /// TLS cannot be set up on this machine.
+    pub fn new(
+        connection: ConnectionString,
+        websocket: bool,
+        gateway: Option<&str>,
+        timeout: Duration,
+    ) -> Result<Self, String> {
+        let dialer = Dialer::new(&connection, websocket, gateway)?;
+        Ok(Self { connection, dialer, timeout })
+    }
+}
+
+#[async_trait]
+impl DeadLetters for AmqpDeadLetters {
+    async fn open(&self, queue: &Destination) -> Result<Box<dyn Pile>, String> {
+        let place = self.connection.place();
+        let opened = tokio::time::timeout(self.timeout, open(&self.dialer, &self.connection, queue.entity())).await;
+        match opened {
+            Ok(Ok(pile)) => Ok(Box::new(pile)),
+            Ok(Err(failure)) => Err(told(&self.connection, queue.entity(), &failure)),
+            Err(_) => Err(format!(
+                "{place}/{}: its dead letters could not be opened within {} ms",
+                queue.entity(),
+                self.timeout.as_millis()
+            )),
+        }
+    }
+}
+
+async fn open(dialer: &Dialer, bus: &ConnectionString, queue: &str) -> Result<AmqpPile, Failure> {
+    let host = bus.host();
+    let address = format!("{queue}/$deadletterqueue");
+    let audience = format!("amqps://{host}/{address}");
+    let granted = bus.access.token(&audience).await.map_err(Failure::Other)?;
+    let name = format!("client-organizer-{}", uuid::Uuid::new_v4());
+    let (mut connection, mut session) = session::begin(dialer, &host, &name).await?;
+    let attached = async {
+        let _client = session::authorise(&mut session, &name, &audience, &granted).await?;
+        // With a target, as every client names one: an answer with an empty one is not read well by our library.
+        let receiver = Receiver::builder().name(&name).source(address.as_str()).target(name.as_str());
+        let receiver = receiver.credit_mode(CreditMode::Manual);
+        receiver.attach(&mut session).await.map_err(|error| match error {
+            ReceiverAttachError::RemoteClosedWithError(error) => Failure::Refused(Refusal::of(Some(&error))),
+            other => Failure::Other(format!("the link could not be attached: {other}")),
+        })
+    };
+    let receiver = tokio::select! {
+        attached = attached => attached?,
+        closed = connection.on_close() => return Err(ended("connection", closed)),
+    };
+    let (bus, queue) = (bus.clone(), queue.to_owned());
+    Ok(AmqpPile { bus, queue, receiver, session, connection, held: Vec::new() })
+}
+
+type Received = fe2o3_amqp::link::delivery::Delivery<Body<Value>>;
+
+struct AmqpPile {
+    bus: ConnectionString,
+    queue: String,
+    receiver: Receiver,
+    session: SessionHandle<()>,
+    connection: ConnectionHandle<()>,
+    /// By number; None: removed.
+    held: Vec<Option<DeliveryInfo>>,
+}
+
+#[async_trait]
+impl Pile for AmqpPile {
+    async fn next(&mut self) -> Result<Option<DeadLetter>, String> {
+        let received = tokio::select! {
+            biased;
+            received = received(&mut self.receiver) => received,
+            closed = self.connection.on_close() => Err(ended("connection", closed)),
+            closed = self.session.on_end() => Err(ended("session", closed)),
+            () = tokio::time::sleep(NONE_AFTER) => return Ok(None),
+        };
+        let delivery = received.map_err(|failure| told(&self.bus, &self.queue, &failure))?;
+        let (info, message) = delivery.into_parts();
+        self.held.push(Some(info));
+        Ok(Some(letter(self.held.len() - 1, message)))
+    }
+
+    async fn remove(&mut self, number: usize) -> Result<(), String> {
+        let Some(info) = self.held.get_mut(number).and_then(Option::take) else {
+            return Err("it is not held".to_owned());
+        };
+        self.receiver.accept(info).await.map_err(|e| words(&e))
+    }
+
+    async fn close(mut self: Box<Self>) {
+        let Self { receiver, mut session, mut connection, held, .. } = *self;
+        let goodbye = async {
+            // A broker that is gone frees them when their locks end.
+            let _ = receiver.release_all(held.into_iter().flatten()).await;
+            let _ = receiver.close().await;
+            let _ = session.end().await;
+            let _ = connection.close().await;
+        };
+        let _ = tokio::time::timeout(CLOSE_WAIT, goodbye).await;
+    }
+}
+
+fn letter(number: usize, message: Message<Body<Value>>) -> DeadLetter {
+    let annotation = |name: &str| message.message_annotations.as_ref()?.0.get(&name as &dyn AnnotationKey);
+    let enqueued_on = match annotation("x-opt-enqueued-time") {
+        Some(Value::Timestamp(at)) => DateTime::from_timestamp_millis(at.milliseconds()),
+        _ => None,
+    };
+    let property = |name: &str| match message.application_properties.as_ref()?.0.get(name) {
+        Some(SimpleValue::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let message_id = match message.properties.as_ref().and_then(|properties| properties.message_id.as_ref()) {
+        Some(MessageId::String(text)) => text.clone(),
+        Some(MessageId::Ulong(number)) => number.to_string(),
+        Some(MessageId::Uuid(id)) => uuid::Uuid::from_bytes(*id.as_inner()).to_string(),
+        Some(MessageId::Binary(_)) | None => String::new(),
+    };
+    let delivery_count = message.header.as_ref().map_or(0, |header| i64::from(header.delivery_count));
+    let (reason, description) = (property("DeadLetterReason"), property("DeadLetterErrorDescription"));
+    let delivery = Delivery { message_id, body: bytes(message.body), delivery_count, enqueued_on };
+    DeadLetter { number, delivery, reason, description }
+}
+
+/// Other programs may send text as a value; what is neither text nor bytes is none of our events, and empty.
+fn bytes(body: Body<Value>) -> Vec<u8> {
+    match body {
+        Body::Data(parts) => parts.into_iter().flat_map(|part| part.0.into_vec()).collect(),
+        Body::Value(value) => match value.0 {
+            Value::String(text) => text.into_bytes(),
+            Value::Binary(bytes) => bytes.into_vec(),
+            _ => Vec::new(),
+        },
+        Body::Sequence(_) | Body::Empty => Vec::new(),
+    }
+}
+
+async fn received(receiver: &mut Receiver) -> Result<Received, Failure> {
+    receiver.set_credit(1).await.map_err(|e| Failure::Other(words(&e)))?;
+    receiver.recv().await.map_err(|error| match error {
+        RecvError::LinkStateError(error) => state_of(&error),
+        other => Failure::Other(words(&other)),
+    })
+}
+
+/// For a person.
+fn told(bus: &ConnectionString, queue: &str, failure: &Failure) -> String {
+    let target = Target { place: bus.place(), entity: queue, access: &bus.access, needs: Right::Listen };
+    failed(target, failure).reason().to_owned()
+}
+
+fn ended<E: std::fmt::Display>(what: &str, end: Result<(), E>) -> Failure {
+    let why = end.map_or_else(|error| words(&error), |()| "closed by the bus".to_owned());
+    Failure::Other(format!("the {what} ended: {why}"))
+}
+
+fn words(error: &impl std::fmt::Display) -> String {
+    one_line(error.to_string().as_bytes())
+}

@@ -1,0 +1,121 @@
+//! A queue's dead letters over REST: peek-lock each, delete or unlock it by the address of its lock.
+
+use super::{
+    access::Right,
+    connection::ConnectionString,
+    outcome::{self, Answer, Target, one_line},
+    web::{Reply, Web},
+};
+use crate::{
+    domain::{delivery::Delivery, route::Destination},
+    ports::dead_letters::{DeadLetter, DeadLetters, Pile},
+};
+use async_trait::async_trait;
+use chrono::DateTime;
+use reqwest::{Method, header::LOCATION};
+use serde_json::{Map, Value};
+use std::{sync::Arc, time::Duration};
+
+/// How long the bus looks before it says that there is none.
+const NONE_AFTER: Duration = Duration::from_secs(1);
+
+pub struct RestDeadLetters(Arc<Web>);
+
+impl RestDeadLetters {
+    /// Connects to nothing yet. `timeout`: of one request.
+    ///
+    /// # Errors
+    /// TLS cannot be set up on this machine.
+    pub fn new(connection: ConnectionString, timeout: Duration) -> Result<Self, String> {
+        Ok(Self(Arc::new(Web::new(connection, timeout)?)))
+    }
+}
+
+#[async_trait]
+impl DeadLetters for RestDeadLetters {
+    async fn open(&self, queue: &Destination) -> Result<Box<dyn Pile>, String> {
+        Ok(Box::new(RestPile { web: self.0.clone(), queue: queue.entity().to_owned(), locks: Vec::new() }))
+    }
+}
+
+struct RestPile {
+    web: Arc<Web>,
+    queue: String,
+    /// The paths of the locks, by number; None: removed.
+    locks: Vec<Option<String>>,
+}
+
+impl RestPile {
+    async fn ask(&self, method: Method, path: &str, patience: Duration) -> Result<Reply, String> {
+        self.web.ask(method, &self.queue, path, patience).await
+    }
+
+    fn unexpected(&self, reply: &Reply) -> String {
+        let (place, access) = (self.web.place(), self.web.access());
+        let target = Target { place, entity: &self.queue, access, needs: Right::Listen };
+        let answer = Answer { status: reply.status, after_ms: None, detail: one_line(&reply.body) };
+        match reply.status {
+            200..=299 => format!("{place}/{} answered {}, which is not expected here", self.queue, reply.status),
+            _ => outcome::of_answer(target, &answer).reason().to_owned(),
+        }
+    }
+}
+
+#[async_trait]
+impl Pile for RestPile {
+    async fn next(&mut self) -> Result<Option<DeadLetter>, String> {
+        let path = format!("{}/$deadletterqueue/messages/head?timeout={}", self.queue, NONE_AFTER.as_secs());
+        let reply = self.ask(Method::POST, &path, NONE_AFTER).await?;
+        match reply.status {
+            201 => {}
+            204 => return Ok(None),
+            _ => return Err(self.unexpected(&reply)),
+        }
+        let lock = reply.headers.get(LOCATION).and_then(|value| value.to_str().ok()).and_then(path_of);
+        let lock =
+            lock.ok_or_else(|| format!("{} gave a message without the Location of its lock", self.web.place()))?;
+        self.locks.push(Some(lock));
+        Ok(Some(letter(self.locks.len() - 1, reply)))
+    }
+
+    async fn remove(&mut self, number: usize) -> Result<(), String> {
+        let Some(lock) = self.locks.get_mut(number).and_then(Option::take) else {
+            return Err("it is not held".to_owned());
+        };
+        let reply = self.ask(Method::DELETE, &lock, Duration::ZERO).await?;
+        if reply.status == 200 {
+            return Ok(());
+        }
+        Err(if reply.status == 404 { "its lock had ended".to_owned() } else { self.unexpected(&reply) })
+    }
+
+    async fn close(self: Box<Self>) {
+        // One that cannot be unlocked comes free when its lock ends.
+        let unlock = self.locks.iter().flatten().map(|lock| self.ask(Method::PUT, lock, Duration::ZERO));
+        futures::future::join_all(unlock).await;
+    }
+}
+
+/// `https://<host>/<path>`: the host is left to us, since a local one is named otherwise.
+fn path_of(location: &str) -> Option<String> {
+    let (_, rest) = location.split_once("://")?;
+    rest.split_once('/').map(|(_, path)| path.to_owned())
+}
+
+fn letter(number: usize, reply: Reply) -> DeadLetter {
+    let header =
+        |name: &str| reply.headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let broker: Map<String, Value> =
+        header("brokerproperties").and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+    let text = |name: &str| broker.get(name).and_then(Value::as_str);
+    // Strings of properties come quoted.
+    let property = |name: &str| header(name).map(|text| serde_json::from_str(&text).unwrap_or(text));
+    let (reason, description) = (property("deadletterreason"), property("deadlettererrordescription"));
+    let delivery = Delivery {
+        message_id: text("MessageId").unwrap_or_default().to_owned(),
+        delivery_count: broker.get("DeliveryCount").and_then(Value::as_i64).unwrap_or(0),
+        enqueued_on: text("EnqueuedTimeUtc").and_then(|at| DateTime::parse_from_rfc2822(at).ok()).map(|at| at.to_utc()),
+        body: reply.body,
+    };
+    DeadLetter { number, delivery, reason, description }
+}

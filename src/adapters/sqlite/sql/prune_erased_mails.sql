@@ -1,0 +1,14 @@
+-- prune_erased_mails: mails of deleted clients become tombstones that tell of nobody: sent ones at once, refused ones
+-- after their time, and so what a person was to decide and did not. :before, :rows_max
+UPDATE InboxMessages
+SET Body = NULL, Subject = NULL, RecipientHash = NULL, Reference = NULL,
+    LastError = iif(State = 2, NULL, 'erased: its client was deleted')
+WHERE (Consumer, MessageId) IN (
+  SELECT m.Consumer, m.MessageId
+  FROM Erasures e JOIN InboxMessages m ON m.Subject = e.Subject
+  WHERE m.Subject IS NOT NULL
+    AND (m.State = 2
+         OR (m.State = 5 AND m.FinishedOnUtc <= :before)
+         OR (m.State = 4 AND m.DueAt IS NULL AND e.OnUtc <= :before))
+  LIMIT :rows_max
+)

@@ -1,0 +1,19 @@
+-- prune_erased_mails: mails of deleted clients become tombstones that tell of nobody: sent ones at once, refused ones
+-- after their time, and so what a person was to decide and did not. @days, @rows_max
+-- At low priority: in a deadlock it is the pruning that gives way.
+SET DEADLOCK_PRIORITY LOW;
+DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
+UPDATE t
+   SET Body = NULL, Subject = NULL, RecipientHash = NULL, Reference = NULL,
+       LastError = CASE WHEN t.State = 2 THEN NULL ELSE N'erased: its client was deleted' END
+  FROM dbo.InboxMessages t
+  JOIN (SELECT TOP (@rows_max) m.Consumer, m.MessageId
+          FROM dbo.Erasures e
+          JOIN dbo.InboxMessages m WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK) ON m.Subject = e.Subject
+         WHERE m.Subject IS NOT NULL
+           AND (m.State = 2
+                OR (m.State = 5 AND m.FinishedOnUtc <= @before)
+                OR (m.State = 4 AND m.DueAt IS NULL AND e.OnUtc <= @before))) AS old
+    ON old.Consumer = t.Consumer AND old.MessageId = t.MessageId
+ WHERE t.State IN (2, 4, 5);
+SELECT @@ROWCOUNT AS Done;

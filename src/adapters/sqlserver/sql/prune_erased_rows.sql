@@ -1,0 +1,21 @@
+-- prune_erased_rows: messages of deleted clients: sent and discarded ones at once, dead ones after their time; what still
+-- waits goes out first. @days, @rows_max
+-- At low priority: in a deadlock it is the pruning that gives way.
+SET DEADLOCK_PRIORITY LOW;
+DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
+DECLARE @done bigint = 0;
+-- Nothing to look for, on most nights.
+IF EXISTS (SELECT 1 FROM dbo.Erasures)
+BEGIN
+  DELETE FROM dbo.OutboxMessages
+   WHERE State IN (2, 4)
+     AND Seq IN (SELECT TOP (@rows_max) o.Seq FROM dbo.OutboxMessages o WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
+                  WHERE o.State IN (2, 4) AND o.Subject IN (SELECT e.Subject FROM dbo.Erasures e));
+  SET @done = @@ROWCOUNT;
+  DELETE FROM dbo.OutboxMessages
+   WHERE State = 3
+     AND Seq IN (SELECT TOP (@rows_max - @done) o.Seq FROM dbo.OutboxMessages o WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
+                  WHERE o.State = 3 AND o.Subject IN (SELECT e.Subject FROM dbo.Erasures e WHERE e.OnUtc <= @before));
+  SET @done = @done + @@ROWCOUNT;
+END;
+SELECT @done AS Done;

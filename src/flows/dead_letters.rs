@@ -1,0 +1,132 @@
+//! Takes in what the queue set aside before it reached us: stored first, and only then removed there, so that a crash
+//! in between loses nothing and is recognised as a repeat.
+
+use super::notify::with_key;
+use crate::{
+    domain::{
+        delivery::{self, EMAIL_CONSUMER, MailState},
+        recipient::RecipientKey,
+        route::Destination,
+    },
+    failpoints,
+    ports::{
+        dead_letters::{DeadLetter, DeadLetters},
+        ops::{Ops, Signature, TakenIn},
+    },
+};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+/// The oldest, at most `max`, as they lie there: each is held for a moment and given back.
+///
+/// # Errors
+/// They cannot be read, and why.
+pub async fn list(dead: &dyn DeadLetters, queue: &Destination, max: u32) -> Result<Vec<DeadLetter>, String> {
+    let mut pile = dead.open(queue).await?;
+    let mut all = Vec::new();
+    let mut stopped = None;
+    for _ in 0..max {
+        match pile.next().await {
+            Ok(Some(letter)) => all.push(letter),
+            Ok(None) => break,
+            Err(why) => {
+                stopped = Some(why);
+                break;
+            }
+        }
+    }
+    pile.close().await;
+    stopped.map_or(Ok(all), Err)
+}
+
+pub struct TakeIn<'a> {
+    pub ops: &'a dyn Ops,
+    pub dead: &'a dyn DeadLetters,
+    pub queue: &'a Destination,
+    pub recipients: &'a RecipientKey,
+    pub now: DateTime<Utc>,
+    /// An unknown message older than this is refused, never mailed.
+    pub tombstone_days: i64,
+}
+
+/// What became of one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Taken {
+    pub message_id: String,
+    /// As the inbox has it now.
+    pub state: MailState,
+    /// It was in the inbox before: its outcome stands.
+    pub known: bool,
+    /// Why it can never be mailed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// Why it is still in the queue: it comes again, and is recognised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_removed: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TakeInReport {
+    pub taken: Vec<Taken>,
+    /// Those asked for by id that are not there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_found: Vec<String>,
+    /// What ended it before its time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+}
+
+/// At most `max`, the oldest first; with `ids` those only, wherever among the others they lie.
+pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signature) -> TakeInReport {
+    let mut report = TakeInReport { not_found: ids.to_vec(), ..TakeInReport::default() };
+    let mut pile = match context.dead.open(context.queue).await {
+        Ok(pile) => pile,
+        Err(why) => return TakeInReport { stopped: Some(why), ..report },
+    };
+    while report.taken.len() < max as usize && (ids.is_empty() || !report.not_found.is_empty()) {
+        let letter = match pile.next().await {
+            Ok(Some(letter)) => letter,
+            Ok(None) => break,
+            Err(why) => {
+                report.stopped = Some(why);
+                break;
+            }
+        };
+        let number = letter.number;
+        let id = letter.delivery.message_id.clone();
+        if !ids.is_empty() && !ids.contains(&id) {
+            continue;
+        }
+        let mut taken = match store(context, letter, by).await {
+            Ok(taken) => taken,
+            Err(why) => {
+                report.stopped = Some(why);
+                break;
+            }
+        };
+        failpoints::reach("after-dead-letter-stored").await;
+        taken.not_removed = pile.remove(number).await.err();
+        report.not_found.retain(|wanted| *wanted != id);
+        report.taken.push(taken);
+    }
+    pile.close().await;
+    report
+}
+
+async fn store(context: &TakeIn<'_>, letter: DeadLetter, by: &Signature) -> Result<Taken, String> {
+    let read = delivery::read_event(&letter.delivery, context.now, context.tombstone_days);
+    let delivery = with_key(letter.delivery);
+    let whose = context.recipients.whose(&delivery.body);
+    let refused = read.err();
+    let stored = context.ops.mail_take_in(EMAIL_CONSUMER, &delivery, &whose, refused.as_deref(), by).await;
+    let message_id = delivery.message_id;
+    match stored.map_err(|error| error.to_string())? {
+        TakenIn::New => {
+            let state = if refused.is_some() { MailState::Refused } else { MailState::Accepted };
+            Ok(Taken { message_id, state, known: false, refused, not_removed: None })
+        }
+        TakenIn::Known(state) => Ok(Taken { message_id, state, known: true, refused: None, not_removed: None }),
+    }
+}

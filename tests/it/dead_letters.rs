@@ -1,0 +1,275 @@
+//! What the queue set aside before it reached us: looked at without being taken, and taken in without being lost.
+
+use crate::{
+    conformance::{Bench, accepted, message},
+    support::{
+        backend::memory,
+        broker::{self, Broker},
+        http_client,
+        office::{Office, tells},
+    },
+};
+use client_organizer::{
+    adapters::{
+        clock::SystemClock,
+        servicebus::{AmqpDeadLetters, ConnectionString, RestDeadLetters},
+    },
+    domain::route::Destination,
+    flows::dead_letters,
+    local::{
+        events::EventSink,
+        queue::{Queue, QueueOptions, sas::Policy},
+    },
+    ports::{clock::Clock, dead_letters::DeadLetters},
+};
+use hyper::Method;
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
+
+/// Far beyond what anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+const DOORS: [&str; 3] = ["rest", "amqp", "websocket"];
+
+fn dead_letters(connection: &str, door: &str) -> Arc<dyn DeadLetters> {
+    let connection = ConnectionString::parse(connection).unwrap();
+    match door {
+        "rest" => Arc::new(RestDeadLetters::new(connection, PATIENCE).unwrap()),
+        door => Arc::new(AmqpDeadLetters::new(connection, door == "websocket", None, PATIENCE).unwrap()),
+    }
+}
+
+fn queue(name: &str) -> Destination {
+    Destination::parse(&format!("queue:{name}")).unwrap()
+}
+
+/// A queue of the broker's with dead letters of these ids.
+async fn buried(broker: &'static Broker, ids: &[&str]) -> String {
+    let bench = Bench::new(broker, "amqp", json!({})).await;
+    for id in ids {
+        assert!(accepted(&bench.publish(&[message(id, &format!("{{\"id\":\"{id}\",\"city\":\"Łódź\"}}"))]).await));
+    }
+    let why = json!({"name": bench.entity, "reason": "MaxDeliveryCountExceeded", "description": "10 times, \"źle\"", "deliveries": 10});
+    broker.tell("bury", why).await;
+    bench.entity
+}
+
+async fn left(broker: &Broker, entity: &str) -> Value {
+    broker.tell("dead", json!({"name": entity})).await
+}
+
+fn free(ids: &[&str]) -> Value {
+    ids.iter().map(|id| json!({"id": id, "held": false})).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn they_are_listed_with_their_reason_and_given_back() {
+    let Some(broker) = broker::shared() else { return };
+    for door in DOORS {
+        let entity = buried(broker, &["a", "b", "c"]).await;
+        let dead = dead_letters(&broker.connection(door), door);
+        for (max, ids) in [(2, &["a", "b"][..]), (10, &["a", "b", "c"])] {
+            let listed = dead_letters::list(&*dead, &queue(&entity), max).await.unwrap();
+            let listed_ids: Vec<&str> = listed.iter().map(|one| one.delivery.message_id.as_str()).collect();
+            assert_eq!(listed_ids, ids, "{door}");
+            let one = &listed[1];
+            assert_eq!(one.reason.as_deref(), Some("MaxDeliveryCountExceeded"), "{door}");
+            assert_eq!(one.description.as_deref(), Some("10 times, \"źle\""), "{door}");
+            assert_eq!(
+                (one.delivery.delivery_count, one.delivery.body.as_slice()),
+                (10, "{\"id\":\"b\",\"city\":\"Łódź\"}".as_bytes()),
+                "{door}"
+            );
+            assert_eq!(one.delivery.enqueued_on.unwrap().timestamp(), 1_790_000_000, "{door}");
+            assert_eq!(left(broker, &entity).await, free(&["a", "b", "c"]), "{door}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_what_is_removed_leaves_the_queue() {
+    let Some(broker) = broker::shared() else { return };
+    for door in DOORS {
+        let entity = buried(broker, &["a", "b", "c"]).await;
+        let mut pile = dead_letters(&broker.connection(door), door).open(&queue(&entity)).await.unwrap();
+        for number in 0..3 {
+            assert_eq!(pile.next().await.unwrap().unwrap().number, number, "{door}");
+        }
+        pile.remove(1).await.unwrap();
+        assert!(pile.remove(1).await.is_err() && pile.remove(7).await.is_err(), "{door}");
+        assert!(pile.next().await.unwrap().is_none(), "{door}: none is free");
+        pile.close().await;
+        assert_eq!(left(broker, &entity).await, free(&["a", "c"]), "{door}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_stands_in_the_way_is_told_and_no_key_is() {
+    let Some(broker) = broker::shared() else { return };
+    let entity = buried(broker, &["a"]).await;
+    for door in DOORS {
+        let wrong = broker.connection(door).replace(broker::KEY, "d3Jvbmc=");
+        for (connection, name, words) in
+            [(wrong, entity.as_str(), "Listen"), (broker.connection(door), "nobody", "there is no such queue")]
+        {
+            let why = dead_letters::list(&*dead_letters(&connection, door), &queue(name), 1).await.unwrap_err();
+            assert!(why.contains(words) && why.contains(name), "{door}: {why}");
+            assert!(!why.contains("d3Jv") && !why.contains(&broker::KEY[..8]), "{door}: {why}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_is_cut_is_told_at_once_and_nothing_is_lost() {
+    let Some(broker) = Broker::start() else { return };
+    let broker: &'static Broker = Box::leak(Box::new(broker));
+    for door in ["amqp", "websocket"] {
+        let entity = buried(broker, &["a"]).await;
+        let mut pile = dead_letters(&broker.connection(door), door).open(&queue(&entity)).await.unwrap();
+        assert!(pile.next().await.unwrap().is_some());
+        broker.tell("cut", json!({})).await;
+        assert!(pile.next().await.is_err(), "{door}");
+        pile.close().await;
+        assert_eq!(left(broker, &entity).await, json!([{"id": "a", "held": true}]), "until its lock ends");
+    }
+}
+
+/// An event of ours, as the queue holds it.
+fn event(id: &str) -> String {
+    json!({
+        "specversion": "1.0", "id": id, "source": "/clientorganizer/finance", "type": "FinancialRecordCreated",
+        "time": SystemClock.now(),
+        "data": {
+            "clientId": 1, "clientName": "Klient", "recipient": "anna@example.pl", "year": 2026, "month": 3,
+            "figures": {"incomeTax": 1, "vat": 2, "insuranceAmount": 3}, "version": 1,
+        },
+    })
+    .to_string()
+}
+
+/// The local queue in this process, with one delivery a message.
+struct Stand {
+    port: u16,
+    policy: Policy,
+    connection: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Stand {
+    async fn start(lock: Duration) -> Self {
+        let folder = tempfile::tempdir_in(memory()).unwrap();
+        let options = QueueOptions {
+            max_delivery_count: 1,
+            lock_duration: lock,
+            ..QueueOptions::at(&folder.path().join("queues.db"), ["client-emails".to_owned()])
+        };
+        let clock = Arc::new(SystemClock);
+        let queue = Queue::open(&options, clock.clone(), EventSink::silent(clock)).await.unwrap();
+        let (port, policy, connection) = (queue.port(), queue.policy().clone(), queue.connection_string());
+        tokio::spawn(queue.run());
+        Self { port, policy, connection, _folder: folder }
+    }
+
+    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> http_client::Answer {
+        let token = self.policy.token("https://local.servicebus.windows.net/", 4_000_000_000);
+        let headers = [&[("authorization", token.as_str())], headers].concat();
+        http_client::send(self.port, method, path, &headers, body).await
+    }
+
+    /// Sent, and not taken by its only delivery.
+    async fn bury(&self, id: &str, body: &str) {
+        let broker = json!({"MessageId": id}).to_string();
+        let sent = self.ask(Method::POST, "/client-emails/messages", &[("brokerproperties", &broker)], body).await;
+        assert_eq!(sent.status, 201);
+        let got = self.ask(Method::POST, "/client-emails/messages/head?timeout=0", &[], "").await;
+        let lock =
+            got.header("location").unwrap().strip_prefix("https://local.servicebus.windows.net").unwrap().to_owned();
+        assert_eq!(self.ask(Method::PUT, &lock, &[], "").await.status, 200);
+    }
+
+    async fn dead(&self) -> i64 {
+        let counts = http_client::send(self.port, Method::GET, "/$inspect/client-emails", &[], "").await.json();
+        counts["dead"].as_i64().unwrap()
+    }
+
+    fn office(&self) -> Office {
+        Office::new().with("ServiceBusConnection", &self.connection).with("ServiceBus__Transport", "rest")
+    }
+}
+
+const TAKE_IN: [&str; 6] = ["ops", "mail", "dead-letters", "take-in", "--reason", "database was away"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_lists_them_and_has_them_mailed() {
+    let stand = Stand::start(Duration::from_mins(1)).await;
+    stand.bury("m-1", &event("m-1")).await;
+    stand.bury("m-2", "no event").await;
+    let office = stand.office();
+    let listed = office.json(&["ops", "mail", "dead-letters"]);
+    assert_eq!((listed[0]["messageId"].as_str(), listed[1]["messageId"].as_str()), (Some("m-1"), Some("m-2")));
+    assert_eq!(listed[0]["reason"], "MaxDeliveryCountExceeded");
+    assert!(!listed.to_string().contains('@'), "the body is a client's");
+    tells(&office.findings("note").1, &["2 message(s) were set aside", "dead-letters take-in"]);
+    assert_eq!(stand.dead().await, 2);
+
+    let one = office.run(&[&TAKE_IN[..], &["m-2", "m-9"]].concat());
+    let told = String::from_utf8(one.stdout).unwrap();
+    assert_eq!(one.status.code(), Some(1), "m-9 is not there");
+    assert!(told.contains("m-2: refused") && told.contains("m-9: not among"), "{told}");
+    assert_eq!(stand.dead().await, 1);
+    let all = office.run(&TAKE_IN);
+    let told = String::from_utf8(all.stdout).unwrap();
+    assert_eq!(all.status.code(), Some(0), "{told}");
+    assert!(told.contains("m-1: taken in"), "{told}");
+    assert_eq!(stand.dead().await, 0);
+    let mails = office.json(&["ops", "mail", "list"]);
+    let state =
+        |id: &str| mails.as_array().unwrap().iter().find(|mail| mail["messageId"] == id).unwrap()["state"].clone();
+    assert_eq!((state("m-1"), state("m-2")), (json!("accepted"), json!("refused")));
+    let recorded =
+        office.value("SELECT group_concat(Action || ' ' || Target || ' ' || Reason, '; ') FROM OperatorActions");
+    assert_eq!(recorded, "take in SendEmail m-2 database was away; take in SendEmail m-1 database was away");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_between_storing_and_removing_loses_nothing_and_is_recognised() {
+    if !client_organizer::failpoints::BUILT_IN {
+        return;
+    }
+    let stand = Stand::start(Duration::from_secs(1)).await;
+    stand.bury("m-1", &event("m-1")).await;
+    let office = stand.office();
+    let point = format!("after-dead-letter-stored={}", office.folder().join("reached").display());
+    let mut child = office.command(&TAKE_IN).env("FAILPOINT", &point).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.contains("after-dead-letter-stored"), "{line}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(stand.dead().await, 1, "stored, and still there");
+
+    // Its lock is the dead process's for a second: until then there is none to take.
+    let told = loop {
+        let report = office.json(&TAKE_IN);
+        if report["taken"][0].is_object() {
+            break report["taken"][0].clone();
+        }
+    };
+    assert_eq!((&told["messageId"], &told["known"], &told["state"]), (&json!("m-1"), &json!(true), &json!("accepted")));
+    assert_eq!(stand.dead().await, 0);
+    assert_eq!(office.value("SELECT count(*) || ' ' || max(Deliveries) FROM InboxMessages"), "1 1");
+    assert_eq!(office.value("SELECT CAST(count(*) AS TEXT) FROM OperatorActions"), "1");
+}
+
+#[test]
+fn without_a_bus_it_says_what_is_missing() {
+    let office = Office::new();
+    let output = office.run(&["ops", "mail", "dead-letters"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("ServiceBusConnection is not set"));
+    assert_eq!(office.run(&TAKE_IN[..4]).status.code(), Some(2), "no reason");
+}
