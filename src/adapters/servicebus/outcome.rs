@@ -161,7 +161,7 @@ mod tests {
             assert_eq!(busy_ms(unclear), 10_000, "{unclear}");
         }
         let access = Access::Key { name: "send".to_owned(), key: String::new() };
-        let target = Target { place: "office", entity: "client-emails", access: &access };
+        let target = Target { place: "office", entity: "client-emails", access: &access, needs: Right::Send };
         for (status, detail, expected) in
             [(429, "", Some(10_000)), (503, "50009: wait 2 seconds", Some(2_000)), (503, "", None)]
         {
