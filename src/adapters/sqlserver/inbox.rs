@@ -136,19 +136,19 @@ impl SqlServer {
         sent: bool,
     ) -> StoreResult<Settled> {
         let step = "finish a mail";
-        let set = Columns::of(finish);
+        let columns = Columns::of(finish);
         let statement = Statement::of(&[NOW, pace::SETTLE, FINISH, FINISHED])
             .with("consumer", consumer.to_owned())
             .with("id", message_id.to_owned())
             .with("token", token.to_string())
-            .with("state", i32::try_from(set.state as i64).unwrap_or_default())
-            .with("delay_ms", set.delay_ms.map(millis))
-            .with("error", set.error.map(bounded))
-            .with("provider", set.provider.map(str::to_owned))
-            .with("reference", set.reference.map(str::to_owned))
-            .with("recipient_failed", i32::from(set.recipient_failed))
-            .with("doubted", i32::from(set.doubted))
-            .with("not_found", i32::from(set.not_found))
+            .with("state", i32::try_from(columns.state as i64).unwrap_or_default())
+            .with("delay_ms", columns.delay_ms.map(millis))
+            .with("error", columns.error.map(bounded))
+            .with("provider", columns.provider.map(str::to_owned))
+            .with("reference", columns.reference.map(str::to_owned))
+            .with("recipient_failed", i32::from(columns.recipient_failed))
+            .with("doubted", i32::from(columns.doubted))
+            .with("not_found", i32::from(columns.not_found))
             .with("unsent", i32::from(!sent))
             .repeatable();
         let applied = read(step, rows::only_count(&self.tell(step, statement).await?, "Applied"))?;
