@@ -29,8 +29,11 @@ struct Live {
     db: SqlServer,
 }
 
-/// None: there is no server.
-async fn live() -> Option<Live> {
+/// Generous where an answer comes: a busy server is no fault.
+const LONG: Duration = Duration::from_mins(2);
+
+/// `wait` is how long a call tries. None: there is no server.
+async fn live(wait: Duration) -> Option<Live> {
     let backend = SqlServerBackend::start().await?;
     let direct = &backend.options.connection;
     let said = |name: &str| {
@@ -45,8 +48,8 @@ async fn live() -> Option<Live> {
     let (host, port, database) = (proxy.address.ip(), proxy.address.port(), said("Database").unwrap());
     let text = format!("Server=tcp:{host},{port};Database={database};{login};Encrypt=DANGER_PLAINTEXT");
     let mut options = SqlServerOptions { connection: text, ..backend.options.clone() };
-    options.pool.wait = Duration::from_secs(5);
-    options.pool.command_timeout = Duration::from_mins(2);
+    options.pool.wait = wait;
+    options.pool.command_timeout = LONG;
     let db = SqlServer::open(&options).await.unwrap();
     Some(Live { backend, proxy, db })
 }
@@ -59,7 +62,7 @@ fn count(backend: &SqlServerBackend, table: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_booking_cut_at_its_commit_is_answered_by_its_key_and_booked_one_time() {
-    let Some(Live { backend, proxy, db }) = live().await else { return };
+    let Some(Live { backend, proxy, db }) = live(LONG).await else { return };
     let edge = Edge::with_books(Arc::new(db)).await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
     proxy.cut_answer("books_store_key");
@@ -74,7 +77,7 @@ async fn a_booking_cut_at_its_commit_is_answered_by_its_key_and_booked_one_time(
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_caller_told_that_nobody_knows_gets_the_stored_answer_when_the_database_is_back() {
-    let Some(Live { backend, proxy, db }) = live().await else { return };
+    let Some(Live { backend, proxy, db }) = live(Duration::from_secs(5)).await else { return };
     let mut presence = db.presence();
     let edge = Edge::with_books(Arc::new(db)).await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
@@ -95,7 +98,7 @@ async fn a_caller_told_that_nobody_knows_gets_the_stored_answer_when_the_databas
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_cut_after_its_commit_answers_the_rows_it_leased_and_claims_no_others() {
-    let Some(Live { backend, proxy, db }) = live().await else { return };
+    let Some(Live { backend, proxy, db }) = live(LONG).await else { return };
     for n in 1..=5 {
         backend.execute(&format!(
             "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination) VALUES ('m-{n}', 'Plain', '1', 'queue:q')"
@@ -122,7 +125,7 @@ async fn a_claim_cut_after_its_commit_answers_the_rows_it_leased_and_claims_no_o
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_booking_without_a_key_that_is_cut_at_its_commit_is_answered_and_booked_one_time() {
-    let Some(Live { backend, proxy, db }) = live().await else { return };
+    let Some(Live { backend, proxy, db }) = live(LONG).await else { return };
     let edge = Edge::with_books(Arc::new(db)).await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
     proxy.cut_answer("books_record_at_once");
@@ -137,7 +140,7 @@ async fn a_booking_without_a_key_that_is_cut_at_its_commit_is_answered_and_booke
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_requeue_is_judged_again_where_a_newer_row_of_its_key_went_out_in_between() {
-    let Some(Live { backend, proxy, db }) = live().await else { return };
+    let Some(Live { backend, proxy, db }) = live(LONG).await else { return };
     for (id, state) in [("old", 3), ("new", 0)] {
         backend.execute(&format!(
             "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, OrderingKey, State) \
