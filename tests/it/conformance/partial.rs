@@ -51,8 +51,9 @@ async fn a_failing_destination_is_not_sent_the_rest(on: &Bench) {
     };
     assert!(outcomes.iter().all(fine), "{outcomes:?}");
     let transfers = on.broker.told(&on.entity).await["transfers"].as_u64().unwrap();
-    // What was under way; over REST some more, where other connections were answered first.
-    assert!(transfers <= if on.door == "rest" { MANY as u64 / 2 } else { 4 }, "{transfers}");
+    // Four under way, and one more for each of the others that was answered before the refused one; over REST, where
+    // connections are answered as they like, some more.
+    assert!(transfers <= if on.door == "rest" { MANY as u64 / 2 } else { 7 }, "{transfers}");
     assert_eq!(on.ids().await.len(), outcomes.iter().filter(|outcome| **outcome == PublishOutcome::Accepted).count());
 }
 
