@@ -29,7 +29,8 @@ param acsEndpoint string = ''
 @minLength(32)
 param recipientKey string
 
-@description('Further settings by name, as in the README\'s table; they win over the ones below.')
+@description('Further settings by name, as in the README\'s table; they win over the ones below. Secure, since secrets (SqlConnectionString, Email__SmtpPassword) come this way.')
+@secure()
 param settings object = {}
 
 var unique = uniqueString(resourceGroup().id)

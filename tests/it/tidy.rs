@@ -167,6 +167,7 @@ fn the_dialects_have_the_same_statements() {
         ("outbox_claimed_before", "as inbox_taken_before"),
         ("outbox_probe", "the heads for a probe: hints differ, so it is a statement of its own"),
         ("outbox_settle", "see outbox_settle_sent"),
+        ("schema_rights", "SQLite has no rights but the file's"),
         ("schema_version", "SQLite's `migrate` reads its whole history for it"),
         ("migrate_lock", "SQLite's write lock is the migrations' too"),
         ("migrate_where", "an SQLite file is called by its path"),

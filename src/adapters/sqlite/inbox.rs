@@ -151,7 +151,10 @@ fn begin(
         if matches!(begun, Begun::Ours(_)) {
             pace::take(db, now, lease, &delivery.message_id)?;
         }
-        pace::tell(db, lease, room, begun == Begun::Busy(MailState::Accepted))?;
+        // Others may wait whom this delivery knows nothing of: it never says that none does.
+        if room.mails == 0 && begun == Begun::Busy(MailState::Accepted) {
+            pace::tell(db, lease, room, true)?;
+        }
     }
     Ok(begun)
 }

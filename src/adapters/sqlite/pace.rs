@@ -70,6 +70,6 @@ pub(super) fn settle(
 }
 
 pub(super) fn paced(until: Option<i64>, now: i64) -> Option<Paced> {
-    let until = until.filter(|until| *until > now)?;
-    Some(Paced { until: rows::time_of(until), in_ms: until - now })
+    // Room may be there since it was told: some wait all the same.
+    until.map(|until| Paced { until: rows::time_of(until), in_ms: (until - now).max(0) })
 }

@@ -3,7 +3,7 @@
 use super::{
     connect::Connector,
     connection_string::ConnectionString,
-    errors::{self, ConnectError, DEADLOCK, Fate, Intent},
+    errors::{self, ConnectError, DEADLOCK, Fate, Intent, LOCK_WAIT_OVER},
     login::AzureEnvironment,
     migrate,
     presence::{Keeper, Presence, Trouble, pause},
@@ -223,7 +223,9 @@ impl SqlServer {
             drop(session);
             let (fate, pause) = (errors::fate(&error), pause_after(&error, turn));
             let error = errors::map(step, intent, error);
-            let again = fate == Fate::Undone || (fate == Fate::Unanswered && repeatable);
+            // It was waited for already.
+            let waited = errors::code(&error) == Some(LOCK_WAIT_OVER);
+            let again = (fate == Fate::Undone && !waited) || (fate == Fate::Unanswered && repeatable);
             if !again || turn >= TURNS_MAX || Instant::now() + pause >= until {
                 return Err(lost.unwrap_or(error));
             }

@@ -27,6 +27,7 @@ const STEP: &str = "migrate";
 
 pub(super) const HISTORY: &str = "dbo.refinery_schema_history";
 pub(super) const VERSION: &str = include_str!("sql/schema_version.sql");
+const RIGHTS: &str = include_str!("sql/schema_rights.sql");
 const LOCK: &str = include_str!("sql/migrate_lock.sql");
 const WHERE: &str = include_str!("sql/migrate_where.sql");
 const APPLIED: &str = include_str!("sql/migrate_history.sql");
@@ -36,6 +37,9 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// What our migrations THROW: sentences, meant to be read.
 const OUR_WORDS: std::ops::RangeInclusive<u32> = 51_001..=51_099;
+
+/// A permission on an object was denied.
+const REFUSED_RIGHT: u32 = 229;
 
 const MAKE_WAY: &str = include_str!("migrations/U0__make_way.sql");
 const CHECKS_END: &str = "-- The checks end here";
@@ -110,8 +114,24 @@ pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
 pub(super) async fn check(session: &mut Session, limit: Duration) -> StoreResult<u32> {
     let Found { database, applied } = read("check schema", look(session, limit).await)?;
     match schema::standing(&applied, &ours()) {
-        Standing::Fits => Ok(wanted()),
+        Standing::Fits => may_read(session, &database, limit).await.map(|()| wanted()),
         Standing::Older(_) | Standing::Newer | Standing::Strange(_) => Err(refused(&database, &applied)),
+    }
+}
+
+/// A migration brings tables that the role's last grants do not know. Found out at the first use, that would be a mail
+/// that was sent and could not be remembered.
+async fn may_read(session: &mut Session, database: &str, limit: Duration) -> StoreResult<()> {
+    match session.batch(RIGHTS, limit).await {
+        Err(error) if error.code() == Some(REFUSED_RIGHT) => Err(StoreError::Broken {
+            step: "check rights",
+            reason: format!(
+                "the login may not read every table of {database}: run what `client-organizer migrate --grants` prints \
+                 again, as after each `migrate`, and look whether the login is a member of the role client_organizer"
+            ),
+            source: None,
+        }),
+        answer => read("check rights", answer).map(drop),
     }
 }
 

@@ -107,7 +107,7 @@ pub(super) async fn take_in(
         .with("subject", whose.subject.clone())
         .with("hash", whose.recipient_hash.as_ref().map(RecipientHash::as_str).map(str::to_owned))
         .with("state", state as i64)
-        .with("reason", refused.map(bounded))
+        .with("refusal", refused.map(bounded))
         .with("target", format!("{consumer} {id}"));
     let changed = db.once_more(step, signed(statement, step, by)).await?;
     if read(step, rows::only_count(&changed, "Done"))? == 1 {

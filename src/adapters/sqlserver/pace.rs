@@ -25,7 +25,6 @@ pub(super) fn with_pace(statement: Statement, lease: &Lease) -> Statement {
 }
 
 pub(super) fn paced(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Paced> {
-    let until = until.filter(|until| *until > now)?;
-    // Rounded up: who waits so long finds room.
-    Some(Paced { until, in_ms: (until - now).num_milliseconds() + 1 })
+    // Rounded up: who waits so long finds room. It may be there since it was told: some wait all the same.
+    until.map(|until| Paced { until, in_ms: ((until - now).num_milliseconds() + 1).max(0) })
 }

@@ -1,7 +1,7 @@
 //! One connection: how it is asked, when it must be reset, and when it must not be used again.
 
 use super::{
-    errors::{DEADLOCK, RACES, timed_out},
+    errors::{DEADLOCK, LOCK_WAIT_OVER, RACES, timed_out},
     statement::Statement,
 };
 use std::{
@@ -130,7 +130,7 @@ impl Session {
         match &answer {
             Ok(_) => self.spoilt = false,
             // Part of our daily work, and certainly rolled back. After anything else a new connection is the safe one.
-            Err(Error::Server(token)) if token.code() == DEADLOCK || RACES.contains(&token.code()) => {
+            Err(Error::Server(token)) if [DEADLOCK, LOCK_WAIT_OVER].contains(&token.code()) || RACES.contains(&token.code()) => {
                 (self.spoilt, self.shaken) = (false, true);
             }
             Err(Error::Io { .. }) => {

@@ -23,6 +23,7 @@ impl Statement {
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl IntoSql<'static>) -> Self {
+        debug_assert!(self.values.iter().all(|(known, _)| *known != name), "two parameters are named {name}");
         self.values.push((name, value.into_sql()));
         self
     }

@@ -42,6 +42,14 @@ async fn what_a_person_must_mend_is_told_at_once_and_plainly() {
 }
 
 #[tokio::test]
+async fn a_role_that_lacks_the_tables_of_the_last_migrate_is_told_before_anything_is_done() {
+    let server = TdsServer::start().await;
+    server.fault("schema_rights", Fault::Error(229));
+    let told = refusal(&options(&server, Duration::from_secs(30))).await;
+    assert!(matches!(told, StoreError::Broken { .. }) && told.to_string().contains("migrate --grants"), "{told}");
+}
+
+#[tokio::test]
 async fn a_login_that_breaks_off_or_never_ends_is_unavailable() {
     for fault in [Fault::CutAnswer, Fault::Garbage, Fault::Stall] {
         let server = TdsServer::start().await;

@@ -2,13 +2,16 @@
 -- after their time, and so what a person was to decide and did not. :before, :rows_max
 UPDATE InboxMessages
 SET Body = NULL, Subject = NULL, RecipientHash = NULL, Reference = NULL,
-    LastError = iif(State = 2, NULL, 'erased: its client was deleted')
+    LastError = iif(State = 2, NULL, 'erased: its client was deleted'),
+    -- Nobody can decide of it any more: its tombstone goes as any other.
+    FinishedOnUtc = iif(State = 4, coalesce(DoubtedOnUtc, ReceivedOnUtc), FinishedOnUtc),
+    State = iif(State = 4, 5, State)
 WHERE (Consumer, MessageId) IN (
   SELECT m.Consumer, m.MessageId
   FROM Erasures e JOIN InboxMessages m ON m.Subject = e.Subject
   WHERE m.Subject IS NOT NULL
     AND (m.State = 2
          OR (m.State = 5 AND m.FinishedOnUtc <= :before)
-         OR (m.State = 4 AND m.DueAt IS NULL AND e.OnUtc <= :before))
+         OR (m.State = 4 AND m.DueAt IS NULL AND e.OnUtc <= :before AND coalesce(m.DoubtedOnUtc, m.ReceivedOnUtc) <= :before))
   LIMIT :rows_max
 )

@@ -6,6 +6,6 @@ WHERE Seq IN (
   WHERE EXISTS (SELECT 1 FROM Erasures) AND State IN (2, 4) AND Subject IN (SELECT Subject FROM Erasures)
   UNION ALL
   SELECT Seq FROM OutboxMessages
-  WHERE State = 3 AND Subject IN (SELECT Subject FROM Erasures WHERE OnUtc <= :before)
+  WHERE State = 3 AND coalesce(LastAttemptOnUtc, OccurredOnUtc) <= :before AND Subject IN (SELECT Subject FROM Erasures WHERE OnUtc <= :before)
   LIMIT :rows_max
 )

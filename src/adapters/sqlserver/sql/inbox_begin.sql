@@ -35,3 +35,5 @@ IF @per_minute > 0 OR @per_hour > 0
      AND NOT EXISTS (SELECT 1 FROM dbo.MailAttempts a WHERE a.Token = @token AND a.MessageId = @id);
 DECLARE @some_wait int = CASE WHEN EXISTS (
   SELECT 1 FROM dbo.InboxMessages WHERE Consumer = @consumer AND MessageId = @id AND State = 0) THEN 1 ELSE 0 END;
+-- Others may wait whom this delivery knows nothing of.
+DECLARE @clears int = 0;

@@ -25,6 +25,7 @@ IF @stopped = 0 AND @sends > 0
    WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now
      AND NOT (@asks = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)
    ORDER BY m.DueAt, m.MessageId;
+DECLARE @clears int = 1;
 DECLARE @some_wait int = CASE WHEN @room = 0 AND @stopped = 0 AND EXISTS (
   SELECT 1 FROM dbo.InboxMessages m
    WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now

@@ -1,7 +1,7 @@
 -- ops_mail_take_in: a message that an operator takes in; a known one is left alone.
--- @consumer, @id, @body, @subject and @hash whose it is, @state, @reason
+-- @consumer, @id, @body, @subject and @hash whose it is, @state, @refusal why it can never be mailed
 -- The key's place is locked also where there is no row yet, so a delivery at the same time does not insert it too.
 INSERT dbo.InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, State, DueAt, LastError, ReceivedOnUtc, FinishedOnUtc)
-SELECT @consumer, @id, @body, @subject, @hash, @state, CASE WHEN @state = 0 THEN @now END, @reason, @now, CASE WHEN @state = 0 THEN NULL ELSE @now END
+SELECT @consumer, @id, @body, @subject, @hash, @state, CASE WHEN @state = 0 THEN @now END, @refusal, @now, CASE WHEN @state = 0 THEN NULL ELSE @now END
  WHERE NOT EXISTS (
    SELECT 1 FROM dbo.InboxMessages WITH (UPDLOCK, HOLDLOCK) WHERE Consumer = @consumer AND MessageId = @id);

@@ -5,13 +5,13 @@
 SELECT N'' AS Destination, CAST(1 AS bigint) AS Waiting, 0 AS Suspects, 0 AS Missing, 0 AS Paused,
        CAST(NULL AS datetime2(7)) AS OpenUntil, @now AS CurrentUtc
  WHERE EXISTS (SELECT 1 FROM OPENJSON(@types) WITH (t nvarchar(200) '$.t') AS r
-                 JOIN dbo.OutboxMessages o WITH (READPAST, READCOMMITTEDLOCK) ON o.EventType = r.t COLLATE Latin1_General_BIN2
+                 JOIN dbo.OutboxMessages o WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK) ON o.EventType = r.t COLLATE Latin1_General_BIN2
                 WHERE o.Destination = N'' AND o.State < 2 AND o.State = 0)
 UNION ALL
 SELECT w.Destination, w.Waiting, w.Suspects, CASE WHEN d.Name IS NULL THEN 1 ELSE 0 END AS Missing,
        CASE WHEN d.PausedOnUtc IS NULL THEN 0 ELSE 1 END AS Paused, d.OpenUntil, @now AS CurrentUtc
   FROM (SELECT Destination, COUNT_BIG(*) AS Waiting, SUM(CASE WHEN Claims >= 2 THEN 1 ELSE 0 END) AS Suspects
-          FROM dbo.OutboxMessages WITH (READPAST, READCOMMITTEDLOCK)
+          FROM dbo.OutboxMessages WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
          WHERE State < 2 AND Destination > N'' AND DueAt <= @now
          GROUP BY Destination) AS w
   LEFT JOIN dbo.Destinations d ON d.Name = w.Destination

@@ -7,6 +7,8 @@ DECLARE @route TABLE (
   PRIMARY KEY (EventType, Place));
 INSERT @route (EventType, Place, Destination)
 SELECT t, n, d FROM OPENJSON(@routes) WITH (t nvarchar(200) '$.t', n int '$.n', d nvarchar(300) '$.d');
+-- Not waited for long (error 1222): while another program's transaction holds a row, what is routed already must go out.
+SET LOCK_TIMEOUT 2000;
 -- A look first, by IX_Outbox_Unrouted: another may have routed them since they were seen, and then no lock is taken.
 IF NOT EXISTS (SELECT 1 FROM @route r
                  JOIN dbo.OutboxMessages o ON o.EventType = r.EventType
@@ -30,9 +32,7 @@ DECLARE @rows TABLE (
   Seq bigint NOT NULL PRIMARY KEY,
   EventType nvarchar(200) COLLATE Latin1_General_BIN2 NOT NULL,
   Twin int NOT NULL);
--- No READPAST: a locked row is waited for, else a later one of its key could overtake it. Not for long (error 1222):
--- while another program's transaction lasts, what is routed already must go out.
-SET LOCK_TIMEOUT 2000;
+-- No READPAST: a locked row is waited for, else a later one of its key could overtake it.
 INSERT @rows (Seq, EventType, Twin)
 SELECT TOP (@rows_max) o.Seq, o.EventType,
        CASE WHEN EXISTS (SELECT 1 FROM dbo.OutboxMessages e WHERE e.Id = o.Id AND e.Destination <> N'') THEN 1 ELSE 0 END

@@ -5,7 +5,10 @@ SET DEADLOCK_PRIORITY LOW;
 DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
 UPDATE t
    SET Body = NULL, Subject = NULL, RecipientHash = NULL, Reference = NULL,
-       LastError = CASE WHEN t.State = 2 THEN NULL ELSE N'erased: its client was deleted' END
+       LastError = CASE WHEN t.State = 2 THEN NULL ELSE N'erased: its client was deleted' END,
+       -- Nobody can decide of it any more: its tombstone goes as any other.
+       FinishedOnUtc = CASE WHEN t.State = 4 THEN COALESCE(t.DoubtedOnUtc, t.ReceivedOnUtc) ELSE t.FinishedOnUtc END,
+       State = CASE WHEN t.State = 4 THEN 5 ELSE t.State END
   FROM dbo.InboxMessages t
   JOIN (SELECT TOP (@rows_max) m.Consumer, m.MessageId
           FROM dbo.Erasures e
@@ -13,7 +16,7 @@ UPDATE t
          WHERE m.Subject IS NOT NULL
            AND (m.State = 2
                 OR (m.State = 5 AND m.FinishedOnUtc <= @before)
-                OR (m.State = 4 AND m.DueAt IS NULL AND e.OnUtc <= @before))) AS old
+                OR (m.State = 4 AND m.DueAt IS NULL AND e.OnUtc <= @before AND COALESCE(m.DoubtedOnUtc, m.ReceivedOnUtc) <= @before))) AS old
     ON old.Consumer = t.Consumer AND old.MessageId = t.MessageId
  WHERE t.State IN (2, 4, 5);
 SELECT @@ROWCOUNT AS Done;

@@ -15,7 +15,7 @@ BEGIN
   DELETE FROM dbo.OutboxMessages
    WHERE State = 3
      AND Seq IN (SELECT TOP (@rows_max - @done) o.Seq FROM dbo.OutboxMessages o WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
-                  WHERE o.State = 3 AND o.Subject IN (SELECT e.Subject FROM dbo.Erasures e WHERE e.OnUtc <= @before));
+                  WHERE o.State = 3 AND COALESCE(o.LastAttemptOnUtc, o.OccurredOnUtc) <= @before AND o.Subject IN (SELECT e.Subject FROM dbo.Erasures e WHERE e.OnUtc <= @before));
   SET @done = @done + @@ROWCOUNT;
 END;
 SELECT @done AS Done;

@@ -122,5 +122,7 @@ async fn a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing(backend:
     assert_eq!((odd.len(), odd[0].last_error.as_deref()), (1, Some("no event")));
     assert!(odd[0].finished_on.is_some(), "its content is erased in time");
     assert_eq!(actions(backend), 2, "what was there already is not recorded");
+    let why = "SELECT count(*) FROM OperatorActions WHERE Reason = 'ticket 7'";
+    assert_eq!(backend.query(why).as_deref(), Some("2"), "the operator's reason, not the message's");
     assert_eq!(ops.mail_of(CONSUMER, &address, 10).await.unwrap().len(), 2, "whose it is is remembered");
 }

@@ -1,0 +1,10 @@
+-- schema_rights: may this login read every table that it needs? Ends with error 229 where not; reads no row.
+-- Not OperatorActions: it is only written.
+SELECT TOP (0) 1 AS Readable FROM dbo.Clients;
+SELECT TOP (0) 1 AS Readable FROM dbo.FinancialRecords;
+SELECT TOP (0) 1 AS Readable FROM dbo.OutboxMessages;
+SELECT TOP (0) 1 AS Readable FROM dbo.Destinations;
+SELECT TOP (0) 1 AS Readable FROM dbo.IdempotencyKeys;
+SELECT TOP (0) 1 AS Readable FROM dbo.InboxMessages;
+SELECT TOP (0) 1 AS Readable FROM dbo.MailAttempts;
+SELECT TOP (0) 1 AS Readable FROM dbo.Erasures;
