@@ -24,6 +24,18 @@ pub struct Migrated {
     pub applied: Vec<String>,
 }
 
+const NEWER_REMEDY: &str = "deploy that build again, or a later one; `client-organizer migrate` cannot go back";
+const STRANGE_REMEDY: &str = "name another database, or find out who made it with `client-organizer migrate --dry-run` of the build that runs \
+     there";
+
+/// Of why a database cannot be planned for: what is so, and what to do, where its history is the reason.
+#[must_use]
+pub fn remedy_in(why: &str) -> Option<(&str, &str)> {
+    [NEWER_REMEDY, STRANGE_REMEDY]
+        .into_iter()
+        .find_map(|todo| Some((why.strip_suffix(todo)?.strip_suffix(": ")?, todo)))
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Standing {
     Fits,
@@ -73,12 +85,11 @@ pub(super) fn refusal(database: &str, applied: &[Migration], ours: &[Migration])
         ),
         Standing::Newer => format!(
             "{database} has schema version {found}, made by a newer build than this one, which knows {wanted}: \
-             deploy that build again, or a later one; `client-organizer migrate` cannot go back"
+             {NEWER_REMEDY}"
         ),
-        Standing::Strange(name) => format!(
-            "{database} has the migration {name}, which is not of this build: name another database, or find out \
-             who made it with `client-organizer migrate --dry-run` of the build that runs there"
-        ),
+        Standing::Strange(name) => {
+            format!("{database} has the migration {name}, which is not of this build: {STRANGE_REMEDY}")
+        }
     })
 }
 

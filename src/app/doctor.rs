@@ -2,6 +2,7 @@
 
 use super::{cli::DoctorArgs, compose, queue_here};
 use crate::{
+    adapters::schema,
     config::{EmailProvider, Problem, Settings, SmtpSecurity, StoreKind, catalogue},
     domain::{
         checkup::{self, EmailNeeds, Expected},
@@ -64,6 +65,9 @@ async fn database(settings: &Settings) -> Vec<Finding> {
     let plan = match within(DATABASE_WITHIN, compose::plan(settings)).await {
         Ok(plan) => plan,
         Err(why) => {
+            if let Some((what, todo)) = schema::remedy_in(&why) {
+                return vec![Finding::mend(about, what, todo)];
+            }
             let todo =
                 format!("see that it is up and that {names} names it; `client-organizer migrate` makes its tables");
             return vec![Finding::mend(about, &why, &todo)];

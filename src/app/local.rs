@@ -1,6 +1,6 @@
 //! `local`: settings for a machine of one's own, the tables, then the small host with ourselves as its handler.
 
-use super::{cli::LocalArgs, compose, stopped, told};
+use super::{cli::LocalArgs, compose, queue_here::STORE_FILE, stopped, told};
 use crate::{
     adapters::clock::SystemClock,
     config::{
@@ -72,7 +72,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let store = match arguments.sql {
         // The string is a secret, and whoever gave it knows it.
         Some(_) => "Store__Kind=sqlserver SqlConnectionString='…'".to_owned(),
-        None => format!("Store__Path='{}'", data.join("app.db").display()),
+        None => format!("Store__Path='{}'", data.join(STORE_FILE).display()),
     };
     let demo = Demo::subscribe(&events, data.join("mail"), store);
     let told = async {
@@ -156,7 +156,7 @@ fn handler_env(
         }
     }
     let inside = |name: &str| data.join(name).to_string_lossy().into_owned();
-    chosen.insert("Store__Path".to_owned(), inside("app.db"));
+    chosen.insert("Store__Path".to_owned(), inside(STORE_FILE));
     // Only --sql chooses another database than the folder's own: a demo never touches one by a variable left behind.
     chosen.remove("SqlConnectionString");
     chosen.insert("Store__Kind".to_owned(), if sql.is_some() { "sqlserver" } else { "sqlite" }.to_owned());

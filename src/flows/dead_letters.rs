@@ -10,25 +10,51 @@ use crate::{
     },
     failpoints,
     ports::{
-        dead_letters::{DeadLetter, DeadLetters},
+        dead_letters::{DeadLetter, DeadLetters, Mark, Pile},
         ops::{Ops, Signature, TakenIn},
     },
 };
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use std::collections::HashSet;
 
-/// The oldest, at most `max`, as they lie there: each is held for a moment and given back.
+const COMES_BACK: &str = "their locks end before all could be read; take in without ids, oldest first";
+const STAYS: &str = "one that could not be removed came back: run it again, what is stored is recognised";
+
+/// What was handed out in this reading: a letter that is skipped comes back when its lock ends, before any other, so
+/// that the rest is out of reach.
+#[derive(Default)]
+struct Read(HashSet<Mark>);
+
+enum Next {
+    New(DeadLetter),
+    Back,
+    End,
+}
+
+impl Read {
+    async fn next(&mut self, pile: &mut dyn Pile) -> Result<Next, String> {
+        Ok(match pile.next().await? {
+            None => Next::End,
+            Some(letter) if self.0.insert(letter.mark()) => Next::New(letter),
+            Some(_) => Next::Back,
+        })
+    }
+}
+
+/// The oldest, at most `max` and as many as the queue's lock lets us read, as they lie there: each is held for a
+/// moment and given back.
 ///
 /// # Errors
 /// They cannot be read, and why.
 pub async fn list(dead: &dyn DeadLetters, queue: &Destination, max: u32) -> Result<Vec<DeadLetter>, String> {
     let mut pile = dead.open(queue).await?;
     let mut all = Vec::new();
-    let mut stopped = None;
+    let (mut stopped, mut read) = (None, Read::default());
     for _ in 0..max {
-        match pile.next().await {
-            Ok(Some(letter)) => all.push(letter),
-            Ok(None) => break,
+        match read.next(&mut *pile).await {
+            Ok(Next::New(letter)) => all.push(letter),
+            Ok(Next::Back | Next::End) => break,
             Err(why) => {
                 stopped = Some(why);
                 break;
@@ -85,10 +111,15 @@ pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signat
         Ok(pile) => pile,
         Err(why) => return TakeInReport { stopped: Some(why), ..report },
     };
+    let mut read = Read::default();
     while report.taken.len() < max as usize && (ids.is_empty() || !report.not_found.is_empty()) {
-        let letter = match pile.next().await {
-            Ok(Some(letter)) => letter,
-            Ok(None) => break,
+        let letter = match read.next(&mut *pile).await {
+            Ok(Next::New(letter)) => letter,
+            Ok(Next::End) => break,
+            Ok(Next::Back) => {
+                report.stopped = Some(if ids.is_empty() { STAYS } else { COMES_BACK }.to_owned());
+                break;
+            }
             Err(why) => {
                 report.stopped = Some(why);
                 break;

@@ -41,11 +41,9 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
         let connection = options.bus.clone().filter(|_| setting == CONNECTION_SETTING);
         handler.env.insert(setting.to_owned(), connection.unwrap_or_else(|| queue.connection_string()));
     }
-    // With another bus, what this queue says would mislead.
-    let _file = match options.bus {
-        Some(_) => None,
-        None => Some(ConnectionFile::write(&options.data, &queue.connection_string())?),
-    };
+    // With another bus or another database, what this queue says would mislead who asks beside the data folder's own.
+    let own = options.bus.is_none() && handler.env.get("Store__Kind").is_none_or(|kind| kind == "sqlite");
+    let _file = if own { Some(ConnectionFile::write(&options.data, &queue.connection_string())?) } else { None };
     let taken = |source| LocalError::Port { port, source };
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(taken)?;
     let port = listener.local_addr().map_err(taken)?.port();

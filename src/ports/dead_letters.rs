@@ -2,16 +2,35 @@
 
 use crate::domain::{delivery::Delivery, route::Destination};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 /// As the queue keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Its number in the pile it was taken from.
     pub number: usize,
+    /// The queue's own number for it, the same whenever it is handed out.
+    pub sequence_number: Option<i64>,
     pub delivery: Delivery,
     /// The queue's word for why (`MaxDeliveryCountExceeded`), and more of it.
     pub reason: Option<String>,
     pub description: Option<String>,
+}
+
+/// What is the same whenever the same letter is handed out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Mark {
+    Sequence(i64),
+    /// Of a queue that numbers nothing: its id, and when it came.
+    Sent(String, Option<DateTime<Utc>>),
+}
+
+impl DeadLetter {
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        let sent = || Mark::Sent(self.delivery.message_id.clone(), self.delivery.enqueued_on);
+        self.sequence_number.map_or_else(sent, Mark::Sequence)
+    }
 }
 
 #[async_trait]
@@ -25,13 +44,15 @@ pub trait DeadLetters: Send + Sync {
 /// process that dies, when its lock ends.
 #[async_trait]
 pub trait Pile: Send {
-    /// The oldest that nobody holds, now held by us. None: there is no other. Bounds its own time.
+    /// The oldest that nobody holds, now held by us; again one that was handed out before, if its lock has ended.
+    /// None: there is no other. Bounds its own time.
     ///
     /// # Errors
     /// The queue cannot be read any more.
     async fn next(&mut self) -> Result<Option<DeadLetter>, String>;
 
-    /// It leaves the queue for good.
+    /// Asks the queue to let it go for good. REST waits for its word, AMQP only until it is sent: what the queue did
+    /// not let go comes again.
     ///
     /// # Errors
     /// It stays, or nobody knows: then it comes again.

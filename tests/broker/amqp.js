@@ -44,7 +44,10 @@ function open(broker) {
     const { source, target } = sender.remote.attach;
     sender.set_source(source);
     sender.set_target(target);
-    if (source.address === '$cbs') replies.set(connection, sender);
+    // Asked for anything else, a broker may settle what it sends, and a dead letter is gone once it is read.
+    if (/\$deadletterqueue$/i.test(source.address) && sender.remote.attach.snd_settle_mode !== 0) {
+      sender.close({ condition: 'amqp:not-allowed', description: 'dead letters are handed out unsettled only' });
+    } else if (source.address === '$cbs') replies.set(connection, sender);
     else deliver(broker, sender, entityOf(source.address));
   });
   container.on('receiver_open', ({ receiver, connection }) => {

@@ -3,24 +3,29 @@
 use crate::{
     conformance::{Bench, accepted, message},
     support::{
-        backend::memory,
+        backend::{Backend, SqliteBackend, memory},
         broker::{self, Broker},
         http_client,
         office::{Office, tells},
     },
 };
+use async_trait::async_trait;
 use client_organizer::{
     adapters::{
         clock::SystemClock,
         servicebus::{AmqpDeadLetters, ConnectionString, RestDeadLetters},
     },
-    domain::route::Destination,
-    flows::dead_letters,
+    domain::{delivery::Delivery, recipient::RecipientKey, route::Destination},
+    flows::dead_letters::{self, TakeIn},
     local::{
         events::EventSink,
         queue::{Queue, QueueOptions, sas::Policy},
     },
-    ports::{clock::Clock, dead_letters::DeadLetters},
+    ports::{
+        clock::Clock,
+        dead_letters::{DeadLetter, DeadLetters, Pile},
+        ops::Signature,
+    },
 };
 use hyper::Method;
 use serde_json::{Value, json};
@@ -263,6 +268,89 @@ async fn a_kill_between_storing_and_removing_loses_nothing_and_is_recognised() {
     assert_eq!(stand.dead().await, 0);
     assert_eq!(office.value("SELECT count(*) || ' ' || max(Deliveries) FROM InboxMessages"), "1 1");
     assert_eq!(office.value("SELECT CAST(count(*) AS TEXT) FROM OperatorActions"), "1");
+}
+
+/// Letters whose locks end at once: they come round again for as long as they are asked for.
+#[derive(Clone)]
+struct Round {
+    letters: Vec<DeadLetter>,
+    asked: usize,
+    removable: bool,
+}
+
+impl Round {
+    fn of(ids: &[&str], numbered: bool) -> Self {
+        let letter = |(number, id): (usize, &&str)| DeadLetter {
+            number,
+            sequence_number: numbered.then(|| i64::try_from(number).unwrap()),
+            delivery: Delivery {
+                message_id: (*id).to_owned(),
+                delivery_count: 10,
+                enqueued_on: Some(SystemClock.now()),
+                body: event(id).into_bytes(),
+            },
+            reason: None,
+            description: None,
+        };
+        Self { letters: ids.iter().enumerate().map(letter).collect(), asked: 0, removable: true }
+    }
+}
+
+#[async_trait]
+impl DeadLetters for Round {
+    async fn open(&self, _: &Destination) -> Result<Box<dyn Pile>, String> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+#[async_trait]
+impl Pile for Round {
+    async fn next(&mut self) -> Result<Option<DeadLetter>, String> {
+        self.asked += 1;
+        assert!(self.asked < 100, "it goes round in circles");
+        Ok((!self.letters.is_empty()).then(|| self.letters[(self.asked - 1) % self.letters.len()].clone()))
+    }
+
+    async fn remove(&mut self, number: usize) -> Result<(), String> {
+        if !self.removable {
+            return Err("its lock had ended".to_owned());
+        }
+        self.letters.retain(|one| one.number != number);
+        self.asked = 0;
+        Ok(())
+    }
+
+    async fn close(self: Box<Self>) {}
+}
+
+#[tokio::test]
+async fn reading_ends_where_letters_come_back_because_their_locks_ended() {
+    let backend = SqliteBackend::new();
+    let (at, recipients) = (queue("client-emails"), RecipientKey::new("a key of the tests"));
+    let by = Signature { actor: "anna".to_owned(), reason: "a test".to_owned() };
+    for numbered in [true, false] {
+        // The same id twice is two letters where the queue numbers them.
+        let ids = if numbered { ["a", "b", "b"] } else { ["a", "b", "c"] };
+        let mut round = Round::of(&ids, numbered);
+        let listed = dead_letters::list(&round, &at, 50).await.unwrap();
+        assert_eq!(listed.iter().map(|one| one.delivery.message_id.as_str()).collect::<Vec<_>>(), ids);
+
+        let take_in = async |round: &Round, wanted: &[&str]| {
+            let (ops, recipients, queue) = (&*backend.ops(), &recipients, &at);
+            let context = TakeIn { ops, dead: round, queue, recipients, now: SystemClock.now(), tombstone_days: 400 };
+            let wanted: Vec<String> = wanted.iter().map(|&id| id.to_owned()).collect();
+            dead_letters::take_in(&context, &wanted, 50, &by).await
+        };
+        let report = take_in(&round, &["absent"]).await;
+        assert_eq!((report.taken.len(), report.not_found.len()), (0, 1));
+        assert!(report.stopped.unwrap().contains("without ids"));
+        let report = take_in(&round, &[]).await;
+        assert_eq!((report.taken.len(), report.stopped), (3, None));
+        round.removable = false;
+        let report = take_in(&round, &[]).await;
+        assert_eq!(report.taken.iter().filter(|one| one.not_removed.is_some()).count(), 3);
+        assert!(report.stopped.unwrap().contains("run it again"));
+    }
 }
 
 #[test]

@@ -95,6 +95,30 @@ fn a_database_that_is_missing_or_older_is_told_and_not_touched() {
 }
 
 #[test]
+fn a_database_of_another_build_has_a_remedy_of_its_own() {
+    for (sql, what, todo) in [
+        (
+            "INSERT INTO refinery_schema_history SELECT version + 1000, 'later', applied_on, checksum
+            FROM refinery_schema_history ORDER BY version DESC LIMIT 1",
+            "newer build",
+            "→ deploy that build again",
+        ),
+        (
+            "UPDATE refinery_schema_history SET name = 'theirs' WHERE version = 1",
+            "not of this build",
+            "→ name another database",
+        ),
+    ] {
+        let office = Office::new();
+        office.sql(sql);
+        let (code, mend) = office.findings("mend");
+        assert_eq!(code, Some(1));
+        tells(&mend, &["database", what, todo]);
+        assert!(!mend.concat().contains("see that it is up"), "{mend:#?}");
+    }
+}
+
+#[test]
 fn wrong_settings_are_told_first_and_alone() {
     let office = Office::new().with("Outbox__BatchMax", "many").with("Outbox__BatchMx", "1");
     let (code, mend) = office.findings("mend");
@@ -139,6 +163,16 @@ fn beside_a_local_host_it_looks_at_its_queue_and_afterwards_there_is_none() {
     assert_eq!(code, Some(0), "{fine:#?}");
     tells(&fine, &["queue:client-emails", "drops duplicates for 30 s"]);
     tells(&office(folder.path()).findings("note").1, &["local host's queue"]);
+    let note = |office: Office| office.findings("note").1.concat();
+    // Its queue holds nothing of another database's.
+    let sql = ("SqlConnectionString", "Server=127.0.0.1,1;Database=d;User Id=u;Password=p;Encrypt=no");
+    let elsewhere = office(folder.path()).with("Store__Kind", "sqlserver").with(sql.0, sql.1);
+    assert!(!note(elsewhere).contains("local host's queue"));
+    let mut other = office(folder.path());
+    let beside = folder.path().join("other.db");
+    std::fs::copy(folder.path().join("app.db"), &beside).unwrap();
+    other = other.with("Store__Path", beside.to_str().unwrap());
+    assert!(!note(other).contains("local host's queue"));
     drop(host);
     assert!(!connection.exists());
     tells(&office(folder.path()).findings("mend").1, &["ServiceBusConnection is not set"]);

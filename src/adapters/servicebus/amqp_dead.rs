@@ -24,6 +24,7 @@ use fe2o3_amqp::{
     session::SessionHandle,
 };
 use fe2o3_amqp_types::{
+    definitions::SenderSettleMode,
     messaging::{Body, Message, MessageId, annotations::AnnotationKey},
     primitives::{SimpleValue, Value},
 };
@@ -84,7 +85,9 @@ async fn open(dialer: &Dialer, bus: &ConnectionString, queue: &str) -> Result<Am
         let _client = session::authorise(&mut session, &name, &audience, &granted).await?;
         // With a target, as every client names one: an answer with an empty one is not read well by our library.
         let receiver = Receiver::builder().name(&name).source(address.as_str()).target(name.as_str());
-        let receiver = receiver.credit_mode(CreditMode::Manual);
+        // Else a broker may count what it hands out as done, and it is gone before it is stored. Which mode it grants
+        // our library does not show.
+        let receiver = receiver.sender_settle_mode(SenderSettleMode::Unsettled).credit_mode(CreditMode::Manual);
         receiver.attach(&mut session).await.map_err(|error| match error {
             ReceiverAttachError::RemoteClosedWithError(error) => Failure::Refused(Refusal::of(Some(&error))),
             other => Failure::Other(format!("the link could not be attached: {other}")),
@@ -148,6 +151,11 @@ impl Pile for AmqpPile {
 
 fn letter(number: usize, message: Message<Body<Value>>) -> DeadLetter {
     let annotation = |name: &str| message.message_annotations.as_ref()?.0.get(&name as &dyn AnnotationKey);
+    let sequence_number = match annotation("x-opt-sequence-number") {
+        Some(Value::Long(number)) => Some(*number),
+        Some(Value::Int(number)) => Some(i64::from(*number)),
+        _ => None,
+    };
     let enqueued_on = match annotation("x-opt-enqueued-time") {
         Some(Value::Timestamp(at)) => DateTime::from_timestamp_millis(at.milliseconds()),
         _ => None,
@@ -165,7 +173,7 @@ fn letter(number: usize, message: Message<Body<Value>>) -> DeadLetter {
     let delivery_count = message.header.as_ref().map_or(0, |header| i64::from(header.delivery_count));
     let (reason, description) = (property("DeadLetterReason"), property("DeadLetterErrorDescription"));
     let delivery = Delivery { message_id, body: bytes(message.body), delivery_count, enqueued_on };
-    DeadLetter { number, delivery, reason, description }
+    DeadLetter { number, sequence_number, delivery, reason, description }
 }
 
 /// Other programs may send text as a value; what is neither text nor bytes is none of our events, and empty.

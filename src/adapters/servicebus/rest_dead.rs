@@ -12,12 +12,16 @@ use crate::{
 };
 use async_trait::async_trait;
 use chrono::DateTime;
+use futures::{StreamExt, stream};
 use reqwest::{Method, header::LOCATION};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
 /// How long the bus looks before it says that there is none.
 const NONE_AFTER: Duration = Duration::from_secs(1);
+const UNLOCKS_AT_ONCE: usize = 16;
+/// Giving back is not waited for longer, however many they are.
+const CLOSE_WAIT: Duration = Duration::from_secs(10);
 
 pub struct RestDeadLetters(Arc<Web>);
 
@@ -91,8 +95,10 @@ impl Pile for RestPile {
 
     async fn close(self: Box<Self>) {
         // One that cannot be unlocked comes free when its lock ends.
-        let unlock = self.locks.iter().flatten().map(|lock| self.ask(Method::PUT, lock, Duration::ZERO));
-        futures::future::join_all(unlock).await;
+        let unlock = stream::iter(self.locks.iter().flatten()).for_each_concurrent(UNLOCKS_AT_ONCE, |lock| async {
+            let _ = self.ask(Method::PUT, lock, Duration::ZERO).await;
+        });
+        let _ = tokio::time::timeout(CLOSE_WAIT, unlock).await;
     }
 }
 
@@ -117,5 +123,6 @@ fn letter(number: usize, reply: Reply) -> DeadLetter {
         enqueued_on: text("EnqueuedTimeUtc").and_then(|at| DateTime::parse_from_rfc2822(at).ok()).map(|at| at.to_utc()),
         body: reply.body,
     };
-    DeadLetter { number, delivery, reason, description }
+    let sequence_number = broker.get("SequenceNumber").and_then(Value::as_i64);
+    DeadLetter { number, sequence_number, delivery, reason, description }
 }
