@@ -130,7 +130,9 @@ impl Session {
         match &answer {
             Ok(_) => self.spoilt = false,
             // Part of our daily work, and certainly rolled back. After anything else a new connection is the safe one.
-            Err(Error::Server(token)) if [DEADLOCK, LOCK_WAIT_OVER].contains(&token.code()) || RACES.contains(&token.code()) => {
+            Err(Error::Server(token))
+                if [DEADLOCK, LOCK_WAIT_OVER].contains(&token.code()) || RACES.contains(&token.code()) =>
+            {
                 (self.spoilt, self.shaken) = (false, true);
             }
             Err(Error::Io { .. }) => {

@@ -178,7 +178,8 @@ async fn mails_of_a_deleted_client_become_tombstones_of_nobody(backend: &impl Ba
     assert_eq!(number(backend, "SELECT count(*) FROM InboxMessages WHERE Body IS NOT NULL AND LastError = 'e'"), 11);
     let why = "SELECT LastError FROM InboxMessages WHERE MessageId = 'held 1'";
     assert_eq!(backend.query(why).as_deref(), Some("erased: its client was deleted"));
-    let held = "SELECT count(*) FROM InboxMessages WHERE MessageId = 'held 1' AND State = 5 AND FinishedOnUtc IS NOT NULL";
+    let held =
+        "SELECT count(*) FROM InboxMessages WHERE MessageId = 'held 1' AND State = 5 AND FinishedOnUtc IS NOT NULL";
     assert_eq!(number(backend, held), 1, "nobody is asked to decide of it any more, and its tombstone goes in time");
     let repeats = "SELECT count(*) FROM InboxMessages WHERE MessageId IN ('sent 1', 'held 1', 'refused 1')";
     assert_eq!(number(backend, repeats), 3, "a repeat is recognised all the same");
