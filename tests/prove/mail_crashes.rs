@@ -104,7 +104,7 @@ struct Run {
     interrupted: BTreeSet<(String, String)>,
     taken_then: Copies,
     doubts_taken: u32,
-    told_doubts: u32,
+    doubt_lines: u32,
 }
 
 struct Told {
@@ -115,18 +115,18 @@ struct Told {
     doubts: u32,
     /// Of them the provider had taken; known of an SMTP server alone.
     doubts_taken: Option<u32>,
-    told_doubts: u32,
+    doubt_lines: u32,
     duplicates: u32,
     held: u32,
 }
 
 impl std::fmt::Display for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { kills, mails, lost, doubts, doubts_taken, told_doubts, duplicates, held, .. } = self;
+        let Self { kills, mails, lost, doubts, doubts_taken, doubt_lines, duplicates, held, .. } = self;
         let taken = doubts_taken.map_or_else(String::new, |taken| format!(", of mails it had taken: {taken}"));
         write!(
             f,
-            "{kills} kills, {mails} mails, {lost} lost, {doubts} doubts reported ({told_doubts} log lines){taken}, \
+            "{kills} kills, {mails} mails, {lost} lost, {doubts} doubts reported ({doubt_lines} log lines){taken}, \
              {duplicates} duplicates at the recipient, {held} held"
         )
     }
@@ -163,7 +163,7 @@ impl Run {
             interrupted: BTreeSet::new(),
             taken_then: Copies::new(),
             doubts_taken: 0,
-            told_doubts: 0,
+            doubt_lines: 0,
         }
     }
 
@@ -205,16 +205,18 @@ impl Run {
         };
         tokio::time::sleep(Duration::from_micros(wait)).await;
         let left = tokio::task::block_in_place(|| handler.kill());
-        left.iter().for_each(|line| self.log(line));
+        for line in &left {
+            self.log(line);
+        }
         while let Some(done) = work.join_next().await {
             self.answered(done.unwrap());
         }
         self.quiet().await;
         self.count_interrupted();
         if reached {
-            self.kills += 1
+            self.kills += 1;
         } else {
-            self.missed += 1
+            self.missed += 1;
         }
         assert!(self.missed < 10 * (self.kills + 10), "nothing comes to the points any more");
     }
@@ -288,7 +290,7 @@ impl Run {
     }
 
     fn log(&mut self, line: &Value) {
-        self.told_doubts += u32::from(line["message"].as_str().is_some_and(|text| text.starts_with("mail in doubt")));
+        self.doubt_lines += u32::from(line["message"].as_str().is_some_and(|text| text.starts_with("mail in doubt")));
     }
 
     /// Until an SMTP server has no connection left, so that what it took is known; the other goes on as it likes.
@@ -336,7 +338,9 @@ impl Run {
             }
             assert_eq!(invoke(handler.port, "RetryEmail", "{}".to_owned()).await, Some(200));
             let left = tokio::task::block_in_place(|| handler.kill());
-            left.iter().for_each(|line| self.log(line));
+            for line in &left {
+                self.log(line);
+            }
             self.count_interrupted();
             if self.unanswered.is_empty() && self.rows(unfinished).is_empty() {
                 return;
@@ -354,7 +358,7 @@ impl Run {
         }
         let held = self.listed();
         let copies = std::mem::take(&mut self.copies);
-        let (kills, told_doubts) = (self.kills, self.told_doubts);
+        let (kills, doubt_lines) = (self.kills, self.doubt_lines);
         let doubts_taken = matches!(self.server, MailServer::Smtp(_)).then_some(self.doubts_taken);
         let (ids, interrupted) = (self.ids, self.interrupted);
         let mut all = copies;
@@ -373,7 +377,7 @@ impl Run {
             interrupted: u32::try_from(interrupted.len()).unwrap(),
             doubts,
             doubts_taken,
-            told_doubts,
+            doubt_lines,
             duplicates: all.values().map(|copies| copies - 1).sum(),
             held: u32::try_from(held.len()).unwrap(),
         }

@@ -1,6 +1,6 @@
 //! Long proofs, each with a size to choose: `cargo test --features failpoints --test prove -- dispatchers --rows 100000`.
 
-#![allow(clippy::unwrap_used, reason = "a proof that cannot go on should say where")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a proof that cannot go on should say where")]
 
 mod bus;
 mod dispatchers;
