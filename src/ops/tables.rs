@@ -21,8 +21,8 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
                 )
             }
             (None, None) => match one.paced_until {
-                Some(until) => format!("open, paced until {}", time(until)),
-                None => "open".to_owned(),
+                Some(until) => format!("ready, paced until {}", time(until)),
+                None => "ready".to_owned(),
             },
         };
         table.add_row(vec![

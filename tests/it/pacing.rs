@@ -117,7 +117,7 @@ async fn an_operator_reads_that_the_pace_holds_the_mails() {
         let output = Command::new(executable()).arg("ops").args(words).env("Store__Path", store).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    assert!(ops(&["status"]).contains("open, paced until 20"), "{}", ops(&["status"]));
+    assert!(ops(&["status"]).contains("ready, paced until 20"), "{}", ops(&["status"]));
     let list = ops(&["mail", "list"]);
     assert!(list.contains("mail:fake is paced until 20"), "{list}");
     world.advance_ms(HOUR_MS + MINUTE_MS);
