@@ -99,9 +99,14 @@ async fn a_mail_without_room_is_stored_and_goes_when_there_is_room(backend: &imp
     assert_eq!(take(backend, &lease(2, 0), 10).await, []);
     let told = paced(backend).await.unwrap();
     assert!((MINUTE_MS - SOON_MS..=MINUTE_MS + SOON_MS).contains(&told.in_ms), "{told:?}");
+    let repeat = backend.inbox().begin(CONSUMER, &delivery("a"), &Whose::default(), &lease(2, 0)).await.unwrap();
+    assert_eq!(repeat, Begun::Done(MailState::Sent));
+    assert!(paced(backend).await.is_some(), "a repeat of one that was sent says nothing of those that wait");
     backend.advance_ms(MINUTE_MS - SOON_MS);
     assert_eq!(take(backend, &lease(2, 0), 10).await, []);
     backend.advance_ms(2 * SOON_MS);
+    let room = backend.breakers().breaker(PROVIDER).await.unwrap().paced;
+    assert_eq!(room.map(|told| told.in_ms), Some(0), "there is room, and they wait until somebody takes them");
     assert_eq!(ids(&take(backend, &lease(2, 0), 10).await), ["c", "d"], "oldest first");
     assert_eq!(take(backend, &lease(2, 0), 10).await, [], "and no more than there is room for");
 }

@@ -121,6 +121,9 @@ fn messages_of_two_clients(backend: &impl Backend) {
     backend.execute(&format!("INSERT INTO Erasures (Subject, OnUtc) {now}"));
 }
 
+/// Later than any clock of a test.
+const YEAR_2100_MS: i64 = 4_102_444_800_000;
+
 async fn messages_of_a_deleted_client_go_once_sent_and_dead_ones_after_their_time(backend: &impl Backend) {
     messages_of_two_clients(backend);
     let what = Prunable::ErasedRows { dead_older_than_days: 7 };
@@ -128,6 +131,12 @@ async fn messages_of_a_deleted_client_go_once_sent_and_dead_ones_after_their_tim
     assert_eq!(prune(backend, what, 1).await, 1);
     assert_eq!(prune(backend, what, 1).await, 0, "sent and discarded: at once, in bounded steps");
     backend.advance_ms(7 * DAY_MS);
+    let tried = |when: &str| {
+        backend.execute(&format!("UPDATE OutboxMessages SET LastAttemptOnUtc = {when} WHERE Id = 'dead 1'"));
+    };
+    tried(&backend.at_ms(YEAR_2100_MS));
+    assert_eq!(prune(backend, what, 10).await, 0, "it went out late, and died unseen");
+    tried("NULL");
     assert_eq!(prune(backend, what, 10).await, 1, "the dead one, for which a person had its time");
     let left = |which: &str| number(backend, &format!("SELECT count(*) FROM OutboxMessages WHERE {which}"));
     assert_eq!(left("Id IN ('waiting 1', 'leased 1')"), 2, "what was promised goes out first");
@@ -172,7 +181,13 @@ async fn mails_of_a_deleted_client_become_tombstones_of_nobody(backend: &impl Ba
     assert_eq!(prune(backend, what, 10).await, 1, "the sent one");
     assert_eq!((prune(backend, what, 10).await, erased(backend)), (0, 1));
     backend.advance_ms(30 * DAY_MS);
+    let doubted = |when: &str| {
+        backend.execute(&format!("UPDATE InboxMessages SET DoubtedOnUtc = {when} WHERE MessageId = 'held 1'"));
+    };
+    doubted(&backend.at_ms(YEAR_2100_MS));
     assert_eq!(prune(backend, what, 1).await, 1);
+    assert_eq!(prune(backend, what, 1).await, 0, "what came into doubt late is for a person still");
+    doubted("NULL");
     assert_eq!(prune(backend, what, 1).await, 1);
     assert_eq!((prune(backend, what, 1).await, erased(backend)), (0, 3), "refused and held, for which there was time");
     assert_eq!(number(backend, "SELECT count(*) FROM InboxMessages WHERE Body IS NOT NULL AND LastError = 'e'"), 11);
