@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod booking;
 pub mod outbox;
 pub mod backoff;
+pub mod retry_after;
 pub mod verdict;
 pub mod delivery;
 pub mod pace;

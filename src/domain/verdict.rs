@@ -4,6 +4,7 @@
 use super::{
     backoff,
     outbox::{BreakerChange, ClaimMode, Claimed, ClaimedRow, LastOutcome, Settlement},
+    retry_after,
 };
 
 /// What the bus says of one message. There is no "failed": where nothing is known, it says so.
@@ -63,8 +64,8 @@ pub fn judge(
     let accepted_any = outcomes.iter().any(|o| matches!(o, PublishOutcome::Accepted));
     let open_ms = |after: Option<i64>, dice: f64| {
         let own = backoff::delay_ms(claimed.breaker_failures + 1, policy.breaker_base_ms, policy.breaker_max_ms, dice);
-        // The destination's own word is a floor, within a day: a typo there must not stop us for years.
-        own.max(after.unwrap_or(0).min(86_400_000))
+        // The destination's own word is a floor.
+        own.max(after.unwrap_or(0).min(retry_after::WAIT_MAX_MS))
     };
     let mut breaker: Option<(i64, String)> = None;
     let mut open = |after: Option<i64>, reason: &str, dice: f64| {

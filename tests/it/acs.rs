@@ -121,7 +121,7 @@ async fn a_wrong_key_is_our_failure() {
 #[tokio::test]
 async fn each_refusal_is_whose_it_is() {
     let turns = [
-        "after 7 429 TooManyRequests slow down",
+        "after 7.0 429 TooManyRequests slow down",
         "503 ServiceUnavailable anna@example.pl",
         "403 Forbidden",
         "404 DomainNotLinked The specified sender domain has not been linked.",

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     adapters::entra::Tokens,
-    domain::delivery::{MailOutcome, Whereabouts},
+    domain::{
+        delivery::{MailOutcome, Whereabouts},
+        retry_after,
+    },
     ports::{
         clock::Clock,
         mailer::{Inquiries, Letter, Mailer},
@@ -20,7 +23,7 @@ use crate::{
 use async_trait::async_trait;
 use reqwest::{
     Method, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER},
+    header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use serde_json::json;
 use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
@@ -121,10 +124,10 @@ impl AcsMailer {
         let sending = timeout_at(until, request.body(body).send()).await;
         let cut = || Silence::Cut { cause: format!("no answer within {} s", self.timeout.as_secs()) };
         let mut response = sending.map_err(|_| cut())?.map_err(|e| silence(&e))?;
-        let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let mut answer = Answer {
             status: response.status().as_u16(),
-            after_ms: after.and_then(acs_outcome::retry_after_ms),
+            after_ms: retry_after::wait_ms(header, self.clock.now()),
             body: Vec::new(),
         };
         let reading = async {

@@ -153,11 +153,6 @@ fn told(answer: &Answer, fault: &Fault) -> (Option<i64>, String) {
     (answer.after_ms, format!("Azure Communication Services {what} ({}{code})", answer.status))
 }
 
-/// Seconds; a date there is passed over, and our own pause taken.
-pub(super) fn retry_after_ms(value: &str) -> Option<i64> {
-    value.trim().parse::<u32>().ok().map(|seconds| i64::from(seconds) * 1_000)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,15 +1,16 @@
 //! The HTTP client under the REST crate: ours, so that status, Retry-After and body are not lost on the way.
 
 use super::{
-    access::Access,
+    access::{Access, now},
     connection::ConnectionString,
     outcome::{self, Answer, NoAnswer},
     properties,
     rest::RestOptions,
 };
+use crate::domain::retry_after;
 use async_trait::async_trait;
 use azure_core::{Body, HttpClient, Request, StatusCode, headers::Headers};
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use std::{error::Error, time::Duration};
 
 /// The crate turns every answer but 2xx into an error that lost body and headers: ours travels inside.
@@ -108,8 +109,8 @@ impl BusHttp {
         // hyper itself repeats a request only when the pooled connection was closed before any of it was written.
         let mut response = self.client.execute(request).await.map_err(|e| Ended::NoAnswer(no_answer(&e)))?;
         let status = response.status().as_u16();
-        let after_ms = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let after_ms = after_ms.and_then(outcome::retry_after_ms);
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let after_ms = retry_after::wait_ms(header, now());
         let mut body = Vec::new();
         let reading = async {
             while let Ok(Some(chunk)) = response.chunk().await {

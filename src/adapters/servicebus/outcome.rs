@@ -83,11 +83,6 @@ pub(super) fn permanent(reason: String) -> PublishOutcome {
     PublishOutcome::Permanent { reason }
 }
 
-/// Retry-After in seconds; the HTTP-date form is left to our own backoff, since two clocks would have to agree.
-pub(super) fn retry_after_ms(value: &str) -> Option<i64> {
-    value.trim().parse::<u32>().ok().map(|seconds| i64::from(seconds) * 1_000)
-}
-
 /// Service Bus's codes for a namespace or an entity that is throttled.
 pub(super) fn says_busy(words: &str) -> bool {
     words.contains("50009") || words.contains("50002")
@@ -144,13 +139,6 @@ mod tests {
         }
         let PublishOutcome::Blocked { reason, .. } = of(401) else { panic!() };
         assert!(reason.contains("'send'") && reason.contains("Send claim on client-emails"), "{reason}");
-    }
-
-    #[test]
-    fn a_retry_after_is_in_seconds() {
-        assert_eq!(retry_after_ms("2"), Some(2_000));
-        assert_eq!(retry_after_ms("Mon, 23 Nov 2026 22:00:00 GMT"), None);
-        assert_eq!(retry_after_ms("-1"), None);
     }
 
     #[test]

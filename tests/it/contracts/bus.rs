@@ -249,6 +249,13 @@ async fn a_destination_that_judges_nothing_blocks_and_says_what_to_do() {
         ("404 Not Found", "", None, "create it"),
         ("410 Gone", "", None, "enable"),
         ("429 Too Many Requests", "Retry-After: 7\r\n", Some(7_000), "throttled"),
+        ("429 Too Many Requests", "Retry-After-Ms: 1500\r\nRetry-After: 2\r\n", Some(1_500), "throttled"),
+        (
+            "503 Service Unavailable",
+            "Date: Sun, 29 Nov 2026 12:00:00 GMT\r\nRetry-After: Sun, 29 Nov 2026 12:01:30 GMT\r\n",
+            Some(90_000),
+            "fails",
+        ),
         ("500 Internal Server Error", "", None, "fails"),
         ("307 Temporary Redirect", "Location: http://127.0.0.1:1/\r\n", None, "proxy"),
     ] {
