@@ -22,34 +22,38 @@ impl Money {
         self.0
     }
 
-    /// Reads the text of a JSON number, so that no digit passes through a float.
-    /// `1e2` is 100.00; more than two decimals as written (`1.000` too) are refused.
+    /// Reads the text of a JSON number, so that no digit passes through a float. The value counts, not the spelling:
+    /// `1e2`, `12.5000` and `-0` are amounts, as decimal types of other languages print them.
     ///
     /// # Errors
     /// Says what was expected, for a person.
     pub fn from_json_number(token: &str) -> Result<Self, String> {
-        if !token.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+        let (negative, number) = token.strip_prefix('-').map_or((false, token), |rest| (true, rest));
+        if !number.starts_with(|c: char| c.is_ascii_digit()) {
             return Err("must be a JSON number, such as 1234.56".to_owned());
         }
-        if token.starts_with('-') {
-            return Err("must not be negative".to_owned());
-        }
-        let (mantissa, exponent) = match token.split_once(['e', 'E']) {
-            Some((m, e)) => (m, e.parse::<i32>().map_err(|_| too_large())?),
-            None => (token, 0),
-        };
+        let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let scale = i64::try_from(fraction.len()).map_err(|_| too_large())? - i64::from(exponent);
-        if scale > 2 {
-            return Err("must have at most two decimals".to_owned());
-        }
         let digits = format!("{whole}{fraction}");
-        let significant = digits.trim_start_matches('0');
+        let significant = digits.trim_end_matches('0');
+        let zeros_cut = digits.len() - significant.len();
+        let significant = significant.trim_start_matches('0');
         if significant.is_empty() {
             return Ok(Self(0));
         }
+        if negative {
+            return Err("must not be negative".to_owned());
+        }
+        // Far beyond any amount, and far from overflowing below.
+        let beyond = if exponent.starts_with('-') { i64::from(i32::MIN) } else { i64::from(i32::MAX) };
+        let exponent = exponent.parse::<i32>().map_or(beyond, i64::from);
+        let count = |digits: usize| i64::try_from(digits).map_err(|_| too_large());
+        let decimals = count(fraction.len())? - count(zeros_cut)? - exponent;
+        if decimals > 2 {
+            return Err("must have at most two decimals".to_owned());
+        }
         // 18 digits are the most decimal(18,2) holds, so neither the parse nor the power can overflow below.
-        let zeros = usize::try_from(2 - scale).map_err(|_| too_large())?;
+        let zeros = usize::try_from(2 - decimals).map_err(|_| too_large())?;
         if significant.len().saturating_add(zeros) > 18 {
             return Err(too_large());
         }
@@ -87,15 +91,9 @@ mod tests {
 
     #[test]
     fn amounts_are_exact_to_the_last_grosz() {
-        for (token, printed) in [
-            ("0", "0.00"),
-            ("1e2", "100.00"),
-            ("1.5E1", "15.00"),
-            ("12.3", "12.30"),
-            ("1e-2", "0.01"),
-            ("0e99", "0.00"),
-            ("9999999999999999.99", "9999999999999999.99"),
-        ] {
+        for (token, printed) in
+            [("0", "0.00"), ("12.3", "12.30"), ("0e99", "0.00"), ("9999999999999999.99", "9999999999999999.99")]
+        {
             let money = Money::from_json_number(token).unwrap();
             assert_eq!(money.to_string(), printed, "{token}");
             assert_eq!(serde_json::to_string(&money).unwrap(), printed);
@@ -103,12 +101,68 @@ mod tests {
         }
     }
 
+    /// As .NET's `decimal`, Java's `BigDecimal` and SQL's `decimal(18,4)` print them.
+    #[test]
+    fn an_amount_is_judged_by_its_value_however_it_is_written() {
+        let zeros = "0".repeat(60_000);
+        for (token, printed) in [
+            ("12.5000", "12.50"),
+            ("1.000", "1.00"),
+            ("100.10000000000000", "100.10"),
+            ("9999999999999999.9900000", "9999999999999999.99"),
+            ("-0", "0.00"),
+            ("-0.00", "0.00"),
+            ("-0e-7", "0.00"),
+            ("0e999999999999999999999999", "0.00"),
+            ("1e2", "100.00"),
+            ("1E+2", "100.00"),
+            ("1.5E1", "15.00"),
+            ("1e-2", "0.01"),
+            ("120e-2", "1.20"),
+            ("1000e-3", "1.00"),
+            ("0.001e1", "0.01"),
+            ("1e0000000000000000000000002", "100.00"),
+            (&format!("1.{zeros}"), "1.00"),
+            (&format!("1{zeros}e-60000"), "1.00"),
+            (&format!("0.{zeros}1e60001"), "1.00"),
+        ] {
+            assert_eq!(
+                Money::from_json_number(token).map(|money| money.to_string()).as_deref(),
+                Ok(printed),
+                "{token}"
+            );
+        }
+    }
+
     #[test]
     fn what_is_not_an_amount_is_refused() {
-        for token in
-            ["1.005", "1.000", "-1", "-0", "\"1\"", "null", "{}", "1e16", "10000000000000000", "1e400", "1e99999999999"]
-        {
-            assert!(Money::from_json_number(token).is_err(), "{token}");
+        let (nines, zeros) = ("9".repeat(60_000), "0".repeat(60_000));
+        for (token, why) in [
+            ("1.005", "two decimals"),
+            ("0.001", "two decimals"),
+            ("1e-3", "two decimals"),
+            ("100.100000000000001", "two decimals"),
+            ("1e-999999999", "two decimals"),
+            ("1e-99999999999999999999", "two decimals"),
+            (&format!("0.{zeros}1"), "two decimals"),
+            ("-1", "negative"),
+            ("-0.01", "negative"),
+            ("-1e-999999999", "negative"),
+            ("1e16", "at most 9"),
+            ("10000000000000000", "at most 9"),
+            ("9999999999999999.990001", "two decimals"),
+            ("1e400", "at most 9"),
+            ("1e99999999999", "at most 9"),
+            (&nines, "at most 9"),
+            (&format!("1{zeros}"), "at most 9"),
+            ("\"1\"", "JSON number"),
+            ("\"-0\"", "JSON number"),
+            ("-", "JSON number"),
+            ("null", "JSON number"),
+            ("{}", "JSON number"),
+        ] {
+            let refused = Money::from_json_number(token).unwrap_err();
+            assert!(refused.contains(why), "{}: {refused}", token.chars().take(40).collect::<String>());
         }
     }
 }

@@ -146,6 +146,27 @@ async fn clients_come_a_page_at_a_time() {
 }
 
 #[tokio::test]
+async fn amounts_are_taken_as_decimal_types_of_other_languages_print_them() {
+    let edge = Edge::new().await;
+    let list = format!("/api/clients/{}/finance", edge.client(1).await);
+    let body = r#"{"year":2026,"month":3,"incomeTax":12.5000,"vat":100.10000000000000,"insuranceAmount":-0.00}"#;
+    let created = edge.write("POST", &list, &[], body).await;
+    assert_eq!(created.status, 201, "{:?}", created.body);
+    let amounts = r#""incomeTax":12.50,"vat":100.10,"insuranceAmount":0.00,"#;
+    assert!(String::from_utf8_lossy(&created.body).contains(amounts), "{:?}", created.body);
+    let same = edge.write("PATCH", &format!("{list}/2026/3"), &[], r#"{"vat":1.001e2,"incomeTax":125e-1}"#).await;
+    assert_eq!(
+        (same.status.as_u16(), same.header("outbox-message-id")),
+        (200, None),
+        "the same values: nobody is told"
+    );
+    for body in [r#"{"vat":0.001}"#, r#"{"vat":-0.01}"#, r#"{"vat":1e400}"#, r#"{"vat":"1.00"}"#] {
+        let told = problem(&edge.write("PATCH", &format!("{list}/2026/3"), &[], body).await, 422, "invalid");
+        assert_eq!(told[0].0, "vat", "{body}");
+    }
+}
+
+#[tokio::test]
 async fn every_wrong_field_is_named_at_once() {
     let edge = Edge::new().await;
     let id = edge.client(1).await;
@@ -163,7 +184,7 @@ async fn every_wrong_field_is_named_at_once() {
         (
             "POST",
             &list,
-            r#"{"year":2026,"month":3,"incomeTax":1.000,"vat":1e16,"insuranceAmount":1e400,"Year":1}"#.into(),
+            r#"{"year":2026,"month":3,"incomeTax":1.001,"vat":1e16,"insuranceAmount":1e400,"Year":1}"#.into(),
             &["incomeTax", "vat", "insuranceAmount", "Year"],
         ),
         (
