@@ -1,7 +1,6 @@
 //! The command line as people and scripts use it: words, exit codes, and what is printed.
 
-use crate::support::{backend::memory, host::executable};
-use client_organizer::config;
+use crate::support::{backend::memory, host::executable, skip};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -127,7 +126,7 @@ fn an_id_is_printed_in_one_piece_on_a_narrow_terminal() {
         let line = format!("stty cols 80; '{}' {}", executable(), words.join(" "));
         narrow.args(["-qec", &line, "/dev/null"]).env("Store__Path", shell.store()).env_remove("COLUMNS");
         let Ok(output) = narrow.output() else {
-            println!("SKIPPED, LOUDLY: `script` is not here to play a terminal");
+            skip::skip("there is no `script` to play a terminal");
             return;
         };
         let row = stdout(&output).lines().find(|line| line.contains(id)).map(str::to_owned);
@@ -257,14 +256,11 @@ fn a_row_inserted_by_another_sqlite_client_has_every_default() {
         let shell = Shell::new();
         let words = client(&shell.store());
         let done = Command::new(&words[0]).args(&words[1..]).arg(insert).output();
-        match done {
-            Ok(done) => assert!(done.status.success(), "{words:?}: {}", stderr(&done)),
-            Err(missing) if !config::env::current().contains_key("CI") => {
-                println!("SKIPPED, LOUDLY: {} is not here ({missing})", words[0]);
-                continue;
-            }
-            Err(missing) => panic!("{}: {missing}; tests/run installs it", words[0]),
-        }
+        let Ok(done) = done else {
+            skip::missing(&words[0]);
+            continue;
+        };
+        assert!(done.status.success(), "{words:?}: {}", stderr(&done));
         let row = shell
             .value("SELECT Destination || '|' || State || '|' || ContentType || '|' || Headers FROM OutboxMessages");
         assert_eq!(row, "|0|application/json|{}");

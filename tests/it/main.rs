@@ -35,5 +35,6 @@ mod staging;
 mod settings;
 mod tidy;
 mod sql_lint;
+mod skips;
 mod migrate;
 mod migrate_sqlserver;

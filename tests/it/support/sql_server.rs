@@ -3,7 +3,7 @@
 //! The store works under a login that has the role of grants.sql and nothing else, so every contract shows that it is
 //! enough.
 
-use super::backend::Backend;
+use super::{backend::Backend, skip};
 use chrono::DateTime;
 use client_organizer::{
     adapters::sqlserver::{SqlServer, SqlServerOptions, migrate, migrate_script::GRANTS},
@@ -11,8 +11,7 @@ use client_organizer::{
 };
 use std::{
     future::Future,
-    io::Write,
-    sync::{Arc, Once, atomic::Ordering},
+    sync::{Arc, atomic::Ordering},
 };
 use tiberius::{Client, ColumnData, Config};
 use tokio::{net::TcpStream, sync::Mutex};
@@ -35,16 +34,12 @@ pub struct Database {
     name: String,
 }
 
-/// The server to test against; says so once, past the capture of test output, where there is none.
+/// The server to test against.
 #[expect(clippy::disallowed_methods, reason = "a test's own switch, no setting of the program")]
 pub fn server() -> Option<String> {
-    static TOLD: Once = Once::new();
     let server = std::env::var("TEST_SQL_CONNECTION_STRING").ok().filter(|text| !text.trim().is_empty());
     if server.is_none() {
-        TOLD.call_once(|| {
-            let line = "\nSKIPPED: every contract on SQL Server, since TEST_SQL_CONNECTION_STRING is not set\n";
-            let _ = std::io::stderr().write_all(line.as_bytes());
-        });
+        skip::skip("TEST_SQL_CONNECTION_STRING is not set");
     }
     server
 }
