@@ -87,25 +87,12 @@ impl BusHttp {
         request.map_err(|e| root_cause(&e))
     }
 
-    /// What takes the place of the crate's own signature.
-    async fn authorization(&self) -> Result<Option<HeaderValue>, String> {
-        let text = match &self.access {
-            Access::Key { .. } => return Ok(None),
-            Access::Signature { .. } => self.access.token("").await?.text,
-            Access::Identity(_) => format!("Bearer {}", self.access.token("").await?.text),
-        };
-        let mut value = HeaderValue::from_str(&text).map_err(|_| "the token holds a character no header can")?;
-        value.set_sensitive(true);
-        Ok(Some(value))
-    }
-
     async fn send(&self, request: &Request) -> Result<u16, Ended> {
+        // In place of the crate's own signature, which encodes as forms do and the policy's name not at all.
+        let authorization = self.access.header(request.url().as_str()).await;
+        let authorization = authorization.map_err(|cause| Ended::NoAnswer(NoAnswer::NoToken { cause }))?;
         let mut request = self.prepare(request).map_err(|cause| Ended::NoAnswer(NoAnswer::Unsendable { cause }))?;
-        if let Some(authorization) =
-            self.authorization().await.map_err(|cause| Ended::NoAnswer(NoAnswer::NoToken { cause }))?
-        {
-            request.headers_mut().insert(AUTHORIZATION, authorization);
-        }
+        request.headers_mut().insert(AUTHORIZATION, authorization);
         // hyper itself repeats a request only when the pooled connection was closed before any of it was written.
         let mut response = self.client.execute(request).await.map_err(|e| Ended::NoAnswer(no_answer(&e)))?;
         let status = response.status().as_u16();

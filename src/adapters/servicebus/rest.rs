@@ -1,7 +1,7 @@
 //! The bus port over REST: one request per message, some at a time, an outcome for each.
 
 use super::{
-    access::{Access, Right},
+    access::Right,
     connection::ConnectionString,
     http_client::{BusHttp, Ended},
     mood::Mood,
@@ -52,14 +52,11 @@ impl RestBus {
             return Err(format!("'{to}' cannot be named in a URL: correct the route"));
         }
         let (http, namespace) = (self.http.clone(), self.connection.namespace.as_str());
-        // Other access than by a key replaces what the crate signs, in our client.
-        let (name, key) = match &self.connection.access {
-            Access::Key { name, key } => (name.as_str(), key.clone()),
-            Access::Signature { .. } | Access::Identity(_) => ("none", "none".to_owned()),
-        };
+        // What the crate signs is replaced in our client.
+        let none = "none";
         let sender = match to.kind() {
-            EntityKind::Queue => QueueClient::new(http, namespace, to.entity(), name, key).map(Sender::Queue),
-            EntityKind::Topic => TopicClient::new(http, namespace, to.entity(), name, key)
+            EntityKind::Queue => QueueClient::new(http, namespace, to.entity(), none, none).map(Sender::Queue),
+            EntityKind::Topic => TopicClient::new(http, namespace, to.entity(), none, none)
                 .map(|topic| Sender::Topic(topic.topic_sender())),
         };
         sender.map_err(|e| format!("the connection string cannot be used: {e}"))

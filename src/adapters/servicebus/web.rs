@@ -3,7 +3,7 @@
 use super::{access::Access, connection::ConnectionString, http_client};
 use reqwest::{
     Method,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue},
+    header::{AUTHORIZATION, HeaderMap},
 };
 use std::time::Duration;
 
@@ -66,12 +66,7 @@ impl Web {
             Some(authority) => format!("http://{authority}"),
             None => format!("https://{host}"),
         };
-        let access = &self.connection.access;
-        let token = access.token(&format!("https://{host}/{entity}")).await?.text;
-        let text = if matches!(access, Access::Identity(_)) { format!("Bearer {token}") } else { token };
-        let mut authorization =
-            HeaderValue::from_str(&text).map_err(|_| "the token holds a character no header can")?;
-        authorization.set_sensitive(true);
+        let authorization = self.connection.access.header(&format!("https://{host}/{entity}")).await?;
         let request = self.client.request(method, format!("{root}/{path}")).header(AUTHORIZATION, authorization);
         let mut response = request.body("").send().await.map_err(|e| http_client::root_cause(&e))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

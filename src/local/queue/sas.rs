@@ -1,12 +1,12 @@
-//! Shared access signatures, as `azure_messaging_servicebus` 0.21 writes them and Service Bus checks them.
+//! Shared access signatures, as strict brokers check them: what was signed is compared with our own encoding of it.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
-use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::percent_decode_str;
 use sha2::Sha256;
+use std::fmt::Write;
 
-/// A policy: its name and its key. The key is used as the bytes of its text, never base64-decoded (the crate encodes
-/// it only because its helper decodes it again).
+/// A policy: its name and its key, which is used as the bytes of its text, never base64-decoded.
 #[derive(Clone)]
 pub struct Policy {
     pub name: String,
@@ -16,11 +16,10 @@ pub struct Policy {
 impl Policy {
     #[must_use]
     pub fn token(&self, resource: &str, expires_at_s: i64) -> String {
-        let resource = utf8_percent_encode(resource, NON_ALPHANUMERIC).to_string();
-        let signed = self.hmac(&resource, expires_at_s).map(|hmac| hmac.finalize().into_bytes());
+        let signed = self.hmac(resource, expires_at_s).map(|hmac| hmac.finalize().into_bytes());
         let signature = STANDARD.encode(signed.unwrap_or_default());
-        let signature = utf8_percent_encode(&signature, NON_ALPHANUMERIC);
-        format!("SharedAccessSignature sr={resource}&sig={signature}&se={expires_at_s}&skn={}", self.name)
+        let [resource, signature, name] = [resource, &signature, &self.name].map(encoded);
+        format!("SharedAccessSignature sr={resource}&sig={signature}&se={expires_at_s}&skn={name}")
     }
 
     /// Whether `header` allows what is asked of `path` (`/email/messages`).
@@ -36,10 +35,11 @@ impl Policy {
             return Err("sr, sig, se or skn is missing");
         };
         let expires_at_s: i64 = expiry.parse().map_err(|_| "se is no number")?;
-        let signature = percent_decode_str(signature).decode_utf8_lossy();
+        let [resource, signature, policy] =
+            [resource, signature, policy].map(|text| percent_decode_str(text).decode_utf8_lossy());
         let signature = STANDARD.decode(signature.as_bytes()).map_err(|_| "sig is not base64")?;
         // Compares in constant time.
-        let verified = self.hmac(resource, expires_at_s).is_some_and(|hmac| hmac.verify_slice(&signature).is_ok());
+        let verified = self.hmac(&resource, expires_at_s).is_some_and(|hmac| hmac.verify_slice(&signature).is_ok());
         if !verified {
             return Err("the signature is wrong");
         }
@@ -49,19 +49,28 @@ impl Policy {
         if expires_at_s <= now_s {
             return Err("the token has expired");
         }
-        if covers(&percent_decode_str(resource).decode_utf8_lossy(), path) {
-            Ok(())
-        } else {
-            Err("the token is for another resource")
-        }
+        if covers(&resource, path) { Ok(()) } else { Err("the token is for another resource") }
     }
 
-    fn hmac(&self, encoded_resource: &str, expires_at_s: i64) -> Option<Hmac<Sha256>> {
+    fn hmac(&self, resource: &str, expires_at_s: i64) -> Option<Hmac<Sha256>> {
         // Never None: HMAC takes a key of any length.
         let mut hmac = Hmac::<Sha256>::new_from_slice(self.key.as_bytes()).ok()?;
-        hmac.update(format!("{encoded_resource}\n{expires_at_s}").as_bytes());
+        hmac.update(format!("{}\n{expires_at_s}", encoded(resource)).as_bytes());
         Some(hmac)
     }
+}
+
+/// Percent-encoded, RFC 3986's unreserved characters left as they are. The sender has an encoder of its own, since this
+/// one judges it.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(byte.into()),
+            // Writing to a string does not fail.
+            _ => _ = write!(out, "%{byte:02X}"),
+        }
+        out
+    })
 }
 
 /// Whether the resource of a token is `path` or above it, segment by segment, in any namespace: there is only one.
@@ -81,9 +90,33 @@ fn covers(resource: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn policy(key: &str) -> Policy {
         Policy { name: "Root".to_owned(), key: key.to_owned() }
+    }
+
+    #[test]
+    fn what_others_sign_is_what_we_sign_and_another_encoding_is_refused() {
+        let cases: Value = serde_json::from_str(include_str!("../../../tests/cases/sas.json")).unwrap();
+        for case in cases["cases"].as_array().unwrap() {
+            let [name, key, resource, token] =
+                ["key_name", "key", "resource", "token"].map(|field| case[field].as_str().unwrap().to_owned());
+            let (policy, expires_at_s) = (Policy { name, key }, case["expires"].as_i64().unwrap());
+            assert_eq!(policy.token(&resource, expires_at_s), token);
+            let (_, path) = resource.split_once("://").and_then(|(_, rest)| rest.split_once('/')).unwrap();
+            if !resource.contains(".servicebus.windows.net") {
+                continue;
+            }
+            assert_eq!(policy.check(Some(&token), path, 0), Ok(()), "{token}");
+            let mut hmac = Hmac::<Sha256>::new_from_slice(policy.key.as_bytes()).unwrap();
+            let form = encoded(&resource).replace('-', "%2D").replace('.', "%2E");
+            hmac.update(format!("{form}\n{expires_at_s}").as_bytes());
+            let signature = encoded(&STANDARD.encode(hmac.finalize().into_bytes()));
+            let name = encoded(&policy.name);
+            let other = format!("SharedAccessSignature sr={form}&sig={signature}&se={expires_at_s}&skn={name}");
+            assert_eq!(policy.check(Some(&other), path, 0), Err("the signature is wrong"));
+        }
     }
 
     const EMAIL: &str = "https://local.servicebus.windows.net/email/messages";

@@ -116,7 +116,7 @@ fn created() -> Does {
 
 fn bus(port: u16, concurrency: usize, timeout: Duration) -> RestBus {
     let text = format!(
-        "Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=sender;SharedAccessKey={KEY};UseDevelopmentEmulator=true"
+        "Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=send only;SharedAccessKey={KEY};UseDevelopmentEmulator=true"
     );
     RestBus::new(ConnectionString::parse(&text).unwrap(), RestOptions { timeout, concurrency }).unwrap()
 }
@@ -214,7 +214,8 @@ async fn a_request_is_signed_for_the_namespace_and_entity() {
     };
     let (resource_as_sent, resource) = field("sr");
     assert_eq!(resource, "https://local.servicebus.windows.net/finance/events/messages");
-    assert_eq!(field("skn").1, "sender");
+    assert_eq!(resource_as_sent, "https%3A%2F%2Flocal.servicebus.windows.net%2Ffinance%2Fevents%2Fmessages");
+    assert_eq!(field("skn").0, "send%20only");
     let signed = format!("{resource_as_sent}\n{}", field("se").1);
     // The key is used as the text it is, not base64-decoded.
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
