@@ -240,7 +240,9 @@ pub fn dead_letters(settings: &Settings) -> Result<Arc<dyn DeadLetters>> {
     Ok(Arc::new(AmqpDeadLetters::new(connection, websocket, gateway, timeout).map_err(anyhow::Error::msg)?))
 }
 
-fn connection(settings: &Settings) -> Result<ConnectionString> {
+/// # Errors
+/// No bus is set, or what is set cannot be used.
+pub fn connection(settings: &Settings) -> Result<ConnectionString> {
     match settings.service_bus.as_ref().context("ServiceBusConnection is not set")? {
         ServiceBus::Keyed(secret) => {
             ConnectionString::parse(secret.expose()).map_err(|problems| anyhow!(problems.join("; ")))

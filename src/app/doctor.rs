@@ -2,7 +2,7 @@
 
 use super::{cli::DoctorArgs, compose, queue_here};
 use crate::{
-    adapters::schema,
+    adapters::{clock::SystemClock, schema},
     config::{EmailProvider, Problem, Settings, SmtpSecurity, StoreKind, catalogue},
     domain::{
         checkup::{self, EmailNeeds, Expected},
@@ -11,7 +11,7 @@ use crate::{
         route::Destination,
     },
     ops,
-    ports::entities::Entities,
+    ports::{clock::Clock, entities::Entities},
 };
 use anyhow::Result;
 use std::{
@@ -134,10 +134,26 @@ async fn bus(settings: &Settings) -> Vec<Finding> {
             checkup::of(at, &seen, &reached, &expected(settings, at))
         }
     });
-    let mut found: Vec<Finding> = futures::future::join_all(looks).await.into_iter().flatten().collect();
+    let mut found = credential(settings);
+    found.extend(futures::future::join_all(looks).await.into_iter().flatten());
     match bus {
         Ok(bus) => bus.close().await,
         Err(error) => found.push(Finding::mend(about, &format!("{error:#}"), "correct ServiceBusConnection")),
+    }
+    found
+}
+
+/// What its text alone says; one that cannot be used is told with the bus.
+fn credential(settings: &Settings) -> Vec<Finding> {
+    let Ok(connection) = compose::connection(settings) else { return Vec::new() };
+    let mut found = Vec::new();
+    if let Some((name, ends_on)) = connection.ends() {
+        found.push(checkup::signature(name, ends_on, SystemClock.now()));
+    }
+    for name in connection.passed_over() {
+        let what = format!("{name} in ServiceBusConnection is passed over, as Microsoft's clients of today do");
+        let todo = "take it out, or correct its name; ServiceBus__Transport says how messages travel";
+        found.push(Finding::note("bus", &what, todo));
     }
     found
 }

@@ -23,7 +23,7 @@ pub const CATALOGUE: &[Setting] = &[
         name: "ServiceBusConnection",
         default: None,
         expected: "Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=… (or SharedAccessSignature=…)",
-        meaning: "the namespace, with a key; this or the next is needed by `serve` and `dispatch`. A secret",
+        meaning: "the namespace, with a key; this or the next is needed by `serve` and `dispatch`. Read as Microsoft's clients read it; `doctor` says when a signature ends. A secret",
     },
     Setting {
         name: "ServiceBusConnection__fullyQualifiedNamespace",

@@ -5,6 +5,7 @@ use super::{
     finding::Finding,
     route::{Destination, EntityKind},
 };
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// What the settings say of one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,24 @@ pub fn of(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
     }
     found
 }
+
+/// A credential that was made elsewhere and ends by itself; who renews it should know before.
+#[must_use]
+pub fn signature(name: &str, ends_on: DateTime<Utc>, now: DateTime<Utc>) -> Finding {
+    let about = "bus";
+    let what = format!("the SharedAccessSignature of '{name}' in ServiceBusConnection");
+    let todo = "set a new one, or use a key or an identity, which do not end";
+    match ends_on - now {
+        left if left <= TimeDelta::zero() => Finding::mend(about, &format!("{what} ended {ends_on}"), todo),
+        left if left < SIGNATURE_ENDS_SOON => {
+            Finding::note(about, &format!("{what} ends {ends_on}, in {} days", left.num_days()), todo)
+        }
+        _ => Finding::fine(about, &format!("{what} ends {ends_on}")),
+    }
+}
+
+/// Enough for whoever makes them to be on holiday.
+const SIGNATURE_ENDS_SOON: TimeDelta = TimeDelta::days(21);
 
 fn itself(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected) -> Vec<Finding> {
     let about = at.to_string();

@@ -144,3 +144,12 @@ fn who_may_not_look_may_still_send_and_who_does_not_answer_is_away() {
     assert_eq!(levels(unknown(), refused()), [Level::Unknown, Level::Mend]);
     assert_eq!(levels(Seen::Missing, refused()), [Level::Mend], "told once");
 }
+
+#[test]
+fn a_signature_that_ends_is_told_before() {
+    let now = DateTime::UNIX_EPOCH;
+    for (days, level) in [(-1, Level::Mend), (0, Level::Mend), (20, Level::Note), (21, Level::Fine)] {
+        let found = signature("K", now + TimeDelta::days(days), now);
+        assert_eq!(found.level, level, "{days}");
+    }
+}

@@ -67,6 +67,21 @@ async fn without_the_right_to_look_it_is_unknown_which_is_no_failure() {
 }
 
 #[test]
+fn a_signature_says_when_it_ends_and_what_is_passed_over_is_named() {
+    let fields = "SharedAccessSignature=SharedAccessSignature sr=x&sig=s3cret&skn=K&se=";
+    let on = |more: &str| {
+        let bus = format!("Endpoint=sb://127.0.0.1:1;UseDevelopmentEmulator=true;{more}");
+        Office::new().with("ServiceBusConnection", &bus)
+    };
+    tells(&on(&format!("{fields}1")).findings("mend").1, &["SharedAccessSignature of 'K'", "ended 1970-01-01"]);
+    let far = on(&format!("{fields}4102444800;TransportType=AmqpWebSockets"));
+    tells(&far.findings("fine").1, &["ends 2100-01-01"]);
+    let notes = far.findings("note").1;
+    tells(&notes, &["TransportType", "passed over", "ServiceBus__Transport"]);
+    assert!(!notes.concat().contains("s3cret"));
+}
+
+#[test]
 fn a_bus_that_is_away_is_told_after_a_bounded_wait() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     for (port, transport) in [(1, "rest"), (1, "amqp"), (silent.local_addr().unwrap().port(), "amqp")] {

@@ -2,17 +2,18 @@
 
 use super::access::{self, Access};
 use crate::adapters::entra::Tokens;
-use std::fmt;
+use chrono::{DateTime, Utc};
 
 /// `Endpoint=sb://…/;SharedAccessKeyName=…;SharedAccessKey=…[;EntityPath=…][;UseDevelopmentEmulator=true]`, with
 /// `SharedAccessSignature=…` in place of name and key; or a namespace and an identity.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ConnectionString {
     pub(super) namespace: String,
     pub(super) access: Access,
     entity_path: Option<String>,
     /// `host:port` of a bus without TLS on this machine.
     pub(super) local: Option<String>,
+    passed_over: Vec<String>,
 }
 
 /// The namespace that requests to a local bus are signed for: `https://local.servicebus.windows.net/<entity>/messages`.
@@ -20,6 +21,8 @@ pub struct ConnectionString {
 pub const LOCAL_NAMESPACE: &str = "local";
 
 const CLOUD: &str = ".servicebus.windows.net";
+/// Where an emulator listens whose port is not named.
+const EMULATOR_PORT: u16 = 5672;
 
 impl ConnectionString {
     /// # Errors
@@ -31,6 +34,9 @@ impl ConnectionString {
             if let Err(problem) = parts.take(part) {
                 problems.push(problem);
             }
+        }
+        if let Some(of) = parts.passed_over.iter().find_map(|name| foreign(name)) {
+            return Err(vec![format!("is the connection string of {of}, not of Service Bus")]);
         }
         let emulated = match parts.emulator.as_deref().map(str::to_ascii_lowercase).as_deref() {
             None | Some("false") => false,
@@ -48,9 +54,9 @@ impl ConnectionString {
             problems.push(problem);
             (String::new(), None)
         });
-        let entity_path = parts.entity_path.take();
+        let (entity_path, passed_over) = (parts.entity_path.take(), std::mem::take(&mut parts.passed_over));
         match parts.access(&mut problems) {
-            Some(access) if problems.is_empty() => Ok(Self { namespace, access, entity_path, local }),
+            Some(access) if problems.is_empty() => Ok(Self { namespace, access, entity_path, local, passed_over }),
             _ => Err(problems),
         }
     }
@@ -61,7 +67,8 @@ impl ConnectionString {
     /// The name is none of a namespace.
     pub fn by_identity(host: &str, tokens: Tokens) -> Result<Self, String> {
         let namespace = namespace(host)?;
-        Ok(Self { namespace, access: Access::Identity(tokens), entity_path: None, local: None })
+        let access = Access::Identity(tokens);
+        Ok(Self { namespace, access, entity_path: None, local: None, passed_over: Vec::new() })
     }
 
     /// # Errors
@@ -74,6 +81,21 @@ impl ConnectionString {
     #[must_use]
     pub fn entity_path(&self) -> Option<&str> {
         self.entity_path.as_deref()
+    }
+
+    /// Whose a signature is that was made elsewhere, and when it ends.
+    #[must_use]
+    pub fn ends(&self) -> Option<(&str, DateTime<Utc>)> {
+        match &self.access {
+            Access::Signature { name, expires_on, .. } => Some((name, *expires_on)),
+            Access::Key { .. } | Access::Identity(_) => None,
+        }
+    }
+
+    /// Parts that older clients of Microsoft's read, and its own of today do not: nor do we.
+    #[must_use]
+    pub fn passed_over(&self) -> &[String] {
+        &self.passed_over
     }
 
     /// `UseDevelopmentEmulator=true`: plain HTTP, for a developer's machine only.
@@ -93,17 +115,6 @@ impl ConnectionString {
     }
 }
 
-impl fmt::Debug for ConnectionString {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionString")
-            .field("namespace", &self.namespace)
-            .field("access", &self.access)
-            .field("entity_path", &self.entity_path)
-            .field("local", &self.local)
-            .finish()
-    }
-}
-
 #[derive(Default)]
 struct Parts {
     endpoint: Option<String>,
@@ -112,6 +123,7 @@ struct Parts {
     signature: Option<String>,
     entity_path: Option<String>,
     emulator: Option<String>,
+    passed_over: Vec<String>,
 }
 
 impl Parts {
@@ -128,8 +140,9 @@ impl Parts {
             "usedevelopmentemulator" => &mut self.emulator,
             "sharedaccesssignature" => &mut self.signature,
             // A name is shown only when it can be one: a key cut at a ';' must not end up in a log.
-            _ if name.len() <= 32 && name.chars().all(|c| c.is_ascii_alphabetic()) => {
-                return Err(format!("{name} is not a part this program knows"));
+            _ if name.len() <= 32 && name.chars().all(|c| c.is_ascii_alphabetic() || c == ' ') => {
+                self.passed_over.push(name.trim().to_owned());
+                return Ok(());
             }
             _ => return Err("a part has an unknown name".to_owned()),
         };
@@ -143,9 +156,8 @@ impl Parts {
 impl Parts {
     fn access(self, problems: &mut Vec<String>) -> Option<Access> {
         if let Some(text) = &self.signature {
-            if self.key.is_some() {
-                problems
-                    .push("SharedAccessSignature and SharedAccessKey are both given: one of them is meant".to_owned());
+            if self.key.is_some() || self.key_name.is_some() {
+                problems.push("a SharedAccessSignature and a key are both given: one of them is meant".to_owned());
             }
             if text.chars().any(|c| c != ' ' && !c.is_ascii_graphic()) {
                 problems.push("SharedAccessSignature holds a character that is not ASCII".to_owned());
@@ -154,39 +166,60 @@ impl Parts {
         }
         let before = problems.len();
         for (name, value) in [("SharedAccessKeyName", &self.key_name), ("SharedAccessKey", &self.key)] {
-            match value.as_deref() {
-                None | Some("") => problems.push(format!("{name} is missing")),
-                // Both go into a header line.
-                Some(value) if value.chars().any(|c| !c.is_ascii_graphic()) => {
-                    problems.push(format!("{name} holds a space or a character that is not ASCII"));
-                }
-                Some(_) => {}
+            if value.as_deref().is_none_or(str::is_empty) {
+                problems.push(format!(
+                    "{name} is missing (for an identity there is another setting: …__fullyQualifiedNamespace)"
+                ));
             }
+        }
+        // No key of Azure's holds any: it was pasted with something else.
+        if self.key.as_deref().is_some_and(|key| key.chars().any(|c| !c.is_ascii_graphic())) {
+            problems.push("SharedAccessKey holds a space or a character that is not ASCII".to_owned());
         }
         (problems.len() == before)
             .then(|| Access::Key { name: self.key_name.unwrap_or_default(), key: self.key.unwrap_or_default() })
     }
 }
 
-/// Namespace and, for a local bus, its `host:port`.
-fn place(endpoint: &str, emulated: bool) -> Result<(String, Option<String>), String> {
-    let authority = endpoint.strip_prefix("sb://").map(|rest| rest.strip_suffix('/').unwrap_or(rest));
-    let Some(authority) = authority.filter(|a| !a.is_empty()) else {
-        return Err("Endpoint must look like sb://<namespace>.servicebus.windows.net/".to_owned());
-    };
-    if emulated {
-        let (host, port) =
-            authority.rsplit_once(':').ok_or("Endpoint needs a port with UseDevelopmentEmulator=true")?;
-        let fine = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
-        if host.is_empty() || !host.chars().all(fine) || !port.parse::<u16>().is_ok_and(|port| port > 0) {
-            return Err("Endpoint must look like sb://<host>:<port> with UseDevelopmentEmulator=true".to_owned());
-        }
-        return Ok((LOCAL_NAMESPACE.to_owned(), Some(authority.to_owned())));
+/// Whose connection string has a part of this name.
+fn foreign(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "server" | "data source" | "database" | "initial catalog" => Some("an SQL database"),
+        "accountname" | "accountkey" | "blobendpoint" | "queueendpoint" => Some("a storage account"),
+        "accesskey" => Some("Azure Communication Services"),
+        _ => None,
     }
-    let namespace = namespace(authority).map_err(|_| {
+}
+
+/// Namespace and, for a local bus, its `host:port`. As Microsoft's clients read it: any scheme or none, and a port that
+/// counts for an emulator alone, since each transport has its own.
+fn place(endpoint: &str, emulated: bool) -> Result<(String, Option<String>), String> {
+    let authority = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        // The colons of an address of IPv6 stand in brackets.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let port = port.map(|port| port.parse::<u16>().ok().filter(|port| *port > 0).ok_or("Endpoint has an invalid port"));
+    let port = port.transpose()?;
+    let namespace = namespace(host);
+    if emulated {
+        let fine = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
+        if host.is_empty() || !host.chars().all(fine) {
+            return Err("Endpoint is invalid: expected sb://<host>:<port> with UseDevelopmentEmulator=true".to_owned());
+        }
+        if namespace.is_ok() {
+            let what = "UseDevelopmentEmulator=true is for a bus on this machine: nothing goes to Azure without TLS";
+            return Err(what.to_owned());
+        }
+        let port = port.unwrap_or(EMULATOR_PORT);
+        return Ok((LOCAL_NAMESPACE.to_owned(), Some(format!("{host}:{port}"))));
+    }
+    let namespace = namespace.map_err(|_| {
         format!(
-            "Endpoint must be sb://<namespace>{CLOUD}/ (other clouds are not supported; a bus on this machine needs \
-             UseDevelopmentEmulator=true)"
+            "Endpoint is invalid: expected sb://<namespace>{CLOUD}/ (another service's endpoint is none, other clouds \
+             are not supported, and a bus on this machine needs UseDevelopmentEmulator=true)"
         )
     })?;
     Ok((namespace, None))
@@ -204,6 +237,60 @@ fn namespace(host: &str) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn what_microsofts_clients_read_is_read() {
+        let cases: Value = serde_json::from_str(include_str!("../../../tests/cases/connection-strings.json")).unwrap();
+        let reads = cases["reads"].as_array().unwrap();
+        assert!(!reads.is_empty());
+        for case in reads {
+            let read =
+                ConnectionString::parse(case["text"].as_str().unwrap()).unwrap_or_else(|why| panic!("{case}: {why:?}"));
+            let cloud = read.host();
+            let (host, port) = match &read.local {
+                Some(local) => local.rsplit_once(':').unwrap(),
+                None => (cloud.as_str(), "5671"),
+            };
+            assert_eq!(host, case["host"], "{case}");
+            assert!(case["port"].as_u64().is_none_or(|known| known.to_string() == port), "{case}");
+            assert_eq!(read.is_local(), case["tls"] == false, "{case}");
+            assert_eq!(read.entity_path(), case["entity"].as_str(), "{case}");
+        }
+        let old =
+            |more: &str| format!("Endpoint=n.servicebus.windows.net;SharedAccessKeyName=a b;SharedAccessKey=k;{more}");
+        let read = ConnectionString::parse(&old("TransportType=AmqpWebSockets;StsEndpoint=https://x")).unwrap();
+        assert_eq!(read.passed_over(), ["TransportType", "StsEndpoint"]);
+        let v6 = "Endpoint=sb://[::1];SharedAccessKeyName=a;SharedAccessKey=k;UseDevelopmentEmulator=True";
+        assert_eq!(ConnectionString::parse(v6).unwrap().place(), "[::1]:5672");
+    }
+
+    #[test]
+    fn what_microsofts_clients_refuse_is_refused_with_the_reason() {
+        let cases: Value = serde_json::from_str(include_str!("../../../tests/cases/connection-strings.json")).unwrap();
+        let refuses = cases["refuses"].as_array().unwrap();
+        let said = [
+            "Endpoint is missing",
+            "SharedAccessKey is missing",
+            "SharedAccessKey is missing",
+            "Endpoint is missing",
+            "another service's endpoint",
+            "without TLS",
+            "an SQL database",
+        ];
+        assert_eq!(refuses.len(), said.len());
+        for (case, said) in refuses.iter().zip(said) {
+            let problems = ConnectionString::parse(case["text"].as_str().unwrap()).unwrap_err().join("; ");
+            assert!(problems.contains(said) && !problems.contains("SAS_KEY_VALUE"), "{case}: {problems}");
+        }
+        for (text, said) in [
+            ("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=SAS_KEY_VALUE", "a storage account"),
+            ("endpoint=https://a.communication.azure.com/;accesskey=SAS_KEY_VALUE", "Azure Communication Services"),
+        ] {
+            let problems = ConnectionString::parse(text).unwrap_err().join("; ");
+            assert!(problems.contains(said) && !problems.contains("SAS_KEY_VALUE"), "{problems}");
+        }
+    }
 
     #[test]
     fn a_connection_string_of_the_portal_is_read() {
@@ -236,7 +323,7 @@ mod tests {
             ),
             (
                 format!(
-                    "Endpoint=sb://localhost;SharedAccessKeyName=a;SharedAccessKey={key};UseDevelopmentEmulator=true"
+                    "Endpoint=sb://localhost:x;SharedAccessKeyName=a;SharedAccessKey={key};UseDevelopmentEmulator=true"
                 ),
                 vec!["port"],
             ),
@@ -252,9 +339,15 @@ mod tests {
             ),
             (
                 format!(
-                    "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=a b;SharedAccessKey={key};Nonsense"
+                    "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=a;SharedAccessKey={key} {key};Nonsense"
                 ),
-                vec!["SharedAccessKeyName", "'='"],
+                vec!["SharedAccessKey", "'='"],
+            ),
+            (
+                format!(
+                    "Endpoint=sb://x.servicebus.windows.net/;SharedAccessKeyName=a;SharedAccessSignature=SharedAccessSignature sr=x&sig={key}&se=1&skn=K"
+                ),
+                vec!["both"],
             ),
         ] {
             let problems = ConnectionString::parse(&text).unwrap_err();
