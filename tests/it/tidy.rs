@@ -157,8 +157,6 @@ fn the_dialects_have_the_same_statements() {
         ("books_end", "as books_begin"),
         ("books_guard_client", "what was read before the batch is checked in it; SQLite reads in the transaction"),
         ("books_guard_one", "as books_guard_client"),
-        ("books_record_at_once", "SQLite has no round trip to save"),
-        ("books_end_at_once", "SQLite has no round trip to save"),
         ("books_lock_key", "an applock; SQLite's one write lock is every key's"),
         ("inbox_taken_before", "an answer lost on the wire; SQLite has no wire"),
         ("now", "the clock as a variable of the batch; SQLite gets it as a parameter"),

@@ -1,8 +1,6 @@
-//! One write to the books: read, decide, and one batch that writes all of it if what was read still holds. A first
-//! booking is that batch alone (`books_at_once`).
+//! One write to the books: read, decide, and one batch that writes all of it if what was read still holds.
 
 use super::{
-    books_at_once::{self, Marks},
     books_read,
     db::{SqlServer, read},
     errors::{self, RACES},
@@ -60,37 +58,30 @@ pub(super) async fn commit(db: &SqlServer, entry: &Entry) -> StoreResult<Committ
 
 async fn keyed(db: &SqlServer, entry: &Entry, lifetime_ms: i64, ours: bool) -> StoreResult<Committed> {
     let (mut raced, mut lost) = (None, None);
-    let mut marks = Some(Marks::new());
     for _ in 0..TURNS_MAX {
-        let at_once = marks.take().and_then(|marks| marks.decide(entry).map(|decision| (marks, decision)));
-        let (told, decided) = if let Some((marks, decision)) = &at_once {
-            (db.tell(STEP, batch_at_once(entry, marks, decision, lifetime_ms)?).await, None)
-        } else {
-            let (results, snapshot) = match look(db, entry).await {
-                Ok(found) => found,
-                // That we cannot look now does not mean that nothing was written before.
-                Err(error) => return Err(lost.unwrap_or(error)),
-            };
-            // Before any refusal: the first try changed the books, and its repeat must not trip over that.
-            if let Some((_, fingerprint)) = &entry.idempotency
-                && let Some(answered) = answered(&results, fingerprint)?
-            {
-                return Ok(answered);
-            }
-            let decision = match entry.decide(&snapshot) {
-                Ok(decision) => decision,
-                Err(refusal) => return Ok(Committed::Refused(refusal)),
-            };
-            if ours && decision.change == Change::Nothing {
-                return Ok(Committed::Done(decision.booked));
-            }
-            (db.tell(STEP, batch(entry, &snapshot, &decision, lifetime_ms)?).await, Some(decision.booked))
+        let (results, snapshot) = match look(db, entry).await {
+            Ok(found) => found,
+            // That we cannot look now does not mean that nothing was written before.
+            Err(error) => return Err(lost.unwrap_or(error)),
         };
-        match told {
+        // Before any refusal: the first try changed the books, and its repeat must not trip over that.
+        if let Some((_, fingerprint)) = &entry.idempotency
+            && let Some(answered) = answered(&results, fingerprint)?
+        {
+            return Ok(answered);
+        }
+        let decision = match entry.decide(&snapshot) {
+            Ok(decision) => decision,
+            Err(refusal) => return Ok(Committed::Refused(refusal)),
+        };
+        if ours && decision.change == Change::Nothing {
+            return Ok(Committed::Done(decision.booked));
+        }
+        match db.tell(STEP, batch(entry, &snapshot, &decision, lifetime_ms)?).await {
             Ok(results) => match read(STEP, rows::only_count(&results, "Ended"))? {
-                0 => return booked(entry, at_once.map(|(marks, _)| marks), decided, &results).map(Committed::Done),
+                0 => return Ok(Committed::Done(decision.booked)),
                 1 => return Ok(Committed::KeyBusy),
-                // Answered or changed in the meantime, or to be refused: look.
+                // Answered or changed in the meantime: look.
                 _ => {}
             },
             Err(error) if errors::code(&error).is_some_and(|code| RACES.contains(&code)) => raced = Some(error),
@@ -104,17 +95,6 @@ async fn keyed(db: &SqlServer, entry: &Entry, lifetime_ms: i64, ours: bool) -> S
         reason: "others keep changing the same rows".to_owned(),
         source: None,
     }))
-}
-
-/// The answer: as decided, or for a booking at once with the id that the database gave.
-fn booked(entry: &Entry, marks: Option<Marks>, decided: Option<Booked>, results: &Results) -> StoreResult<Booked> {
-    if let Some(booked) = decided {
-        return Ok(booked);
-    }
-    let row = rows::having(results, "NextId").next();
-    let id = row.map(|row| rows::number(row, "NextId")).transpose();
-    let decision = read(STEP, id)?.zip(marks).and_then(|(id, marks)| marks.with_id(entry, id));
-    decision.map(|decision| decision.booked).ok_or_else(|| broken("the booking has no id".to_owned()))
 }
 
 /// What the command's rules ask for, then the key: a write of this key that is seen by its effects is seen by its key.
@@ -179,14 +159,6 @@ fn answered(results: &Results, fingerprint: &Fingerprint) -> StoreResult<Option<
     Ok(Some(Committed::Replayed(booked)))
 }
 
-fn batch_at_once(entry: &Entry, marks: &Marks, decision: &Decision, lifetime_ms: i64) -> StoreResult<Statement> {
-    let (Change::InsertRecord(record), Some(message)) = (&decision.change, &decision.message) else {
-        return Err(broken("only a first booking that tells somebody is written at once".to_owned()));
-    };
-    let statement = marks.with_marks(with_new_record(Statement::of(&books_at_once::FILES), record));
-    with_key(with_message(statement, message, "template")?, entry, decision, "answer_template", lifetime_ms)
-}
-
 fn batch(entry: &Entry, found: &Snapshot, decision: &Decision, lifetime_ms: i64) -> StoreResult<Statement> {
     const BEGIN: &str = include_str!("sql/books_begin.sql");
     const LOCK_KEY: &str = include_str!("sql/books_lock_key.sql");
@@ -228,26 +200,19 @@ fn batch(entry: &Entry, found: &Snapshot, decision: &Decision, lifetime_ms: i64)
         }
     }
     if let Some(message) = &decision.message {
-        statement = with_message(statement, message, "payload")?;
+        statement = with_message(statement, message)?;
     }
-    with_key(statement, entry, decision, "answer", lifetime_ms)
+    with_key(statement, entry, decision, lifetime_ms)
 }
 
-/// `answer`: the parameter's name, which differs where the database has something to fill in.
-fn with_key(
-    statement: Statement,
-    entry: &Entry,
-    decision: &Decision,
-    answer: &'static str,
-    lifetime_ms: i64,
-) -> StoreResult<Statement> {
+fn with_key(statement: Statement, entry: &Entry, decision: &Decision, lifetime_ms: i64) -> StoreResult<Statement> {
     let Some((key, fingerprint)) = &entry.idempotency else { return Ok(statement) };
     let booked = serde_json::to_string(&decision.booked).map_err(|e| broken(e.to_string()))?;
     Ok(statement
         .with("lock", lock_name(key))
         .with("key", key.as_str().to_owned())
         .with("fingerprint", fingerprint.as_str().to_owned())
-        .with(answer, booked)
+        .with("answer", booked)
         .with("lifetime_s", i32::try_from(lifetime_ms / 1000).unwrap_or(i32::MAX)))
 }
 
@@ -271,7 +236,11 @@ fn with_change(statement: Statement, change: &Change, found: &Snapshot) -> State
             let version = found.client.as_ref().map_or(0, |client| client.version);
             statement.with("id", id.0).with("version", version).with("subject", subject_of(*id))
         }
-        Change::InsertRecord(record) => with_new_record(statement, record).with("id", record.id),
+        Change::InsertRecord(record) => with_figures(statement, record)
+            .with("id", record.id)
+            .with("client", record.client_id.0)
+            .with("year", i32::from(record.period.year()))
+            .with("month", i32::from(record.period.month())),
         Change::UpdateRecord(record) => with_figures(statement, record).with("id", record.id),
         Change::DeleteRecord(record) => statement.with("id", record.id).with("version", record.version),
     }
@@ -287,14 +256,6 @@ fn with_client(statement: Statement, client: &Client) -> Statement {
         .with("version", client.version)
 }
 
-/// All but the id.
-fn with_new_record(statement: Statement, record: &FinancialRecord) -> Statement {
-    with_figures(statement, record)
-        .with("client", record.client_id.0)
-        .with("year", i32::from(record.period.year()))
-        .with("month", i32::from(record.period.month()))
-}
-
 fn with_figures(statement: Statement, record: &FinancialRecord) -> Statement {
     let amount = |grosze: i64| Numeric::new_with_scale(grosze.into(), 2);
     statement
@@ -304,7 +265,7 @@ fn with_figures(statement: Statement, record: &FinancialRecord) -> Statement {
         .with("version", record.version)
 }
 
-fn with_message(statement: Statement, message: &NewMessage, payload: &'static str) -> StoreResult<Statement> {
+fn with_message(statement: Statement, message: &NewMessage) -> StoreResult<Statement> {
     let headers = serde_json::to_string(&message.headers).map_err(|e| broken(e.to_string()))?;
     let mut names: Vec<String> = message.destinations.iter().map(ToString::to_string).collect();
     if names.is_empty() {
@@ -317,7 +278,7 @@ fn with_message(statement: Statement, message: &NewMessage, payload: &'static st
         .with("destinations", Value::from(places).to_string())
         .with("ordering_key", message.ordering_key.clone())
         .with("content_type", message.content_type.clone())
-        .with(payload, message.payload.clone())
+        .with("payload", message.payload.clone())
         .with("headers", headers)
         .with("subject", message.subject.clone())
         .with("occurred_on", message.occurred_on))

@@ -18,7 +18,6 @@ pub mod migrate_script;
 mod rows;
 mod statement;
 mod books;
-mod books_at_once;
 mod books_read;
 mod books_write;
 mod outbox;

@@ -128,10 +128,10 @@ async fn a_booking_without_a_key_that_is_cut_at_its_commit_is_answered_and_booke
     let Some(Live { backend, proxy, db }) = live(LONG).await else { return };
     let edge = Edge::with_books(Arc::new(db)).await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
-    proxy.cut_answer("books_record_at_once");
+    proxy.cut_answer("books_insert_record");
     let answered = edge.write("POST", &path, &[], &figures(7)).await;
     assert_eq!(answered.status, 201, "{:?}", answered.body);
-    assert_eq!(proxy.requests("books_record_at_once"), 1, "cut, and then looked for");
+    assert_eq!(proxy.requests("books_insert_record"), 1, "cut, and then looked for");
     assert_eq!(answered.header("idempotency-replayed"), None, "the caller repeated nothing");
     let stored = backend.query("SELECT Id FROM OutboxMessages").unwrap();
     assert_eq!(answered.header("outbox-message-id"), Some(stored.as_str()));
