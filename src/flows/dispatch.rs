@@ -84,6 +84,9 @@ pub struct DispatchReport {
     /// The longest that the bus took for the rows of one claim.
     pub longest_publish_ms: u64,
     pub destinations: Vec<DestinationReport>,
+    /// Rows that another program's transaction keeps from going, and what is known of it; the others went.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<String>,
     /// There was more to do when the time was up; the next run goes on.
     pub out_of_time: bool,
     /// The store failed in this step; what was leased then comes back when its lease ends.
@@ -115,6 +118,7 @@ impl DispatchReport {
         self.dead += other.dead;
         self.lost_leases += other.lost_leases;
         self.longest_publish_ms = self.longest_publish_ms.max(other.longest_publish_ms);
+        self.stalled = self.stalled.take().or(other.stalled);
         self.out_of_time |= other.out_of_time;
         self.panicked |= other.panicked;
         for one in other.destinations {
@@ -150,6 +154,9 @@ pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
             report.out_of_time = true;
             break;
         }
+    }
+    if let Some(reason) = &report.stalled {
+        tracing::warn!(reason, "rows wait for another program's transaction");
     }
     let now = context.clock.now();
     match &report.store_error {
@@ -195,9 +202,15 @@ async fn found(context: &DispatchContext, report: &mut DispatchReport) -> StoreR
     if !waiting.unrouted {
         return Ok(waiting.due);
     }
-    let routed = context.outbox.route(&context.routes, ROUTE_ROWS_MAX).await?;
-    report.routed = routed.routed;
-    report.discarded = routed.discarded;
-    report.dead = routed.duplicates;
+    match context.outbox.route(&context.routes, ROUTE_ROWS_MAX).await {
+        Ok(routed) => {
+            report.routed = routed.routed;
+            report.discarded = routed.discarded;
+            report.dead = routed.duplicates;
+        }
+        // What has its destination goes all the same.
+        Err(error @ StoreError::Locked { .. }) => report.stalled = Some(error.to_string()),
+        Err(error) => return Err(error),
+    }
     Ok(context.outbox.waiting(&context.routes).await?.due)
 }

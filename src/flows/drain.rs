@@ -2,6 +2,7 @@
 
 use super::{
     dispatch::{DestinationReport, DispatchContext, DispatchReport},
+    lease,
     prepare::prepare,
 };
 use crate::{
@@ -25,8 +26,6 @@ use tokio::time::Instant;
 const BURY_ROWS_MAX: u32 = 500;
 /// Cycles of one drain; each takes rows or ends it, so this only guards against a defect.
 const CYCLES_MAX: u32 = 100_000;
-/// Tries of a settle within its lease. Its answer may be lost; repeating it is safe.
-const SETTLE_TRIES: u32 = 4;
 
 pub(super) async fn drain(context: &DispatchContext, due: &Due, until: Instant) -> DispatchReport {
     let mut report = DispatchReport::default();
@@ -128,6 +127,8 @@ async fn cycle(
     }
     // The lease began at the latest when its claim was sent: the deadline counts from before that.
     let claim_sent = Instant::now();
+    let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+    let lease_end = claim_sent + millis(settings.lease_ms);
     let claim = Claim {
         destination: destination.clone(),
         mode,
@@ -139,14 +140,13 @@ async fn cycle(
     report.dead += claimed.set_dead;
     if claimed.rows.is_empty() {
         if mode == ClaimMode::Probe {
-            context.breakers.give_back_probe(&name, token).await?;
+            lease::within(lease_end, || context.breakers.give_back_probe(&name, token)).await?;
         }
         return Ok(Cycle::Nothing);
     }
     report.claimed += u32::try_from(claimed.rows.len()).unwrap_or(u32::MAX);
     failpoints::reach("after-claim").await;
 
-    let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     let deadline = claim_sent + millis(settings.lease_ms - settings.headroom_ms);
     let began = Instant::now();
     let (rows, breaker) = publish(context, destination, mode, claimed, deadline).await;
@@ -157,14 +157,14 @@ async fn cycle(
     }
 
     let settle = Settle { destination: destination.clone(), token, rows, breaker };
-    let settled = settle_within(context, &settle, claim_sent + millis(settings.lease_ms)).await?;
+    let settled = lease::within(lease_end, || context.outbox.settle(&settle)).await?;
     count(report, &settle, &settled);
     match settle.breaker {
         BreakerChange::Open { reason, .. } => Ok(Cycle::Opened(reason)),
         BreakerChange::Close => Ok(Cycle::Closed),
         BreakerChange::Leave => {
             if mode == ClaimMode::Probe {
-                context.breakers.give_back_probe(&name, token).await?;
+                lease::within(lease_end, || context.breakers.give_back_probe(&name, token)).await?;
             }
             Ok(Cycle::Went)
         }
@@ -204,21 +204,6 @@ async fn publish(
     let (judged, breaker) = verdict::judge(mode, &going, &outcomes, &context.settings.policy, dice);
     settlements.extend(judged);
     (settlements, breaker)
-}
-
-async fn settle_within(context: &DispatchContext, settle: &Settle, lease_end: Instant) -> StoreResult<Vec<Settled>> {
-    let mut tries = 1;
-    loop {
-        match context.outbox.settle(settle).await {
-            Err(StoreError::Unavailable { .. } | StoreError::Unknown { .. })
-                if tries < SETTLE_TRIES && Instant::now() < lease_end =>
-            {
-                tokio::time::sleep(Duration::from_millis(50 << tries)).await;
-                tries += 1;
-            }
-            answer => return answer,
-        }
-    }
 }
 
 fn count(report: &mut DispatchReport, settle: &Settle, settled: &[Settled]) {

@@ -1,6 +1,6 @@
 //! One mail whose lease we hold: write the letter, hand it over, store what came of it.
 
-use super::{notify::NotifyContext, vitals::Part};
+use super::{lease, notify::NotifyContext, vitals::Part};
 use crate::{
     domain::{
         delivery::{EMAIL_CONSUMER, MailFinish, MailOutcome, MailPolicy, MailWork, Whereabouts},
@@ -9,9 +9,9 @@ use crate::{
         outbox::{BreakerChange, Settled},
     },
     failpoints,
-    ports::error::{StoreError, StoreResult},
 };
 use std::{sync::PoisonError, time::Duration};
+use tokio::time::Instant;
 
 pub(super) enum MailResult {
     Sent,
@@ -29,10 +29,17 @@ enum Sending {
     None,
 }
 
-/// Tries to store an outcome. Its answer may be lost; repeating it is safe.
-const FINISH_TRIES: u32 = 4;
+/// Of a mail taken just now. A retry that goes on a little longer than the lease is told that it was lost.
+fn lease_end(context: &NotifyContext) -> Instant {
+    Instant::now() + lease_time(context)
+}
+
+fn lease_time(context: &NotifyContext) -> Duration {
+    Duration::from_millis(u64::try_from(context.settings.lease_ms).unwrap_or(0))
+}
 
 pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &CloudEvent, probe: bool) -> MailResult {
+    let lease_end = lease_end(context);
     let letter = match context.letters.write(event) {
         Ok(letter) => letter,
         Err(reason) => return refuse(context, work, reason, probe).await,
@@ -40,8 +47,7 @@ pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &Cloud
     let provider = context.mailer.provider();
     failpoints::reach("before-mail").await;
     // The mailer bounds itself; this only guards the lease against one that does not.
-    let lease = Duration::from_millis(u64::try_from(context.settings.lease_ms).unwrap_or(0));
-    let outcome = tokio::time::timeout(lease, context.mailer.send(&letter)).await.unwrap_or_else(|_| {
+    let outcome = tokio::time::timeout(lease_time(context), context.mailer.send(&letter)).await.unwrap_or_else(|_| {
         MailOutcome::Unknown { reason: "the provider gave no answer while the lease lasted".to_owned() }
     });
     if matches!(outcome, MailOutcome::Accepted { .. }) {
@@ -55,7 +61,7 @@ pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &Cloud
     let dice = context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
     let (finish, breaker) = mail_verdict::judge(provider, work, &outcome, &policy(context), failures, probe, dice);
     note(context, &outcome);
-    store(context, work, Sending::Done, finish, &breaker, probe).await
+    store(context, work, Sending::Done, finish, &breaker, probe, lease_end).await
 }
 
 /// In doubt, and not yet asked about often enough to be sent again.
@@ -65,13 +71,12 @@ pub(super) fn to_be_asked(context: &NotifyContext, work: &MailWork) -> bool {
 
 /// Asks the provider what became of a mail in doubt. Sends nothing.
 pub(super) async fn ask(context: &NotifyContext, work: &MailWork, probe: bool) -> MailResult {
-    let provider = context.mailer.provider();
+    let (provider, lease_end) = (context.mailer.provider(), lease_end(context));
     if let Some(young) = mail_doubt::too_young(work) {
-        return store(context, work, Sending::None, young, &BreakerChange::Leave, probe).await;
+        return store(context, work, Sending::None, young, &BreakerChange::Leave, probe, lease_end).await;
     }
     let Some(inquiries) = context.mailer.inquiries() else { return give_back(context, work).await };
-    let lease = Duration::from_millis(u64::try_from(context.settings.lease_ms).unwrap_or(0));
-    let asking = tokio::time::timeout(lease, inquiries.what_became_of(&work.message_id));
+    let asking = tokio::time::timeout(lease_time(context), inquiries.what_became_of(&work.message_id));
     let answer = asking.await.unwrap_or_else(|_| Whereabouts::Provider {
         after_ms: None,
         reason: "the provider gave no answer while the lease lasted".to_owned(),
@@ -88,26 +93,27 @@ pub(super) async fn ask(context: &NotifyContext, work: &MailWork, probe: bool) -
     };
     let dice = context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
     let (finish, breaker) = mail_doubt::judge(provider, work, &answer, &context.settings.policy, failures, probe, dice);
-    store(context, work, Sending::None, finish, &breaker, probe).await
+    store(context, work, Sending::None, finish, &breaker, probe, lease_end).await
 }
 
 /// Not tried again: it may have been sent too often already, and each further try may be one more mail.
 pub(super) async fn hold(context: &NotifyContext, work: &MailWork, probe: bool) -> MailResult {
     let reason = format!("may have been sent {} times: decide by `ops mail resend` or `assume-sent`", work.doubts);
-    store(context, work, Sending::None, MailFinish::Held { reason }, &BreakerChange::Leave, probe).await
+    store(context, work, Sending::None, MailFinish::Held { reason }, &BreakerChange::Leave, probe, lease_end(context))
+        .await
 }
 
 /// Given back before it was tried: another goes alone first.
 pub(super) async fn give_back(context: &NotifyContext, work: &MailWork) -> MailResult {
     let reason = "waits for another mail in doubt to go alone".to_owned();
     let parked = MailFinish::Parked { delay_ms: 0, reason, recipient_failed: false };
-    store(context, work, Sending::None, parked, &BreakerChange::Leave, false).await
+    store(context, work, Sending::None, parked, &BreakerChange::Leave, false, lease_end(context)).await
 }
 
 /// Never handed over: no letter can be made of it.
 pub(super) async fn refuse(context: &NotifyContext, work: &MailWork, reason: String, probe: bool) -> MailResult {
     let refused = MailFinish::Refused { reason };
-    store(context, work, Sending::None, refused, &BreakerChange::Leave, probe).await
+    store(context, work, Sending::None, refused, &BreakerChange::Leave, probe, lease_end(context)).await
 }
 
 /// A provider that can be asked is asked, whatever is to become of mails that nobody can ask about.
@@ -134,16 +140,23 @@ async fn store(
     finish: MailFinish,
     breaker: &BreakerChange,
     probe: bool,
+    lease_end: Instant,
 ) -> MailResult {
-    let provider = context.mailer.provider();
-    let settled = finish_within(context, work, sending, &finish).await;
+    let (provider, inbox, id) = (context.mailer.provider(), &context.inbox, &work.message_id);
+    let settled = lease::within(lease_end, || match sending {
+        Sending::Done => inbox.finish(EMAIL_CONSUMER, id, work.token, &finish),
+        Sending::None => inbox.finish_unsent(EMAIL_CONSUMER, id, work.token, &finish),
+    })
+    .await;
     failpoints::reach("after-finish").await;
     // The breaker goes second: were it lost, the next failure opens it again; a lost outcome would be a doubt.
     let changed = match breaker {
-        BreakerChange::Leave if probe => context.breakers.give_back_probe(provider, work.token).await,
+        BreakerChange::Leave if probe => {
+            lease::within(lease_end, || context.breakers.give_back_probe(provider, work.token)).await
+        }
         BreakerChange::Leave => Ok(()),
         BreakerChange::Close | BreakerChange::Open { .. } => {
-            context.breakers.change(provider, work.token, breaker).await
+            lease::within(lease_end, || context.breakers.change(provider, work.token, breaker)).await
         }
     };
     if let BreakerChange::Open { for_ms, reason } = breaker {
@@ -177,28 +190,5 @@ async fn store(
                 MailResult::InDoubt { reason }
             }
         },
-    }
-}
-
-async fn finish_within(
-    context: &NotifyContext,
-    work: &MailWork,
-    sending: Sending,
-    finish: &MailFinish,
-) -> StoreResult<Settled> {
-    let (inbox, id) = (&context.inbox, &work.message_id);
-    let mut tries = 1;
-    loop {
-        let finished = match sending {
-            Sending::Done => inbox.finish(EMAIL_CONSUMER, id, work.token, finish).await,
-            Sending::None => inbox.finish_unsent(EMAIL_CONSUMER, id, work.token, finish).await,
-        };
-        match finished {
-            Err(StoreError::Unavailable { .. } | StoreError::Unknown { .. }) if tries < FINISH_TRIES => {
-                tokio::time::sleep(Duration::from_millis(50 << tries)).await;
-                tries += 1;
-            }
-            answer => return answer,
-        }
     }
 }

@@ -7,6 +7,7 @@ pub mod vitals;
 pub mod book;
 pub mod dispatch;
 mod drain;
+mod lease;
 mod prepare;
 pub mod nudge;
 pub mod notify;

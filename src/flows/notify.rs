@@ -1,6 +1,7 @@
 //! Telling: takes a delivery in, mails it at once where it may, and later takes up what was parked or left behind.
 
 use super::{
+    lease,
     mail_one::{self, MailResult},
     vitals::{Part, Vitals},
 };
@@ -221,7 +222,7 @@ async fn run_retry(context: &NotifyContext, report: &mut RetryReport) -> StoreRe
         let works = context.inbox.take_due(EMAIL_CONSUMER, &lease, probe, rows_max).await?;
         if works.is_empty() {
             if probe {
-                context.breakers.give_back_probe(&provider, lease.token).await?;
+                lease::within(until, || context.breakers.give_back_probe(&provider, lease.token)).await?;
             }
             let Some(paced) = context.breakers.breaker(&provider).await?.paced else { return Ok(()) };
             let room_at = Instant::now() + Duration::from_millis(u64::try_from(paced.in_ms).unwrap_or(0));

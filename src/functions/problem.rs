@@ -168,6 +168,10 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Unavailable { .. } => Self::new(Kind::Unavailable, "nothing was changed: repeat it")
                 .with_header("retry-after", RETRY_AFTER_AWAY),
+            StoreError::Locked { .. } => {
+                Self::new(Kind::Unavailable, "nothing was changed: another transaction holds it; repeat it")
+                    .with_header("retry-after", RETRY_AFTER_AWAY)
+            }
             StoreError::Unknown { .. } => Self::new(
                 Kind::OutcomeUnknown,
                 "it may have been done: repeat it with the same Idempotency-Key, which does it one time at most; \

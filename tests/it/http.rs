@@ -412,6 +412,7 @@ async fn the_callers_trace_context_goes_with_the_message() {
 /// Books that fail in one way.
 enum FailingBooks {
     Unavailable,
+    Locked,
     Unknown,
     Broken,
     Busy,
@@ -423,6 +424,7 @@ impl FailingBooks {
         let (step, reason, source) = ("commit", "of the test".to_owned(), None);
         match self {
             Self::Unavailable => Err(StoreError::Unavailable { step, reason, source }),
+            Self::Locked => Err(StoreError::Locked { step, reason, source }),
             Self::Unknown => Err(StoreError::Unknown { step, reason, source }),
             Self::Broken | Self::Busy => Err(StoreError::Broken { step, reason, source }),
             Self::Panicking => panic!("of the test"),
@@ -453,6 +455,7 @@ impl Books for FailingBooks {
 async fn a_store_that_fails_is_told_by_what_the_caller_can_do() {
     for (books, status, name, retry_after) in [
         (FailingBooks::Unavailable, 503, "unavailable", true),
+        (FailingBooks::Locked, 503, "unavailable", true),
         (FailingBooks::Unknown, 503, "outcome-unknown", true),
         (FailingBooks::Broken, 500, "broken", false),
         (FailingBooks::Busy, 409, "key-busy", true),

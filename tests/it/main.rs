@@ -10,6 +10,7 @@ mod readme;
 mod simulation;
 mod rivers;
 mod guards;
+mod flaky_store;
 
 mod http;
 mod host_contract;

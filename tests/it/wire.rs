@@ -4,6 +4,7 @@
 mod answers;
 mod away;
 mod logins;
+mod meanings;
 mod sqlserver_live;
 mod trips;
 

@@ -7,17 +7,33 @@ use rusqlite::{Error, ErrorCode};
 pub(super) fn map(step: &'static str, error: Error) -> StoreError {
     let code = error.sqlite_error_code();
     let reason = describe(code);
-    match code {
-        Some(
-            ErrorCode::DatabaseBusy
-            | ErrorCode::DatabaseLocked
-            | ErrorCode::DiskFull
-            | ErrorCode::SystemIoFailure
-            | ErrorCode::CannotOpen
-            | ErrorCode::OutOfMemory,
-        ) => StoreError::Unavailable { step, reason, source: Some(Box::new(error)) },
-        _ => StoreError::Broken { step, reason, source: Some(Box::new(error)) },
+    let source: Option<Box<dyn std::error::Error + Send + Sync>> = Some(Box::new(error));
+    if code.is_none_or(is_final) {
+        StoreError::Broken { step, reason, source }
+    } else {
+        StoreError::Unavailable { step, reason, source }
     }
+}
+
+/// Known to be answered alike again; what is not may pass.
+fn is_final(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::Unknown // SQL that cannot be read, a table that is missing
+            | ErrorCode::InternalMalfunction
+            | ErrorCode::PermissionDenied
+            | ErrorCode::ReadOnly
+            | ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotFound
+            | ErrorCode::TooBig
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::ApiMisuse
+            | ErrorCode::NoLargeFileSupport
+            | ErrorCode::AuthorizationForStatementDenied
+            | ErrorCode::ParameterOutOfRange
+            | ErrorCode::NotADatabase
+    )
 }
 
 /// An error of the commit itself: after an I/O error nobody knows whether it is on the disk.

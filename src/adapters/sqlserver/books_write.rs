@@ -3,7 +3,8 @@
 use super::{
     books_read,
     db::{SqlServer, read},
-    errors::{self, RACES},
+    error_numbers::RACES,
+    errors,
     outbox::NOW,
     rows,
     session::Results,

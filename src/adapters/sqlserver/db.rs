@@ -3,7 +3,8 @@
 use super::{
     connect::Connector,
     connection_string::ConnectionString,
-    errors::{self, ConnectError, DEADLOCK, Fate, Intent, LOCK_WAIT_OVER},
+    error_numbers::DEADLOCK,
+    errors::{self, ConnectError, Fate, Intent},
     login::AzureEnvironment,
     migrate,
     presence::{Keeper, Presence, Trouble, pause},
@@ -111,6 +112,9 @@ const LIFETIME: Duration = Duration::from_mins(30);
 
 /// What failed so often in a row has a defect behind it, or an outage that the caller should hear of.
 const TURNS_MAX: u32 = 8;
+
+/// An error number that nobody told us of may pass; one that does not should not keep its caller for long.
+const UNLISTED_TURNS_MAX: u32 = 3;
 
 impl SqlServer {
     /// Opens a migrated database; never creates or changes its tables.
@@ -223,9 +227,13 @@ impl SqlServer {
             drop(session);
             let (fate, pause) = (errors::fate(&error), pause_after(&error, turn));
             let error = errors::map(step, intent, error);
-            // It was waited for already.
-            let waited = errors::code(&error) == Some(LOCK_WAIT_OVER);
-            let again = (fate == Fate::Undone && !waited) || (fate == Fate::Unanswered && repeatable);
+            let again = match fate {
+                // A lock was waited for already: only who is patient does so again.
+                Fate::Undone => patient || !matches!(error, StoreError::Locked { .. }),
+                Fate::Unlisted => turn < UNLISTED_TURNS_MAX,
+                Fate::Unanswered => repeatable,
+                Fate::Final => false,
+            };
             if !again || turn >= TURNS_MAX || Instant::now() + pause >= until {
                 return Err(lost.unwrap_or(error));
             }

@@ -1,41 +1,9 @@
 //! What an error of SQL Server means to a port: by its number and where it happened, never with SQL text or values.
 
+use super::error_numbers::{self, LOCK_WAIT_OVER, LOGIN_FAILED, REFUSED};
 use crate::{adapters::entra::EntraError, ports::error::StoreError};
 use std::{error, fmt, time::Duration};
 use tiberius::error::{Error, IoErrorKind};
-
-/// Chosen as the deadlock victim: rolled back whole, so the same batch may go again.
-pub(super) const DEADLOCK: u32 = 1205;
-/// A lock was waited for as long as LOCK_TIMEOUT says; rolled back whole.
-pub(super) const LOCK_WAIT_OVER: u32 = 1222;
-/// Unique constraint, unique index, foreign key: another's write came between our look and ours.
-pub(super) const RACES: [u32; 3] = [2627, 2601, 547];
-
-/// The service is away, moving or overloaded, or a lock was waited for too long; nothing is wrong with what was asked.
-const TRANSIENT: [u32; 17] = [
-    DEADLOCK,
-    LOCK_WAIT_OVER,
-    4060,
-    4221,
-    10053,
-    10054,
-    10060,
-    10928,
-    10929,
-    40197,
-    40501,
-    40613,
-    49918,
-    49919,
-    49920,
-    18401,
-    233,
-];
-/// The session may have been lost with a commit under way.
-const AMBIGUOUS: [u32; 4] = [40197, 10053, 10054, 233];
-
-/// Refused logins: bad credentials, an expired password, a locked account, a firewall, a user without the database.
-const REFUSED: [u32; 12] = [18456, 18452, 18461, 18463, 18470, 18486, 18487, 18488, 40615, 40914, 47073, 33134];
 
 /// What a failed call may have left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +19,8 @@ pub(super) enum Intent {
 pub(super) enum Fate {
     /// Certainly nothing of it was done, and it may be tried again.
     Undone,
+    /// As `Undone`, by a number that nobody told us of: it may pass, or be the same again.
+    Unlisted,
     /// It may have been done.
     Unanswered,
     /// Answered, and the answer will be the same again.
@@ -59,10 +29,8 @@ pub(super) enum Fate {
 
 pub(super) fn fate(error: &Error) -> Fate {
     match error {
-        Error::Server(token) if AMBIGUOUS.contains(&token.code()) => Fate::Unanswered,
-        // XACT_ABORT is on, and every batch of ours ends with its commit.
-        Error::Server(token) if TRANSIENT.contains(&token.code()) => Fate::Undone,
-        Error::Server(_) | Error::Conversion(_) | Error::ParseInt(_) | Error::BulkInput(_) => Fate::Final,
+        Error::Server(token) => error_numbers::fate(token.code(), token.class()),
+        Error::Conversion(_) | Error::ParseInt(_) | Error::BulkInput(_) => Fate::Final,
         Error::Io { .. }
         | Error::Protocol(_)
         | Error::Tls(_)
@@ -74,11 +42,14 @@ pub(super) fn fate(error: &Error) -> Fate {
 }
 
 pub(super) fn map(step: &'static str, intent: Intent, error: Error) -> StoreError {
-    let (fate, reason) = (fate(&error), describe(&error));
+    let (fate, reason, error_code) = (fate(&error), describe(&error), error.code());
     let source: Option<Box<dyn error::Error + Send + Sync>> = Some(Box::new(Driver(error)));
     match (fate, intent) {
         (Fate::Final, _) => StoreError::Broken { step, reason, source },
-        (Fate::Undone, _) | (Fate::Unanswered, Intent::Read) => StoreError::Unavailable { step, reason, source },
+        (Fate::Undone, _) if error_code == Some(LOCK_WAIT_OVER) => StoreError::Locked { step, reason, source },
+        (Fate::Undone | Fate::Unlisted, _) | (Fate::Unanswered, Intent::Read) => {
+            StoreError::Unavailable { step, reason, source }
+        }
         (Fate::Unanswered, Intent::Write) => StoreError::Unknown { step, reason, source },
     }
 }
@@ -106,10 +77,15 @@ impl ConnectError {
     /// A person must mend it; asking again soon changes nothing, and could lock an account.
     pub(super) fn needs_a_person(&self) -> bool {
         match self {
-            Self::Driver(Error::Server(token)) => REFUSED.contains(&token.code()),
+            Self::Driver(error @ Error::Server(_)) => fate(error) == Fate::Final,
             Self::Driver(Error::Tls(_)) => true,
             Self::Driver(_) | Self::Token(_) => false,
         }
+    }
+
+    /// What a failover answers too, to credentials that were good a moment ago.
+    pub(super) fn is_failed_login(&self) -> bool {
+        matches!(self, Self::Driver(error) if error.code() == Some(LOGIN_FAILED))
     }
 
     /// For everybody: names neither user nor server.
@@ -119,9 +95,11 @@ impl ConnectError {
             Self::Driver(error) => error,
         };
         match error.code() {
-            Some(18456) => "the login was refused (error 18456): look at the password, or whether the identity is a \
+            Some(LOGIN_FAILED) => {
+                "the login was refused (error 18456): look at the password, or whether the identity is a \
                  user of the database"
-                .to_owned(),
+                    .to_owned()
+            }
             Some(4060) => "the database cannot be opened (error 4060): it is not there, is failing over, or the login \
                  is no user of it"
                 .to_owned(),
@@ -209,6 +187,7 @@ pub(super) fn odd(why: impl ToString) -> Error {
 
 pub(super) fn code(error: &StoreError) -> Option<u32> {
     let (StoreError::Unavailable { source, .. }
+    | StoreError::Locked { source, .. }
     | StoreError::Unknown { source, .. }
     | StoreError::Broken { source, .. }) = error;
     source.as_ref()?.downcast_ref::<Driver>()?.0.code()
@@ -217,6 +196,9 @@ pub(super) fn code(error: &StoreError) -> Option<u32> {
 /// The server's message may quote values, so only its number and place are told.
 fn describe(error: &Error) -> String {
     match error {
+        Error::Server(token) if token.code() == LOCK_WAIT_OVER => {
+            format!("error {LOCK_WAIT_OVER}, line {}", token.line())
+        }
         Error::Server(token) => {
             let (number, line) = (token.code(), token.line());
             match token.procedure() {

@@ -2,7 +2,8 @@
 
 use super::{
     db::{SqlServer, millis, read},
-    errors::{self, RACES, odd},
+    error_numbers::RACES,
+    errors::{self, odd},
     outbox::{NOW, bounded},
     pace, rows,
     session::Results,

@@ -12,6 +12,7 @@ mod session;
 mod presence;
 mod db;
 mod errors;
+mod error_numbers;
 pub mod migrate;
 mod migrate_legacy;
 pub mod migrate_script;

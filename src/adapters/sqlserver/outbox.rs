@@ -2,8 +2,8 @@
 
 use super::{
     db::{SqlServer, read},
-    errors::{self, DEADLOCK, LOCK_WAIT_OVER},
-    outbox_claim, outbox_route, outbox_settle, rows,
+    error_numbers::DEADLOCK,
+    errors, outbox_claim, outbox_route, outbox_settle, rows,
     session::Results,
     statement::Statement,
 };
@@ -45,12 +45,7 @@ impl Outbox for SqlServer {
     async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
         let step = "route";
         let Some(statement) = outbox_route::statement(routes, rows_max) else { return Ok(Routed::default()) };
-        match self.tell(step, statement.repeatable()).await {
-            Ok(results) => read(step, outbox_route::routed(&results)),
-            // Another's transaction holds the oldest row: its turn comes when that has ended.
-            Err(error) if errors::code(&error) == Some(LOCK_WAIT_OVER) => Ok(Routed::default()),
-            Err(error) => Err(error),
-        }
+        read(step, outbox_route::routed(&self.tell(step, statement.repeatable()).await?))
     }
 
     async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {

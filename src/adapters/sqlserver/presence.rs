@@ -49,6 +49,9 @@ impl ErrorSink<ConnectError> for Trouble {
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
+/// Logins tried again so soon after one that worked; more of them could lock an account whose password was changed.
+const LOGINS_AGAIN_MAX: u32 = 3;
+
 struct Failure {
     reason: String,
     detail: String,
@@ -70,8 +73,9 @@ impl Keeper {
     /// Ends when the database is there, with the schema that this build speaks.
     async fn reach(&self) {
         let began = Instant::now();
+        let worked = *self.presence.borrow() == Presence::Here;
         for turn in 0_u32.. {
-            match self.attempt().await {
+            match self.attempt(worked && turn < LOGINS_AGAIN_MAX).await {
                 Ok(session) => {
                     // A full pool has no use for it.
                     let _ = self.pool.add(session);
@@ -89,11 +93,12 @@ impl Keeper {
         }
     }
 
-    async fn attempt(&self) -> Result<Session, Failure> {
+    /// `trusted`: the login worked a moment ago, so a refusal of it may be the failover's.
+    async fn attempt(&self, trusted: bool) -> Result<Session, Failure> {
         let mut session = self.connector.session().await.map_err(|error| Failure {
             reason: error.told(),
             detail: error.detail(),
-            pause: error.needs_a_person().then_some(self.refused_pause),
+            pause: (error.needs_a_person() && !(trusted && error.is_failed_login())).then_some(self.refused_pause),
         })?;
         match migrate::check(&mut session, self.connector.command_timeout()).await {
             Ok(_) => Ok(session),

@@ -1,7 +1,8 @@
 //! One connection: how it is asked, when it must be reset, and when it must not be used again.
 
 use super::{
-    errors::{DEADLOCK, LOCK_WAIT_OVER, RACES, timed_out},
+    error_numbers::{DEADLOCK, LOCK_WAIT_OVER, RACES},
+    errors::{self, Fate, timed_out},
     statement::Statement,
 };
 use std::{
@@ -135,7 +136,7 @@ impl Session {
             {
                 (self.spoilt, self.shaken) = (false, true);
             }
-            Err(Error::Io { .. }) => {
+            Err(error) if errors::fate(error) == Fate::Unanswered => {
                 self.losses.0.fetch_add(1, Ordering::Relaxed);
             }
             Err(_) => {}

@@ -35,6 +35,8 @@ pub enum Fault {
     Stall,
     /// Refused with an error's number.
     Error(u32),
+    /// Carried out; then an error of the class that ends the connection, and its end.
+    Fatal(u32),
 }
 
 /// A request as it arrived.
@@ -258,9 +260,21 @@ async fn converse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), state: &Mu
             None => write(stream, &out, true).await?,
             Some(Fault::Error(number)) => {
                 let mut out = BytesMut::new();
-                tokens::error(&mut out, number, "Cannot insert duplicate key (ania@example.pl)");
+                tokens::error(&mut out, number, 16, "Cannot insert duplicate key (ania@example.pl)");
                 tokens::end(&mut out, kind == RPC, true);
                 write(stream, &out, true).await?;
+            }
+            Some(Fault::Fatal(number)) => {
+                let mut out = BytesMut::new();
+                tokens::error(
+                    &mut out,
+                    number,
+                    20,
+                    "Cannot continue the execution because the session is in the kill state.",
+                );
+                tokens::end(&mut out, kind == RPC, true);
+                write(stream, &out, true).await?;
+                return Ok(());
             }
             Some(Fault::CutRequest | Fault::CutAnswer) => return Ok(()),
             Some(Fault::CutForGood) => {

@@ -78,6 +78,37 @@ async fn a_call_outlasts_a_failover_and_says_nothing_of_it() {
     assert!(db.client(ClientId(1)).await.unwrap().is_some());
 }
 
+/// The new primary may not know its users yet.
+#[tokio::test]
+async fn a_login_that_worked_outlasts_being_refused_in_a_failover() {
+    let mut server = TdsServer::start().await;
+    server.answer("books_client", client());
+    let db = opened(&server).await;
+    server.cut().await;
+    for _ in 0..3 {
+        server.login_fault(Fault::Error(18_456));
+    }
+    assert!(db.client(ClientId(1)).await.unwrap().is_some());
+    assert_eq!(*db.presence().borrow(), Presence::Here, "nobody was told of it");
+}
+
+#[tokio::test]
+async fn a_login_that_goes_on_being_refused_is_told_and_tried_seldom() {
+    let mut server = TdsServer::start().await;
+    let db = opened(&server).await;
+    server.cut().await;
+    for _ in 0..100 {
+        server.login_fault(Fault::Error(18_456));
+    }
+    let mut presence = db.presence();
+    let (told, _) = tokio::join!(
+        presence.wait_for(|now| matches!(now, Presence::Away { reason } if reason.contains("login was refused"))),
+        db.client(ClientId(1)),
+    );
+    told.unwrap();
+    assert!(server.logins().len() <= 6, "{}: that could lock the account", server.logins().len());
+}
+
 #[tokio::test]
 async fn a_database_that_is_away_is_told_at_once_and_heals_by_itself() {
     let mut server = TdsServer::down(None).await;

@@ -123,10 +123,10 @@ pub fn end(out: &mut BytesMut, rpc: bool, failed: bool) {
     }
 }
 
-pub fn error(out: &mut BytesMut, number: u32, message: &str) {
+pub fn error(out: &mut BytesMut, number: u32, class: u8, message: &str) {
     let mut body = BytesMut::new();
     body.put_u32_le(number);
-    body.put_slice(&[1, 16]);
+    body.put_slice(&[1, class]);
     us_varchar(&mut body, message);
     b_varchar(&mut body, "stand-in");
     b_varchar(&mut body, "");

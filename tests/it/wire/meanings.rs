@@ -1,0 +1,150 @@
+//! What each error of SQL Server and Azure SQL means to a caller, number by number.
+
+use super::*;
+use crate::support::{
+    edge::{Edge, draft, problem},
+    tds::Fault,
+};
+use client_organizer::{
+    domain::{
+        ids::{ClientId, LeaseToken},
+        outbox::{BreakerChange, Settle, Settled, Settlement},
+        route::Destination,
+    },
+    ports::{
+        books::Books,
+        error::{StoreError, StoreResult},
+        ops::{Ops, Signature},
+        outbox::Outbox,
+    },
+};
+use serde_json::Value;
+use std::sync::Arc;
+
+const CASES: &str = include_str!("../../cases/sql-errors.json");
+
+/// One entry of the file as the server says it: by its number, or by the class that ends a connection.
+fn cases(meaning: &str) -> Vec<Fault> {
+    let file: Value = serde_json::from_str(CASES).unwrap();
+    let number = |one: &Value| one["number"].as_u64().map(|number| u32::try_from(number).unwrap());
+    let fault = |one: &Value| number(one).map_or(Fault::Fatal(823), Fault::Error);
+    // What is a login's alone is in logins.rs.
+    let statements = file[meaning].as_array().unwrap().iter().filter(|one| one.get("state_note").is_none());
+    let found: Vec<_> = statements.map(fault).collect();
+    assert!(!found.is_empty(), "{meaning}");
+    found
+}
+
+/// Each case on a server of its own, side by side: every repeat is after a pause.
+async fn each<F: Future<Output = ()>>(faults: Vec<Fault>, case: impl Fn(Fault) -> F) {
+    futures::future::join_all(faults.into_iter().map(case)).await;
+}
+
+async fn met(statement: &str, fault: Fault, times: usize) -> (TdsServer, SqlServer) {
+    let server = TdsServer::start().await;
+    server.answer("books_client", client());
+    server.answer("outbox_settle_repeat", vec![table(&["Place", "Applied"], vec![vec![0.into(), 1.into()]])]);
+    server.answer("ops_destination_known", vec![table(&["Known"], vec![vec![1.into()]])]);
+    let mut options = options(&server, Duration::from_secs(30));
+    options.pool.connections_max = 1;
+    let db = SqlServer::open(&options).await.unwrap();
+    for _ in 0..times {
+        server.fault(statement, fault);
+    }
+    (server, db)
+}
+
+/// A remedy is recorded each time, so it must not go twice.
+async fn pause(db: &SqlServer) -> StoreResult<bool> {
+    db.pause("queue:q", &Signature { actor: "ania".to_owned(), reason: "test".to_owned() }).await
+}
+
+async fn settle(db: &SqlServer) -> StoreResult<Vec<Settled>> {
+    let destination = Destination::parse("queue:q").unwrap();
+    let rows = vec![(7, Settlement::Sent)];
+    db.settle(&Settle { destination, token: LeaseToken::fresh(), rows, breaker: BreakerChange::Leave }).await
+}
+
+const LOCK_WAIT_OVER: Fault = Fault::Error(1222);
+
+#[tokio::test]
+async fn what_passes_is_outlasted_by_reads_and_settles() {
+    each(cases("transient"), |fault| async move {
+        if fault == LOCK_WAIT_OVER {
+            return;
+        }
+        let (_server, db) = met("books_client", fault, 1).await;
+        db.client(ClientId(1)).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        let (_server, db) = met("outbox_settle", fault, 1).await;
+        assert_eq!(settle(&db).await.unwrap_or_else(|error| panic!("{fault:?}: {error}")), [Settled::Applied]);
+    })
+    .await;
+}
+
+/// Waited for once already; who holds a lease tries again (flaky_store.rs).
+#[tokio::test]
+async fn a_lock_that_is_not_released_is_an_error_of_its_own() {
+    let (server, db) = met("outbox_settle", LOCK_WAIT_OVER, 1).await;
+    let told = settle(&db).await.unwrap_err();
+    assert!(matches!(told, StoreError::Locked { .. }), "{told}");
+    assert!(told.to_string().contains("another transaction holds a lock"), "{told}");
+    assert_eq!(server.requests("outbox_settle").len(), 1);
+    let (server, db) = met("outbox_unrouted", LOCK_WAIT_OVER, 1).await;
+    let routes = crate::support::world::routes(&[("Created", &["queue:q"])]);
+    let told = db.route(&routes, 10).await.unwrap_err();
+    assert!(matches!(told, StoreError::Locked { .. }), "never taken for an empty result: {told}");
+    assert_eq!(server.requests("outbox_unrouted").len(), 1);
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_told_as_unknown_and_repeated_only_by_its_token() {
+    let severe = [Fault::Fatal(596), Fault::Fatal(33_333), Fault::Fatal(1205)];
+    each(cases("unanswered").into_iter().chain(severe).collect(), |fault| async move {
+        let (server, db) = met("ops_pause", fault, 1).await;
+        let told = pause(&db).await.unwrap_err();
+        assert!(matches!(told, StoreError::Unknown { .. }), "{fault:?}: {told}");
+        assert_eq!(server.requests("ops_pause").len(), 1, "{fault:?}: sent again");
+        let (_server, db) = met("outbox_settle", fault, 1).await;
+        assert_eq!(settle(&db).await.unwrap_or_else(|error| panic!("{fault:?}: {error}")), [Settled::Applied]);
+        let (_server, db) = met("books_client", fault, 1).await;
+        db.client(ClientId(1)).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_no_repeat_helps_is_told_at_once() {
+    each(cases("final"), |fault| async move {
+        let (server, db) = met("ops_pause", fault, 1).await;
+        let told = pause(&db).await.unwrap_err();
+        assert!(matches!(told, StoreError::Broken { .. }), "{fault:?}: {told}");
+        assert_eq!(server.requests("ops_pause").len(), 1, "{fault:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_number_nobody_told_us_of_may_pass_and_keeps_nobody_for_long() {
+    let unlisted = Fault::Error(33_333);
+    let (_server, db) = met("books_client", unlisted, 1).await;
+    db.client(ClientId(1)).await.unwrap();
+    let (server, db) = met("books_client", unlisted, 100).await;
+    let told = db.client(ClientId(1)).await.unwrap_err();
+    assert!(matches!(told, StoreError::Unavailable { .. }), "{told}");
+    assert!(told.to_string().contains("33333"), "{told}");
+    assert_eq!(server.requests("books_client").len(), 3);
+}
+
+/// A read-only database while its failover lasts, a full log: the API's caller comes again.
+#[tokio::test]
+async fn the_api_asks_to_come_again_and_calls_for_nobody() {
+    for number in [3906, 9002, 33_333] {
+        let (server, _) = met("books_nip_owner", Fault::Error(number), 100).await;
+        let mut options = options(&server, Duration::from_secs(30));
+        options.pool.wait = Duration::from_millis(500);
+        let edge = Edge::with_books(Arc::new(SqlServer::open(&options).await.unwrap())).await;
+        let told = edge.write("POST", "/api/clients", &[], &draft(1).to_string()).await;
+        problem(&told, 503, "unavailable");
+        assert!(told.header("retry-after").is_some(), "{number}");
+    }
+}
