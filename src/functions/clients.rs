@@ -27,6 +27,7 @@ const LIMIT_MAX: i64 = 100;
 #[utoipa::path(
     get, path = "/api/clients", tag = "clients", operation_id = "listClients",
     summary = "Clients by id, a page at a time",
+    description = "Pass `next` as `after` to get the next page; `next` is null on the last one.",
     params(
         ("limit" = Option<i64>, Query, minimum = 1, maximum = 100, description = "Clients per page; 50 by default"),
         ("after" = Option<i64>, Query, minimum = 0, description = "Only clients with a greater id"),
@@ -52,6 +53,7 @@ pub(super) async fn list_clients(context: &BookContext, request: &Request) -> Re
 #[utoipa::path(
     post, path = "/api/clients", tag = "clients", operation_id = "createClient",
     summary = "A new client; the server makes its id",
+    description = "Nobody is mailed. 409 where another client has the nipNb.",
     params(WriteHeaders),
     request_body = ClientBody,
     responses(
@@ -70,6 +72,7 @@ pub(super) async fn create_client(context: &BookContext, request: &Request) -> R
 #[utoipa::path(
     get, path = "/api/clients/{id}", tag = "clients", operation_id = "getClient",
     summary = "One client",
+    description = "Its ETag goes into If-Match of PUT and DELETE.",
     params(("id" = i64, Path, minimum = 1, description = "The client's id")),
     responses(
         (status = 200, description = "The client", body = ClientReply, headers(
@@ -90,6 +93,7 @@ pub(super) async fn get_client(context: &BookContext, request: &Request, id: Cli
 #[utoipa::path(
     put, path = "/api/clients/{id}", tag = "clients", operation_id = "replaceClient",
     summary = "Replaces all a client's fields",
+    description = "A body that equals what is stored changes nothing. Mails on their way still go to the earlier address.",
     params(("id" = i64, Path, minimum = 1, description = "The client's id"), WriteHeaders),
     request_body = ClientBody,
     responses(
@@ -107,6 +111,7 @@ pub(super) async fn replace_client(context: &BookContext, request: &Request, id:
 #[utoipa::path(
     delete, path = "/api/clients/{id}", tag = "clients", operation_id = "deleteClient",
     summary = "Deletes a client without records; mails on their way still go",
+    description = "409 while it has records.",
     params(("id" = i64, Path, minimum = 1, description = "The client's id"), WriteHeaders),
     responses(
         (status = 204, description = "Deleted", headers(

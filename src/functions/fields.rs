@@ -4,6 +4,7 @@
 //! passes through a float. serde_json skips over nested values without recursion, so depth cannot exhaust the stack.
 
 use super::problem::{FieldError, Kind, Problem};
+use crate::domain::money::Money;
 use percent_encoding::percent_decode_str;
 use serde::{
     Deserializer,
@@ -120,17 +121,13 @@ pub(super) fn text(token: &str) -> Result<String, String> {
     serde_json::from_str(token).map_err(|_| "must be a string of valid Unicode".to_owned())
 }
 
-/// A JSON integer, written as one: `2026.0` and `2.026e3` are refused.
+/// A JSON integer by its value, as JSON Schema has it: `2026.0` is one, and is read as an amount without grosze.
 pub(super) fn integer<T: TryFrom<i64> + fmt::Display + Copy>(token: &str, min: T, max: T) -> Result<T, String>
 where
     i64: From<T>,
 {
-    let expected = || format!("must be an integer from {min} to {max}");
-    let value: i64 = token.parse().map_err(|_| expected())?;
-    if value < i64::from(min) || value > i64::from(max) {
-        return Err(expected());
-    }
-    T::try_from(value).map_err(|_| expected())
+    let grosze = Money::from_json_number(token).map(Money::grosze).ok();
+    within(grosze.filter(|grosze| grosze % 100 == 0).map(|grosze| grosze / 100), min, max)
 }
 
 /// The same of a query parameter: digits only. A repeated one comes comma-joined from the host.
@@ -141,10 +138,15 @@ where
     if text.contains(',') {
         return Err("is given more than once, or is no number".to_owned());
     }
-    if text.starts_with(['+', '-']) {
-        return Err(format!("must be an integer from {min} to {max}"));
-    }
-    integer(text, min, max)
+    within(text.parse().ok().filter(|_| !text.starts_with(['+', '-'])), min, max)
+}
+
+fn within<T: TryFrom<i64> + fmt::Display + Copy>(value: Option<i64>, min: T, max: T) -> Result<T, String>
+where
+    i64: From<T>,
+{
+    let value = value.filter(|value| (i64::from(min)..=i64::from(max)).contains(value));
+    value.and_then(|value| T::try_from(value).ok()).ok_or_else(|| format!("must be an integer from {min} to {max}"))
 }
 
 fn decoded(text: &str) -> Option<String> {
@@ -189,7 +191,7 @@ mod tests {
     #[test]
     fn every_wrong_field_is_named_at_once() {
         let mut fields =
-            Fields::of_body(r#"{"a":"x","b":1,"b":2,"c":2026.0,"d":"\ud800","z":[[]],"z":1}"#).ok().unwrap();
+            Fields::of_body(r#"{"a":"x","b":1,"b":2,"c":2026.5,"d":"\ud800","z":[[]],"z":1}"#).ok().unwrap();
         assert_eq!(fields.required("a", |t| integer(t, 1, 9)), None);
         assert_eq!(fields.required("b", |t| integer(t, 1, 9)), None);
         assert_eq!(fields.required("c", |t| integer(t, 1, 9999)), None);
@@ -201,6 +203,16 @@ mod tests {
         assert_eq!(names, ["a", "b", "c", "d", "e", "z"], "{told:?}");
         assert!(told[1].1.contains("more than once"));
         assert!(told[4].1.contains("missing"));
+    }
+
+    #[test]
+    fn an_integer_is_judged_by_its_value() {
+        for fine in ["2026", "2026.0", "2026.000", "2.026e3", "20260e-1"] {
+            assert_eq!(integer(fine, 2000, 2100), Ok(2026), "{fine}");
+        }
+        for wrong in ["1999", "2101", "2026.5", "2026.001", "-2026", "\"2026\"", "null", "2e400", "2e-999999999"] {
+            assert!(integer(wrong, 2000, 2100).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The function Health: the last known state of the parts. Nothing is queried, so it answers when nothing else does.
 
-use super::reply::{self, Reply};
+use super::{
+    openapi::RefusedUnread,
+    reply::{self, Reply},
+};
 use crate::flows::vitals::{Part, Vitals};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -34,10 +37,12 @@ struct PartReply {
 #[utoipa::path(
     get, path = "/api/health", tag = "about", operation_id = "health",
     summary = "The last known state of the parts; nothing is queried",
+    description = "A part is `ok` until this process meets a failure of it, and again when it next answers.",
     security(()),
     responses(
         (status = 200, description = "`ok`, or `degraded` by the bus or the mail: the API works", body = HealthReply),
-        (status = 503, description = "`degraded`: the database failed when it was last met", body = HealthReply)
+        (status = 503, description = "`degraded`: the database failed when it was last met", body = HealthReply),
+        RefusedUnread
     )
 )]
 pub(super) fn health(vitals: &Vitals, version: &'static str) -> Reply {

@@ -22,7 +22,16 @@ use warp::http::header;
 #[openapi(
     info(
         title = "ClientOrganizer",
-        description = "Clients of an accounting office and their monthly figures. If the books changed, the message goes out."
+        description = "Clients of an accounting office and their monthly figures. If the books changed, the message goes out.\n\n\
+                       Errors are problem details (RFC 9457) that name every wrong field. Repeat a write whose answer was \
+                       lost with the same Idempotency-Key.",
+        contact(name = "The developers of ClientOrganizer")
+    ),
+    servers((url = "/", description = "Where this document was read")),
+    tags(
+        (name = "clients", description = "Clients of the office"),
+        (name = "finance", description = "Their monthly figures; a change is mailed to the client"),
+        (name = "about", description = "Of the service itself; no key is needed"),
     ),
     paths(
         clients::list_clients,
@@ -54,8 +63,9 @@ pub fn document() -> &'static str {
 #[utoipa::path(
     get, path = "/api/openapi.json", tag = "about", operation_id = "openApi",
     summary = "This document",
+    description = "Generated from the code that answers.",
     security(()),
-    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"))
+    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"), RefusedUnread)
 )]
 pub(super) fn openapi() -> Reply {
     let mut reply = Reply::new(document().as_bytes().to_vec());
@@ -75,8 +85,11 @@ impl Modify for FunctionKey {
     }
 }
 
-/// What `IdempotencyKey::parse` takes: bare without a quote, or a structured-field string (RFC 8941).
-const KEY_PATTERN: &str = r#"^(?: *[!#-~][ !#-~]*|"(?:[ !#-\[\]-~]|\\["\\])+")$"#;
+/// What `IdempotencyKey::parse` takes: bare without a quote, or a structured-field string (RFC 8941); spaces around it
+/// are no part of a header's value.
+pub(super) const KEY_PATTERN: &str = r#"^ *(?:[!#-~](?:[ !#-~]{0,253}[!#-~])?|"(?:[ !#-\[\]-~]|\\["\\]){1,255}") *$"#;
+/// In quotes, with every character escaped.
+const KEY_LENGTH_MAX: usize = 512;
 
 /// The headers that every write takes.
 pub(super) struct WriteHeaders;
@@ -97,12 +110,23 @@ impl IntoParams for WriteHeaders {
             header(
                 "Idempotency-Key",
                 "1 to 255 printable ASCII characters, bare or quoted: a repeat with the same key gets the first one's answer",
-                text().min_length(Some(1)).max_length(Some(255)).pattern(Some(KEY_PATTERN)),
+                text().min_length(Some(1)).max_length(Some(KEY_LENGTH_MAX)).pattern(Some(KEY_PATTERN)),
             ),
             header("If-Match", "ETags, or *: the write is refused with 412 where none is current", text()),
             header("traceparent", "W3C trace context; goes with the message", text()),
             header("tracestate", "Goes with traceparent", text()),
         ]
+    }
+}
+
+/// What no place of ours answers, but what stands before it may.
+pub(super) struct RefusedUnread;
+
+impl IntoResponses for RefusedUnread {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let text = "Refused unread by the Functions host or the HTTP server, such as headers that are malformed or too large; \
+                    no problem details";
+        BTreeMap::from([("4XX".to_owned(), ResponseBuilder::new().description(text).build().into())])
     }
 }
 
@@ -112,6 +136,7 @@ pub(super) struct ReadProblems;
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
+            UNAUTHORISED,
             (404, "No such client or record, or an id or period that can never be"),
             (422, "A query parameter is wrong, unknown or repeated; `errors` names each"),
             (500, "Something is wrong on our side"),
@@ -127,6 +152,7 @@ impl IntoResponses for WriteProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
             (400, "Malformed or empty JSON, not UTF-8, or a malformed header"),
+            UNAUTHORISED,
             (404, "No such client or record, or an id or period that can never be"),
             (408, "The body did not arrive in time"),
             (
@@ -146,6 +172,8 @@ impl IntoResponses for WriteProblems {
     }
 }
 
+const UNAUTHORISED: (u16, &str) = (401, "No function key, or a wrong one: the Functions host's answer, without a body");
+
 fn problems(list: &[(u16, &str)]) -> BTreeMap<String, RefOr<Response>> {
     let text = |description: &str| {
         HeaderBuilder::new()
@@ -155,7 +183,11 @@ fn problems(list: &[(u16, &str)]) -> BTreeMap<String, RefOr<Response>> {
     };
     let response = |status: u16, description: &str| {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-        let response = ResponseBuilder::new().description(description).content("application/problem+json", content);
+        let response = ResponseBuilder::new().description(description);
+        if status == UNAUTHORISED.0 {
+            return response.build();
+        }
+        let response = response.content("application/problem+json", content);
         match status {
             412 => response.header("ETag", text("The current version")),
             409 => response.header("Retry-After", text("Seconds; only where the key is under way")),

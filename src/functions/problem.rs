@@ -33,6 +33,8 @@ pub(super) struct ProblemReply {
     title: &'static str,
     status: u16,
     /// What is wrong with this request, for a person.
+    // The text of the exception that a generated client (Kiota) throws.
+    #[schema(extensions(("x-ms-primary-error-message" = json!(true))))]
     detail: String,
     /// Every wrong field at once.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -26,6 +26,7 @@ use warp::http::StatusCode;
 #[utoipa::path(
     get, path = "/api/clients/{id}/finance", tag = "finance", operation_id = "listRecords",
     summary = "A client's records, by year and month",
+    description = "All of them, or those of one year, one month, or both.",
     params(
         ("id" = i64, Path, minimum = 1, description = "The client's id"),
         ("year" = Option<u16>, Query, minimum = 2000, maximum = 2100, description = "Only this year"),
@@ -46,6 +47,7 @@ pub(super) async fn list_records(context: &BookContext, request: &Request, id: C
 #[utoipa::path(
     post, path = "/api/clients/{id}/finance", tag = "finance", operation_id = "createRecord",
     summary = "Books a month's figures",
+    description = "The record and the message to the client are written together or not at all. 409 where the month is booked.",
     params(("id" = i64, Path, minimum = 1, description = "The client's id"), WriteHeaders),
     request_body = RecordBody,
     responses(
@@ -76,6 +78,7 @@ pub(super) async fn create_record(context: &BookContext, request: &Request, id: 
 #[utoipa::path(
     get, path = "/api/clients/{id}/finance/{year}/{month}", tag = "finance", operation_id = "getRecord",
     summary = "One month's figures",
+    description = "Its ETag goes into If-Match of PATCH and DELETE.",
     params(
         ("id" = i64, Path, minimum = 1, description = "The client's id"),
         ("year" = u16, Path, minimum = 2000, maximum = 2100),
@@ -104,6 +107,7 @@ pub(super) async fn get_record(
 #[utoipa::path(
     patch, path = "/api/clients/{id}/finance/{year}/{month}", tag = "finance", operation_id = "patchRecord",
     summary = "Changes one amount or more; what changes nothing tells nobody",
+    description = "The amounts that are not given stay. The client is mailed the figures before and after.",
     params(
         ("id" = i64, Path, minimum = 1, description = "The client's id"),
         ("year" = u16, Path, minimum = 2000, maximum = 2100),
@@ -142,6 +146,7 @@ pub(super) async fn patch_record(
 #[utoipa::path(
     delete, path = "/api/clients/{id}/finance/{year}/{month}", tag = "finance", operation_id = "deleteRecord",
     summary = "Deletes one month's figures",
+    description = "By default the client is not mailed.",
     params(
         ("id" = i64, Path, minimum = 1, description = "The client's id"),
         ("year" = u16, Path, minimum = 2000, maximum = 2100),

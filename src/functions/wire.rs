@@ -4,7 +4,10 @@ use crate::domain::{client::Client, money::Money, record::FinancialRecord};
 use serde::Serialize;
 use utoipa::{
     ToSchema,
-    openapi::{Object, ObjectBuilder, schema::Type},
+    openapi::{
+        ObjectBuilder,
+        schema::{SchemaFormat, Type},
+    },
 };
 
 #[derive(Serialize, ToSchema)]
@@ -87,19 +90,12 @@ pub(super) struct RecordList {
 #[schema(as = ClientDraft, rename_all = "camelCase")]
 #[expect(dead_code, reason = "documents the body, which is read field by field")]
 pub(super) struct ClientBody {
-    /// Not blank, no control characters.
-    #[schema(min_length = 1, max_length = 200, pattern = r"^[^\x00-\x1F\x7F-\x9F]+$", example = "Zażółć sp. z o.o.")]
+    #[schema(schema_with = client_name)]
     name: String,
-    /// Not blank, no control characters.
-    #[schema(
-        min_length = 1,
-        max_length = 400,
-        pattern = r"^[^\x00-\x1F\x7F-\x9F]+$",
-        example = "ul. Prosta 1, 30-001 Kraków"
-    )]
+    #[schema(schema_with = postal_address)]
     address: String,
     /// Polish tax number: ten digits, the last of them a check digit. Unique.
-    #[schema(pattern = "^[0-9]{10}$", example = "5260250274")]
+    #[schema(format = "nip", pattern = "^[0-9]{10}$", example = "5260250274")]
     nip_nb: String,
     #[schema(format = "email", max_length = 254, example = "biuro@example.pl")]
     email: String,
@@ -137,13 +133,38 @@ pub(super) struct PatchBody {
     insurance_amount: Money,
 }
 
-fn amount() -> Object {
+/// What `client::one_line` takes, as far as regular expressions of all clients can say it.
+const LINE_PATTERN: &str = r"^\s*[^\x00-\x1F\x7F-\x9F\u2028-\u202E\u2066-\u2069]*[\p{L}\p{N}][^\x00-\x1F\x7F-\x9F\u2028-\u202E\u2066-\u2069]*\s*$";
+
+fn line(chars_max: usize, example: &str) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(chars_max))
+        .pattern(Some(LINE_PATTERN))
+        .description(Some("One line with a letter or a digit; white space around it is cut off."))
+        .examples([example])
+}
+
+fn client_name() -> ObjectBuilder {
+    line(200, "Zażółć sp. z o.o.")
+}
+
+fn postal_address() -> ObjectBuilder {
+    line(400, "ul. Prosta 1, 30-001 Kraków")
+}
+
+/// `decimal` keeps generated clients from making a float of money. No `multipleOf`: validators that divide floats find
+/// 1234.56 to be no multiple of 0.01.
+fn amount() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Number)
+        .format(Some(SchemaFormat::Custom("decimal".to_owned())))
         .minimum(Some(0))
         // One grosz above the largest: that one itself is no f64.
         .exclusive_maximum(Some(10_000_000_000_000_000_i64))
-        .description(Some("An amount of zloty, at most two decimals as written; 1e2 is fine, 1.000 is not."))
+        .description(Some(
+            "An amount of zloty, of at most two decimals in value: 12.5000 and 1e2 are fine, 0.001 is not.",
+        ))
         .examples([serde_json::json!(1234.56)])
-        .build()
 }

@@ -347,8 +347,6 @@ async fn the_openapi_document_tells_every_path_method_status_and_header() {
         }
     }
     let post = &paths["/api/clients/{id}/finance"]["post"];
-    let key = post["parameters"].as_array().unwrap().iter().find(|p| p["name"] == "Idempotency-Key").unwrap();
-    assert!(key["schema"]["pattern"].is_string() && key["schema"]["maxLength"] == 255, "{key}");
     let created = &post["responses"]["201"]["headers"];
     let headers: BTreeSet<String> = keys(created);
     assert_eq!(headers, ["ETag", "Idempotency-Replayed", "Location", "Outbox-Message-Id"].map(str::to_owned).into());

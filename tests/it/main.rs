@@ -13,6 +13,7 @@ mod guards;
 mod flaky_store;
 
 mod http;
+mod openapi;
 mod host_contract;
 mod local_host;
 mod queue;

@@ -1,0 +1,24 @@
+// What the Functions host does in front of the API: without the function key it answers 401 and no body, and the rest
+// passes as it is. `node keys.js <port behind> <key>` prints its own port.
+const http = require('node:http');
+
+const [behind, key] = process.argv.slice(2);
+const OPEN = /^\/api\/(health|openapi\.json)$/i;
+
+const server = http.createServer((request, response) => {
+  const path = request.url.split('?')[0];
+  if (!OPEN.test(path) && request.headers['x-functions-key'] !== key) {
+    response.writeHead(401).end();
+    return;
+  }
+  // `local` answers to its own name only.
+  const headers = { ...request.headers, host: `127.0.0.1:${behind}` };
+  const whole = { host: '127.0.0.1', port: behind, method: request.method, path: request.url, headers };
+  const onward = http.request(whole, (answer) => {
+    response.writeHead(answer.statusCode, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on('error', (error) => response.writeHead(502).end(String(error)));
+  request.pipe(onward);
+});
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
