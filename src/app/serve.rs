@@ -3,7 +3,8 @@
 use super::{PORT_VARIABLE, compose, stopped, told};
 use crate::{
     config::{self, Settings},
-    functions, local, telemetry,
+    functions::{self, Guard},
+    local, telemetry,
 };
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::atomic::Ordering};
@@ -18,9 +19,11 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
         .with_context(|| format!("port {port} of 127.0.0.1 cannot be bound ({PORT_VARIABLE})"))?;
     let settings = told(Settings::read_with_bus(env))?;
     telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
-    if env.contains_key(local::LOCAL_VARIABLE) {
+    let secret = env.get(local::LOCAL_VARIABLE);
+    if secret.is_some() {
         local::end_on_stdin_eof();
     }
+    let guard = Guard { port, local: secret.map(|secret| (local::SECRET_HEADER, secret.clone())) };
     let store = compose::store_or_wait(&settings).await?;
     if store.presence.is_none() {
         compose::name_destinations(&store, &settings.routes).await?;
@@ -38,7 +41,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     };
     let vitals = handler.services.vitals.clone();
     let serving = async {
-        functions::serve(listener, handler.services, stopped).await;
+        functions::serve(listener, handler.services, guard, stopped).await;
         // One that waits to be woken looks whether to end.
         handler.nudge.wake();
     };

@@ -1,7 +1,7 @@
 //! One request: found its place, answered in a task of its own, logged in one line.
 
 use super::{
-    Services, body, dispatch_outbox, finance, health, invocation, openapi,
+    Guard, Services, body, dispatch_outbox, finance, health, invocation, openapi,
     places::Place,
     problem::{Kind, Problem},
     prune_outbox,
@@ -22,31 +22,42 @@ use warp::{
 /// A task of its own: a caller who hangs up cancels nothing half-way, and a panic is this request's 500 only.
 pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
     services: Arc<Services>,
+    guard: Arc<Guard>,
     head: Head,
     stream: impl Stream<Item = Result<B, E>> + Send + 'static,
 ) -> Reply {
     let started = Instant::now();
     let place = Place::find(&head.path);
-    let line = Line::of(&head, place);
+    let mut line = Line::of(&head, place);
     let trace = Trace::of(&head.headers);
     let trace_id = trace.id().to_owned();
     // Whatever the flows log on the way carries these.
     let span = tracing::info_span!("invocation", function = line.function, id = line.invocation, trace = trace_id);
-    let answering = async move {
-        let bytes_max =
-            if place.is_some_and(Place::is_invocation) { invocation::BODY_BYTES_MAX } else { body::BODY_BYTES_MAX };
-        let body = request::read(stream, bytes_max).await;
-        route(&services, place, &Request { head, body, trace }).await
-    };
-    let answered = tokio::spawn(answering.instrument(span));
-    let reply = answered.await.unwrap_or_else(|_| {
-        tracing::error!(function = line.function, invocation = line.invocation, trace = trace_id, "panicked");
-        if place.is_some_and(Place::is_invocation) {
-            invocation::failed(StatusCode::INTERNAL_SERVER_ERROR, "it panicked")
+    let is_invocation = place.is_some_and(Place::is_invocation);
+    let reply = if let Some(reason) = guard.refusal(place, &head) {
+        // Whose id it is nobody knows.
+        line.invocation.clear();
+        tracing::warn!(function = line.function, trace = trace_id, reason, "refused: not the host's own request");
+        if is_invocation {
+            invocation::failed(StatusCode::FORBIDDEN, reason)
         } else {
-            Problem::panicked().reply()
+            Problem::new(Kind::Misdirected, reason).reply()
         }
-    });
+    } else {
+        let answering = async move {
+            let bytes_max = if is_invocation { invocation::BODY_BYTES_MAX } else { body::BODY_BYTES_MAX };
+            let body = request::read(stream, bytes_max).await;
+            route(&services, place, &Request { head, body, trace }).await
+        };
+        tokio::spawn(answering.instrument(span)).await.unwrap_or_else(|_| {
+            tracing::error!(function = line.function, invocation = line.invocation, trace = trace_id, "panicked");
+            if is_invocation {
+                invocation::failed(StatusCode::INTERNAL_SERVER_ERROR, "it panicked")
+            } else {
+                Problem::panicked().reply()
+            }
+        })
+    };
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Line { function, invocation, method, path } = line;
     let status = reply.status().as_u16();
@@ -105,6 +116,8 @@ impl Line {
 }
 
 fn invocation_id(headers: &HeaderMap) -> String {
-    let given = headers.get("x-azure-functions-invocationid").and_then(|value| value.to_str().ok());
-    given.unwrap_or_default().chars().take(ID_CHARS_MAX).collect()
+    let given = headers.get_all("x-azure-functions-invocationid").iter().next_back();
+    let given = given.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // What stands before the last comma is the client's own: forwarding adds the host's after it.
+    given.rsplit(',').next().unwrap_or_default().trim().chars().take(ID_CHARS_MAX).collect()
 }

@@ -1,10 +1,12 @@
 //! The host's edge: one warp service that answers the forwarded HTTP API and the host's invocations.
 //!
-//! Paths are taken raw and matched by `places`. `/api/…` is the forwarded HTTP of Finance, Health and OpenApi: their
-//! answers reach the caller as they are. `POST /<Function>` is an invocation by a timer or the queue: its answer is
-//! always a JSON object with a body, since an empty 2xx would hang the host until it kills the process.
+//! Paths are taken raw and matched by `places`. `/api/…` is the HTTP of Finance, Health and OpenApi, forwarded or
+//! proxied: their answers reach the caller as they are. `POST /<Function>` is an invocation by a timer or the queue,
+//! taken only from the host itself (`guard`): its answer is always a JSON object with a body, since an empty 2xx would
+//! hang the host until it kills the process.
 
 mod places;
+mod guard;
 mod request;
 mod reply;
 mod problem;
@@ -26,6 +28,7 @@ mod retry_email;
 mod prune_outbox;
 mod edge;
 
+pub use guard::Guard;
 pub use openapi::document;
 pub use places::{FUNCTIONS, Function, Trigger, endpoints, names, routes};
 
@@ -51,8 +54,10 @@ pub struct Services {
 pub async fn serve(
     listener: TcpListener,
     services: Arc<Services>,
+    guard: Guard,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) {
+    let guard = Arc::new(guard);
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let filter = warp::method()
         .and(warp::path::full())
@@ -61,7 +66,7 @@ pub async fn serve(
         .and(warp::body::stream())
         .then(move |method, path: warp::path::FullPath, query, headers, stream| {
             let head = request::Head { method, path: path.as_str().to_owned(), query, headers };
-            edge::answer(services.clone(), head, stream)
+            edge::answer(services.clone(), guard.clone(), head, stream)
         });
     warp::serve(filter).incoming(listener).graceful(shutdown).run().await;
 }

@@ -2,7 +2,6 @@
 
 use super::{
     LocalError,
-    child_side::LOCAL_VARIABLE,
     events::{EventSink, Stream, What},
     web::{self, Client},
 };
@@ -147,7 +146,6 @@ impl Supervisor {
             .env("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", uuid::Uuid::new_v4().to_string())
             .env("FUNCTIONS_WORKER_ID", uuid::Uuid::new_v4().to_string())
             .env("FUNCTIONS_APP_ROOT_PATH", &self.command.root)
-            .env(LOCAL_VARIABLE, "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

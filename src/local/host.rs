@@ -1,7 +1,7 @@
 //! Puts the parts of the local host together and runs them until told to stop.
 
 use super::{
-    LocalError, LocalOptions, child,
+    LOCAL_VARIABLE, LocalError, LocalOptions, child,
     connection_file::ConnectionFile,
     events::{Event, What},
     invoke::Invoker,
@@ -61,10 +61,13 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
             gate.open();
         });
     }
+    let secret = uuid::Uuid::new_v4().simple().to_string();
+    handler.env.insert(LOCAL_VARIABLE.to_owned(), secret.clone());
     let (supervisor, child) = child::supervise(handler, events.clone());
-    let invoker = Invoker { child, client: web::client(), events, function_timeout: manifest.function_timeout };
+    let function_timeout = manifest.function_timeout;
+    let invoker = Invoker { child, client: web::client(), events, function_timeout, secret };
     let routes = Arc::new(proxy::routes(&manifest.functions));
-    let front = Front { port, routes, invoker: invoker.clone() };
+    let front = Front { port, routes, is_proxying: manifest.is_proxying, invoker: invoker.clone() };
     tasks.spawn(web::serve(listener, move |request| proxy::handle(front.clone(), request)));
     let (wind_down, winding_down) = watch::channel(false);
     let mut workers = JoinSet::new();

@@ -1,6 +1,7 @@
 //! One invocation of a function that is not HTTP: post the envelope, judge the answer.
 
 use super::{
+    SECRET_HEADER,
     child::ChildHandle,
     events::{EventSink, What},
     web::{BoxError, Client},
@@ -19,6 +20,8 @@ pub(super) struct Invoker {
     pub(super) client: Client,
     pub(super) events: EventSink,
     pub(super) function_timeout: Duration,
+    /// What an invocation says beside, so that the handler knows it for ours.
+    pub(super) secret: String,
 }
 
 /// The version this host plays; `X-Azure-Functions-HostVersion` and User-Agent say it.
@@ -88,6 +91,7 @@ impl Invoker {
             .header(header::USER_AGENT, format!("Azure-Functions-Host/{HOST_VERSION}"))
             .header("X-Azure-Functions-HostVersion", HOST_VERSION)
             .header("X-Azure-Functions-InvocationId", id)
+            .header(SECRET_HEADER, &self.secret)
             .body(BodyExt::boxed(StreamBody::new(frames)))?;
         judge(self.client.request(request).await?).await
     }

@@ -15,6 +15,8 @@ pub struct Manifest {
     /// Bounds every invocation; when it passes, the Azure host kills the process.
     pub function_timeout: Duration,
     pub receivers_max: usize,
+    /// HTTP goes through the host's proxy; else it is forwarded.
+    pub is_proxying: bool,
     /// In the order of their names, in which the Azure host tries HTTP routes.
     pub functions: Vec<Function>,
 }
@@ -110,12 +112,18 @@ impl Manifest {
         if functions.is_empty() {
             return Err(wrong("no <Name>/function.json was found beside it, nor in functions/"));
         }
-        let forwards = host.pointer("/customHandler/enableForwardingHttpRequest") == Some(&Value::Bool(true));
-        if !forwards && functions.iter().any(|f| matches!(f.trigger, Trigger::Http { .. })) {
-            return Err(wrong("customHandler.enableForwardingHttpRequest must be true: HTTP is forwarded as it is"));
+        let is_set = |name: &str| host.pointer(&format!("/customHandler/{name}")) == Some(&Value::Bool(true));
+        let is_proxying = is_set("enableProxyingHttpRequest");
+        if !is_proxying
+            && !is_set("enableForwardingHttpRequest")
+            && functions.iter().any(|f| matches!(f.trigger, Trigger::Http { .. }))
+        {
+            return Err(wrong(
+                "customHandler.enableForwardingHttpRequest or enableProxyingHttpRequest must be true: HTTP is passed on as it is",
+            ));
         }
         let receivers_max = usize::try_from(calls.unwrap_or(RECEIVERS).clamp(1, RECEIVERS_MAX)).unwrap_or(1);
-        Ok(Self { function_timeout: timeout, receivers_max, functions })
+        Ok(Self { function_timeout: timeout, receivers_max, is_proxying, functions })
     }
 }
 

@@ -16,15 +16,17 @@ mod host;
 mod invoke;
 mod lock;
 mod manifest;
+mod paths;
 mod proxy;
 mod pump;
 pub mod queue;
+mod relay;
 pub mod routes;
 mod timers;
 mod web;
 
 pub use child::HandlerCommand;
-pub use child_side::{LOCAL_VARIABLE, end_on_stdin_eof};
+pub use child_side::{LOCAL_VARIABLE, SECRET_HEADER, end_on_stdin_eof};
 pub use connection_file::CONNECTION_FILE;
 pub use host::run;
 pub use manifest::{Function, Manifest, Trigger};

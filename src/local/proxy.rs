@@ -1,27 +1,22 @@
-//! The front: forwards what a route matches to the handler, raw, and nothing else.
+//! The front: what a route matches goes to the handler, forwarded or proxied as the Azure host does it.
 
 use super::{
     events::What,
     invoke::{HOST_VERSION, Invoker},
     manifest::{Function, Trigger},
-    routes::{Template, has_dot_segment},
+    paths,
+    relay::{self, BODY_BYTES_MAX, Onward},
+    routes::Template,
     web::{self, Body, answer},
 };
 use http_body_util::{BodyExt, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use percent_encoding::percent_decode_str;
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc};
 use tokio::time::Instant;
 
 /// What every request sees.
@@ -29,6 +24,8 @@ use tokio::time::Instant;
 pub(super) struct Front {
     pub(super) port: u16,
     pub(super) routes: Arc<Vec<Route>>,
+    /// host.json's `enableProxyingHttpRequest`, which comes before forwarding.
+    pub(super) is_proxying: bool,
     pub(super) invoker: Invoker,
 }
 
@@ -38,12 +35,10 @@ pub(super) struct Route {
     methods: Vec<String>,
 }
 
-/// The Azure host's own limit for a request.
-const BODY_BYTES_MAX: u64 = 100 * 1024 * 1024;
 /// A dropped body is still read to here, so that a client in the middle of sending sees the answer.
 const DROPPED_BYTES_MAX: usize = 1024 * 1024;
-/// A request that meets a restart waits so long; a handler needs a fraction of it.
-const READY_WITHIN: Duration = Duration::from_secs(10);
+const INVOCATION_ID: &str = "x-azure-functions-invocationid";
+const HOST_VERSION_HEADER: &str = "x-azure-functions-hostversion";
 
 const HOP_BY_HOP: [&str; 9] = [
     "connection",
@@ -74,19 +69,24 @@ pub(super) async fn handle(front: Front, request: Request<Incoming>) -> Response
         return answer(StatusCode::MISDIRECTED_REQUEST, &format!("Host must be localhost:{port} or 127.0.0.1:{port}"));
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    if has_dot_segment(&path) {
-        return answer(StatusCode::NOT_FOUND, "");
-    }
     // CONNECT asks for a tunnel and has no path to forward, whatever its target looks like.
     if method == Method::CONNECT {
         return answer(StatusCode::NOT_FOUND, "");
     }
+    let Some(decoded) = paths::decoded(&path) else { return answer(StatusCode::BAD_REQUEST, "") };
     let takes = |r: &&Route| r.methods.is_empty() || r.methods.iter().any(|m| m == method.as_str());
-    let Some(route) = front.routes.iter().filter(|r| r.template.matches(&path)).find(takes) else {
+    let Some(route) = front.routes.iter().filter(|r| r.template.matches(&decoded)).find(takes) else {
         return answer(StatusCode::NOT_FOUND, "");
     };
     let (started, id) = (Instant::now(), uuid::Uuid::new_v4().to_string());
-    let response = forward(&front, request, &id).await;
+    let response = if front.is_proxying {
+        proxied(&front, &decoded, request, &id).await
+    } else {
+        // A client that goes away does not end what was forwarded.
+        let (front, id) = (front.clone(), id.clone());
+        let forwarding = tokio::spawn(async move { forwarded(&front, &decoded, request, &id).await });
+        forwarding.await.unwrap_or_else(|_| answer(StatusCode::INTERNAL_SERVER_ERROR, ""))
+    };
     front.invoker.events.emit(What::Http {
         function: route.function.clone(),
         id,
@@ -98,66 +98,96 @@ pub(super) async fn handle(front: Front, request: Request<Incoming>) -> Response
     response
 }
 
-async fn forward(front: &Front, request: Request<Incoming>, id: &str) -> Response<Body> {
+/// Through YARP: as it came, but for the path, which is encoded anew, and the headers that a proxy adds.
+async fn proxied(front: &Front, path: &str, request: Request<Incoming>, id: &str) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let chunked = parts.headers.contains_key(header::TRANSFER_ENCODING);
-    let length = parts.headers.get(header::CONTENT_LENGTH).filter(|_| !chunked);
-    let length = length.and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-    if length.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
-        return answer(StatusCode::PAYLOAD_TOO_LARGE, "over 100 MB");
+    if let Some(refused) = refused(&parts.headers) {
+        return refused;
     }
-    let Some(up) = front.invoker.child.ready(READY_WITHIN).await else {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "the handler is not up");
-    };
-    let query = parts.uri.query().map(|q| format!("?{}", joined(q))).unwrap_or_default();
-    let target = format!("http://127.0.0.1:{}{}{query}", up.port, parts.uri.path());
-    let cut = Arc::new(AtomicBool::new(false));
-    let body = if length.is_some() {
-        let cut = cut.clone();
-        body.map_err(move |error| {
-            cut.store(true, Ordering::Relaxed);
-            error.into()
-        })
-        .boxed()
-    } else {
-        // As in Azure: a body without a length is dropped.
+    let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let mut headers = end_to_end(parts.headers);
+    // The handler's own takes its place.
+    let host = headers.remove(header::HOST);
+    headers.remove(header::EXPECT);
+    headers.insert("x-forwarded-for", HeaderValue::from_static("127.0.0.1"));
+    headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+    if let Some(host) = host {
+        headers.insert("x-forwarded-host", host);
+    }
+    for name in ["x-ms-invocation-id", INVOCATION_ID] {
+        if let Ok(id) = HeaderValue::from_str(id) {
+            headers.insert(name, id);
+        }
+    }
+    headers.insert(HOST_VERSION_HEADER, HeaderValue::from_static(HOST_VERSION));
+    let body = (!body.is_end_stream()).then_some(body);
+    let target = format!("{}{query}", paths::proxied(path));
+    relay::send(front, Onward { method: parts.method, target, headers }, body).await
+}
+
+/// Copied into a new request of .NET's HttpClient, with what that loses and refuses.
+async fn forwarded(front: &Front, path: &str, request: Request<Incoming>, id: &str) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    if let Some(refused) = refused(&parts.headers) {
+        return refused;
+    }
+    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    let has_content = length.is_some_and(|bytes| bytes > 0);
+    let is_media_type = |value: &HeaderValue| value.to_str().is_ok_and(|text| text.parse::<mime::Mime>().is_ok());
+    let is_sent = !parts.headers.contains_key(header::TRANSFER_ENCODING)
+        && (!has_content || parts.headers.get_all(header::CONTENT_TYPE).iter().all(is_media_type));
+    if !is_sent {
+        // HttpClient throws, and the handler sees nothing. Read on, so that a client in the middle of sending hears it.
         let _ = Limited::new(body, DROPPED_BYTES_MAX).collect().await;
-        web::full("")
-    };
+        return answer(StatusCode::INTERNAL_SERVER_ERROR, "");
+    }
+    let query = parts.uri.query().map(|query| format!("?{}", joined(query))).unwrap_or_default();
     let mut headers = end_to_end(parts.headers);
     headers.remove(header::CONTENT_ENCODING);
     headers.remove(header::EXPECT);
-    if length.is_none() {
-        headers.remove(header::CONTENT_LENGTH);
-        if !matches!(parts.method, Method::GET | Method::HEAD) {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
+    let added = |name: HeaderName, value: &str, between: &str| {
+        let theirs = headers.get_all(&name).iter().filter_map(|theirs| theirs.to_str().ok());
+        let all: Vec<&str> = theirs.chain([value]).collect();
+        (name, HeaderValue::from_str(&all.join(between)))
+    };
+    for (name, value) in [
+        added(HeaderName::from_static(INVOCATION_ID), id, ", "),
+        added(HeaderName::from_static(HOST_VERSION_HEADER), HOST_VERSION, ", "),
+        added(header::USER_AGENT, &format!("Azure-Functions-Host/{HOST_VERSION}"), " "),
+    ] {
+        let _ = value.map(|value| headers.insert(name, value));
     }
-    headers.insert("X-Azure-Functions-HostVersion", HeaderValue::from_static(HOST_VERSION));
-    if let Ok(id) = HeaderValue::from_str(id) {
-        headers.insert("X-Azure-Functions-InvocationId", id);
+    let target = format!("{}{query}", paths::forwarded(path));
+    let mut response =
+        relay::send(front, Onward { method: parts.method, target, headers }, has_content.then_some(body)).await;
+    for name in [header::ALLOW, header::VARY, header::WWW_AUTHENTICATE] {
+        one_line_per_value(response.headers_mut(), &name);
     }
-    let built = Request::builder().method(parts.method).uri(target).body(body);
-    let Ok(mut onward) = built else { return answer(StatusCode::BAD_REQUEST, "") };
-    *onward.headers_mut() = headers;
-    match tokio::time::timeout(front.invoker.function_timeout, front.invoker.client.request(onward)).await {
-        Ok(Ok(response)) => {
-            let (mut parts, body) = response.into_parts();
-            parts.headers = end_to_end(parts.headers);
-            Response::from_parts(parts, body.map_err(Into::into).boxed())
-        }
-        Ok(Err(_)) if cut.load(Ordering::Relaxed) => answer(StatusCode::BAD_REQUEST, "the body did not arrive whole"),
-        // The handler died or broke off: whatever it did, the client cannot know. A 5xx, and it may ask again.
-        Ok(Err(_)) => answer(StatusCode::BAD_GATEWAY, "the handler broke off"),
-        Err(_) => {
-            front.invoker.child.kill(up.pid).await;
-            answer(StatusCode::GATEWAY_TIMEOUT, "functionTimeout has passed")
-        }
+    response
+}
+
+/// What the host answers itself, whichever way the request would go.
+fn refused(headers: &HeaderMap) -> Option<Response<Body>> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
+    if length.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
+        return Some(answer(StatusCode::PAYLOAD_TOO_LARGE, "over 100 MB"));
+    }
+    // .NET sends no header with other characters: it throws, and the handler sees nothing.
+    let ascii = headers.values().all(|value| value.as_bytes().is_ascii());
+    (!ascii).then(|| answer(StatusCode::INTERNAL_SERVER_ERROR, ""))
+}
+
+fn one_line_per_value(headers: &mut HeaderMap, name: &HeaderName) {
+    let lines: Vec<HeaderValue> = headers.get_all(name).iter().cloned().collect();
+    headers.remove(name);
+    let values = lines.iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(','));
+    for value in values.filter_map(|value| HeaderValue::from_str(value.trim()).ok()) {
+        headers.append(name, value);
     }
 }
 
 /// All headers but those of one connection.
-fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
+pub(super) fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -212,7 +242,7 @@ mod tests {
         assert_eq!(joined(&distinct.join("&")), distinct.join("&"));
         let repeated = format!("a=1{}", "&a=1".repeat(100_000));
         assert_eq!(joined(&repeated).len(), "a=1".len() + 100_000 * "%2C1".len());
-        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        assert!(started.elapsed() < std::time::Duration::from_secs(5), "{:?}", started.elapsed());
     }
 
     #[test]

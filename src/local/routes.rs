@@ -1,26 +1,29 @@
 //! Route templates of HTTP functions: which path belongs to which, and which two collide.
 
-use percent_encoding::percent_decode_str;
+use regex::{Regex, RegexBuilder};
 use std::fmt;
 
-/// A parsed template, route prefix included: `api/clients/{*rest}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A parsed template, route prefix included: `api/{*path:regex(^clients)}`.
+#[derive(Debug, Clone)]
 pub struct Template {
     text: String,
     parts: Vec<Part>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Part {
     Literal(String),
-    Parameter {
-        integer: bool,
-    },
-    Optional {
-        integer: bool,
-    },
-    /// `{*rest}`: any number of segments, none too.
-    Rest,
+    Parameter(Option<Constraint>),
+    Optional(Option<Constraint>),
+    /// `{*rest}`: any number of segments; where it has a constraint, one at least.
+    Rest(Option<Constraint>),
+}
+
+#[derive(Debug, Clone)]
+enum Constraint {
+    Integer,
+    /// In any casing, and anywhere in the value unless anchored, as ASP.NET has it.
+    Pattern(Regex),
 }
 
 impl Template {
@@ -28,33 +31,42 @@ impl Template {
     /// Says which part is not understood.
     pub fn parse(prefix: &str, route: &str) -> Result<Self, String> {
         let text = format!("{prefix}/{route}").trim_matches('/').to_owned();
-        let parts = text.split('/').map(part).collect::<Result<Vec<_>, _>>()?;
-        let open_ended = |p: &Part| matches!(p, Part::Rest | Part::Optional { .. });
+        let parts = pieces(&text).into_iter().map(part).collect::<Result<Vec<_>, _>>()?;
+        let open_ended = |p: &Part| matches!(p, Part::Rest(_) | Part::Optional(_));
         if parts.iter().rev().skip(1).any(open_ended) {
             return Err(format!("`{text}`: an optional or catch-all part must be the last one"));
         }
         Ok(Self { text, parts })
     }
 
-    /// `path` is raw, as it came over the wire, with its leading slash.
+    /// `path` is decoded, as the Azure host routes it, with its leading slash.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
-        let trimmed = path.strip_prefix('/').unwrap_or(path);
-        let trimmed = trimmed.strip_suffix('/').unwrap_or(trimmed);
-        let segments: Vec<_> = trimmed.split('/').map(|s| percent_decode_str(s).decode_utf8_lossy()).collect();
+        let path = path.strip_prefix('/').unwrap_or(path);
+        let segments: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
         for (at, part) in self.parts.iter().enumerate() {
             match (part, segments.get(at)) {
-                (Part::Rest, _) | (Part::Optional { .. }, None) => return true,
+                (Part::Rest(constraint), _) => {
+                    let rest = path.splitn(at + 1, '/').nth(at).unwrap_or_default();
+                    return constraint.as_ref().is_none_or(|c| !rest.is_empty() && c.takes(rest));
+                }
+                (Part::Optional(_), None) => return true,
                 (_, Some(segment)) if part.takes(segment) => {}
-                (Part::Literal(_) | Part::Parameter { .. } | Part::Optional { .. }, _) => return false,
+                (Part::Literal(_) | Part::Parameter(_) | Part::Optional(_), _) => return false,
             }
         }
         segments.len() == self.parts.len()
     }
+
+    /// A catch-all that takes whatever comes: forwarded, what it took may name another function.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.parts.last(), Some(Part::Rest(None)))
+    }
 }
 
 /// Whether some path belongs to both. The Azure host then takes the function whose name comes first, whatever is
-/// more specific, so no two templates of an app may overlap.
+/// more specific, so no two templates of an app may overlap. A pattern is tried on literals only, and else believed.
 #[must_use]
 pub fn overlap(a: &Template, b: &Template) -> bool {
     meet(&a.parts, &b.parts)
@@ -62,10 +74,23 @@ pub fn overlap(a: &Template, b: &Template) -> bool {
 
 fn meet(a: &[Part], b: &[Part]) -> bool {
     match (a, b) {
-        ([Part::Rest], _) | (_, [Part::Rest]) => true,
+        ([Part::Rest(Some(constraint))], parts) | (parts, [Part::Rest(Some(constraint))]) => {
+            let literals: Option<Vec<&str>> = parts.iter().map(Part::literal).collect();
+            literals.is_none_or(|words| !words.is_empty() && constraint.takes(&words.join("/")))
+        }
+        ([Part::Rest(None)], _) | (_, [Part::Rest(None)]) => true,
         // One may end where the other's optional part is left out.
-        ([], parts) | (parts, []) => matches!(parts, [] | [Part::Optional { .. }]),
+        ([], parts) | (parts, []) => matches!(parts, [] | [Part::Optional(_)]),
         ([x, a @ ..], [y, b @ ..]) => x.meets(y) && meet(a, b),
+    }
+}
+
+impl Constraint {
+    fn takes(&self, value: &str) -> bool {
+        match self {
+            Self::Integer => value.parse::<i32>().is_ok(),
+            Self::Pattern(pattern) => pattern.is_match(value),
+        }
     }
 }
 
@@ -73,23 +98,37 @@ impl Part {
     fn takes(&self, segment: &str) -> bool {
         match self {
             Self::Literal(text) => text.eq_ignore_ascii_case(segment),
-            Self::Parameter { integer } | Self::Optional { integer } => {
-                !segment.is_empty() && (!integer || segment.parse::<i32>().is_ok())
+            Self::Parameter(constraint) | Self::Optional(constraint) => {
+                !segment.is_empty() && constraint.as_ref().is_none_or(|c| c.takes(segment))
             }
-            Self::Rest => true,
+            Self::Rest(_) => true,
+        }
+    }
+
+    fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Literal(text) => Some(text),
+            Self::Parameter(_) | Self::Optional(_) | Self::Rest(_) => None,
         }
     }
 
     fn meets(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Literal(a), Self::Literal(b)) => a.eq_ignore_ascii_case(b),
-            (Self::Literal(text), part) | (part, Self::Literal(text)) => part.takes(text),
-            (
-                Self::Parameter { .. } | Self::Optional { .. } | Self::Rest,
-                Self::Parameter { .. } | Self::Optional { .. } | Self::Rest,
-            ) => true,
+        match (self.literal(), other.literal()) {
+            (Some(text), _) => other.takes(text),
+            (None, Some(text)) => self.takes(text),
+            (None, None) => true,
         }
     }
+}
+
+/// What stands between slashes; those inside of braces belong to a pattern.
+fn pieces(text: &str) -> Vec<&str> {
+    let mut depth = 0_i32;
+    text.split(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == '/' && depth == 0
+    })
+    .collect()
 }
 
 fn part(text: &str) -> Result<Part, String> {
@@ -99,41 +138,26 @@ fn part(text: &str) -> Result<Part, String> {
         }
         return Ok(Part::Literal(text.to_owned()));
     };
-    if inner.starts_with('*') {
-        return Ok(Part::Rest);
-    }
     let (inner, optional) = inner.strip_suffix('?').map_or((inner, false), |i| (i, true));
-    let integer = match inner.split_once(':') {
-        None => false,
-        Some((_, "int")) => true,
-        Some((_, other)) => return Err(format!("`{text}`: the constraint `{other}` is not known here, only `int`")),
-    };
-    Ok(if optional { Part::Optional { integer } } else { Part::Parameter { integer } })
+    let constraint = inner.split_once(':').map(|(_, constraint)| constraint_of(text, constraint)).transpose()?;
+    Ok(match (inner.starts_with('*'), optional) {
+        (true, _) => Part::Rest(constraint),
+        (false, true) => Part::Optional(constraint),
+        (false, false) => Part::Parameter(constraint),
+    })
 }
 
-/// Whether a path, decoded as often as anyone might, holds a `.` or `..` segment by any separator. Such a path
-/// could name another function once something on the way normalises it, so it goes nowhere.
-#[must_use]
-pub fn has_dot_segment(raw: &str) -> bool {
-    let mut path = raw.as_bytes().to_vec();
-    // Each round shortens the path or ends; four levels of encoding are more than any client means.
-    for _ in 0..4 {
-        if path.split(|b| matches!(b, b'/' | b'\\')).any(is_dots) {
-            return true;
-        }
-        let decoded: Vec<u8> = percent_encoding::percent_decode(&path).collect();
-        if decoded == path {
-            return false;
-        }
-        path = decoded;
+fn constraint_of(part: &str, text: &str) -> Result<Constraint, String> {
+    if text == "int" {
+        return Ok(Constraint::Integer);
     }
-    true
-}
-
-/// `..;x` is a parent folder to some servers.
-fn is_dots(segment: &[u8]) -> bool {
-    let name = segment.split(|b| *b == b';').next().unwrap_or_default();
-    matches!(name, b"." | b"..")
+    let pattern = text.strip_prefix("regex(").and_then(|t| t.strip_suffix(')'));
+    let pattern = pattern
+        .ok_or_else(|| format!("`{part}`: the constraint `{text}` is not known here, only `int` and `regex(…)`"))?;
+    // Braces are doubled in a template.
+    let pattern = pattern.replace("{{", "{").replace("}}", "}");
+    let built = RegexBuilder::new(&pattern).case_insensitive(true).build();
+    built.map(Constraint::Pattern).map_err(|e| format!("`{part}`: the pattern is invalid: {e}"))
 }
 
 impl fmt::Display for Template {
@@ -146,6 +170,8 @@ impl fmt::Display for Template {
 mod tests {
     use super::*;
 
+    const CLIENTS: &str = "{*path:regex(^clients(/[A-Za-z0-9/-]*)?$)}";
+
     fn api(route: &str) -> Template {
         Template::parse("api", route).unwrap()
     }
@@ -153,13 +179,43 @@ mod tests {
     #[test]
     fn a_catch_all_takes_everything_below_it_and_nothing_beside() {
         let finance = api("clients/{*rest}");
+        assert!(finance.is_open() && !api("clients/{id}").is_open());
         for path in
-            ["/api/clients", "/api/clients/", "/API/Clients/7/finance", "/api/clients/a%20b", "/api/cl%69ents/1"]
+            ["/api/clients", "/api/clients/", "/API/Clients/7/finance", "/api/clients/a b", "/api/clients/..\\..\\x"]
         {
             assert!(finance.matches(path), "{path}");
         }
         for path in ["/api/client", "/api/clientsx", "/clients/7", "/api//clients", "/", "", "/api", "//api/clients"] {
             assert!(!finance.matches(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_constraint_lets_only_its_own_paths_through() {
+        let finance = api(CLIENTS);
+        assert!(!finance.is_open());
+        for path in ["/api/clients", "/api/clients/", "/API/Clients/7/finance/2026/3", "/api/clients/-1"] {
+            assert!(finance.matches(path), "{path}");
+        }
+        for path in [
+            "/api",
+            "/api/",
+            "/api/health",
+            "/api/clientsx",
+            "/api/clients/..\\..\\SendEmail",
+            "/api/clients\\7",
+            "/api/clients/..%2f..%2fSendEmail",
+            "/api/clients/a.b",
+            "/api/clients/a b",
+            "/api/clients/?",
+            "/api//clients",
+        ] {
+            assert!(!finance.matches(path), "{path}");
+        }
+        let doubled = api("{code:regex(^[a-z]{{2}}$)}/x");
+        assert!(doubled.matches("/api/pl/x") && !doubled.matches("/api/pol/x"));
+        for wrong in ["{a:regex(()}", "{a:guid}", "{a:regex(x}", "{a", "a{b}"] {
+            assert!(Template::parse("api", wrong).is_err(), "{wrong}");
         }
     }
 
@@ -179,33 +235,21 @@ mod tests {
             ("clients", "clients/{*rest}"),
             ("a/{x?}", "a"),
             ("a/{x}/c", "a/b/{y}"),
+            (CLIENTS, "clients/new"),
+            (CLIENTS, "{id}"),
+            (CLIENTS, "{*rest}"),
         ] {
             assert!(overlap(&api(a), &api(b)) && overlap(&api(b), &api(a)), "{a} and {b}");
         }
-        for (a, b) in [("clients/{*rest}", "health"), ("openapi.json", "health"), ("a/{x}", "a"), ("a/{id:int}", "a/b")]
-        {
-            assert!(!overlap(&api(a), &api(b)) && !overlap(&api(b), &api(a)), "{a} and {b}");
-        }
-    }
-
-    #[test]
-    fn dot_segments_are_seen_in_any_spelling() {
-        for path in [
-            "/api/../SendEmail",
-            "/api/%2e%2e/SendEmail",
-            "/api/%2E./SendEmail",
-            "/api/clients/..%2f..%2fSendEmail",
-            "/api/clients/..%5cSendEmail",
-            "/api/clients\\..\\SendEmail",
-            "/api/%252e%252e/SendEmail",
-            "/api/./clients",
-            "/api/clients/..",
-            "/api/clients/..;/SendEmail",
+        for (a, b) in [
+            ("clients/{*rest}", "health"),
+            ("openapi.json", "health"),
+            ("a/{x}", "a"),
+            ("a/{id:int}", "a/b"),
+            (CLIENTS, "health"),
+            (CLIENTS, "openapi.json"),
         ] {
-            assert!(has_dot_segment(path), "{path}");
-        }
-        for path in ["/api/openapi.json", "/api/clients/a..b", "/api/clients/...", "/api/clients/1%2f2"] {
-            assert!(!has_dot_segment(path), "{path}");
+            assert!(!overlap(&api(a), &api(b)) && !overlap(&api(b), &api(a)), "{a} and {b}");
         }
     }
 }

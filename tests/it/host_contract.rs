@@ -2,12 +2,15 @@
 
 use crate::support::{
     backend::Backend,
-    edge::{Edge, draft, figures},
+    edge::{Edge, OF_THE_HOST, draft, figures},
     host::Host,
     http_client::{Answer, post_json, send},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use client_organizer::functions::{self, FUNCTIONS, Trigger};
+use client_organizer::{
+    functions::{self, FUNCTIONS, Trigger},
+    local::routes::{Template, overlap},
+};
 use hyper::Method;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, path::PathBuf};
@@ -66,26 +69,55 @@ fn every_function_has_its_folder_and_every_folder_its_function() {
 
 #[test]
 fn no_two_routes_match_one_path() {
-    // The host goes by name, not by specificity. Their first words are literal and differ, so nothing can match two.
-    let first: Vec<String> =
-        functions::routes().map(|(_, route)| route.split('/').next().unwrap().to_ascii_lowercase()).collect();
-    assert!(first.iter().all(|word| !word.contains('{')), "{first:?}");
-    assert_eq!(first.iter().collect::<BTreeSet<_>>().len(), first.len());
+    // The host goes by name, not by specificity.
+    let templates = templates();
+    for (n, (name, template)) in templates.iter().enumerate() {
+        for (other_name, other) in &templates[n + 1..] {
+            assert!(!overlap(template, other), "{name} and {other_name}");
+        }
+    }
     for (path, _) in functions::endpoints() {
-        let word = path.strip_prefix("/api/").unwrap().split('/').next().unwrap();
-        assert!(first.contains(&word.to_owned()), "{path} belongs to no function");
+        let path = path.replace(['{', '}'], "");
+        assert_eq!(templates.iter().filter(|(_, t)| t.matches(&path)).count(), 1, "{path} belongs to one function");
+    }
+}
+
+/// The routes as the folders have them.
+fn templates() -> Vec<(String, Template)> {
+    let folders = fs::read_dir(root().join("functions")).unwrap().map(|entry| entry.unwrap().path());
+    let of = |folder: PathBuf| {
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let described = read(&format!("functions/{name}/function.json"));
+        let trigger = described["bindings"].as_array().unwrap().iter().find(|b| b["type"] == "httpTrigger")?.clone();
+        Some((name.clone(), Template::parse("api", trigger["route"].as_str().unwrap_or(&name)).unwrap()))
+    };
+    folders.filter_map(of).collect()
+}
+
+#[test]
+fn no_route_is_an_open_catch_all() {
+    let templates = templates();
+    assert_eq!(templates.len(), functions::routes().count());
+    for (name, template) in templates {
+        assert!(!template.is_open(), "{name}: {template} lets a client run the other functions");
+        for path in ["..\\..\\SendEmail", "..%2f..%2fSendEmail", "a.b", "a%2fb", "a?b", "a#b"] {
+            assert!(!template.matches(&format!("/api/clients/{path}")), "{name} takes {path}");
+        }
     }
 }
 
 #[test]
-fn host_json_starts_the_handler_and_forwards_http() {
+fn host_json_starts_the_handler_and_passes_http_on() {
     let host = read("host.json");
     assert_eq!(host["version"], "2.0");
     assert_eq!(
         host["customHandler"]["description"]["defaultExecutablePath"], "handler",
         "./handler loses its mode bit"
     );
-    assert_eq!(host["customHandler"]["enableForwardingHttpRequest"], true);
+    // Every host does its best: one that knows no proxying forwards.
+    for mode in ["enableForwardingHttpRequest", "enableProxyingHttpRequest"] {
+        assert_eq!(host["customHandler"][mode], true, "{mode}");
+    }
     assert_eq!(host.pointer("/customHandler/http"), None, "routes beside function.json files make the host throw");
     assert_eq!(host["extensionBundle"]["version"], "[4.0.0, 5.0.0)");
     let bus = &host["extensions"]["serviceBus"];
@@ -139,6 +171,48 @@ async fn a_run_whose_store_failed_is_a_failed_run() {
     let told = report(&edge.invoke("SendEmail", MESSAGE.as_bytes()).await, 500);
     assert!(told["failed"].is_string(), "the broker must deliver it again: {told}");
     assert_eq!(edge.get("/").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_not_the_hosts_own_invocation_does_nothing() {
+    let edge = Edge::new().await;
+    let path = format!("/api/clients/{}/finance", edge.client(1).await);
+    edge.write("POST", &path, &[], &figures(1)).await;
+    let forged = |added: &[(&'static str, &'static str)]| {
+        let kept = OF_THE_HOST.into_iter().filter(|(name, _)| added.iter().all(|(other, _)| other != name));
+        kept.chain(added.iter().copied()).collect::<Vec<_>>()
+    };
+    let page = [
+        ("content-type", "text/plain"),
+        ("user-agent", "Mozilla/5.0"),
+        ("origin", "https://evil.example"),
+        ("sec-fetch-mode", "no-cors"),
+    ];
+    let cases: Vec<(&str, Vec<(&str, &str)>)> = vec![
+        ("", page.to_vec()),
+        ("", forged(&[("host", "app.azurewebsites.net"), ("x-functions-key", "k")])),
+        ("", forged(&[("host", "evil.example")])),
+        ("", forged(&[("user-agent", "curl/8 Azure-Functions-Host/4.1037.0.0")])),
+        ("", forged(&[("x-azure-functions-invocationid", "mine, 6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11")])),
+        ("", forged(&[("x-forwarded-for", "10.0.0.1")])),
+        ("", forged(&[("x-arr-log-id", "1")])),
+        ("", forged(&[("authorization", "Bearer x")])),
+        ("", forged(&[("cookie", "a=b")])),
+        ("?code=k", forged(&[])),
+    ];
+    for function in functions::names().filter(|name| functions::routes().all(|(http, _)| http != *name)) {
+        for (query, headers) in &cases {
+            let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+            let answer = edge.send("POST", &format!("/{function}{query}"), &headers, &[MESSAGE.as_bytes()]).await;
+            let told = report(&answer, 403);
+            assert!(told["failed"].is_string(), "{function} {query} {headers:?}");
+            assert!(!told.to_string().contains("evil") && !told.to_string().contains("mine"), "{told}");
+        }
+    }
+    assert_eq!(edge.backend.query("SELECT count(*) FROM InboxMessages").unwrap(), "0");
+    assert_eq!((edge.bus.accepted(crate::support::world::EMAILS).len(), edge.mailer.sent().len()), (0, 0));
+    report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 200);
+    assert_eq!(edge.bus.accepted(crate::support::world::EMAILS).len(), 1, "the host's own does");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod flaky_store;
 mod http;
 mod openapi;
 mod host_contract;
+mod doors;
 mod local_host;
 mod queue;
 mod entities;

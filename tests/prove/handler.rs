@@ -1,6 +1,6 @@
 //! The handler as a process that can be killed at any moment, and the Functions host's side of it.
 
-use crate::support::{host::executable, queue_message::envelope};
+use crate::support::{edge::OF_THE_HOST, host::executable, queue_message::envelope};
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, body::Bytes};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -81,12 +81,11 @@ pub async fn deliver(port: u16, id: String, body: String) -> (String, String, Op
 
 pub async fn invoke(port: u16, function: &str, body: String) -> Option<u16> {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(format!("http://127.0.0.1:{port}/{function}"))
-        .header("content-type", "application/json")
-        .body(Full::new(Bytes::from(body)))
-        .unwrap();
+    let mut request = Request::builder().method(Method::POST).uri(format!("http://127.0.0.1:{port}/{function}"));
+    for (name, value) in OF_THE_HOST {
+        request = request.header(name, value);
+    }
+    let request = request.body(Full::new(Bytes::from(body))).unwrap();
     let response = client.request(request).await.ok()?;
     let status = response.status().as_u16();
     response.into_body().collect().await.ok()?;

@@ -13,7 +13,7 @@ use client_organizer::{
         prune::{PruneContext, PruneSettings},
         vitals::Vitals,
     },
-    functions::{self, Services},
+    functions::{self, Guard, Services},
     ports::books::Books,
 };
 use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
@@ -25,6 +25,13 @@ use hyper_util::{
 use serde_json::Value;
 use std::{convert::Infallible, sync::Arc};
 use tokio::{net::TcpListener, sync::oneshot};
+
+/// What the host says with every invocation.
+pub const OF_THE_HOST: [(&str, &str); 3] = [
+    ("content-type", "application/json; charset=utf-8"),
+    ("x-azure-functions-invocationid", "6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11"),
+    ("user-agent", "Azure-Functions-Host/4.1037.0.0"),
+];
 
 pub struct Edge {
     pub backend: SqliteBackend,
@@ -81,7 +88,8 @@ impl Edge {
         let port = listener.local_addr().unwrap().port();
         let (stop, stopped) = oneshot::channel::<()>();
         let shutdown = async { drop(stopped.await) };
-        let server = tokio::spawn(functions::serve(listener, Arc::new(services), shutdown));
+        let server =
+            tokio::spawn(functions::serve(listener, Arc::new(services), Guard { port, local: None }, shutdown));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { backend, bus, mailer, vitals, port, client, server, stop: Some(stop) }
     }
@@ -126,11 +134,7 @@ impl Edge {
 
     /// As the host invokes: chunked, and never with a length.
     pub async fn invoke(&self, function: &str, envelope: &[u8]) -> Answer {
-        let headers: [(&str, &[u8]); 3] = [
-            ("content-type", b"application/json; charset=utf-8"),
-            ("x-azure-functions-invocationid", b"6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11"),
-            ("user-agent", b"Azure-Functions-Host/4.1037.0.0"),
-        ];
+        let headers = OF_THE_HOST.map(|(name, value)| (name, value.as_bytes()));
         let half = envelope.len() / 2;
         self.send("POST", &format!("/{function}"), &headers, &[&envelope[..half], &envelope[half..]]).await
     }

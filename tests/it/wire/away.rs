@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::support::{
+    edge::OF_THE_HOST,
     host::{DEADLINE, executable},
     http_client,
 };
@@ -70,8 +71,7 @@ const TIMER: &str = r#"{"Data":{"timer":{"ScheduleStatus":null,"IsPastDue":false
 const MESSAGE: &str = r#"{"Data":{"message":"e30="},"Metadata":{"DeliveryCount":"1","MessageId":"\"m-1\""}}"#;
 
 async fn invoke(port: u16, function: &str, envelope: &str) -> (u16, Value) {
-    let headers = [("content-type", "application/json")];
-    let answer = http_client::send(port, Method::POST, &format!("/{function}"), &headers, envelope).await;
+    let answer = http_client::send(port, Method::POST, &format!("/{function}"), &OF_THE_HOST, envelope).await;
     let logs = answer.json()["Logs"][0].as_str().unwrap().to_owned();
     (answer.status.as_u16(), serde_json::from_str(&logs).unwrap())
 }

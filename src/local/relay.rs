@@ -1,0 +1,104 @@
+//! One request on its way to the handler and back, tried again as often as the Azure host does.
+
+use super::{
+    proxy::Front,
+    web::{self, Body, answer},
+};
+use http_body_util::{BodyExt, Limited};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+/// A request as the handler is to see it.
+pub(super) struct Onward {
+    pub(super) method: Method,
+    pub(super) target: String,
+    pub(super) headers: HeaderMap,
+}
+
+/// The Azure host's own limit for a request.
+pub(super) const BODY_BYTES_MAX: u64 = 100 * 1024 * 1024;
+/// A request that meets a restart waits so long; a handler needs a fraction of it.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+/// Of a request that is proxied.
+const PROXIED_WITHIN: Duration = Duration::from_mins(4);
+/// A request without a body is sent again where its connection broke before an answer: by the proxy after a pause that
+/// doubles, so that it meets the process that took over from a killed one; by .NET's client at once, while it connects.
+const TRIES_PROXIED: u32 = 10;
+const TRIES_FORWARDED: u32 = 4;
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_millis(250);
+
+pub(super) async fn send(front: &Front, onward: Onward, body: Option<Incoming>) -> Response<Body> {
+    let function_timeout = front.invoker.function_timeout;
+    let limit = if front.is_proxying { function_timeout.min(PROXIED_WITHIN) } else { function_timeout };
+    let Some(up) = front.invoker.child.ready(READY_WITHIN).await else {
+        return answer(StatusCode::SERVICE_UNAVAILABLE, "the handler is not up");
+    };
+    let cut = Arc::new(AtomicBool::new(false));
+    let tried = tokio::time::timeout(limit, attempts(front, onward, body, up.port, &cut)).await;
+    match tried {
+        Ok(Some(response)) => {
+            let (mut parts, body) = response.into_parts();
+            parts.headers = super::proxy::end_to_end(parts.headers);
+            Response::from_parts(parts, body.map_err(Into::into).boxed())
+        }
+        Ok(None) if cut.load(Ordering::Relaxed) => answer(StatusCode::BAD_REQUEST, "the body did not arrive whole"),
+        // The handler died or broke off: whatever it did, the client cannot know. A 5xx, and it may ask again.
+        Ok(None) => {
+            front.invoker.child.noticed(up.pid).await;
+            answer(StatusCode::INTERNAL_SERVER_ERROR, "the handler broke off")
+        }
+        Err(_) if limit < function_timeout => answer(StatusCode::GATEWAY_TIMEOUT, "240 s have passed"),
+        Err(_) => {
+            front.invoker.child.kill(up.pid).await;
+            answer(StatusCode::GATEWAY_TIMEOUT, "functionTimeout has passed")
+        }
+    }
+}
+
+async fn attempts(
+    front: &Front,
+    onward: Onward,
+    body: Option<Incoming>,
+    mut port: u16,
+    cut: &Arc<AtomicBool>,
+) -> Option<Response<Incoming>> {
+    let build = |port: u16, body: Body| {
+        let uri = format!("http://127.0.0.1:{port}{}", onward.target);
+        let mut request = Request::builder().method(onward.method.clone()).uri(uri).body(body).ok()?;
+        *request.headers_mut() = onward.headers.clone();
+        Some(request)
+    };
+    if let Some(body) = body {
+        let cut = cut.clone();
+        let whole = Limited::new(body, usize::try_from(BODY_BYTES_MAX).unwrap_or(usize::MAX));
+        let body = whole.map_err(move |error| {
+            cut.store(true, Ordering::Relaxed);
+            error
+        });
+        return front.invoker.client.request(build(port, body.boxed())?).await.ok();
+    }
+    let mut pause = PAUSE_MIN;
+    let tries = if front.is_proxying { TRIES_PROXIED } else { TRIES_FORWARDED };
+    for _ in 0..tries {
+        match front.invoker.client.request(build(port, web::full(""))?).await {
+            Ok(response) => return Some(response),
+            Err(error) if !front.is_proxying && error.is_connect() => return None,
+            Err(_) if front.is_proxying => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(PAUSE_MAX);
+                if let Some(up) = front.invoker.child.ready(Duration::ZERO).await {
+                    port = up.port;
+                }
+            }
+            Err(_) => {}
+        }
+    }
+    None
+}
