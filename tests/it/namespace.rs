@@ -10,7 +10,12 @@ use crate::support::{
     workers::{Said, Worker},
 };
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 const HOST: &str = "office.servicebus.windows.net";
 const DOORS: [&str; 3] = ["amqp", "websocket", "rest"];
@@ -47,7 +52,24 @@ impl Namespace {
     }
 
     fn settings(&self, access: Settings) -> Settings {
+        let way = match self.door {
+            "rest" => ("HTTPS_PROXY", self.proxy()),
+            _ => self.gateway(),
+        };
+        self.by(access, [way])
+    }
+
+    fn proxy(&self) -> String {
+        format!("http://127.0.0.1:{}", self.proxy.port)
+    }
+
+    fn gateway(&self) -> (&'static str, String) {
+        ("ServiceBus__Gateway", format!("127.0.0.1:{}", self.port))
+    }
+
+    fn by(&self, access: Settings, ways: impl IntoIterator<Item = (&'static str, String)>) -> Settings {
         let mut settings = access;
+        settings.extend(ways);
         settings.extend([
             ("Store__Path", self.store.options.path.display().to_string()),
             ("SSL_CERT_FILE", self.trusted.path().display().to_string()),
@@ -56,11 +78,12 @@ impl Namespace {
             ("Breaker__BaseMs", "100".to_owned()),
             ("Breaker__MaxMs", "200".to_owned()),
         ]);
-        settings.push(match self.door {
-            "rest" => ("HTTPS_PROXY", format!("http://127.0.0.1:{}", self.proxy.port)),
-            _ => ("ServiceBus__Gateway", format!("127.0.0.1:{}", self.port)),
-        });
         settings
+    }
+
+    /// As if its time were over.
+    fn close_breaker(&self) {
+        self.store.execute("UPDATE Destinations SET OpenUntil = NULL");
     }
 
     fn insert(&self, id: &str) {
@@ -131,6 +154,77 @@ async fn every_transport_works_inside_tls() {
             );
             assert_eq!(on.told().await["goodbyes"], 1, "{door}: it leaves with a goodbye");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn amqp_over_websocket_goes_out_through_the_proxy_unless_the_host_is_excepted() {
+    let Some(on) = Namespace::start("websocket").await else { return };
+    for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+        on.insert(name);
+        let said = Worker::once(&on.by(keyed(), [(name, on.proxy())]));
+        assert_eq!((said.sent, reasons(&said)), (1, vec![]), "{name}");
+    }
+    assert_eq!(on.proxy.places(), vec![format!("{HOST}:443"); 3]);
+    on.insert("excepted");
+    let excepted = ("NO_PROXY", "10.0.0.0/8, 127.0.0.1".to_owned());
+    let said = Worker::once(&on.by(keyed(), [on.gateway(), ("HTTPS_PROXY", on.proxy()), excepted]));
+    assert_eq!((said.sent, reasons(&said)), (1, vec![]));
+    assert_eq!(on.proxy.places().len(), 3, "not by the proxy");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn plain_amqp_never_goes_through_the_proxy_and_says_so_where_it_fails() {
+    let Some(on) = Namespace::start("amqp").await else { return };
+    on.insert("direct");
+    let said = Worker::once(&on.by(keyed(), [on.gateway(), ("HTTPS_PROXY", on.proxy())]));
+    assert_eq!((said.sent, reasons(&said)), (1, vec![]));
+    on.insert("kept");
+    let nowhere = ("ServiceBus__Gateway", "127.0.0.1:1".to_owned());
+    let said = Worker::once(&on.by(keyed(), [nowhere, ("HTTPS_PROXY", on.proxy())]));
+    let told = reasons(&said).join("\n");
+    assert!(told.contains("AMQP on 5671 does not use HTTPS_PROXY"), "{told}");
+    assert!(told.contains("ServiceBus__Transport=websocket"), "{told}");
+    assert_eq!(on.proxy.places(), [""; 0]);
+}
+
+/// It is proxy.py, and not ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_is_not_ours_leads_there_and_its_refusals_are_told() {
+    let Some(on) = Namespace::start("websocket").await else { return };
+    let mut python = Command::new(broker::made("python/bin/python"));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broker/connect.py");
+    let python = python.arg("-B").arg(script).arg("office:s3cret").stdin(Stdio::piped()).stdout(Stdio::piped());
+    // It ends with its stdin.
+    let mut proxy = python.spawn().unwrap();
+    let mut port = String::new();
+    BufReader::new(proxy.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    let by = |login: &str, gateway: (&'static str, String)| {
+        let proxy = format!("http://{login}127.0.0.1:{}", port.trim());
+        Worker::once(&on.by(keyed(), [gateway, ("HTTPS_PROXY", proxy)]))
+    };
+    on.insert("through");
+    let told = reasons(&by("", on.gateway())).join("\n");
+    assert!(told.contains("407") && told.contains("HTTPS_PROXY=http://user:password@"), "{told}");
+    on.close_breaker();
+    let told = reasons(&by("office:s3cret@", ("ServiceBus__Gateway", "127.0.0.1:1".to_owned()))).join("\n");
+    assert!(told.contains("CONNECT failed") && !told.contains("s3cret"), "{told}");
+    on.close_breaker();
+    let said = by("office:s3cret@", on.gateway());
+    assert_eq!((said.sent, reasons(&said)), (1, vec![]));
+    drop(proxy.stdin.take());
+    assert!(proxy.wait().unwrap().success());
+}
+
+/// Nobody is asked: the proxy is not there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_that_is_away_is_named() {
+    for door in ["websocket", "rest"] {
+        let Some(on) = Namespace::start(door).await else { return };
+        on.insert("kept");
+        let said = Worker::once(&on.by(keyed(), [("HTTPS_PROXY", "http://127.0.0.1:1".to_owned())]));
+        let told = reasons(&said).join("\n");
+        assert!(told.contains("through the proxy 127.0.0.1:1 of HTTPS_PROXY"), "{door}: {told}");
     }
 }
 

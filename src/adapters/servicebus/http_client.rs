@@ -5,6 +5,7 @@ use super::{
     connection::ConnectionString,
     outcome::{self, Answer, NoAnswer},
     properties,
+    proxy::Proxy,
     rest::RestOptions,
 };
 use crate::domain::retry_after;
@@ -140,11 +141,14 @@ fn no_answer(error: &reqwest::Error) -> NoAnswer {
     }
 }
 
-/// The innermost error's words; the outer ones only repeat the URL.
+/// The innermost error's words; the outer ones only repeat the URL. A request over HTTPS goes by the environment's proxy
+/// on its own, so it is named where nothing was reached.
 pub(super) fn root_cause(error: &reqwest::Error) -> String {
     let mut last: &dyn Error = error;
     while let Some(source) = last.source() {
         last = source;
     }
-    last.to_string()
+    let outside = error.url().filter(|url| error.is_connect() && url.scheme() == "https");
+    let note = outside.and_then(|url| url.host_str()).map(Proxy::note);
+    format!("{last}{}", note.unwrap_or_default())
 }

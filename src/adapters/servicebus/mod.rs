@@ -20,6 +20,7 @@ mod amqp_dead;
 mod rest_dead;
 mod refusal;
 mod socket;
+mod proxy;
 
 pub use amqp::{AmqpBus, AmqpOptions, Shapes};
 pub use amqp_dead::AmqpDeadLetters;

@@ -1,6 +1,6 @@
 //! The way to the namespace's broker: TCP, TLS around it, and WebSocket around that where only port 443 is open.
 
-use super::connection::ConnectionString;
+use super::{connection::ConnectionString, proxy::Proxy};
 use fe2o3_amqp_ws::WebSocketStream;
 use rustls::{ClientConfig, pki_types::ServerName};
 use rustls_platform_verifier::BuilderVerifierExt;
@@ -29,6 +29,8 @@ pub(super) struct Dialer {
     address: String,
     tls: Option<TlsConnector>,
     websocket: bool,
+    /// What the environment names for this address. Plain AMQP passes it by, as Microsoft's clients do.
+    proxy: Option<Proxy>,
 }
 
 impl Dialer {
@@ -37,7 +39,7 @@ impl Dialer {
     pub(super) fn new(connection: &ConnectionString, websocket: bool, gateway: Option<&str>) -> Result<Self, String> {
         let host = connection.host();
         if let Some(local) = &connection.local {
-            return Ok(Self { host, address: local.clone(), tls: None, websocket });
+            return Ok(Self { host, address: local.clone(), tls: None, websocket, proxy: None });
         }
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider)
@@ -47,16 +49,26 @@ impl Dialer {
             .with_no_client_auth();
         let port = if websocket { WEBSOCKET_PORT } else { AMQPS_PORT };
         let address = gateway.map_or_else(|| format!("{host}:{port}"), str::to_owned);
-        Ok(Self { host, address, tls: Some(TlsConnector::from(Arc::new(config))), websocket })
+        let proxy = match Proxy::towards(&address) {
+            Err(_) if !websocket => None,
+            proxy => proxy?,
+        };
+        Ok(Self { host, address, tls: Some(TlsConnector::from(Arc::new(config))), websocket, proxy })
     }
 
     /// # Errors
     /// At which step it failed, and how.
     pub(super) async fn dial(&self) -> Result<Box<dyn Io>, String> {
         let failed = |step: &str, why: String| format!("no connection to {}: {step} failed: {why}", self.address);
-        let tcp = TcpStream::connect(&self.address).await;
-        let tcp = tcp.map_err(|e| failed("TCP", format!("{e} ({})", self.advice())))?;
+        let proxy = self.proxy.as_ref().filter(|_| self.websocket);
+        let first = proxy.map_or(&self.address, |proxy| &proxy.address);
+        let tcp = TcpStream::connect(first).await;
+        let mut tcp = tcp.map_err(|e| failed("TCP", format!("{e} ({})", self.advice())))?;
         ready(&tcp).map_err(|e| failed("setting up the socket", e.to_string()))?;
+        if let Some(proxy) = proxy {
+            let led = proxy.lead(tcp, &self.address).await;
+            tcp = led.map_err(|e| failed("CONNECT", format!("{e} ({})", self.advice())))?;
+        }
         let stream: Box<dyn Io> = match &self.tls {
             None => Box::new(tcp),
             Some(tls) => {
@@ -75,12 +87,22 @@ impl Dialer {
     }
 
     /// Where nobody answers at an address.
-    pub(super) fn advice(&self) -> &'static str {
-        match (&self.tls, self.websocket) {
-            (None, _) => "is it up, and the Endpoint right?",
-            (Some(_), true) => "is the name right, and port 443 open?",
-            (Some(_), false) => {
-                "is the name right, and port 5671 open? ServiceBus__Transport=websocket goes through 443"
+    pub(super) fn advice(&self) -> String {
+        match (&self.tls, self.websocket, &self.proxy) {
+            (None, ..) => "is it up, and the Endpoint right?".to_owned(),
+            (Some(_), true, None) => "is the name right, and port 443 open?".to_owned(),
+            (Some(_), true, Some(Proxy { address, .. })) => {
+                format!(
+                    "through the proxy {address} of HTTPS_PROXY: is it up, and does it let one there? NO_PROXY excepts a host"
+                )
+            }
+            (Some(_), false, None) => {
+                "is the name right, and port 5671 open? ServiceBus__Transport=websocket goes through 443".to_owned()
+            }
+            (Some(_), false, Some(_)) => {
+                "is the name right, and port 5671 open? AMQP on 5671 does not use HTTPS_PROXY, which is set; \
+                 ServiceBus__Transport=websocket does, through 443"
+                    .to_owned()
             }
         }
     }
