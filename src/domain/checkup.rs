@@ -26,6 +26,9 @@ pub struct EmailNeeds {
     pub delivery_wait_ms: Option<i64>,
 }
 
+/// What a look would have told.
+const UNSEEN: &str = "whether it drops duplicates, has sessions or partitions, how large and how old its messages may be, and \
+                      how many were set aside";
 const DAY_MS: i64 = 86_400_000;
 /// The host renews a lock while the function runs; one that ends sooner is lost with the first renewal that is late.
 const LOCK_MS_MIN: i64 = 30_000;
@@ -85,7 +88,7 @@ fn itself(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
         Seen::Unknown { why } | Seen::Away { why } => {
             let todo =
                 "the settings are believed meanwhile: look it up by hand, or run this with a credential that may";
-            return vec![Finding::unknown(&about, &format!("what it is could not be read: {why}"), todo)];
+            return vec![Finding::unknown(&about, &format!("{UNSEEN} could not be read: {why}"), todo)];
         }
     };
     if entity.kind != at.kind() {

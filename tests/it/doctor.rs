@@ -61,7 +61,7 @@ async fn without_the_right_to_look_it_is_unknown_which_is_no_failure() {
     let office = Office::new().on(broker, "rest", &queue);
     let (code, unknown) = office.findings("unknown");
     assert_eq!(code, Some(0));
-    tells(&unknown, &[&queue, "Manage claim", "a credential that may"]);
+    tells(&unknown, &[&queue, "drops duplicates", "Manage claim", "a credential that may"]);
     let told = format!("{:?}", office.run(&["doctor"]));
     assert!(!told.contains(&broker::KEY[..8]), "{told}");
 }
