@@ -93,7 +93,12 @@ pub const CATALOGUE: &[Setting] = &[
     set("Outbox__HeaderBytesMax", "32768", "100 to 65536", "largest headers the bus takes"),
     set("Outbox__RetentionDays", "30", "1 to 3650", "how long sent and discarded rows are kept"),
     set("Breaker__BaseMs", "5000", "100 to 3600000", "first pause after a destination failed; doubles"),
-    set("Breaker__MaxMs", "300000", "100 to 86400000", "longest pause between probes of a destination"),
+    set(
+        "Breaker__MaxMs",
+        "300000",
+        "100 to 86400000",
+        "longest pause between probes; of the bus never over 20000, unless it names one: a probe is one message",
+    ),
     set("Bus__TimeoutMs", "15000", "100 to 300000", "how long one send may take"),
     set("Bus__ConcurrencyMax", "16", "1 to 256", "sends under way at once, per claim"),
     set(

@@ -52,6 +52,10 @@ pub struct Policy {
     pub breaker_max_ms: i64,
 }
 
+/// A probe is one message, so it costs a destination that is down nothing to be asked often; and one that is back should
+/// not be waited for. With the sweep's 10 s it is half a minute at most.
+const PROBE_AFTER_MAX_MS: i64 = 20_000;
+
 /// Judges one publish. `outcomes` has one entry per row, in order; `dice` gives numbers in 0.0..1.0.
 pub fn judge(
     mode: ClaimMode,
@@ -63,7 +67,8 @@ pub fn judge(
     debug_assert_eq!(claimed.rows.len(), outcomes.len());
     let accepted_any = outcomes.iter().any(|o| matches!(o, PublishOutcome::Accepted));
     let open_ms = |after: Option<i64>, dice: f64| {
-        let own = backoff::delay_ms(claimed.breaker_failures + 1, policy.breaker_base_ms, policy.breaker_max_ms, dice);
+        let longest_ms = policy.breaker_max_ms.min(PROBE_AFTER_MAX_MS);
+        let own = backoff::delay_ms(claimed.breaker_failures + 1, policy.breaker_base_ms, longest_ms, dice);
         // The destination's own word is a floor.
         own.max(after.unwrap_or(0).min(retry_after::WAIT_MAX_MS))
     };
@@ -78,11 +83,13 @@ pub fn judge(
     };
     let mut settlements = Vec::with_capacity(outcomes.len());
     let mut judged_message = accepted_any;
+    let blocked_alone =
+        accepted_any && outcomes.iter().filter(|o| matches!(o, PublishOutcome::Blocked { .. })).count() == 1;
     for (row, outcome) in claimed.rows.iter().zip(outcomes) {
         let settlement = match outcome {
             PublishOutcome::Accepted => Settlement::Sent,
             PublishOutcome::NotTried => {
-                Settlement::Release { delay_ms: 0, outcome: None, error: None, suspect: row.claims > SUSPECT_AFTER }
+                Settlement::Release { delay_ms: 0, outcome: None, error: None, suspect: came_as_suspect(row) }
             }
             PublishOutcome::Permanent { reason } => {
                 judged_message = true;
@@ -92,13 +99,21 @@ pub fn judge(
                 judged_message = true;
                 retry(row, LastOutcome::Refused, reason, *after_ms, false, policy, dice())
             }
+            // A gateway between may refuse one message's headers, or what it takes for an attack in its body.
+            PublishOutcome::Blocked { after_ms: None, reason } if is_poison(claimed, row, &[LastOutcome::Blocked]) => {
+                retry(row, LastOutcome::Blocked, reason, None, true, policy, dice())
+            }
             PublishOutcome::Blocked { after_ms, reason } => {
-                let delay_ms = open(*after_ms, reason, dice());
+                // A pause that is named is the destination's own word, whatever it let pass.
+                let lone = blocked_alone && after_ms.is_none();
+                let delay_ms = if lone { 0 } else { open(*after_ms, reason, dice()) };
+                let again = after_ms.is_none() && fails_again(claimed, row, &[LastOutcome::Blocked]);
+                let suspect = lone || again || came_as_suspect(row);
                 Settlement::Release {
                     delay_ms,
                     outcome: Some(LastOutcome::Blocked),
                     error: Some(reason.clone()),
-                    suspect: false,
+                    suspect,
                 }
             }
             PublishOutcome::TimedOut { reason } if accepted_any => {
@@ -109,7 +124,7 @@ pub fn judge(
                     PublishOutcome::Cut { .. } => LastOutcome::Cut,
                     _ => LastOutcome::Unknown,
                 };
-                if is_poison(claimed, row) {
+                if is_poison(claimed, row, &[LastOutcome::Cut, LastOutcome::Unknown]) {
                     retry(row, kind, reason, None, true, policy, dice())
                 } else {
                     // With a neighbour accepted in this very publish the destination is alive: nothing opens,
@@ -130,17 +145,23 @@ pub fn judge(
 }
 
 /// A claim itself counts one, so a row that was a suspect before this claim shows more than two.
-const SUSPECT_AFTER: i64 = super::outbox::SUSPECT_CLAIMS;
+fn came_as_suspect(row: &ClaimedRow) -> bool {
+    row.claims > super::outbox::SUSPECT_CLAIMS
+}
 
-/// The row went alone and got no answer, got none the time before, and the destination accepted others since.
-fn is_poison(claimed: &Claimed, row: &ClaimedRow) -> bool {
-    let alone = claimed.rows.len() == 1;
-    let unanswered_before = matches!(row.last_outcome, Some(LastOutcome::Cut | LastOutcome::Unknown));
+/// The row went alone, failed as it did the time before, and the destination accepted others since: whatever it is
+/// that fails, it fails of this message.
+fn is_poison(claimed: &Claimed, row: &ClaimedRow, before: &[LastOutcome]) -> bool {
+    claimed.rows.len() == 1 && fails_again(claimed, row, before)
+}
+
+fn fails_again(claimed: &Claimed, row: &ClaimedRow, before: &[LastOutcome]) -> bool {
+    let failed_before = row.last_outcome.is_some_and(|outcome| before.contains(&outcome));
     let accepted_since = match (claimed.last_accepted_on, row.last_attempt_on) {
         (Some(accepted), Some(attempt)) => accepted > attempt,
         _ => false,
     };
-    alone && unanswered_before && accepted_since
+    failed_before && accepted_since
 }
 
 fn retry(

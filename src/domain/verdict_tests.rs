@@ -63,9 +63,18 @@ fn an_outage_burns_no_retry_and_opens_the_breaker() {
 fn the_breaker_waits_longer_each_time_and_at_least_as_long_as_it_was_told() {
     let claimed = Claimed { breaker_failures: 3, ..rows(1) };
     let (_, breaker) = ask(ClaimMode::Probe, &claimed, &[blocked(None)]);
-    assert_eq!(breaker, BreakerChange::Open { for_ms: 40_000, reason: "503".into() });
+    assert_eq!(breaker, BreakerChange::Open { for_ms: 20_000, reason: "503".into() });
     let (_, breaker) = ask(ClaimMode::Probe, &claimed, &[blocked(Some(90_000))]);
     assert_eq!(breaker, BreakerChange::Open { for_ms: 90_000, reason: "503".into() });
+}
+
+#[test]
+fn a_long_outage_does_not_make_the_probes_rare() {
+    for failures in [3, 10, 10_000] {
+        let claimed = Claimed { breaker_failures: failures, ..rows(1) };
+        let BreakerChange::Open { for_ms, .. } = ask(ClaimMode::Probe, &claimed, &[blocked(None)]).1 else { panic!() };
+        assert_eq!(for_ms, 20_000, "{failures}");
+    }
 }
 
 #[test]
@@ -120,6 +129,47 @@ fn a_row_cut_alone_twice_while_others_were_accepted_is_poison() {
     claimed.last_accepted_on = Some(at(10));
     let (settled, breaker) = ask(ClaimMode::Suspect, &claimed, &[cut()]);
     assert!(matches!(settled[0], Settlement::Release { suspect: true, .. }), "nothing accepted since: an outage");
+    assert!(matches!(breaker, BreakerChange::Open { .. }));
+}
+
+#[test]
+fn what_is_blocked_alone_among_accepted_neighbours_goes_alone_and_opens_nothing() {
+    let ok = || PublishOutcome::Accepted;
+    let (settled, breaker) = ask(BATCH, &rows(3), &[ok(), blocked(None), ok()]);
+    assert!(matches!(settled[1], Settlement::Release { delay_ms: 0, suspect: true, .. }), "{settled:?}");
+    assert_eq!(breaker, BreakerChange::Leave);
+    for outcomes in [[ok(), blocked(None), blocked(None)], [ok(), blocked(Some(2_000)), ok()]] {
+        let (settled, breaker) = ask(BATCH, &rows(3), &outcomes);
+        assert!(matches!(settled[1], Settlement::Release { suspect: false, .. }), "{settled:?}");
+        assert!(matches!(breaker, BreakerChange::Open { .. }), "several, or a pause that is named: the destination");
+    }
+}
+
+#[test]
+fn what_is_blocked_alone_twice_while_others_were_accepted_counts_against_the_message_whatever_the_code() {
+    let mut claimed = rows(1);
+    claimed.rows[0].last_outcome = Some(LastOutcome::Blocked);
+    claimed.rows[0].last_attempt_on = Some(at(10));
+    claimed.last_accepted_on = Some(at(20));
+    for mode in [BATCH, ClaimMode::Suspect, ClaimMode::Probe] {
+        let (settled, breaker) = ask(mode, &claimed, &[blocked(None)]);
+        assert!(matches!(settled[0], Settlement::Retry { suspect: true, outcome: LastOutcome::Blocked, .. }));
+        assert_eq!(breaker, BreakerChange::Leave);
+        let (settled, breaker) = ask(mode, &claimed, &[blocked(Some(2_000))]);
+        assert!(matches!(settled[0], Settlement::Release { suspect: false, .. }), "it is throttled, and says so");
+        assert!(matches!(breaker, BreakerChange::Open { .. }));
+    }
+    let mut two = claimed.clone();
+    two.rows.push(row(2));
+    let (settled, breaker) = ask(BATCH, &two, &[blocked(None), blocked(None)]);
+    let suspects = settled.iter().map(|s| matches!(s, Settlement::Release { suspect: true, .. })).collect::<Vec<_>>();
+    assert_eq!(suspects, [true, false], "it goes alone, to be told from its neighbours");
+    assert!(matches!(breaker, BreakerChange::Open { .. }));
+    claimed.last_accepted_on = Some(at(10));
+    claimed.rows[0].claims = 3;
+    let (settled, breaker) = ask(ClaimMode::Suspect, &claimed, &[blocked(None)]);
+    let released = matches!(settled[0], Settlement::Release { suspect: true, .. });
+    assert!(released, "nothing accepted since: an outage; and it goes on alone: {settled:?}");
     assert!(matches!(breaker, BreakerChange::Open { .. }));
 }
 

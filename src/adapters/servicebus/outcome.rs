@@ -38,20 +38,26 @@ pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
     let Target { place, entity, access, needs } = target;
     let Answer { status, after_ms, detail } = answer;
     let busy = *status == 429 || (*status >= 500 && says_busy(detail));
+    let full = *status == 403 && says_full(detail);
     let blocked = |what: &str| PublishOutcome::Blocked {
-        after_ms: after_ms.or_else(|| busy.then(|| busy_ms(detail))),
+        after_ms: after_ms.or_else(|| (busy || full).then(|| busy_ms(detail))),
         reason: told(format!("{place}/{entity} answered {status}: {what}"), detail),
     };
     match status {
         200..=299 => PublishOutcome::Accepted,
-        400 => permanent(told(format!("{place}/{entity} answered 400: it refuses this message"), detail)),
+        400 if is_service_bus(detail) => {
+            permanent(told(format!("{place}/{entity} answered 400: it refuses this message"), detail))
+        }
         413 => permanent(told(format!("{place}/{entity} answered 413: the message is too large for it"), detail)),
+        _ if full => blocked(FULL),
         401 | 403 => blocked(&access.remedy(place, entity, needs)),
         404 => blocked("there is no such queue or topic: create it, or correct its name in the settings"),
         410 => blocked("it is disabled or was deleted: enable or create it"),
         // Also a 503 or 500 that says so.
         _ if busy => blocked("it is throttled: wait, or give the namespace more units"),
         408 | 500..=599 => blocked("the bus itself fails: wait"),
+        // Of one message alone or of all: that is judged by what becomes of its neighbours.
+        400 | 414 | 431 => blocked("a gateway between refuses the request, and not Service Bus"),
         // A redirect, or something that is no Service Bus at all: nothing was said about the message.
         _ => blocked("this is no answer of Service Bus: is the Endpoint right, or is there a proxy between?"),
     }
@@ -86,6 +92,20 @@ pub(super) fn permanent(reason: String) -> PublishOutcome {
 /// Service Bus's codes for a namespace or an entity that is throttled.
 pub(super) fn says_busy(words: &str) -> bool {
     words.contains("50009") || words.contains("50002")
+}
+
+/// A queue that is full lets small messages pass and not large ones: it is no message's fault, so it has a pause.
+pub(super) const FULL: &str = "it is full: receive from it, or raise its size";
+
+/// Service Bus's words for it; over REST its status is that of a wrong key.
+fn says_full(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    ["quota", "maximum entity size", "size of entity", "is full"].iter().any(|said| words.contains(said))
+}
+
+/// Whether Service Bus itself speaks, and no gateway: its errors are XML of its own.
+fn is_service_bus(detail: &str) -> bool {
+    detail.contains("<Detail>") || detail.contains("<Code>")
 }
 
 /// The pause that a throttled namespace asks for: "Error code : 50009. Please wait 2 seconds and try again."
@@ -129,10 +149,8 @@ mod tests {
         for status in [200, 201] {
             assert_eq!(of(status), PublishOutcome::Accepted);
         }
-        for status in [400, 413] {
-            assert!(matches!(of(status), PublishOutcome::Permanent { .. }), "{status}");
-        }
-        for status in [301, 401, 403, 404, 407, 408, 410, 429, 500, 502, 503, 504] {
+        assert!(matches!(of(413), PublishOutcome::Permanent { .. }));
+        for status in [301, 400, 401, 403, 404, 407, 408, 410, 414, 429, 431, 500, 502, 503, 504] {
             let PublishOutcome::Blocked { after_ms: Some(2_000), reason } = of(status) else { panic!("{status}") };
             assert!(reason.contains(&status.to_string()) && reason.contains("office/client-emails"), "{reason}");
             assert!(reason.contains("50009"), "{reason}");
@@ -158,6 +176,45 @@ mod tests {
             assert_eq!(after_ms, expected, "{status} {detail}");
             assert_eq!(reason.contains("throttled"), expected.is_some(), "{reason}");
         }
+    }
+
+    fn said(status: u16, detail: &str) -> PublishOutcome {
+        let access = Access::Key { name: "send".to_owned(), key: String::new() };
+        let target = Target { place: "office", entity: "client-emails", access: &access, needs: Right::Send };
+        of_answer(target, &Answer { status, after_ms: None, detail: detail.to_owned() })
+    }
+
+    #[test]
+    fn a_bad_request_condemns_its_message_only_where_service_bus_itself_says_so() {
+        let theirs = "<Error><Code>400</Code><Detail>A MessageId is too long</Detail></Error>";
+        assert!(matches!(said(400, theirs), PublishOutcome::Permanent { .. }));
+        for (status, page) in [
+            (400, "<html><head><title>400 Request Header Or Cookie Too Large</title></head>"),
+            (400, ""),
+            (414, "URI Too Long"),
+            (431, "Request Header Fields Too Large"),
+        ] {
+            let PublishOutcome::Blocked { after_ms: None, reason } = said(status, page) else { panic!("{status}") };
+            assert!(reason.contains("gateway"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn a_full_queue_is_not_told_as_a_wrong_key() {
+        for words in [
+            "<Error><Code>403</Code><Detail>The maximum entity size has been reached or exceeded for Queue: 'q'. Size of entity in bytes:1073742326, Max entity size in bytes:1073741824.</Detail></Error>",
+            "<Detail>QuotaExceeded</Detail>",
+            "the queue is full",
+        ] {
+            let PublishOutcome::Blocked { after_ms: Some(10_000), reason } = said(403, words) else {
+                panic!("{words}")
+            };
+            assert!(reason.contains("receive from it") && !reason.contains("'send'"), "{reason}");
+        }
+        let PublishOutcome::Blocked { after_ms: None, reason } = said(403, "<Detail>Unauthorized</Detail>") else {
+            panic!()
+        };
+        assert!(reason.contains("'send'"), "{reason}");
     }
 
     #[test]

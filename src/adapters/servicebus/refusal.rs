@@ -1,6 +1,6 @@
 //! What an AMQP error condition of Service Bus means: is it the message, or the destination? Pure.
 
-use super::outcome::{Target, busy_ms, one_line, permanent, says_busy};
+use super::outcome::{FULL, Target, busy_ms, one_line, permanent, says_busy};
 use crate::domain::verdict::PublishOutcome;
 use fe2o3_amqp_types::definitions::{self, ErrorCondition};
 
@@ -41,7 +41,7 @@ impl Refusal {
             Blame::Message => permanent(told("it refuses this message")),
             Blame::Unknown => PublishOutcome::Retry { after_ms: None, reason: told("it did not take this message") },
             Blame::Busy => blocked(Some(busy_ms(detail)), "it is throttled: wait, or give the namespace more units"),
-            Blame::Full => blocked(None, "it is full: receive from it, or raise its size"),
+            Blame::Full => blocked(Some(busy_ms(detail)), FULL),
             Blame::Access => blocked(None, &access.remedy(place, entity, needs)),
             Blame::Missing => {
                 blocked(None, "there is no such queue or topic: create it, or correct its name in the settings")

@@ -38,7 +38,7 @@ enum Asked {
 
 pub(super) async fn handle(stand: Stand, request: Request<Incoming>) -> Response<Body> {
     if !web::is_addressed_to(&request, stand.port) {
-        return answer(StatusCode::MISDIRECTED_REQUEST, "Host must be 127.0.0.1 and this port");
+        return refused(StatusCode::MISDIRECTED_REQUEST, "Host must be 127.0.0.1 and this port");
     }
     let path = request.uri().path().to_owned();
     let segments: Vec<String> =
@@ -51,15 +51,15 @@ pub(super) async fn handle(stand: Stand, request: Request<Incoming>) -> Response
     let signature = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
     if let Err(reason) = stand.policy.check(signature, &format!("/{}", segments.join("/")), stand.store.now_ms() / 1000)
     {
-        return answer(StatusCode::UNAUTHORIZED, reason);
+        return refused(StatusCode::UNAUTHORIZED, reason);
     }
     let Some((entity, asked)) = asked(request.method(), &segments) else {
-        return answer(StatusCode::NOT_FOUND, "no such operation");
+        return refused(StatusCode::NOT_FOUND, "no such operation");
     };
     if !matches!(asked, Asked::Describe)
         && !stand.entities.contains(entity.strip_suffix(DEAD_LETTERS).unwrap_or(&entity))
     {
-        return answer(StatusCode::NOT_FOUND, "no such queue or topic");
+        return refused(StatusCode::NOT_FOUND, "no such queue or topic");
     }
     let done = match asked {
         Asked::Send => send(&stand, entity, request).await,
@@ -70,12 +70,18 @@ pub(super) async fn handle(stand: Stand, request: Request<Incoming>) -> Response
     done.unwrap_or_else(|error| {
         stand.events.note(format!("queue stand-in: {error}"));
         match error {
-            QueueError::Full(_) => answer(StatusCode::FORBIDDEN, "the queue is full"),
+            QueueError::Full(_) => refused(StatusCode::FORBIDDEN, "the queue is full"),
             QueueError::Store(_) | QueueError::Io(_) | QueueError::Lost => {
-                answer(StatusCode::INTERNAL_SERVER_ERROR, "the stand-in's database failed")
+                refused(StatusCode::INTERNAL_SERVER_ERROR, "the stand-in's database failed")
             }
         }
     })
+}
+
+/// Service Bus's own form, by which its clients tell it from a gateway.
+fn refused(status: StatusCode, detail: &str) -> Response<Body> {
+    let detail = detail.replace('&', "&amp;").replace('<', "&lt;");
+    answer(status, &format!("<Error><Code>{}</Code><Detail>{detail}</Detail></Error>", status.as_u16()))
 }
 
 fn asked(method: &Method, segments: &[String]) -> Option<(String, Asked)> {
@@ -106,12 +112,12 @@ async fn send(stand: &Stand, entity: String, request: Request<Incoming>) -> Resu
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => body.to_bytes(),
-        Err(e) if e.is::<LengthLimitError>() => return Ok(answer(StatusCode::PAYLOAD_TOO_LARGE, "over 256 KB")),
-        Err(_) => return Ok(answer(StatusCode::BAD_REQUEST, "the body broke off")),
+        Err(e) if e.is::<LengthLimitError>() => return Ok(refused(StatusCode::PAYLOAD_TOO_LARGE, "over 256 KB")),
+        Err(_) => return Ok(refused(StatusCode::BAD_REQUEST, "the body broke off")),
     };
     let message = match wire::sent(&parts.headers, body.to_vec()) {
         Ok(message) => message,
-        Err(reason) => return Ok(answer(StatusCode::BAD_REQUEST, &reason)),
+        Err(reason) => return Ok(refused(StatusCode::BAD_REQUEST, &reason)),
     };
     let message_id = message.message_id.clone();
     let stored = stand.store.send(entity.clone(), message).await?;
@@ -180,7 +186,7 @@ async fn settle(
 ) -> Result<Response<Body>, QueueError> {
     let (one, buried) = stand.store.settle(how, entity.clone(), id, token).await?;
     let Some(Settled { message_id, delivery_count }) = one else {
-        return Ok(answer(StatusCode::NOT_FOUND, "no message under this lock, or the lock has ended"));
+        return Ok(refused(StatusCode::NOT_FOUND, "no message under this lock, or the lock has ended"));
     };
     match how {
         Settle::Complete => {

@@ -57,6 +57,9 @@ async fn a_detach_or_a_close_loses_nothing(on: &Bench) {
 async fn an_idle_link_that_was_let_go_is_replaced_unnoticed(on: &Bench) {
     assert!(accepted(&on.publish(&messages(1)).await));
     on.broker.tell("detach", json!({"name": on.entity})).await;
+    // It is let go once our side has heard of it, which this waits for.
+    let to = Destination::parse(&format!("queue:{}", on.entity)).unwrap();
+    on.bus.reach(&to, Instant::now() + super::PATIENCE).await;
     let after = on.publish(&[message("after", "{}")]).await;
     assert!(accepted(&after), "{after:?}");
     assert_eq!(on.ids().await, ["m0", "after"]);
