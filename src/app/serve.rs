@@ -2,7 +2,7 @@
 
 use super::{PORT_VARIABLE, compose, stopped, told};
 use crate::{
-    config::{self, Settings},
+    config::{self, Settings, StoreKind},
     functions::{self, Guard},
     local, telemetry,
 };
@@ -24,6 +24,12 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
         local::end_on_stdin_eof();
     }
     let guard = Guard { port, local: secret.map(|secret| (local::SECRET_HEADER, secret.clone())) };
+    // `func start` says so; there the example's settings are to be enough.
+    if env.get("AZURE_FUNCTIONS_ENVIRONMENT").is_some_and(|name| name.eq_ignore_ascii_case("Development"))
+        && matches!(settings.store.kind, StoreKind::Sqlite)
+    {
+        compose::migrate(&settings).await?;
+    }
     let store = compose::store_or_wait(&settings).await?;
     if store.presence.is_none() {
         compose::name_destinations(&store, &settings.routes).await?;

@@ -22,8 +22,7 @@ pub(super) fn bytes(request: &Request) -> Result<&[u8], Problem> {
 pub(super) fn json_text(request: &Request) -> Result<&str, Problem> {
     let bytes = bytes(request)?;
     if bytes.is_empty() {
-        // The Azure host drops a chunked body, which looks like this.
-        return Err(Problem::new(Kind::Malformed, "there is no body: send JSON with a Content-Length"));
+        return Err(Problem::new(Kind::Malformed, "there is no body: send JSON"));
     }
     is_json(&request.head.headers)?;
     let text = std::str::from_utf8(bytes).map_err(|_| Problem::new(Kind::Malformed, "the body is not UTF-8"))?;

@@ -19,22 +19,29 @@ pub(super) struct Envelope {
     pub(super) trace_id: Option<String>,
 }
 
+/// None: the portal's *Test/Run* without any input, which no broker sent.
+///
 /// # Errors
 /// Why there is nothing to store: then the invocation fails, and the broker keeps the message.
-pub(super) fn read(body: &[u8]) -> Result<Envelope, String> {
+pub(super) fn read(body: &[u8]) -> Result<Option<Envelope>, String> {
     let text = std::str::from_utf8(body).map_err(|_| "the envelope is not UTF-8")?;
     let envelope = pairs_of(text).ok_or("the envelope is not a JSON object")?;
     let inside = |key: &str| find(&envelope, key).and_then(|raw| pairs_of(raw.get())).unwrap_or_default();
     let (data, metadata) = (inside("Data"), inside("Metadata"));
     let message_id = find(&metadata, "MessageId").and_then(string).unwrap_or_default();
     let message = find(&data, BINDING).filter(|raw| raw.get() != "null");
+    let delivery_count = find(&metadata, "DeliveryCount").and_then(integer);
     if message.is_none() && message_id.is_empty() {
+        // A broker counts from 1.
+        if delivery_count == Some(0) {
+            return Ok(None);
+        }
         return Err(format!("the envelope holds neither Data.{BINDING} nor Metadata.MessageId"));
     }
     let delivery = Delivery {
         message_id,
         body: message.map(bytes).unwrap_or_default(),
-        delivery_count: find(&metadata, "DeliveryCount").and_then(integer).unwrap_or(1),
+        delivery_count: delivery_count.unwrap_or(1),
         enqueued_on: ["EnqueuedTimeUtc", "EnqueuedTime"]
             .into_iter()
             .find_map(|key| find(&metadata, key).and_then(string).and_then(|text| time(&text))),
@@ -44,7 +51,7 @@ pub(super) fn read(body: &[u8]) -> Result<Envelope, String> {
         let parent = string(find(&properties, "traceparent")?)?;
         trace::trace_id(&parent).map(str::to_owned)
     });
-    Ok(Envelope { delivery, trace_id })
+    Ok(Some(Envelope { delivery, trace_id }))
 }
 
 /// By name, in its own casing first: a body's own fields may stand beside the broker's in another casing.
@@ -94,7 +101,7 @@ mod tests {
 
     fn delivery(metadata: &str) -> Delivery {
         let body = format!(r#"{{"Data":{{"message":"e30="}},"Metadata":{metadata}}}"#);
-        read(body.as_bytes()).unwrap().delivery
+        read(body.as_bytes()).unwrap().unwrap().delivery
     }
 
     #[test]
@@ -142,7 +149,7 @@ mod tests {
     fn a_body_is_read_in_every_form() {
         let body = |message: &str| {
             let text = format!(r#"{{"Data":{{"message":{message}}},"Metadata":{{"MessageId":"m"}}}}"#);
-            String::from_utf8(read(text.as_bytes()).unwrap().delivery.body).unwrap()
+            String::from_utf8(read(text.as_bytes()).unwrap().unwrap().delivery.body).unwrap()
         };
         for (message, read) in [
             (r#""eyJhIjoxfQ==""#, r#"{"a":1}"#),

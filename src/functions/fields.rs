@@ -24,7 +24,7 @@ pub(super) struct Fields<'a> {
 const ERRORS_MAX: usize = 100;
 /// Of a name that is repeated to its sender.
 const NAME_CHARS_MAX: usize = 60;
-/// The Azure host's function key may come as a query parameter, and is passed on.
+/// The Azure host's function key may come as a query parameter, in any casing, and is passed on.
 const HOST_PARAMETER: &str = "code";
 
 impl<'a> Fields<'a> {
@@ -45,7 +45,7 @@ impl<'a> Fields<'a> {
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match (decoded(name), decoded(value)) {
-                (Some(name), _) if name == HOST_PARAMETER => {}
+                (Some(name), _) if name.eq_ignore_ascii_case(HOST_PARAMETER) => {}
                 (Some(name), Some(value)) => fields.given.push((name, Cow::Owned(value))),
                 (name, _) => fields.wrong(&name.unwrap_or_default(), "is not UTF-8"),
             }
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_query_is_decoded_and_the_hosts_key_passed_over() {
-        let mut fields = Fields::of_query("limit=%31%30&code=secret&after=");
+        let mut fields = Fields::of_query("limit=%31%30&code=secret&Code=secret&after=");
         assert_eq!(fields.optional("limit", |t| digits(t, 1, 100)), Some(10));
         assert_eq!(fields.optional("after", |t| digits(t, 0, i64::MAX)), None);
         let told = errors(fields.finish(Some(())).unwrap_err());

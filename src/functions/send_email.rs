@@ -32,7 +32,11 @@ pub(super) async fn answer(context: &NotifyContext, request: &Request) -> Reply 
         Body::Cut | Body::Slow => return refused(StatusCode::BAD_REQUEST, "the envelope did not arrive whole"),
     };
     let envelope = match envelope::read(body) {
-        Ok(envelope) => envelope,
+        Ok(Some(envelope)) => envelope,
+        Ok(None) => {
+            let report = Report { message_id: "", delivery_count: 0, outcome: "nothingToSend", state: None };
+            return invocation::answer(StatusCode::OK, &report);
+        }
         Err(reason) => return refused(StatusCode::BAD_REQUEST, &reason),
     };
     let message_id = envelope.delivery.message_id.clone();

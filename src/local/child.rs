@@ -106,8 +106,8 @@ impl Supervisor {
         let mut exits = Exits::default();
         loop {
             let mut child = self.spawn()?;
-            let status = tokio::select! {
-                status = self.attend(&mut child) => status,
+            let (status, timed_out) = tokio::select! {
+                ended = self.attend(&mut child) => ended,
                 () = told(&mut stop) => {
                     end(&mut child).await;
                     return Ok(());
@@ -116,7 +116,8 @@ impl Supervisor {
             self.up.send_replace(None);
             let code = status.and_then(|s| s.code());
             self.events.emit(What::HandlerExited { code, signal: status.and_then(signal) });
-            match exits.judge(code, Instant::now()) {
+            // A kill after functionTimeout is the host's own doing.
+            match if timed_out { Next::Restart } else { exits.judge(code, Instant::now()) } {
                 Next::Restart => {}
                 Next::NeverAgain => return Err(LocalError::ExitedZero),
                 Next::Afresh => {
@@ -163,11 +164,11 @@ impl Supervisor {
         Ok(Started { port, pid: process.id().unwrap_or_default(), stdin: process.stdin.take(), process })
     }
 
-    /// Waits for readiness, then for the end, killing when asked to.
-    async fn attend(&mut self, child: &mut Started) -> Option<ExitStatus> {
+    /// Waits for readiness, then for the end, killing when asked to; true: it was.
+    async fn attend(&mut self, child: &mut Started) -> (Option<ExitStatus>, bool) {
         let started = Instant::now();
         let ready = tokio::select! {
-            status = child.process.wait() => return status.ok(),
+            status = child.process.wait() => return (status.ok(), false),
             ready = tokio::time::timeout(READY_WITHIN, answers(&self.client, child.port)) => ready,
         };
         if ready.is_ok() {
@@ -178,10 +179,12 @@ impl Supervisor {
             self.events.note("the handler answered nothing within 30 s: killed");
             let _ = child.process.start_kill();
         }
+        let mut timed_out = false;
         loop {
             tokio::select! {
-                status = child.process.wait() => return status.ok(),
+                status = child.process.wait() => return (status.ok(), timed_out),
                 Some(pid) = self.kill.recv() => if pid == child.pid {
+                    timed_out = true;
                     // Nobody is sent to a process that is about to die.
                     self.up.send_replace(None);
                     let _ = child.process.start_kill();

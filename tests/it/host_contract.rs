@@ -333,6 +333,50 @@ async fn an_envelope_that_holds_no_message_fails_so_that_the_broker_keeps_it() {
 }
 
 #[tokio::test]
+async fn the_portals_test_run_ends_well() {
+    let edge = Edge::new().await;
+    let metadata = json!({"DeliveryCount": "0", "SequenceNumber": "-1", "sys": {"MethodName": "SendEmail"}});
+    for nothing in [json!({ "Metadata": metadata }), json!({"Data": {"message": null}, "Metadata": metadata})] {
+        let told = report(&edge.invoke("SendEmail", nothing.to_string().as_bytes()).await, 200);
+        assert_eq!(told["outcome"], "nothingToSend", "{told}");
+    }
+    assert_eq!(edge.backend.query("SELECT count(*) FROM InboxMessages").unwrap(), "0");
+    let (_, body) = booked(&edge, 1).await;
+    for body in [&b"{\"a\":1}"[..], b"{\"a\":1}", &body] {
+        let run = json!({"Data": {"message": STANDARD.encode(body)}, "Metadata": metadata}).to_string();
+        let told = report(&edge.invoke("SendEmail", run.as_bytes()).await, 200);
+        assert_eq!(told["outcome"], "refused", "{told}");
+        assert_eq!(told["deliveryCount"], 0);
+    }
+    assert_eq!(edge.mailer.sent().len(), 0, "an event without the broker's id is nobody's mail");
+}
+
+/// What a caller may not do to the process: were the stack or the memory to end, this whole test run would.
+#[tokio::test]
+async fn no_invocation_kills_the_process() {
+    let edge = Edge::new().await;
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(300_000), close.repeat(300_000));
+    let bodies = [
+        deep("[", "]"),
+        deep("{\"a\":", "}"),
+        format!(r#"{{"Data":{},"Metadata":{}}}"#, deep("[", "]"), deep("{\"Data\":", "}")),
+        format!(r#"{{"Data":{{"message":{}}},"Metadata":{{"DeliveryCount":1e999999999}}}}"#, "9".repeat(1_000_000)),
+        format!(r#"{{"Data":{{"message":"{}"}}}}"#, "\\u0000".repeat(200_000)),
+        format!(r#"{{"Metadata":{{"MessageId":"{}","EnqueuedTimeUtc":"99999-99-99"}}}}"#, "\\\"".repeat(200_000)),
+        "[".repeat(2 << 20),
+        "\u{feff}".repeat(100_000),
+    ];
+    for function in ["SendEmail", "DispatchOutbox", "RetryEmail", "PruneOutbox"] {
+        for body in &bodies {
+            edge.invoke(function, body.as_bytes()).await;
+        }
+    }
+    let inside = json!({"Data": {"message": STANDARD.encode(deep("{\"a\":", "}"))}, "Metadata": {"MessageId": "m"}});
+    edge.invoke("SendEmail", inside.to_string().as_bytes()).await;
+    assert_eq!(edge.get("/").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_stop_ends_the_server_though_the_host_keeps_its_connection() {
     let mut edge = Edge::new().await;
     assert_eq!(edge.get("/").await.status, 200);

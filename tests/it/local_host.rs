@@ -386,6 +386,17 @@ async fn an_invocation_past_function_timeout_costs_the_process() {
     host.enqueue("m-1", "never-once").await;
     assert_eq!(host.exited().await, (None, Some(9)));
     host.is(What::Completed { entity: "email".into(), message_id: "m-1".into(), delivery_count: 2 }).await;
+    // It is the host's own doing, and none of the three exits.
+    for id in ["m-2", "m-3"] {
+        host.enqueue(id, "die-once").await;
+        assert_eq!(host.exited().await, (Some(7), None));
+        let next = |what: &What| match what {
+            What::HostStopped { .. } => Some(None),
+            What::Completed { message_id, .. } => Some(Some(message_id.clone())),
+            _ => None,
+        };
+        assert_eq!(host.event("completed", next).await.as_deref(), Some(id));
+    }
 }
 
 #[tokio::test]
