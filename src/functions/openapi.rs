@@ -24,7 +24,8 @@ use warp::http::header;
         title = "ClientOrganizer",
         description = "Clients of an accounting office and their monthly figures. If the books changed, the message goes out.\n\n\
                        Errors are problem details (RFC 9457) that name every wrong field. Repeat a write whose answer was \
-                       lost with the same Idempotency-Key.",
+                       lost with the same Idempotency-Key. What the Functions host answers by itself has no body: 401, 404 for a \
+                       path that is no route, 500 for a header that is not ASCII.",
         contact(name = "The developers of ClientOrganizer")
     ),
     servers((url = "/", description = "Where this document was read")),

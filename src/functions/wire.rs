@@ -97,6 +97,7 @@ pub(super) struct ClientBody {
     /// Polish tax number: ten digits, the last of them a check digit. Unique.
     #[schema(format = "nip", pattern = "^[0-9]{10}$", example = "5260250274")]
     nip_nb: String,
+    /// One address in ASCII, as mail servers take it. No name around it, no quotes, no `%` and no `!`.
     #[schema(format = "email", max_length = 254, example = "biuro@example.pl")]
     email: String,
 }

@@ -11,7 +11,7 @@ const server = http.createServer((request, response) => {
     response.writeHead(401).end();
     return;
   }
-  // `local` answers to its own name only.
+  // The handler answers to its own name only.
   const headers = { ...request.headers, host: `127.0.0.1:${behind}` };
   const whole = { host: '127.0.0.1', port: behind, method: request.method, path: request.url, headers };
   const onward = http.request(whole, (answer) => {
