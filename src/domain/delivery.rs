@@ -4,7 +4,11 @@
 //! `in doubt`; `in doubt → sending | sent | refused`; `refused → accepted` (operator).
 //! Held = in doubt without a `DueAt`: it waits for a person.
 
-use super::{event::CloudEvent, ids::LeaseToken, json_fault::without_values};
+use super::{
+    event::CloudEvent,
+    ids::{LeaseToken, MessageId},
+    json_fault::without_values,
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -165,6 +169,7 @@ pub fn read_event(delivery: &Delivery, now: DateTime<Utc>, tombstone_days: i64) 
     if delivery.message_id.is_empty() {
         return Err("it has no MessageId, so a repeat of it could not be recognised".to_owned());
     }
+    MessageId::parse(&delivery.message_id)?;
     let text = std::str::from_utf8(&delivery.body).map_err(|_| "its body is not UTF-8".to_owned())?;
     let value: serde_json::Value =
         serde_json::from_str(text).map_err(|e| format!("its body is not JSON: {}", without_values(&e)))?;

@@ -12,14 +12,14 @@ use uuid::Uuid;
 #[serde(transparent)]
 pub struct MessageId(String);
 
-/// Longest id Service Bus takes, in characters.
+/// Longest id Service Bus takes, in characters as .NET and SQL Server count them: UTF-16.
 pub const MESSAGE_ID_CHARS_MAX: usize = 128;
 
 impl MessageId {
     /// # Errors
     /// Says what is wrong with the text, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let chars = text.chars().count();
+        let chars = text.encode_utf16().count();
         if chars == 0 || chars > MESSAGE_ID_CHARS_MAX {
             return Err(format!("a message id has 1 to {MESSAGE_ID_CHARS_MAX} characters, this one has {chars}"));
         }
@@ -101,6 +101,7 @@ mod tests {
     fn a_message_id_fits_service_bus() {
         assert!(MessageId::parse(&"ż".repeat(128)).is_ok());
         assert!(MessageId::parse(&"x".repeat(129)).is_err());
+        assert!(MessageId::parse(&"🦀".repeat(65)).is_err());
         assert!(MessageId::parse("").is_err());
         assert!(MessageId::parse("a\nb").is_err());
     }

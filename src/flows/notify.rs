@@ -9,7 +9,7 @@ use crate::{
     domain::{
         delivery::{self, Delivery, EMAIL_CONSUMER, MailPolicy, MailState, MailWork},
         event::CloudEvent,
-        ids::LeaseToken,
+        ids::{LeaseToken, MessageId},
         pace::Pace,
         recipient::RecipientKey,
     },
@@ -132,9 +132,9 @@ async fn send_taken(context: &NotifyContext, work: &MailWork, delivery: &Deliver
     send_stored(context, work, false).await
 }
 
-/// A message without an id is remembered by its content, so that its redeliveries are one row.
+/// A message without an id that can be a key is remembered by its content, so that its redeliveries are one row.
 pub(super) fn with_key(delivery: Delivery) -> Delivery {
-    if !delivery.message_id.is_empty() {
+    if MessageId::parse(&delivery.message_id).is_ok() {
         return delivery;
     }
     let by_content = Uuid::new_v5(&Uuid::NAMESPACE_OID, &delivery.body);

@@ -10,6 +10,7 @@ mod readme;
 mod simulation;
 mod rivers;
 mod guards;
+mod deliveries;
 mod flaky_store;
 
 mod http;
@@ -30,6 +31,7 @@ mod exim;
 mod headers;
 mod acs;
 mod pacing;
+mod providers;
 mod wire;
 mod entra;
 mod cli;

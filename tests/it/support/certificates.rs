@@ -23,8 +23,19 @@ impl Authority {
     }
 
     pub fn certify(&self, host: &str) -> Certificate {
+        self.sign(&CertificateParams::new([host.to_owned()]).unwrap())
+    }
+
+    /// Over since that year began.
+    pub fn certify_until(&self, host: &str, year: i32) -> Certificate {
+        let mut params = CertificateParams::new([host.to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Certificate {
         let key = KeyPair::generate().unwrap();
-        let chain = CertificateParams::new([host.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
+        let chain = params.signed_by(&key, &self.0).unwrap();
         Certificate { chain: chain.pem(), key: key.serialize_pem() }
     }
 }
