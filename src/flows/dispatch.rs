@@ -12,7 +12,7 @@ use crate::{
         bus::Bus,
         clock::Clock,
         error::{StoreError, StoreResult},
-        outbox::{Due, Outbox},
+        outbox::{Due, Outbox, held_by},
     },
 };
 use futures::StreamExt;
@@ -87,6 +87,9 @@ pub struct DispatchReport {
     /// Rows that another program's transaction keeps from going, and what is known of it; the others went.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stalled: Option<String>,
+    /// How many such rows the last question found.
+    #[serde(skip)]
+    pub held: u32,
     /// There was more to do when the time was up; the next run goes on.
     pub out_of_time: bool,
     /// The store failed in this step; what was leased then comes back when its lease ends.
@@ -119,6 +122,7 @@ impl DispatchReport {
         self.lost_leases += other.lost_leases;
         self.longest_publish_ms = self.longest_publish_ms.max(other.longest_publish_ms);
         self.stalled = self.stalled.take().or(other.stalled);
+        self.held = other.held;
         self.out_of_time |= other.out_of_time;
         self.panicked |= other.panicked;
         for one in other.destinations {
@@ -154,6 +158,9 @@ pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
             report.out_of_time = true;
             break;
         }
+    }
+    if report.held > 0 {
+        report.stalled = Some(held_by(report.held, &context.outbox.holders().await));
     }
     if let Some(reason) = &report.stalled {
         tracing::warn!(reason, "rows wait for another program's transaction");
@@ -191,7 +198,7 @@ async fn pass(context: &DispatchContext, until: Instant) -> DispatchReport {
     let drains: Vec<_> = due.iter().map(|one| drain::drain(context, one, until)).collect();
     let drained: Vec<_> = futures::stream::iter(drains).buffer_unordered(DESTINATIONS_AT_ONCE).collect().await;
     for one in drained {
-        report.add(one);
+        report.add(DispatchReport { held: report.held, ..one });
     }
     report
 }
@@ -199,6 +206,7 @@ async fn pass(context: &DispatchContext, until: Instant) -> DispatchReport {
 /// Routes only where something is to be routed; what that makes due is asked again.
 async fn found(context: &DispatchContext, report: &mut DispatchReport) -> StoreResult<Vec<Due>> {
     let waiting = context.outbox.waiting(&context.routes).await?;
+    report.held = waiting.held;
     if !waiting.unrouted {
         return Ok(waiting.due);
     }

@@ -36,6 +36,9 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
         ]);
     }
     writeln!(out, "{table}")?;
+    if let Some(stalled) = &status.stalled {
+        writeln!(out, "{stalled}.")?;
+    }
     for one in &status.unrouted {
         writeln!(
             out,

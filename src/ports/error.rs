@@ -8,8 +8,8 @@ pub enum StoreError {
     /// Nothing was changed, and the same call may succeed later (busy, connection refused).
     #[error("{step}: the database is not available now ({reason})")]
     Unavailable { step: &'static str, reason: String, source: Option<Box<dyn Error + Send + Sync>> },
-    /// Nothing was changed: another's transaction held what this call needs for longer than it waits. The same call may
-    /// succeed when that has ended.
+    /// What another's transaction held for longer than this call waits is as it was. The same call may succeed when that
+    /// has ended.
     #[error("{step}: another transaction holds a lock for longer than is waited for ({reason})")]
     Locked { step: &'static str, reason: String, source: Option<Box<dyn Error + Send + Sync>> },
     /// The answer to a commit was lost: it may have happened. Only a key or a token tells.

@@ -26,6 +26,9 @@ pub struct Status {
     pub unrouted: Vec<UnroutedStatus>,
     /// Inbox rows by state.
     pub mail: Vec<MailCount>,
+    /// Outbox rows that another program's transaction keeps from going, and whose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stalled: Option<String>,
     pub schema_version: u32,
 }
 

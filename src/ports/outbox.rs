@@ -26,6 +26,15 @@ pub struct Waiting {
     /// There is a row that `route` would do something about.
     pub unrouted: bool,
     pub due: Vec<Due>,
+    /// Rows that should have gone a while ago, and that another program's transaction holds; none of `due`.
+    pub held: u32,
+}
+
+/// What a person is told of rows that another program's transaction holds. `holders` as the store names them.
+#[must_use]
+pub fn held_by(rows: u32, holders: &[String]) -> String {
+    let holders = if holders.is_empty() { "a session that has ended meanwhile".to_owned() } else { holders.join("; ") };
+    format!("{rows} row(s) that should have gone are locked by {holders}: its commit or rollback lets them go")
 }
 
 /// What waits for one destination.
@@ -57,13 +66,17 @@ pub trait Outbox: Send + Sync {
     /// Inserts missing `Destinations` rows.
     async fn ensure_destinations(&self, names: &[String]) -> StoreResult<()>;
 
-    /// Routes up to `rows_max` rows with Destination '' by Seq, in one transaction that skips no locked row. First
+    /// Routes up to `rows_max` rows with Destination '' by Seq, in one transaction, of each key only the oldest. One that
+    /// another program's transaction holds is passed over, and what is behind it in its key waits with it. First
     /// destination set on the row, siblings inserted for the others in that order. A row whose Id was routed before
     /// is dead ("duplicate id"). Event types without a route wait and do not count against `rows_max`.
     async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed>;
 
     /// Also lists destinations named by rows but missing from `Destinations` (and inserts those).
     async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting>;
+
+    /// Whose transactions hold rows, one text each; where that cannot be seen, what right is missing.
+    async fn holders(&self) -> Vec<String>;
 
     /// One round trip: sets expired leases with Claims ≥ 2 + `claims_max` dead, then leases the due heads. Only the
     /// oldest unfinished row of a (destination, key) is a head; unrouted rows count as earlier. Nothing while the
@@ -72,7 +85,8 @@ pub trait Outbox: Send + Sync {
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed>;
 
     /// One round trip, in the order of `settle.rows`; `LastAcceptedOnUtc` and the breaker change go with it.
-    /// Safe to repeat: a settle already applied answers `Applied` again.
+    /// Safe to repeat: a settle already applied answers `Applied` again. `Locked`: some row is held by another program's
+    /// transaction, and the others are settled.
     async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>>;
 
     /// Rows of a destination that can be none (`queue:`… was mistyped by another program): pending ones go dead with

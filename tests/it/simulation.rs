@@ -1,4 +1,5 @@
-//! Seeded runs of two dispatchers that retry, lose leases and die, on one store: no key is ever published out of order.
+//! Seeded runs of two dispatchers that retry, lose leases and die, on one store, with writers whose rows commit later
+//! than ones of a later Seq: no key is ever published out of order, and nothing is passed over for good.
 //!
 //! An op is one step of one dispatcher; time moves between ops. A run that fails prints its seed; a bug found so
 //! becomes a literal list of ops here.
@@ -7,7 +8,7 @@ use crate::support::backend::{Backend, SqliteBackend};
 use client_organizer::{
     domain::{
         ids::LeaseToken,
-        outbox::{Claim, ClaimMode, Claimed, Settle, Settled},
+        outbox::{BreakerChange, Claim, ClaimMode, Claimed, Settle, Settled, Settlement},
         route::Destination,
         verdict::{self, Policy, PublishOutcome},
     },
@@ -48,7 +49,17 @@ struct Run {
     /// Per key: the order written, and the order of first publications.
     written: BTreeMap<String, Vec<String>>,
     published: BTreeMap<String, Vec<String>>,
+    /// By id: the step in which it was committed, and first claimed.
+    committed: BTreeMap<String, u32>,
+    claimed: BTreeMap<String, u32>,
+    step: u32,
     lost_leases: u32,
+}
+
+/// A writer's row that is not committed yet.
+struct Open<'a> {
+    id: String,
+    commit: Box<dyn FnOnce() + Send + 'a>,
 }
 
 impl Run {
@@ -61,19 +72,33 @@ impl Run {
             now_ms: 0,
             written: BTreeMap::new(),
             published: BTreeMap::new(),
+            committed: BTreeMap::new(),
+            claimed: BTreeMap::new(),
+            step: 0,
             lost_leases: 0,
         }
     }
 
-    fn enqueue(&mut self, backend: &SqliteBackend, n: u32) {
+    /// Every third writer is a slow one.
+    fn enqueue<'a>(&mut self, backend: &'a SqliteBackend, n: u32) -> Option<Open<'a>> {
         let key = format!("k{}", self.rng.u32(0..3));
         let id = format!("{}-{n}", self.destination.entity());
-        backend.execute(&format!(
-            "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, OrderingKey)
-             VALUES ('{id}', 'Plain', '{{}}', '{}', '{key}')",
-            self.destination
-        ));
-        self.written.entry(key).or_default().push(id);
+        let (columns, values) = (
+            "Id, EventType, Payload, Destination, OrderingKey",
+            format!("'{id}', 'Plain', '{{}}', '{}', '{key}'", self.destination),
+        );
+        self.written.entry(key).or_default().push(id.clone());
+        if self.rng.u32(0..3) == 0 {
+            return Some(Open { id, commit: backend.insert_slowly(columns, &values) });
+        }
+        backend.execute(&format!("INSERT INTO OutboxMessages ({columns}) VALUES ({values})"));
+        self.committed.insert(id, self.step);
+        None
+    }
+
+    fn commit(&mut self, open: Open<'_>) {
+        (open.commit)();
+        self.committed.insert(open.id, self.step);
     }
 
     /// One step: claim, publish, settle, or die.
@@ -96,6 +121,9 @@ impl Run {
         };
         let claim = Claim { destination: self.destination.clone(), mode, token, lease_ms: LEASE_MS, claims_max: 50 };
         let claimed = self.outbox.claim(&claim).await.unwrap();
+        for row in &claimed.rows {
+            self.claimed.entry(row.id.clone()).or_insert(self.step);
+        }
         if claimed.rows.is_empty() {
             if mode == ClaimMode::Probe {
                 self.breakers.give_back_probe(&name, token).await.unwrap();
@@ -153,8 +181,35 @@ impl Run {
     fn check(&self, seed: u64) {
         for (key, published) in &self.published {
             let place = |id: &String| self.written[key].iter().position(|w| w == id).unwrap();
-            let places: Vec<usize> = published.iter().map(place).collect();
-            assert!(places.is_sorted(), "seed {seed}, key {key}: published {published:?}");
+            for (n, first) in published.iter().enumerate() {
+                for later in published[n + 1..].iter().filter(|later| place(later) < place(first)) {
+                    // Only where it was not there yet when the other was claimed.
+                    let unseen = self.committed[later] > self.claimed[first];
+                    assert!(unseen, "seed {seed}, key {key}: published {published:?}, {later} after {first}");
+                }
+            }
+        }
+    }
+
+    /// With all well again, all that is not dead goes.
+    async fn drain(&mut self, backend: &SqliteBackend) {
+        backend.execute(&format!("UPDATE Destinations SET OpenUntil = NULL WHERE Name = '{}'", self.destination));
+        for turn in 0.. {
+            let left =
+                format!("SELECT count(*) FROM OutboxMessages WHERE State < 2 AND Destination = '{}'", self.destination);
+            if backend.query(&left).as_deref() == Some("0") {
+                return;
+            }
+            assert!(turn < 50, "{}: passed over for good", self.destination);
+            backend.advance_ms(LEASE_MS + 1);
+            for mode in [ClaimMode::Batch { rows_max: 100, bytes_max: 1_000_000 }, ClaimMode::Suspect] {
+                let (destination, token) = (self.destination.clone(), LeaseToken::fresh());
+                let claim = Claim { destination, mode, token, lease_ms: LEASE_MS, claims_max: 50 };
+                let claimed = self.outbox.claim(&claim).await.unwrap();
+                let rows = claimed.rows.iter().map(|row| (row.seq, Settlement::Sent)).collect();
+                let (destination, breaker) = (self.destination.clone(), BreakerChange::Leave);
+                self.outbox.settle(&Settle { destination, token, rows, breaker }).await.unwrap();
+            }
         }
     }
 }
@@ -172,16 +227,22 @@ async fn no_key_is_published_out_of_order_in_the_second_750_seeded_runs() {
 
 async fn runs(seeds: std::ops::Range<u64>) {
     let backend = SqliteBackend::new();
-    let (mut published, mut lost_leases) = (0, 0);
+    let (mut published, mut lost_leases, mut late) = (0, 0, 0);
     for seed in seeds {
         let mut run = Run::new(&backend, seed);
         backend.execute(&format!("INSERT INTO Destinations (Name) VALUES ('{}')", run.destination));
         let mut dispatchers = [Dispatcher::default(), Dispatcher::default()];
-        let mut written = 0;
-        for _ in 0..30 {
+        let (mut written, mut open) = (0, Vec::new());
+        for step in 0..30 {
+            run.step = step;
             if written < 8 && run.rng.bool() {
-                run.enqueue(&backend, written);
+                open.extend(run.enqueue(&backend, written));
                 written += 1;
+            }
+            if !open.is_empty() && run.rng.u32(0..4) == 0 {
+                late += 1;
+                let any = run.rng.usize(0..open.len());
+                run.commit(open.swap_remove(any));
             }
             let who = run.rng.usize(0..2);
             run.step(&mut dispatchers[who]).await;
@@ -189,7 +250,9 @@ async fn runs(seeds: std::ops::Range<u64>) {
             run.now_ms += ms;
             backend.advance_ms(ms);
         }
+        open.into_iter().for_each(|one| run.commit(one));
         run.check(seed);
+        run.drain(&backend).await;
         published += run.published.values().map(Vec::len).sum::<usize>();
         lost_leases += run.lost_leases;
         // Runs share a database, not a destination; what one leaves unfinished must not slow the next.
@@ -198,4 +261,5 @@ async fn runs(seeds: std::ops::Range<u64>) {
     // The runs must have met what they are about.
     assert!(published > 1_500, "{published}");
     assert!(lost_leases > 50, "{lost_leases}");
+    assert!(late > 500, "{late}");
 }

@@ -52,7 +52,7 @@ fn every_tsql_file_and_the_script_for_a_dba_can_be_parsed() {
 fn a_typo_in_tsql_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let settle = fs::read_to_string(root().join("src/adapters/sqlserver/sql/outbox_settle.sql")).unwrap();
-    for (name, from, to) in [("update.sql", "UPDATE t", "UPDTE t"), ("from.sql", "FROM dbo.", "FORM dbo.")] {
+    for (name, from, to) in [("update.sql", "UPDATE t", "UPDTE t"), ("from.sql", "FROM @in", "FORM @in")] {
         assert!(settle.contains(from), "{from}");
         let file = folder.path().join(name);
         fs::write(&file, settle.replacen(from, to, 1)).unwrap();

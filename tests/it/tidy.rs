@@ -132,6 +132,92 @@ fn what_skips_locked_rows_says_that_it_reads_by_locks() {
     }
 }
 
+/// Lines of the SQL Server statements that read or change this table, with the file's name.
+fn references(table: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root().join("src/adapters/sqlserver/sql")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        let text = fs::read_to_string(&path).unwrap();
+        let words = ["FROM", "JOIN", "UPDATE"].map(|word| format!("{word} {table}"));
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let reading = lines.filter(|line| words.iter().any(|word| line.contains(word)));
+        found.extend(reading.map(|line| (name.clone(), line.to_owned())));
+    }
+    assert!(found.len() > 10, "{table}");
+    found
+}
+
+/// One row that another program's transaction holds would stop whoever waits for it, and with it everything else.
+#[test]
+fn whatever_walks_the_outbox_passes_held_rows_over() {
+    let reasons = [
+        ("ops_status", "begins with ops_report, as every report"),
+        ("ops_oldest_claimable", "as ops_status"),
+        ("ops_not_routed", "as ops_status"),
+        ("ops_list", "as ops_status"),
+        ("ops_show", "as ops_status"),
+        ("ops_chosen", "a remedy is judged by what is committed: it waits for a lock, and tells of it"),
+        ("ops_requeue", "as ops_chosen; by Seq"),
+        ("ops_discard", "as ops_requeue"),
+        ("ops_copy", "as ops_requeue"),
+        ("ops_original", "as ops_requeue"),
+        ("prune_finished_rows", "DELETE by Seq of rows that READPAST found"),
+        ("prune_erased_rows", "as prune_finished_rows"),
+        ("migrate_legacy", "a person's question before the first `migrate`"),
+        ("schema_rights", "TOP (0): reads no row"),
+    ];
+    let mut used = std::collections::BTreeSet::new();
+    for (name, line) in references("dbo.OutboxMessages") {
+        let passes = line.contains("READPAST") || line.contains("READUNCOMMITTED");
+        if passes || line.contains("FORCESEEK, INDEX(PK_OutboxMessages)") {
+            continue;
+        }
+        assert!(reasons.iter().any(|(known, _)| *known == name), "{name} waits for held rows: {line}");
+        used.insert(name);
+    }
+    let stale: Vec<_> = reasons.iter().filter(|(name, _)| !used.contains(*name)).collect();
+    assert!(stale.is_empty(), "no reason any more: {stale:?}");
+}
+
+/// Compiled while a table was empty, a plan may read all of it later; so what runs all day names its index.
+#[test]
+fn the_statements_of_every_day_name_their_index_and_seek() {
+    let theirs = ["outbox_", "inbox_"];
+    for table in ["dbo.OutboxMessages", "dbo.InboxMessages"] {
+        for (name, line) in references(table) {
+            // By the whole primary key.
+            let plain = ["inbox_begin", "inbox_finished"].contains(&name.as_str());
+            if theirs.iter().any(|prefix| name.starts_with(prefix)) && !plain {
+                assert!(line.contains("INDEX("), "{name}: {line}");
+            }
+        }
+    }
+    let folder = root().join("src/adapters/sqlserver/sql");
+    let joined = [
+        ("outbox_expire", 1),
+        ("outbox_settle", 2),
+        ("outbox_settle_repeat", 1),
+        ("outbox_followers", 1),
+        ("outbox_bury", 1),
+        ("outbox_route_end", 2),
+        ("outbox_route_first", 1),
+        ("outbox_route_sibling", 1),
+        ("inbox_take", 1),
+        ("inbox_expire", 1),
+        ("ops_followers_due", 1),
+    ];
+    for (name, times) in joined {
+        let text = fs::read_to_string(folder.join(format!("{name}.sql"))).unwrap();
+        let pinned = text.matches("OPTION (FORCE ORDER, LOOP JOIN)").count();
+        assert_eq!(pinned, times, "{name}: the few rows first, then each by its key");
+    }
+    for name in ["outbox_heads", "outbox_suspect", "outbox_probe", "outbox_lease", "outbox_unrouted"] {
+        let text = fs::read_to_string(folder.join(format!("{name}.sql"))).unwrap();
+        assert!(text.contains("FORCESEEK") && text.contains("OPTION (LOOP JOIN)"), "{name}");
+    }
+}
+
 #[test]
 fn the_dialects_have_the_same_statements() {
     let names = |dialect: &str| -> Vec<String> {
@@ -163,6 +249,9 @@ fn the_dialects_have_the_same_statements() {
         ("ops_begin", "as books_begin"),
         ("ops_changed", "as books_begin: the end of a remedy's batch"),
         ("outbox_claimed_before", "as inbox_taken_before"),
+        ("outbox_held", "SQLite locks no rows"),
+        ("outbox_holders", "as outbox_held"),
+        ("ops_report", "as outbox_held: a reader of SQLite waits for nobody"),
         ("outbox_probe", "the heads for a probe: hints differ, so it is a statement of its own"),
         ("outbox_settle", "see outbox_settle_sent"),
         ("schema_rights", "SQLite has no rights but the file's"),

@@ -5,6 +5,8 @@ mod answers;
 mod away;
 mod logins;
 mod meanings;
+mod held;
+mod locks_live;
 mod sqlserver_live;
 mod trips;
 

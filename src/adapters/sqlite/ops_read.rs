@@ -26,7 +26,7 @@ pub(super) fn status(db: &Connection, now: i64, routed_types: &[String]) -> rusq
     let unrouted = unrouted(db, now, routed_types, &mut destinations)?;
     let mut mails = db.prepare_cached(include_str!("sql/ops_mail_counts.sql"))?;
     let mail = mails.query_map([], mail_count_of)?.collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(Status { destinations, unrouted, mail, schema_version: migrate::version(db)? })
+    Ok(Status { destinations, unrouted, mail, stalled: None, schema_version: migrate::version(db)? })
 }
 
 /// Rows without a destination: those whose type has a route only wait for the next dispatch and stand as the

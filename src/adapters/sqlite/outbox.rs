@@ -48,6 +48,11 @@ impl Outbox for Sqlite {
         Ok(waiting)
     }
 
+    /// A write waits for the file's one lock, and is told when it does not get it.
+    async fn holders(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
         let claim = claim.clone();
         self.write("claim", move |transaction, now| outbox_claim::claim(transaction, now, &claim)).await

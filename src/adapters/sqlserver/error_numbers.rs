@@ -11,6 +11,11 @@ pub(super) const RACES: [u32; 3] = [2627, 2601, 547];
 /// Bad credentials; in a failover also good ones, as long as the new primary does not know its users yet.
 pub(super) const LOGIN_FAILED: u32 = 18456;
 
+/// VIEW SERVER STATE, VIEW DATABASE STATE, or whatever a view asks for, is not granted.
+pub(super) const NO_SERVER_STATE: u32 = 300;
+pub(super) const NO_DATABASE_STATE: u32 = 262;
+pub(super) const NO_RIGHT: u32 = 297;
+
 /// From here on the server ends the connection.
 const FATAL_CLASS: u8 = 20;
 

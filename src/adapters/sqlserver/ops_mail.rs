@@ -4,6 +4,7 @@ use super::{
     db::{SqlServer, read},
     errors::odd,
     inbox,
+    ops_read::REPORT,
     ops_record::signed,
     outbox::{NOW, bounded},
     rows,
@@ -37,7 +38,7 @@ pub(super) async fn list(
     limit: u32,
 ) -> StoreResult<Vec<MailRow>> {
     let step = "list mails";
-    let statement = Statement::new(LIST)
+    let statement = Statement::of(&[REPORT, LIST])
         .with("consumer", consumer.to_owned())
         .with("state", state.map(|state| state as i64))
         .with("limit", i64::from(limit));
@@ -52,7 +53,7 @@ pub(super) async fn of_recipient(
     limit: u32,
 ) -> StoreResult<Vec<MailRow>> {
     let step = "find mails";
-    let statement = Statement::new(OF_RECIPIENT)
+    let statement = Statement::of(&[REPORT, OF_RECIPIENT])
         .with("consumer", consumer.to_owned())
         .with("hash", recipient.as_str().to_owned())
         .with("limit", i64::from(limit));

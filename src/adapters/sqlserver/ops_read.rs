@@ -5,7 +5,7 @@ use super::{
     errors::odd,
     inbox,
     migrate::VERSION,
-    outbox::NOW,
+    outbox::{self, HELD, HELD_MS, NOW},
     rows,
     session::Results,
     statement::Statement,
@@ -15,12 +15,14 @@ use crate::{
     ports::{
         error::StoreResult,
         ops::{DestinationStatus, MailCount, OutboxRow, RowFilter, Status, UnroutedStatus},
+        outbox::held_by,
     },
 };
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use tiberius::{Row, error::Error};
 
+pub(super) const REPORT: &str = include_str!("sql/ops_report.sql");
 const STATUS: &str = include_str!("sql/ops_status.sql");
 const OLDEST: &str = include_str!("sql/ops_oldest_claimable.sql");
 const NOT_ROUTED: &str = include_str!("sql/ops_not_routed.sql");
@@ -30,13 +32,19 @@ const SHOW: &str = include_str!("sql/ops_show.sql");
 
 pub(super) async fn status(db: &SqlServer, routed_types: &[String]) -> StoreResult<Status> {
     let step = "status";
-    let statement = Statement::of(&[NOW, STATUS, OLDEST, NOT_ROUTED, MAIL_COUNTS, VERSION]);
-    read(step, status_of(&db.ask(step, statement).await?, routed_types))
+    let files = [NOW, HELD, REPORT, STATUS, OLDEST, NOT_ROUTED, MAIL_COUNTS, VERSION];
+    let results = db.ask(step, Statement::of(&files).with("held_ms", HELD_MS)).await?;
+    let mut status = read(step, status_of(&results, routed_types))?;
+    let held = read(step, outbox::held(&results))?;
+    if held > 0 {
+        status.stalled = Some(held_by(held, &outbox::holders(db).await));
+    }
+    Ok(status)
 }
 
 pub(super) async fn list(db: &SqlServer, filter: &RowFilter) -> StoreResult<Vec<OutboxRow>> {
     let step = "list rows";
-    let statement = Statement::new(LIST)
+    let statement = Statement::of(&[REPORT, LIST])
         .with("state", filter.state.map(|state| state as i64))
         .with("destination", filter.destination.clone())
         .with("event_type", filter.event_type.clone())
@@ -47,7 +55,7 @@ pub(super) async fn list(db: &SqlServer, filter: &RowFilter) -> StoreResult<Vec<
 
 pub(super) async fn show(db: &SqlServer, id: &str) -> StoreResult<Vec<OutboxRow>> {
     let step = "show a message";
-    rows_of(step, &db.ask(step, Statement::new(SHOW).with("id", id.to_owned())).await?)
+    rows_of(step, &db.ask(step, Statement::of(&[REPORT, SHOW]).with("id", id.to_owned())).await?)
 }
 
 fn rows_of(step: &'static str, results: &Results) -> StoreResult<Vec<OutboxRow>> {
@@ -83,7 +91,7 @@ fn status_of(results: &Results, routed_types: &[String]) -> Result<Status, Error
         let (state, count) = (inbox::state_of(row)?, rows::total(row, "Mails")?);
         mail.push(MailCount { state, rows: count, held: rows::total(row, "Held")? });
     }
-    Ok(Status { destinations, unrouted, mail, schema_version: rows::only_count(results, "Version")? })
+    Ok(Status { destinations, unrouted, mail, stalled: None, schema_version: rows::only_count(results, "Version")? })
 }
 
 /// Rows without a destination: those whose type has a route only wait for the next dispatch and stand as the

@@ -2,7 +2,7 @@
 
 use super::{
     db::{SqlServer, read},
-    error_numbers::DEADLOCK,
+    error_numbers::{DEADLOCK, NO_DATABASE_STATE, NO_RIGHT, NO_SERVER_STATE},
     errors, outbox_claim, outbox_route, outbox_settle, rows,
     session::Results,
     statement::Statement,
@@ -13,20 +13,25 @@ use crate::{
         route::Routes,
     },
     ports::{
-        error::StoreResult,
+        error::{StoreError, StoreResult},
         outbox::{Breaker, Due, Outbox, Routed, Waiting},
     },
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tiberius::error::Error;
+use tiberius::{Row, error::Error};
 
 pub(super) const NOW: &str = include_str!("sql/now.sql");
 const DUE: &str = include_str!("sql/outbox_due.sql");
 const DESTINATIONS_OF_ROWS: &str = include_str!("sql/outbox_destinations_of_rows.sql");
 pub(super) const DESTINATION_ADD: &str = include_str!("sql/outbox_destination_add.sql");
 const BURY: &str = include_str!("sql/outbox_bury.sql");
+pub(super) const HELD: &str = include_str!("sql/outbox_held.sql");
+const HOLDERS: &str = include_str!("sql/outbox_holders.sql");
+
+/// A transaction that holds a due row for so long is no transaction of ours, and no writer's at work.
+pub(super) const HELD_MS: i32 = 60_000;
 
 /// What a person can read of an error, and a bound on what a chatty broker can store in every row.
 const ERROR_CHARS_MAX: usize = 2_000;
@@ -51,12 +56,17 @@ impl Outbox for SqlServer {
     async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
         let step = "ask what is due";
         let types: Vec<Value> = routes.0.keys().map(|event_type| json!({"t": event_type})).collect();
-        let statement = Statement::of(&[NOW, DUE]).with("types", Value::from(types).to_string());
+        let statement =
+            Statement::of(&[NOW, DUE, HELD]).with("types", Value::from(types).to_string()).with("held_ms", HELD_MS);
         let (waiting, missing) = read(step, waiting(&self.ask(step, statement).await?))?;
         if missing {
             self.tell("add destinations", Statement::new(DESTINATIONS_OF_ROWS).repeatable()).await?;
         }
         Ok(waiting)
+    }
+
+    async fn holders(&self) -> Vec<String> {
+        holders(self).await
     }
 
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
@@ -71,7 +81,9 @@ impl Outbox for SqlServer {
 
     async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
         let step = "settle";
-        read(step, outbox_settle::settled(&self.tell(step, outbox_settle::statement(settle).repeatable()).await?))
+        let results = self.tell(step, outbox_settle::statement(settle).repeatable()).await?;
+        let reason = "rows of this claim; the others are settled".to_owned();
+        read(step, outbox_settle::settled(&results))?.ok_or(StoreError::Locked { step, reason, source: None })
     }
 
     async fn bury(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
@@ -83,6 +95,29 @@ impl Outbox for SqlServer {
             .repeatable();
         read(step, rows::only_count(&self.tell(step, statement).await?, "Done"))
     }
+}
+
+/// Who holds rows, or why that cannot be seen.
+pub(super) async fn holders(db: &SqlServer) -> Vec<String> {
+    let step = "ask who holds rows";
+    let found = match db.ask(step, Statement::new(HOLDERS)).await {
+        Ok(results) => read(step, rows::having(&results, "SessionId").map(holder).collect::<Result<Vec<_>, _>>()),
+        Err(error) => Err(error),
+    };
+    found.unwrap_or_else(|error| match errors::code(&error) {
+        Some(NO_SERVER_STATE | NO_DATABASE_STATE | NO_RIGHT) => vec![
+            "a session that this login may not see (it needs VIEW SERVER STATE, from SQL Server 2022 on VIEW SERVER \
+             PERFORMANCE STATE, in Azure SQL VIEW DATABASE STATE)"
+                .to_owned(),
+        ],
+        _ => vec![format!("a session that could not be asked for ({error})")],
+    })
+}
+
+fn holder(row: &Row) -> Result<String, Error> {
+    let (session, seconds) = (rows::number(row, "SessionId")?, rows::number(row, "OpenSeconds")?);
+    let [login, program, host] = ["LoginName", "ProgramName", "HostName"].map(|name| rows::text(row, name));
+    Ok(format!("session {session} of {} ({}, {}), its transaction open for {seconds} s", login?, program?, host?))
 }
 
 pub(super) fn bounded(error: &str) -> String {
@@ -99,9 +134,14 @@ pub(super) fn breaker_of(open_until: Option<DateTime<Utc>>, now: DateTime<Utc>) 
     }
 }
 
+pub(super) fn held(results: &Results) -> Result<u32, Error> {
+    rows::having(results, "HeldRows").next().map_or(Ok(0), |row| rows::count(row, "HeldRows"))
+}
+
 /// Also says whether a destination has no row of its own yet.
 fn waiting(results: &Results) -> Result<(Waiting, bool), Error> {
     let (mut waiting, mut missing) = (Waiting::default(), false);
+    waiting.held = held(results)?;
     for row in rows::having(results, "Waiting") {
         let destination = rows::text(row, "Destination")?;
         if destination.is_empty() {

@@ -35,14 +35,19 @@ pub(super) fn statement(settle: &Settle) -> Statement {
     breaker::with_change(statement, &destination, &settle.breaker)
 }
 
-pub(super) fn settled(results: &Results) -> Result<Vec<Settled>, Error> {
+/// None where another's transaction holds rows; the others are settled, and a repeat knows them.
+pub(super) fn settled(results: &Results) -> Result<Option<Vec<Settled>>, Error> {
     let mut answers = Vec::new();
     for row in rows::having(results, "Applied") {
-        let settled = if rows::flag(row, "Applied")? { Settled::Applied } else { Settled::LeaseLost };
+        let settled = match rows::number(row, "Applied")? {
+            0 => Settled::LeaseLost,
+            1 => Settled::Applied,
+            _ => return Ok(None),
+        };
         answers.push((rows::number(row, "Place")?, settled));
     }
     answers.sort_unstable_by_key(|(place, _)| *place);
-    Ok(answers.into_iter().map(|(_, settled)| settled).collect())
+    Ok(Some(answers.into_iter().map(|(_, settled)| settled).collect()))
 }
 
 fn line(place: usize, seq: i64, what: &Settlement) -> Value {

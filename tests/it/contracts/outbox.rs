@@ -2,6 +2,7 @@
 
 mod leases;
 mod killer;
+mod late;
 mod order;
 mod routing;
 mod strangers;

@@ -24,6 +24,9 @@ pub trait Backend: Send + Sync {
     fn advance_ms(&self, ms: i64);
     /// Runs a statement as another program would: on a connection of its own, without our code.
     fn execute(&self, sql: &str) -> usize;
+    /// As `execute` for one row of `insert`'s columns and values, in a transaction that commits when the answer is
+    /// called. In a store of one writer its row appears then, under the Seq that it would have got now.
+    fn insert_slowly(&self, columns: &str, values: &str) -> Box<dyn FnOnce() + Send + '_>;
     /// One value, as text, likewise; None for NULL or no row.
     fn query(&self, sql: &str) -> Option<String>;
     /// This dialect's words for a time column so much later, a time, and bytes.
@@ -88,6 +91,17 @@ impl Backend for SqliteBackend {
     }
     fn execute(&self, sql: &str) -> usize {
         self.stranger.lock().unwrap().execute(sql, []).unwrap()
+    }
+    fn insert_slowly(&self, columns: &str, values: &str) -> Box<dyn FnOnce() + Send + '_> {
+        let seq = {
+            let stranger = self.stranger.lock().unwrap();
+            stranger.execute(&format!("INSERT INTO OutboxMessages ({columns}) VALUES ({values})"), []).unwrap();
+            let seq = stranger.last_insert_rowid();
+            stranger.execute("DELETE FROM OutboxMessages WHERE Seq = ?1", [seq]).unwrap();
+            seq
+        };
+        let late = format!("INSERT INTO OutboxMessages (Seq, {columns}) VALUES ({seq}, {values})");
+        Box::new(move || assert_eq!(self.execute(&late), 1))
     }
     fn query(&self, sql: &str) -> Option<String> {
         let text = |row: &rusqlite::Row<'_>| {

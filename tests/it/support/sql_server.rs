@@ -108,7 +108,7 @@ impl Database {
     }
 }
 
-async fn run(connection: &mut Connection, sql: &str) {
+pub async fn run(connection: &mut Connection, sql: &str) {
     connection.simple_query(sql).await.unwrap().into_results().await.unwrap();
 }
 
@@ -189,6 +189,11 @@ impl Backend for SqlServerBackend {
             let mut stranger = self.stranger.lock().await;
             usize::try_from(stranger.execute(sql, &[]).await.unwrap().total()).unwrap()
         })
+    }
+    fn insert_slowly(&self, columns: &str, values: &str) -> Box<dyn FnOnce() + Send + '_> {
+        let mut open = now(connect(&self.database.connection()));
+        now(run(&mut open, &format!("BEGIN TRAN; INSERT INTO OutboxMessages ({columns}) VALUES ({values});")));
+        Box::new(move || now(run(&mut open, "COMMIT TRAN;")))
     }
     fn query(&self, sql: &str) -> Option<String> {
         now(async {

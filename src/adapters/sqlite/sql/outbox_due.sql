@@ -1,11 +1,16 @@
 -- outbox_due: what waits, per destination; all an idle dispatcher asks. :now, :types JSON of the routed event types
 -- Counted in IX_Outbox_Due alone, then joined: one look-up per destination, not per row.
+-- Of a key only its oldest unrouted row can be routed.
 -- Destination '' says that there is a row to route. Looked for per type, so that rows of types nobody routes cost nothing.
 SELECT '' AS Destination, 1 AS Waiting, 0 AS Suspects, 0 AS Missing, 0 AS Paused, NULL AS OpenUntil
 WHERE EXISTS (
   SELECT 1 FROM json_each(:types) AS r
   CROSS JOIN OutboxMessages AS o
-  WHERE o.EventType = r.value AND o.Destination = '' AND o.State < 2 AND o.State = 0)
+  WHERE o.EventType = r.value AND o.Destination = '' AND o.State < 2 AND o.State = 0
+    AND NOT EXISTS (
+      SELECT 1 FROM OutboxMessages AS e
+      WHERE e.Destination = '' AND e.OrderingKey = o.OrderingKey AND e.Seq < o.Seq AND e.State < 2
+    ))
 UNION ALL
 SELECT w.Destination, w.Waiting, w.Suspects, d.Name IS NULL AS Missing, d.PausedOnUtc IS NOT NULL AS Paused, d.OpenUntil
 FROM (

@@ -1,6 +1,11 @@
 -- outbox_unrouted: the oldest rows of one event type that wait to be routed. :event_type, :rows_max
 -- Asked per type, so that rows of types nobody routes cost nothing and starve nobody.
-SELECT Seq FROM OutboxMessages
-WHERE Destination = '' AND State < 2 AND State = 0 AND EventType = :event_type
-ORDER BY Seq
+-- Of a key only its oldest: a sibling gets its Seq when it is routed, so a later event must not be routed first.
+SELECT o.Seq FROM OutboxMessages AS o
+WHERE o.Destination = '' AND o.State < 2 AND o.State = 0 AND o.EventType = :event_type
+  AND NOT EXISTS (
+    SELECT 1 FROM OutboxMessages AS e
+    WHERE e.Destination = '' AND e.OrderingKey = o.OrderingKey AND e.Seq < o.Seq AND e.State < 2
+  )
+ORDER BY o.Seq
 LIMIT :rows_max

@@ -6,7 +6,7 @@ DECLARE @stopped int = CASE WHEN @room = 0 OR EXISTS (
   SELECT 1 FROM dbo.Destinations WHERE Name = @provider AND (PausedOnUtc IS NOT NULL OR OpenUntil IS NOT NULL)) THEN 1 ELSE 0 END;
 -- Where room is scarce, those who wait for it already come first.
 IF @stopped = 0 AND (@per_minute > 0 OR @per_hour > 0) AND EXISTS (
-  SELECT 1 FROM dbo.InboxMessages
+  SELECT 1 FROM dbo.InboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
    WHERE Consumer = @consumer AND State IN (0, 1, 3, 4) AND State IN (0, 3) AND DueAt <= @now AND MessageId <> @id)
   SET @stopped = 1;
 -- The key's place is locked also where there is no row yet, so two first deliveries do not both insert.
@@ -16,7 +16,7 @@ UPDATE m
        DueAt = CASE WHEN m.State = 0 AND m.DueAt <= @now AND @stopped = 0 THEN DATEADD(millisecond, @lease_ms, @now) ELSE m.DueAt END,
        LeaseToken = CASE WHEN m.State = 0 AND m.DueAt <= @now AND @stopped = 0 THEN @token ELSE m.LeaseToken END,
        Attempts = CASE WHEN m.State = 0 AND m.DueAt <= @now AND @stopped = 0 THEN m.Attempts + 1 ELSE m.Attempts END
-  FROM dbo.InboxMessages m WITH (UPDLOCK, HOLDLOCK)
+  FROM dbo.InboxMessages m WITH (UPDLOCK, HOLDLOCK, FORCESEEK, INDEX(PK_InboxMessages))
  WHERE m.Consumer = @consumer AND m.MessageId = @id;
 IF @@ROWCOUNT = 0
   INSERT dbo.InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)

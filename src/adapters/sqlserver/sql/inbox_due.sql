@@ -11,7 +11,7 @@ DECLARE @stopped int = CASE WHEN EXISTS (
 IF @asks = 1 AND @stopped = 0
   INSERT @due (MessageId, WasDueAt, Asking)
   SELECT TOP (@rows_max) m.MessageId, m.DueAt, 1
-    FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
+    FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
    WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State IN (3, 4) AND m.DueAt <= @now
      AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2
    ORDER BY m.DueAt, m.MessageId;
@@ -21,12 +21,12 @@ IF @sends > @room
 IF @stopped = 0 AND @sends > 0
   INSERT @due (MessageId, WasDueAt, Asking)
   SELECT TOP (@sends) m.MessageId, m.DueAt, 0
-    FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
+    FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
    WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now
      AND NOT (@asks = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)
    ORDER BY m.DueAt, m.MessageId;
 DECLARE @clears int = 1;
 DECLARE @some_wait int = CASE WHEN @room = 0 AND @stopped = 0 AND EXISTS (
-  SELECT 1 FROM dbo.InboxMessages m
+  SELECT 1 FROM dbo.InboxMessages m WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
    WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now
      AND NOT (@asks = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)) THEN 1 ELSE 0 END;

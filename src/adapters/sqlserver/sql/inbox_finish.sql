@@ -13,7 +13,7 @@ UPDATE m
        -- The content has served its purpose; the row stays as the tombstone that recognises repeats.
        Body = CASE WHEN @state = 2 THEN NULL ELSE m.Body END,
        FinishedOnUtc = CASE WHEN @state IN (2, 5) THEN @now ELSE NULL END
-  FROM dbo.InboxMessages m
+  FROM dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages))
  WHERE m.Consumer = @consumer AND m.MessageId = @id AND m.LeaseToken = @token
    -- In doubt under this token: the lease ran out, and nobody took the mail since. A late outcome ends the doubt,
    -- but a late doubt is one already counted.

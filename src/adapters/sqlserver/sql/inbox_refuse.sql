@@ -3,7 +3,7 @@
 BEGIN TRAN;
 UPDATE m
    SET Deliveries = m.Deliveries + 1
-  FROM dbo.InboxMessages m WITH (UPDLOCK, HOLDLOCK)
+  FROM dbo.InboxMessages m WITH (UPDLOCK, HOLDLOCK, FORCESEEK, INDEX(PK_InboxMessages))
  WHERE m.Consumer = @consumer AND m.MessageId = @id;
 IF @@ROWCOUNT = 0
   INSERT dbo.InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, State, LastError, ReceivedOnUtc, FinishedOnUtc)

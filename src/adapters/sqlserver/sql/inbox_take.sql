@@ -7,9 +7,10 @@ UPDATE m
        FirstTransientOnUtc = DATEADD(second, DATEDIFF(second, m.DueAt, @now), m.FirstTransientOnUtc)
 OUTPUT inserted.MessageId AS MessageId, inserted.Body AS Body, inserted.Attempts AS Attempts, inserted.Doubts AS Doubts, inserted.FirstTransientOnUtc AS FirstTransientOnUtc,
        inserted.DoubtedOnUtc AS DoubtedOnUtc, inserted.NotFound AS NotFound
-  FROM dbo.InboxMessages m
-  JOIN @due c ON c.MessageId = m.MessageId
- WHERE m.Consumer = @consumer AND m.State IN (0, 3, 4) AND m.DueAt <= @now;
+  FROM @due c
+  JOIN dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages)) ON m.Consumer = @consumer AND m.MessageId = c.MessageId
+ WHERE m.State IN (0, 3, 4) AND m.DueAt <= @now
+OPTION (FORCE ORDER, LOOP JOIN);
 IF @per_minute > 0 OR @per_hour > 0
   INSERT dbo.MailAttempts (Token, MessageId, Provider, OnUtc)
   SELECT @token, c.MessageId, @provider, DATEADD(millisecond, @lease_ms, @now) FROM @due c WHERE c.Asking = 0;

@@ -4,4 +4,4 @@
 INSERT dbo.InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, State, DueAt, LastError, ReceivedOnUtc, FinishedOnUtc)
 SELECT @consumer, @id, @body, @subject, @hash, @state, CASE WHEN @state = 0 THEN @now END, @refusal, @now, CASE WHEN @state = 0 THEN NULL ELSE @now END
  WHERE NOT EXISTS (
-   SELECT 1 FROM dbo.InboxMessages WITH (UPDLOCK, HOLDLOCK) WHERE Consumer = @consumer AND MessageId = @id);
+   SELECT 1 FROM dbo.InboxMessages WITH (UPDLOCK, HOLDLOCK, FORCESEEK, INDEX(PK_InboxMessages)) WHERE Consumer = @consumer AND MessageId = @id);

@@ -1,18 +1,22 @@
 -- outbox_due: what waits, per destination; all an idle dispatcher asks. @types JSON [{t: a routed event type}]
 -- Counted in IX_Outbox_Due alone, then joined: one look-up per destination, not per row.
 -- Destination '' says that there is a row to route. Looked for per type, so that rows of types nobody routes cost nothing.
--- READPAST: another program's long transaction over one row must not keep all the others waiting for this answer.
+-- Of a key only its oldest unrouted row can be routed.
+-- READPAST: another program's long transaction over one row must not keep all the others waiting for this answer. Pause
+-- and breaker may be read dirty: the claim looks again.
 SELECT N'' AS Destination, CAST(1 AS bigint) AS Waiting, 0 AS Suspects, 0 AS Missing, 0 AS Paused,
        CAST(NULL AS datetime2(7)) AS OpenUntil, @now AS CurrentUtc
  WHERE EXISTS (SELECT 1 FROM OPENJSON(@types) WITH (t nvarchar(200) '$.t') AS r
-                 JOIN dbo.OutboxMessages o WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK) ON o.EventType = r.t COLLATE Latin1_General_BIN2
-                WHERE o.Destination = N'' AND o.State < 2 AND o.State = 0)
+                 JOIN dbo.OutboxMessages o WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Outbox_Unrouted)) ON o.EventType = r.t COLLATE Latin1_General_BIN2
+                WHERE o.Destination = N'' AND o.State < 2 AND o.State = 0
+                  AND NOT EXISTS (SELECT 1 FROM dbo.OutboxMessages b WITH (READUNCOMMITTED, FORCESEEK, INDEX(IX_Outbox_Key))
+                                   WHERE b.State < 2 AND b.Destination = N'' AND b.OrderingKey = o.OrderingKey AND b.Seq < o.Seq))
 UNION ALL
 SELECT w.Destination, w.Waiting, w.Suspects, CASE WHEN d.Name IS NULL THEN 1 ELSE 0 END AS Missing,
        CASE WHEN d.PausedOnUtc IS NULL THEN 0 ELSE 1 END AS Paused, d.OpenUntil, @now AS CurrentUtc
   FROM (SELECT Destination, COUNT_BIG(*) AS Waiting, SUM(CASE WHEN Claims >= 2 THEN 1 ELSE 0 END) AS Suspects
-          FROM dbo.OutboxMessages WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK)
+          FROM dbo.OutboxMessages WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Outbox_Due))
          WHERE State < 2 AND Destination > N'' AND DueAt <= @now
          GROUP BY Destination) AS w
-  LEFT JOIN dbo.Destinations d ON d.Name = w.Destination
+  LEFT JOIN dbo.Destinations d WITH (READUNCOMMITTED) ON d.Name = w.Destination
  ORDER BY Destination;

@@ -2,6 +2,13 @@
 -- The token goes, so that a late settle of the last holder is told it lost the lease.
 -- Nobody knows whether the bus stored it: outcome 3 (unknown), at the latest when the lease ended.
 -- "State < 2 AND Claims >= 2" are said although State = 1 and @claims_max imply them: only so IX_Outbox_Suspect matches.
+DECLARE @expired TABLE (Seq bigint NOT NULL PRIMARY KEY);
+INSERT @expired (Seq)
+SELECT TOP (@expired_max) o.Seq
+  FROM dbo.OutboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Outbox_Suspect))
+ WHERE o.Destination = @destination AND o.State < 2 AND o.Claims >= 2
+   AND o.State = 1 AND o.DueAt <= @now AND o.Claims >= @claims_max
+ ORDER BY o.DueAt, o.Seq;
 UPDATE t
    SET State = 3,
        LeaseToken = NULL,
@@ -9,11 +16,8 @@ UPDATE t
        LastAttemptOnUtc = t.DueAt,
        LastError = CONCAT(N'claimed ', t.Claims, N' times and never settled: whoever publishes it dies or hangs. ',
                           N'Look at it with `ops show`, then requeue or discard it')
-  FROM dbo.OutboxMessages t
+  FROM @expired e
+  JOIN dbo.OutboxMessages t WITH (FORCESEEK, INDEX(PK_OutboxMessages)) ON t.Seq = e.Seq
  WHERE t.State = 1 AND t.DueAt <= @now
-   AND t.Seq IN (SELECT TOP (@expired_max) o.Seq
-                   FROM dbo.OutboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK)
-                  WHERE o.Destination = @destination AND o.State < 2 AND o.Claims >= 2
-                    AND o.State = 1 AND o.DueAt <= @now AND o.Claims >= @claims_max
-                  ORDER BY o.DueAt, o.Seq);
+OPTION (FORCE ORDER, LOOP JOIN);
 SET @dead = @@ROWCOUNT;

@@ -9,12 +9,13 @@ SELECT h.Seq, h.DueAt
                SUM(Bytes) OVER (ORDER BY DueAt, Seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS Total
           FROM @heads) AS h
  WHERE h.Place = 1 OR h.Total <= @bytes_max;
-UPDATE dbo.OutboxMessages
-   SET State = 1, LeaseToken = @token, Claims = Claims + 1, DueAt = DATEADD(millisecond, @lease_ms, @now)
+UPDATE t
+   SET State = 1, LeaseToken = @token, Claims = t.Claims + 1, DueAt = DATEADD(millisecond, @lease_ms, @now)
 OUTPUT inserted.Seq AS Seq, inserted.Id AS Id, inserted.EventType AS EventType, inserted.OrderingKey AS OrderingKey, inserted.ContentType AS ContentType, inserted.Payload AS Payload,
        inserted.Headers AS Headers, inserted.OccurredOnUtc AS OccurredOnUtc, inserted.Claims AS Claims, inserted.RetryCount AS RetryCount,
        inserted.LastOutcome AS LastOutcome, inserted.LastAttemptOnUtc AS LastAttemptOnUtc
- WHERE Seq IN (SELECT c.Seq FROM @taken c) AND State < 2 AND DueAt <= @now
+  FROM dbo.OutboxMessages t WITH (FORCESEEK, INDEX(PK_OutboxMessages))
+ WHERE t.Seq IN (SELECT c.Seq FROM @taken c) AND t.State < 2 AND t.DueAt <= @now
 OPTION (LOOP JOIN);
 COMMIT TRAN;
 -- The order it goes in; OUTPUT keeps none, and Babelfish gives it no other column than the new row's.

@@ -2,8 +2,9 @@
 DECLARE @routed int;
 UPDATE t
    SET Destination = w.Destination
-  FROM dbo.OutboxMessages t
-  JOIN @rows r ON r.Seq = t.Seq
+  FROM @rows r
   JOIN @route w ON w.EventType = r.EventType AND w.Place = 0
- WHERE r.Twin = 0 AND w.Destination IS NOT NULL;
+  JOIN dbo.OutboxMessages t WITH (FORCESEEK, INDEX(PK_OutboxMessages)) ON t.Seq = r.Seq
+ WHERE r.Twin = 0 AND w.Destination IS NOT NULL
+OPTION (FORCE ORDER, LOOP JOIN);
 SET @routed = @@ROWCOUNT;

@@ -5,10 +5,11 @@ INSERT dbo.OutboxMessages
 SELECT o.Id, o.EventType, w.Destination, o.OrderingKey, o.ContentType, o.Payload, o.Headers, o.Subject,
        o.OccurredOnUtc, o.DueAt
   FROM @rows r
-  JOIN dbo.OutboxMessages o ON o.Seq = r.Seq
+  JOIN dbo.OutboxMessages o WITH (FORCESEEK, INDEX(PK_OutboxMessages)) ON o.Seq = r.Seq
   JOIN @route w ON w.EventType = r.EventType AND w.Place > 0
  WHERE r.Twin = 0
- ORDER BY r.Seq, w.Place;
+ ORDER BY r.Seq, w.Place
+OPTION (FORCE ORDER, LOOP JOIN);
 SET @siblings = @@ROWCOUNT;
 INSERT dbo.Destinations (Name)
 SELECT DISTINCT w.Destination

@@ -10,12 +10,13 @@ SELECT n, s, k, d, c, r, o, e
                              e nvarchar(max) '$.e');
 DECLARE @done TABLE (Seq bigint NOT NULL PRIMARY KEY);
 BEGIN TRAN;
+-- READPAST: a row that another's transaction holds must not keep the others of its claim.
 INSERT @done (Seq)
 SELECT t.Seq
-  FROM dbo.OutboxMessages t WITH (ROWLOCK, UPDLOCK)
-  JOIN @in i ON i.Seq = t.Seq
+  FROM @in i
+  JOIN dbo.OutboxMessages t WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, FORCESEEK, INDEX(PK_OutboxMessages)) ON t.Seq = i.Seq
  WHERE t.LeaseToken = @token AND t.State = 1
-OPTION (LOOP JOIN);
+OPTION (FORCE ORDER, LOOP JOIN);
 -- The token stays, so that a repeat of this settle is recognised.
 UPDATE t
    SET State = CASE i.Kind WHEN 0 THEN 2 WHEN 1 THEN 0 ELSE 3 END,
@@ -26,7 +27,8 @@ UPDATE t
        LastAttemptOnUtc = CASE WHEN i.Kind = 1 AND i.Outcome IS NULL THEN t.LastAttemptOnUtc ELSE @now END,
        LastError = CASE WHEN i.Kind = 1 THEN COALESCE(i.Error, t.LastError) ELSE i.Error END,
        ProcessedOnUtc = CASE WHEN i.Kind = 0 THEN @now ELSE t.ProcessedOnUtc END
-  FROM dbo.OutboxMessages t
-  JOIN @in i ON i.Seq = t.Seq
+  FROM @done d
+  JOIN @in i ON i.Seq = d.Seq
+  JOIN dbo.OutboxMessages t WITH (FORCESEEK, INDEX(PK_OutboxMessages)) ON t.Seq = d.Seq
  WHERE t.LeaseToken = @token AND t.State = 1
-OPTION (LOOP JOIN);
+OPTION (FORCE ORDER, LOOP JOIN);

@@ -1,7 +1,12 @@
--- outbox_settle_repeat: was each row applied now, or by an earlier try of this same settle? Ends the batch of a settle.
--- @token. Either way the row bears our token and is leased no more.
-SELECT i.Place, CASE WHEN t.Seq IS NOT NULL THEN 1 ELSE 0 END AS Applied
+-- outbox_settle_repeat: what became of each row; ends the batch of a settle. @token
+-- 1: applied, now or by an earlier try of this same settle: it bears our token and is leased no more.
+-- 2: another's transaction holds it, so nothing was done to it. 0: it bears our token no more.
+SELECT i.Place, CASE WHEN t.LeaseToken = @token AND t.State <> 1 THEN 1
+                     WHEN t.LeaseToken = @token OR (t.Seq IS NULL AND h.Seq IS NOT NULL) THEN 2
+                     ELSE 0 END AS Applied
   FROM @in i
-  LEFT JOIN dbo.OutboxMessages t ON t.Seq = i.Seq AND t.LeaseToken = @token AND t.State <> 1
- ORDER BY i.Place;
+  LEFT JOIN dbo.OutboxMessages t WITH (READPAST, READCOMMITTEDLOCK, FORCESEEK, INDEX(PK_OutboxMessages)) ON t.Seq = i.Seq
+  LEFT JOIN dbo.OutboxMessages h WITH (READUNCOMMITTED, FORCESEEK, INDEX(PK_OutboxMessages)) ON h.Seq = i.Seq
+ ORDER BY i.Place
+OPTION (FORCE ORDER, LOOP JOIN);
 COMMIT TRAN;

@@ -7,7 +7,8 @@ INSERT @heads (Seq, DueAt, Bytes)
 SELECT TOP (@rows_max) o.Seq, o.DueAt, DATALENGTH(o.Payload) + DATALENGTH(o.Headers)
   FROM dbo.OutboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Outbox_Suspect))
  WHERE o.State < 2 AND o.Destination = @destination AND o.DueAt <= @now AND o.Claims >= 2
-   AND NOT EXISTS (SELECT 1 FROM dbo.OutboxMessages b WITH (READUNCOMMITTED, INDEX(IX_Outbox_Key))
-                    WHERE b.State < 2 AND b.Destination IN (o.Destination, N'')
+   AND NOT EXISTS (SELECT 1 FROM dbo.OutboxMessages b WITH (READUNCOMMITTED, FORCESEEK, INDEX(IX_Outbox_Key))
+                    WHERE b.State < 2 AND b.Destination IN (@destination, N'')
                       AND b.OrderingKey = o.OrderingKey AND b.Seq < o.Seq)
- ORDER BY o.DueAt, o.Seq;
+ ORDER BY o.DueAt, o.Seq
+OPTION (LOOP JOIN);

@@ -98,6 +98,33 @@ async fn rows_of_several_types_are_routed_by_seq(backend: &impl Backend) {
     }
 }
 
+/// A sibling gets its Seq when its row is routed: routed first, the later event's would go first.
+async fn of_a_key_only_its_oldest_row_is_routed(backend: &impl Backend) {
+    let columns = "INSERT INTO OutboxMessages (Id, EventType, OrderingKey, Payload) VALUES";
+    for (id, event_type) in [("e1", "Undecided"), ("e2", "Happened"), ("e3", "Happened")] {
+        backend.execute(&format!("{columns} ('{id}', '{event_type}', 'k', '1')"));
+    }
+    let both: &[&str] = &[MAILS, AUDIT];
+    let some = routes(&[("Happened", both)]);
+    assert!(!backend.outbox().waiting(&some).await.unwrap().unrouted, "nothing that can be routed");
+    assert_eq!(backend.outbox().route(&some, 100).await.unwrap().routed, 0, "e1 waits, and they behind it");
+    let all = routes(&[("Happened", both), ("Undecided", both)]);
+    for _ in 0..3 {
+        assert!(backend.outbox().waiting(&all).await.unwrap().unrouted);
+        assert_eq!(backend.outbox().route(&all, 100).await.unwrap().routed, 1);
+    }
+    for at in [MAILS, AUDIT] {
+        for expected in ["e1", "e2", "e3"] {
+            let token = LeaseToken::fresh();
+            let claimed = claim_at(&*backend.outbox(), at, token, BATCH).await;
+            assert_eq!(ids(&claimed), [expected], "{at}");
+            let rows: Vec<_> = claimed.rows.iter().map(|row| (row.seq, Settlement::Sent)).collect();
+            let settle = Settle { destination: to(at), token, rows, breaker: BreakerChange::Leave };
+            backend.outbox().settle(&settle).await.unwrap();
+        }
+    }
+}
+
 async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend) {
     assert_eq!(all_due(backend).await, []);
     plain(backend, "Happened", &["unrouted"]);
@@ -158,6 +185,7 @@ contract!(
     an_empty_route_discards_and_names_the_setting,
     an_event_type_without_a_route_waits_and_starves_nobody,
     rows_of_several_types_are_routed_by_seq,
+    of_a_key_only_its_oldest_row_is_routed,
     due_tells_what_waits_where_and_why_it_may_not_go,
     what_waits_says_whether_there_is_something_to_route,
     rows_for_what_is_no_destination_are_buried_in_bounded_steps,

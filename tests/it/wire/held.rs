@@ -1,0 +1,99 @@
+//! Rows that another program's transaction holds: what is told of it, and what goes on meanwhile.
+
+use super::*;
+use crate::support::{
+    fakes::{FakeBus, FakeClock},
+    tds::Fault,
+    world::{EMAILS, dispatcher_of, routes},
+};
+use client_organizer::{
+    domain::{
+        ids::LeaseToken,
+        outbox::{BreakerChange, Settle, Settled, Settlement},
+        route::Destination,
+    },
+    flows::dispatch::{DispatchReport, dispatch},
+    ports::{error::StoreError, ops::Ops, outbox::Outbox},
+};
+use std::sync::Arc;
+
+async fn held() -> (TdsServer, Arc<SqlServer>) {
+    let server = TdsServer::start().await;
+    server.answer("outbox_held", vec![table(&["HeldRows"], vec![vec![3.into()]])]);
+    let columns = ["SessionId", "LoginName", "ProgramName", "HostName", "OpenSeconds"];
+    let session = vec![57.into(), "OFFICE\\ania".into(), "SSMS".into(), "PC7".into(), 812.into()];
+    server.answer("outbox_holders", vec![table(&columns, vec![session])]);
+    let db = Arc::new(opened(&server).await);
+    (server, db)
+}
+
+async fn run(db: &Arc<SqlServer>) -> DispatchReport {
+    let (bus, clock) = (Arc::new(FakeBus::accepting()), Arc::new(FakeClock::new()));
+    dispatch(&dispatcher_of(db.clone(), db.clone(), bus, clock, routes(&[("Created", &[EMAILS])]), 1)).await
+}
+
+#[tokio::test]
+async fn a_dispatch_tells_who_holds_rows_that_should_have_gone() {
+    let (server, db) = held().await;
+    let report = run(&db).await;
+    let told = report.stalled.unwrap();
+    for word in ["3 row(s)", "session 57", "OFFICE\\ania", "SSMS", "PC7", "812 s"] {
+        assert!(told.contains(word), "{word}: {told}");
+    }
+    assert_eq!(report.store_error, None, "the database is well");
+    assert_eq!(server.requests("outbox_holders").len(), 1, "asked once in a run");
+}
+
+#[tokio::test]
+async fn where_the_holder_cannot_be_seen_the_right_that_lacks_is_named() {
+    for (number, word) in [(300, "VIEW SERVER STATE"), (262, "VIEW DATABASE STATE"), (208, "error 208")] {
+        let (server, db) = held().await;
+        server.fault("outbox_holders", Fault::Error(number));
+        let told = run(&db).await.stalled.unwrap();
+        assert!(told.contains("3 row(s)") && told.contains(word), "{number}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn the_status_tells_it_too() {
+    let (server, db) = held().await;
+    server.answer(
+        "ops_status",
+        vec![table(&["HeldRows"], vec![vec![3.into()]]), table(&["Version"], vec![vec![7.into()]])],
+    );
+    // Answered by the first name that is known: this one's, not the rows' alone.
+    server.answer("outbox_held", vec![]);
+    let told = db.status(&[]).await.unwrap().stalled.unwrap();
+    assert!(told.contains("3 row(s)") && told.contains("session 57"), "{told}");
+}
+
+/// The others are settled; a repeat with the same token settles the held one when it is let go.
+#[tokio::test]
+async fn a_settle_passes_over_a_held_row_and_is_to_be_repeated() {
+    let (server, db) = held().await;
+    let settle = Settle {
+        destination: Destination::parse("queue:q").unwrap(),
+        token: LeaseToken::fresh(),
+        rows: vec![(7, Settlement::Sent), (8, Settlement::Sent)],
+        breaker: BreakerChange::Leave,
+    };
+    let answers =
+        |second: i64| vec![table(&["Place", "Applied"], vec![vec![0.into(), 1.into()], vec![1.into(), second.into()]])];
+    server.answer("outbox_settle_repeat", answers(2));
+    let told = db.settle(&settle).await.unwrap_err();
+    assert!(matches!(told, StoreError::Locked { .. }), "{told}");
+    assert!(told.to_string().contains("the others are settled"), "{told}");
+    server.answer("outbox_settle_repeat", answers(1));
+    assert_eq!(db.settle(&settle).await.unwrap(), [Settled::Applied; 2]);
+}
+
+#[tokio::test]
+async fn every_connection_waits_for_a_lock_for_a_while_and_not_for_ever() {
+    let (server, _db) = held().await;
+    let resets: Vec<_> =
+        server.all_requests().into_iter().filter(|one| one.names[0].contains("XACT_ABORT ON")).collect();
+    assert!(
+        !resets.is_empty() && resets.iter().all(|one| one.names[0].contains("SET LOCK_TIMEOUT 10000")),
+        "{resets:?}"
+    );
+}
