@@ -48,8 +48,11 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Envelope>, String> {
     };
     let trace_id = ["ApplicationProperties", "UserProperties"].into_iter().find_map(|key| {
         let properties = pairs_of(find(&metadata, key)?.get())?;
-        let parent = string(find(&properties, "traceparent")?)?;
-        trace::trace_id(&parent).map(str::to_owned)
+        // The second is what Microsoft's own clients write.
+        ["traceparent", "Diagnostic-Id"].into_iter().find_map(|name| {
+            let parent = string(find(&properties, name)?)?;
+            trace::trace_id(&parent).map(str::to_owned)
+        })
     });
     Ok(Some(Envelope { delivery, trace_id }))
 }
@@ -163,6 +166,25 @@ mod tests {
         ] {
             assert_eq!(body(message), read, "{message}");
         }
+    }
+
+    #[test]
+    fn the_trace_is_read_under_either_name() {
+        let trace = "0af7651916cd43dd8448eb211c80319c";
+        let parent = format!("00-{trace}-b7ad6b7169203331-01");
+        let of = |properties: String| {
+            let body =
+                format!(r#"{{"Data":{{"message":"e30="}},"Metadata":{{"ApplicationProperties":{{{properties}}}}}}}"#);
+            read(body.as_bytes()).unwrap().trace_id
+        };
+        for properties in [
+            format!(r#""traceparent":"{parent}""#),
+            format!(r#""Diagnostic-Id":"{parent}""#),
+            format!(r#""diagnostic-id":"{parent}","traceparent":"none""#),
+        ] {
+            assert_eq!(of(properties.clone()).as_deref(), Some(trace), "{properties}");
+        }
+        assert_eq!(of(r#""Diagnostic-Id":"|older.""#.to_owned()), None);
     }
 
     #[test]

@@ -12,15 +12,16 @@ use client_organizer::{
 use serde_json::Value;
 use std::{collections::BTreeMap, path::Path, process::Command};
 
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
 fn message(id: &str, body: &'static str) -> Outgoing {
-    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     Outgoing {
         id: MessageId::parse(id).unwrap(),
         event_type: "FinancialRecordCreated".to_owned(),
         content_type: "application/cloudevents+json".to_owned(),
         body: Bytes::from_static(body.as_bytes()),
         ordering_key: Some("7/2026-03".to_owned()),
-        headers: Headers(BTreeMap::from([("traceparent".to_owned(), parent.to_owned())])),
+        headers: Headers(BTreeMap::from([("traceparent".to_owned(), PARENT.to_owned())])),
         timing: Timing::default(),
         occurred_on: DateTime::from_timestamp_millis(1_700_000_000_123).unwrap(),
     }
@@ -91,6 +92,8 @@ fn qpid_proton_reads_the_golden_bytes() {
             assert_eq!(message["subject"], "FinancialRecordCreated");
             assert_eq!(message["contentType"], "application/cloudevents+json");
             assert_eq!(message["properties"]["orderingKey"], "7/2026-03", "{name}");
+            assert_eq!(message["properties"]["traceparent"], PARENT, "{name}");
+            assert_eq!(message["properties"]["Diagnostic-Id"], PARENT, "{name}");
         }
     }
 }

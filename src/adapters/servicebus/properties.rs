@@ -1,10 +1,14 @@
 //! Broker and custom properties of a message, over AMQP and as REST's header lines, or why it cannot have them.
 
-use crate::ports::bus::Outgoing;
+use crate::{domain::message::Headers, ports::bus::Outgoing};
 use azure_messaging_servicebus::service_bus::{SendMessageOptions, SettableBrokerProperties};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value};
-use std::{collections::HashMap, fmt::Write, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+    time::Duration,
+};
 use time::OffsetDateTime;
 
 /// Version of our event types' data; a consumer may branch on it.
@@ -46,7 +50,7 @@ pub(super) fn custom(message: &Outgoing) -> Result<Vec<(String, String)>, String
         ("occurredOn".to_owned(), occurred_on),
     ];
     all.extend(message.ordering_key.clone().map(|key| ("orderingKey".to_owned(), key)));
-    for (name, value) in &message.headers.0 {
+    for (name, value) in &traced(&message.headers) {
         if OURS.contains(&name.to_ascii_lowercase().as_str()) {
             return Err(format!("its header '{name}' cannot be a property: the name is taken"));
         }
@@ -56,7 +60,24 @@ pub(super) fn custom(message: &Outgoing) -> Result<Vec<(String, String)>, String
 }
 
 pub(super) fn correlation_id(message: &Outgoing) -> Option<String> {
-    message.headers.0.get("traceparent").and_then(|parent| trace_id(parent))
+    traced(&message.headers).get(TRACES[0]).and_then(|parent| trace_id(parent))
+}
+
+/// The names of a trace: W3C's, and the one that Microsoft's clients and the Functions host read.
+const TRACES: [&str; 2] = ["traceparent", "Diagnostic-Id"];
+
+/// The headers, with the trace under both names, so that it goes on whoever reads. W3C's counts where they differ; what
+/// is no trace context stays as it is.
+fn traced(headers: &Headers) -> BTreeMap<String, String> {
+    let mut all = headers.0.clone();
+    let said =
+        |name: &&str| headers.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    let trace = TRACES.iter().filter_map(said).find(|value| trace_id(value).is_some());
+    if let Some(trace) = trace {
+        all.retain(|name, _| TRACES.iter().all(|known| !name.eq_ignore_ascii_case(known)));
+        all.extend(TRACES.map(|name| (name.to_owned(), trace.clone())));
+    }
+    all
 }
 
 /// # Errors
@@ -70,7 +91,7 @@ pub(super) fn options(message: &Outgoing) -> Result<SendMessageOptions, String> 
     if let Some(key) = &message.ordering_key {
         custom.insert("orderingkey".to_owned(), quoted(key));
     }
-    for (name, value) in &message.headers.0 {
+    for (name, value) in &traced(&message.headers) {
         let lower = name.to_ascii_lowercase();
         if OURS.contains(&lower.as_str()) || TAKEN.contains(&lower.as_str()) {
             return Err(format!("its header '{name}' cannot be a property over REST: the name is taken"));
@@ -156,6 +177,28 @@ mod tests {
             assert!(value.bytes().all(|b| (b' '..=b'~').contains(&b)), "{value}");
             assert_eq!(serde_json::from_str::<String>(&value).unwrap(), text);
         }
+    }
+
+    #[test]
+    fn a_trace_goes_under_both_names_with_one_value() {
+        let [one, other] = ["4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"]
+            .map(|id| format!("00-{id}-00f067aa0ba902b7-01"));
+        let of = |pairs: &[(&str, &str)]| {
+            let headers = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            traced(&Headers(headers.collect()))
+        };
+        let both = of(&[("traceparent", &one), ("Diagnostic-Id", &one), ("a", "b")]);
+        for pairs in [
+            &[("traceparent", one.as_str()), ("a", "b")][..],
+            &[("Diagnostic-Id", &one), ("a", "b")],
+            &[("diagnostic-id", &one), ("TraceParent", "none"), ("a", "b")],
+            &[("traceparent", &one), ("Diagnostic-Id", &other), ("a", "b")],
+        ] {
+            assert_eq!(of(pairs), both, "{pairs:?}");
+        }
+        let odd = [("Diagnostic-Id", "|of.an.older.form.")];
+        assert_eq!(of(&odd).len(), 1, "and no traceparent that is none");
+        assert!(of(&[]).is_empty());
     }
 
     #[test]

@@ -29,6 +29,7 @@ async fn what_is_accepted_is_stored_as_it_was(on: &Bench) {
     };
     assert_eq!(property("orderingKey"), Some("17/2026-03"));
     assert_eq!(property("eventType"), Some("FinancialRecordCreated"));
+    assert_eq!(property("Diagnostic-Id"), property("traceparent"));
     assert_eq!(property("traceparent"), Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
 }
 

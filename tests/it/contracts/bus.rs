@@ -192,6 +192,7 @@ async fn a_message_carries_its_id_its_type_and_its_trace() {
         ("occurredon", "2026-11-23T22:30:00.005Z"),
         ("orderingkey", "17/2026-03"),
         ("traceparent", trace),
+        ("diagnostic-id", trace),
         ("tracestate", "office=ż\"1\""),
     ] {
         let quoted: String = serde_json::from_str(&seen.headers[name]).unwrap();
