@@ -5,6 +5,7 @@
 //! Held = in doubt without a `DueAt`: it waits for a person.
 
 use super::{
+    byte_order_mark::without_mark,
     event::CloudEvent,
     ids::{LeaseToken, MessageId},
     json_fault::without_values,
@@ -170,7 +171,7 @@ pub fn read_event(delivery: &Delivery, now: DateTime<Utc>, tombstone_days: i64) 
         return Err("it has no MessageId, so a repeat of it could not be recognised".to_owned());
     }
     MessageId::parse(&delivery.message_id)?;
-    let text = std::str::from_utf8(&delivery.body).map_err(|_| "its body is not UTF-8".to_owned())?;
+    let text = std::str::from_utf8(without_mark(&delivery.body)).map_err(|_| "its body is not UTF-8".to_owned())?;
     let value: serde_json::Value =
         serde_json::from_str(text).map_err(|e| format!("its body is not JSON: {}", without_values(&e)))?;
     // An id in the body that is not the broker's: one of the two was forged or mixed up.

@@ -9,6 +9,7 @@ pub mod route;
 pub mod message;
 pub mod timing;
 pub mod json_fault;
+pub mod byte_order_mark;
 pub mod event;
 pub mod recipient;
 pub mod idempotency;

@@ -4,7 +4,7 @@
 //! The hash answers one question: what did we send to this person, who asks? It is keyed (HMAC-SHA-256), since a bare
 //! hash of an address is found by hashing the addresses there are; the key is a setting, and not in the database.
 
-use super::{client::Email, event::subject_of, ids::ClientId};
+use super::{byte_order_mark::without_mark, client::Email, event::subject_of, ids::ClientId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt::{self, Write};
@@ -61,7 +61,7 @@ impl RecipientKey {
     /// Read from a message's body, as far as it says so: it may be nothing we could mail.
     #[must_use]
     pub fn whose(&self, body: &[u8]) -> Whose {
-        let told: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        let told: serde_json::Value = serde_json::from_slice(without_mark(body)).unwrap_or_default();
         let client = told.pointer("/data/clientId").and_then(serde_json::Value::as_i64).filter(|id| *id > 0);
         let address = told.pointer("/data/recipient").and_then(serde_json::Value::as_str);
         Whose {
@@ -95,9 +95,12 @@ mod tests {
     #[test]
     fn whose_a_body_is_is_read_as_far_as_it_says() {
         let key = RecipientKey::new("secret");
-        let whole = key.whose(br#"{"data":{"clientId":17,"recipient":"anna@example.pl"}}"#);
-        assert_eq!(whole.subject.as_deref(), Some("clients/17"));
-        assert_eq!(whole.recipient_hash, Some(hash("secret", "anna@example.pl")));
+        for mark in ["", "\u{feff}"] {
+            let body = format!(r#"{mark}{{"data":{{"clientId":17,"recipient":"anna@example.pl"}}}}"#);
+            let whole = key.whose(body.as_bytes());
+            assert_eq!(whole.subject.as_deref(), Some("clients/17"));
+            assert_eq!(whole.recipient_hash, Some(hash("secret", "anna@example.pl")));
+        }
         for nothing in ["", "[]", "{\"data\":7}", r#"{"data":{"clientId":-1,"recipient":"nobody"}}"#, "\u{feff}{}"] {
             assert_eq!(key.whose(nothing.as_bytes()), Whose::default(), "{nothing}");
         }

@@ -2,6 +2,7 @@
 
 use crate::{
     domain::{
+        byte_order_mark::without_mark,
         event,
         ids::MessageId,
         json_fault::without_values,
@@ -18,7 +19,7 @@ use serde::de::IgnoredAny;
 /// Why the row is dead: it can never be sent as it is.
 pub(super) fn prepare(row: &ClaimedRow, limits: &MessageLimits) -> Result<Outgoing, String> {
     let id = MessageId::parse(&row.id)?;
-    let mut headers: Headers = serde_json::from_str(&row.headers)
+    let mut headers: Headers = serde_json::from_slice(without_mark(row.headers.as_bytes()))
         .map_err(|_| "Headers is not a JSON object of strings: set it to '{}' or correct it".to_owned())?;
     let timing = Timing::take(&mut headers)?;
     let visible = |text: &str| !text.is_empty() && text.chars().all(|c| !c.is_control());
@@ -48,7 +49,8 @@ pub(super) fn prepare(row: &ClaimedRow, limits: &MessageLimits) -> Result<Outgoi
 }
 
 fn wrapped(row: &ClaimedRow) -> Result<String, String> {
-    let text = std::str::from_utf8(&row.payload).map_err(|_| "Payload is not UTF-8, so not application/json")?;
+    let text =
+        std::str::from_utf8(without_mark(&row.payload)).map_err(|_| "Payload is not UTF-8, so not application/json")?;
     serde_json::from_str::<IgnoredAny>(text).map_err(|e| {
         format!("Payload is not JSON, though ContentType says application/json: {}", without_values(&e))
     })?;
@@ -61,7 +63,8 @@ fn checked_event(row: &ClaimedRow) -> Result<Bytes, String> {
         id: String,
         specversion: String,
     }
-    let envelope: Envelope = serde_json::from_slice(&row.payload).map_err(|e| {
+    let payload = without_mark(&row.payload);
+    let envelope: Envelope = serde_json::from_slice(payload).map_err(|e| {
         format!("Payload is no CloudEvent, though ContentType says {CLOUD_EVENT}: {}", without_values(&e))
     })?;
     if envelope.id != row.id {
@@ -70,7 +73,7 @@ fn checked_event(row: &ClaimedRow) -> Result<Bytes, String> {
     if envelope.specversion != "1.0" {
         return Err("the CloudEvent's specversion is not 1.0".to_owned());
     }
-    Ok(Bytes::copy_from_slice(&row.payload))
+    Ok(Bytes::copy_from_slice(payload))
 }
 
 #[cfg(test)]
@@ -122,7 +125,20 @@ mod tests {
 
     #[test]
     fn anything_else_goes_raw() {
-        assert_eq!(ask("text/csv", b"a;\xffb").unwrap().body.as_ref(), b"a;\xffb");
+        for raw in [&b"a;\xffb"[..], b"\xef\xbb\xbfa;b"] {
+            assert_eq!(ask("text/csv", raw).unwrap().body.as_ref(), raw);
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_json_is_passed_over() {
+        let plain = ask("application/json", b"\xef\xbb\xbf{\"vat\":1.10}").unwrap();
+        assert!(plain.body.ends_with(br#""data":{"vat":1.10}}"#), "{:?}", plain.body);
+        let event = br#"{"id":"a\"1","specversion":"1.0","x":1.10}"#;
+        assert_eq!(ask(CLOUD_EVENT, &[b"\xef\xbb\xbf", &event[..]].concat()).unwrap().body.as_ref(), event);
+        let mut marked = row("application/json", b"{}");
+        marked.headers = "\u{feff}{\"a\":\"b\"}".into();
+        assert_eq!(prepare(&marked, &MessageLimits::default()).unwrap().headers.0["a"], "b");
     }
 
     #[test]

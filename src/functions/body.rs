@@ -4,6 +4,7 @@ use super::{
     problem::{Kind, Problem},
     request::{Body, Request},
 };
+use crate::domain::byte_order_mark::without_mark;
 use warp::http::{HeaderMap, header};
 
 /// Of the API; a client or record takes a fraction of it.
@@ -25,9 +26,7 @@ pub(super) fn json_text(request: &Request) -> Result<&str, Problem> {
         return Err(Problem::new(Kind::Malformed, "there is no body: send JSON"));
     }
     is_json(&request.head.headers)?;
-    let text = std::str::from_utf8(bytes).map_err(|_| Problem::new(Kind::Malformed, "the body is not UTF-8"))?;
-    // RFC 8259 lets a reader ignore a byte order mark, and Windows tools write them.
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+    std::str::from_utf8(without_mark(bytes)).map_err(|_| Problem::new(Kind::Malformed, "the body is not UTF-8"))
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), Problem> {

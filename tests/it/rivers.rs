@@ -3,6 +3,7 @@
 use crate::support::{
     backend::Backend,
     fakes::{FakeBus, FakeMailer},
+    queue_message,
     world::{EMAILS, LEASE_MS, World},
 };
 use client_organizer::domain::{
@@ -220,6 +221,15 @@ async fn a_row_put_in_by_another_program_is_sent_like_any_other() {
     let log = world.bus.log.lock().unwrap();
     let body = String::from_utf8(log[0].1.body.to_vec()).unwrap();
     assert!(body.contains(r#""id":"x-1""#) && body.contains(r#""data":{"vat":12.30}"#), "{body}");
+}
+
+#[tokio::test]
+async fn a_message_of_the_queue_may_begin_with_a_byte_order_mark() {
+    let world = World::new();
+    let body = queue_message::body("m-1", "anna@example.pl", chrono::Utc::now());
+    let marked = queue_message::delivery("m-1", &format!("\u{feff}{body}"));
+    assert_eq!(notify::take_in(&world.notify, marked).await.unwrap(), NotifyReport::Sent);
+    assert_eq!(world.count("SELECT count(*) FROM InboxMessages WHERE RecipientHash IS NOT NULL"), 1);
 }
 
 #[tokio::test]
