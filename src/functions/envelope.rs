@@ -173,9 +173,10 @@ mod tests {
         let trace = "0af7651916cd43dd8448eb211c80319c";
         let parent = format!("00-{trace}-b7ad6b7169203331-01");
         let of = |properties: String| {
-            let body =
-                format!(r#"{{"Data":{{"message":"e30="}},"Metadata":{{"ApplicationProperties":{{{properties}}}}}}}"#);
-            read(body.as_bytes()).unwrap().trace_id
+            let body = format!(
+                r#"{{"Data":{{"message":"e30="}},"Metadata":{{"MessageId":"m","ApplicationProperties":{{{properties}}}}}}}"#
+            );
+            read(body.as_bytes()).unwrap().unwrap().trace_id
         };
         for properties in [
             format!(r#""traceparent":"{parent}""#),

@@ -12,7 +12,7 @@ use client_organizer::domain::{
 };
 use client_organizer::{
     flows::notify::{self, NotifyReport},
-    ports::bus::Outgoing,
+    ports::{bus::Outgoing, clock::Clock},
 };
 
 fn down() -> FakeBus {
@@ -226,7 +226,7 @@ async fn a_row_put_in_by_another_program_is_sent_like_any_other() {
 #[tokio::test]
 async fn a_message_of_the_queue_may_begin_with_a_byte_order_mark() {
     let world = World::new();
-    let body = queue_message::body("m-1", "anna@example.pl", chrono::Utc::now());
+    let body = queue_message::body("m-1", "anna@example.pl", world.clock.now());
     let marked = queue_message::delivery("m-1", &format!("\u{feff}{body}"));
     assert_eq!(notify::take_in(&world.notify, marked).await.unwrap(), NotifyReport::Sent);
     assert_eq!(world.count("SELECT count(*) FROM InboxMessages WHERE RecipientHash IS NOT NULL"), 1);
