@@ -1,4 +1,4 @@
-//! The host's edge: one warp service that answers the forwarded HTTP API and the host's invocations.
+//! The host's edge: one warp service that answers the HTTP API and the host's invocations.
 //!
 //! Paths are taken raw and matched by `places`. `/api/…` is the HTTP of Finance, Health and OpenApi, forwarded or
 //! proxied: their answers reach the caller as they are. `POST /<Function>` is an invocation by a timer or the queue,

@@ -34,8 +34,8 @@ pub(super) enum Body {
 
 /// The host is on this machine and has the whole body, or streams it from a caller whom it bounds itself.
 const READ_WITHIN: Duration = Duration::from_secs(30);
-/// What is too large is still read, and dropped, to here (the Azure host takes 100 MB): answering in the middle would
-/// break the connection, and the host would tell its caller 502 instead of our 413.
+/// What is too large is still read, and dropped, to here (the Azure host takes 100 MB): answering in the middle breaks
+/// the connection, and who sends all before it listens would not see our 413.
 const DROPPED_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// No Content-Length is demanded: in Azure the host's own bodies are chunked.

@@ -1,6 +1,6 @@
 //! The small host for newcomers: plays the Azure Functions host and a Service Bus queue on one machine.
 //!
-//! It reads the real `host.json` and `function.json` files, starts the handler as a child process, forwards HTTP,
+//! It reads the real `host.json` and `function.json` files, starts the handler as a child process, passes HTTP on,
 //! fires timers and delivers queue messages, all as functions-host-contract says Azure does (the README tells what it
 //! leaves out). The handler is reached by process start and HTTP only, the queue by HTTP only, so nothing works here
 //! that could not work there.

@@ -4,7 +4,7 @@ use crate::support::{
     edge::{OF_THE_HOST, draft, figures},
     host::{DEADLINE, Host, alive, executable},
     http_client::{get, post_json, send},
-    queue_message::envelope,
+    queue_message::{body, envelope},
 };
 use client_organizer::functions;
 use hyper::Method;
@@ -34,8 +34,7 @@ async fn a_page_in_a_browser_finds_the_handlers_own_port_closed() {
     let data = tempfile::tempdir().unwrap();
     let mut host = Host::start(data.path(), &[("Log__Level", "debug")], &[]);
     let port = handler_port(&mut host);
-    let body = r#"{"id":"forged","to":"canary@example.pl"}"#;
-    let message = envelope("forged", body);
+    let message = envelope("forged", &body("forged", "canary@example.pl", chrono::DateTime::UNIX_EPOCH));
     let page = [
         ("content-type", "text/plain"),
         ("origin", "https://canary.example"),
@@ -87,6 +86,43 @@ fn root(proxying: bool) -> tempfile::TempDir {
         fs::copy(described, folder.join("function.json")).unwrap();
     }
     root
+}
+
+/// One lock at a time: the other two are open.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_lock_alone_keeps_a_client_from_running_another_function() {
+    let cases: Value = serde_json::from_str(include_str!("../cases/host.json")).unwrap();
+    let message = envelope("forged", &body("forged", "canary@example.pl", chrono::DateTime::UNIX_EPOCH));
+    let headers = [
+        "Content-Type: application/json".to_owned(),
+        "X-Azure-Functions-InvocationId: 6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11".to_owned(),
+    ];
+    for (route, proxying, status) in
+        [(None, false, 404), (Some("clients/{*rest}"), true, 404), (Some("clients/{*rest}"), false, 403)]
+    {
+        let (root, data) = (root(proxying), tempfile::tempdir().unwrap());
+        if let Some(route) = route {
+            let path = root.path().join("functions/Finance/function.json");
+            let mut described: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+            described["bindings"][0]["route"] = route.into();
+            fs::write(path, described.to_string()).unwrap();
+        }
+        let mut host = Host::start_in(root.path(), Path::new(executable()), data.path(), &[], &[]);
+        let mut statuses = BTreeSet::new();
+        for case in cases["paths"]["list"].as_array().unwrap() {
+            let sent = case["sent"].as_str().unwrap();
+            if sent != "/api/clients" {
+                let (status, answer) = ask(host.port, "POST", sent, &headers, &message).await;
+                assert!(status == 403 || status == 404, "{route:?} {sent}: {answer}");
+                statuses.insert(status);
+            }
+        }
+        assert!(statuses.contains(&status), "{route:?}, proxying {proxying}: {statuses:?}");
+        assert_eq!(get(host.port, "/api/clients").await.status, 200, "the API answers as before");
+        host.wait_for("the last answer", |e| e["line"]["message"] == "answered" && e["line"]["function"] == "Finance");
+        assert!(host.mails().is_empty());
+        assert!(!host.seen.iter().any(|e| e["line"]["message"] == "taken in"), "{route:?}");
+    }
 }
 
 /// The status, and all that came; 0 where nothing did.
@@ -315,4 +351,36 @@ fn a_development_host_needs_no_migrate() {
     assert!(!is_up && said.contains("client-organizer migrate"), "{said}");
     let (is_up, said) = serve("Development");
     assert!(is_up, "{said}");
+}
+
+/// The proxy sends it again where its connection closed without an answer, and the client never hears of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_without_a_body_bears_repetition() {
+    let data = tempfile::tempdir().unwrap();
+    let host = Host::start(data.path(), &[], &[]);
+    assert_eq!(post_json(host.port, "/api/clients", &draft(1)).await.status, 201);
+    let json = [("content-type", "application/json")];
+    for month in [3, 4] {
+        let booked = send(host.port, Method::POST, "/api/clients/1/finance", &json, &figures(month)).await;
+        assert_eq!(booked.status, 201);
+    }
+    drop(host);
+    for (month, headers, status, replayed) in [
+        (3, &[("idempotency-key", "once")][..], 204, Some("true")),
+        // Without a key the second finds what the first did.
+        (4, &[], 404, None),
+    ] {
+        let failpoint = format!("after-commit={}", data.path().join(format!("reached-{month}")).display());
+        let settings = [("FAILPOINT", failpoint.as_str()), ("Routes__FinancialRecordDeleted", "queue:client-emails")];
+        let mut host = Host::start(data.path(), &settings, &[]);
+        let (port, path) = (host.port, format!("/api/clients/1/finance/2026/{month}"));
+        let deleting = tokio::spawn(async move { send(port, Method::DELETE, &path, headers, "").await });
+        host.wait_for_failpoint("after-commit");
+        host.kill_handler();
+        let answer = deleting.await.unwrap();
+        assert_eq!((answer.status.as_u16(), answer.header("idempotency-replayed")), (status, replayed));
+        let left = get(port, "/api/clients/1/finance").await.json();
+        let months: Vec<&Value> = left["items"].as_array().unwrap().iter().map(|item| &item["month"]).collect();
+        assert!(!months.contains(&&Value::from(month)), "{left}");
+    }
 }
