@@ -27,7 +27,7 @@ where
     // The driver logs the server's own messages, which may quote values; ours tell number and step.
     // The server calls it an error when a caller goes away or sends too many headers: anybody could fill the log.
     let quiet = format!("{filter},tiberius=off,warp::server=off");
-    let filter = EnvFilter::try_new(quiet).map_err(|e| format!("'{filter}' is no log filter: {e}"))?;
+    let filter = EnvFilter::try_new(quiet).map_err(|_| "Log__Level is no log filter".to_owned())?;
     let json = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
     Ok(json.with_env_filter(filter).with_writer(writer).finish())
 }

@@ -3,14 +3,14 @@
 use super::{cli::DoctorArgs, compose, queue_here};
 use crate::{
     adapters::{clock::SystemClock, schema},
-    config::{EmailProvider, Problem, Settings, SmtpSecurity, StoreKind, catalogue},
+    config::{EmailProvider, Settings, SmtpSecurity, StoreKind, catalogue},
     domain::{
         checkup::{self, EmailNeeds, Expected},
         entity::Seen,
         finding::Finding,
-        route::Destination,
+        route::{Destination, NOT_ROUTED},
     },
-    ops,
+    ops::{self, time},
     ports::{clock::Clock, entities::Entities},
 };
 use anyhow::Result;
@@ -32,7 +32,12 @@ pub(super) async fn run(arguments: &DoctorArgs, env: &BTreeMap<String, String>) 
     let (env, note) = queue_here::taken(env);
     found.extend(note.map(|note| Finding::note("settings", &note, "nothing, if the local host is meant")));
     match Settings::read(&env) {
-        Err(problems) => found.extend(problems.iter().map(problem)),
+        Err(problems) => {
+            found.extend(problems.iter().map(|one| Finding::mend("settings", &one.to_string(), "correct it")));
+            // Without sound settings nothing else can be looked at.
+            let todo = "correct the settings first";
+            found.push(Finding::unknown("database, bus, mail", "not looked at", todo));
+        }
         Ok(settings) => {
             let what = "each is well-formed, and none contradicts another";
             found.push(Finding::fine("settings", what));
@@ -43,11 +48,6 @@ pub(super) async fn run(arguments: &DoctorArgs, env: &BTreeMap<String, String>) 
         }
     }
     ops::doctor::tell(&found, arguments.json, &mut std::io::stdout())
-}
-
-/// Without sound settings nothing else can be looked at.
-fn problem(problem: &Problem) -> Finding {
-    Finding::mend("settings", &problem.to_string(), "correct it; the rest is looked at once all settings are sound")
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T, String> {
@@ -93,23 +93,23 @@ async fn standing(settings: &Settings) -> Result<Vec<Finding>> {
     let status = store.ops.status(&types).await?;
     let mut found = Vec::new();
     for one in &status.destinations {
-        let about = if one.name.is_empty() { "(not routed)" } else { &one.name };
+        let about = if one.name.is_empty() { NOT_ROUTED } else { &one.name };
         if let Some(since) = one.paused_on {
-            let todo = format!("client-organizer ops resume {about} --reason …");
-            found.push(Finding::note(about, &format!("it is paused since {since}"), &todo));
+            let todo = format!("client-organizer ops resume '{about}' --reason …");
+            found.push(Finding::note(about, &format!("it is paused since {}", time(since)), &todo));
         } else if let Some(until) = one.open_until {
             let reason = one.breaker_reason.as_deref().unwrap_or("no reason kept");
-            let what = format!("it failed when last tried, and is tried again from {until} on: {reason}");
+            let what = format!("it failed when last tried, and is tried again from {} on: {reason}", time(until));
             found.push(Finding::note(about, &what, "mend that; it goes on by itself"));
         }
         if one.dead > 0 {
-            let todo = format!("client-organizer ops list --state dead --destination {about}");
+            let todo = format!("client-organizer ops list --state dead --destination '{about}'");
             found.push(Finding::note(about, &format!("{} row(s) are dead", one.dead), &todo));
         }
     }
     for one in &status.unrouted {
         let what = format!("{} row(s) of event type '{}' wait without a route", one.rows, one.event_type);
-        found.push(Finding::note("(not routed)", &what, &format!("set Routes__{} (empty: to nobody)", one.event_type)));
+        found.push(Finding::note(NOT_ROUTED, &what, &format!("set Routes__{} (empty: to nobody)", one.event_type)));
     }
     Ok(found)
 }

@@ -12,6 +12,7 @@ mod preview;
 use crate::{
     adapters::clock::SystemClock,
     config::{self, Problem, Settings},
+    domain::printable,
     flows::{
         dispatch::{self, DispatchContext},
         vitals::Vitals,
@@ -56,7 +57,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", printable::lines(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

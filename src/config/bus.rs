@@ -35,7 +35,7 @@ pub(super) fn connection(reader: &mut Reader<'_>, env: &BTreeMap<String, String>
             match identity::read(env, KEYED) {
                 Ok(identity) => Some(ServiceBus::ByIdentity { host: host.to_owned(), identity }),
                 Err(problem) => {
-                    reader.problems.push(problem);
+                    reader.add(problem);
                     None
                 }
             }
@@ -120,7 +120,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<String> {
     }
     let fine = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     if !fine {
-        reader.problem("ServiceBus__Gateway", format!("'{text}' is no host:port"));
+        reader.problem("ServiceBus__Gateway", "is no host:port");
     }
     Some(text.to_owned())
 }

@@ -25,7 +25,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
             "Email__Provider",
             &[("folder", EmailProvider::Folder), ("smtp", EmailProvider::Smtp), ("acs", EmailProvider::Acs)],
         ),
-        folder: PathBuf::from(reader.words("Email__Folder")),
+        folder: reader.path("Email__Folder"),
         smtp,
         acs,
         from,
@@ -38,7 +38,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
 fn sender(reader: &mut Reader<'_>, name: &'static str) -> String {
     let text = reader.text(name);
     if let Err(reason) = Sender::parse(text) {
-        reader.problem(name, format!("'{text}': {reason}"));
+        reader.problem(name, format!("is no sender: {reason}"));
     }
     text.to_owned()
 }
@@ -54,7 +54,7 @@ fn unsubscribe(reader: &mut Reader<'_>) -> Option<Unsubscribe> {
         return None;
     }
     let parsed = Unsubscribe::parse(text, one_click);
-    parsed.map_err(|reason| reader.problem(name, format!("'{text}': {reason}"))).ok()
+    parsed.map_err(|reason| reader.problem(name, reason)).ok()
 }
 
 fn smtp(reader: &mut Reader<'_>) -> SmtpSettings {
@@ -82,7 +82,7 @@ fn acs(reader: &mut Reader<'_>) -> AcsSettings {
         identity: match reader.identity(ACS_ENDPOINT) {
             Ok(identity) => Some(identity),
             Err(problem) => {
-                reader.problems.push(problem);
+                reader.add(problem);
                 None
             }
         },
@@ -112,11 +112,8 @@ fn smtp_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     let smtp = &settings.email.smtp;
     if smtp.host.is_empty() {
         reader.problem("Email__SmtpHost", "is not set: Email__Provider is smtp, so expected the mail server's name");
-    } else if smtp.host.contains(|c: char| c.is_whitespace() || c == '/' || c == '@') {
-        reader.problem(
-            "Email__SmtpHost",
-            format!("'{}' is no host: expected a name alone, such as smtp.example.pl", smtp.host),
-        );
+    } else if !is_host(&smtp.host) {
+        reader.problem("Email__SmtpHost", "is no host: expected a name alone, such as smtp.example.pl");
     }
     match (&smtp.user, &smtp.password) {
         (Some(_), None) => reader.problem("Email__SmtpPassword", "is not set, but Email__SmtpUser is"),
@@ -131,13 +128,13 @@ fn smtp_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     } else if smtp.security == SmtpSecurity::None && !smtp.host.is_empty() && !is_this_machine(&smtp.host) {
         reader.problem(
             "Email__SmtpSecurity",
-            format!("none is for this machine alone (localhost, 127.0.0.1, ::1), not for '{}'", smtp.host),
+            "none is for this machine alone (localhost, 127.0.0.1, ::1), and Email__SmtpHost names another",
         );
     }
     if let Some(path) = &smtp.ca_file
         && !path.is_file()
     {
-        reader.problem("Email__SmtpCaFile", format!("there is no file {}", path.display()));
+        reader.problem("Email__SmtpCaFile", "there is no file of this path");
     }
     within_lease(reader, settings, "Email__SmtpTimeoutMs", smtp.timeout_ms);
 }
@@ -180,6 +177,11 @@ fn within_lease(reader: &mut Reader<'_>, settings: &Settings, name: &'static str
         let lease_ms = settings.notify.lease_ms;
         reader.problem(name, format!("{timeout_ms} is more than half of Email__LeaseMs = {lease_ms}"));
     }
+}
+
+/// The characters of a name, an IPv4 or an IPv6 address.
+fn is_host(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':'))
 }
 
 fn is_this_machine(host: &str) -> bool {

@@ -15,8 +15,8 @@ pub fn read(env: &BTreeMap<String, String>, prefix: &str) -> Result<Identity, Pr
     let client_id = given(&format!("{prefix}__clientId"));
     match given(&credential).map(|word| word.to_lowercase()).as_deref() {
         Some("managedidentity") => return Ok(Identity::ManagedIdentity { client_id }),
-        Some(word) => {
-            let what = format!("'{word}' is unknown, expected managedidentity, or nothing for what is at hand");
+        Some(_) => {
+            let what = "is unknown, expected managedidentity, or nothing for what is at hand".to_owned();
             return Err(Problem { setting: credential, what });
         }
         None => {}

@@ -194,9 +194,11 @@ impl Settings {
             in_azure,
         };
         routes::schedules(&mut reader);
-        bus::check(&mut reader, &settings);
         reader.unknown_names();
+        let alone = reader.problems.len();
+        bus::check(&mut reader, &settings);
         checks::contradictions(&mut reader, &settings);
+        reader.drop_consequences(alone);
         if reader.problems.is_empty() { Ok(settings) } else { Err(reader.problems) }
     }
 }

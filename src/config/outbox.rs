@@ -6,7 +6,7 @@ use crate::{
     domain::{message::MessageLimits, verdict::Policy},
     flows::{dispatch::DispatchSettings, prune::PruneSettings},
 };
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 pub(super) fn dispatch(reader: &mut Reader<'_>) -> DispatchSettings {
     DispatchSettings {
@@ -58,7 +58,7 @@ pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
     };
     StoreSettings {
         kind,
-        path: PathBuf::from(reader.words("Store__Path")),
+        path: reader.path("Store__Path"),
         skew_ms: reader.number("Store__SkewMs", -315_360_000_000..=315_360_000_000),
         key_lifetime_ms: reader.number("Idempotency__RetentionHours", 1..=720) * 3_600_000,
     }

@@ -1,11 +1,14 @@
 //! Reads single settings by the catalogue and gathers every problem instead of stopping at the first.
+//!
+//! A wrong value is not repeated unless it is a number: a secret pasted into any setting would be shown to whoever reads
+//! the terminal or the log.
 
 use super::{
     catalogue::{self, Setting},
     identity,
 };
 use crate::adapters::entra::Identity;
-use std::{collections::BTreeMap, fmt, ops::RangeInclusive};
+use std::{collections::BTreeMap, fmt, ops::RangeInclusive, path::PathBuf};
 
 /// What is wrong with one setting, and what was expected. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +34,28 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn problem(&mut self, setting: impl Into<String>, what: impl Into<String>) {
-        self.problems.push(Problem { setting: setting.into(), what: what.into() });
+        self.add(Problem { setting: setting.into(), what: what.into() });
+    }
+
+    /// Once, however many read the setting.
+    pub(super) fn add(&mut self, problem: Problem) {
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    /// Drops the problems from the `alone`th on that are about a setting which is wrong by itself, or name one: they
+    /// compare with a value that nobody gave.
+    pub(super) fn drop_consequences(&mut self, alone: usize) {
+        let found = self.problems.split_off(alone.min(self.problems.len()));
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let names = |problem: &Problem, name: &str| problem.what.split(|c| !is_name(c)).any(|word| word == name);
+        let (wrong, problems) = (self.problems.clone(), &mut self.problems);
+        problems.extend(
+            found
+                .into_iter()
+                .filter(|one| !wrong.iter().any(|wrong| one.setting == wrong.setting || names(one, &wrong.setting))),
+        );
     }
 
     pub(super) fn given(&self, name: &str) -> Option<&'a str> {
@@ -64,16 +88,24 @@ impl<'a> Reader<'a> {
         text
     }
 
-    pub(super) fn number(&mut self, name: &'static str, range: RangeInclusive<i64>) -> i64 {
-        let text = self.text(name);
-        match text.parse::<i64>() {
-            Ok(number) if range.contains(&number) => number,
-            _ => {
-                let (low, high) = (range.start(), range.end());
-                self.problem(name, format!("'{text}' is no whole number of {low} to {high}"));
-                *low
-            }
+    /// As `words`. A connection string that was pasted here would be shown as the path of what is missing.
+    pub(super) fn path(&mut self, name: &'static str) -> PathBuf {
+        let text = self.words(name);
+        if text.contains("://") || (text.contains('=') && text.contains(';')) {
+            self.problem(name, "looks like a connection string: expected a path");
         }
+        PathBuf::from(text)
+    }
+
+    pub(super) fn number(&mut self, name: &'static str, range: RangeInclusive<i64>) -> i64 {
+        let (low, high) = (range.start(), range.end());
+        let what = match self.text(name).parse::<i64>() {
+            Ok(number) if range.contains(&number) => return number,
+            Ok(number) => format!("'{number}' is no whole number of {low} to {high}"),
+            Err(_) => format!("is no whole number of {low} to {high}"),
+        };
+        self.problem(name, what);
+        catalogue::find(name).and_then(|setting| setting.default?.parse().ok()).unwrap_or(*low)
     }
 
     pub(super) fn count(&mut self, name: &'static str, range: RangeInclusive<u32>) -> u32 {
@@ -92,7 +124,7 @@ impl<'a> Reader<'a> {
             return *value;
         }
         let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-        self.problem(name, format!("'{text}' is unknown, expected {}", words.join(" or ")));
+        self.problem(name, format!("is unknown, expected {}", words.join(" or ")));
         choices[0].1
     }
 

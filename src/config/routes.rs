@@ -51,8 +51,7 @@ pub(super) fn schedules(reader: &mut Reader<'_>) {
     for name in ["OutboxSchedule", "RetryEmailSchedule", "PruneSchedule"] {
         let text = reader.text(name);
         if text.split_whitespace().count() != 6 || parser.parse(text).is_err() {
-            reader
-                .problem(name, format!("'{text}' is no schedule of six fields, seconds first, such as */10 * * * * *"));
+            reader.problem(name, "is no schedule of six fields, seconds first, such as */10 * * * * *");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod ids;
 pub mod money;
+pub mod printable;
 pub mod period;
 pub mod client;
 pub mod record;

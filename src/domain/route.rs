@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
+/// How people are shown the destination `''` of a row that waits for routing, and name it.
+pub const NOT_ROUTED: &str = "(not routed)";
+
 /// `queue:<name>` or `topic:<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -19,12 +22,12 @@ pub enum EntityKind {
 
 impl Destination {
     /// # Errors
-    /// Says what was expected, for a person.
+    /// Says what was expected, for a person; not what was given, which may be a secret in the wrong place.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (kind, entity) = match text.split_once(':') {
             Some(("queue", entity)) => (EntityKind::Queue, entity),
             Some(("topic", entity)) => (EntityKind::Topic, entity),
-            Some(_) | None => return Err(format!("'{text}' is no destination: expected queue:<name> or topic:<name>")),
+            Some(_) | None => return Err("is no destination: expected queue:<name> or topic:<name>".to_owned()),
         };
         // Service Bus: letters, digits, . - _ /, starting and ending with a letter or digit, at most 260.
         let inner = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
@@ -33,9 +36,7 @@ impl Destination {
             && entity.starts_with(|c: char| c.is_ascii_alphanumeric())
             && entity.ends_with(|c: char| c.is_ascii_alphanumeric());
         if !fine {
-            return Err(format!(
-                "'{entity}' is no Service Bus entity name: letters, digits and ._-/ only, at most 260"
-            ));
+            return Err("is no Service Bus entity name: expected letters, digits and ._-/ only, at most 260".to_owned());
         }
         Ok(Self { kind, entity: entity.to_owned() })
     }

@@ -50,6 +50,7 @@ async fn run(context: &DispatchContext, due: &Due, until: Instant, report: &mut 
     let destination = match Destination::parse(&due.destination) {
         Ok(destination) => destination,
         Err(reason) => {
+            let reason = format!("its destination '{}' {reason}", due.destination);
             report.dead += context.outbox.bury(&due.destination, &reason, BURY_ROWS_MAX).await?;
             return Ok(());
         }

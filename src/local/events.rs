@@ -1,6 +1,6 @@
 //! What the local host tells: one typed event each, as a line for people or as a JSON line for programs.
 
-use crate::ports::clock::Clock;
+use crate::{domain::printable, ports::clock::Clock};
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -147,7 +147,10 @@ impl EventSink {
                 // A reader that went away is no reason to stop: the host's work is not its output.
                 let _ = match line {
                     Line::Event(event) => match form {
-                        Form::Json => writeln!(out, "{}", serde_json::to_string(&event).unwrap_or_default()),
+                        Form::Json => {
+                            let line = serde_json::to_string(&event).unwrap_or_default();
+                            writeln!(out, "{}", printable::json(&line))
+                        }
                         Form::Text => writeln!(out, "{event}"),
                     }
                     .and_then(|()| out.flush()),
@@ -225,7 +228,8 @@ fn millis<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.at.format("%H:%M:%S%.3f"), self.what)
+        // One line, whatever a path, an id or a log line has in it.
+        write!(f, "{} {}", self.at.format("%H:%M:%S%.3f"), printable::line(&self.what.to_string()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The words of `client-organizer ops`, for clap.
 
-use crate::domain::{delivery::MailState, outbox::RowState};
+use crate::domain::{delivery::MailState, outbox::RowState, route::NOT_ROUTED};
 use clap::{Args, Subcommand};
 
 #[derive(Debug, Clone, Args)]
@@ -21,7 +21,7 @@ pub enum OpsCommand {
         #[arg(long, value_parser = row_state)]
         state: Option<RowState>,
         /// queue:<name> or topic:<name>
-        #[arg(long)]
+        #[arg(long, value_parser = destination)]
         destination: Option<String>,
         #[arg(long)]
         event_type: Option<String>,
@@ -34,6 +34,10 @@ pub enum OpsCommand {
     /// All there is to one message, with its payload (personal data)
     Show { id: String },
     /// Dead rows go back into the line, under the same id
+    #[command(
+        override_usage = "client-organizer ops requeue <ID> [--destination <DESTINATION>] [--out-of-order] --reason <REASON>\n       \
+                                client-organizer ops requeue --all-dead --destination <DESTINATION> [--limit <LIMIT>] [--out-of-order] --reason <REASON>"
+    )]
     Requeue {
         #[command(flatten)]
         rows: Rows,
@@ -44,6 +48,10 @@ pub enum OpsCommand {
         why: Why,
     },
     /// Pending or dead rows will never be sent
+    #[command(
+        override_usage = "client-organizer ops discard <ID> [--destination <DESTINATION>] --reason <REASON>\n       \
+                                client-organizer ops discard --all-dead --destination <DESTINATION> [--limit <LIMIT>] --reason <REASON>"
+    )]
     Discard {
         #[command(flatten)]
         rows: Rows,
@@ -133,24 +141,23 @@ pub enum DeadLetterCommand {
 
 #[derive(Debug, Clone, Args)]
 pub struct OneRow {
-    /// The message's id
+    /// The message's id, or its row's seq
     pub id: String,
     /// Only the row of this destination
-    #[arg(long)]
+    #[arg(long, value_parser = destination)]
     pub destination: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
-#[group(required = true, multiple = true, id = "which")]
 pub struct Rows {
-    /// The message's id
-    #[arg(group = "which", conflicts_with = "all_dead")]
+    /// The message's id, or its row's seq
+    #[arg(required_unless_present = "all_dead", conflicts_with = "all_dead")]
     pub id: Option<String>,
     /// Only the row of this destination; with --all-dead, the destination
-    #[arg(long)]
+    #[arg(long, value_parser = destination)]
     pub destination: Option<String>,
     /// All dead rows of --destination
-    #[arg(long, group = "which", requires = "destination")]
+    #[arg(long, requires = "destination")]
     pub all_dead: bool,
     /// With --all-dead: at most so many
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -173,6 +180,12 @@ fn reason(text: &str) -> Result<String, String> {
         return Err("say why, in 1 to 500 characters".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// As it is printed.
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for it")]
+fn destination(text: &str) -> Result<String, String> {
+    Ok(if text == NOT_ROUTED { String::new() } else { text.to_owned() })
 }
 
 fn row_state(text: &str) -> Result<RowState, String> {

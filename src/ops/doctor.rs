@@ -1,7 +1,9 @@
 //! Prints what `doctor` found, the worst last, where the eye is when it ends.
 
-use super::run::plain;
-use crate::domain::finding::{Finding, Level};
+use crate::domain::{
+    finding::{Finding, Level},
+    printable,
+};
 use anyhow::Result;
 use serde::Serialize;
 use std::io::Write;
@@ -21,16 +23,15 @@ pub fn tell(findings: &[Finding], json: bool, out: &mut (dyn Write + Send)) -> R
     let (mend, unknown) = (count(Level::Mend), count(Level::Unknown));
     let fine = mend == 0;
     if json {
-        serde_json::to_writer_pretty(&mut *out, &Report { fine, findings })?;
-        writeln!(out)?;
+        writeln!(out, "{}", printable::json(&serde_json::to_string_pretty(&Report { fine, findings })?))?;
         return Ok(fine);
     }
     for level in [Level::Fine, Level::Note, Level::Unknown, Level::Mend] {
         for one in findings.iter().filter(|one| one.level == level) {
             let line = format!("{:<8} {}: {}", level.name(), one.about, one.what);
-            writeln!(out, "{}", plain(&line))?;
+            writeln!(out, "{}", printable::line(&line))?;
             if let Some(todo) = &one.todo {
-                writeln!(out, "         → {}", plain(todo))?;
+                writeln!(out, "         → {}", printable::line(todo))?;
             }
         }
     }

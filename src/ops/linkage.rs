@@ -16,7 +16,7 @@ pub enum Linkage {
     Foreign,
 }
 
-/// The oldest C library among Azure's images is 2.31; 2.28 is what the usual build images for old systems have.
+/// Azure's images have newer ones; it is what the usual build images for old systems have, and README and infra say.
 const GLIBC_MINOR_MAX: u32 = 28;
 
 impl fmt::Display for Linkage {
@@ -26,7 +26,7 @@ impl fmt::Display for Linkage {
             Self::Static => write!(f, "statically linked; runs in Azure"),
             Self::Glibc { minor } if *minor <= GLIBC_MINOR_MAX => write!(f, "needs glibc 2.{minor}; runs in Azure"),
             Self::Glibc { minor } => {
-                write!(f, "needs glibc 2.{minor}, Azure may have 2.31: fine for this machine, {cure}")
+                write!(f, "needs glibc 2.{minor}, more than 2.{GLIBC_MINOR_MAX}: fine for this machine, {cure}")
             }
             Self::Other { interpreter } => {
                 write!(f, "needs {interpreter}, which Azure lacks: {cure}, linked statically")

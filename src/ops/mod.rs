@@ -4,9 +4,11 @@ pub mod args;
 mod dead_letters;
 pub mod doctor;
 mod linkage;
+mod print;
 mod run;
 pub mod stage;
 mod tables;
 mod windows;
 
+pub use print::time;
 pub use run::{MailQueue, OpsContext, run};

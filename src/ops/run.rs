@@ -2,7 +2,9 @@
 
 use super::{
     args::{DeadLetterCommand, MailCommand, OpsCommand, Rows, Why},
-    dead_letters, tables, windows,
+    dead_letters,
+    print::say,
+    tables, windows,
 };
 use crate::{
     domain::{
@@ -10,6 +12,7 @@ use crate::{
         delivery::EMAIL_CONSUMER,
         duplicates::DuplicateWindows,
         ids::MESSAGE_ID_CHARS_MAX,
+        printable,
         recipient::RecipientKey,
         route::{Destination, Routes},
     },
@@ -167,7 +170,7 @@ fn one(
 fn remedied(context: &OpsContext<'_>, out: &mut (dyn Write + Send), verb: &str, rows: &[RemedyRow]) -> Result<bool> {
     print(context, out, &rows, |out| {
         if rows.is_empty() {
-            writeln!(out, "no row matches: see `ops list`")?;
+            say(out, "no row matches: see `ops list`")?;
         }
         rows.iter().try_for_each(|row| tables::remedy(out, verb, row))
     })?;
@@ -187,11 +190,8 @@ fn destination_done(
         done: bool,
     }
     print(context, out, &Answer { destination: name, done: known }, |out| {
-        if known {
-            writeln!(out, "{name}: {verb}")
-        } else {
-            writeln!(out, "{name}: there is no such destination; `ops status` shows those there are")
-        }
+        let what = if known { verb } else { "there is no such destination; `ops status` shows those there are" };
+        say(out, &format!("{name}: {what}"))
     })?;
     Ok(known)
 }
@@ -203,17 +203,9 @@ pub(super) fn print<T: Serialize>(
     human: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> Result<()> {
     if context.json {
-        serde_json::to_writer_pretty(&mut *out, value)?;
-        writeln!(out)?;
+        writeln!(out, "{}", printable::json(&serde_json::to_string_pretty(value)?))?;
     } else {
-        let mut text = Vec::new();
-        human(&mut text)?;
-        out.write_all(plain(&String::from_utf8_lossy(&text)).as_bytes())?;
+        human(&mut *out)?;
     }
     Ok(())
-}
-
-/// Ids, types and errors are written by anyone: none of them moves the operator's cursor or colours a lie.
-pub(super) fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

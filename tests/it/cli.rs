@@ -1,6 +1,7 @@
 //! The command line as people and scripts use it: words, exit codes, and what is printed.
 
 use crate::support::{backend::memory, host::executable, skip};
+use client_organizer::config::catalogue;
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -117,7 +118,7 @@ fn a_local_host_in_a_wrong_folder_says_so_and_makes_nothing() {
 
 /// `script` plays the terminal: without one, nothing is measured and nothing folded.
 #[test]
-fn an_id_is_printed_in_one_piece_on_a_narrow_terminal() {
+fn a_narrow_terminal_gets_cut_lines_and_the_id_in_one_piece() {
     let shell = Shell::new();
     let id = "01a20aad-5406-7624-8468-200154c49ec4";
     shell.sql(&DEAD.replace("m-1", id));
@@ -131,8 +132,12 @@ fn an_id_is_printed_in_one_piece_on_a_narrow_terminal() {
         };
         let row = stdout(&output).lines().find(|line| line.contains(id)).map(str::to_owned);
         let row = row.unwrap_or_else(|| panic!("{}", stdout(&output)));
-        for said in ["FinancialRecordCreated", "queue:client-emails", "dead", "refused by the bus"] {
+        for said in ["dead", "queue:client-emails"] {
             assert!(row.contains(said), "{said}: {row}");
+        }
+        assert!(row.trim_end().ends_with('…'), "what is cut off is seen: {row}");
+        for line in stdout(&output).lines() {
+            assert!(line.trim_end().chars().count() <= 80, "wider than the terminal: {line}");
         }
     }
 }
@@ -190,6 +195,50 @@ fn a_remedy_without_a_reason_is_a_wrong_command_line() {
         &["ops", "requeue", "--all-dead", "--reason", "of which destination?"],
     ] {
         assert_eq!(Shell::new().run(words, &[]).status.code(), Some(2), "{words:?}");
+    }
+}
+
+#[test]
+fn which_rows_a_remedy_means_must_be_said_and_the_usage_says_how() {
+    let shell = Shell::new();
+    shell.sql(DEAD);
+    for remedy in ["requeue", "discard"] {
+        for words in [&[][..], &["--reason", "x"], &["--destination", "queue:client-emails", "--reason", "x"]] {
+            let output = shell.run(&[&["ops", remedy], words].concat(), &[]);
+            assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+            for usage in [
+                format!("ops {remedy} <ID> [--destination <DESTINATION>]"),
+                format!("ops {remedy} --all-dead --destination <DESTINATION> [--limit <LIMIT>]"),
+            ] {
+                assert!(stderr(&output).contains(&usage), "{}", stderr(&output));
+            }
+        }
+    }
+    assert_eq!(shell.json(&["ops", "show", "m-1"])[0]["state"], "dead", "--destination alone means no row");
+}
+
+#[test]
+fn a_secret_in_the_environment_is_in_no_help_and_no_error() {
+    const CANARY: &str = "c4n4ryC4N4RYc4n4ry0123456789abcdefghijklmnop";
+    let shell = Shell::new();
+    let wrong = format!("Endpoint=sb://x.servicebus.windows.net/;SharedAccessKey={CANARY};{CANARY}=");
+    let everywhere: Vec<(&str, &str)> =
+        catalogue::CATALOGUE.iter().map(|setting| (setting.name, wrong.as_str())).collect();
+    let port = [("FUNCTIONS_CUSTOMHANDLER_PORT", "0")];
+    let help = [&["--help"][..], &["local", "--help"], &["ops", "--help"], &["ops", "requeue", "--help"]];
+    let start = [
+        &["serve"][..],
+        &["local", "--port", "0"],
+        &["doctor"],
+        &["doctor", "--json"],
+        &["migrate"],
+        &["dispatch", "--once"],
+        &["ops", "status"],
+    ];
+    for words in help.into_iter().chain(start) {
+        let output = shell.run(words, &[&everywhere[..], &port].concat());
+        let told = stdout(&output) + &stderr(&output);
+        assert!(!told.is_empty() && !told.contains(CANARY), "{words:?}: {told}");
     }
 }
 
@@ -283,5 +332,41 @@ fn what_other_programs_wrote_cannot_play_with_the_terminal() {
         let told = stdout(&shell.run(arguments, &[]));
         assert!(told.contains("E\u{fffd}[2J"), "{told:?}");
         assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
+    }
+}
+
+/// In every place that an operator reads: a table, a field, an answer, a finding, an error, and JSON.
+#[test]
+fn what_other_programs_wrote_cannot_forge_a_line_nor_turn_one() {
+    let shell = Shell::new();
+    let odd = "x\u{85}\u{202e}\n all is well";
+    let quoted = odd.replace('\'', "''");
+    shell.sql(&format!(
+        "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, State, LastError)
+         VALUES ('{quoted}', '{quoted}', '{quoted}', 'queue:{quoted}', 3, '{quoted}');
+         INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('u', '{quoted}', '{{}}');
+         INSERT INTO InboxMessages (Consumer, MessageId, State, LastError, ReceivedOnUtc)
+         VALUES ('SendEmail', '{quoted}', 5, '{quoted}', 1)"
+    ));
+    let queue = format!("queue:{odd}");
+    for words in [
+        &["ops", "status"][..],
+        &["ops", "list"],
+        &["ops", "show", odd],
+        &["ops", "show", "none\u{85}\u{202e}\n all is well"],
+        &["ops", "requeue", odd, "--reason", "x"],
+        &["ops", "pause", &queue, "--reason", "x"],
+        &["ops", "mail", "list"],
+        &["ops", "mail", "assume-sent", odd, "--reason", "x"],
+        &["doctor"],
+    ] {
+        for form in [&[][..], &["--json"]] {
+            let output = shell.run(&[words, form].concat(), &[NO_BUS, ("Bus__TimeoutMs", "100")]);
+            let told = stdout(&output) + &stderr(&output);
+            assert!(told.contains("all is well"), "{words:?}: {told}");
+            let by_user = words.contains(&"none\u{85}\u{202e}\n all is well");
+            assert!(by_user || !told.lines().any(|line| line.starts_with(" all is well")), "{words:?}: {told}");
+            assert!(!told.contains(['\u{85}', '\u{202e}']), "{words:?}: {told:?}");
+        }
     }
 }

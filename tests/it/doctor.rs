@@ -138,8 +138,9 @@ fn wrong_settings_are_told_first_and_alone() {
     let office = Office::new().with("Outbox__BatchMax", "many").with("Outbox__BatchMx", "1");
     let (code, mend) = office.findings("mend");
     assert_eq!((code, mend.len()), (Some(1), 2), "{mend:#?}");
-    tells(&mend, &["Outbox__BatchMax", "many"]);
+    tells(&mend, &["Outbox__BatchMax", "whole number"]);
     tells(&mend, &["Outbox__BatchMx"]);
+    tells(&office.findings("unknown").1, &["database, bus, mail", "not looked at"]);
 }
 
 #[test]

@@ -12,6 +12,25 @@ use std::{
     process::Command,
 };
 
+/// Said in three places and enforced in a fourth.
+#[test]
+fn the_oldest_glibc_is_one_number_everywhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["README.md", "infra/README.md", "src/ops/linkage.rs"] {
+        let text = fs::read_to_string(root.join(name)).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let said: Vec<&str> = text
+            .split("glibc 2.")
+            .skip(1)
+            .map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap())
+            .collect();
+        assert!(said.iter().all(|minor| minor.is_empty() || *minor == "28"), "{name}: {said:?}");
+        assert!(!text.contains("2.31"), "{name}");
+    }
+    let linkage = fs::read_to_string(root.join("src/ops/linkage.rs")).unwrap();
+    assert!(linkage.contains("GLIBC_MINOR_MAX: u32 = 28;"));
+}
+
 const HOST: &str = r#"{"version":"2.0","customHandler":{"description":{"defaultExecutablePath":"handler"}}}"#;
 
 /// A checkout with two functions, and a file that stands for the executable.

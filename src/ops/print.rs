@@ -1,0 +1,83 @@
+//! How `ops` and `doctor` print: lines and tables that foreign text cannot disturb, tables no wider than the terminal.
+
+use crate::domain::printable;
+use chrono::{DateTime, SecondsFormat, Utc};
+use comfy_table::{ContentArrangement, Table, presets};
+use std::io::{Result, Write};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+pub(super) fn say(out: &mut dyn Write, line: &str) -> Result<()> {
+    writeln!(out, "{}", printable::line(line))
+}
+
+/// The first columns say which row it is and how it stands, the last ones are long and free: on a terminal each line is
+/// cut at its width, never folded, since an id in two pieces can be neither copied nor searched for.
+pub(super) fn table(out: &mut dyn Write, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(header.to_vec());
+    for row in rows {
+        table.add_row(row.iter().map(|cell| printable::line(cell)));
+    }
+    // Of the terminal; where there is none, nothing is cut.
+    let width = table.width();
+    for line in table.lines() {
+        writeln!(out, "{}", width.map_or(line.clone(), |width| cut(&line, width.into())).trim_end())?;
+    }
+    Ok(())
+}
+
+fn cut(line: &str, width: usize) -> String {
+    let line = line.trim_end();
+    if line.width() <= width {
+        return line.to_owned();
+    }
+    let mut room = width.saturating_sub(1);
+    let fits = |c: &char| {
+        let left = room.checked_sub(c.width().unwrap_or(0));
+        room = left.unwrap_or(room);
+        left.is_some()
+    };
+    let mut kept: String = line.chars().take_while(fits).collect();
+    kept.push('…');
+    kept
+}
+
+/// As every time is printed for people.
+#[must_use]
+pub fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+pub(super) fn optional(value: Option<String>) -> String {
+    value.unwrap_or_else(|| "-".to_owned())
+}
+
+/// The largest unit that is not zero, and the next: an operator reads "2 h 5 min", not 7512345 ms.
+pub(super) fn age(ms: i64) -> String {
+    let seconds = ms.max(0) / 1000;
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{age, cut};
+
+    #[test]
+    fn an_age_reads_as_people_say_it() {
+        assert_eq!([999, 61_000, 7_512_345, 180_000_000].map(age), ["0 s", "1 min 1 s", "2 h 5 min", "2 d 2 h"]);
+    }
+
+    #[test]
+    fn a_line_is_cut_by_what_it_shows_not_by_its_bytes() {
+        assert_eq!(cut("zażółć  ", 6), "zażółć");
+        assert_eq!(cut("zażółć gęślą", 8), "zażółć …");
+        assert_eq!(cut("日本語日本語", 6), "日本…", "each is two wide");
+        assert_eq!(cut("ab", 1), "…");
+    }
+}
