@@ -134,6 +134,46 @@ impl Email {
         }
         Ok(Self(text.to_owned()))
     }
+
+    /// As `parse`, and not one that no mail server takes. For what is new: an address that was taken in before stays
+    /// readable, and is refused by the mail server.
+    ///
+    /// # Errors
+    /// Says what was expected, for a person.
+    pub fn parse_new(text: &str) -> Result<Self, String> {
+        let email = Self::parse(text)?;
+        let taken = text.rsplit_once('@').is_some_and(|(local, domain)| fit_to_send(local) && a_name_of_dns(domain));
+        taken.then_some(email).ok_or_else(|| {
+            "must be an address that mail servers take: nothing such as -a@, |a@ or a%b@ before the @, and behind it a \
+             name such as example.pl, no number"
+                .to_owned()
+        })
+    }
+}
+
+/// Mail servers take a leading `-`, `|` or `/` for an option, a program or a file, and `%` and `!` for a way by which
+/// others are to send it on; they refuse all of them.
+fn fit_to_send(local: &str) -> bool {
+    !local.starts_with(['-', '|', '/']) && !local.contains(['%', '!'])
+}
+
+/// No numbers in its last label: an address of the network is written there by mistake, and never in a mail's.
+fn a_name_of_dns(domain: &str) -> bool {
+    let label = |text: &str| {
+        (1..=63).contains(&text.len())
+            && !text.starts_with('-')
+            && !text.ends_with('-')
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let top = domain.rsplit('.').next().unwrap_or_default();
+    let top_of_dns = top.len() >= 2
+        && (top.bytes().all(|b| b.is_ascii_alphabetic()) || top.to_ascii_lowercase().starts_with("xn--"));
+    domain.split('.').all(label) && top_of_dns
+}
+
+/// Hangul fillers are letters by their class, and show nothing.
+fn visible_letter(c: char) -> bool {
+    c.is_alphanumeric() && !matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
 }
 
 fn one_line(text: &str, chars_max: usize) -> Result<String, String> {
@@ -146,7 +186,7 @@ fn one_line(text: &str, chars_max: usize) -> Result<String, String> {
     if text.chars().any(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
         return Err("must not contain marks that change the direction of text".to_owned());
     }
-    if !text.chars().any(char::is_alphanumeric) {
+    if !text.chars().any(visible_letter) {
         return Err("must contain a letter or a digit".to_owned());
     }
     if text.chars().any(|c| c.is_control() || c == '\u{2028}' || c == '\u{2029}') {
@@ -187,6 +227,59 @@ mod tests {
         ] {
             assert!(Email::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_address_that_no_mail_server_takes_is_refused() {
+        for fine in ["a@b.pl", "o'brien+x=1@sub-1.b2.example.pl", "a@b.xn--p1ai", "a@1.2.3.museum", "_a-@b.pl"] {
+            assert!(Email::parse_new(fine).is_ok(), "{fine}");
+        }
+        let long = format!("a@{}.pl", "b".repeat(64));
+        for bad in [
+            "a@1.2.3.4",
+            "a@b.1",
+            "a@b.c1",
+            "a@b.c",
+            "a@[1.2.3.4]",
+            "-a@b.pl",
+            "--help@b.pl",
+            "|sh@b.pl",
+            "/etc/passwd@b.pl",
+            "a%c.pl@b.pl",
+            "c.pl!a@b.pl",
+            "a@-b.pl",
+            "a@b-.pl",
+            "a@b_c.pl",
+            "a@b.-pl",
+            "a@b..pl",
+            "a@b.pl.",
+            ".a@b.pl",
+            "a.@b.pl",
+            "a..b@b.pl",
+            long.as_str(),
+        ] {
+            assert!(Email::parse_new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_or_address_of_invisible_characters_is_refused() {
+        for invisible in [
+            "\u{3164}",
+            "\u{115f}\u{1160}",
+            "\u{ffa0}",
+            "\u{200b}\u{200d}\u{feff}",
+            "\u{2800}",
+            "\u{ad}",
+            "\u{34f}",
+            "\u{180e}",
+            "\u{e0041}\u{e0042}",
+            "\u{17b4}",
+        ] {
+            assert!(ClientName::parse(invisible).is_err(), "{invisible:?}");
+            assert!(PostalAddress::parse(invisible).is_err(), "{invisible:?}");
+        }
+        assert!(ClientName::parse("\u{3164}7").is_ok(), "what is seen is what counts");
     }
 
     #[test]

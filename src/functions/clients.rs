@@ -129,7 +129,7 @@ fn draft(request: &Request) -> Result<ClientDraft, Problem> {
     let name = fields.required("name", |t| ClientName::parse(&text(t)?));
     let address = fields.required("address", |t| PostalAddress::parse(&text(t)?));
     let nip_nb = fields.required("nipNb", |t| Nip::parse(&text(t)?));
-    let email = fields.required("email", |t| Email::parse(&text(t)?));
+    let email = fields.required("email", |t| Email::parse_new(&text(t)?));
     let whole = || Some(ClientDraft { name: name?, address: address?, nip_nb: nip_nb?, email: email? });
     fields.finish(whole())
 }
