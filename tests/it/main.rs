@@ -27,6 +27,7 @@ mod mail;
 mod letters;
 mod erasure;
 mod smtp;
+mod smtp_bytes;
 mod exim;
 mod headers;
 mod acs;

@@ -9,7 +9,10 @@ mod mime;
 mod preview;
 mod quoted;
 mod smtp;
+mod smtp_blame;
+mod smtp_link;
 mod smtp_outcome;
+mod smtp_reply;
 mod unsubscribe;
 mod words;
 

@@ -1,44 +1,34 @@
-//! A mailer that hands each letter to an SMTP server, by lettre's connection.
+//! A mailer that hands each letter to an SMTP server.
 //!
-//! lettre's own transport answers one error for the whole conversation, which cannot tell "before the content" from
-//! "after it", and with that a mail that waits from a mail in doubt. So the commands are given here one by one, and
-//! the step is noted before each; lettre does the protocol, the encodings and TLS.
+//! The commands are given one by one, and the step is noted before each: that tells "before the content's end" from
+//! "after it", and with that a mail that waits from a mail in doubt.
 //!
 //! One deadline covers all of it, from the name's look-up to the last reply. Connections are kept open for the next
 //! mail, within bounds, and one that failed in any way is never used again.
 
 use super::{
     mime::{self, Sender},
+    smtp_link::{self, SmtpLink},
     smtp_outcome::{self, Failure, Step},
+    smtp_reply::Reply,
 };
 use crate::{
     domain::delivery::MailOutcome,
     ports::mailer::{Letter, Mailer},
 };
 use async_trait::async_trait;
-use lettre::{
-    Address,
-    transport::smtp::{
-        Error,
-        authentication::{Credentials, Mechanism},
-        client::{AsyncSmtpConnection, Certificate, TlsParameters},
-        commands::{Data, Mail, Rcpt},
-        extension::ClientId,
-        response::{Response, Severity},
-    },
-};
+use lettre::Address;
 use std::{
-    error::Error as _,
+    io,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmtpSecurity {
-    /// Plain at first, then encrypted, or nothing is sent (port 587). `Tls` is better where there is a choice: lettre
-    /// keeps what it had read in the clear, so somebody on the way could slip in replies before the handshake. Mail and
-    /// password stay secret even then.
+    /// Plain at first, then encrypted, or nothing is sent (port 587).
     Starttls,
     /// Encrypted from the first byte (port 465).
     Tls,
@@ -63,8 +53,8 @@ pub struct SmtpMailer {
     host: String,
     port: u16,
     security: SmtpSecurity,
-    tls: Option<TlsParameters>,
-    login: Option<Credentials>,
+    tls: Option<TlsConnector>,
+    login: Option<(String, String)>,
     timeout: Duration,
     from: Sender,
     idle: Mutex<Vec<Link>>,
@@ -72,7 +62,7 @@ pub struct SmtpMailer {
 
 /// An open connection between two mails.
 struct Link {
-    connection: AsyncSmtpConnection,
+    connection: SmtpLink,
     mails: u32,
     since: Instant,
 }
@@ -85,9 +75,6 @@ const IDLE_TIME_MAX: Duration = Duration::from_secs(20);
 const MAILS_PER_LINK_MAX: u32 = 50;
 /// What an idle connection gets to prove itself; a dead one must not use up the mail's time.
 const PROOF_TIME_MAX: Duration = Duration::from_secs(2);
-/// For one address of the host, so that a second one gets its turn.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
-
 impl SmtpMailer {
     pub const PROVIDER: &'static str = "mail:smtp";
 
@@ -96,14 +83,14 @@ impl SmtpMailer {
     pub fn new(options: SmtpOptions, from: Sender) -> Result<Self, String> {
         let tls = match options.security {
             SmtpSecurity::None => None,
-            SmtpSecurity::Starttls | SmtpSecurity::Tls => Some(tls(&options)?),
+            SmtpSecurity::Starttls | SmtpSecurity::Tls => Some(smtp_link::tls(options.ca_pem.as_deref())?),
         };
         Ok(Self {
             host: options.host,
             port: options.port,
             security: options.security,
             tls,
-            login: options.login.map(|(user, password)| Credentials::new(user, password)),
+            login: options.login,
             timeout: options.timeout,
             from,
             idle: Mutex::default(),
@@ -117,39 +104,45 @@ impl SmtpMailer {
         };
         let connection = &mut link.connection;
         *step = Step::Sender;
-        connection.command(Mail::new(Some(mail.from.clone()), Vec::new())).await.map_err(|e| failure(&e))?;
+        positive(connection.command(&format!("MAIL FROM:<{}>", mail.from)).await)?;
         *step = Step::Recipient;
-        connection.command(Rcpt::new(mail.to.clone(), Vec::new())).await.map_err(|e| failure(&e))?;
+        positive(connection.command(&format!("RCPT TO:<{}>", mail.to)).await)?;
         *step = Step::Announce;
-        let ready = connection.command(Data).await.map_err(|e| failure(&e))?;
-        if !ready.has_code(354) {
-            return Err(no_sense(&ready));
-        }
+        expected(connection.command("DATA").await, 354..355)?;
         *step = Step::Content;
-        let answer = connection.message(&mail.bytes).await.map_err(|e| failure(&e))?;
-        if answer.code().severity != Severity::PositiveCompletion {
-            return Err(no_sense(&answer));
+        if let Some(early) = connection.content(&mail.bytes).await.map_err(|e| lost(&e))? {
+            positive(Ok(early))?;
+            return Err(Failure::Lost { cause: "it answered before the content's end".to_owned() });
         }
+        *step = Step::End;
+        let answer = positive(connection.end_of_content().await)?;
         link.mails += 1;
         self.keep(link);
-        Ok(answer.message().collect::<Vec<_>>().join(" "))
+        Ok(answer.text())
     }
 
     async fn connect(&self, step: &mut Step) -> Result<Link, Failure> {
         *step = Step::Connect;
-        let at_once = self.tls.clone().filter(|_| self.security == SmtpSecurity::Tls);
-        let hello = ClientId::Domain(self.from.domain().to_owned());
-        let server = (self.host.as_str(), self.port);
-        let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT_TIME_MAX), &hello, at_once, None);
-        let mut connection = connecting.await.map_err(|e| failure(&e))?;
-        if let Some(tls) = self.tls.clone().filter(|_| self.security == SmtpSecurity::Starttls) {
-            // Where the server does not offer it, this fails: never on in the clear.
-            connection.starttls(tls, &hello).await.map_err(|e| failure(&e))?;
+        let mut connection = SmtpLink::connect(&self.host, self.port).await.map_err(|e| lost(&e))?;
+        if let (Some(tls), SmtpSecurity::Tls) = (&self.tls, self.security) {
+            connection = connection.encrypted(tls, &self.host).await.map_err(|e| lost(&e))?;
         }
-        if let Some(credentials) = &self.login {
+        positive(connection.reply().await)?;
+        positive(connection.hello(self.from.domain()).await)?;
+        if let (Some(tls), SmtpSecurity::Starttls) = (&self.tls, self.security) {
+            // Never on in the clear.
+            if !connection.offers_starttls() {
+                return Err(Failure::Lost { cause: "STARTTLS is not supported by this server".to_owned() });
+            }
+            positive(connection.command("STARTTLS").await)?;
+            connection = connection.encrypted(tls, &self.host).await.map_err(|e| lost(&e))?;
+            positive(connection.hello(self.from.domain()).await)?;
+        }
+        if let Some((user, password)) = &self.login {
             *step = Step::Login;
-            let mechanisms = [Mechanism::Plain, Mechanism::Login];
-            connection.auth(&mechanisms, credentials).await.map_err(|e| failure(&e))?;
+            let answer = connection.login(user, password).await.map_err(|e| lost(&e))?;
+            let none = || Failure::Lost { cause: "the server takes no login by PLAIN or LOGIN".to_owned() };
+            positive(Ok(answer.ok_or_else(none)?))?;
         }
         Ok(Link { connection, mails: 0, since: Instant::now() })
     }
@@ -160,7 +153,8 @@ impl SmtpMailer {
         for _ in 0..IDLE_MAX {
             let mut link = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
             let young = link.since.elapsed() < IDLE_TIME_MAX;
-            if young && timeout(PROOF_TIME_MAX, link.connection.test_connected()).await.unwrap_or(false) {
+            let proof = async { positive(link.connection.command("NOOP").await).is_ok() };
+            if young && timeout(PROOF_TIME_MAX, proof).await.unwrap_or(false) {
                 return Some(link);
             }
         }
@@ -215,32 +209,20 @@ impl Outgoing {
     }
 }
 
-fn tls(options: &SmtpOptions) -> Result<TlsParameters, String> {
-    let mut builder = TlsParameters::builder(options.host.clone());
-    if let Some(pem) = &options.ca_pem {
-        let authority = Certificate::from_pem(pem).map_err(|e| format!("the CA file holds no certificate: {e}"))?;
-        builder = builder.add_root_certificate(authority);
-    }
-    builder.build().map_err(|e| format!("TLS cannot be set up: {e}"))
+fn positive(reply: io::Result<Reply>) -> Result<Reply, Failure> {
+    expected(reply, 200..300)
 }
 
-fn failure(error: &Error) -> Failure {
-    match error.status() {
-        Some(code) => Failure::Reply { code: code.into(), text: root_cause(error) },
-        None => Failure::Lost { cause: root_cause(error) },
+fn expected(reply: io::Result<Reply>, codes: std::ops::Range<u16>) -> Result<Reply, Failure> {
+    let reply = reply.map_err(|e| lost(&e))?;
+    match reply.code {
+        code if codes.contains(&code) => Ok(reply),
+        code @ 400..600 => Err(Failure::Reply { code, text: reply.text() }),
+        // The two sides talk past each other.
+        code => Err(Failure::Lost { cause: format!("its reply {code} makes no sense there") }),
     }
 }
 
-/// A positive reply that does not belong there: the two sides talk past each other.
-fn no_sense(response: &Response) -> Failure {
-    Failure::Lost { cause: format!("its reply {} makes no sense there", response.code()) }
-}
-
-/// The innermost error's words: of a refusal the server's own, else the cause without its wrappings.
-fn root_cause(error: &Error) -> String {
-    let mut cause = error.source();
-    while let Some(deeper) = cause.and_then(std::error::Error::source) {
-        cause = Some(deeper);
-    }
-    cause.map_or_else(|| error.to_string(), ToString::to_string)
+fn lost(error: &io::Error) -> Failure {
+    Failure::Lost { cause: error.to_string() }
 }

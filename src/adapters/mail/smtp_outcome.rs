@@ -1,14 +1,13 @@
 //! What an SMTP server's reply, or its silence, means for a mail. Pure.
 //!
-//! The step decides first. Until the content was begun nothing can have been accepted, so a lost link is the
-//! provider's failure and the mail simply waits. From then on only a reply counts: a server may have taken the mail
-//! whose answer we never read, so silence is `Unknown`, also where the link broke in the middle of the content. The
-//! library does not tell how far it came there, and a duplicate beats a mail that was lost.
-//!
-//! A recipient's refusal is told from one of ours by the reply code, made finer by the enhanced code (RFC 3463) where
-//! there is one. In doubt between the two it is ours: a wrong setting must not refuse the mails of a whole month.
+//! The step decides first. Until the dot that ends the content was begun nothing can have been accepted, so a lost link
+//! is the provider's failure and the mail simply waits. From then on only a reply counts: a server may have taken the
+//! mail whose answer we never read, so silence is `Unknown`; a duplicate beats a mail that was lost.
 
-use super::quoted::quoted;
+use super::{
+    quoted::quoted,
+    smtp_blame::{Blame, blame},
+};
 use crate::domain::delivery::MailOutcome;
 
 /// How far the conversation had come.
@@ -23,8 +22,10 @@ pub(super) enum Step {
     Recipient,
     /// DATA, before a byte of the content.
     Announce,
-    /// The content itself, and the answer to it.
+    /// The content, without the dot that ends it.
     Content,
+    /// That dot, and the answer.
+    End,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(super) enum Failure {
         code: u16,
         text: String,
     },
-    /// No reply that can be read: refused, reset, closed, not SMTP, TLS not agreed.
+    /// No reply: refused, reset, closed, not SMTP, TLS not agreed, or a reply that makes no sense there.
     Lost {
         cause: String,
     },
@@ -48,61 +49,14 @@ pub(super) fn accepted(text: &str) -> MailOutcome {
 pub(super) fn failed(step: Step, failure: &Failure) -> MailOutcome {
     let reason = reason(step, failure);
     match (step, failure) {
-        (Step::Content, Failure::Lost { .. } | Failure::OutOfTime) => MailOutcome::Unknown { reason },
-        (Step::Recipient | Step::Content, Failure::Reply { code, text }) => match blamed(step, *code, text) {
+        (Step::End, Failure::Lost { .. } | Failure::OutOfTime) => MailOutcome::Unknown { reason },
+        (_, Failure::Lost { .. } | Failure::OutOfTime) => MailOutcome::Provider { after_ms: None, reason },
+        (_, Failure::Reply { code, text }) => match blame(step, *code, text) {
             Blame::Provider => MailOutcome::Provider { after_ms: None, reason },
             Blame::RecipientForNow => MailOutcome::RecipientTransient { after_ms: None, reason },
-            Blame::Recipient => MailOutcome::RecipientPermanent { reason },
+            Blame::Recipient | Blame::Unknown => MailOutcome::RecipientPermanent { reason },
         },
-        (Step::Connect | Step::Login | Step::Sender | Step::Announce, Failure::Reply { .. })
-        | (
-            Step::Connect | Step::Login | Step::Sender | Step::Recipient | Step::Announce,
-            Failure::Lost { .. } | Failure::OutOfTime,
-        ) => MailOutcome::Provider { after_ms: None, reason },
     }
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Blame {
-    Provider,
-    RecipientForNow,
-    Recipient,
-}
-
-/// Authentication, encryption and the order of commands: nothing the recipient could have done.
-const OURS: [u16; 10] = [421, 454, 500, 502, 503, 504, 530, 534, 535, 538];
-/// Enhanced codes that speak of the sender or its rights, whatever the reply code.
-const OURS_ENHANCED: [&str; 6] = ["5.1.7", "5.1.8", "5.7.3", "5.7.8", "5.7.9", "5.7.60"];
-
-fn blamed(step: Step, code: u16, text: &str) -> Blame {
-    let enhanced = enhanced(text);
-    if OURS.contains(&code) || enhanced.is_some_and(|code| OURS_ENHANCED.contains(&code)) {
-        return Blame::Provider;
-    }
-    match code {
-        // 450, 451, 452: busy mailbox, greylisting, full disk. Those of one recipient and those of the server cannot
-        // be told apart, and one recipient must not close the way for all.
-        400..500 => Blame::RecipientForNow,
-        // "Relay access denied" comes so: our login, not the recipient. As the answer to the content it is a verdict
-        // on the mail.
-        554 if step == Step::Recipient && !enhanced.is_some_and(of_the_address) => Blame::Provider,
-        500..600 => Blame::Recipient,
-        // Not a code of RFC 5321 at all.
-        _ => Blame::Provider,
-    }
-}
-
-/// `5.1.x` addresses, `5.2.x` mailboxes, `5.4.x` ways to them.
-fn of_the_address(enhanced: &str) -> bool {
-    ["5.1.", "5.2.", "5.4."].iter().any(|subject| enhanced.starts_with(subject))
-}
-
-/// `5.1.1`, where the text begins with one.
-fn enhanced(text: &str) -> Option<&str> {
-    let word = text.split_whitespace().next()?;
-    let numbers: Vec<&str> = word.split('.').collect();
-    let short = |number: &&str| (1..=3).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
-    (numbers.len() == 3 && numbers.iter().all(short)).then_some(word)
 }
 
 fn reason(step: Step, failure: &Failure) -> String {
@@ -112,7 +66,7 @@ fn reason(step: Step, failure: &Failure) -> String {
         Step::Sender => "to the sender",
         Step::Recipient => "to the recipient",
         Step::Announce => "to DATA",
-        Step::Content => "to the content",
+        Step::Content | Step::End => "to the content",
     };
     match failure {
         Failure::Reply { code, text } => format!("the mail server said {code} {at}: {}", quoted(text)),
@@ -123,77 +77,69 @@ fn reason(step: Step, failure: &Failure) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn reply(step: Step, code: u16, text: &str) -> MailOutcome {
-        failed(step, &Failure::Reply { code, text: text.to_owned() })
-    }
+    use super::{super::smtp_reply, *};
+    use serde_json::Value;
 
     fn kind(outcome: &MailOutcome) -> &'static str {
         match outcome {
             MailOutcome::Accepted { .. } => "accepted",
-            MailOutcome::RecipientTransient { .. } => "later",
-            MailOutcome::RecipientPermanent { .. } => "never",
+            MailOutcome::RecipientTransient { .. } => "retry",
+            MailOutcome::RecipientPermanent { .. } => "refused",
             MailOutcome::Provider { .. } => "provider",
             MailOutcome::Unknown { .. } => "unknown",
         }
     }
 
-    #[test]
-    fn a_reply_blames_the_recipient_or_us() {
-        use Step::{Announce, Connect, Content, Login, Recipient, Sender};
-        for (step, code, text, expected) in [
-            (Connect, 421, "4.3.2 shutting down", "provider"),
-            (Connect, 554, "no service here", "provider"),
-            (Login, 535, "5.7.8 wrong password", "provider"),
-            (Login, 454, "4.7.0 temporary", "provider"),
-            (Sender, 550, "5.7.1 not your address", "provider"),
-            (Sender, 530, "5.7.0 log in first", "provider"),
-            (Announce, 451, "4.3.0 later", "provider"),
-            (Announce, 554, "no valid recipients", "provider"),
-            (Recipient, 421, "4.7.0 too many", "provider"),
-            (Recipient, 450, "4.2.0 greylisted", "later"),
-            (Recipient, 451, "try again", "later"),
-            (Recipient, 452, "4.2.2 full", "later"),
-            (Recipient, 454, "4.7.0 TLS not available", "provider"),
-            (Recipient, 550, "5.1.1 no such user", "never"),
-            (Recipient, 550, "no such user", "never"),
-            (Recipient, 550, "5.1.8 sender's domain", "provider"),
-            (Recipient, 550, "5.7.60 not as this sender", "provider"),
-            (Recipient, 551, "moved", "never"),
-            (Recipient, 552, "5.2.2 full", "never"),
-            (Recipient, 553, "5.1.3 not an address", "never"),
-            (Recipient, 501, "5.1.3 not an address", "never"),
-            (Recipient, 503, "out of order", "provider"),
-            (Recipient, 530, "5.7.0 log in first", "provider"),
-            (Recipient, 554, "5.7.1 relay access denied", "provider"),
-            (Recipient, 554, "5.1.1 no such user", "never"),
-            (Recipient, 250, "what?", "provider"),
-            (Content, 421, "4.3.0 shutting down", "provider"),
-            (Content, 451, "4.7.1 greylisted", "later"),
-            (Content, 552, "5.2.2 full", "never"),
-            (Content, 554, "5.7.1 looks like spam", "never"),
-            (Content, 535, "5.7.8 no", "provider"),
-        ] {
-            assert_eq!(kind(&reply(step, code, text)), expected, "{step:?} {code} {text}");
+    fn bytes_of(case: &Value) -> Vec<u8> {
+        let Some(hex) = case["reply_bytes_hex"].as_str() else {
+            return format!("{}\r\n", case["reply"].as_str().unwrap()).into_bytes();
+        };
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_servers_say_blames_whom_they_mean() {
+        let cases: Value = serde_json::from_str(include_str!("../../../tests/cases/smtp-replies.json")).unwrap();
+        let cases = cases["cases"].as_array().unwrap();
+        assert!(!cases.is_empty());
+        for case in cases {
+            let step = match case["stage"].as_str().unwrap() {
+                "connect" => Step::Connect,
+                "auth" => Step::Login,
+                "mail" => Step::Sender,
+                "rcpt" => Step::Recipient,
+                "data" => Step::End,
+                other => panic!("{other}"),
+            };
+            let reply = smtp_reply::read(&mut bytes_of(case).as_slice()).await.unwrap();
+            let outcome = match reply.code {
+                200..300 => accepted(&reply.text()),
+                code => failed(step, &Failure::Reply { code, text: reply.text() }),
+            };
+            let expected = match case["verdict"].as_str().unwrap() {
+                "recipient" | "message" => "refused",
+                other => other,
+            };
+            assert_eq!(kind(&outcome), expected, "{case}");
         }
     }
 
     #[test]
-    fn silence_is_a_doubt_from_the_content_on_and_never_before() {
-        use Step::{Announce, Connect, Content, Login, Recipient, Sender};
+    fn silence_is_a_doubt_from_the_last_dot_on_and_never_before() {
+        use Step::{Announce, Connect, Content, End, Login, Recipient, Sender};
         for failure in [Failure::Lost { cause: "reset".to_owned() }, Failure::OutOfTime] {
-            for step in [Connect, Login, Sender, Recipient, Announce] {
+            for step in [Connect, Login, Sender, Recipient, Announce, Content] {
                 assert_eq!(kind(&failed(step, &failure)), "provider", "{step:?}");
             }
-            assert_eq!(kind(&failed(Content, &failure)), "unknown");
+            assert_eq!(kind(&failed(End, &failure)), "unknown");
         }
     }
 
     #[test]
     fn no_address_and_no_novel_reaches_the_log() {
         let text = format!("5.1.1 <anna@example.pl>: unknown\r\n{}", "x".repeat(1_000));
-        let MailOutcome::RecipientPermanent { reason } = reply(Step::Recipient, 550, &text) else { panic!() };
+        let failure = Failure::Reply { code: 550, text };
+        let MailOutcome::RecipientPermanent { reason } = failed(Step::Recipient, &failure) else { panic!() };
         assert!(reason.starts_with("the mail server said 550 to the recipient: 5.1.1 <address> unknown x"), "{reason}");
         assert!(reason.len() < 300 && !reason.contains("anna") && !reason.contains(char::is_control), "{reason}");
         assert_eq!(accepted("2.0.0 OK id=7"), MailOutcome::Accepted { reference: "2.0.0 OK id=7".to_owned() });
