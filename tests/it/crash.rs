@@ -187,3 +187,45 @@ async fn the_whole_host_killed_and_started_again_mails_every_booking_as_one_file
     assert_eq!(mails.len(), 12);
     assert!(mails.values().all(|files| *files == 1), "{mails:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handler_stopped_and_then_killed_under_load_keeps_every_booking_that_it_acknowledged() {
+    let folder = tempfile::tempdir_in(memory()).unwrap();
+    let host = Host::start(folder.path(), &QUICK, &[]);
+    let client = client(host.port, 1).await;
+    let (acknowledge, mut acknowledged) = tokio::sync::mpsc::unbounded_channel();
+    let caller = |year: u16| {
+        let (port, acknowledge) = (host.port, acknowledge.clone());
+        tokio::spawn(async move {
+            for month in 1..=12 {
+                let mut body = figures(month);
+                body["year"] = json!(year);
+                let answer = http_client::post_json(port, &format!("/api/clients/{client}/finance"), &body).await;
+                // What comes after the end may be refused.
+                let Some(id) = answer.header("outbox-message-id") else { return };
+                acknowledge.send(id.to_owned()).unwrap();
+            }
+        })
+    };
+    let callers: Vec<_> = (2000..2008).map(caller).collect();
+    let mut ids = Vec::new();
+    while ids.len() < 20 {
+        ids.push(acknowledged.recv().await.unwrap());
+    }
+    for signal in ["-TERM", "-KILL"] {
+        // Gone already after the first, where it was quick.
+        drop(Command::new("kill").args([signal, &host.handler_pid.to_string()]).output());
+    }
+    callers.iter().for_each(tokio::task::JoinHandle::abort);
+    while let Ok(id) = acknowledged.try_recv() {
+        ids.push(id);
+    }
+    host.kill();
+    let store = folder.path().join("app.db");
+    for id in &ids {
+        assert_eq!(value(&store, &format!("SELECT count(*) FROM OutboxMessages WHERE Id = '{id}'")), "1", "{id}");
+    }
+    let records: usize = value(&store, "SELECT count(*) FROM FinancialRecords").parse().unwrap();
+    assert!(records >= ids.len(), "{records} of {}", ids.len());
+    assert_eq!(value(&store, "SELECT count(*) FROM OutboxMessages"), records.to_string(), "neither without the other");
+}
