@@ -41,6 +41,7 @@ mod staging;
 mod settings;
 mod tidy;
 mod sql_lint;
+mod showplan;
 mod skips;
 mod migrate;
 mod migrate_sqlserver;

@@ -250,7 +250,9 @@ async fn runs(seeds: std::ops::Range<u64>) {
             run.now_ms += ms;
             backend.advance_ms(ms);
         }
-        open.into_iter().for_each(|one| run.commit(one));
+        for one in open {
+            run.commit(one);
+        }
         run.check(seed);
         run.drain(&backend).await;
         published += run.published.values().map(Vec::len).sum::<usize>();

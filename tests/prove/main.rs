@@ -36,7 +36,7 @@ enum Proof {
     MailCrashes(mail_crashes::Arguments),
     /// A month's mails drain at the provider's own pace, over simulated days, each once
     MailPace(mail_pace::Arguments),
-    /// Claim and settle over a long history use their indexes, by the plans of a real SQL Server
+    /// Plans made on empty tables read none of them from end to end when they are full, by a real SQL Server
     Plans(plans::Arguments),
 }
 

@@ -1,33 +1,64 @@
-//! The plans a real SQL Server makes for claim and settle over a long history: the filtered indexes and the clustered
-//! key, and no scan of the table.
+//! The plans a real SQL Server made for the statements of every day while the tables were as good as empty, read when they
+//! hold a long history: no statement may read a table from end to end.
 
-use crate::stores::Store;
+use crate::{
+    stores::Store,
+    support::{
+        backend::Backend,
+        showplan,
+        sql_server::{connect, in_rows, run},
+    },
+};
 use client_organizer::{
     domain::{
+        delivery::{Delivery, MailFinish, OnDoubt},
         ids::LeaseToken,
-        outbox::{BreakerChange, Claim, ClaimMode, Settle, Settlement},
-        route::Destination,
+        outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, Settle, Settlement},
+        pace::Pace,
+        recipient::Whose,
+        route::{Destination, Routes},
     },
-    ports::outbox::Outbox,
+    ports::inbox::{Begun, Lease},
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(clap::Args)]
 pub struct Arguments {
     /// A SQL Server, where a database is made; the login needs VIEW SERVER STATE
     #[arg(long, value_name = "CONNECTION STRING")]
     sql: String,
-    /// Sent rows in the table
-    #[arg(long, default_value_t = 1_000_000)]
+    /// Sent rows and mails in the tables
+    #[arg(long, default_value_t = 100_000)]
     rows: u32,
 }
 
 const QUEUE: &str = "queue:client-emails";
-const DUE: u32 = 5_000;
-/// Each statement of ours begins with its name.
-const STATEMENTS: [(&str, &[&str]); 3] = [
-    ("outbox_heads", &["IX_Outbox_Due", "IX_Outbox_Key"]),
-    ("outbox_lease", &["PK_OutboxMessages"]),
-    ("outbox_settle", &["PK_OutboxMessages"]),
+const AUDIT: &str = "topic:audit";
+const CONSUMER: &str = "email";
+const LEASE_MS: i64 = 60_000;
+const TABLES: [&str; 2] = ["OutboxMessages", "InboxMessages"];
+/// What must have been seen; each file of ours begins with its name.
+const STATEMENTS: [&str; 20] = [
+    "outbox_due",
+    "outbox_held",
+    "outbox_unrouted",
+    "outbox_route_end",
+    "outbox_route_first",
+    "outbox_route_sibling",
+    "outbox_expire",
+    "outbox_heads",
+    "outbox_suspect",
+    "outbox_probe",
+    "outbox_lease",
+    "outbox_settle",
+    "outbox_followers",
+    "outbox_settle_repeat",
+    "inbox_begin",
+    "inbox_due",
+    "inbox_take",
+    "inbox_finish",
+    "inbox_finished",
+    "inbox_expire",
 ];
 
 pub async fn prove(arguments: Arguments) {
@@ -37,48 +68,145 @@ pub async fn prove(arguments: Arguments) {
         println!("NOT SHOWN: {} makes no plans of SQL Server's", version.lines().next().unwrap_or_default());
         return;
     }
-    let all = arguments.rows + DUE;
-    store.insert(all, all);
-    // The last ones stay due.
-    store.backend().execute(&format!("UPDATE OutboxMessages SET Destination = '{QUEUE}'"));
-    store.backend().execute(&format!(
-        "UPDATE OutboxMessages SET State = 2, ProcessedOnUtc = SYSUTCDATETIME() \
-         WHERE Seq <= (SELECT MAX(Seq) - {DUE} FROM OutboxMessages)"
-    ));
-    store.backend().execute("UPDATE STATISTICS OutboxMessages");
-    claim_and_settle(&*store.backend().outbox()).await;
-    for (statement, indexes) in STATEMENTS {
-        let plan =
-            store.backend().query(&plan_of(statement)).unwrap_or_else(|| panic!("no plan of {statement} is cached"));
-        for index in indexes {
-            assert!(plan.contains(&format!("Index=\"[{index}]\"")), "{statement} does not use {index}:\n{plan}");
+    let Store::SqlServer(server) = &store else { panic!("it was started on a server") };
+    let mut owner = connect(&server.database.connection()).await;
+    // Else the load would have every plan made anew, and the one of the empty table would never meet the full one.
+    run(&mut owner, "ALTER DATABASE CURRENT SET AUTO_UPDATE_STATISTICS OFF;").await;
+    a_day(&**server, "empty").await;
+    load(&store, arguments.rows);
+    a_day(&**server, "full").await;
+
+    let mut seen = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for row in in_rows(&mut owner, PLANS).await {
+        let text = |column: &str| row.get::<&str, _>(column).unwrap_or_default();
+        let number = |column: &str| row.get::<i64, _>(column).unwrap_or_default();
+        let end = usize::try_from(number("StatementEnd")).unwrap_or(usize::MAX);
+        let Some(name) = showplan::statement_of(text("Batch"), end) else { continue };
+        let plan = text("StatementPlan");
+        if plan.is_empty() {
+            continue;
         }
-        let scans = |operator: &str| {
-            plan.split("<RelOp ").any(|part| {
-                part.contains(&format!("PhysicalOp=\"{operator}\"")) && part.contains("Table=\"[OutboxMessages]\"")
-            })
-        };
-        assert!(!scans("Clustered Index Scan") && !scans("Table Scan"), "{statement} scans the table:\n{plan}");
-        println!("{statement}: {}", indexes.join(", "));
+        let scans = showplan::scans(plan, &TABLES);
+        let (runs, reads) = (number("Runs"), number("LastReads"));
+        println!(
+            "{name}: {runs} runs, {reads} pages in the last; {}",
+            if scans.is_empty() { "seeks" } else { "SCANS" }
+        );
+        wrong.extend(scans.into_iter().map(|scan| format!("{name}: {scan}")));
+        seen.insert(name);
     }
+    let unseen: Vec<_> = STATEMENTS.iter().filter(|name| !seen.contains(**name)).collect();
+    assert!(unseen.is_empty(), "no plan of these was found, so nothing is shown of them: {unseen:?}");
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-fn plan_of(statement: &str) -> String {
-    format!(
-        "SELECT TOP (1) CAST(p.query_plan AS nvarchar(max)) FROM sys.dm_exec_query_stats s \
-         CROSS APPLY sys.dm_exec_sql_text(s.sql_handle) t CROSS APPLY sys.dm_exec_query_plan(s.plan_handle) p \
-         WHERE t.text LIKE '%-- {statement}:%' AND p.dbid = DB_ID() ORDER BY s.last_execution_time DESC"
-    )
+/// Each statement's own plan: a batch of ours has up to thirty, and dm_exec_query_plan shows none of a large one.
+const PLANS: &str = "SELECT t.text AS Batch, p.query_plan AS StatementPlan, CAST(s.execution_count AS bigint) AS Runs, \
+       CAST(s.last_logical_reads AS bigint) AS LastReads, \
+       CAST(CASE WHEN s.statement_end_offset < 0 THEN DATALENGTH(t.text) ELSE s.statement_end_offset END / 2 AS bigint) AS StatementEnd \
+  FROM sys.dm_exec_query_stats s \
+ CROSS APPLY sys.dm_exec_sql_text(s.sql_handle) t \
+ CROSS APPLY sys.dm_exec_text_query_plan(s.plan_handle, s.statement_start_offset, s.statement_end_offset) p \
+ WHERE p.dbid = DB_ID() AND (t.text LIKE N'%-- outbox[_]%' OR t.text LIKE N'%-- inbox[_]%')";
+
+fn load(store: &Store, rows: u32) {
+    store.insert(rows, rows);
+    let backend = store.backend();
+    backend.execute(&format!(
+        "UPDATE OutboxMessages SET Destination = '{QUEUE}', State = 2, ProcessedOnUtc = SYSUTCDATETIME() WHERE Destination = ''"
+    ));
+    backend.execute(&format!(
+        "INSERT INTO InboxMessages (Consumer, MessageId, State, ReceivedOnUtc, FinishedOnUtc) \
+         SELECT '{CONSUMER}', Id, 2, OccurredOnUtc, OccurredOnUtc FROM OutboxMessages WHERE Id LIKE 'n%' AND State = 2"
+    ));
+    assert!(store.count("State = 2") >= u64::from(rows));
 }
 
-async fn claim_and_settle(outbox: &dyn Outbox) {
-    let destination = Destination::parse(QUEUE).unwrap();
-    outbox.ensure_destinations(&[QUEUE.to_owned()]).await.unwrap();
+/// Every statement of a dispatcher's and a mailer's day, with a few rows each. Ids begin with `tag`.
+async fn a_day(backend: &dyn Backend, tag: &str) {
+    let outbox = backend.outbox();
+    let to = |name: &str| Destination::parse(name).unwrap();
+    let routes = Routes(BTreeMap::from([("Happened".to_owned(), vec![to(QUEUE), to(AUDIT)])]));
+    let plain = |id: &str, key: &str| {
+        let columns = "(Id, EventType, OrderingKey, Payload)";
+        backend.execute(&format!(
+            "INSERT INTO OutboxMessages {columns} VALUES ('{tag} {id}', 'Happened', '{tag} {key}', '1')"
+        ));
+    };
+    outbox.ensure_destinations(&[QUEUE.to_owned(), AUDIT.to_owned()]).await.unwrap();
+    plain("first", "k");
+    outbox.route(&routes, 100).await.unwrap();
+    plain("second", "k");
+    plain("first", "twin");
+    plain("alone", "j");
+    outbox.waiting(&routes).await.unwrap();
+    assert_eq!(outbox.route(&routes, 100).await.unwrap().duplicates, 1);
+    let expired = "State = 1, LeaseToken = 'x', Claims = 10, DueAt = DATEADD(hour, -1, SYSUTCDATETIME())";
+    backend
+        .execute(&format!("UPDATE OutboxMessages SET {expired} WHERE Id = '{tag} alone' AND Destination = '{QUEUE}'"));
+
+    let mode = ClaimMode::Batch { rows_max: 100, bytes_max: 1_000_000 };
+    let (token, claimed) = claim(backend, mode, LeaseToken::fresh()).await;
+    assert_eq!(claimed.set_dead, 1);
+    let later =
+        Settlement::Retry { delay_ms: 1, outcome: LastOutcome::Refused, error: "503".to_owned(), suspect: true };
+    settle(backend, token, &claimed, &later, BreakerChange::Leave).await;
+    backend.advance_ms(60_000);
+    let (token, claimed) = claim(backend, ClaimMode::Suspect, LeaseToken::fresh()).await;
+    let open = BreakerChange::Open { for_ms: 1, reason: "503".to_owned() };
+    settle(backend, token, &claimed, &later, open).await;
+    backend.advance_ms(60_000);
     let token = LeaseToken::fresh();
-    let mode = ClaimMode::Batch { rows_max: 500, bytes_max: 4_000_000 };
-    let claim = Claim { destination: destination.clone(), mode, token, lease_ms: 60_000, claims_max: 3 };
-    let rows = outbox.claim(&claim).await.unwrap().rows;
-    assert_eq!(rows.len(), 500);
-    let rows = rows.iter().map(|row| (row.seq, Settlement::Sent)).collect();
-    outbox.settle(&Settle { destination, token, rows, breaker: BreakerChange::Leave }).await.unwrap();
+    assert!(backend.breakers().take_probe(QUEUE, token, LEASE_MS).await.unwrap());
+    let (token, claimed) = claim(backend, ClaimMode::Probe, token).await;
+    settle(backend, token, &claimed, &Settlement::Sent, BreakerChange::Close).await;
+    mails(backend, tag).await;
+}
+
+async fn mails(backend: &dyn Backend, tag: &str) {
+    let inbox = backend.inbox();
+    let lease = || Lease {
+        token: LeaseToken::fresh(),
+        lease_ms: LEASE_MS,
+        provider: "mail:none".to_owned(),
+        pace: Pace::default(),
+        asks: true,
+    };
+    for n in 0..2 {
+        let id = format!("{tag} mail {n}");
+        let delivery = Delivery { message_id: id.clone(), body: b"{}".to_vec(), delivery_count: 1, enqueued_on: None };
+        let begun = inbox.begin(CONSUMER, &delivery, &Whose::default(), &lease()).await.unwrap();
+        let Begun::Ours(work) = begun else { panic!("{begun:?}") };
+        if n == 0 {
+            let sent = MailFinish::Sent { provider: "none".to_owned(), reference: "r".to_owned() };
+            inbox.finish(CONSUMER, &id, work.token, &sent).await.unwrap();
+        }
+    }
+    backend.advance_ms(LEASE_MS + 1);
+    assert_eq!(inbox.expire(CONSUMER, OnDoubt::Resend, 100).await.unwrap().len(), 1);
+    let works = inbox.take_due(CONSUMER, &lease(), false, 100).await.unwrap();
+    assert_eq!(works.len(), 1);
+    let refused = MailFinish::Refused { reason: "no such mailbox".to_owned() };
+    inbox.finish(CONSUMER, &works[0].message_id, works[0].token, &refused).await.unwrap();
+}
+
+async fn claim(backend: &dyn Backend, mode: ClaimMode, token: LeaseToken) -> (LeaseToken, Claimed) {
+    let destination = Destination::parse(QUEUE).unwrap();
+    let claim = Claim { destination, mode, token, lease_ms: LEASE_MS, claims_max: 3 };
+    let claimed = backend.outbox().claim(&claim).await.unwrap();
+    assert!(!claimed.rows.is_empty(), "{mode:?}");
+    (token, claimed)
+}
+
+async fn settle(
+    backend: &dyn Backend,
+    token: LeaseToken,
+    claimed: &Claimed,
+    what: &Settlement,
+    breaker: BreakerChange,
+) {
+    let destination = Destination::parse(QUEUE).unwrap();
+    let rows = claimed.rows.iter().map(|row| (row.seq, what.clone())).collect();
+    backend.outbox().settle(&Settle { destination, token, rows, breaker }).await.unwrap();
 }

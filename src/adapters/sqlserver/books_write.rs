@@ -28,7 +28,6 @@ use crate::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
-use tiberius::numeric::Numeric;
 
 const STEP: &str = "book";
 
@@ -258,11 +257,11 @@ fn with_client(statement: Statement, client: &Client) -> Statement {
 }
 
 fn with_figures(statement: Statement, record: &FinancialRecord) -> Statement {
-    let amount = |grosze: i64| Numeric::new_with_scale(grosze.into(), 2);
+    // As grosze: a decimal would be a parameter of its value's own precision, and each precision another plan.
     statement
-        .with("income_tax", amount(record.figures.income_tax.grosze()))
-        .with("vat", amount(record.figures.vat.grosze()))
-        .with("insurance_amount", amount(record.figures.insurance_amount.grosze()))
+        .with("income_tax", record.figures.income_tax.grosze())
+        .with("vat", record.figures.vat.grosze())
+        .with("insurance_amount", record.figures.insurance_amount.grosze())
         .with("version", record.version)
 }
 

@@ -14,6 +14,7 @@ pub mod office;
 pub mod identity_endpoint;
 pub mod proxy;
 pub mod queue_message;
+pub mod showplan;
 pub mod skip;
 pub mod smtp_server;
 pub mod sql_server;

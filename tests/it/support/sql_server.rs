@@ -112,6 +112,12 @@ pub async fn run(connection: &mut Connection, sql: &str) {
     connection.simple_query(sql).await.unwrap().into_results().await.unwrap();
 }
 
+/// All rows of all its answers.
+#[allow(dead_code, reason = "for a proof")]
+pub async fn in_rows(connection: &mut Connection, sql: &str) -> Vec<tiberius::Row> {
+    connection.simple_query(sql).await.unwrap().into_results().await.unwrap().into_iter().flatten().collect()
+}
+
 impl SqlServerBackend {
     /// None: there is no server.
     pub async fn start() -> Option<Self> {

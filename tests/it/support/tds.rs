@@ -46,6 +46,8 @@ pub struct Request {
     pub connection: usize,
     /// Names of its statements, or its text where it has none.
     pub names: Vec<String>,
+    /// What of it is ASCII: its text, and the types of its parameters.
+    pub text: String,
     /// Was it carried out, as far as a server that runs no SQL can?
     pub done: bool,
 }
@@ -312,7 +314,7 @@ fn requested(state: &mut State, connection: usize, rpc: bool, body: &[u8], out: 
         _ => tokens::end(out, rpc, false),
     }
     let done = !matches!(fault, Some(Fault::Error(_)));
-    state.requests.push(Request { connection, names, done });
+    state.requests.push(Request { connection, names, text: wire_names::utf16(body), done });
     fault
 }
 

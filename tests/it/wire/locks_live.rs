@@ -100,7 +100,7 @@ async fn all_others_go(row_versions: &str) {
 
     let status = soon("status", db.status(&[])).await.unwrap();
     assert_eq!(status.destinations.iter().find(|one| one.name == QUEUE).unwrap().pending, 4, "{status:?}");
-    let stalled = status.stalled.expect("who holds them, or what right lacks");
+    let stalled = status.stalled.unwrap();
     assert!(
         stalled.contains("session") && stalled.contains("VIEW SERVER STATE"),
         "the role has no such right: {stalled}"

@@ -53,6 +53,25 @@ async fn a_write_is_one_question_and_one_batch_with_and_without_a_key() {
     }
 }
 
+/// A parameter's type is part of the text that a plan is kept for.
+#[tokio::test]
+async fn the_plans_of_a_write_do_not_grow_with_its_amounts() {
+    let (server, edge) = office().await;
+    let before = server.all_requests().len();
+    for amount in ["0", "0.01", "12.3", "9999999999999999.99"] {
+        let body = format!(r#"{{"year":2026,"month":7,"incomeTax":{amount},"vat":{amount},"insuranceAmount":0.5}}"#);
+        trips(&server, &edge, "POST", "/api/clients/1/finance", &[], &body).await;
+        let patch = format!(r#"{{"vat":{amount}}}"#);
+        trips(&server, &edge, "PATCH", "/api/clients/1/finance/2026/7", &[], &patch).await;
+    }
+    let asked = &server.all_requests()[before..];
+    assert!(asked.iter().any(|one| one.text.contains("books_insert_record")));
+    assert!(asked.iter().any(|one| one.text.contains("books_update_record")));
+    for one in asked {
+        assert!(!one.text.contains("numeric("), "{}", one.text);
+    }
+}
+
 /// Whatever is routed: the number of event types is no number of questions.
 #[tokio::test]
 async fn a_dispatcher_with_nothing_to_do_asks_one_question() {
