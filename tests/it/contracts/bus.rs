@@ -1,11 +1,17 @@
 //! The bus over REST, against small servers of the tests' own: what goes on the wire, and what each ending means.
 
+use crate::support::{
+    backend::{Backend, SqliteBackend},
+    fakes::FakeClock,
+    world::{dispatcher, routes},
+};
 use base64::Engine;
 use bytes::Bytes;
 use chrono::DateTime;
 use client_organizer::{
     adapters::servicebus::{ConnectionString, RestBus, RestOptions},
     domain::{ids::MessageId, message::Headers, route::Destination, timing::Timing, verdict::PublishOutcome},
+    flows::dispatch::dispatch,
     ports::bus::{Bus, Outgoing},
 };
 use hmac::{KeyInit, Mac};
@@ -319,6 +325,29 @@ async fn a_destination_that_is_down_is_not_hammered_with_the_rest() {
         assert!((1..=4).contains(&tried), "{tried}");
         assert_eq!(server.seen.lock().unwrap().len(), tried);
     }
+}
+
+#[tokio::test]
+async fn a_message_whose_headers_a_gateway_refuses_dies_alone_and_holds_up_nobody() {
+    let server = serve(|body| if body.contains("odd") { answer("431 Too Large", "", "") } else { created() }).await;
+    let store = SqliteBackend::new();
+    let insert = |id: &str| {
+        let values = format!("('{id}', 'Plain', '\"{id}\"')");
+        store.execute(&format!("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES {values}"));
+    };
+    let bus = Arc::new(bus(server.port, 4, LONG));
+    let context =
+        dispatcher(&store, bus, Arc::new(FakeClock::new()), routes(&[("Plain", &["queue:client-emails"])]), 1);
+    insert("odd");
+    for n in 0..40 {
+        insert(&format!("m{n}"));
+        dispatch(&context).await;
+        store.advance_ms(10_000);
+    }
+    let column = |sql: &str| store.query(&format!("SELECT {sql} FROM OutboxMessages")).unwrap();
+    assert_eq!(column("group_concat(CASE State WHEN 3 THEN Id END)"), "odd");
+    assert_eq!(column("count(*) FILTER (WHERE State = 2 AND RetryCount = 0)"), "40");
+    assert_eq!(store.query("SELECT count(*) FROM Destinations WHERE OpenUntil IS NOT NULL").unwrap(), "0");
 }
 
 #[tokio::test]
