@@ -107,6 +107,11 @@ async fn standing(settings: &Settings) -> Result<Vec<Finding>> {
             found.push(Finding::note(about, &format!("{} row(s) are dead", one.dead), &todo));
         }
     }
+    let held: u64 = status.mail.iter().map(|one| one.held).sum();
+    if held > 0 {
+        let what = format!("{held} mail(s) may have been sent, and are held for a decision");
+        found.push(Finding::note("mail", &what, "client-organizer ops mail list --state in-doubt"));
+    }
     for one in &status.unrouted {
         let what = format!("{} row(s) of event type '{}' wait without a route", one.rows, one.event_type);
         found.push(Finding::note(NOT_ROUTED, &what, &format!("set Routes__{} (empty: to nobody)", one.event_type)));

@@ -47,6 +47,31 @@ impl fmt::Display for MessageId {
     }
 }
 
+/// How an id may be stored that a person typed: as it is, as a GUID of either casing, or as the number of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spellings {
+    pub exact: String,
+    pub lower: String,
+    pub upper: String,
+    pub seq: Option<i64>,
+}
+
+impl Spellings {
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        let exact = text.trim().to_owned();
+        let guid = Uuid::parse_str(&exact).ok().map(|guid| guid.hyphenated().to_string());
+        let lower = guid.clone().unwrap_or_else(|| exact.clone());
+        let upper = guid.map_or_else(|| exact.clone(), |guid| guid.to_uppercase());
+        Self { seq: exact.parse().ok(), exact, lower, upper }
+    }
+
+    #[must_use]
+    pub fn fits(&self, stored: &str) -> bool {
+        [&self.exact, &self.lower, &self.upper].iter().any(|spelling| *spelling == stored)
+    }
+}
+
 /// A client's id: a positive integer made by the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -1,6 +1,7 @@
 //! Whether an operator's remedy may touch a row; where not, a sentence says what stands in the way and what would help.
 
 use super::{
+    delivery::MailState,
     duplicates::DuplicateWindow,
     outbox::{LastOutcome, RowState},
 };
@@ -11,7 +12,7 @@ pub enum Remedy {
     Requeue,
     /// sent → pending
     Replay,
-    /// sent or discarded: a copy with an id of its own
+    /// sent or discarded, or dead though it arrived: a copy with an id of its own
     Copy,
     /// pending or dead → discarded
     Discard,
@@ -31,13 +32,15 @@ pub struct RowFacts {
     pub later_sent: Option<String>,
     /// Id of a later one that is pending or leased.
     pub later_waiting: Option<String>,
+    /// Of a row to the mail queue: the state of its mail, where the inbox knows the id.
+    pub mail: Option<MailState>,
 }
 
 impl Remedy {
     /// # Errors
     /// Why not, for a person: what, why, and what would help.
     pub fn may(self, row: &RowFacts, out_of_order: bool, window: DuplicateWindow) -> Result<(), String> {
-        self.fits(row.state)?;
+        self.fits(row)?;
         match self {
             Self::Discard => Ok(()),
             Self::Copy => in_order(row.later_sent.as_deref().or(row.later_waiting.as_deref()), out_of_order),
@@ -48,13 +51,15 @@ impl Remedy {
                     ));
                 }
                 in_order(row.later_sent.as_deref(), out_of_order)?;
+                row.mail.map_or(Ok(()), |mail| Err(known(mail).to_owned()))?;
                 would_vanish(row, window)
             }
         }
     }
 
-    fn fits(self, state: RowState) -> Result<(), String> {
-        let why = match (self, state) {
+    fn fits(self, row: &RowFacts) -> Result<(), String> {
+        let why = match (self, row.state) {
+            (Self::Copy, RowState::Dead) if row.mail.is_some() => return Ok(()),
             (Self::Requeue, RowState::Dead)
             | (Self::Replay, RowState::Sent)
             | (Self::Copy, RowState::Sent | RowState::Discarded)
@@ -75,6 +80,28 @@ impl Remedy {
             (Self::Discard, RowState::Discarded) => "it is discarded already",
         };
         Err(why.to_owned())
+    }
+}
+
+/// The inbox swallows a repeat of what it knows, so going again under the same id would mail nobody.
+fn known(mail: MailState) -> &'static str {
+    match mail {
+        MailState::Sent => {
+            "the inbox knows this id as mailed, and a repeat of it is not mailed: `ops replay --force` sends a new message \
+             with a new id, which is mailed, and records it"
+        }
+        MailState::Accepted | MailState::Parked => {
+            "the inbox knows this id, and a repeat of it changes nothing: its mail waits, and goes by itself when due"
+        }
+        MailState::Sending => "the inbox knows this id, and a repeat of it changes nothing: its mail is being sent now",
+        MailState::InDoubt => {
+            "the inbox knows this id, and a repeat of it changes nothing: its mail is in doubt, decide by `ops mail \
+             resend` or `ops mail assume-sent`"
+        }
+        MailState::Refused => {
+            "the inbox knows this id, and a repeat of it changes nothing: its mail was refused, `ops mail resend` tries \
+             it again"
+        }
     }
 }
 
@@ -126,6 +153,20 @@ mod tests {
             leased_of_key: None,
             later_sent: None,
             later_waiting: None,
+            mail: None,
+        }
+    }
+
+    #[test]
+    fn what_the_inbox_knows_does_not_go_again_under_its_id() {
+        for mail in MailState::ALL {
+            for (remedy, state) in [(Remedy::Requeue, RowState::Dead), (Remedy::Replay, RowState::Sent)] {
+                let facts = RowFacts { mail: Some(mail), ..row(state) };
+                let why = remedy.may(&facts, true, told(0)).unwrap_err();
+                assert!(why.starts_with("the inbox knows this id"), "{why}");
+                assert!(Remedy::Copy.may(&facts, false, told(0)).is_ok(), "which is mailed");
+                assert_eq!(why.contains("--force"), mail == MailState::Sent, "{why}");
+            }
         }
     }
 
@@ -163,7 +204,7 @@ mod tests {
 
     #[test]
     fn each_remedy_fits_its_states_only() {
-        let fits = |remedy: Remedy| RowState::ALL.map(|state| remedy.fits(state).is_ok());
+        let fits = |remedy: Remedy| RowState::ALL.map(|state| remedy.fits(&row(state)).is_ok());
         assert_eq!(fits(Remedy::Requeue), [false, false, false, true, false]);
         assert_eq!(fits(Remedy::Replay), [false, false, true, false, false]);
         assert_eq!(fits(Remedy::Copy), [false, false, true, false, true]);

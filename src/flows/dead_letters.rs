@@ -5,6 +5,7 @@ use super::notify::with_key;
 use crate::{
     domain::{
         delivery::{self, EMAIL_CONSUMER, MailState},
+        ids::Spellings,
         recipient::RecipientKey,
         route::Destination,
     },
@@ -127,7 +128,7 @@ pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signat
         };
         let number = letter.number;
         let id = letter.delivery.message_id.clone();
-        if !ids.is_empty() && !ids.contains(&id) {
+        if !ids.is_empty() && !ids.iter().any(|wanted| Spellings::of(wanted).fits(&id)) {
             continue;
         }
         let mut taken = match store(context, letter, by).await {
@@ -139,7 +140,7 @@ pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signat
         };
         failpoints::reach("after-dead-letter-stored").await;
         taken.not_removed = pile.remove(number).await.err();
-        report.not_found.retain(|wanted| *wanted != id);
+        report.not_found.retain(|wanted| !Spellings::of(wanted).fits(&id));
         report.taken.push(taken);
     }
     pile.close().await;

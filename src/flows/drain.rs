@@ -225,7 +225,7 @@ fn count(report: &mut DispatchReport, settle: &Settle, settled: &[Settled]) {
             Settlement::Release { .. } => report.released += 1,
             Settlement::Dead { error, .. } => {
                 report.dead += 1;
-                tracing::warn!(seq, destination = %settle.destination, reason = error, "row is dead: see `ops show`, then requeue or discard");
+                tracing::warn!(seq, destination = %settle.destination, reason = error, "row is dead: see `ops show {seq}`, then requeue or discard");
             }
         }
     }

@@ -31,8 +31,11 @@ pub enum OpsCommand {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// All there is to one message, with its payload (personal data)
-    Show { id: String },
+    /// All there is to one message and its mail, with its payload (personal data)
+    Show {
+        /// The message's id, or its row's seq
+        id: String,
+    },
     /// Dead rows go back into the line, under the same id
     #[command(
         override_usage = "client-organizer ops requeue <ID> [--destination <DESTINATION>] [--out-of-order] --reason <REASON>\n       \
@@ -91,14 +94,14 @@ pub enum OpsCommand {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum MailCommand {
-    /// Mails, newest first; without --state those that are not sent
+    /// The newest mails, in the order they came; without --state those that are not sent
     List {
         #[arg(long, value_parser = mail_state)]
         state: Option<MailState>,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// The mails to one address, newest first, as long as they are remembered
+    /// The newest mails to one address, in the order they came, as long as they are remembered
     Find {
         address: String,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]

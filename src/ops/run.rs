@@ -20,7 +20,7 @@ use crate::{
         clock::Clock,
         dead_letters::DeadLetters,
         entities::Entities,
-        ops::{Ops, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
+        ops::{Found, MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature},
     },
 };
 use anyhow::{Result, anyhow, bail};
@@ -61,38 +61,42 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
             Ok(true)
         }
         OpsCommand::List { state, destination, event_type, after, limit } => {
-            let rows = context.ops.list(&RowFilter { state, destination, event_type, after, limit }).await?;
-            print(context, out, &rows, |out| tables::rows(out, &rows))?;
+            let one_more = RowFilter { state, destination, event_type, after, limit: limit + 1 };
+            let mut rows = context.ops.list(&one_more).await?;
+            let more = cut_off(&mut rows, limit);
+            print(context, out, &rows, |out| tables::rows(out, &rows, more))?;
             Ok(true)
         }
         OpsCommand::Show { id } => {
+            let id = meant(context, &id).await?.id;
             let rows = context.ops.show(&id).await?;
-            if rows.is_empty() {
+            let mail = context.ops.mail_show(EMAIL_CONSUMER, &id).await?;
+            if rows.is_empty() && mail.is_none() {
                 bail!("there is no message {id}: `ops list` shows those there are, pruned ones are gone");
             }
-            print(context, out, &rows, |out| tables::show(out, &rows))?;
+            let shown = Shown::all(context, &id, &rows, mail.as_ref());
+            print(context, out, &shown, |out| tables::show(out, &id, &rows, mail.as_ref()))?;
             Ok(true)
         }
         OpsCommand::Requeue { rows, out_of_order, why } => {
-            let what = selection(rows)?;
-            let rules = RequeueRules { out_of_order, windows: windows::of(context, &what).await? };
+            let what = selection(context, rows).await?;
+            let rules = rules(context, out_of_order, windows::of(context, &what).await?);
             let done = context.ops.requeue(&what, rules, &signature(why)).await?;
             remedied(context, out, "requeued", &done)
         }
         OpsCommand::Discard { rows, why } => {
-            let done = context.ops.discard(&selection(rows)?, &signature(why)).await?;
+            let done = context.ops.discard(&selection(context, rows).await?, &signature(why)).await?;
             remedied(context, out, "discarded", &done)
         }
         OpsCommand::Replay { rows, out_of_order, force, why } => {
-            let what = Selection::Id { id: rows.id, destination: rows.destination };
+            let what = one_message(context, &rows.id, rows.destination).await?;
             // A copy has an id that nobody has seen.
             let windows = if force {
                 DuplicateWindows::by_setting(context.duplicate_window_ms)
             } else {
                 windows::of(context, &what).await?
             };
-            let requeue = RequeueRules { out_of_order, windows };
-            let rules = ReplayRules { requeue, force };
+            let rules = ReplayRules { requeue: rules(context, out_of_order, windows), force };
             let done = context.ops.replay(&what, rules, &signature(why)).await?;
             remedied(context, out, "replayed", &done)
         }
@@ -111,10 +115,11 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
 async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Write + Send)) -> Result<bool> {
     match command {
         MailCommand::List { state, limit } => {
-            let rows = context.ops.mail_list(EMAIL_CONSUMER, state, limit).await?;
+            let mut rows = context.ops.mail_list(EMAIL_CONSUMER, state, limit + 1).await?;
+            let more = newest_last(&mut rows, limit);
             let paced = context.ops.status(&[]).await?.destinations;
             print(context, out, &rows, |out| {
-                tables::mails(out, &rows)?;
+                tables::mails(out, &rows, more)?;
                 tables::paced(out, &paced)
             })?;
             Ok(true)
@@ -122,11 +127,14 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
         MailCommand::Find { address, limit } => {
             // Without the address: it is in the shell's history already, and need not be in a log of the errors too.
             let address = Email::parse(&address).map_err(|why| anyhow!("the address {why}"))?;
-            let rows = context.ops.mail_of(EMAIL_CONSUMER, &context.recipients.hash(&address), limit).await?;
-            print(context, out, &rows, |out| tables::mails(out, &rows))?;
+            let whose = context.recipients.hash(&address);
+            let mut rows = context.ops.mail_of(EMAIL_CONSUMER, &whose, limit + 1).await?;
+            let more = newest_last(&mut rows, limit);
+            print(context, out, &rows, |out| tables::mails(out, &rows, more))?;
             Ok(true)
         }
         MailCommand::Resend { id, why } => {
+            let id = meant(context, &id).await?.id;
             let done = context.ops.mail_resend(EMAIL_CONSUMER, &id, &signature(why)).await?;
             one(context, out, &id, "will be sent by the next RetryEmail", done)
         }
@@ -135,16 +143,73 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
             dead_letters::take_in(context, &ids, limit, &signature(why), out).await
         }
         MailCommand::AssumeSent { id, why } => {
+            let id = meant(context, &id).await?.id;
             let done = context.ops.mail_assume_sent(EMAIL_CONSUMER, &id, &signature(why)).await?;
             one(context, out, &id, "taken as sent", done)
         }
     }
 }
 
-fn selection(rows: Rows) -> Result<Selection> {
+/// One more than asked for was read: whether there are more than `limit`.
+fn cut_off<T>(rows: &mut Vec<T>, limit: u32) -> bool {
+    let more = rows.len() > limit as usize;
+    rows.truncate(limit as usize);
+    more
+}
+
+/// As outbox rows stand: time goes down the page. The limit keeps the newest.
+fn newest_last(rows: &mut Vec<MailRow>, limit: u32) -> bool {
+    let more = cut_off(rows, limit);
+    rows.reverse();
+    more
+}
+
+/// Any id that was printed anywhere, as a person types it. One that nobody knows stays as it is: the answer says so.
+async fn meant(context: &OpsContext<'_>, text: &str) -> Result<Found> {
+    if text.chars().count() > MESSAGE_ID_CHARS_MAX {
+        bail!("a message id has at most {MESSAGE_ID_CHARS_MAX} characters");
+    }
+    let found = context.ops.find(EMAIL_CONSUMER, text).await?;
+    Ok(found.unwrap_or_else(|| Found { id: text.to_owned(), destination: None }))
+}
+
+async fn one_message(context: &OpsContext<'_>, text: &str, destination: Option<String>) -> Result<Selection> {
+    let found = meant(context, text).await?;
+    Ok(Selection::Id { id: found.id, destination: destination.or(found.destination) })
+}
+
+fn rules(context: &OpsContext<'_>, out_of_order: bool, windows: DuplicateWindows) -> RequeueRules {
+    RequeueRules { out_of_order, windows, mail_queue: context.mail_queue.queue.map(ToString::to_string) }
+}
+
+/// A row with the mail it came to; where the outbox has no such row any more, the mail alone.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(flatten)]
+    row: Option<&'a OutboxRow>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mail: Option<&'a MailRow>,
+}
+
+impl<'a> Shown<'a> {
+    fn all(context: &OpsContext<'_>, id: &'a str, rows: &'a [OutboxRow], mail: Option<&'a MailRow>) -> Vec<Shown<'a>> {
+        let queue = context.mail_queue.queue.map(ToString::to_string);
+        let to_us = |row: &OutboxRow| Some(&row.destination) == queue.as_ref();
+        let mut shown: Vec<_> =
+            rows.iter().map(|row| Shown { id: None, row: Some(row), mail: mail.filter(|_| to_us(row)) }).collect();
+        if !rows.iter().any(to_us) && mail.is_some() {
+            shown.push(Shown { id: Some(id), row: None, mail });
+        }
+        shown
+    }
+}
+
+async fn selection(context: &OpsContext<'_>, rows: Rows) -> Result<Selection> {
     match (rows.id, rows.destination) {
-        (Some(id), _) if id.chars().count() > MESSAGE_ID_CHARS_MAX => bail!("a message id has at most 128 characters"),
-        (Some(id), destination) => Ok(Selection::Id { id, destination }),
+        (Some(id), destination) => one_message(context, &id, destination).await,
         (None, Some(destination)) => Ok(Selection::AllDead { destination, rows_max: rows.limit }),
         (None, None) => bail!("name a message id, or --destination with --all-dead"),
     }
@@ -172,7 +237,9 @@ fn remedied(context: &OpsContext<'_>, out: &mut (dyn Write + Send), verb: &str, 
         if rows.is_empty() {
             say(out, "no row matches: see `ops list`")?;
         }
-        rows.iter().try_for_each(|row| tables::remedy(out, verb, row))
+        rows.iter().try_for_each(|row| tables::remedy(out, verb, row))?;
+        let done = rows.iter().filter(|row| row.done).count();
+        if rows.len() > 1 { say(out, &format!("{done} row(s) {verb}, {} not", rows.len() - done)) } else { Ok(()) }
     })?;
     Ok(!rows.is_empty() && rows.iter().all(|row| row.done))
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::domain::{delivery::MailState, outbox::RowState, route::NOT_ROUTED};
 use crate::flows::dead_letters::TakeInReport;
-use crate::ports::ops::{DestinationStatus, MailRow, OutboxRow, RemedyRow, Status};
+use crate::ports::ops::{DestinationStatus, MailCount, MailRow, OutboxRow, RemedyRow, Status};
 use std::io::{Result, Write};
 
 pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
@@ -28,9 +28,9 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
         };
         vec![
             named(&one.name),
-            one.pending.to_string(),
-            one.leased.to_string(),
-            one.dead.to_string(),
+            rows_of(one, one.pending),
+            rows_of(one, one.leased),
+            rows_of(one, one.dead),
             optional(one.oldest_claimable_ms.map(age)),
             optional(one.last_accepted_on.map(time)),
             state,
@@ -47,15 +47,36 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
         );
         say(out, &line)?;
     }
-    for one in &status.mail {
-        let held =
-            if one.held > 0 { format!(", {} held for a decision: `ops mail list`", one.held) } else { String::new() };
-        say(out, &format!("mail {}: {}{held}", one.state.name(), one.rows))?;
-    }
-    Ok(())
+    mail_counts(out, status)
 }
 
-pub(super) fn rows(out: &mut dyn Write, rows: &[OutboxRow]) -> Result<()> {
+/// Mails wait in the inbox, not in the outbox, so a provider's line counts no rows.
+fn rows_of(one: &DestinationStatus, rows: u64) -> String {
+    if one.name.starts_with("mail:") { "-".to_owned() } else { rows.to_string() }
+}
+
+fn mail_counts(out: &mut dyn Write, status: &Status) -> Result<()> {
+    let what = |one: &MailCount| match one.state {
+        MailState::Accepted => "go with the next RetryEmail".to_owned(),
+        MailState::Sending => "are under way".to_owned(),
+        MailState::Sent => "-".to_owned(),
+        MailState::Parked => "go by themselves when due: `ops mail list --state parked`".to_owned(),
+        MailState::InDoubt if one.held > 0 => {
+            format!("{} of them held for a decision: `ops mail list --state in-doubt`", one.held)
+        }
+        MailState::InDoubt => "go or are asked about when due".to_owned(),
+        MailState::Refused => "were not mailed: `ops mail list --state refused`".to_owned(),
+    };
+    if status.mail.is_empty() {
+        return say(out, "no mails");
+    }
+    let cells = status.mail.iter().map(|one| vec![one.state.name().to_owned(), one.rows.to_string(), what(one)]);
+    writeln!(out)?;
+    table(out, &["mails", "number", "what becomes of them"], cells)?;
+    say(out, &format!("{} mail(s)", status.mail.iter().map(|one| one.rows).sum::<u64>()))
+}
+
+pub(super) fn rows(out: &mut dyn Write, rows: &[OutboxRow], more: bool) -> Result<()> {
     let header = ["seq", "id", "state", "due", "destination", "event type", "retries", "key", "last error"];
     let cells = rows.iter().map(|row| {
         vec![
@@ -72,10 +93,15 @@ pub(super) fn rows(out: &mut dyn Write, rows: &[OutboxRow]) -> Result<()> {
         ]
     });
     table(out, &header, cells)?;
-    say(out, &format!("{} row(s)", rows.len()))
+    let rest = rows.last().filter(|_| more);
+    let rest = rest.map_or_else(String::new, |last| format!("; there are more: --after {} goes on", last.seq));
+    say(out, &format!("{} row(s){rest}", rows.len()))
 }
 
-pub(super) fn show(out: &mut dyn Write, rows: &[OutboxRow]) -> Result<()> {
+pub(super) fn show(out: &mut dyn Write, id: &str, rows: &[OutboxRow], mail: Option<&MailRow>) -> Result<()> {
+    if rows.is_empty() {
+        say(out, &format!("{id}: in the inbox alone; the outbox has no row of it, or none any more"))?;
+    }
     for row in rows {
         say(out, &format!("{} to {}", row.id, named(&row.destination)))?;
         let mut field = |name: &str, value: String| say(out, &format!("  {name:13} {value}"));
@@ -92,7 +118,15 @@ pub(super) fn show(out: &mut dyn Write, rows: &[OutboxRow]) -> Result<()> {
         field("processed on", optional(row.processed_on.map(time)))?;
         field("payload", optional(row.payload.clone()))?;
     }
-    Ok(())
+    // Sent to the queue is not mailed: both are said.
+    let Some(mail) = mail else { return Ok(()) };
+    say(out, &format!("its mail: {}", mail_state(mail)))?;
+    let mut field = |name: &str, value: String| say(out, &format!("  {name:13} {value}"));
+    field("due at", optional(mail.due_at.map(time)))?;
+    field("attempts", format!("{} ({} doubts, {} deliveries)", mail.attempts, mail.doubts, mail.deliveries))?;
+    field("received on", time(mail.received_on))?;
+    field("finished on", optional(mail.finished_on.map(time)))?;
+    field("last error", optional(mail.last_error.clone()))
 }
 
 pub(super) fn remedy(out: &mut dyn Write, verb: &str, row: &RemedyRow) -> Result<()> {
@@ -104,14 +138,18 @@ pub(super) fn remedy(out: &mut dyn Write, verb: &str, row: &RemedyRow) -> Result
     }
 }
 
-pub(super) fn mails(out: &mut dyn Write, rows: &[MailRow]) -> Result<()> {
+fn mail_state(row: &MailRow) -> String {
+    let held = row.state == MailState::InDoubt && row.due_at.is_none();
+    if held { "in-doubt, held".to_owned() } else { row.state.name().to_owned() }
+}
+
+pub(super) fn mails(out: &mut dyn Write, rows: &[MailRow], more: bool) -> Result<()> {
     let header =
         ["message id", "state", "due", "attempts", "doubts", "deliveries", "received", "finished", "last error"];
     let cells = rows.iter().map(|row| {
-        let held = row.state == MailState::InDoubt && row.due_at.is_none();
         vec![
             row.message_id.clone(),
-            if held { "in-doubt, held".to_owned() } else { row.state.name().to_owned() },
+            mail_state(row),
             optional(row.due_at.map(time)),
             row.attempts.to_string(),
             row.doubts.to_string(),
@@ -122,7 +160,8 @@ pub(super) fn mails(out: &mut dyn Write, rows: &[MailRow]) -> Result<()> {
         ]
     });
     table(out, &header, cells)?;
-    say(out, &format!("{} mail(s)", rows.len()))
+    let rest = if more { ", the newest; there are more: --limit shows them" } else { "" };
+    say(out, &format!("{} mail(s){rest}", rows.len()))
 }
 
 /// Else nothing would tell why mails that are due stay.

@@ -24,7 +24,7 @@ pub struct Status {
     pub destinations: Vec<DestinationStatus>,
     /// Event types that no route decides: their rows wait.
     pub unrouted: Vec<UnroutedStatus>,
-    /// Inbox rows by state.
+    /// SendEmail's inbox rows by state.
     pub mail: Vec<MailCount>,
     /// Outbox rows that another program's transaction keeps from going, and whose.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,6 +106,14 @@ pub enum Selection {
     AllDead { destination: String, rows_max: u32 },
 }
 
+/// A message by what a person typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub id: String,
+    /// Of the row, where it was meant by its Seq.
+    pub destination: Option<String>,
+}
+
 /// One row's answer to a remedy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -127,6 +135,8 @@ pub struct RequeueRules {
     pub out_of_order: bool,
     /// Inside its destination's window a row that may be stored there would vanish silently.
     pub windows: DuplicateWindows,
+    /// The queue that SendEmail reads, as a destination: what its inbox knows is not mailed again.
+    pub mail_queue: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,6 +174,8 @@ pub trait Ops: Send + Sync {
     /// `routed_types`: event types that have a route setting; others are listed as unrouted.
     async fn status(&self, routed_types: &[String]) -> StoreResult<Status>;
     async fn list(&self, filter: &RowFilter) -> StoreResult<Vec<OutboxRow>>;
+    /// The message that a person means by an id in any casing, or by the Seq of a row. None: there is none.
+    async fn find(&self, consumer: &str, text: &str) -> StoreResult<Option<Found>>;
     /// All rows of an id, one per destination, with payload.
     async fn show(&self, id: &str) -> StoreResult<Vec<OutboxRow>>;
 
@@ -180,7 +192,9 @@ pub trait Ops: Send + Sync {
     /// Ends the pause and closes the breaker. False: there is no such destination.
     async fn resume(&self, name: &str, by: &Signature) -> StoreResult<bool>;
 
+    /// Newest first; without a state those that are not sent.
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>>;
+    async fn mail_show(&self, consumer: &str, id: &str) -> StoreResult<Option<MailRow>>;
     /// The mails to one recipient, newest first, as long as they are remembered.
     async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>>;
     /// A refused or in-doubt mail goes back to accepted, due now. `Err` text: why not.

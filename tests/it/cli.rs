@@ -262,6 +262,129 @@ fn a_dead_row_is_seen_requeued_and_the_remedy_recorded() {
     assert!(stdout(&again).contains("not done"), "{}", stdout(&again));
 }
 
+const OURS: &str = "01a20aad-5406-7624-8468-200154c49ec4";
+
+#[test]
+fn a_message_that_was_sent_and_not_mailed_is_shown_as_both() {
+    let shell = Shell::new();
+    shell.sql(&format!(
+        "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, State, ProcessedOnUtc)
+         VALUES ('{OURS}', 'E', '{{}}', 'queue:client-emails', 2, 1), ('{OURS}', 'E', '{{}}', 'topic:t', 2, 1);
+         INSERT INTO InboxMessages (Consumer, MessageId, State, DueAt, LastError, Body, ReceivedOnUtc)
+         VALUES ('SendEmail', '{OURS}', 3, 1, 'mailbox full', x'00', 1),
+                ('SendEmail', 'alone', 5, NULL, 'no such mailbox', x'00', 1)"
+    ));
+    let told = stdout(&shell.run(&["ops", "show", OURS], &[]));
+    for said in ["state         sent", "its mail: parked", "mailbox full"] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    let json = shell.json(&["ops", "show", OURS]);
+    assert_eq!((&json[0]["state"], &json[0]["mail"]["state"]), (&"sent".into(), &"parked".into()));
+    assert!(json[1]["mail"].is_null(), "a topic's readers are others");
+    let alone = shell.json(&["ops", "show", "alone"]);
+    assert_eq!((&alone[0]["id"], &alone[0]["mail"]["state"]), (&"alone".into(), &"refused".into()));
+    let told = stdout(&shell.run(&["ops", "mail", "list"], &[]));
+    assert!(told.contains("no such mailbox") && told.contains("mailbox full"), "{told}");
+    let told = stdout(&shell.run(&["ops", "status"], &[]));
+    for said in ["parked", "refused", "2 mail(s)"] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    let replay = shell.run(&["ops", "replay", OURS, "--destination", "queue:client-emails", "--reason", "x"], &[]);
+    assert_eq!(replay.status.code(), Some(1));
+    assert!(stdout(&replay).contains("the inbox knows this id"), "{}", stdout(&replay));
+    shell.sql("UPDATE InboxMessages SET State = 2, FinishedOnUtc = 1");
+    let forced = ["ops", "replay", OURS, "--destination", "queue:client-emails", "--reason", "x"];
+    let told = stdout(&shell.run(&forced, &[]));
+    assert!(told.contains("ops replay --force"), "{told}");
+    let told = stdout(&shell.run(&[&forced[..], &["--force"]].concat(), &[]));
+    assert!(told.contains("replayed as "), "{told}");
+}
+
+#[test]
+fn every_id_that_is_printed_is_taken_in_any_casing() {
+    let shell = Shell::new();
+    shell.sql(&format!(
+        "INSERT INTO OutboxMessages (Seq, Id, EventType, Payload, Destination, State)
+         VALUES (7, '{OURS}', 'E', '{{}}', 'queue:client-emails', 3), (8, '{OURS}', 'E', '{{}}', 'topic:t', 3),
+                (9, 'lost', 'E', '{{}}', '', 3);
+         INSERT INTO InboxMessages (Consumer, MessageId, State, Body, ReceivedOnUtc)
+         VALUES ('SendEmail', '{}', 4, x'00', 1)",
+        "9A4C6B1E-0000-4000-8000-00000000000A"
+    ));
+    for id in [OURS, &OURS.to_uppercase(), &OURS.replace('-', ""), "7", "8"] {
+        assert_eq!(shell.json(&["ops", "show", id])[0]["id"], OURS, "{id}");
+    }
+    let done = |words: &[&str]| stdout(&shell.run(&[words, &["--reason", "x"]].concat(), &[]));
+    assert_eq!(done(&["ops", "requeue", "8"]), format!("{OURS} to topic:t: requeued\n"), "that row alone");
+    assert!(done(&["ops", "discard", &OURS.to_uppercase()]).ends_with("2 row(s) discarded, 0 not\n"));
+    let mail = "9a4c6b1e-0000-4000-8000-00000000000a";
+    assert!(done(&["ops", "mail", "resend", mail]).contains("will be sent"));
+    assert_eq!(shell.json(&["ops", "list", "--destination", "(not routed)"])[0]["id"], "lost", "as it is printed");
+    let more = stdout(&shell.run(&["ops", "list", "--state", "discarded", "--limit", "1"], &[]));
+    assert!(more.ends_with("1 row(s); there are more: --after 7 goes on\n"), "{more}");
+}
+
+/// Rows in every state there is, to every kind of destination, and mails in every state.
+#[test]
+fn every_summary_adds_up_to_the_rows_beneath_it() {
+    let shell = Shell::new();
+    let (mut number, mut mails) = (0, 0);
+    for (place, (destination, event_type)) in
+        [("queue:client-emails", "E"), ("topic:t", "E"), ("", "FinancialRecordCreated"), ("", "Nowhere")]
+            .into_iter()
+            .enumerate()
+    {
+        for state in 0..5 {
+            for _ in 0..=(place + state) % 3 {
+                number += 1;
+                let (token, on) =
+                    (if state == 1 { "'t'" } else { "NULL" }, if matches!(state, 2 | 4) { "1" } else { "NULL" });
+                shell.sql(&format!(
+                    "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, State, LeaseToken, ProcessedOnUtc)
+                     VALUES ('m-{number}', '{event_type}', '{{}}', '{destination}', {state}, {token}, {on});"
+                ));
+            }
+        }
+    }
+    for (state, due) in [(0, "1"), (1, "1"), (2, "NULL"), (3, "1"), (4, "1"), (4, "NULL"), (5, "NULL")] {
+        for _ in 0..=state % 3 {
+            mails += 1;
+            for consumer in ["SendEmail", "Another"] {
+                shell.sql(&format!(
+                    "INSERT INTO InboxMessages (Consumer, MessageId, State, DueAt, LeaseToken, ReceivedOnUtc)
+                     VALUES ('{consumer}', 'mail-{mails}', {state}, {due}, 't', 1);"
+                ));
+            }
+        }
+    }
+    let count = |words: &[&str]| shell.json(&[words, &["--limit", "1000"]].concat()).as_array().unwrap().len() as u64;
+    let status = shell.json(&["ops", "status"]);
+    let destinations = status["destinations"].as_array().unwrap();
+    let sum = |field: &str| destinations.iter().map(|one| one[field].as_u64().unwrap()).sum::<u64>();
+    let unrouted: u64 = status["unrouted"].as_array().unwrap().iter().map(|one| one["rows"].as_u64().unwrap()).sum();
+    let rows = |state: &str| count(&["ops", "list", "--state", state]);
+    assert_eq!(sum("pending") + sum("leased") + unrouted, rows("pending") + rows("leased"));
+    assert_eq!(sum("dead"), rows("dead"));
+    for one in destinations.iter().filter(|one| one["name"] != "") {
+        for state in ["pending", "leased", "dead"] {
+            let listed = count(&["ops", "list", "--state", state, "--destination", one["name"].as_str().unwrap()]);
+            assert_eq!(one[state], listed, "{one} {state}");
+        }
+    }
+    for one in status["mail"].as_array().unwrap() {
+        assert_eq!(one["rows"], count(&["ops", "mail", "list", "--state", one["state"].as_str().unwrap()]), "{one}");
+    }
+    let all: u64 = status["mail"].as_array().unwrap().iter().map(|one| one["rows"].as_u64().unwrap()).sum();
+    assert_eq!(all, mails);
+    let told = stdout(&shell.run(&["ops", "status"], &[]));
+    assert!(told.ends_with(&format!("{mails} mail(s)\n")), "{told}");
+    for (words, closing) in [(&["ops", "list"][..], "row(s)"), (&["ops", "mail", "list"], "mail(s)")] {
+        let told = stdout(&shell.run(&[words, &["--limit", "1000"]].concat(), &[]));
+        assert!(told.ends_with(&format!("\n{} {closing}\n", told.lines().count() - 2)), "{told}");
+    }
+    assert_eq!(count(&["ops", "mail", "list"]) + count(&["ops", "mail", "list", "--state", "sent"]), mails);
+}
+
 #[test]
 fn what_is_not_there_is_told_with_exit_1() {
     let shell = Shell::new();

@@ -157,6 +157,7 @@ fn whatever_walks_the_outbox_passes_held_rows_over() {
         ("ops_not_routed", "as ops_status"),
         ("ops_list", "as ops_status"),
         ("ops_show", "as ops_status"),
+        ("ops_find", "as ops_status"),
         ("ops_chosen", "a remedy is judged by what is committed: it waits for a lock, and tells of it"),
         ("ops_requeue", "as ops_chosen; by Seq"),
         ("ops_discard", "as ops_requeue"),

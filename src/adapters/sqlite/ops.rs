@@ -11,8 +11,8 @@ use crate::{
     ports::{
         error::StoreResult,
         ops::{
-            MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status,
-            TakenIn,
+            Found, MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature,
+            Status, TakenIn,
         },
     },
 };
@@ -29,6 +29,11 @@ impl Ops for Sqlite {
     async fn list(&self, filter: &RowFilter) -> StoreResult<Vec<OutboxRow>> {
         let filter = filter.clone();
         self.read("list rows", move |tx, _| ops_read::list(tx, &filter)).await
+    }
+
+    async fn find(&self, consumer: &str, text: &str) -> StoreResult<Option<Found>> {
+        let (consumer, text) = (consumer.to_owned(), text.to_owned());
+        self.read("find a message", move |tx, _| ops_read::find(tx, &consumer, &text)).await
     }
 
     async fn show(&self, id: &str) -> StoreResult<Vec<OutboxRow>> {
@@ -75,6 +80,11 @@ impl Ops for Sqlite {
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>> {
         let consumer = consumer.to_owned();
         self.read("list mails", move |tx, _| ops_mail::list(tx, &consumer, state, limit)).await
+    }
+
+    async fn mail_show(&self, consumer: &str, id: &str) -> StoreResult<Option<MailRow>> {
+        let (consumer, id) = (consumer.to_owned(), id.to_owned());
+        self.read("show a mail", move |tx, _| ops_mail::show(tx, &consumer, &id)).await
     }
 
     async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>> {

@@ -21,7 +21,7 @@ pub(super) fn copies(
     // One event, one id: the copies for several destinations share it, as the originals did.
     let new = MessageId::fresh();
     let mut answers = Vec::new();
-    for row in chosen(db, now, what)? {
+    for row in chosen(db, now, what, rules.mail_queue.as_deref())? {
         let copied = match Remedy::Copy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination)) {
             Ok(()) => copy(db, now, &row, &new)?,
             Err(why_not) => Err(why_not),

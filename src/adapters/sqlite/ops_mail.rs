@@ -27,6 +27,11 @@ pub(super) fn list(
     statement.query_map(which, mail_of)?.collect()
 }
 
+pub(super) fn show(db: &Connection, consumer: &str, id: &str) -> rusqlite::Result<Option<MailRow>> {
+    let mut statement = db.prepare_cached(include_str!("sql/ops_mail_show.sql"))?;
+    statement.query_row(named_params! { ":consumer": consumer, ":id": id }, mail_of).optional()
+}
+
 pub(super) fn of_recipient(
     db: &Connection,
     consumer: &str,

@@ -6,10 +6,11 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::MailState,
+        delivery::{EMAIL_CONSUMER, MailState},
+        ids::Spellings,
         outbox::{LastOutcome, RowState},
     },
-    ports::ops::{DestinationStatus, MailCount, OutboxRow, RowFilter, Status, UnroutedStatus},
+    ports::ops::{DestinationStatus, Found, MailCount, OutboxRow, RowFilter, Status, UnroutedStatus},
 };
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
@@ -25,7 +26,9 @@ pub(super) fn status(db: &Connection, now: i64, routed_types: &[String]) -> rusq
     }
     let unrouted = unrouted(db, now, routed_types, &mut destinations)?;
     let mut mails = db.prepare_cached(include_str!("sql/ops_mail_counts.sql"))?;
-    let mail = mails.query_map([], mail_count_of)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mail = mails
+        .query_map(named_params! { ":consumer": EMAIL_CONSUMER }, mail_count_of)?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
     Ok(Status { destinations, unrouted, mail, stalled: None, schema_version: migrate::version(db)? })
 }
 
@@ -55,7 +58,7 @@ fn unrouted(
     if let Some(place) = destinations.iter_mut().find(|one| one.name.is_empty()) {
         (place.pending, place.oldest_claimable_ms) = (pending, oldest_ms);
     }
-    destinations.retain(|one| !one.name.is_empty() || one.pending + one.dead > 0);
+    destinations.retain(|one| !one.name.is_empty() || one.pending + one.leased + one.dead > 0);
     Ok(unrouted)
 }
 
@@ -69,6 +72,15 @@ pub(super) fn list(db: &Connection, filter: &RowFilter) -> rusqlite::Result<Vec<
         ":limit": filter.limit,
     };
     statement.query_map(which, |row| row_of(row, None))?.collect()
+}
+
+pub(super) fn find(db: &Connection, consumer: &str, text: &str) -> rusqlite::Result<Option<Found>> {
+    let Spellings { exact, lower, upper, seq } = Spellings::of(text);
+    let mut statement = db.prepare_cached(include_str!("sql/ops_find.sql"))?;
+    let which = named_params! { ":exact": exact, ":lower": lower, ":upper": upper, ":consumer": consumer, ":seq": seq };
+    let found =
+        |row: &Row<'_>| Ok(Found { id: rows::text(row, "FoundId")?, destination: rows::text_opt(row, "Destination")? });
+    statement.query_row(which, found).optional()
 }
 
 pub(super) fn show(db: &Connection, id: &str) -> rusqlite::Result<Vec<OutboxRow>> {

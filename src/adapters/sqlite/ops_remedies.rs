@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     domain::{
+        delivery::{EMAIL_CONSUMER, MailState},
         duplicates::DuplicateWindow,
         remedy::{Remedy, RowFacts},
     },
@@ -34,13 +35,24 @@ impl Chosen {
     }
 }
 
-pub(super) fn chosen(db: &Connection, now: i64, what: &Selection) -> rusqlite::Result<Vec<Chosen>> {
+pub(super) fn chosen(
+    db: &Connection,
+    now: i64,
+    what: &Selection,
+    mail_queue: Option<&str>,
+) -> rusqlite::Result<Vec<Chosen>> {
     let (id, destination, rows_max) = match what {
         Selection::Id { id, destination } => (Some(id), destination.as_ref(), 0),
         Selection::AllDead { destination, rows_max } => (None, Some(destination), *rows_max),
     };
     let mut statement = db.prepare_cached(include_str!("sql/ops_chosen.sql"))?;
-    let which = named_params! { ":id": id, ":destination": destination, ":rows_max": rows_max };
+    let which = named_params! {
+        ":id": id,
+        ":destination": destination,
+        ":rows_max": rows_max,
+        ":mail_queue": mail_queue,
+        ":consumer": EMAIL_CONSUMER,
+    };
     let mut rows = statement.query_map(which, |row| chosen_of(row, now))?.collect::<rusqlite::Result<Vec<_>>>()?;
     rows.sort_unstable_by_key(|row| row.seq);
     Ok(rows)
@@ -58,7 +70,7 @@ pub(super) fn again(
     let action = if remedy == Remedy::Replay { "replay" } else { "requeue" };
     let mut update = db.prepare_cached(include_str!("sql/ops_requeue.sql"))?;
     let mut answers = Vec::new();
-    for row in chosen(db, now, what)? {
+    for row in chosen(db, now, what, rules.mail_queue.as_deref())? {
         let why_not = remedy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination)).err();
         if why_not.is_none() {
             update.execute(named_params! { ":seq": row.seq, ":now": now })?;
@@ -73,7 +85,7 @@ pub(super) fn discard(db: &Connection, now: i64, what: &Selection, by: &Signatur
     let mut discard = db.prepare_cached(include_str!("sql/ops_discard.sql"))?;
     let mut followers = db.prepare_cached(include_str!("sql/ops_followers_due.sql"))?;
     let mut answers = Vec::new();
-    for row in chosen(db, now, what)? {
+    for row in chosen(db, now, what, None)? {
         let why_not = Remedy::Discard.may(&row.facts, false, DuplicateWindow::NONE).err();
         if why_not.is_none() {
             discard.execute(named_params! { ":seq": row.seq, ":now": now })?;
@@ -99,6 +111,7 @@ fn chosen_of(row: &Row<'_>, now: i64) -> rusqlite::Result<Chosen> {
             leased_of_key: rows::text_opt(row, "LeasedOfKey")?,
             later_sent: rows::text_opt(row, "LaterSent")?,
             later_waiting: rows::text_opt(row, "LaterWaiting")?,
+            mail: row.get::<_, Option<i64>>("MailState")?.and_then(MailState::from_code),
         },
     })
 }

@@ -19,8 +19,8 @@ use crate::{
     ports::{
         error::StoreResult,
         ops::{
-            MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, Status,
-            TakenIn,
+            Found, MailRow, Ops, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature,
+            Status, TakenIn,
         },
     },
 };
@@ -39,6 +39,10 @@ impl Ops for SqlServer {
 
     async fn list(&self, filter: &RowFilter) -> StoreResult<Vec<OutboxRow>> {
         ops_read::list(self, filter).await
+    }
+
+    async fn find(&self, consumer: &str, text: &str) -> StoreResult<Option<Found>> {
+        ops_read::find(self, consumer, text).await
     }
 
     async fn show(&self, id: &str) -> StoreResult<Vec<OutboxRow>> {
@@ -71,6 +75,10 @@ impl Ops for SqlServer {
 
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>> {
         ops_mail::list(self, consumer, state, limit).await
+    }
+
+    async fn mail_show(&self, consumer: &str, id: &str) -> StoreResult<Option<MailRow>> {
+        ops_mail::show(self, consumer, id).await
     }
 
     async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>> {

@@ -38,7 +38,7 @@ pub(super) async fn copies(
 ) -> StoreResult<Vec<RemedyRow>> {
     // One event, one id: the copies for several destinations share it, as the originals did.
     let new = MessageId::fresh();
-    let rows = chosen(db, ACTION, what).await?;
+    let rows = chosen(db, ACTION, what, rules.mail_queue.as_deref()).await?;
     let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
     let originals = originals(db, &seqs).await?;
     let verdicts: Vec<Result<Copied, String>> = rows

@@ -24,6 +24,7 @@ use crate::{
 use tiberius::{Row, error::Error};
 
 const LIST: &str = include_str!("sql/ops_mail_list.sql");
+const SHOW: &str = include_str!("sql/ops_mail_show.sql");
 const OF_RECIPIENT: &str = include_str!("sql/ops_mail_of.sql");
 const FOUND: &str = include_str!("sql/ops_mail_found.sql");
 const RESEND: &str = include_str!("sql/ops_mail_resend.sql");
@@ -44,6 +45,13 @@ pub(super) async fn list(
         .with("limit", i64::from(limit));
     let results = db.ask(step, statement).await?;
     read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
+}
+
+pub(super) async fn show(db: &SqlServer, consumer: &str, id: &str) -> StoreResult<Option<MailRow>> {
+    let step = "show a mail";
+    let statement = Statement::of(&[REPORT, SHOW]).with("consumer", consumer.to_owned()).with("id", id.to_owned());
+    let results = db.ask(step, statement).await?;
+    read(step, rows::having(&results, "Deliveries").next().map(mail_of).transpose())
 }
 
 pub(super) async fn of_recipient(

@@ -11,10 +11,14 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    domain::outbox::{LastOutcome, RowState},
+    domain::{
+        delivery::EMAIL_CONSUMER,
+        ids::Spellings,
+        outbox::{LastOutcome, RowState},
+    },
     ports::{
         error::StoreResult,
-        ops::{DestinationStatus, MailCount, OutboxRow, RowFilter, Status, UnroutedStatus},
+        ops::{DestinationStatus, Found, MailCount, OutboxRow, RowFilter, Status, UnroutedStatus},
         outbox::held_by,
     },
 };
@@ -28,12 +32,15 @@ const OLDEST: &str = include_str!("sql/ops_oldest_claimable.sql");
 const NOT_ROUTED: &str = include_str!("sql/ops_not_routed.sql");
 const MAIL_COUNTS: &str = include_str!("sql/ops_mail_counts.sql");
 const LIST: &str = include_str!("sql/ops_list.sql");
+const FIND: &str = include_str!("sql/ops_find.sql");
 const SHOW: &str = include_str!("sql/ops_show.sql");
 
 pub(super) async fn status(db: &SqlServer, routed_types: &[String]) -> StoreResult<Status> {
     let step = "status";
     let files = [NOW, HELD, REPORT, STATUS, OLDEST, NOT_ROUTED, MAIL_COUNTS, VERSION];
-    let results = db.ask(step, Statement::of(&files).with("held_ms", HELD_MS)).await?;
+    let results = db
+        .ask(step, Statement::of(&files).with("held_ms", HELD_MS).with("consumer", EMAIL_CONSUMER.to_owned()))
+        .await?;
     let mut status = read(step, status_of(&results, routed_types))?;
     let held = read(step, outbox::held(&results))?;
     if held > 0 {
@@ -51,6 +58,22 @@ pub(super) async fn list(db: &SqlServer, filter: &RowFilter) -> StoreResult<Vec<
         .with("after", filter.after)
         .with("limit", i64::from(filter.limit));
     rows_of(step, &db.ask(step, statement).await?)
+}
+
+pub(super) async fn find(db: &SqlServer, consumer: &str, text: &str) -> StoreResult<Option<Found>> {
+    let step = "find a message";
+    let Spellings { exact, lower, upper, seq } = Spellings::of(text);
+    let statement = Statement::of(&[REPORT, FIND])
+        .with("exact", exact)
+        .with("lower", lower)
+        .with("upper", upper)
+        .with("consumer", consumer.to_owned())
+        .with("seq", seq);
+    let results = db.ask(step, statement).await?;
+    let found = |row| {
+        Ok::<_, Error>(Found { id: rows::text(row, "FoundId")?, destination: rows::text_opt(row, "Destination")? })
+    };
+    read(step, rows::having(&results, "FoundId").next().map(found).transpose())
 }
 
 pub(super) async fn show(db: &SqlServer, id: &str) -> StoreResult<Vec<OutboxRow>> {
@@ -119,7 +142,7 @@ fn unrouted(
     if let Some(place) = destinations.iter_mut().find(|one| one.name.is_empty()) {
         (place.pending, place.oldest_claimable_ms) = (pending, oldest_ms);
     }
-    destinations.retain(|one| !one.name.is_empty() || one.pending + one.dead > 0);
+    destinations.retain(|one| !one.name.is_empty() || one.pending + one.leased + one.dead > 0);
     Ok(unrouted)
 }
 

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
+        delivery::{EMAIL_CONSUMER, MailState},
         duplicates::DuplicateWindow,
         remedy::{Remedy, RowFacts},
     },
@@ -57,7 +58,12 @@ impl Chosen {
     }
 }
 
-pub(super) async fn chosen(db: &SqlServer, step: &'static str, what: &Selection) -> StoreResult<Vec<Chosen>> {
+pub(super) async fn chosen(
+    db: &SqlServer,
+    step: &'static str,
+    what: &Selection,
+    mail_queue: Option<&str>,
+) -> StoreResult<Vec<Chosen>> {
     let (id, destination, rows_max) = match what {
         Selection::Id { id, destination } => (Some(id.clone()), destination.clone(), 0),
         Selection::AllDead { destination, rows_max } => (None, Some(destination.clone()), *rows_max),
@@ -65,7 +71,9 @@ pub(super) async fn chosen(db: &SqlServer, step: &'static str, what: &Selection)
     let statement = Statement::of(&[NOW, CHOSEN])
         .with("id", id)
         .with("destination", destination)
-        .with("rows_max", i64::from(rows_max));
+        .with("rows_max", i64::from(rows_max))
+        .with("mail_queue", mail_queue.map(str::to_owned))
+        .with("consumer", EMAIL_CONSUMER.to_owned());
     let results = db.ask(step, statement).await?;
     read(step, rows::having(&results, "LaterSent").map(chosen_of).collect())
 }
@@ -80,18 +88,35 @@ pub(super) async fn again(
 ) -> StoreResult<Vec<RemedyRow>> {
     let action = if remedy == Remedy::Replay { "replay" } else { "requeue" };
     let may = |row: &Chosen| remedy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination));
-    judged(db, action, what, by, Batch { change: &[REQUEUE], out_of_order: rules.out_of_order }, may).await
+    judged(
+        db,
+        action,
+        what,
+        by,
+        Batch { change: &[REQUEUE], out_of_order: rules.out_of_order, mail_queue: rules.mail_queue.as_deref() },
+        may,
+    )
+    .await
 }
 
 pub(super) async fn discard(db: &SqlServer, what: &Selection, by: &Signature) -> StoreResult<Vec<RemedyRow>> {
     let may = |row: &Chosen| Remedy::Discard.may(&row.facts, false, DuplicateWindow::NONE);
-    judged(db, "discard", what, by, Batch { change: &[DISCARD, FOLLOWERS_DUE], out_of_order: false }, may).await
+    judged(
+        db,
+        "discard",
+        what,
+        by,
+        Batch { change: &[DISCARD, FOLLOWERS_DUE], out_of_order: false, mail_queue: None },
+        may,
+    )
+    .await
 }
 
 struct Batch<'a> {
     change: &'a [&'a str],
     /// Also where a later row of the key was sent.
     out_of_order: bool,
+    mail_queue: Option<&'a str>,
 }
 
 async fn judged(
@@ -103,7 +128,7 @@ async fn judged(
     may: impl Fn(&Chosen) -> Result<(), String> + Send + Sync,
 ) -> StoreResult<Vec<RemedyRow>> {
     for _ in 0..TURNS_MAX {
-        let rows = chosen(db, action, what).await?;
+        let rows = chosen(db, action, what, batch.mail_queue).await?;
         let verdicts: Vec<_> = rows.iter().map(&may).collect();
         let fit = || rows.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(row, _)| row);
         if fit().next().is_none() {
@@ -157,6 +182,7 @@ fn chosen_of(row: &Row) -> Result<Chosen, Error> {
             leased_of_key: rows::text_opt(row, "LeasedOfKey")?,
             later_sent: rows::text_opt(row, "LaterSent")?,
             later_waiting: rows::text_opt(row, "LaterWaiting")?,
+            mail: rows::number_opt(row, "MailState")?.and_then(MailState::from_code),
         },
     })
 }

@@ -16,7 +16,7 @@ use client_organizer::{
     },
     ports::{
         inbox::{Begun, Lease},
-        ops::{OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, TakenIn},
+        ops::{Found, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, TakenIn},
     },
 };
 
@@ -30,14 +30,43 @@ contract!(
     all_dead_rows_of_a_destination_go_in_bounded_steps,
     what_was_done_is_recorded_with_who_and_why,
     a_paused_destination_says_since_when_and_resuming_closes_its_breaker,
+    a_message_is_found_by_every_id_that_is_printed,
 );
+
+async fn a_message_is_found_by_every_id_that_is_printed(backend: &impl Backend) {
+    let (ours, theirs) = ("01a20aad-5406-7624-8468-200154c49ec4", "9A4C6B1E-0000-4000-8000-00000000000A");
+    for id in [ours, theirs, "plain"] {
+        insert(backend, id, id);
+        insert_to(backend, id, id, "topic:finance");
+    }
+    mail(backend, "mailed").await;
+    let find = async |text: &str| backend.ops().find(CONSUMER, text).await.unwrap();
+    for id in [ours, theirs] {
+        for text in [id.to_owned(), id.to_lowercase(), id.to_uppercase(), id.replace('-', ""), format!(" {{{id}}}")] {
+            assert_eq!(find(&text).await, Some(Found { id: id.to_owned(), destination: None }), "{text}");
+        }
+    }
+    assert_eq!(find("mailed").await.unwrap().id, "mailed", "known to the inbox alone");
+    for text in ["PLAIN", "none", "0", "-1", "9223372036854775807", "99999999999999999999"] {
+        assert_eq!(find(text).await, None, "{text}");
+    }
+    for row in backend.ops().show("plain").await.unwrap() {
+        let by_seq = Found { id: "plain".to_owned(), destination: Some(row.destination) };
+        assert_eq!(find(&row.seq.to_string()).await, Some(by_seq));
+    }
+    let seq = row(backend, "plain").await.seq.to_string();
+    insert(backend, &seq, "number");
+    assert_eq!(find(&seq).await, Some(Found { id: seq, destination: None }), "an id before a seq");
+}
 
 const QUEUE: &str = "queue:client-emails";
 const CONSUMER: &str = "SendEmail";
 const PROVIDER: &str = "mail:folder";
-const NO_WINDOW: RequeueRules = RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0) };
+const NO_WINDOW: RequeueRules =
+    RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0), mail_queue: None };
 const HOUR_MS: i64 = 3_600_000;
-const AN_HOUR: RequeueRules = RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(HOUR_MS) };
+const AN_HOUR: RequeueRules =
+    RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(HOUR_MS), mail_queue: None };
 const FORCED: ReplayRules = ReplayRules { requeue: AN_HOUR, force: true };
 
 fn by() -> Signature {

@@ -149,7 +149,7 @@ async fn a_requeue_is_judged_again_where_a_newer_row_of_its_key_went_out_in_betw
     }
     let held = proxy.hold("ops_requeue");
     let requeue = tokio::spawn(async move {
-        let rules = RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0) };
+        let rules = RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0), mail_queue: None };
         let by = Signature { actor: "ania".to_owned(), reason: "test".to_owned() };
         db.requeue(&Selection::Id { id: "old".to_owned(), destination: None }, rules, &by).await.unwrap()
     });

@@ -1,4 +1,5 @@
 -- ops_chosen: the rows a remedy means, with what judges them.
+-- :mail_queue the queue of :consumer, whose inbox knows a repeat; NULL: it does not matter
 -- :id rows of this message (:destination one of them, NULL all), or NULL: dead rows of :destination, :rows_max by Seq
 WITH chosen AS MATERIALIZED (
   SELECT Seq, Id, Destination, OrderingKey, State, LastOutcome, LastAttemptOnUtc, ProcessedOnUtc
@@ -25,6 +26,8 @@ SELECT c.*,
            AND o.Seq <> c.Seq
          LIMIT 1) AS LeasedOfKey,
        (SELECT o.Id FROM OutboxMessages o WHERE o.Seq = later.Sent AND o.Seq > c.Seq) AS LaterSent,
-       (SELECT o.Id FROM OutboxMessages o WHERE o.Seq = later.Waiting AND o.Seq > c.Seq) AS LaterWaiting
+       (SELECT o.Id FROM OutboxMessages o WHERE o.Seq = later.Waiting AND o.Seq > c.Seq) AS LaterWaiting,
+       (SELECT m.State FROM InboxMessages m
+         WHERE m.Consumer = :consumer AND m.MessageId = c.Id AND c.Destination = :mail_queue) AS MailState
   FROM chosen c
   LEFT JOIN later ON later.Destination = c.Destination AND later.OrderingKey = c.OrderingKey;

@@ -1,6 +1,6 @@
 -- ops_not_routed: what waits for routing, by event type.
 SELECT EventType, count(*) AS Waiting, min(DueAt) AS OldestDueAt
   FROM OutboxMessages
- WHERE Destination = '' AND State < 2
+ WHERE Destination = '' AND State < 2 AND State = 0
  GROUP BY EventType
  ORDER BY EventType;

@@ -1,4 +1,5 @@
 -- ops_chosen: the rows a remedy means, with what judges them.
+-- @mail_queue the queue of @consumer, whose inbox knows a repeat; NULL: it does not matter
 -- @id rows of this message (@destination one of them, NULL all), or NULL: dead rows of @destination, @rows_max by Seq
 DECLARE @chosen TABLE (Seq bigint NOT NULL PRIMARY KEY);
 INSERT @chosen (Seq)
@@ -26,7 +27,9 @@ SELECT o.Seq, o.Id, o.Destination, o.State, o.LastOutcome, o.LastAttemptOnUtc, o
          WHERE b.State < 2 AND b.State = 1 AND b.Destination = o.Destination AND b.OrderingKey = o.OrderingKey
            AND b.Seq <> o.Seq) AS LeasedOfKey,
        (SELECT b.Id FROM dbo.OutboxMessages b WHERE b.Seq = l.Sent AND b.Seq > o.Seq) AS LaterSent,
-       (SELECT b.Id FROM dbo.OutboxMessages b WHERE b.Seq = l.Waiting AND b.Seq > o.Seq) AS LaterWaiting
+       (SELECT b.Id FROM dbo.OutboxMessages b WHERE b.Seq = l.Waiting AND b.Seq > o.Seq) AS LaterWaiting,
+       (SELECT m.State FROM dbo.InboxMessages m
+         WHERE m.Consumer = @consumer AND m.MessageId = o.Id AND o.Destination = @mail_queue) AS MailState
   FROM @chosen c
   JOIN dbo.OutboxMessages o ON o.Seq = c.Seq
   LEFT JOIN @later l ON l.Destination = o.Destination AND l.OrderingKey = o.OrderingKey

@@ -11,7 +11,38 @@ contract!(
     a_forced_replay_is_a_new_message_that_names_the_old,
     a_copy_would_arrive_after_what_is_newer,
     a_message_to_two_destinations_can_be_requeued_for_one,
+    what_the_inbox_knows_goes_again_only_as_a_new_message,
 );
+
+async fn what_the_inbox_knows_goes_again_only_as_a_new_message(backend: &impl Backend) {
+    let rules = RequeueRules { mail_queue: Some(QUEUE.to_owned()), ..NO_WINDOW };
+    let unforced = ReplayRules { requeue: rules.clone(), force: false };
+    for (id, end) in [("sent", Settlement::Sent), ("dead", dead(LastOutcome::Unknown)), ("new", Settlement::Sent)] {
+        insert(backend, id, id);
+        insert_to(backend, id, id, "topic:finance");
+        dispatch(backend, end).await;
+    }
+    backend.execute(
+        "UPDATE OutboxMessages SET State = 2, ProcessedOnUtc = OccurredOnUtc WHERE Destination = 'topic:finance'",
+    );
+    for id in ["sent", "dead"] {
+        let work = mail(backend, id).await;
+        let sent = MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
+        backend.inbox().finish(CONSUMER, id, work.token, &sent).await.unwrap();
+    }
+    let answers = backend.ops().replay(&of("sent"), unforced.clone(), &by()).await.unwrap();
+    assert_why_not(&answers[0], &["the inbox knows this id as mailed", "--force"]);
+    assert!(answers[1].done, "a topic's readers have inboxes of their own: {answers:?}");
+    assert_why_not(&requeue(backend, "dead", rules.clone()).await, &["the inbox knows this id as mailed", "--force"]);
+    assert!(replay(backend, "new", unforced).await.done, "it has not arrived");
+    let forced = ReplayRules { requeue: rules, force: true };
+    for id in ["sent", "dead"] {
+        let copy = replay(backend, id, forced.clone()).await.new_id.unwrap();
+        assert_ne!(copy, id);
+        let recorded = format!("SELECT count(*) FROM OperatorActions WHERE Target = '{id} to {QUEUE} as {copy}'");
+        assert_eq!(backend.query(&recorded).as_deref(), Some("1"));
+    }
+}
 
 async fn a_dead_row_goes_again_as_if_never_tried(backend: &impl Backend) {
     insert(backend, "m", "k");

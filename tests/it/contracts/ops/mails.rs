@@ -10,7 +10,32 @@ contract!(
     a_refused_or_doubtful_mail_can_be_resent,
     only_a_doubtful_mail_can_be_taken_as_sent,
     a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing,
+    without_a_state_all_that_is_not_sent_is_listed,
 );
+
+async fn without_a_state_all_that_is_not_sent_is_listed(backend: &impl Backend) {
+    for (id, finish) in [
+        ("refused", MailFinish::Refused { reason: "no".to_owned() }),
+        ("parked", MailFinish::Parked { delay_ms: HOUR_MS, reason: "later".to_owned(), recipient_failed: true }),
+        ("held", MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() }),
+        ("sent-1", MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
+        ("sent-2", MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
+    ] {
+        let work = mail(backend, id).await;
+        backend.inbox().finish(CONSUMER, id, work.token, &finish).await.unwrap();
+        backend.advance_ms(1_000);
+    }
+    mail(backend, "sending").await;
+    let listed = async |limit| {
+        let rows = backend.ops().mail_list(CONSUMER, None, limit).await.unwrap();
+        rows.into_iter().map(|row| row.message_id).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(10).await, ["sending", "held", "parked", "refused"]);
+    assert_eq!(listed(2).await, ["sending", "held"], "the sent ones take no place");
+    let shown = backend.ops().mail_show(CONSUMER, "parked").await.unwrap().unwrap();
+    assert_eq!((shown.state, shown.last_error.as_deref()), (MailState::Parked, Some("later")));
+    assert_eq!(backend.ops().mail_show(CONSUMER, "none").await.unwrap(), None);
+}
 
 async fn a_refused_or_doubtful_mail_can_be_resent(backend: &impl Backend) {
     let (ops, inbox) = (backend.ops(), backend.inbox());
