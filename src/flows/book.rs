@@ -1,9 +1,6 @@
 //! Booking: a write to the books, its message with it, in one transaction; then a nudge, off the request's path.
 
-use super::{
-    nudge::Nudge,
-    vitals::{Part, Vitals},
-};
+use super::{nudge::Nudge, vitals::Vitals};
 use crate::{
     domain::{
         booking::{Command, Entry, IfMatch},
@@ -59,17 +56,12 @@ pub async fn book(context: &BookContext, request: WriteRequest) -> StoreResult<C
             committed = again;
         }
     }
-    match &committed {
-        Ok(done) => {
-            context.vitals.ok(Part::Database, entry.now);
-            if let Committed::Done(booked) = done
-                && booked.message_id.is_some()
-            {
-                failpoints::reach("after-commit").await;
-                context.nudge.wake();
-            }
-        }
-        Err(error) => context.vitals.failed(Part::Database, entry.now, error.to_string()),
+    context.vitals.stored(entry.now, &committed);
+    if let Ok(Committed::Done(booked)) = &committed
+        && booked.message_id.is_some()
+    {
+        failpoints::reach("after-commit").await;
+        context.nudge.wake();
     }
     committed
 }

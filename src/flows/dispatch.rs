@@ -137,8 +137,10 @@ impl DispatchReport {
         self.routed + self.discarded + self.sent + self.retried + self.dead > 0
     }
 
+    /// With a lock that another program holds the database is well, and so are the other destinations.
     pub(super) fn failed(&mut self, error: &StoreError) {
-        self.store_error.get_or_insert_with(|| error.to_string());
+        let told = if matches!(error, StoreError::Locked { .. }) { &mut self.stalled } else { &mut self.store_error };
+        told.get_or_insert_with(|| error.to_string());
     }
 }
 
@@ -217,7 +219,7 @@ async fn found(context: &DispatchContext, report: &mut DispatchReport) -> StoreR
             report.dead = routed.duplicates;
         }
         // What has its destination goes all the same.
-        Err(error @ StoreError::Locked { .. }) => report.stalled = Some(error.to_string()),
+        Err(error @ StoreError::Locked { .. }) => report.failed(&error),
         Err(error) => return Err(error),
     }
     Ok(context.outbox.waiting(&context.routes).await?.due)

@@ -34,8 +34,6 @@ pub(super) async fn drain(context: &DispatchContext, due: &Due, until: Instant) 
     report.panicked = ended.is_err();
     match ended {
         Ok(Ok(())) => {}
-        // The database is well, and so are the other destinations.
-        Ok(Err(error @ StoreError::Locked { .. })) => report.stalled = Some(error.to_string()),
         Ok(Err(error)) => report.failed(&error),
         Err(_) => report.failed(&StoreError::Broken {
             step: "drain",

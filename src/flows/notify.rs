@@ -3,7 +3,7 @@
 use super::{
     lease,
     mail_one::{self, MailResult},
-    vitals::{Part, Vitals},
+    vitals::Vitals,
 };
 use crate::{
     domain::{
@@ -104,11 +104,7 @@ pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult
     };
     let lease = lease(context);
     let begun = context.inbox.begin(EMAIL_CONSUMER, &delivery, &whose, &lease).await;
-    let now = context.clock.now();
-    match &begun {
-        Ok(_) => context.vitals.ok(Part::Database, now),
-        Err(error) => context.vitals.failed(Part::Database, now, error.to_string()),
-    }
+    context.vitals.stored(context.clock.now(), &begun);
     match begun? {
         Begun::Ours(work) => Ok(match send_taken(context, &work, &delivery, &event).await {
             MailResult::Sent => NotifyReport::Sent,
@@ -178,9 +174,10 @@ const EXPIRE_ROWS_MAX: u32 = 100;
 
 pub async fn retry(context: &NotifyContext) -> RetryReport {
     let mut report = RetryReport::default();
-    if let Err(error) = run_retry(context, &mut report).await {
-        context.vitals.failed(Part::Database, context.clock.now(), error.to_string());
+    let ended = run_retry(context, &mut report).await;
+    if let Err(error) = &ended {
         report.store_error = Some(error.to_string());
+        context.vitals.stored(context.clock.now(), &ended);
     }
     report
 }

@@ -1,5 +1,6 @@
 //! The last known state of the parts, as the flows met them; Health reports it without asking anyone.
 
+use crate::ports::error::{StoreError, StoreResult};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::{
@@ -39,6 +40,17 @@ impl Vitals {
     /// `reason` is public: no names of recipients, no connection strings.
     pub fn failed(&self, part: Part, now: DateTime<Utc>, reason: impl Into<String>) {
         self.met(part, now, Some(reason.into()));
+    }
+
+    /// As a call to the store ended. That another program holds a lock says nothing against the database.
+    pub fn stored<T>(&self, now: DateTime<Utc>, ended: &StoreResult<T>) {
+        match ended {
+            Ok(_) => self.ok(Part::Database, now),
+            Err(StoreError::Locked { .. }) => {}
+            Err(error @ (StoreError::Unavailable { .. } | StoreError::Unknown { .. } | StoreError::Broken { .. })) => {
+                self.failed(Part::Database, now, error.to_string());
+            }
+        }
     }
 
     fn met(&self, part: Part, now: DateTime<Utc>, reason: Option<String>) {

@@ -1,7 +1,7 @@
 //! The function Finance: clients and their monthly figures over HTTP.
 
 use super::{clients, places::Place, problem::Problem, records, reply::Reply, request::Request};
-use crate::flows::{book::BookContext, vitals::Part};
+use crate::flows::book::BookContext;
 use crate::ports::error::StoreResult;
 
 pub(super) async fn answer(context: &BookContext, place: Place, request: &Request) -> Result<Reply, Problem> {
@@ -36,10 +36,6 @@ pub(super) async fn read<T>(
     reading: impl Future<Output = StoreResult<T>>,
 ) -> Result<T, Problem> {
     let result = reading.await;
-    let now = context.clock.now();
-    match &result {
-        Ok(_) => context.vitals.ok(Part::Database, now),
-        Err(error) => context.vitals.failed(Part::Database, now, error.to_string()),
-    }
+    context.vitals.stored(context.clock.now(), &result);
     Ok(result?)
 }

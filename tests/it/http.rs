@@ -486,6 +486,10 @@ async fn health_reports_what_the_flows_met_and_asks_nobody() {
     );
     edge.vitals.ok(Part::Database, chrono::DateTime::UNIX_EPOCH);
     assert_eq!(edge.get("/api/health").await.json()["status"], "ok");
+    let edge = Edge::with_books(Arc::new(FailingBooks::Locked)).await;
+    edge.get("/api/clients").await;
+    edge.write("POST", "/api/clients", &[], &draft(1).to_string()).await;
+    assert_eq!(edge.get("/api/health").await.json()["parts"], json!({}), "a lock that another holds is no outage");
 }
 
 #[tokio::test]
