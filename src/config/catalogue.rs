@@ -69,9 +69,24 @@ pub const CATALOGUE: &[Setting] = &[
         "where AMQP connects to in the namespace's place; TLS and tokens still name the namespace",
     ),
     set("EmailQueueName", "client-emails", "a queue's name", "the queue the SendEmail function reads"),
-    set("OutboxSchedule", "*/10 * * * * *", "six fields, seconds first", "when DispatchOutbox sweeps"),
-    set("RetryEmailSchedule", "0 * * * * *", "six fields, seconds first", "when RetryEmail takes up what waits"),
-    set("PruneSchedule", "0 30 2 * * *", "six fields, seconds first", "when PruneOutbox forgets what is finished"),
+    set(
+        "OutboxSchedule",
+        "*/10 * * * * *",
+        "six fields, seconds first, as NCRONTAB has them",
+        "when DispatchOutbox sweeps",
+    ),
+    set(
+        "RetryEmailSchedule",
+        "0 * * * * *",
+        "six fields, seconds first, as NCRONTAB has them",
+        "when RetryEmail takes up what waits",
+    ),
+    set(
+        "PruneSchedule",
+        "0 30 2 * * *",
+        "six fields, seconds first, as NCRONTAB has them",
+        "when PruneOutbox forgets what is finished",
+    ),
     set(
         "Routes__FinancialRecordCreated",
         "queue:<EmailQueueName>",

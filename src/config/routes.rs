@@ -1,8 +1,10 @@
 //! Routes and schedules.
 
 use super::{catalogue::ROUTE_PREFIX, reader::Reader};
-use crate::domain::route::{Destination, Routes};
-use croner::parser::{CronParser, Seconds};
+use crate::domain::{
+    route::{Destination, Routes},
+    schedule::Schedule,
+};
 use std::collections::BTreeMap;
 
 const DELETED: &str = "FinancialRecordDeleted";
@@ -47,11 +49,9 @@ pub(super) fn read(
 
 /// The host fires them; read here so that a typo is told at start, not by a timer that never comes.
 pub(super) fn schedules(reader: &mut Reader<'_>) {
-    let parser = CronParser::builder().seconds(Seconds::Required).build();
     for name in ["OutboxSchedule", "RetryEmailSchedule", "PruneSchedule"] {
-        let text = reader.text(name);
-        if text.split_whitespace().count() != 6 || parser.parse(text).is_err() {
-            reader.problem(name, "is no schedule of six fields, seconds first, such as */10 * * * * *");
+        if let Err(why) = Schedule::parse(reader.text(name)) {
+            reader.problem(name, why);
         }
     }
 }

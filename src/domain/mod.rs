@@ -7,6 +7,7 @@ pub mod period;
 pub mod client;
 pub mod record;
 pub mod route;
+pub mod schedule;
 pub mod message;
 pub mod timing;
 pub mod json_fault;

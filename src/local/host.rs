@@ -130,7 +130,7 @@ fn start_timers(
     for Function { name, trigger } in &manifest.functions {
         if let Trigger::Timer { binding, schedule, run_on_startup } = trigger {
             let (function, binding, run_on_startup) = (name.clone(), binding.clone(), *run_on_startup);
-            let timer = Timer { function, binding, cron: schedule.as_ref().clone(), run_on_startup };
+            let timer = Timer { function, binding, schedule: schedule.clone(), run_on_startup };
             workers.spawn(timers::tick(invoker.clone(), clock.clone(), timer, stop.clone()));
         }
     }

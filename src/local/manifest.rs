@@ -1,7 +1,7 @@
 //! What host.json and the function.json files say, as far as the local host plays it.
 
 use super::{LocalError, routes::Template};
-use croner::Cron;
+use crate::domain::schedule::Schedule;
 use serde::Deserialize;
 use serde_json::Value;
 use std::{
@@ -36,7 +36,7 @@ pub enum Trigger {
     },
     Timer {
         binding: String,
-        schedule: Box<Cron>,
+        schedule: Schedule,
         run_on_startup: bool,
     },
     ServiceBus {
@@ -174,7 +174,7 @@ fn trigger(name: &str, prefix: &str, settings: &BTreeMap<String, String>, bindin
         "timertrigger" => {
             let schedule = binding.schedule.ok_or("a timer trigger needs a schedule")?;
             let schedule = substitute(&schedule, settings)?;
-            let schedule = Box::new(super::timers::parse(&schedule)?);
+            let schedule = Schedule::parse(&schedule)?;
             Ok(Trigger::Timer { binding: binding.name, schedule, run_on_startup: binding.run_on_startup })
         }
         "servicebustrigger" => {

@@ -57,7 +57,7 @@ fn every_problem_is_told_at_once_and_by_name() {
         ("Outbox__RetryMax", "ten"),
         ("Email__Language", "de"),
         ("Email__From", "office"),
-        ("OutboxSchedule", "*/5 * * * *"),
+        ("OutboxSchedule", "*/5 * * * 7"),
         ("Routes__Foreign", "exchange:x"),
         ("Store__Path", ""),
         ("Log__Level", "loud"),
