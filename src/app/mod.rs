@@ -53,7 +53,10 @@ pub fn main(cli: Cli) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(command, &env)) {
+    let ended = runtime.block_on(run(command, &env));
+    // Not waited for: a blocking call that nobody awaits any more (a name that DNS does not answer) would hold up the end.
+    runtime.shutdown_background();
+    match ended {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {

@@ -7,7 +7,7 @@ use crate::{
     local, telemetry,
 };
 use anyhow::{Context, Result};
-use std::{collections::BTreeMap, net::Ipv4Addr, sync::atomic::Ordering};
+use std::{collections::BTreeMap, net::Ipv4Addr, path::Path, sync::atomic::Ordering};
 use tokio::net::TcpListener;
 
 pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
@@ -19,10 +19,10 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
         .with_context(|| format!("port {port} of 127.0.0.1 cannot be bound ({PORT_VARIABLE})"))?;
     let settings = told(Settings::read_with_bus(env))?;
     telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
-    let secret = env.get(local::LOCAL_VARIABLE);
-    if secret.is_some() {
-        local::end_on_stdin_eof();
+    if let Some(lock) = env.get(local::LOCK_VARIABLE) {
+        local::end_with_host(Path::new(lock)).with_context(|| format!("{lock} cannot be locked: another handler?"))?;
     }
+    let secret = env.get(local::LOCAL_VARIABLE);
     let guard = Guard { port, local: secret.map(|secret| (local::SECRET_HEADER, secret.clone())) };
     // `func start` says so; there the example's settings are to be enough.
     if env.get("AZURE_FUNCTIONS_ENVIRONMENT").is_some_and(|name| name.eq_ignore_ascii_case("Development"))

@@ -150,9 +150,9 @@ impl Field {
         }
         // The beginning of a name is enough: NCrontab takes `mo` and `j`.
         let begins = text.to_ascii_lowercase();
-        let named = names.iter().zip(least..).find(|(name, _)| !text.is_empty() && name.starts_with(&begins));
+        let found = names.iter().zip(least..).find(|(name, _)| !text.is_empty() && name.starts_with(&begins));
         let expected = if names.is_empty() { "" } else { " or a name" };
-        named.map(|(_, value)| value).ok_or_else(|| format!("expected {least} to {most}{expected}, found `{text}`"))
+        found.map(|(_, value)| value).ok_or_else(|| format!("expected {least} to {most}{expected}, found `{text}`"))
     }
 
     fn has(&self, value: u32) -> bool {

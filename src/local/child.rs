@@ -30,7 +30,7 @@ pub struct HandlerCommand {
     pub env: BTreeMap<String, String>,
 }
 
-/// Where the handler listens, while it does; a new number for each process.
+/// Where the handler listens, while it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Up {
     pub(super) port: u16,
@@ -73,6 +73,8 @@ pub(super) struct Supervisor {
     up: watch::Sender<Option<Up>>,
     kill: mpsc::Receiver<u32>,
     client: Client,
+    /// Chosen once and kept for every restart, as in Azure, until the host starts afresh.
+    port: Option<u16>,
 }
 
 /// The contract's numbers (functions-host-contract, Life of the process).
@@ -93,7 +95,7 @@ const LINE_BYTES_MAX: u64 = 64 * 1024;
 pub(super) fn supervise(command: HandlerCommand, events: EventSink) -> (Supervisor, ChildHandle) {
     let (up, seen) = watch::channel(None);
     let (killer, kill) = mpsc::channel(16);
-    let supervisor = Supervisor { command, events, up, kill, client: web::client() };
+    let supervisor = Supervisor { command, events, up, kill, client: web::client(), port: None };
     (supervisor, ChildHandle { up: seen, kill: killer })
 }
 
@@ -122,6 +124,7 @@ impl Supervisor {
                 Next::NeverAgain => return Err(LocalError::ExitedZero),
                 Next::Afresh => {
                     self.events.emit(What::HostStopped { exits: EXITS_MAX });
+                    self.port = None;
                     tokio::select! {
                         () = tokio::time::sleep(AFRESH_AFTER) => {}
                         () = told(&mut stop) => return Ok(()),
@@ -131,10 +134,16 @@ impl Supervisor {
         }
     }
 
-    fn spawn(&self) -> Result<Started, LocalError> {
-        let failed = |source| LocalError::Spawn { path: self.command.executable.clone(), source };
-        // Free a moment ago; should another program take it first, the handler's exit brings the next try.
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).map_err(failed)?.port();
+    fn spawn(&mut self) -> Result<Started, LocalError> {
+        let executable = self.command.executable.clone();
+        let failed = |source| LocalError::Spawn { path: executable.clone(), source };
+        let port = match self.port {
+            Some(port) => port,
+            // Free a moment ago; should another program take it first, the handler's exits bring a new one.
+            None => std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).map_err(failed)?.port(),
+        };
+        self.port = Some(port);
+        let worker_id = uuid::Uuid::new_v4().to_string();
         let mut command = Command::new(&self.command.executable);
         command
             .args(&self.command.args)
@@ -144,8 +153,8 @@ impl Supervisor {
             .envs(&self.command.env)
             .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())
             .env("FUNCTIONS_HTTPWORKER_PORT", port.to_string())
-            .env("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", uuid::Uuid::new_v4().to_string())
-            .env("FUNCTIONS_WORKER_ID", uuid::Uuid::new_v4().to_string())
+            .env("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", &worker_id)
+            .env("FUNCTIONS_HTTPWORKER_ID", &worker_id)
             .env("FUNCTIONS_APP_ROOT_PATH", &self.command.root)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -54,6 +54,13 @@ pub fn service_bus(name: &str, delivery: &Delivery, sys: &Sys<'_>) -> String {
         delivery_count: delivery.delivery_count.to_string(),
         lock_token: twice(&delivery.lock_token),
         expires_at_utc: seconds(delivery.expires_at),
+        expires_at: seconds_with_offset(delivery.expires_at),
+        enqueued_time: seconds_with_offset(delivery.enqueued_at),
+        label: delivery.subject.as_deref().map(twice),
+        message_session: Junk {},
+        message_actions: Junk {},
+        session_actions: Junk {},
+        receive_actions: Junk {},
         enqueued_time_utc: seconds(delivery.enqueued_at),
         message_id: twice(&delivery.message_id),
         content_type: delivery.content_type.as_deref().map(twice),
@@ -63,7 +70,7 @@ pub fn service_bus(name: &str, delivery: &Delivery, sys: &Sys<'_>) -> String {
         application_properties: &delivery.properties,
         user_properties: &delivery.properties,
         message_receiver: Junk {},
-        client: Junk {},
+        client: Client::default(),
         sys: sys.into(),
     };
     let body = base64::engine::general_purpose::STANDARD.encode(&delivery.body);
@@ -119,6 +126,14 @@ struct Metadata<'a> {
     delivery_count: String,
     lock_token: String,
     expires_at_utc: String,
+    expires_at: String,
+    enqueued_time: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    message_session: Junk,
+    message_actions: Junk,
+    session_actions: Junk,
+    receive_actions: Junk,
     enqueued_time_utc: String,
     message_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,7 +146,7 @@ struct Metadata<'a> {
     application_properties: &'a Map<String, Value>,
     user_properties: &'a Map<String, Value>,
     message_receiver: Junk,
-    client: Junk,
+    client: Client,
     #[serde(rename = "sys")]
     sys: SysData,
 }
@@ -139,6 +154,27 @@ struct Metadata<'a> {
 /// Objects of the .NET host that mean nothing outside it.
 #[derive(Serialize)]
 struct Junk {}
+
+/// As much of it as its serializer shows.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Client {
+    fully_qualified_namespace: &'static str,
+    is_closed: bool,
+    transport_type: u8,
+    identifier: &'static str,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self {
+            fully_qualified_namespace: "local.servicebus.windows.net",
+            is_closed: false,
+            transport_type: 0,
+            identifier: "local.servicebus.windows.net-1",
+        }
+    }
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -222,10 +258,10 @@ mod tests {
         };
         let rand_guid = "6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11".parse().unwrap();
         let sys = Sys { function: "SendEmail", now: at("2026-08-20T10:01:01.1234567Z"), rand_guid };
-        let example = r#"{"Data":{"message":"eyJldmVudCI6IkZpbmFuY2lhbFJlY29yZENyZWF0ZWQifQ=="},"Metadata":{"DeliveryCount":"1","LockToken":"\"4f0d3e0e-3d0e-4a9d-8d1f-1fb4c3a0d0aa\"","ExpiresAtUtc":"2026-09-03T10:01:00","EnqueuedTimeUtc":"2026-08-20T10:01:00","MessageId":"\"9a4c6b1e-0000-4000-8000-000000000001\"","ContentType":"\"application/json\"","SequenceNumber":"17","Subject":"\"FinancialRecordCreated\"","CorrelationId":"\"corr-1\"","ApplicationProperties":{"traceparent":"00-…-01"},"UserProperties":{"traceparent":"00-…-01"},"MessageReceiver":{},"Client":{},"sys":{"MethodName":"SendEmail","UtcNow":"2026-08-20T10:01:01.1234567Z","RandGuid":"6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11"}}}"#;
+        let example = r#"{"Data":{"message":"eyJldmVudCI6IkZpbmFuY2lhbFJlY29yZENyZWF0ZWQifQ=="},"Metadata":{"DeliveryCount":"1","LockToken":"\"4f0d3e0e-3d0e-4a9d-8d1f-1fb4c3a0d0aa\"","ExpiresAtUtc":"2026-09-03T10:01:00","ExpiresAt":"2026-09-03T10:01:00+00:00","EnqueuedTime":"2026-08-20T10:01:00+00:00","Label":"\"FinancialRecordCreated\"","MessageSession":{},"MessageActions":{},"SessionActions":{},"ReceiveActions":{},"EnqueuedTimeUtc":"2026-08-20T10:01:00","MessageId":"\"9a4c6b1e-0000-4000-8000-000000000001\"","ContentType":"\"application/json\"","SequenceNumber":"17","Subject":"\"FinancialRecordCreated\"","CorrelationId":"\"corr-1\"","ApplicationProperties":{"traceparent":"00-…-01"},"UserProperties":{"traceparent":"00-…-01"},"MessageReceiver":{},"Client":{"FullyQualifiedNamespace":"local.servicebus.windows.net","IsClosed":false,"TransportType":0,"Identifier":"local.servicebus.windows.net-1"},"sys":{"MethodName":"SendEmail","UtcNow":"2026-08-20T10:01:01.1234567Z","RandGuid":"6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11"}}}"#;
         assert_eq!(service_bus("message", &delivery, &sys), example);
         let bare = Delivery { content_type: None, subject: None, correlation_id: None, ..delivery };
         let text = service_bus("message", &bare, &sys);
-        assert!(["ContentType", "Subject", "CorrelationId"].iter().all(|key| !text.contains(key)), "{text}");
+        assert!(["ContentType", "Label", "Subject", "CorrelationId"].iter().all(|key| !text.contains(key)), "{text}");
     }
 }

@@ -1,7 +1,7 @@
 //! Puts the parts of the local host together and runs them until told to stop.
 
 use super::{
-    LOCAL_VARIABLE, LocalError, LocalOptions, child,
+    LOCAL_VARIABLE, LOCK_VARIABLE, LocalError, LocalOptions, child,
     connection_file::ConnectionFile,
     events::{Event, What},
     invoke::Invoker,
@@ -31,10 +31,12 @@ const FINISH_WITHIN: Duration = Duration::from_secs(3);
 /// # Errors
 /// Something it needs is missing or taken, or the handler ended in a way after which Azure would not go on.
 pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> Result<(), LocalError> {
-    let _lock = DataLock::take(&options.data)?;
+    let lock = DataLock::take(&options.data)?;
     let manifest = Manifest::read(&options.handler.root, &options.handler.env)?;
     let queue_options = queue_options(&options, &manifest);
     let LocalOptions { port, events, clock, mut handler, hold_deliveries_until_exit, .. } = options;
+    let handlers = lock.handlers(&events).await?;
+    handler.env.insert(LOCK_VARIABLE.to_owned(), handlers.to_string_lossy().into_owned());
     let queue = Queue::open(&queue_options, clock.clone(), events.clone()).await?;
     let connections = manifest.functions.iter().filter_map(queue_of).map(|(_, connection)| connection);
     for setting in connections.chain([CONNECTION_SETTING]) {
@@ -82,6 +84,8 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     supervised.spawn(supervisor.run(stopping));
     let ended = tokio::select! {
         ended = supervised.join_next() => ended,
+        // Nothing is finished: it would be finished into nothing.
+        gone = lock.lost() => return Err(gone),
         () = shutdown => {
             // Azure would just kill. A person at a terminal should not find a mail in doubt after each Ctrl-C: what
             // is under way is finished, then the handler's stdin ends, and the queue goes last.

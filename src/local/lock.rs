@@ -1,14 +1,28 @@
-//! The lock that keeps a second local host off a data folder.
+//! The locks of a data folder: one host, one handler, and both gone before the next ones come.
 
-use super::LocalError;
+use super::{LocalError, events::EventSink};
 use std::{
     fs::{File, TryLockError},
-    path::Path,
+    io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Duration,
 };
+use tokio::time::Instant;
+
+const HOST_LOCK: &str = "host.lock";
+/// The file that the handler holds locked.
+const HANDLER_LOCK: &str = "handler.lock";
+/// A handler whose host is gone ends within milliseconds, unless something holds it.
+const HANDLER_GONE_WITHIN: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// What is booked into a folder that was removed is lost, so this is noticed soon; a look costs one system call.
+const FOLDER_LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Held as long as it lives; the system frees it however the process ends.
 pub struct DataLock {
-    _file: File,
+    file: File,
+    data: PathBuf,
 }
 
 impl DataLock {
@@ -17,12 +31,62 @@ impl DataLock {
     pub fn take(data: &Path) -> Result<Self, LocalError> {
         let cannot = |source| LocalError::Data { path: data.to_owned(), source };
         std::fs::create_dir_all(data).map_err(cannot)?;
-        let file =
-            File::options().create(true).truncate(false).write(true).open(data.join("host.lock")).map_err(cannot)?;
+        let file = open(&data.join(HOST_LOCK)).map_err(cannot)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file, data: data.to_owned() }),
             Err(TryLockError::WouldBlock) => Err(LocalError::DataInUse { path: data.to_owned() }),
             Err(TryLockError::Error(source)) => Err(cannot(source)),
         }
     }
+
+    /// The file that a handler is given to lock, once no handler of an earlier host holds it.
+    ///
+    /// # Errors
+    /// One still does after a while, or the file cannot be made.
+    pub(super) async fn handlers(&self, events: &EventSink) -> Result<PathBuf, LocalError> {
+        let cannot = |source| LocalError::Data { path: self.data.clone(), source };
+        let path = self.data.join(HANDLER_LOCK);
+        let file = open(&path).map_err(cannot)?;
+        let until = Instant::now() + HANDLER_GONE_WITHIN;
+        let mut noted = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return file.unlock().map(|()| path).map_err(cannot),
+                Err(TryLockError::Error(source)) => return Err(cannot(source)),
+                Err(TryLockError::WouldBlock) if Instant::now() >= until => {
+                    return Err(LocalError::HandlerLeft { path: self.data.clone() });
+                }
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if !noted {
+                events.note("the handler of an earlier host still runs: waiting for its end");
+                noted = true;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Ends once the folder is not the one that was taken: removed, or another in its place.
+    pub(super) async fn lost(&self) -> LocalError {
+        while self.is_in_place().unwrap_or(false) {
+            tokio::time::sleep(FOLDER_LOOK_EVERY).await;
+        }
+        LocalError::DataGone { path: self.data.clone() }
+    }
+
+    fn is_in_place(&self) -> io::Result<bool> {
+        let (held, there) = (self.file.metadata()?, std::fs::metadata(self.data.join(HOST_LOCK))?);
+        Ok((held.dev(), held.ino()) == (there.dev(), there.ino()))
+    }
+}
+
+impl Drop for DataLock {
+    /// Closing alone would leave it to a child that was forked meanwhile and has not become its program yet.
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).open(path)
 }

@@ -26,7 +26,7 @@ mod timers;
 mod web;
 
 pub use child::HandlerCommand;
-pub use child_side::{LOCAL_VARIABLE, SECRET_HEADER, end_on_stdin_eof};
+pub use child_side::{LOCAL_VARIABLE, LOCK_VARIABLE, SECRET_HEADER, end_with_host};
 pub use connection_file::CONNECTION_FILE;
 pub use host::run;
 pub use manifest::{Function, Manifest, Trigger};
@@ -87,6 +87,10 @@ pub enum LocalError {
     Data { path: PathBuf, source: io::Error },
     #[error("the data folder {} belongs to a local host that is running; stop it, or give another --data", path.display())]
     DataInUse { path: PathBuf },
+    #[error("the data folder {} was removed or replaced while the host ran: what it held is gone, so the host ends", path.display())]
+    DataGone { path: PathBuf },
+    #[error("a handler of an earlier local host still works on the data folder {}; end it, or give another --data", path.display())]
+    HandlerLeft { path: PathBuf },
     #[error("port {port} cannot be listened on; give another --port")]
     Port { port: u16, source: io::Error },
     #[error("the queue stand-in cannot start")]

@@ -3,7 +3,10 @@
 mod front;
 mod stub;
 
-use crate::support::http_client::{get, send};
+use crate::support::{
+    host::executable,
+    http_client::{get, send},
+};
 use client_organizer::{
     adapters::clock::SystemClock,
     local::{
@@ -478,6 +481,114 @@ async fn the_handler_sees_no_setting_but_its_own() {
     assert_eq!((env["Queue"].as_str(), env["CLIENT_ORGANIZER_LOCAL"].len()), ("email", 32), "a secret of this run");
     assert_eq!(env["FUNCTIONS_CUSTOMHANDLER_PORT"], env["FUNCTIONS_HTTPWORKER_PORT"]);
     assert_eq!(Path::new(&env["FUNCTIONS_APP_ROOT_PATH"]), folder.path().join("app"));
+}
+
+#[tokio::test]
+async fn a_handler_has_one_id_by_two_names_and_keeps_its_port_when_it_is_restarted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), Setup::default()).await;
+    let first = host.handler_env().await;
+    host.enqueue("m-1", "die-once").await;
+    host.exited().await;
+    let second = host.handler_env().await;
+    for env in [&first, &second] {
+        assert_eq!(env["FUNCTIONS_CUSTOMHANDLER_WORKER_ID"], env["FUNCTIONS_HTTPWORKER_ID"]);
+        assert_eq!(env["FUNCTIONS_CUSTOMHANDLER_PORT"], env["FUNCTIONS_HTTPWORKER_PORT"]);
+    }
+    assert_eq!(first["FUNCTIONS_CUSTOMHANDLER_PORT"], second["FUNCTIONS_CUSTOMHANDLER_PORT"]);
+    assert_ne!(first["FUNCTIONS_HTTPWORKER_ID"], second["FUNCTIONS_HTTPWORKER_ID"], "each process has its own");
+}
+
+#[tokio::test]
+async fn a_host_whose_data_folder_is_deleted_says_so_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), Setup::default()).await;
+    host.handler_env().await;
+    std::fs::remove_dir_all(folder.path().join("data")).unwrap();
+    let ended = tokio::time::timeout(DEADLINE, host.task).await.expect("it runs on").unwrap();
+    assert!(matches!(ended, Err(LocalError::DataGone { .. })), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_host_whose_data_folder_is_replaced_says_so_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = Host::start(folder.path(), Setup::default()).await;
+    std::fs::rename(folder.path().join("data"), folder.path().join("elsewhere")).unwrap();
+    let other = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
+    let other = tokio::spawn(local::run(other, std::future::pending()));
+    let ended = tokio::time::timeout(DEADLINE, host.task).await.expect("it runs on").unwrap();
+    assert!(matches!(ended, Err(LocalError::DataGone { .. })), "{ended:?}");
+    other.abort();
+}
+
+#[tokio::test]
+async fn a_new_host_waits_until_the_old_handler_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    Host::start(folder.path(), Setup::default()).await.stop().await.unwrap();
+    // What a handler holds that something keeps from ending with its host.
+    let old = std::fs::File::options().write(true).open(folder.path().join("data/handler.lock")).unwrap();
+    old.lock().unwrap();
+    let options = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
+    let mut feed = options.events.subscribe();
+    let host = tokio::spawn(local::run(options, std::future::pending()));
+    let seen = async {
+        let mut waits = false;
+        loop {
+            match feed.recv().await.unwrap().what {
+                What::Note { text } => {
+                    assert!(text.contains("earlier host"), "{text}");
+                    waits = true;
+                    old.unlock().unwrap();
+                }
+                What::HandlerStarted { .. } => return waits,
+                _ => {}
+            }
+        }
+    };
+    assert!(tokio::time::timeout(DEADLINE, seen).await.unwrap(), "it did not wait");
+    host.abort();
+}
+
+/// As it is started, and with the runtime's own threads: the handler listens already, and its database is a folder.
+#[tokio::test]
+async fn a_handler_that_fails_after_it_listens_ends_at_once_and_the_host_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut options = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
+    let store = folder.path().to_str().unwrap().to_owned();
+    options.handler = HandlerCommand {
+        executable: executable().into(),
+        args: vec!["serve".to_owned()],
+        root: root.to_owned(),
+        env: BTreeMap::from([
+            ("Store__Path".to_owned(), store),
+            ("ServiceBus__Transport".to_owned(), "rest".to_owned()),
+            ("EmailQueueName".to_owned(), "client-emails".to_owned()),
+            ("OutboxSchedule".to_owned(), "0 0 0 29 2 *".to_owned()),
+            ("RetryEmailSchedule".to_owned(), "0 0 0 29 2 *".to_owned()),
+            ("PruneSchedule".to_owned(), "0 0 0 29 2 *".to_owned()),
+        ]),
+    };
+    let mut feed = options.events.subscribe();
+    let host = tokio::spawn(local::run(options, std::future::pending()));
+    let ended = async {
+        let mut said_at = None;
+        loop {
+            let event = feed.recv().await.unwrap();
+            match event.what {
+                What::Log { stream: Stream::Stderr, line } if line.to_string().contains("error: ") => {
+                    said_at = Some(event.at);
+                }
+                What::HandlerExited { code, .. } => return (code, said_at, event.at),
+                _ => {}
+            }
+        }
+    };
+    let (code, said_at, exited_at) = tokio::time::timeout(DEADLINE, ended).await.expect("it hangs");
+    assert_eq!(code, Some(1));
+    let took = exited_at - said_at.expect("its error was passed on");
+    assert!(took < chrono::TimeDelta::seconds(1), "{took}");
+    host.abort();
 }
 
 #[tokio::test]

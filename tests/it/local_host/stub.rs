@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, path::Path, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Starts one ignored test of this binary as a program of its own.
@@ -25,7 +25,7 @@ pub async fn serve(port: u16) {
     if let Some(code) = variable("STUB_EXIT") {
         std::process::exit(code.parse().unwrap());
     }
-    local::end_on_stdin_eof();
+    local::end_with_host(Path::new(&variable(local::LOCK_VARIABLE).unwrap())).unwrap();
     let _leash = match variable("STUB_LEASH") {
         Some(port) => Some(TcpStream::connect(("127.0.0.1", port.parse().unwrap())).await.unwrap()),
         None => None,
