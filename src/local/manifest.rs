@@ -174,7 +174,7 @@ fn trigger(name: &str, prefix: &str, settings: &BTreeMap<String, String>, bindin
         "timertrigger" => {
             let schedule = binding.schedule.ok_or("a timer trigger needs a schedule")?;
             let schedule = substitute(&schedule, settings)?;
-            let schedule = Schedule::parse(&schedule)?;
+            let schedule = Schedule::parse(&schedule).map_err(|why| format!("the schedule `{schedule}` {why}"))?;
             Ok(Trigger::Timer { binding: binding.name, schedule, run_on_startup: binding.run_on_startup })
         }
         "servicebustrigger" => {
