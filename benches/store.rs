@@ -159,6 +159,7 @@ async fn bookings(backend: &dyn Backend) -> Duration {
         address: PostalAddress::parse("ul. Prosta 1").unwrap(),
         nip_nb: Nip::parse("5260250274").unwrap(),
         email: Email::parse("biuro@example.pl").unwrap(),
+        language: None,
     };
     books.commit(&entry(Command::CreateClient(draft))).await.unwrap();
     let figures: Figures = serde_json::from_str(r#"{"incomeTax": 1, "vat": 2, "insuranceAmount": 3}"#).unwrap();

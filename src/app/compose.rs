@@ -270,7 +270,7 @@ pub fn sender(email: &EmailSettings) -> Result<Sender> {
     if let Some(unsubscribe) = &email.unsubscribe {
         sender = sender.with_unsubscribe(unsubscribe.clone());
     }
-    Ok(sender)
+    Ok(sender.with_contact(email.office_address.clone(), email.office_phone.clone()))
 }
 
 fn mailer(email: &EmailSettings, from: Sender, clock: Arc<dyn Clock>) -> Result<Arc<dyn Mailer>> {

@@ -172,6 +172,8 @@ pub const CATALOGUE: &[Setting] = &[
         "an address, or Name <address>",
         "the mails' From; its name signs them",
     ),
+    set("Email__OfficeAddress", "", "a line of text; empty: none", "where the office is, in the mails' signature"),
+    set("Email__OfficePhone", "", "a line of text; empty: none", "its telephone, there too"),
     set("Email__ReplyTo", "", "as above; empty: none", "where answers go, if not to the From"),
     set(
         "Email__ListUnsubscribe",
@@ -227,7 +229,7 @@ pub const CATALOGUE: &[Setting] = &[
         "1000 to 300000",
         "how long one mail may take, a token included; at most half of Email__LeaseMs",
     ),
-    set("Email__Language", "pl", "pl or en", "the mails' language"),
+    set("Email__Language", "pl", "pl or en", "the mails' language, of clients who have none of their own"),
     set("Email__OnDoubt", "resend", "resend or hold", "what becomes of a mail that may have been sent"),
     set(
         "Email__DoubtsMax",

@@ -31,6 +31,8 @@ pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
         from,
         reply_to: reply_to.map(|name| sender(reader, name)),
         unsubscribe: unsubscribe(reader),
+        office_address: signature_line(reader, "Email__OfficeAddress"),
+        office_phone: signature_line(reader, "Email__OfficePhone"),
         language: reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]),
     }
 }
@@ -41,6 +43,14 @@ fn sender(reader: &mut Reader<'_>, name: &'static str) -> String {
         reader.problem(name, format!("is no sender: {reason}"));
     }
     text.to_owned()
+}
+
+fn signature_line(reader: &mut Reader<'_>, name: &'static str) -> Option<String> {
+    let text = reader.text(name);
+    if text.chars().any(char::is_control) || text.chars().count() > 200 {
+        reader.problem(name, "is invalid: expected one line of at most 200 characters");
+    }
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 fn unsubscribe(reader: &mut Reader<'_>) -> Option<Unsubscribe> {

@@ -109,6 +109,9 @@ pub struct EmailSettings {
     pub acs: AcsSettings,
     pub from: String,
     pub reply_to: Option<String>,
+    /// In the mails' signature.
+    pub office_address: Option<String>,
+    pub office_phone: Option<String>,
     pub unsubscribe: Option<Unsubscribe>,
     pub language: Language,
 }

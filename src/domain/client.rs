@@ -1,6 +1,9 @@
 //! A client of the office: name, address, tax number, email.
 
-use super::ids::ClientId;
+use super::{
+    ids::ClientId,
+    language::{self, Language},
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -12,6 +15,9 @@ pub struct ClientDraft {
     pub address: PostalAddress,
     pub nip_nb: Nip,
     pub email: Email,
+    /// Of their letters; None: the office's.
+    #[serde(default, deserialize_with = "language::known", skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

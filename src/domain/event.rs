@@ -3,6 +3,7 @@
 use super::{
     client::{ClientName, Email},
     ids::{ClientId, MessageId},
+    language::{self, Language},
     period::Period,
     record::{Figures, FinancialRecord},
 };
@@ -55,6 +56,9 @@ pub struct FinancialChange {
     /// At the time of booking: later changes of the client do not redirect this mail.
     pub client_name: ClientName,
     pub recipient: Email,
+    /// Of the letter, as the client wants it; None: the office's.
+    #[serde(default, deserialize_with = "language::known", skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     pub year: u16,
     pub month: u8,
     pub figures: Figures,
@@ -122,6 +126,7 @@ pub fn change_of(
         client_id: client.id,
         client_name: client.draft.name.clone(),
         recipient: client.draft.email.clone(),
+        language: client.draft.language,
         year: record.period.year(),
         month: record.period.month(),
         figures: record.figures,

@@ -4,6 +4,7 @@ pub mod ids;
 pub mod money;
 pub mod printable;
 pub mod period;
+pub mod language;
 pub mod client;
 pub mod record;
 pub mod route;

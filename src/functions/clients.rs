@@ -16,6 +16,7 @@ use crate::{
         booking::{self, Command, Refusal},
         client::{ClientDraft, ClientName, Email, Nip, PostalAddress},
         ids::ClientId,
+        language::Language,
     },
     flows::book::BookContext,
 };
@@ -130,6 +131,7 @@ fn draft(request: &Request) -> Result<ClientDraft, Problem> {
     let address = fields.required("address", |t| PostalAddress::parse(&text(t)?));
     let nip_nb = fields.required("nipNb", |t| Nip::parse(&text(t)?));
     let email = fields.required("email", |t| Email::parse_new(&text(t)?));
-    let whole = || Some(ClientDraft { name: name?, address: address?, nip_nb: nip_nb?, email: email? });
+    let language = fields.optional("language", |t| Language::parse(&text(t)?));
+    let whole = || Some(ClientDraft { name: name?, address: address?, nip_nb: nip_nb?, email: email?, language });
     fields.finish(whole())
 }

@@ -1,11 +1,11 @@
 //! The JSON of the API: what goes out, and (for the OpenAPI document) what comes in.
 
-use crate::domain::{client::Client, money::Money, record::FinancialRecord};
+use crate::domain::{client::Client, language::Language, money::Money, record::FinancialRecord};
 use serde::Serialize;
 use utoipa::{
     ToSchema,
     openapi::{
-        ObjectBuilder,
+        Object, ObjectBuilder,
         schema::{SchemaFormat, Type},
     },
 };
@@ -21,6 +21,10 @@ pub(super) struct ClientReply {
     nip_nb: String,
     #[schema(format = "email")]
     email: String,
+    /// Of their letters; without it, the office's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = language, required = false)]
+    language: Option<Language>,
 }
 
 impl From<Client> for ClientReply {
@@ -32,6 +36,7 @@ impl From<Client> for ClientReply {
             address: draft.address.into(),
             nip_nb: draft.nip_nb.into(),
             email: draft.email.into(),
+            language: draft.language,
         }
     }
 }
@@ -100,6 +105,9 @@ pub(super) struct ClientBody {
     /// One address in ASCII, as mail servers take it. No name around it, no quotes, no `%` and no `!`.
     #[schema(format = "email", max_length = 254, example = "biuro@example.pl")]
     email: String,
+    /// Of their letters; without it, the office's.
+    #[schema(schema_with = language, required = false)]
+    language: Language,
 }
 
 /// A month's figures, all required.
@@ -157,6 +165,11 @@ fn postal_address() -> ObjectBuilder {
 
 /// `decimal` keeps generated clients from making a float of money. No `multipleOf`: validators that divide floats find
 /// 1234.56 to be no multiple of 0.01.
+fn language() -> Object {
+    let codes = Language::ALL.map(Language::code);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes)).build()
+}
+
 fn amount() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Number)

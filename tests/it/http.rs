@@ -208,8 +208,8 @@ async fn every_wrong_field_is_named_at_once() {
         (
             "PUT",
             "/api/clients/1",
-            r#"{"name":"\ud800","address":"a","nipNb":"5260250275","email":"a@b.pl"}"#.into(),
-            &["name", "nipNb"],
+            r#"{"name":"\ud800","address":"a","nipNb":"5260250275","email":"a@b.1","language":"de"}"#.into(),
+            &["name", "nipNb", "email", "language"],
         ),
     ];
     for (method, path, body, fields) in cases {

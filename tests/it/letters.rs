@@ -11,13 +11,18 @@ use std::{
 };
 
 const OFFICE: &str = "Biuro Rachunkowe Łąka <biuro@office.example.pl>";
+const SIGNED: [(&str, &str); 3] = [
+    ("Email__From", OFFICE),
+    ("Email__OfficeAddress", "ul. Długa 12/3, 31-147 Kraków"),
+    ("Email__OfficePhone", "+48 12 345 67 89"),
+];
 const GOLDEN: &str = "tests/it/golden/letters";
 /// More differing lines tell a reader nothing new.
 const LINES_SHOWN_MAX: usize = 6;
 
 fn preview(out: &Path) -> Output {
     let mut command = Command::new(executable());
-    command.args(["mail", "preview", "--out"]).arg(out).env_clear().env("Email__From", OFFICE).output().unwrap()
+    command.args(["mail", "preview", "--out"]).arg(out).env_clear().envs(SIGNED).output().unwrap()
 }
 
 /// Every file by its path below the folder.
@@ -76,7 +81,8 @@ fn every_letter_is_the_one_that_was_looked_at() {
             (None, _) => writeln!(told, "{name} was not looked at yet").unwrap(),
         }
     }
-    let accept = format!("Email__From='{OFFICE}' cargo run -- mail preview --out {GOLDEN}");
+    let settings: String = SIGNED.iter().fold(String::new(), |all, (name, value)| format!("{all}{name}='{value}' "));
+    let accept = format!("{settings}cargo run -- mail preview --out {GOLDEN}");
     assert!(told.is_empty(), "letters have changed:\n{told}\nLook at them and accept them by:\n  {accept}\n");
     assert_eq!(now.len(), 2 * 7 * 4 + 1, "each language, sample and part, and the index");
 }

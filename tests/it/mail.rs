@@ -40,6 +40,7 @@ fn event(event_type: EventType) -> CloudEvent {
         client_id: ClientId(17),
         client_name: ClientName::parse("Żółw & Synowie <spółka>").unwrap(),
         recipient: Email::parse("anna@example.pl").unwrap(),
+        language: None,
         year: 2026,
         month: 3,
         figures: figures([123_456, 50_000, 160_099]),
@@ -65,19 +66,22 @@ fn shown(text: &str) -> String {
 #[test]
 fn a_polish_client_reads_new_figures() {
     let letter = write(Language::Pl, EventType::FinancialRecordCreated);
-    assert_eq!(letter.subject, "Rozliczenie za marzec 2026: nowe kwoty");
+    assert_eq!(letter.subject, "Podatki i składki za marzec 2026");
     let expected = "\
 Dzień dobry,
 
-zapisaliśmy kwoty rozliczenia za marzec 2026 (Żółw & Synowie <spółka>):
+przesyłamy kwoty podatków i składek za marzec 2026 (Żółw & Synowie <spółka>):
 
-  Podatek dochodowy:       1~234,56~zł
-  VAT:                     500,00~zł
-  Składki ubezpieczeniowe: 1~600,99~zł
+  Podatek dochodowy: 1~234,56~zł
+  VAT:               500,00~zł
+  Składki ZUS:       1~600,99~zł
 
-Jeśli coś się nie zgadza, prosimy o odpowiedź na tę wiadomość.
+Jeśli któraś z kwot się nie zgadza, prosimy o odpowiedź na tę wiadomość.
 
-Biuro Łąka";
+Z poważaniem
+Biuro Łąka
+biuro@office.example.pl
+";
     assert_eq!(shown(&letter.text), expected);
     assert!(letter.html.contains("Żółw &amp; Synowie &lt;spółka&gt;"), "{}", letter.html);
     assert!(!letter.html.contains("<spółka>"));
@@ -87,31 +91,34 @@ Biuro Łąka";
 #[test]
 fn a_change_shows_before_and_after() {
     let letter = write(Language::Pl, EventType::FinancialRecordUpdated);
-    assert_eq!(letter.subject, "Rozliczenie za marzec 2026: zmienione kwoty");
+    assert_eq!(letter.subject, "Podatki i składki za marzec 2026 – poprawione kwoty");
     let expected = "
-  Podatek dochodowy:       1~234,56~zł (było 1~000,00~zł)
-  VAT:                     500,00~zł (bez zmian)
-  Składki ubezpieczeniowe: 1~600,99~zł (było 0,00~zł)
+  Podatek dochodowy: 1~234,56~zł (poprzednio 1~000,00~zł)
+  VAT:               500,00~zł (bez zmian)
+  Składki ZUS:       1~600,99~zł (poprzednio 0,00~zł)
 ";
     assert!(shown(&letter.text).contains(expected), "{}", letter.text);
     let letter = write(Language::En, EventType::FinancialRecordUpdated);
     let expected = "\
-Good day,
+Dear Client,
 
-we have changed your figures for March 2026 (Żółw & Synowie <spółka>):
+Here are your corrected tax and social insurance amounts for March 2026 (Żółw & Synowie <spółka>):
 
-  Income tax:              PLN~1,234.56 (was PLN~1,000.00)
-  VAT:                     PLN~500.00 (unchanged)
-  Insurance contributions: PLN~1,600.99 (was PLN~0.00)
+  Income tax:             PLN~1,234.56 (previously PLN~1,000.00)
+  VAT:                    PLN~500.00 (unchanged)
+  Social insurance (ZUS): PLN~1,600.99 (previously PLN~0.00)
 
-If something looks wrong, please reply to this message.
+If an amount looks wrong, please reply to this message.
 
-Biuro Łąka";
+Kind regards
+Biuro Łąka
+biuro@office.example.pl
+";
     assert_eq!(shown(&letter.text), expected);
-    assert_eq!(letter.subject, "Your figures for March 2026 have changed");
+    assert_eq!(letter.subject, "Your taxes and contributions for March 2026: corrected amounts");
     let html = shown(&letter.html);
     let at = |text: &str| html.find(text).unwrap_or_else(|| panic!("no {text} in {html}"));
-    assert!(at("<strong>PLN~1,234.56</strong>") < at("was PLN~1,000.00"), "now, and below it before: {html}");
+    assert!(at("<strong>PLN~1,234.56</strong>") < at("previously PLN~1,000.00"), "now, and below it before: {html}");
 }
 
 #[test]
@@ -119,16 +126,58 @@ fn a_change_whose_former_figures_nobody_told_shows_the_new_ones() {
     let mut event = event(EventType::FinancialRecordUpdated);
     event.data.previous = None;
     let letter = TemplateLetters::new(Language::En, &sender()).unwrap().write(&event).unwrap();
-    assert!(shown(&letter.text).contains("\n  VAT:                     PLN~500.00\n"), "{}", letter.text);
-    assert!(!letter.text.contains("was"));
+    assert!(shown(&letter.text).contains("\n  VAT:                    PLN~500.00\n"), "{}", letter.text);
+    assert!(!letter.text.contains("previously"));
 }
 
 #[test]
 fn a_withdrawal_says_so() {
-    assert_eq!(write(Language::Pl, EventType::FinancialRecordDeleted).subject, "Rozliczenie za marzec 2026: wycofane");
+    assert_eq!(
+        write(Language::Pl, EventType::FinancialRecordDeleted).subject,
+        "Podatki i składki za marzec 2026 – kwoty nieaktualne"
+    );
     let english = write(Language::En, EventType::FinancialRecordDeleted);
-    assert_eq!(english.subject, "Your figures for March 2026 were withdrawn");
+    assert_eq!(english.subject, "Your taxes and contributions for March 2026: please disregard");
     assert!(english.text.contains("no longer apply"));
+}
+
+#[test]
+fn an_office_signs_with_its_name_its_address_and_its_telephone() {
+    let event = event(EventType::FinancialRecordCreated);
+    let signed = |sender: Sender, language| {
+        let letter = TemplateLetters::new(language, &sender).unwrap().write(&event).unwrap();
+        let lines: Vec<String> = shown(&letter.text).lines().rev().map(str::to_owned).take(4).collect();
+        assert!(lines.iter().rev().skip(2).all(|line| shown(&letter.html).contains(line.as_str())), "{}", letter.html);
+        lines.into_iter().rev().collect::<Vec<_>>().join("|")
+    };
+    let named = || Sender::parse("Łąka sp. z o.o. <biuro@office.example.pl>").unwrap();
+    let (place, phone) = (Some("ul. Prosta 1, 30-001 Kraków".to_owned()), Some("+48 12 345 67 89".to_owned()));
+    assert_eq!(
+        signed(named().with_contact(place, phone), Language::Pl),
+        "Z poważaniem|Łąka sp.~z~o.o.|ul. Prosta 1, 30-001 Kraków|tel. +48 12 345 67 89"
+    );
+    assert_eq!(signed(named(), Language::En), "|Kind regards|Łąka sp.~z~o.o.|biuro@office.example.pl");
+    let nameless = || Sender::parse("biuro@office.example.pl").unwrap();
+    assert_eq!(signed(nameless(), Language::Pl), "|Z poważaniem|Biuro rachunkowe|biuro@office.example.pl");
+    assert_eq!(signed(nameless(), Language::En), "|Kind regards|Your accounting office|biuro@office.example.pl");
+}
+
+#[test]
+fn a_client_reads_the_language_they_chose_and_else_the_offices() {
+    let letters = TemplateLetters::new(Language::Pl, &sender()).unwrap();
+    for (language, expected) in [(None, "Podatki"), (Some(Language::Pl), "Podatki"), (Some(Language::En), "Your")] {
+        let mut event = event(EventType::FinancialRecordCreated);
+        event.data.language = language;
+        assert!(letters.write(&event).unwrap().subject.starts_with(expected), "{language:?}");
+        // As it went through the queue; what others wrote there refuses no mail.
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<CloudEvent>(&text).unwrap(), event);
+        for other in ["\"de\"", "7", "null", "{}"] {
+            let text = text.replacen("\"year\"", &format!("\"language\":{other},\"year\""), 1);
+            let read = serde_json::from_str::<CloudEvent>(&text);
+            assert!(language.is_some() || read.unwrap().data.language.is_none(), "{other}");
+        }
+    }
 }
 
 #[test]

@@ -42,6 +42,7 @@ fn letter() -> Letter {
         client_id: ClientId(17),
         client_name: ClientName::parse("Żółw & Synowie <spółka>").unwrap(),
         recipient: Email::parse(ANNA).unwrap(),
+        language: None,
         year: 2026,
         month: 3,
         figures,
@@ -102,7 +103,7 @@ async fn what_arrives_is_what_was_written_as_another_parser_reads_it() {
         assert_eq!(header(&mail, "From"), Some("Biuro Łąka <biuro@office.example.pl>"));
         assert_eq!(header(&mail, "Reply-To"), Some("Księgowość <odpowiedzi@office.example.pl>"));
         assert_eq!(header(&mail, "To"), Some(ANNA));
-        assert_eq!(header(&mail, "Subject"), Some("Rozliczenie za marzec 2026: zmienione kwoty"));
+        assert_eq!(header(&mail, "Subject"), Some("Podatki i składki za marzec 2026 – poprawione kwoty"));
         assert_eq!(header(&mail, "Message-ID"), Some(format!("<{ID}@office.example.pl>").as_str()));
         assert_eq!(header(&mail, "Date"), Some("Thu, 02 Apr 2026 08:00:00 +0000"));
         assert_eq!(header(&mail, "Auto-Submitted"), Some("auto-generated"));

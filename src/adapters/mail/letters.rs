@@ -1,9 +1,10 @@
 //! Letters from templates that are compiled into the program: subject, plain text and HTML in each language.
 
-use super::{mime::Sender, words::Language};
+use super::{mime::Sender, words::held_together};
 use crate::{
     domain::{
         event::{CloudEvent, EventType},
+        language::Language,
         money::Money,
         period::Period,
         record::Figures,
@@ -15,9 +16,12 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context, synt
 
 pub struct TemplateLetters {
     templates: Environment<'static>,
+    /// The office's: of clients who want no other.
     language: Language,
-    /// Who signs.
-    office: String,
+    /// Who signs, where it has a name.
+    office: Option<String>,
+    /// Lines below the name.
+    contact: Vec<String>,
 }
 
 /// Lists `templates/<name>` with its text.
@@ -69,21 +73,21 @@ impl TemplateLetters {
         for (name, text) in TEMPLATES {
             templates.add_template(name, text).map_err(|e| format!("the template {name} is broken: {e}"))?;
         }
-        Ok(Self { templates, language, office: sender.office() })
+        Ok(Self { templates, language, office: sender.office(), contact: sender.contact() })
     }
 
-    fn render(&self, event: EventType, part: &str, values: &Value) -> Result<String, String> {
-        let name = format!("{}/{}.{part}", self.language.code(), kind(event));
+    fn render(&self, language: Language, event: EventType, part: &str, values: &Value) -> Result<String, String> {
+        let name = format!("{}/{}.{part}", language.code(), kind(event));
         let template = self.templates.get_template(&name);
         template.and_then(|t| t.render(values)).map_err(|e| format!("the template {name} cannot be filled: {e}"))
     }
 
     /// Each amount as it is now, and as it was where that is told.
-    fn figures(&self, now: Figures, was: Option<Figures>) -> Value {
+    fn figures(language: Language, now: Figures, was: Option<Figures>) -> Value {
         let amount = |of: fn(Figures) -> Money| {
             context! {
-                now => self.language.amount(of(now)),
-                was => was.map(|was| self.language.amount(of(was))),
+                now => language.amount(of(now)),
+                was => was.map(|was| language.amount(of(was))),
             }
         };
         context! {
@@ -91,6 +95,16 @@ impl TemplateLetters {
             vat => amount(|figures| figures.vat),
             insurance => amount(|figures| figures.insurance_amount),
         }
+    }
+
+    /// Name first.
+    fn signature(&self, language: Language) -> Vec<String> {
+        let nameless = match language {
+            Language::Pl => "Biuro rachunkowe",
+            Language::En => "Your accounting office",
+        };
+        let name = held_together(self.office.as_deref().unwrap_or(nameless));
+        std::iter::once(name).chain(self.contact.iter().map(|line| held_together(line))).collect()
     }
 }
 
@@ -112,19 +126,21 @@ impl Letters for TemplateLetters {
         if !(1970..=9998).contains(&event.time.year()) {
             return Err("its time is not a date a mail can carry".to_owned());
         }
+        let language = data.language.unwrap_or(self.language);
         let values = context! {
-            client => data.client_name.as_str(),
-            month => self.language.month(period),
-            figures => self.figures(data.figures, data.previous),
-            office => self.office.as_str(),
+            client => held_together(data.client_name.as_str()),
+            month => language.month(period),
+            figures => Self::figures(language, data.figures, data.previous),
+            signature => self.signature(language),
         };
-        let subject = self.render(event.event_type, "subject", &values)?;
-        let page = context! { lang => self.language.code(), subject => subject.as_str(), ..values.clone() };
+        let render = |part: &str, values: &Value| self.render(language, event.event_type, part, values);
+        let subject = render("subject", &values)?;
+        let page = context! { lang => language.code(), subject => subject.as_str(), ..values.clone() };
         Ok(Letter {
             message_id: event.id.clone(),
             to: data.recipient.clone(),
-            text: self.render(event.event_type, "txt", &values)?,
-            html: self.render(event.event_type, "html", &page)?,
+            text: render("txt", &values)?,
+            html: render("html", &page)?,
             subject,
             date: event.time,
         })

@@ -19,6 +19,9 @@ pub struct Sender {
     from: Mailbox,
     reply_to: Option<Mailbox>,
     unsubscribe: Option<Unsubscribe>,
+    /// Where the office is, and its telephone.
+    place: Option<String>,
+    phone: Option<String>,
 }
 
 impl Sender {
@@ -28,7 +31,7 @@ impl Sender {
         let mailbox = text.trim().parse::<Mailbox>().ok().filter(|_| !text.chars().any(char::is_control));
         let mailbox = mailbox.filter(|mailbox| Email::parse(mailbox.email.as_ref()).is_ok());
         mailbox
-            .map(|from| Self { from, reply_to: None, unsubscribe: None })
+            .map(|from| Self { from, reply_to: None, unsubscribe: None, place: None, phone: None })
             .ok_or_else(|| "expected an address, or a name and an address: Biuro <biuro@example.pl>".to_owned())
     }
 
@@ -48,9 +51,21 @@ impl Sender {
         self.unsubscribe.as_ref().map_or_else(Vec::new, |one| one.headers(key_of(&letter.message_id)))
     }
 
-    /// How the office signs.
-    pub(super) fn office(&self) -> String {
-        self.from.name.clone().unwrap_or_else(|| self.from.email.to_string())
+    /// Below its name, the office signs with these.
+    #[must_use]
+    pub fn with_contact(self, place: Option<String>, phone: Option<String>) -> Self {
+        Self { place, phone, ..self }
+    }
+
+    pub(super) fn office(&self) -> Option<String> {
+        self.from.name.clone()
+    }
+
+    /// Lines of the signature; who said neither place nor telephone is reached where answers go.
+    pub(super) fn contact(&self) -> Vec<String> {
+        let phone = self.phone.as_ref().map(|phone| format!("tel. {phone}"));
+        let lines: Vec<String> = self.place.iter().cloned().chain(phone).collect();
+        if lines.is_empty() { vec![self.reply_to.as_ref().unwrap_or(&self.from).email.to_string()] } else { lines }
     }
 
     pub(super) fn address(&self) -> &Address {

@@ -16,6 +16,7 @@ mod smtp_reply;
 mod unsubscribe;
 mod words;
 
+pub use crate::domain::language::Language;
 pub use acs::{AcsLogin, AcsMailer, AcsOptions, endpoint as acs_endpoint};
 pub use acs_key::AcsConnectionString;
 pub use folder::FolderMailer;
@@ -24,4 +25,3 @@ pub use mime::Sender;
 pub use preview::{PreviewFile, preview};
 pub use smtp::{SmtpMailer, SmtpOptions, SmtpSecurity};
 pub use unsubscribe::Unsubscribe;
-pub use words::Language;

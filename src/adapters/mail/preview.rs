@@ -3,13 +3,13 @@
 use super::{
     letters::{TemplateLetters, kind},
     mime::{self, Sender},
-    words::Language,
 };
 use crate::{
     domain::{
         client::{ClientName, Email},
         event::{CloudEvent, EventType, FinancialChange},
         ids::{ClientId, MessageId},
+        language::Language,
         money::{GROSZE_MAX, Money},
         record::Figures,
     },
@@ -99,6 +99,7 @@ fn event(sample: &Sample) -> Result<CloudEvent, String> {
         client_id: ClientId(17),
         client_name: ClientName::parse(sample.client)?,
         recipient: Email::parse(sample.recipient)?,
+        language: None,
         year: 2026,
         month: 3,
         figures: figures(sample.now)?,

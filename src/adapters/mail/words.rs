@@ -1,12 +1,6 @@
 //! Amounts and months as a client reads them in a language.
 
-use crate::domain::{money::Money, period::Period};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    Pl,
-    En,
-}
+use crate::domain::{language::Language, money::Money, period::Period};
 
 /// Keeps an amount on one line, whatever the width of the screen.
 const NO_BREAK_SPACE: char = '\u{a0}';
@@ -41,16 +35,6 @@ const MONTHS: [&str; 12] = [
 ];
 
 impl Language {
-    pub const ALL: [Self; 2] = [Self::Pl, Self::En];
-
-    /// As HTML's `lang` and the templates' folders have it.
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::Pl => "pl",
-            Self::En => "en",
-        }
-    }
-
     /// `1 234,56 zł`, `PLN 1,234.56`.
     pub(super) fn amount(self, money: Money) -> String {
         let (whole, grosze) = (money.grosze() / 100, money.grosze() % 100);
@@ -68,6 +52,20 @@ impl Language {
         };
         format!("{} {}", names[usize::from(period.month() - 1)], period.year())
     }
+}
+
+/// A legal form stays on one line: `sp. z o.o.`
+pub(super) fn held_together(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for word in name.split(' ') {
+        let before = out.rsplit([' ', NO_BREAK_SPACE]).next().unwrap_or_default().to_lowercase();
+        let form = before == "sp." || (before == "z" && word.to_lowercase().starts_with("o.o"));
+        if !out.is_empty() {
+            out.push(if form { NO_BREAK_SPACE } else { ' ' });
+        }
+        out.push_str(word);
+    }
+    out
 }
 
 fn grouped(whole: i64, separator: char) -> String {
@@ -102,6 +100,18 @@ mod tests {
             let money = Money::from_grosze(grosze).unwrap();
             assert_eq!(Language::Pl.amount(money), pl);
             assert_eq!(Language::En.amount(money), en);
+        }
+    }
+
+    #[test]
+    fn a_legal_form_never_breaks() {
+        for (name, held) in [
+            ("Łąka sp. z o.o.", "Łąka sp.\u{a0}z\u{a0}o.o."),
+            ("ŁĄKA SP. Z O.O. SP. K.", "ŁĄKA SP.\u{a0}Z\u{a0}O.O. SP.\u{a0}K."),
+            ("Spółka z o.o. z Łodzi", "Spółka z\u{a0}o.o. z Łodzi"),
+            ("Anna Nowak", "Anna Nowak"),
+        ] {
+            assert_eq!(held_together(name), held);
         }
     }
 

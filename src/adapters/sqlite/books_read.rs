@@ -4,6 +4,7 @@ use super::rows::broken;
 use crate::domain::{
     client::{Client, ClientDraft, ClientName, Email, Nip, PostalAddress},
     ids::ClientId,
+    language::Language,
     money::Money,
     period::Period,
     record::{Figures, FinancialRecord},
@@ -41,6 +42,11 @@ fn client_of(row: &Row<'_>) -> rusqlite::Result<Client> {
         address: PostalAddress::parse(&row.get::<_, String>("Address")?).map_err(broken)?,
         nip_nb: Nip::parse(&row.get::<_, String>("NipNb")?).map_err(broken)?,
         email: Email::parse(&row.get::<_, String>("Email")?).map_err(broken)?,
+        language: row
+            .get::<_, Option<String>>("Language")?
+            .map(|code| Language::parse(&code))
+            .transpose()
+            .map_err(broken)?,
     };
     Ok(Client { id: ClientId(row.get("Id")?), draft, version: row.get("Version")? })
 }

@@ -8,6 +8,7 @@ use crate::{
         event::subject_of,
         idempotency::{Fingerprint, IdempotencyKey},
         ids::ClientId,
+        language::Language,
         message::NewMessage,
         record::FinancialRecord,
     },
@@ -131,6 +132,7 @@ fn write_client(db: &Connection, sql: &str, client: &Client) -> rusqlite::Result
         ":address": client.draft.address.as_str(),
         ":nip": client.draft.nip_nb.as_str(),
         ":email": client.draft.email.as_str(),
+        ":language": client.draft.language.map(Language::code),
         ":version": client.version,
     })
 }

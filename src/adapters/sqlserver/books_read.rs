@@ -4,6 +4,7 @@ use super::{errors::odd, rows, session::Results};
 use crate::domain::{
     client::{Client, ClientDraft, ClientName, Email, Nip, PostalAddress},
     ids::ClientId,
+    language::Language,
     money::Money,
     period::Period,
     record::{Figures, FinancialRecord},
@@ -28,6 +29,7 @@ fn client_of(row: &Row) -> Result<Client, Error> {
         address: PostalAddress::parse(&rows::text(row, "Address")?).map_err(odd)?,
         nip_nb: Nip::parse(&rows::text(row, "NipNb")?).map_err(odd)?,
         email: Email::parse(&rows::text(row, "Email")?).map_err(odd)?,
+        language: rows::text_opt(row, "Language")?.map(|code| Language::parse(&code)).transpose().map_err(odd)?,
     };
     Ok(Client { id: ClientId(rows::number(row, "ClientKey")?), draft, version: rows::number(row, "Version")? })
 }

@@ -253,6 +253,7 @@ fn with_client(statement: Statement, client: &Client) -> Statement {
         .with("address", client.draft.address.as_str().to_owned())
         .with("nip", client.draft.nip_nb.as_str().to_owned())
         .with("email", client.draft.email.as_str().to_owned())
+        .with("language", client.draft.language.map(|language| language.code().to_owned()))
         .with("version", client.version)
 }
 

@@ -11,6 +11,7 @@ use client_organizer::{
         event::CloudEvent,
         idempotency::{Fingerprint, IdempotencyKey},
         ids::{ClientId, MessageId},
+        language::Language,
         message::{Headers, MessageLimits},
         money::Money,
         period::Period,
@@ -30,6 +31,7 @@ contract!(
     an_event_without_a_route_waits_and_one_to_nobody_is_not_written,
     a_stale_tag_refuses_and_changes_nothing,
     a_tax_number_belongs_to_one_client,
+    a_clients_language_is_kept_and_told_with_what_is_booked,
     a_client_with_records_stays,
     a_deleted_client_is_noted_for_erasure_with_the_deletion_itself,
     what_names_nothing_is_refused_by_name,
@@ -49,6 +51,7 @@ fn draft(number: u32) -> ClientDraft {
         address: PostalAddress::parse("ul. Prosta 1, 00-001 Warszawa").unwrap(),
         nip_nb: Nip::parse(&text).unwrap(),
         email: Email::parse(&format!("biuro{number}@example.pl")).unwrap(),
+        language: None,
     }
 }
 
@@ -258,6 +261,23 @@ async fn a_tax_number_belongs_to_one_client(backend: &impl Backend) {
     let renamed = ClientDraft { name: ClientName::parse("Nowa nazwa").unwrap(), ..draft(1) };
     done(backend, entry(Command::ReplaceClient(first.id, renamed))).await;
     assert_eq!(count(backend, "Clients"), 2);
+}
+
+async fn a_clients_language_is_kept_and_told_with_what_is_booked(backend: &impl Backend) {
+    const TOLD: &str = "SELECT count(*) FROM OutboxMessages WHERE Payload LIKE '%\"language\":\"en\"%'";
+    let english = ClientDraft { language: Some(Language::En), ..draft(1) };
+    let id = client(backend, 1).await.id;
+    record(backend, id, march()).await;
+    assert_eq!(backend.query(TOLD).as_deref(), Some("0"));
+    done(backend, entry(Command::ReplaceClient(id, english.clone()))).await;
+    assert_eq!(backend.books().client(id).await.unwrap().unwrap().draft, english);
+    assert_eq!(backend.books().clients(0, 10).await.unwrap()[0].draft, english);
+    done(backend, entry(Command::PatchRecord(id, march(), vat("7")))).await;
+    assert_eq!(backend.query(TOLD).as_deref(), Some("1"));
+    done(backend, entry(Command::CreateClient(ClientDraft { language: Some(Language::En), ..draft(2) }))).await;
+    done(backend, entry(Command::ReplaceClient(id, draft(1)))).await;
+    let languages = backend.books().clients(0, 10).await.unwrap().into_iter().map(|client| client.draft.language);
+    assert_eq!(languages.collect::<Vec<_>>(), [None, Some(Language::En)]);
 }
 
 async fn a_client_with_records_stays(backend: &impl Backend) {

@@ -18,6 +18,7 @@ pub fn body(id: &str, recipient: &str, time: chrono::DateTime<chrono::Utc>) -> S
         client_id: ClientId(1),
         client_name: ClientName::parse("Klient 1").unwrap(),
         recipient: Email::parse(recipient).unwrap(),
+        language: None,
         year: 2026,
         month: 3,
         figures: Figures { income_tax: amount, vat: amount, insurance_amount: amount },

@@ -140,6 +140,7 @@ impl World {
             address: PostalAddress::parse("ul. Prosta 1, Kraków").unwrap(),
             nip_nb: nip(n),
             email: Email::parse(&format!("klient{n}@example.pl")).unwrap(),
+            language: None,
         };
         match self.write(Command::CreateClient(draft)).await {
             Committed::Done(booked) => match booked.result {
