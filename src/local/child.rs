@@ -260,8 +260,11 @@ async fn pass_on(source: impl AsyncRead + Unpin, stream: Stream, events: EventSi
 /// that a real bus's connection string in a shell never reaches a demo.
 #[expect(clippy::disallowed_methods, reason = "these are the system's, not settings")]
 fn basics() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
-    let names = ["PATH", "HOME", "TMPDIR", "TZ", "SystemRoot", "TEMP", "TMP", "USERPROFILE"];
-    names.into_iter().filter_map(|name| std::env::var_os(name).map(|value| (name, value)))
+    let machine = ["PATH", "HOME", "TMPDIR", "TZ", "SystemRoot", "TEMP", "TMP", "USERPROFILE"];
+    // The way out of an office's network, and whom to trust on it.
+    let upper = ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+    let lower = ["https_proxy", "all_proxy", "no_proxy"];
+    machine.into_iter().chain(upper).chain(lower).filter_map(|name| std::env::var_os(name).map(|value| (name, value)))
 }
 
 #[derive(Default)]

@@ -9,6 +9,7 @@ use crate::support::{
     fakes::{FakeBus, FakeMailer},
     host::Host,
     http_client,
+    proxy::Proxy,
     world::{World, nip},
 };
 use client_organizer::{
@@ -286,6 +287,31 @@ async fn an_unknown_mail_older_than_a_day_or_with_doubts_held_waits_for_a_person
     assert_eq!(held.end().await, (2, 0));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_service_is_reached_through_the_offices_proxy_also_by_the_handler_of_local() {
+    let proxy = Proxy::of_http(1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("http://127.0.0.1:{}", proxy.port);
+    let env = [
+        ("Email__Provider", "acs"),
+        ("Email__AcsConnectionString", "endpoint=https://office.communication.azure.com/;accesskey=a2V5"),
+        ("Email__From", "biuro@office.example.pl"),
+        ("HTTPS_PROXY", address.as_str()),
+    ];
+    let mut host = Host::start(folder.path(), &env, &[]);
+    book(&host).await;
+    host.wait_for("no answer of the provider", |e| e["line"]["provider"] == AcsMailer::PROVIDER);
+    assert_eq!(proxy.places(), ["office.communication.azure.com:443"]);
+}
+
+/// One client, and the figures of a month.
+async fn book(host: &Host) {
+    let client = json!({"name": "Anna", "address": "ul. Prosta 1", "nipNb": nip(1).as_str(), "email": ANNA});
+    assert_eq!(http_client::post_json(host.port, "/api/clients", &client).await.status, 201);
+    let figures = json!({"year": 2026, "month": 3, "incomeTax": 1, "vat": 2, "insuranceAmount": 3});
+    assert_eq!(http_client::post_json(host.port, "/api/clients/1/finance", &figures).await.status, 201);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_over_http_reaches_the_service_of_the_settings() {
     let Some(mut server) = AcsServer::start(true, json!({}), json!({})).await else { return };
@@ -297,10 +323,7 @@ async fn a_booking_over_http_reaches_the_service_of_the_settings() {
         ("Email__From", "Biuro <biuro@office.example.pl>"),
     ];
     let host = Host::start(folder.path(), &env, &[]);
-    let client = json!({"name": "Anna", "address": "ul. Prosta 1", "nipNb": nip(1).as_str(), "email": ANNA});
-    assert_eq!(http_client::post_json(host.port, "/api/clients", &client).await.status, 201);
-    let figures = json!({"year": 2026, "month": 3, "incomeTax": 1, "vat": 2, "insuranceAmount": 3});
-    assert_eq!(http_client::post_json(host.port, "/api/clients/1/finance", &figures).await.status, 201);
+    book(&host).await;
     let request = server.next().await;
     assert_eq!((&request["refused"], &request["taken"]), (&Value::Null, &json!(true)));
     assert_eq!(request["mail"]["recipients"]["to"], json!([{ "address": ANNA }]));
