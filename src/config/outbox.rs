@@ -54,6 +54,13 @@ pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
             reader.problem("SqlConnectionString", "is not set, and Store__Kind is sqlserver");
             StoreKind::Sqlite
         }
+        (false, Some(_)) if reader.given("Store__Kind").is_none() => {
+            reader.problem(
+                "Store__Kind",
+                "is not set, and SqlConnectionString is: expected sqlserver, or sqlite to keep the file although it is set",
+            );
+            StoreKind::Sqlite
+        }
         (false, _) => StoreKind::Sqlite,
     };
     StoreSettings {

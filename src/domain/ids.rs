@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 /// The one id of a message: outbox row, Service Bus `MessageId`, inbox key.
 ///
-/// 1 to 128 characters (the limit of Service Bus), none of them a control character.
+/// 1 to 128 characters (the limit of Service Bus), none of them a control character, the last one no space.
 /// Ours are UUIDv7 in lower case; a row inserted by another program may carry any text in those bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -25,6 +25,10 @@ impl MessageId {
         }
         if text.chars().any(char::is_control) {
             return Err("a message id holds no control characters".to_owned());
+        }
+        // T-SQL compares without trailing spaces: two ids here would be one there, and the second never mailed.
+        if text.ends_with(' ') {
+            return Err("a message id does not end in a space, which SQL Server would not tell apart".to_owned());
         }
         Ok(Self(text.to_owned()))
     }
@@ -129,5 +133,6 @@ mod tests {
         assert!(MessageId::parse(&"🦀".repeat(65)).is_err());
         assert!(MessageId::parse("").is_err());
         assert!(MessageId::parse("a\nb").is_err());
+        assert!(MessageId::parse("a b").is_ok() && MessageId::parse("a ").is_err());
     }
 }

@@ -88,7 +88,8 @@ impl Modify for FunctionKey {
 
 /// What `IdempotencyKey::parse` takes: bare without a quote, or a structured-field string (RFC 8941); spaces around it
 /// are no part of a header's value.
-pub(super) const KEY_PATTERN: &str = r#"^ *(?:[!#-~](?:[ !#-~]{0,253}[!#-~])?|"(?:[ !#-\[\]-~]|\\["\\]){1,255}") *$"#;
+pub(super) const KEY_PATTERN: &str =
+    r#"^ *(?:[!#-~](?:[ !#-~]{0,253}[!#-~])?|"(?:[ !#-\[\]-~]|\\["\\]){0,254}(?:[!#-\[\]-~]|\\["\\])") *$"#;
 /// In quotes, with every character escaped.
 const KEY_LENGTH_MAX: usize = 512;
 

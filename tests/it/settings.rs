@@ -466,3 +466,14 @@ fn a_connection_string_that_contradicts_itself_is_told_by_keyword_without_its_va
     assert!(told.iter().all(|one| one.starts_with("SqlConnectionString: ") && !one.contains("geheim")), "{told:?}");
     assert!(told.iter().any(|one| one.contains("Password")) && told.iter().any(|one| one.contains("Encrypt")));
 }
+
+#[test]
+fn a_connection_string_that_would_not_be_used_is_told() {
+    let told = problem(&[("SqlConnectionString", SQL)]);
+    assert!(told.starts_with("Store__Kind: is not set") && told.contains("sqlserver"), "{told}");
+    assert!(!told.contains("geheim"));
+    for given in ["sqlite", "sqlserver"] {
+        assert!(Settings::read(&env(&[("Store__Kind", given), ("SqlConnectionString", SQL)])).is_ok(), "{given}");
+    }
+    assert!(Settings::read(&env(&[("SqlConnectionString", "")])).is_ok(), "as the example has it");
+}

@@ -6,30 +6,46 @@
 /// What is wrong, without any value.
 pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
     let mut pairs: Vec<(String, String)> = Vec::new();
-    let mut rest = text.trim_start_matches([';', ' ', '\t', '\r', '\n']);
+    let mut rest = text.trim_start_matches(BETWEEN);
     while !rest.is_empty() {
-        let (key, after) = rest.split_once('=').filter(|(key, _)| !key.contains(';')).ok_or(
-            "is no ADO connection string: expected Server=tcp:<host>,1433;Database=<name>;… in pairs of keyword=value",
-        )?;
-        let key: String =
-            key.chars().filter(|c| !c.is_whitespace() && *c != '_').flat_map(char::to_lowercase).collect();
+        let (key, after) = key(rest)?;
         let (value, after) = value(after.trim_start(), &key)?;
-        if key.is_empty() {
-            return Err("has a value without a keyword".to_owned());
-        }
-        // As in .NET, the last one counts.
-        pairs.retain(|(known, _)| *known != key);
         pairs.push((key, value));
-        rest = after.trim_start_matches([';', ' ', '\t', '\r', '\n']);
+        rest = after.trim_start_matches(BETWEEN);
     }
     Ok(pairs)
+}
+
+const BETWEEN: [char; 5] = [';', ' ', '\t', '\r', '\n'];
+
+/// A keyword, and what stands behind its `=`. A doubled `=` is one of the keyword's own, so `Server==x` names none.
+fn key(text: &str) -> Result<(String, &str), String> {
+    let mut key = String::new();
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        if c != '=' {
+            key.extend(c.to_lowercase().filter(|c| !c.is_whitespace() && *c != '_'));
+        } else if chars.next_if(|(_, next)| *next == '=').is_some() {
+            key.push('=');
+        } else if key.is_empty() {
+            return Err("has a value without a keyword".to_owned());
+        } else {
+            return Ok((key, &text[at + 1..]));
+        }
+    }
+    Err("is no ADO connection string: expected Server=tcp:<host>,1433;Database=<name>;… in pairs of keyword=value"
+        .to_owned())
 }
 
 /// Its value, and what stands behind it. A quote in a quoted value is doubled.
 fn value<'a>(text: &'a str, key: &str) -> Result<(String, &'a str), String> {
     let Some(quote) = text.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
         let end = text.find(';').unwrap_or(text.len());
-        return Ok((text[..end].trim_end().to_owned(), &text[end..]));
+        let value = text[..end].trim_end();
+        if end == text.len() && value.ends_with(['\'', '"']) {
+            return Err(format!("ends in a quote at {key} that was not opened"));
+        }
+        return Ok((value.to_owned(), &text[end..]));
     };
     let mut value = String::new();
     let mut chars = text[1..].char_indices().peekable();
@@ -68,13 +84,13 @@ mod tests {
             [("server", "tcp:x,1433"), ("userid", "ania"), ("password", "zażółć;\"'="), ("initialcatalog", "a b ")];
         assert_eq!(read(text), expected.map(|(key, value)| pair(key, value)));
         assert_eq!(read("Password=Zm9v==;pwd={x}"), [pair("password", "Zm9v=="), pair("pwd", "{x}")]);
-        assert_eq!(read("Server=a;SERVER=b"), [pair("server", "b")], "the last one counts");
+        assert_eq!(read("a==b=c"), [pair("a=b", "c")], "a doubled = is the keyword's own");
         assert!(read(" ; ").is_empty());
     }
 
     #[test]
     fn what_is_no_connection_string_is_told_without_its_values() {
-        for text in ["geheim", "Server=x;geheim;Database=y", "Password='geheim", "Password='geheim'geheim", "=geheim"] {
+        for text in ["geheim", "Password='geheim", "Password='geheim'geheim", "=geheim", "a=geheim'"] {
             let why = pairs(text).unwrap_err();
             assert!(!why.contains("geheim"), "{why}");
         }

@@ -7,7 +7,8 @@ use super::{
     session::{Losses, Session},
 };
 use crate::adapters::entra::{SQL_SCOPE, Tokens};
-use std::{sync::Arc, time::Duration};
+use futures::future::select_ok;
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tiberius::{AuthMethod, Client, Config, error::Error};
 use tokio::net::TcpStream;
 use tokio_util::compat::TokioAsyncWriteCompatExt;
@@ -16,12 +17,19 @@ use tokio_util::compat::TokioAsyncWriteCompatExt;
 #[derive(Clone)]
 pub(super) struct Connector {
     config: Config,
+    host: String,
+    port: u16,
+    /// All addresses of a host at once (MultiSubnetFailover).
+    at_once: bool,
     /// Asked anew for every connection; a token once used lives as long as its connection does.
     tokens: Option<Arc<Tokens>>,
     connect_timeout: Duration,
     command_timeout: Duration,
     losses: Losses,
 }
+
+/// As many as .NET tries of one host.
+const ADDRESSES_MAX: usize = 64;
 
 /// Azure SQL sends a client on to the node that has its database: once, or twice during a failover.
 const ROUTES_MAX: u32 = 3;
@@ -40,7 +48,6 @@ impl Connector {
         config.host(&said.host);
         config.port(said.port);
         config.encryption(said.encryption);
-        config.readonly(said.read_only);
         config.application_name(said.application.as_deref().unwrap_or("client-organizer"));
         // One or the other: both together panic in the driver, and were refused when the string was read.
         if said.trust_any_certificate {
@@ -73,23 +80,42 @@ impl Connector {
         config.command_timeout(Some(command_timeout));
         // A row with half a surrogate pair must not fail a claim of a hundred others.
         config.lossy_utf16_decoding(true);
-        Ok(Self { config, tokens, connect_timeout, command_timeout, losses: Losses::default() })
+        Ok(Self {
+            config,
+            host: said.host.clone(),
+            port: said.port,
+            at_once: said.at_once,
+            tokens,
+            connect_timeout,
+            command_timeout,
+            losses: Losses::default(),
+        })
     }
 
     pub(super) async fn session(&self) -> Result<Session, ConnectError> {
         let limit = self.connect_timeout;
+        let mut sent_on = None;
         // Boxed: the driver's handshake is 17 kB of future, and would be part of every call.
-        let connected = tokio::time::timeout(limit, Box::pin(self.connected())).await;
-        connected.unwrap_or_else(|_| Err(timed_out(limit).into()))
+        let connected = tokio::time::timeout(limit, Box::pin(self.connected(&mut sent_on))).await;
+        let connected = connected.unwrap_or_else(|_| Err(timed_out(limit).into()));
+        connected.map_err(|error| match (error, sent_on) {
+            (ConnectError::Driver(error @ Error::Io { .. }), Some((host, port))) => {
+                ConnectError::SentOn { host, port, error }
+            }
+            (error, _) => error,
+        })
     }
 
-    async fn connected(&self) -> Result<Session, ConnectError> {
+    /// `sent_on`: the node that the server named, until it is reached.
+    async fn connected(&self, sent_on: &mut Option<(String, u16)>) -> Result<Session, ConnectError> {
         let mut config = self.config.clone();
         if let Some(tokens) = &self.tokens {
             config.authentication(AuthMethod::aad_token(tokens.get().await?.text));
         }
+        let (mut host, mut port) = (self.host.clone(), self.port);
         for _ in 0..ROUTES_MAX {
-            let stream = TcpStream::connect(config.get_addr()).await.map_err(Error::from)?;
+            let stream = self.line(&host, port).await.map_err(Error::from)?;
+            *sent_on = None;
             stream.set_nodelay(true).map_err(Error::from)?;
             // A second handle of the same socket, to see whether the other side is still there without asking it.
             let stream = stream.into_std().map_err(Error::from)?;
@@ -101,7 +127,9 @@ impl Connector {
                     session.reset(self.command_timeout).await?;
                     return Ok(session);
                 }
-                Err(Error::Routing { host, port }) => {
+                Err(Error::Routing { host: next_host, port: next_port }) => {
+                    (host, port) = (next_host, next_port);
+                    *sent_on = Some((host.clone(), port));
                     config.host(&host);
                     config.port(port);
                 }
@@ -111,9 +139,24 @@ impl Connector {
         Err(odd("routed too often").into())
     }
 
+    async fn line(&self, host: &str, port: u16) -> io::Result<TcpStream> {
+        if !self.at_once {
+            return TcpStream::connect((host, port)).await;
+        }
+        first_of(tokio::net::lookup_host((host, port)).await?).await
+    }
+
     pub(super) fn command_timeout(&self) -> Duration {
         self.command_timeout
     }
+}
+
+async fn first_of(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
+    let tries: Vec<_> = addresses.take(ADDRESSES_MAX).map(|address| Box::pin(TcpStream::connect(address))).collect();
+    if tries.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
+    }
+    Ok(select_ok(tries).await?.0)
 }
 
 impl bb8::ManageConnection for Connector {
@@ -130,5 +173,21 @@ impl bb8::ManageConnection for Connector {
 
     fn has_broken(&self, session: &mut Session) -> bool {
         session.is_spoilt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 192.0.2.1 is nobody's (RFC 5737): a try there fails at once, or never ends.
+    #[tokio::test]
+    async fn an_address_that_does_not_answer_holds_up_no_other() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let here = listener.local_addr().unwrap();
+        let nobody = ["192.0.2.1:1433".parse().unwrap(), here];
+        let stream = tokio::time::timeout(Duration::from_secs(30), first_of(nobody.into_iter())).await;
+        assert_eq!(stream.unwrap().unwrap().peer_addr().unwrap(), here);
+        assert!(first_of(std::iter::empty()).await.is_err());
     }
 }

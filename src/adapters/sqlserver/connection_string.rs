@@ -4,7 +4,7 @@ use super::{
     ado,
     login::{AzureEnvironment, Login},
 };
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, net::Ipv6Addr, path::PathBuf, time::Duration};
 use tiberius::EncryptionLevel;
 
 /// Debug shows no secret: a password stands in `login` alone.
@@ -20,7 +20,8 @@ pub struct ConnectionString {
     pub(super) certificate_host: Option<String>,
     pub(super) application: Option<String>,
     pub(super) workstation: Option<String>,
-    pub(super) read_only: bool,
+    /// All addresses of the host at once: a listener's live one is not behind the dead ones.
+    pub(super) at_once: bool,
     pub(super) packet_bytes: Option<u32>,
     /// As the string says; the settings count where they are given.
     pub connect_timeout: Option<Duration>,
@@ -52,37 +53,76 @@ const KEYWORDS: &[(&str, &[&str])] = &[
     ("Workstation ID", &["workstationid", "wsid"]),
     ("ApplicationIntent", &["applicationintent"]),
     ("Packet Size", &["packetsize"]),
+    ("MultiSubnetFailover", &["multisubnetfailover"]),
 ];
 
 /// What .NET's own pool and driver take, and what changes nothing here: our pool has settings (Sql__…), the dialect
-/// needs no second result set at a time, and a lost connection is made again anyway.
-const IGNORED: &[&str] = &[
-    "persistsecurityinfo",
-    "persistsecurity",
-    "multipleactiveresultsets",
-    "pooling",
-    "maxpoolsize",
-    "minpoolsize",
-    "connectionlifetime",
-    "loadbalancetimeout",
-    "poolblockingperiod",
-    "connectretrycount",
-    "connectretryinterval",
-    "multisubnetfailover",
-    "transparentnetworkipresolution",
-    "enlist",
-    "replication",
-    "typesystemversion",
-    "transactionbinding",
-    "currentlanguage",
-    "language",
-    "asynchronousprocessing",
-    "contextconnection",
-    "ipaddresspreference",
-    "columnencryptionsetting",
-    "networklibrary",
-    "net",
-    "network",
+/// needs no second result set at a time, no statement reads a date or a message by its language, a lost connection is
+/// made again anyway, and every address of a host is tried. A value that .NET refuses is still refused.
+const WITHOUT_EFFECT: &[(&str, Takes)] = &[
+    ("persistsecurityinfo", Takes::Flag),
+    ("multipleactiveresultsets", Takes::Flag),
+    ("pooling", Takes::Flag),
+    ("maxpoolsize", Takes::Whole),
+    ("minpoolsize", Takes::Whole),
+    ("connectionlifetime", Takes::Whole),
+    ("loadbalancetimeout", Takes::Whole),
+    ("poolblockingperiod", Takes::OneOf(&["auto", "alwaysblock", "neverblock"])),
+    ("connectretrycount", Takes::Whole),
+    ("connectretryinterval", Takes::Whole),
+    ("enlist", Takes::Flag),
+    ("typesystemversion", Takes::Anything),
+    ("transactionbinding", Takes::Anything),
+    ("currentlanguage", Takes::Anything),
+    ("language", Takes::Anything),
+    ("ipaddresspreference", Takes::OneOf(&["ipv4first", "ipv6first", "useplatformdefault"])),
+    ("columnencryptionsetting", Takes::OneOf(&["disabled"])),
+    ("replication", Takes::OneOf(&["false", "no"])),
+    ("userinstance", Takes::OneOf(&["false", "no"])),
+];
+
+#[derive(Clone, Copy)]
+enum Takes {
+    Flag,
+    Whole,
+    /// In lower case without spaces. What .NET takes and is not here would have an effect.
+    OneOf(&'static [&'static str]),
+    Anything,
+}
+
+/// What .NET takes and this program cannot do, by its name there, with what to do instead.
+const NOT_HERE: &[(&str, &[&str], &str)] = &[
+    (
+        "ServerCertificate",
+        &["servercertificate"],
+        "pinning one certificate is not supported: name the certificate of who issued it in TrustServerCertificateCA",
+    ),
+    (
+        "Failover Partner",
+        &["failoverpartner", "failoverpartnerspn"],
+        "database mirroring is not supported: name a listener or a failover group as Server",
+    ),
+    (
+        "AttachDbFilename",
+        &["attachdbfilename", "extendedproperties", "initialfilename"],
+        "a file cannot be attached: name a database that the server has",
+    ),
+    (
+        "Network Library",
+        &["networklibrary", "net", "network"],
+        "there is no choice of one, TCP is the only way: remove it",
+    ),
+    ("ServerSPN", &["serverspn"], "Windows logins are not supported: remove it"),
+    (
+        "Attestation Protocol",
+        &["attestationprotocol", "enclaveattestationurl"],
+        "columns encrypted by the client are not supported: remove it",
+    ),
+    (
+        "Context Connection",
+        &["contextconnection", "asynchronousprocessing", "connectionreset", "transparentnetworkipresolution"],
+        "Microsoft.Data.SqlClient does not know it any more, nor its like: remove it",
+    ),
 ];
 
 /// As long as `Sql__ConnectTimeoutMs` and `Sql__CommandTimeoutMs` may be; .NET's 0 means for ever, which is too long.
@@ -129,6 +169,16 @@ impl ConnectionString {
             }
             bytes
         });
+        let at_once = reading.flag("MultiSubnetFailover");
+        if let Some(intent) = reading.text("ApplicationIntent") {
+            match intent.to_lowercase().as_str() {
+                "readwrite" => {}
+                "readonly" => {
+                    reading.problem("has ApplicationIntent=ReadOnly: this program writes; remove it, or say ReadWrite");
+                }
+                _ => reading.problem("has an ApplicationIntent that is invalid: expected ReadWrite"),
+            }
+        }
         let given = |keyword| reading.text(keyword);
         let login = Login::of(given("Authentication").as_deref(), given("User ID"), given("Password"), azure);
         let login = login.unwrap_or_else(|problems| {
@@ -146,7 +196,7 @@ impl ConnectionString {
             certificate_host: reading.text("HostNameInCertificate"),
             application: reading.text("Application Name"),
             workstation: reading.text("Workstation ID"),
-            read_only: reading.text("ApplicationIntent").is_some_and(|text| text.eq_ignore_ascii_case("ReadOnly")),
+            at_once,
             packet_bytes,
             connect_timeout,
             command_timeout,
@@ -155,24 +205,47 @@ impl ConnectionString {
     }
 }
 
+impl Takes {
+    /// What was expected, where the value is another. One with nothing is none.
+    fn refusal(self, value: &str) -> Option<String> {
+        let word: String = value.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
+        let (fits, expected) = match self {
+            Self::Anything => return None,
+            Self::Flag => (is_yes(value) || is_no(value), "true or false".to_owned()),
+            Self::Whole => (word.parse::<i32>().is_ok_and(|number| number >= 0), "a whole number".to_owned()),
+            Self::OneOf(words) => (words.contains(&word.as_str()), words.join(" or ")),
+        };
+        (!fits && !value.is_empty()).then_some(expected)
+    }
+}
+
 impl Reading {
     fn of(text: &str) -> Result<Self, String> {
         let mut reading = Self { given: Vec::new(), problems: Vec::new() };
         for (place, (key, value)) in ado::pairs(text)?.into_iter().enumerate() {
-            let known = KEYWORDS.iter().find(|(_, names)| names.contains(&key.as_str())).map(|(name, _)| *name);
-            match known {
-                Some(name) if reading.text(name).is_some() => {
-                    reading.problem(format!("says {name} more than once, by different names"));
+            let named = |names: &[&str]| names.contains(&key.as_str());
+            if let Some((name, _)) = KEYWORDS.iter().find(|(_, names)| named(names)) {
+                // As in .NET, of all names of one thing the last one counts, and `Password=` with nothing is none.
+                reading.given.retain(|(known, _)| known != name);
+                if !value.is_empty() {
+                    reading.given.push((name, value));
                 }
-                Some(name) if !value.is_empty() => reading.given.push((name, value)),
-                // `Password=` with nothing is as good as none.
-                Some(_) => {}
-                None if IGNORED.contains(&key.as_str()) => {}
+            } else if let Some((name, _, why)) = NOT_HERE.iter().find(|(_, names, _)| named(names)) {
+                if !value.is_empty() {
+                    reading.problem(format!("has {name}: {why}"));
+                }
+            } else if let Some((name, takes)) = WITHOUT_EFFECT.iter().find(|(name, _)| *name == key) {
+                if let Some(expected) = takes.refusal(&value) {
+                    reading.problem(format!(
+                        "has a value of {name} that is invalid or not supported: expected {expected}"
+                    ));
+                }
+            } else {
                 // Not by its name: it could be the rest of a password whose ; stands in no quotes.
-                None => reading.problem(format!(
+                reading.problem(format!(
                     "has a keyword that is not known, the {}. of all: look at its spelling; a value with ; stands in quotes",
                     place + 1
-                )),
+                ));
             }
         }
         Ok(reading)
@@ -206,17 +279,32 @@ impl Reading {
         };
         let (place, port) = text.split_once(',').unwrap_or((&text, ""));
         let place = place.trim();
-        let place = place.get(..4).filter(|head| head.eq_ignore_ascii_case("tcp:")).map_or(place, |_| &place[4..]);
+        let place = match place.split_once(':') {
+            Some((how, rest)) if how.eq_ignore_ascii_case("tcp") => rest,
+            Some((how, _)) if ["np", "lpc", "admin"].iter().any(|word| how.eq_ignore_ascii_case(word)) => {
+                self.problem(
+                    "has a Server by np:, lpc: or admin:, which are ways of Windows: expected Server=tcp:<host>,1433",
+                );
+                return (String::new(), PORT);
+            }
+            _ if place.starts_with("\\\\") => {
+                self.problem(
+                    "has a Server by a named pipe, which is a way of Windows: expected Server=tcp:<host>,1433",
+                );
+                return (String::new(), PORT);
+            }
+            _ => place,
+        };
         let (host, instance) = place.split_once('\\').unwrap_or((place, ""));
         if !instance.is_empty() && port.is_empty() {
             self.problem(
-                "names an instance without its port, and SQL Browser is not asked: write Server=tcp:<host>,<port>",
+                "has a Server with an instance and no port, and SQL Browser is not asked: write Server=tcp:<host>,<port>",
             );
         }
         let port = match port.trim() {
             "" => PORT,
-            text => text.parse().unwrap_or_else(|_| {
-                self.problem("has a Server whose port is none: expected Server=tcp:<host>,1433");
+            text => text.parse().ok().filter(|port| *port > 0).unwrap_or_else(|| {
+                self.problem("has a Server whose port is invalid: expected Server=tcp:<host>,1433");
                 PORT
             }),
         };
@@ -224,7 +312,11 @@ impl Reading {
             "." | "(local)" => "localhost",
             host => host,
         };
-        if host.is_empty() || host.contains(':') {
+        let within = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = within.unwrap_or(host);
+        if host.is_empty()
+            || ((within.is_some() || host.contains([':', '[', ']'])) && host.parse::<Ipv6Addr>().is_err())
+        {
             self.problem("has a Server that is no host: expected Server=tcp:<host>,1433");
         }
         (host.to_owned(), port)
@@ -248,11 +340,11 @@ impl Reading {
 }
 
 fn is_yes(text: &str) -> bool {
-    ["true", "yes", "1", "sspi"].iter().any(|word| text.eq_ignore_ascii_case(word))
+    ["true", "yes"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn is_no(text: &str) -> bool {
-    ["false", "no", "0"].iter().any(|word| text.eq_ignore_ascii_case(word))
+    ["false", "no"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

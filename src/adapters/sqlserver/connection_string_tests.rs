@@ -82,7 +82,18 @@ fn contradictions_are_told_by_keyword_and_without_a_value() {
         ("Server=x,geheim;User ID=a;Password=geheim", "port"),
         ("Server=x;User ID=a;Password=geheim;gehEIM=true", "the 4. of all"),
         ("Server=x;User ID=a;Password=geheim;Encrypt=geheim", "Encrypt"),
-        ("Server=x;User ID=a;Password=geheim;Pwd=geheim2", "Password"),
+        ("Server=x;geheim;User ID=a;Password=geheim", "the 2. of all"),
+        ("Server=np:\\\\.\\pipe\\geheim;User ID=a;Password=geheim", "np:"),
+        ("Server=\\\\.\\pipe\\geheim;User ID=a;Password=geheim", "pipe"),
+        ("Server=[geheim],1;User ID=a;Password=geheim", "no host"),
+        ("Server=x,0;User ID=a;Password=geheim", "port"),
+        ("Server=x;User ID=a;Password=geheim;Pooling=geheim", "pooling"),
+        ("Server=x;User ID=a;Password=geheim;Max Pool Size=geheim", "maxpoolsize"),
+        ("Server=x;User ID=a;Password=geheim;MultiSubnetFailover=geheim", "MultiSubnetFailover"),
+        ("Server=x;User ID=a;Password=geheim;ApplicationIntent=geheim", "ApplicationIntent"),
+        ("Server=x;User ID=a;Password=geheim;Network Library=geheim", "Network Library"),
+        ("Server=x;User ID=a;Password=geheim;User Instance=true", "userinstance"),
+        ("Server=x;User ID=a;Password=geheim;Replication=true", "replication"),
         ("Server=x;User ID=a;Password=geheim;Integrated Security=true", "Integrated Security"),
         ("Server=x;User ID=a;Password=geheim;Connect Timeout=geheim", "Connect Timeout"),
         ("Server=x;User ID=a;Password=geheim;TrustServerCertificate=true;TrustServerCertificateCA=/x", "CertificateCA"),
@@ -95,4 +106,90 @@ fn contradictions_are_told_by_keyword_and_without_a_value() {
     for word in ["port", "Encrypt", "not known"] {
         assert!(all.contains(word), "all at once: {all}");
     }
+}
+
+/// What .NET takes and cannot work here, with the word that the refusal must hold.
+const NOT_HERE: [(&str, &str); 12] = [
+    (";ServerCertificate=", "ServerCertificate"),
+    ("Integrated Security=", "Integrated Security"),
+    ("Trusted_Connection=", "Integrated Security"),
+    ("Server=.\\SQLEXPRESS;", "Server"),
+    ("Server=np:", "Server"),
+    ("Server=lpc:", "Server"),
+    (",99999;", "Server"),
+    ("ApplicationIntent=ReadOnly", "ApplicationIntent"),
+    ("Failover Partner=", "Failover Partner"),
+    ("AttachDbFilename=", "AttachDbFilename"),
+    ("Column Encryption Setting=Enabled", "columnencryptionsetting"),
+    ("Server==", "not known"),
+];
+
+/// As .NET's word for it.
+fn authentication(login: &Login) -> &'static [&'static str] {
+    match login {
+        Login::None => &[],
+        Login::Sql { .. } => &["NotSpecified", "SqlPassword"],
+        Login::Entra(Identity::ManagedIdentity { .. }) => &["ActiveDirectoryManagedIdentity", "ActiveDirectoryMSI"],
+        Login::Entra(Identity::ClientSecret { .. }) => &["ActiveDirectoryServicePrincipal"],
+        Login::Entra(_) => &["ActiveDirectoryDefault"],
+    }
+}
+
+/// The server as .NET keeps it: as written. Ours is taken apart.
+fn place(server: &str) -> (String, u16) {
+    let (host, port) = server.split_once(',').unwrap_or((server, "1433"));
+    let host = host.trim_start_matches("tcp:").split('\\').next().unwrap_or_default();
+    let host = if host == "(local)" { "localhost" } else { host.trim_matches(['[', ']']) };
+    (host.to_owned(), port.parse().unwrap())
+}
+
+#[test]
+fn every_string_is_read_as_microsofts_client_reads_it_or_refused_by_name() {
+    let cases: serde_json::Value =
+        serde_json::from_str(include_str!("../../../tests/cases/sql-connection-strings.json")).unwrap();
+    let azure = AzureEnvironment { tenant_id: Some("t".to_owned()), ..AzureEnvironment::default() };
+    for case in cases["strings"].as_array().unwrap() {
+        let word = |name: &str| case[name].as_str().unwrap_or_default();
+        let text = word("string");
+        let read = ConnectionString::parse(text, &azure);
+        let not_here = NOT_HERE.iter().find(|(part, _)| text.contains(part));
+        let (said, told) = match (read, not_here) {
+            (Err(told), Some((_, named))) => {
+                assert!(told.join("; ").contains(named), "{text}: {told:?}");
+                continue;
+            }
+            (Err(_), None) if !word("refused").is_empty() => continue,
+            (Ok(said), None) => (said, word("refused")),
+            (read, _) => panic!("{text}: {:?}", read.map(drop)),
+        };
+        assert_eq!(told, "", "{text} is refused there");
+        assert_eq!((said.host.clone(), said.port), place(word("server")), "{text}");
+        assert_eq!(said.database.as_deref(), Some(word("database")), "{text}");
+        let (user, password) = match &said.login {
+            Login::None => panic!("{text}"),
+            Login::Sql { user, password } => (user.as_str(), password.as_str()),
+            Login::Entra(Identity::ManagedIdentity { client_id }) => (client_id.as_deref().unwrap_or_default(), ""),
+            Login::Entra(Identity::ClientSecret { client_id, secret, .. }) => (client_id.as_str(), secret.as_str()),
+            Login::Entra(_) => ("", ""),
+        };
+        assert_eq!((user, password), (word("user"), word("password")), "{text}");
+        assert!(authentication(&said.login).contains(&word("authentication")), "{text}");
+        let encrypt = match said.encryption {
+            EncryptionLevel::Off => "False",
+            EncryptionLevel::Strict => "Strict",
+            _ => "True",
+        };
+        assert_eq!(encrypt, word("encrypt"), "{text}");
+        assert_eq!(said.trust_any_certificate, word("trust") == "True", "{text}");
+        assert_eq!(said.connect_timeout, case["timeout"].as_u64().map(Duration::from_secs), "{text}");
+        assert_eq!(said.at_once, text.contains("MultiSubnetFailover"), "{text}");
+    }
+}
+
+#[test]
+fn of_all_names_of_one_thing_the_last_one_counts() {
+    let said = parse("UID=a;User ID=b;Password=p;Pwd=q;Timeout=3;Connect Timeout=4");
+    assert_eq!(said.login, Login::Sql { user: "b".into(), password: "q".into() });
+    assert_eq!(said.connect_timeout, Some(Duration::from_secs(4)));
+    assert_eq!(parse("User ID=a;Password=p;Database=").database, None, "nothing is none");
 }

@@ -59,6 +59,12 @@ pub(super) fn map(step: &'static str, intent: Intent, error: Error) -> StoreErro
 pub(super) enum ConnectError {
     Driver(Error),
     Token(EntraError),
+    /// The server answered and named the node to go to, and that one could not be reached.
+    SentOn {
+        host: String,
+        port: u16,
+        error: Error,
+    },
 }
 
 impl From<Error> for ConnectError {
@@ -79,7 +85,7 @@ impl ConnectError {
         match self {
             Self::Driver(error @ Error::Server(_)) => fate(error) == Fate::Final,
             Self::Driver(Error::Tls(_)) => true,
-            Self::Driver(_) | Self::Token(_) => false,
+            Self::Driver(_) | Self::Token(_) | Self::SentOn { .. } => false,
         }
     }
 
@@ -92,6 +98,14 @@ impl ConnectError {
     pub(super) fn told(&self) -> String {
         let error = match self {
             Self::Token(_) => return "no Entra ID token could be had for the login; the log says more".to_owned(),
+            Self::SentOn { port, error, .. } => {
+                return format!(
+                    "the server sent us on to port {port} of the node that has the database, which could not be reached \
+                     ({}): let TCP out to ports 11000 to 11999 beside 1433 in the firewall or the network rules (service \
+                     tag Sql), or set the server's connection policy to Proxy",
+                    describe(error)
+                );
+            }
             Self::Driver(error) => error,
         };
         match error.code() {
@@ -125,6 +139,7 @@ impl ConnectError {
             Self::Token(error) => error.to_string(),
             Self::Driver(Error::Server(token)) => token.message().chars().take(DETAIL_CHARS_MAX).collect(),
             Self::Driver(error) => error.to_string().chars().take(DETAIL_CHARS_MAX).collect(),
+            Self::SentOn { host, port, error } => format!("{host}:{port}: {error}"),
         }
     }
 
@@ -132,7 +147,7 @@ impl ConnectError {
     pub(super) fn into_store_error(self, step: &'static str) -> StoreError {
         let (reason, person) = (self.told(), self.needs_a_person());
         let source: Option<Box<dyn error::Error + Send + Sync>> = match self {
-            Self::Driver(error) => Some(Box::new(AtLogin(error))),
+            Self::Driver(error) | Self::SentOn { error, .. } => Some(Box::new(AtLogin(error))),
             Self::Token(error) => Some(Box::new(error)),
         };
         if person {

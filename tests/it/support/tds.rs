@@ -21,6 +21,8 @@ use tokio::{
 /// What becomes of one request, or of one login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
+    /// At a login: the database is on a node at this port of this machine.
+    SentOn(u16),
     /// The connection ends when the request has only begun to arrive.
     CutRequest,
     /// It arrived whole, and was carried out; then the connection ends without an answer.
@@ -252,14 +254,18 @@ async fn converse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), state: &Mu
             LOGIN => {
                 let mut state = state.lock().unwrap();
                 state.seen_logins.push(wire_names::utf16(&body));
+                let fault = state.logins.pop_front();
                 tokens::login_ack(&mut out);
+                if let Some(Fault::SentOn(port)) = fault {
+                    tokens::sent_on(&mut out, "127.0.0.1", port);
+                }
                 tokens::end(&mut out, false, false);
-                state.logins.pop_front()
+                fault
             }
             _ => requested(&mut state.lock().unwrap(), connection, kind == RPC, &body, &mut out),
         };
         match fault {
-            None => write(stream, &out, true).await?,
+            None | Some(Fault::SentOn(_)) => write(stream, &out, true).await?,
             Some(Fault::Error(number)) => {
                 let mut out = BytesMut::new();
                 tokens::error(&mut out, number, 16, "Cannot insert duplicate key (ania@example.pl)");

@@ -42,6 +42,30 @@ async fn what_a_person_must_mend_is_told_at_once_and_plainly() {
 }
 
 #[tokio::test]
+async fn a_node_that_the_server_names_and_nobody_reaches_is_told_with_the_rule_that_lacks() {
+    let (server, node, nobody) = (TdsServer::start().await, TdsServer::start().await, TdsServer::down(None).await);
+    server.login_fault(Fault::SentOn(node.address.port()));
+    opened(&server).await;
+    assert_eq!((server.logins().len(), node.logins().len()), (1, 1));
+    let port = nobody.address.port();
+    server.login_fault(Fault::SentOn(port));
+    let told = refusal(&options(&server, Duration::from_secs(30))).await;
+    assert!(matches!(told, StoreError::Unavailable { .. }), "{told}");
+    let told = told.to_string();
+    for word in [&format!("port {port}"), "11000 to 11999", "firewall"] {
+        assert!(told.contains(word), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_listener_is_reached_by_whichever_of_its_addresses_lives() {
+    let server = TdsServer::start().await;
+    let text = server.plain().replace("127.0.0.1", "localhost") + ";MultiSubnetFailover=yes";
+    SqlServer::open(&SqlServerOptions::at(text)).await.unwrap();
+    assert_eq!(server.logins().len(), 1);
+}
+
+#[tokio::test]
 async fn a_role_that_lacks_the_tables_of_the_last_migrate_is_told_before_anything_is_done() {
     let server = TdsServer::start().await;
     server.fault("schema_rights", Fault::Error(229));

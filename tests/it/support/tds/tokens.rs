@@ -143,6 +143,20 @@ pub fn login_ack(out: &mut BytesMut) {
     token(out, 0xAD, &body);
 }
 
+/// The node that has the database is another: go there.
+pub fn sent_on(out: &mut BytesMut, host: &str, port: u16) {
+    let mut place = BytesMut::new();
+    place.put_u8(0);
+    place.put_u16_le(port);
+    us_varchar(&mut place, host);
+    let mut body = BytesMut::new();
+    body.put_u8(20);
+    body.put_u16_le(u16::try_from(place.len()).unwrap());
+    body.put_slice(&place);
+    body.put_u16_le(0);
+    token(out, 0xE3, &body);
+}
+
 /// `encryption` 2: the server has none. The fed-auth option is answered as Azure SQL does.
 pub fn prelogin(encryption: u8) -> BytesMut {
     let mut out = BytesMut::new();
