@@ -12,7 +12,7 @@ use crate::{
     local::{
         self, HandlerCommand, LocalOptions, Manifest,
         demo::{self, Demo},
-        events::{EventSink, Form, What},
+        events::{EventSink, Form},
     },
 };
 use anyhow::{Context, Result, bail};
@@ -66,7 +66,8 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
         );
     }
     if !arguments.demo {
-        local::run(options, stopped()).await?;
+        local::run(options, asked_to_stop(&events)).await?;
+        goodbye(&events, &data).await;
         return Ok(true);
     }
     let store = match arguments.sql {
@@ -79,7 +80,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
         let told = demo::run(demo).await;
         if told.is_ok() && !arguments.exit_after_demo {
             tokio::select! {
-                () = stopped() => {}
+                () = asked_to_stop(&events) => {}
                 () = narrate(&events, form) => {}
             }
         }
@@ -96,6 +97,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
         told = told => {
             let _ = done.send(());
             host.await?;
+            goodbye(&events, &data).await;
             told.map(|()| true)
         }
     }
@@ -107,20 +109,22 @@ async fn narrate(events: &EventSink, form: Form) {
     loop {
         match feed.recv().await {
             // With JSON the sink itself writes every line.
-            Ok(event) if form == Form::Text && !is_idle(&event.what) => println!("{event}"),
+            Ok(event) if form == Form::Text && event.what.is_news() => println!("{event}"),
             Ok(_) | Err(RecvError::Lagged(_)) => {}
             Err(RecvError::Closed) => return,
         }
     }
 }
 
-/// Timers that found nothing to do would bury the rest.
-fn is_idle(what: &What) -> bool {
-    match what {
-        What::Log { .. } => true,
-        What::Invocation { ok, function, .. } => *ok && function != "SendEmail",
-        _ => false,
-    }
+/// Until Ctrl-C or SIGTERM, which is answered at once: to end what is under way may take some seconds.
+async fn asked_to_stop(events: &EventSink) {
+    stopped().await;
+    events.say("stopping: what is under way is finished first");
+}
+
+async fn goodbye(events: &EventSink, data: &Path) {
+    events.say(&format!("stopped; the data stays in {}", data.display()));
+    events.flush().await;
 }
 
 async fn done_signal(finished: tokio::sync::oneshot::Receiver<()>) -> Result<()> {

@@ -262,9 +262,17 @@ async fn send_together(context: &NotifyContext, works: &[&MailWork], probe: bool
 }
 
 fn count(report: &mut RetryReport, work: &MailWork, result: MailResult) {
+    let message_id = &work.message_id;
     match result {
-        MailResult::Sent => report.sent += 1,
-        MailResult::Parked { .. } => report.parked += 1,
+        // What went otherwise was logged where it was stored.
+        MailResult::Sent => {
+            report.sent += 1;
+            tracing::info!(message_id, outcome = "sent", "taken up");
+        }
+        MailResult::Parked { .. } => {
+            report.parked += 1;
+            tracing::info!(message_id, outcome = "parked", "taken up");
+        }
         MailResult::Refused { .. } => report.refused += 1,
         MailResult::InDoubt { .. } => report.in_doubt.push(work.message_id.clone()),
         MailResult::LeaseLost => report.lost_leases += 1,

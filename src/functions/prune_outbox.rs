@@ -5,5 +5,9 @@ use crate::flows::prune::{self, PruneContext};
 
 pub(super) async fn answer(context: &PruneContext) -> Reply {
     let report = prune::prune(context).await;
+    let (rows, mails) = (report.outbox_rows + report.erased_rows, report.inbox_tombstones + report.erased_mails);
+    if rows + mails > 0 {
+        tracing::info!(rows, mails, "pruned");
+    }
     invocation::run(&report, report.store_error.as_deref())
 }

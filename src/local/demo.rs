@@ -76,7 +76,6 @@ impl Demo {
 /// The host did not come up, a booking was refused, or a mail did not arrive in 30 s; says which.
 pub async fn run(mut demo: Demo) -> Result<()> {
     let (port, up) = wait_for_handler(&mut demo).await?;
-    let before = letters(&demo);
     demo.say(&format!("The handler is up. Booking at http://127.0.0.1:{port}/api :\n"));
     let mut stories = Vec::new();
     let mut last = None;
@@ -85,7 +84,7 @@ pub async fn run(mut demo: Demo) -> Result<()> {
     }
     follow(&mut demo, &mut stories).await?;
     tell(&demo, &stories, up);
-    let arrived = letters(&demo).difference(&before).count();
+    let arrived = arrived(&letters(&demo), &stories);
     demo.say(&format!("\n{arrived} mails lie in {} (open one: it is a plain .eml file).", demo.mails.display()));
     if arrived < stories.len() {
         bail!("{} messages were taken in, but {arrived} mails were written: see `ops mail list`", stories.len());
@@ -201,16 +200,29 @@ fn tell(demo: &Demo, stories: &[Story], up: DateTime<Utc>) {
     demo.say("\nEach message, in time since its booking was sent:\n");
     demo.say(&format!("  {:28} {:>12} {:>12} {:>12} {:>12}", "", "committed", "dispatched", "delivered", "mailed"));
     for story in stories {
-        // The queue tells of a message after it stored it, when a waiting receiver may have it already.
-        let dispatched = story.dispatched.map(|at| story.delivered.map_or(at, |delivered| at.min(delivered)));
-        let [committed, dispatched, delivered, mailed] =
-            [Some(story.committed), dispatched, story.delivered, story.mailed].map(|at| after(story, at));
+        let [committed, dispatched, delivered, mailed] = in_order(story).map(|at| after(story, at));
         let title = &story.title;
         demo.say(&format!("  {title:28} {committed:>12} {dispatched:>12} {delivered:>12} {mailed:>12}"));
     }
     if let Some(first) = stories.iter().filter_map(|story| story.mailed).min() {
         demo.say(&format!("\nhandler up -> first mail: {} ms", (first - up).num_milliseconds()));
     }
+}
+
+/// Each step is heard of after it was done, when the next may have begun already: none is later than the next.
+fn in_order(story: &Story) -> [Option<DateTime<Utc>>; 4] {
+    let mut steps = [Some(story.committed), story.dispatched, story.delivered, story.mailed];
+    for step in (0..3).rev() {
+        let next = steps[step + 1];
+        steps[step] = steps[step].map(|at| next.map_or(at, |next| at.min(next)));
+    }
+    steps
+}
+
+/// How many of our own messages became a mail: the name of its file holds its id. Others come from an earlier run.
+fn arrived(letters: &HashSet<OsString>, stories: &[Story]) -> usize {
+    let mailed = |story: &&Story| letters.iter().any(|name| name.to_string_lossy().contains(&story.message_id));
+    stories.iter().filter(mailed).count()
 }
 
 fn what_next(demo: &Demo, port: u16, record: &str) {
@@ -245,4 +257,37 @@ async fn next(feed: &mut broadcast::Receiver<Event>, deadline: Instant) -> Optio
 fn letters(demo: &Demo) -> HashSet<OsString> {
     let files = std::fs::read_dir(&demo.mails).into_iter().flatten().flatten().map(|entry| entry.file_name());
     files.filter(|name| name.to_string_lossy().ends_with(".eml")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn story(message_id: &str, [committed, dispatched, delivered, mailed]: [i64; 4]) -> Story {
+        let at = |ms| DateTime::from_timestamp_millis(ms).unwrap();
+        Story {
+            title: String::new(),
+            message_id: message_id.to_owned(),
+            asked: at(0),
+            committed: at(committed),
+            dispatched: Some(at(dispatched)),
+            delivered: Some(at(delivered)),
+            mailed: Some(at(mailed)),
+        }
+    }
+
+    #[test]
+    fn a_step_is_never_shown_later_than_the_next() {
+        let shown = |steps| in_order(&story("m", steps)).map(|at| at.unwrap().timestamp_millis());
+        assert_eq!(shown([1, 2, 3, 4]), [1, 2, 3, 4]);
+        assert_eq!(shown([9, 8, 5, 7]), [5, 5, 5, 7]);
+    }
+
+    #[test]
+    fn mails_of_an_earlier_run_and_second_copies_are_not_counted() {
+        let stories = [story("a-1", [0; 4]), story("a-2", [0; 4])];
+        let letters = |names: &[&str]| names.iter().map(OsString::from).collect();
+        assert_eq!(arrived(&letters(&["t-a-1-x.eml", "t-a-1-y.eml", "t-other-z.eml"]), &stories), 1);
+        assert_eq!(arrived(&letters(&["t-a-1-x.eml", "t-a-2-y.eml"]), &stories), 2);
+    }
 }

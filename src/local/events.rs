@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::{
     fmt,
     io::Write,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
 };
 use tokio::sync::{broadcast, oneshot};
 
@@ -121,6 +121,8 @@ pub struct EventSink {
     subscribers: broadcast::Sender<Event>,
     writer: Option<mpsc::SyncSender<Line>>,
     dropped: Arc<std::sync::atomic::AtomicU64>,
+    /// Held from an event's time to its place among the others, so that times are in order.
+    order: Arc<Mutex<()>>,
 }
 
 enum Line {
@@ -135,7 +137,13 @@ impl EventSink {
     /// Writes to nobody; for those who only subscribe.
     #[must_use]
     pub fn silent(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, subscribers: broadcast::channel(BEHIND_MAX).0, writer: None, dropped: Arc::default() }
+        Self {
+            clock,
+            subscribers: broadcast::channel(BEHIND_MAX).0,
+            writer: None,
+            dropped: Arc::default(),
+            order: Arc::default(),
+        }
     }
 
     /// Writes every event as one line, on a thread of its own: a slow terminal must not slow the host.
@@ -151,6 +159,7 @@ impl EventSink {
                             let line = serde_json::to_string(&event).unwrap_or_default();
                             writeln!(out, "{}", printable::json(&line))
                         }
+                        Form::Text if !event.what.is_news() => Ok(()),
                         Form::Text => writeln!(out, "{event}"),
                     }
                     .and_then(|()| out.flush()),
@@ -166,6 +175,7 @@ impl EventSink {
 
     pub fn emit(&self, what: What) {
         use std::sync::atomic::Ordering::Relaxed;
+        let _ordered = self.order.lock().unwrap_or_else(PoisonError::into_inner);
         let event = Event { at: self.clock.now(), what };
         if let Some(writer) = &self.writer {
             let missed = self.dropped.swap(0, Relaxed);
@@ -191,7 +201,7 @@ impl EventSink {
             self.note(text);
         } else {
             // A closed terminal is no reason to stop.
-            let _ = writeln!(std::io::stdout(), "{text}");
+            let _ = writeln!(std::io::stdout(), "{}", printable::lines(text));
         }
     }
 
@@ -221,6 +231,27 @@ impl EventSink {
         }
     }
 }
+
+impl What {
+    /// Whether people are shown it. What the host's own line says is not said again by the handler's, and a timer's run
+    /// that ended well is not news: what it did, if anything, the handler logs.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        match self {
+            Self::Log { line, .. } => {
+                let message = line.get("message").and_then(Value::as_str).unwrap_or_default();
+                !["answered", "handler up"].contains(&message)
+            }
+            Self::Invocation { ok: true, message_id, .. } => message_id.is_some(),
+            // The line before says what it means.
+            Self::Invocation { ok: false, reason, .. } => reason.as_deref() != Some(HANG),
+            _ => true,
+        }
+    }
+}
+
+/// The reason of an invocation after `What::Hang`.
+pub(super) const HANG: &str = "hang";
 
 fn millis<S: serde::Serializer>(at: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&at.to_rfc3339_opts(SecondsFormat::Millis, true))
@@ -301,6 +332,47 @@ mod tests {
             serde_json::to_string(&event).unwrap(),
             r#"{"at":"2026-08-20T10:00:00.000Z","event":"listening","port":1,"queuePort":2}"#
         );
+    }
+
+    #[test]
+    fn times_are_in_the_order_of_the_events_whoever_emits_them() {
+        struct Steps(std::sync::atomic::AtomicI64);
+        impl Clock for Steps {
+            fn now(&self) -> DateTime<Utc> {
+                let ms = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                // Another may come between the time and the place.
+                std::thread::yield_now();
+                DateTime::from_timestamp_millis(ms).unwrap()
+            }
+        }
+        let sink = EventSink::silent(Arc::new(Steps(0.into())));
+        let mut feed = sink.subscribe();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..500).for_each(|_| sink.note("x")));
+            }
+        });
+        let times: Vec<_> = std::iter::from_fn(|| feed.try_recv().ok()).map(|event| event.at).collect();
+        assert!(times.len() == 2_000 && times.is_sorted());
+    }
+
+    #[test]
+    fn an_event_is_one_line_whatever_it_names() {
+        let odd = "/x\u{85}\u{202e}\n12:00:00.000 all is well\u{1b}[2J";
+        let http = |path: &str| What::Http {
+            function: String::new(),
+            id: String::new(),
+            method: "GET".to_owned(),
+            path: path.to_owned(),
+            status: 404,
+            ms: 1,
+        };
+        let log = What::Log { stream: Stream::Stdout, line: serde_json::json!({"message": odd, odd: odd}) };
+        for what in [http(odd), log, What::Queued { entity: odd.to_owned(), message_id: odd.to_owned() }] {
+            let line = Event { at: DateTime::default(), what }.to_string();
+            assert!(line.contains("all is well"), "{line}");
+            assert!(!line.contains(|c: char| c.is_control() || c == '\u{202e}'), "{line:?}");
+        }
     }
 
     #[test]

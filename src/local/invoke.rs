@@ -3,7 +3,7 @@
 use super::{
     SECRET_HEADER,
     child::ChildHandle,
-    events::{EventSink, What},
+    events::{EventSink, HANG, What},
     web::{BoxError, Client},
 };
 use bytes::Bytes;
@@ -50,7 +50,7 @@ impl Invoker {
             Outcome::Succeeded => None,
             Outcome::Hangs => {
                 self.events.emit(What::Hang { function: function.to_owned(), id: id.clone() });
-                Some("hang".to_owned())
+                Some(HANG.to_owned())
             }
             Outcome::Failed(reason) => Some(reason.clone()),
         };

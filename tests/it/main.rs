@@ -18,6 +18,7 @@ mod openapi;
 mod host_contract;
 mod doors;
 mod local_host;
+mod local_log;
 mod queue;
 mod entities;
 mod dead_letters;

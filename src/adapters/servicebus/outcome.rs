@@ -50,6 +50,11 @@ pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
         }
         413 => permanent(told(format!("{place}/{entity} answered 413: the message is too large for it"), detail)),
         _ if full => blocked(FULL),
+        // Also a firewall's, a disabled namespace's: what it says comes first, what it mostly is second.
+        403 if !detail.is_empty() => blocked(&format!(
+            "it forbids this, for the reason in brackets; where that is about access, {}",
+            access.remedy(place, entity, needs)
+        )),
         401 | 403 => blocked(&access.remedy(place, entity, needs)),
         404 => blocked("there is no such queue or topic: create it, or correct its name in the settings"),
         410 => blocked("it is disabled or was deleted: enable or create it"),
@@ -155,6 +160,8 @@ mod tests {
             assert!(reason.contains(&status.to_string()) && reason.contains("office/client-emails"), "{reason}");
             assert!(reason.contains("50009"), "{reason}");
         }
+        let PublishOutcome::Blocked { reason, .. } = of(403) else { panic!() };
+        assert!(reason.contains("for the reason in brackets; where that is about access, the key"), "{reason}");
         let PublishOutcome::Blocked { reason, .. } = of(401) else { panic!() };
         assert!(reason.contains("'send'") && reason.contains("Send claim on client-emails"), "{reason}");
     }
