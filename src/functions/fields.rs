@@ -18,10 +18,14 @@ pub(super) struct Fields<'a> {
     given: Vec<(String, Cow<'a, str>)>,
     asked: Vec<&'static str>,
     errors: Vec<FieldError>,
+    /// What an error without a name is about.
+    nameless: &'static str,
 }
 
 /// A body of 64 KB holds thousands of unknown fields; nobody reads more complaints than this.
 const ERRORS_MAX: usize = 100;
+/// Of them, in the detail: a generated client's exception shows nothing else.
+const DETAIL_ERRORS_MAX: usize = 3;
 /// Of a name that is repeated to its sender.
 const NAME_CHARS_MAX: usize = 60;
 /// The Azure host's function key may come as a query parameter, in any casing, and is passed on.
@@ -37,11 +41,12 @@ impl<'a> Fields<'a> {
         }
         let pairs = serde_json::Deserializer::from_str(whole.get()).deserialize_map(Pairs).map_err(malformed)?;
         let given = pairs.into_iter().map(|(name, value)| (name, Cow::Borrowed(value.get()))).collect();
-        Ok(Self { given, asked: Vec::new(), errors: Vec::new() })
+        Ok(Self { given, asked: Vec::new(), errors: Vec::new(), nameless: "the body" })
     }
 
     pub(super) fn of_query(raw: &'a str) -> Self {
-        let mut fields = Self { given: Vec::new(), asked: Vec::new(), errors: Vec::new() };
+        let (asked, errors) = (Vec::new(), Vec::new());
+        let mut fields = Self { given: Vec::new(), asked, errors, nameless: "a parameter" };
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match (decoded(name), decoded(value)) {
@@ -101,14 +106,23 @@ impl<'a> Fields<'a> {
             Some(built) if self.errors.is_empty() => Ok(built),
             Some(_) | None => {
                 self.errors.truncate(ERRORS_MAX);
-                let detail = match self.errors.len() {
-                    1 => "1 field is wrong".to_owned(),
-                    ERRORS_MAX => format!("{ERRORS_MAX} or more fields are wrong"),
-                    n => format!("{n} fields are wrong"),
-                };
-                Err(Problem::invalid(detail, self.errors))
+                Err(Problem::invalid(self.detail(), self.errors))
             }
         }
+    }
+
+    /// `vat must not be negative; year is missing`
+    fn detail(&self) -> String {
+        let said = |error: &FieldError| {
+            let about = if error.field.is_empty() { self.nameless } else { &error.field };
+            format!("{about} {}", error.message)
+        };
+        let mut told: Vec<String> = self.errors.iter().take(DETAIL_ERRORS_MAX).map(said).collect();
+        if let Some(more @ 1..) = self.errors.len().checked_sub(DETAIL_ERRORS_MAX) {
+            let least = if self.errors.len() == ERRORS_MAX { "at least " } else { "" };
+            told.push(format!("and {least}{more} more"));
+        }
+        told.join("; ")
     }
 }
 
@@ -215,6 +229,22 @@ mod tests {
         }
     }
 
+    /// As the exception of a generated client shows it.
+    #[test]
+    fn the_detail_says_what_is_wrong() {
+        let detail = |mut fields: Fields<'_>| {
+            fields.optional("year", |t| integer(t, 2000, 2100));
+            fields.optional("vat", Money::from_json_number);
+            let body: Value = serde_json::from_slice(fields.finish(Some(())).unwrap_err().reply().body()).unwrap();
+            body["detail"].as_str().unwrap().to_owned()
+        };
+        let of_body = |text| detail(Fields::of_body(text).ok().unwrap());
+        assert_eq!(of_body(r#"{"vat":-1}"#), "vat must not be negative");
+        let more = "year must be an integer from 2000 to 2100; vat must have at most two decimals; a is not known here; and 1 more";
+        assert_eq!(of_body(r#"{"vat":0.001,"year":1,"a":1,"b":1}"#), more);
+        assert_eq!(detail(Fields::of_query("%FF=1")), "a parameter is not UTF-8");
+    }
+
     #[test]
     fn depth_is_no_danger_and_complaints_are_bounded() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(30_000), "]".repeat(30_000));
@@ -224,6 +254,7 @@ mod tests {
         let many: Vec<String> = (0..5_000).map(|n| format!("\"f{n}\":1")).collect();
         let fields_of_many = format!("{{{}}}", many.join(","));
         let problem = Fields::of_body(&fields_of_many).ok().unwrap().finish(Some(())).unwrap_err();
+        assert!(format!("{problem:?}").contains("; and at least 97 more"), "{problem:?}");
         assert_eq!(errors(problem).len(), ERRORS_MAX);
     }
 

@@ -98,11 +98,11 @@ async fn no_message_of_another_program_writes_a_header() {
         ("long", long.as_str(), ANNA),
         ("right to left", "\u{200f}שלום", ANNA),
         ("boundary", "--=53e5622c-9733-56d1-a92b-0b8d068c884a--", ANNA),
-        ("id>\r\nBcc: thief@example.pl", "Anna", ANNA),
         ("=?utf-8?q?id?=", "Anna", ANNA),
         ("apostrophe", "O'Brien", "o'brien+vat=1@example.pl"),
     ];
     let bad = [
+        ("id>\r\nBcc: thief@example.pl", "Anna", ANNA),
         ("line", "a\r\nBcc: thief@example.pl", ANNA),
         ("feed", "a\nBcc: thief@example.pl", ANNA),
         ("nul", "a\0b", ANNA),
