@@ -107,6 +107,9 @@ async fn standing(settings: &Settings) -> Result<Vec<Finding>> {
             found.push(Finding::note(about, &format!("{} row(s) are dead", one.dead), &todo));
         }
     }
+    if let Some(stalled) = &status.stalled {
+        found.push(Finding::note("database", stalled, "end that transaction"));
+    }
     let held: u64 = status.mail.iter().map(|one| one.held).sum();
     if held > 0 {
         let what = format!("{held} mail(s) may have been sent, and are held for a decision");

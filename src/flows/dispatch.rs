@@ -12,7 +12,7 @@ use crate::{
         bus::Bus,
         clock::Clock,
         error::{StoreError, StoreResult},
-        outbox::{Due, Outbox, held_by},
+        outbox::{Due, Outbox, held_by, named},
     },
 };
 use futures::StreamExt;
@@ -161,8 +161,12 @@ pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
             break;
         }
     }
-    if report.held > 0 {
-        report.stalled = Some(held_by(report.held, &context.outbox.holders().await));
+    if report.held > 0 || report.stalled.is_some() {
+        let holders = context.outbox.holders().await;
+        report.stalled = Some(match report.stalled.take().filter(|_| report.held == 0) {
+            Some(reason) => format!("{reason}; locks are held by {}", named(&holders)),
+            None => held_by(report.held, &holders),
+        });
     }
     if let Some(reason) = &report.stalled {
         tracing::warn!(reason, "rows wait for another program's transaction");

@@ -30,11 +30,21 @@ pub struct Waiting {
     pub held: u32,
 }
 
+/// Held rows are counted so far.
+pub const HELD_ROWS_MAX: u32 = 100;
+
 /// What a person is told of rows that another program's transaction holds. `holders` as the store names them.
 #[must_use]
 pub fn held_by(rows: u32, holders: &[String]) -> String {
-    let holders = if holders.is_empty() { "a session that has ended meanwhile".to_owned() } else { holders.join("; ") };
-    format!("{rows} row(s) that should have gone are locked by {holders}: its commit or rollback lets them go")
+    let rows = if rows >= HELD_ROWS_MAX { format!("{HELD_ROWS_MAX} or more") } else { rows.to_string() };
+    format!("{rows} row(s) that should have gone are locked by {}", named(holders))
+}
+
+/// For the same person.
+#[must_use]
+pub fn named(holders: &[String]) -> String {
+    let ended = || "a session that has ended meanwhile".to_owned();
+    if holders.is_empty() { ended() } else { format!("{}: its commit or rollback lets them go", holders.join("; ")) }
 }
 
 /// What waits for one destination.

@@ -19,7 +19,7 @@ use crate::{
     ports::{
         error::StoreResult,
         ops::{DestinationStatus, Found, MailCount, OutboxRow, RowFilter, Status, UnroutedStatus},
-        outbox::held_by,
+        outbox::{HELD_ROWS_MAX, held_by},
     },
 };
 use chrono::{DateTime, Utc};
@@ -39,7 +39,13 @@ pub(super) async fn status(db: &SqlServer, routed_types: &[String]) -> StoreResu
     let step = "status";
     let files = [NOW, HELD, REPORT, STATUS, OLDEST, NOT_ROUTED, MAIL_COUNTS, VERSION];
     let results = db
-        .ask(step, Statement::of(&files).with("held_ms", HELD_MS).with("consumer", EMAIL_CONSUMER.to_owned()))
+        .ask(
+            step,
+            Statement::of(&files)
+                .with("held_ms", HELD_MS)
+                .with("held_max", i64::from(HELD_ROWS_MAX))
+                .with("consumer", EMAIL_CONSUMER.to_owned()),
+        )
         .await?;
     let mut status = read(step, status_of(&results, routed_types))?;
     let held = read(step, outbox::held(&results))?;

@@ -14,7 +14,7 @@ use crate::{
     },
     ports::{
         error::{StoreError, StoreResult},
-        outbox::{Breaker, Due, Outbox, Routed, Waiting},
+        outbox::{Breaker, Due, HELD_ROWS_MAX, Outbox, Routed, Waiting},
     },
 };
 use async_trait::async_trait;
@@ -56,8 +56,10 @@ impl Outbox for SqlServer {
     async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
         let step = "ask what is due";
         let types: Vec<Value> = routes.0.keys().map(|event_type| json!({"t": event_type})).collect();
-        let statement =
-            Statement::of(&[NOW, DUE, HELD]).with("types", Value::from(types).to_string()).with("held_ms", HELD_MS);
+        let statement = Statement::of(&[NOW, DUE, HELD])
+            .with("types", Value::from(types).to_string())
+            .with("held_ms", HELD_MS)
+            .with("held_max", i64::from(HELD_ROWS_MAX));
         let (waiting, missing) = read(step, waiting(&self.ask(step, statement).await?))?;
         if missing {
             self.tell("add destinations", Statement::new(DESTINATIONS_OF_ROWS).repeatable()).await?;

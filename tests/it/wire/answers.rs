@@ -200,6 +200,9 @@ async fn a_claim_that_is_always_the_victim_finds_nothing_just_now() {
 async fn a_row_that_another_program_keeps_locked_delays_routing_and_nothing_else() {
     let server = TdsServer::start().await;
     let db = Arc::new(opened(&server).await);
+    let columns = ["SessionId", "LoginName", "ProgramName", "HostName", "OpenSeconds"];
+    let session = vec![57.into(), "ania".into(), "SSMS".into(), "PC7".into(), 812.into()];
+    server.answer("outbox_holders", vec![table(&columns, vec![session])]);
     let columns = ["Destination", "Waiting", "Suspects", "Missing", "Paused", "OpenUntil", "CurrentUtc"];
     let waits = |destination: &'static str| {
         vec![destination.into(), 1.into(), 0.into(), 0.into(), 0.into(), Cell::NoTime, Cell::Day(739_000)]
@@ -212,6 +215,7 @@ async fn a_row_that_another_program_keeps_locked_delays_routing_and_nothing_else
     assert_eq!((report.routed, report.store_error), (0, None));
     let stalled = report.stalled.expect("told, and not taken for nothing to route");
     assert!(stalled.starts_with("route: another transaction holds a lock"), "{stalled}");
+    assert!(stalled.contains("session 57 of ania"), "with what holds it: {stalled}");
     assert_eq!(server.requests("outbox_unrouted").len(), 1, "the wait was long enough");
     assert!(server.done("outbox_heads") > 0, "what has its destination is still claimed");
 }

@@ -1,7 +1,10 @@
 -- outbox_holders: whose transactions hold rows of the outbox, the longest first.
 -- Ends with error 300 or 262 where the login may not see it.
 SELECT TOP (5) s.session_id AS SessionId, s.login_name AS LoginName, COALESCE(s.program_name, N'') AS ProgramName,
-       COALESCE(s.host_name, N'') AS HostName, COALESCE(MAX(DATEDIFF(second, a.transaction_begin_time, GETDATE())), 0) AS OpenSeconds
+       COALESCE(s.host_name, N'') AS HostName,
+       -- At most a month: some have begun in 1900, which is more seconds than an int holds.
+       MAX(CASE WHEN a.transaction_begin_time > DATEADD(day, -30, GETDATE())
+                THEN DATEDIFF(second, a.transaction_begin_time, GETDATE()) ELSE 0 END) AS OpenSeconds
   FROM sys.dm_tran_locks AS l
   JOIN sys.dm_exec_sessions AS s ON s.session_id = l.request_session_id
   LEFT JOIN sys.dm_tran_active_transactions AS a ON a.transaction_id = l.request_owner_id
