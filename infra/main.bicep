@@ -21,8 +21,17 @@ param duplicateWindowMinutes int = 10
 @maxValue(3650)
 param queueLifeDays int = 14
 
-@description('https://<name>.communication.azure.com: mail goes there by the identity below, which needs a role on it; empty: mail by the settings (Email__Provider and Email__Smtp…, or an access key).')
-param acsEndpoint string = ''
+@description('The server of the database, <server>.database.windows.net. Neither it nor the database is made here.')
+param sqlServer string
+
+@description('The database, whose tables `client-organizer migrate` made and whose user the identity below is.')
+param sqlDatabase string
+
+@description('https://<name>.communication.azure.com: mail goes there by the identity below, which needs a role on it; empty: mail by the parameter settings (Email__Provider and Email__Smtp…, or an access key).')
+param acsEndpoint string
+
+@description('The mails\' From: an address, or Name <address>, that the provider lets this app send from.')
+param emailFrom string
 
 @description('Hashes the recipients that the inbox remembers; keep it: after a change earlier mails are found by the old one.')
 @secure()
@@ -149,12 +158,14 @@ var hostSettings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
 }
 
-// Only what must agree with the resources above, and the schedules, which the host itself reads; everything else has
-// its default in the program. A test checks that these names exist.
+// Only what the program does not start without, what must agree with the resources above, and the schedules, which the
+// host itself reads; everything else has its default in the program. A test starts the settings with these alone.
 var ourSettings = {
   ServiceBusConnection__fullyQualifiedNamespace: '${bus.name}.servicebus.windows.net'
   ServiceBusConnection__credential: 'managedidentity'
   ServiceBusConnection__clientId: identity.properties.clientId
+  Store__Kind: 'sqlserver'
+  SqlConnectionString: 'Server=tcp:${sqlServer},1433;Database=${sqlDatabase};Authentication=Active Directory Managed Identity;User Id=${identity.properties.clientId}'
   EmailQueueName: emailQueueName
   Bus__DuplicateWindowMs: string(duplicateWindowMinutes * 60000)
   Bus__QueueLifeDays: string(queueLifeDays)
@@ -162,6 +173,7 @@ var ourSettings = {
   RetryEmailSchedule: '0 * * * * *'
   PruneSchedule: '0 30 2 * * *'
   Inbox__RecipientKey: recipientKey
+  Email__From: emailFrom
 }
 
 var mailSettings = empty(acsEndpoint) ? {} : {
@@ -213,3 +225,6 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 output appName string = app.name
 output hostName string = app.properties.defaultHostName
 output namespace string = bus.name
+@description('The database\'s user of this name is the app.')
+output identityName string = identity.name
+output identityClientId string = identity.properties.clientId

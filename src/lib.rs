@@ -14,4 +14,6 @@ pub mod ops;
 pub mod config;
 pub mod telemetry;
 pub mod failpoints;
+pub mod private;
+pub mod http_server;
 pub mod app;

@@ -32,10 +32,12 @@ pub use guard::Guard;
 pub use openapi::document;
 pub use places::{FUNCTIONS, Function, Trigger, endpoints, names, routes};
 
-use crate::flows::{
-    book::BookContext, dispatch::DispatchContext, notify::NotifyContext, prune::PruneContext, vitals::Vitals,
+use crate::{
+    flows::{book::BookContext, dispatch::DispatchContext, notify::NotifyContext, prune::PruneContext, vitals::Vitals},
+    http_server::{self, Limits},
 };
-use std::sync::Arc;
+use hyper_util::service::TowerToHyperService;
+use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use warp::Filter;
 
@@ -48,6 +50,10 @@ pub struct Services {
     pub vitals: Arc<Vitals>,
     pub version: &'static str,
 }
+
+/// Longer than the host keeps a connection that it does not use (.NET: one minute), so that it never sends on one that
+/// ends just then.
+const HEADERS_WITHIN: Duration = Duration::from_mins(2);
 
 /// Serves on a listener that was bound before anything else was opened, until `shutdown`; then what is being answered
 /// is answered, and no more is taken.
@@ -68,5 +74,7 @@ pub async fn serve(
             let head = request::Head { method, path: path.as_str().to_owned(), query, headers };
             edge::answer(services.clone(), guard.clone(), head, stream)
         });
-    warp::serve(filter).incoming(listener).graceful(shutdown).run().await;
+    let limits = Limits { headers_within: HEADERS_WITHIN, ..Limits::sharing(1) };
+    let service = TowerToHyperService::new(warp::service(filter));
+    http_server::serve(listener, limits, service, shutdown).await;
 }

@@ -1,10 +1,10 @@
 //! The queue's connection string in a file of the data folder, for `ops` and `doctor` in another terminal.
 
 use super::LocalError;
+use crate::private;
 use std::{
-    fs::{self, OpenOptions},
+    fs,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -36,6 +36,6 @@ fn write(path: &Path, connection: &str) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = private::options().create_new(true).open(path)?;
     writeln!(file, "{connection}")
 }

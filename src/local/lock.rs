@@ -1,6 +1,7 @@
 //! The locks of a data folder: one host, one handler, and both gone before the next ones come.
 
-use super::{LocalError, events::EventSink};
+use super::{LocalError, connection_file::CONNECTION_FILE, events::EventSink};
+use crate::private;
 use std::{
     fs::{File, TryLockError},
     io,
@@ -13,6 +14,8 @@ use tokio::time::Instant;
 const HOST_LOCK: &str = "host.lock";
 /// The file that the handler holds locked.
 const HANDLER_LOCK: &str = "handler.lock";
+/// How the names in a data folder begin.
+const OURS: [&str; 7] = ["app.db", "queues.db", "mail", "preview", HOST_LOCK, HANDLER_LOCK, CONNECTION_FILE];
 /// A handler whose host is gone ends within milliseconds, unless something holds it.
 const HANDLER_GONE_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -30,10 +33,13 @@ impl DataLock {
     /// The folder cannot be made or written, or another host holds it.
     pub fn take(data: &Path) -> Result<Self, LocalError> {
         let cannot = |source| LocalError::Data { path: data.to_owned(), source };
-        std::fs::create_dir_all(data).map_err(cannot)?;
+        private::folder(data).map_err(cannot)?;
         let file = open(&data.join(HOST_LOCK)).map_err(cannot)?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { file, data: data.to_owned() }),
+            Ok(()) => {
+                private::tighten(data, &OURS).map_err(cannot)?;
+                Ok(Self { file, data: data.to_owned() })
+            }
             Err(TryLockError::WouldBlock) => Err(LocalError::DataInUse { path: data.to_owned() }),
             Err(TryLockError::Error(source)) => Err(cannot(source)),
         }
@@ -88,5 +94,5 @@ impl Drop for DataLock {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    File::options().create(true).truncate(false).write(true).open(path)
+    private::options().create(true).truncate(false).open(path)
 }

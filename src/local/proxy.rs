@@ -9,10 +9,11 @@ use super::{
     routes::Template,
     web::{self, Body, answer},
 };
+use crate::http_server::Inbound;
 use http_body_util::{BodyExt, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::{Body as _, Incoming},
+    body::Body as _,
     header::{self, HeaderMap, HeaderName, HeaderValue},
 };
 use percent_encoding::percent_decode_str;
@@ -63,7 +64,7 @@ pub(super) fn routes(functions: &[Function]) -> Vec<Route> {
     functions.iter().filter_map(http).collect()
 }
 
-pub(super) async fn handle(front: Front, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn handle(front: Front, request: Request<Inbound>) -> Response<Body> {
     if !web::is_addressed_to(&request, front.port) {
         let port = front.port;
         return answer(StatusCode::MISDIRECTED_REQUEST, &format!("Host must be localhost:{port} or 127.0.0.1:{port}"));
@@ -99,7 +100,7 @@ pub(super) async fn handle(front: Front, request: Request<Incoming>) -> Response
 }
 
 /// Through YARP: as it came, but for the path, which is encoded anew, and the headers that a proxy adds.
-async fn proxied(front: &Front, path: &str, request: Request<Incoming>, id: &str) -> Response<Body> {
+async fn proxied(front: &Front, path: &str, request: Request<Inbound>, id: &str) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if let Some(refused) = refused(&parts.headers) {
         return refused;
@@ -126,7 +127,7 @@ async fn proxied(front: &Front, path: &str, request: Request<Incoming>, id: &str
 }
 
 /// Copied into a new request of .NET's HttpClient, with what that loses and refuses.
-async fn forwarded(front: &Front, path: &str, request: Request<Incoming>, id: &str) -> Response<Body> {
+async fn forwarded(front: &Front, path: &str, request: Request<Inbound>, id: &str) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if let Some(refused) = refused(&parts.headers) {
         return refused;

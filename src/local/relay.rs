@@ -4,6 +4,7 @@ use super::{
     proxy::Front,
     web::{self, Body, answer},
 };
+use crate::http_server::Inbound;
 use http_body_util::{BodyExt, Limited};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, body::Incoming};
 use std::{
@@ -34,7 +35,7 @@ const TRIES_FORWARDED: u32 = 4;
 const PAUSE_MIN: Duration = Duration::from_millis(50);
 const PAUSE_MAX: Duration = Duration::from_millis(250);
 
-pub(super) async fn send(front: &Front, onward: Onward, body: Option<Incoming>) -> Response<Body> {
+pub(super) async fn send(front: &Front, onward: Onward, body: Option<Inbound>) -> Response<Body> {
     let function_timeout = front.invoker.function_timeout;
     let limit = if front.is_proxying { function_timeout.min(PROXIED_WITHIN) } else { function_timeout };
     let Some(up) = front.invoker.child.ready(READY_WITHIN).await else {
@@ -65,7 +66,7 @@ pub(super) async fn send(front: &Front, onward: Onward, body: Option<Incoming>) 
 async fn attempts(
     front: &Front,
     onward: Onward,
-    body: Option<Incoming>,
+    body: Option<Inbound>,
     mut port: u16,
     cut: &Arc<AtomicBool>,
 ) -> Option<Response<Incoming>> {

@@ -1,23 +1,22 @@
 //! The small HTTP server and client under front, queue and pump.
 
+use crate::http_server::{self, Inbound, Limits};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
-use hyper::{Request, Response, StatusCode, body::Incoming, header, server::conn::http1, service::service_fn};
+use hyper::{Request, Response, StatusCode, header, service::service_fn};
 use hyper_util::{
     client::legacy::{Client as Pool, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::TokioExecutor,
 };
-use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::Semaphore, task::JoinSet};
+use std::{convert::Infallible, future::Future, time::Duration};
+use tokio::net::TcpListener;
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Body = BoxBody<Bytes, BoxError>;
 pub(super) type Client = Pool<HttpConnector, Body>;
 
-/// Connections open at once on one port: more than a browser, a test and a load run use, less than a process may.
-const CONNECTIONS_MAX: usize = 512;
-/// A client that has not finished its headers by then is not going to.
-const HEADERS_WITHIN: Duration = Duration::from_secs(15);
+/// Of this process: the front and the queue.
+const SERVERS: u64 = 2;
 
 pub(super) fn client() -> Client {
     let mut connector = HttpConnector::new();
@@ -45,35 +44,14 @@ pub(super) fn answer(status: StatusCode, text: &str) -> Response<Body> {
 /// Answers requests until dropped; its connections end with it.
 pub(super) async fn serve<H, F>(listener: TcpListener, handle: H)
 where
-    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(Request<Inbound>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
-    let seats = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        let Ok(seat) = seats.clone().acquire_owned().await else { return };
-        let Ok((stream, _)) = listener.accept().await else {
-            // Out of file handles, or a client gone before its turn: neither is better for a busy loop.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            continue;
-        };
-        let handle = handle.clone();
-        connections.spawn(async move {
-            let _ = stream.set_nodelay(true);
-            let service = service_fn(move |request| {
-                let response = handle(request);
-                async move { Ok::<_, Infallible>(response.await) }
-            });
-            // Err: the client went away or spoke no HTTP; nobody is left to tell.
-            let _ = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADERS_WITHIN)
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            drop(seat);
-        });
-    }
+    let service = service_fn(move |request| {
+        let response = handle(request);
+        async move { Ok::<_, Infallible>(response.await) }
+    });
+    http_server::serve(listener, Limits::sharing(SERVERS), service, std::future::pending()).await;
 }
 
 /// Whether Host names this very port on the loopback: a page elsewhere whose name was bound to 127.0.0.1 does not

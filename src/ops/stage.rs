@@ -174,7 +174,10 @@ impl fmt::Display for Report {
             self.functions.join(", ")
         )?;
         writeln!(f, "{HANDLER}: {}", self.linkage)?;
-        write!(f, "next, in that folder: func start, or func azure functionapp publish <app>")
+        write!(
+            f,
+            "next, in that folder: func azure functionapp publish <app> --custom, or func start (README: Deploying)"
+        )
     }
 }
 

@@ -45,4 +45,6 @@ mod sql_lint;
 mod showplan;
 mod skips;
 mod migrate;
+mod private;
+mod seats;
 mod migrate_sqlserver;

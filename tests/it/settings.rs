@@ -425,20 +425,67 @@ fn the_bounds_on_a_run_are_those_of_the_host() {
     assert_eq!((parts[0] * 3600 + parts[1] * 60 + parts[2]) * 1_000, FUNCTION_TIMEOUT_MS, "{timeout}");
 }
 
+/// What the template's expressions come to in a deployment; one that is not here fails the test.
+const DEPLOYED: [(&str, &str); 11] = [
+    ("storage.name", "office7f3k"),
+    ("identity.properties.clientId", "1b671a64-40d5-491e-99b0-da01ff1f3341"),
+    ("insights.properties.ConnectionString", "InstrumentationKey=0"),
+    ("bus.name", "office-7f3k"),
+    ("sqlServer", "office.database.windows.net"),
+    ("sqlDatabase", "office"),
+    ("emailQueueName", "client-emails"),
+    ("string(duplicateWindowMinutes * 60000)", "600000"),
+    ("string(queueLifeDays)", "14"),
+    ("recipientKey", "0123456789abcdef0123456789abcdef"),
+    ("emailFrom", "Biuro <biuro@office.example>"),
+];
+
 #[test]
-fn the_settings_the_infrastructure_makes_are_settings_there_are() {
+fn the_app_starts_with_nothing_but_what_the_template_sets() {
     let bicep = file("infra/main.bicep");
-    let ours = bicep.split_once("var ourSettings = {").and_then(|(_, rest)| rest.split_once("\n}")).unwrap().0;
-    let names: Vec<&str> = ours.lines().filter_map(|line| line.split_once(": ")).map(|(name, _)| name.trim()).collect();
-    assert!(names.contains(&"ServiceBusConnection__fullyQualifiedNamespace"), "{names:?}");
-    for name in names {
-        assert!(catalogue::find(name).is_some(), "{name} is no setting");
+    let deployed = |expression: &str| match expression {
+        "acsEndpoint" => "https://office.communication.azure.com".to_owned(),
+        name => {
+            DEPLOYED.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("what is {name}?")).1.to_owned()
+        }
+    };
+    let mut set = BTreeMap::new();
+    for block in ["hostSettings", "ourSettings", "mailSettings"] {
+        let start = format!("\nvar {block} = ");
+        let lines = bicep.split_once(&start).and_then(|(_, rest)| rest.split_once("\n}")).unwrap().0;
+        for (name, value) in
+            lines.lines().filter_map(|line| line.trim().split_once(": ")).filter(|(n, _)| !n.contains(' '))
+        {
+            let value = match value.strip_prefix('\'').and_then(|value| value.strip_suffix('\'')) {
+                None => deployed(value),
+                Some(text) => {
+                    let mut pieces = text.split("${");
+                    let first = pieces.next().unwrap_or_default().to_owned();
+                    pieces.fold(first, |whole, piece| {
+                        let (expression, rest) = piece.split_once('}').unwrap();
+                        format!("{whole}{}{rest}", deployed(expression))
+                    })
+                }
+            };
+            set.insert(name.to_owned(), value);
+        }
+    }
+    for name in ["AzureWebJobsStorage__accountName", "SqlConnectionString", "Email__AcsEndpoint"] {
+        assert!(set.contains_key(name), "the template was misread: {set:?}");
     }
     // The host reads a schedule from the app's settings and knows no default of ours.
     for schedule in CATALOGUE.iter().filter(|setting| setting.name.ends_with("Schedule")) {
-        let line = format!("{}: '{}'", schedule.name, schedule.default.unwrap());
-        assert!(ours.contains(&line), "{line}");
+        assert_eq!(set.get(schedule.name).map(String::as_str), schedule.default, "{}", schedule.name);
     }
+    // What the platform adds by itself.
+    set.extend(env(&[
+        ("WEBSITE_SITE_NAME", "office-7f3k"),
+        ("IDENTITY_ENDPOINT", "http://127.0.0.1:8081/msi/token"),
+        ("IDENTITY_HEADER", "0000"),
+        ("FUNCTIONS_CUSTOMHANDLER_PORT", "40001"),
+    ]));
+    let settings = Settings::read_with_bus(&set).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(matches!(settings.store.kind, StoreKind::SqlServer { .. }) && settings.in_azure);
 }
 
 const SQL: &str =

@@ -115,7 +115,7 @@ fn the_folder_holds_what_the_host_needs_and_no_secret() {
     assert_eq!((read("host.json").as_str(), read("handler").as_str()), (HOST, "the executable"));
     assert!(read(".funcignore").lines().any(|line| line == "local.settings.json"));
     assert!(read(".funcignore").lines().any(|line| line == ".local"));
-    assert!(report.to_string().contains("func azure functionapp publish"), "{report}");
+    assert!(report.to_string().contains("func azure functionapp publish <app> --custom"), "{report}");
 }
 
 #[cfg(unix)]

@@ -7,6 +7,7 @@ use crate::{
         clock::Clock,
         mailer::{Letter, Mailer},
     },
+    private,
 };
 use async_trait::async_trait;
 use std::{
@@ -83,8 +84,8 @@ fn write(folder: &Path, name: &str, message: &[u8]) -> Result<String, NotWritten
     let file_name = format!("{name}.eml");
     let draft = folder.join(format!(".{name}.tmp"));
     let fill = || {
-        fs::create_dir_all(folder)?;
-        let mut file = File::create_new(&draft)?;
+        private::folder(folder)?;
+        let mut file = private::options().create_new(true).open(&draft)?;
         file.write_all(message)?;
         file.sync_all()?;
         fs::rename(&draft, folder.join(&file_name))

@@ -4,6 +4,7 @@ use super::{db, errors};
 use crate::{
     adapters::schema::{self, Migrated, Plan, Standing},
     ports::error::{StoreError, StoreResult},
+    private,
 };
 use refinery::{Migrate, Migration, Runner};
 use refinery_core::traits::sync::{Query, Transaction as Execute};
@@ -44,12 +45,14 @@ pub fn wanted() -> u32 {
 /// The file cannot be made or is no database, or a migration failed; nothing is changed then.
 pub fn run(path: &Path) -> StoreResult<Migrated> {
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(|e| StoreError::Unavailable {
+        private::folder(folder).map_err(|e| StoreError::Unavailable {
             step: STEP,
             reason: format!("the folder {} cannot be made", folder.display()),
             source: Some(Box::new(e)),
         })?;
     }
+    // Why it cannot be made is SQLite's to say; its journals take the mode of the file.
+    let _ = private::make(path);
     let mut connection = Connection::open(path).map_err(|e| errors::map(STEP, e))?;
     let transaction = begin(&mut connection).map_err(|e| errors::map(STEP, e))?;
     let mut migrating = Migrating(transaction);

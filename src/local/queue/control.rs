@@ -1,13 +1,16 @@
 //! What a test or a curious person may ask of the stand-in beside the REST interface.
 
 use super::{QueueError, Stand};
-use crate::local::web::{Body, answer, full};
-use hyper::{Method, Request, Response, StatusCode, body::Incoming};
+use crate::{
+    http_server::Inbound,
+    local::web::{Body, answer, full},
+};
+use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 /// `GET /$inspect/{entity}`: counts, no bodies. `POST /$hold/{entity}` and `POST /$release/{entity}`: hand nothing
 /// out until released. The POSTs want the header `X-Local: 1`, which a page in a browser cannot send unasked.
-pub(super) async fn handle(stand: &Stand, request: &Request<Incoming>, control: &str, entity: &str) -> Response<Body> {
+pub(super) async fn handle(stand: &Stand, request: &Request<Inbound>, control: &str, entity: &str) -> Response<Body> {
     if !stand.entities.contains(entity) {
         return answer(StatusCode::NOT_FOUND, "no such queue or topic");
     }

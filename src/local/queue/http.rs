@@ -5,12 +5,15 @@ use super::{
     store::{Locked, Settle, Settled},
     wire,
 };
-use crate::local::{
-    events::What,
-    web::{self, Body, answer},
+use crate::{
+    http_server::Inbound,
+    local::{
+        events::What,
+        web::{self, Body, answer},
+    },
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
+use hyper::{Method, Request, Response, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -36,7 +39,7 @@ enum Asked {
     },
 }
 
-pub(super) async fn handle(stand: Stand, request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn handle(stand: Stand, request: Request<Inbound>) -> Response<Body> {
     if !web::is_addressed_to(&request, stand.port) {
         return refused(StatusCode::MISDIRECTED_REQUEST, "Host must be 127.0.0.1 and this port");
     }
@@ -108,7 +111,7 @@ fn asked(method: &Method, segments: &[String]) -> Option<(String, Asked)> {
     Some((entity, what))
 }
 
-async fn send(stand: &Stand, entity: String, request: Request<Incoming>) -> Result<Response<Body>, QueueError> {
+async fn send(stand: &Stand, entity: String, request: Request<Inbound>) -> Result<Response<Body>, QueueError> {
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => body.to_bytes(),
@@ -202,7 +205,7 @@ async fn settle(
     Ok(answer(StatusCode::OK, ""))
 }
 
-fn wait(request: &Request<Incoming>) -> Duration {
+fn wait(request: &Request<Inbound>) -> Duration {
     let query = request.uri().query().unwrap_or_default();
     let seconds = query.split('&').find_map(|pair| pair.strip_prefix("timeout=")).and_then(|s| s.parse().ok());
     seconds.map_or(WAIT_MAX, Duration::from_secs).min(WAIT_MAX)

@@ -1,7 +1,7 @@
 //! The messages of the stand-in, durable in a SQLite file of its own.
 
 use super::{QueueError, QueueOptions};
-use crate::ports::clock::Clock;
+use crate::{ports::clock::Clock, private};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, named_params};
 use serde_json::{Map, Value};
 use std::{path::Path, sync::Arc, time::Duration};
@@ -79,6 +79,8 @@ const PAGES_MAX: i64 = 1 << 18;
 
 impl Store {
     pub(super) fn open(path: &Path, options: &QueueOptions, clock: Arc<dyn Clock>) -> Result<Self, QueueError> {
+        // Why it cannot be made is SQLite's to say; its journals take the mode of the file.
+        let _ = private::make(path);
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(2))?;
         connection.pragma_update(None, "journal_mode", "WAL")?;

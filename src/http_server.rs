@@ -1,0 +1,165 @@
+//! The HTTP server under the handler, the local front and the local queue: its places, times and bodies are bounded.
+//!
+//! A connection holds a place. Where all are held, a newcomer gets the place of who keeps us waiting: idle, or in the
+//! middle of its headers or its body; first of the peer that holds most places, and there of who waits longest. What
+//! is being answered is never cut. Where nobody is to be cut, the newcomer waits a little and is told 503.
+
+mod inbound;
+mod room;
+
+pub use inbound::Inbound;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Body, Incoming},
+    header::{CONNECTION, RETRY_AFTER},
+    server::conn::http1,
+    service::{Service, service_fn},
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use room::{Room, Seat};
+use std::{convert::Infallible, error::Error, future::Future, pin::pin, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    task::JoinSet,
+    time::Instant,
+};
+
+/// What a client may hold, and how long it may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections served at once.
+    pub seats: usize,
+    /// From the first byte of a connection, or the end of the last answer, to the end of the next headers.
+    pub headers_within: Duration,
+    /// From the headers to the body's end, whatever its framing and however it comes.
+    pub body_within: Duration,
+    /// A client that lets us wait for less than this loses its place to nobody.
+    pub patience: Duration,
+    /// A newcomer is told 503 after this.
+    pub seat_within: Duration,
+}
+
+impl Limits {
+    /// `servers`: how many share this process's file handles. Each connection may need another one onward.
+    #[must_use]
+    pub fn sharing(servers: u64) -> Self {
+        let open_max = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+        let share = open_max.saturating_sub(HANDLES_KEPT) / servers.max(1).saturating_mul(2);
+        Self {
+            seats: usize::try_from(share).unwrap_or(SEATS_MAX).clamp(SEATS_MIN, SEATS_MAX),
+            headers_within: Duration::from_secs(15),
+            body_within: Duration::from_secs(30),
+            patience: Duration::from_secs(1),
+            seat_within: Duration::from_secs(2),
+        }
+    }
+}
+
+/// More than a browser, a test and a load run use.
+const SEATS_MAX: usize = 512;
+const SEATS_MIN: usize = 4;
+/// Of the process's file handles: databases, pipes, connections of its own, and newcomers that wait.
+const HANDLES_KEPT: u64 = 64;
+/// Newcomers that wait for a place or are being told 503; further ones wait in the system's queue.
+const NEWCOMERS_MAX: usize = 16;
+
+/// Answers requests until `shutdown`; then what is being answered is answered, and no more is taken. Dropped, it ends
+/// with its connections.
+pub async fn serve<S, B>(listener: TcpListener, limits: Limits, service: S, shutdown: impl Future<Output = ()>)
+where
+    S: Service<Request<Inbound>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let (stop, stopping) = watch::channel(false);
+    let (room, newcomers) = (Arc::new(Room::new(limits)), Arc::new(Semaphore::new(NEWCOMERS_MAX)));
+    let mut connections = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        while connections.try_join_next().is_some() {}
+        let next = async {
+            let newcomer = newcomers.clone().acquire_owned().await;
+            (newcomer, listener.accept().await)
+        };
+        let (newcomer, accepted) = tokio::select! {
+            next = next => next,
+            () = &mut shutdown => break,
+        };
+        let Ok((stream, peer)) = accepted else {
+            // Out of file handles, or a client gone before its turn: neither is better for a busy loop.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        let (room, service, stopping) = (room.clone(), service.clone(), stopping.clone());
+        connections.spawn(async move {
+            let _ = stream.set_nodelay(true);
+            let Some(seat) = room.sit(peer.ip()).await else { return refuse(stream).await };
+            drop(newcomer);
+            attend(stream, limits, service, &seat, stopping).await;
+            room.leave(&seat);
+        });
+    }
+    stop.send_replace(true);
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn attend<S, B>(stream: TcpStream, limits: Limits, service: S, seat: &Arc<Seat>, mut stop: watch::Receiver<bool>)
+where
+    S: Service<Request<Inbound>, Response = Response<B>, Error = Infallible> + Send + 'static,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let at = seat.clone();
+    let counted = service_fn(move |request: Request<Incoming>| {
+        let until = Instant::now() + limits.body_within;
+        let answering = service.call(request.map(|body| Inbound::new(body, at.clone(), until)));
+        let seat = at.clone();
+        async move {
+            let response = answering.await;
+            seat.waits();
+            response
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.headers_within)
+        .serve_connection(TokioIo::new(stream), counted);
+    let mut connection = pin!(connection);
+    let mut is_stopping = false;
+    loop {
+        tokio::select! {
+            // Err: the client went away or spoke no HTTP; nobody is left to tell.
+            _ = &mut connection => return,
+            () = seat.evicted() => return,
+            _ = stop.wait_for(|stop| *stop), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+/// Read as far as its headers, so that the client is not cut while it sends and never sees the answer.
+async fn refuse(stream: TcpStream) {
+    let full = service_fn(|_: Request<Incoming>| async {
+        let mut response = Response::new(Full::<Bytes>::from("all places are taken"));
+        *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        response.headers_mut().insert(RETRY_AFTER, hyper::header::HeaderValue::from_static("1"));
+        response.headers_mut().insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));
+        Ok::<_, Infallible>(response)
+    });
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(1))
+        .serve_connection(TokioIo::new(stream), full)
+        .await;
+}
+
+#[cfg(test)]
+#[path = "http_server/tests.rs"]
+mod tests;

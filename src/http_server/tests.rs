@@ -1,0 +1,163 @@
+//! The server against clients that hold places, dribble and never end.
+
+use super::*;
+use http_body_util::BodyExt;
+use std::net::SocketAddr;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpSocket,
+    task::JoinHandle,
+};
+
+/// Only a test that is going to fail waits this long.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+const LIMITS: Limits = Limits {
+    seats: 4,
+    headers_within: DEADLINE,
+    body_within: DEADLINE,
+    patience: Duration::from_millis(50),
+    seat_within: DEADLINE,
+};
+
+struct Server {
+    at: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Answers `/never` never, and all else once its body is whole: 200, or 400 where it is not.
+async fn server(limits: Limits) -> Server {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let service = service_fn(|request: Request<Inbound>| async {
+        if request.uri().path() == "/never" {
+            std::future::pending::<()>().await;
+        }
+        let whole = request.into_body().collect().await;
+        let mut response = Response::new(Full::<Bytes>::default());
+        *response.status_mut() = if whole.is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
+        Ok::<_, Infallible>(response)
+    });
+    Server { at, task: tokio::spawn(serve(listener, limits, service, std::future::pending())) }
+}
+
+/// A connection from one of the loopback's addresses, on which `bytes` were sent.
+async fn sent(server: &Server, from: &str, bytes: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+    let mut stream = socket.connect(server.at).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    stream
+}
+
+/// The status of the answer; 0: the connection was closed without one.
+async fn status(stream: &mut TcpStream) -> u16 {
+    let mut head = [0_u8; 1024];
+    let read = tokio::time::timeout(DEADLINE, stream.read(&mut head)).await.expect("neither answered nor closed");
+    let text = String::from_utf8_lossy(&head[..read.unwrap_or(0)]).into_owned();
+    text.split(' ').nth(1).map_or(0, |status| status.parse().unwrap())
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+const NEVER: &str = "GET /never HTTP/1.1\r\nHost: a\r\n\r\n";
+const CHUNKED: &str = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
+const SIZED: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{";
+
+#[tokio::test]
+async fn a_newcomer_is_answered_whatever_the_others_dribble() {
+    for held in ["", "GET / HT", CHUNKED, SIZED] {
+        let server = server(LIMITS).await;
+        let mut holders = Vec::new();
+        for _ in 0..LIMITS.seats * 3 {
+            holders.push(sent(&server, "127.0.0.1", held).await);
+        }
+        assert_eq!(status(&mut sent(&server, "127.0.0.1", GET).await).await, 200, "{held}");
+    }
+}
+
+#[tokio::test]
+async fn who_is_answered_and_stays_connected_gives_its_place_up_too() {
+    let server = server(LIMITS).await;
+    let mut idle = Vec::new();
+    for _ in 0..LIMITS.seats {
+        let mut stream = sent(&server, "127.0.0.1", GET).await;
+        assert_eq!(status(&mut stream).await, 200);
+        idle.push(stream);
+    }
+    assert_eq!(status(&mut sent(&server, "127.0.0.1", GET).await).await, 200);
+    assert_eq!(status(&mut idle[0]).await, 0, "the one that was idle longest");
+}
+
+#[tokio::test]
+async fn the_peer_with_most_places_gives_one_up_first() {
+    let server = server(LIMITS).await;
+    let mut modest = sent(&server, "127.0.0.1", "").await;
+    let mut greedy = Vec::new();
+    for _ in 0..LIMITS.seats {
+        greedy.push(sent(&server, "127.0.0.2", SIZED).await);
+    }
+    assert_eq!(status(&mut sent(&server, "127.0.0.3", GET).await).await, 200);
+    modest.write_all(GET.as_bytes()).await.unwrap();
+    assert_eq!(status(&mut modest).await, 200, "it was there first, and idle longest");
+}
+
+#[tokio::test]
+async fn where_all_are_being_answered_a_newcomer_is_told_503_in_time() {
+    let server = server(Limits { seat_within: Duration::from_millis(200), ..LIMITS }).await;
+    let mut busy = Vec::new();
+    for _ in 0..LIMITS.seats {
+        busy.push(sent(&server, "127.0.0.1", NEVER).await);
+    }
+    let newcomers = (0..NEWCOMERS_MAX + 2).map(|_| async {
+        let mut stream = sent(&server, "127.0.0.1", CHUNKED).await;
+        status(&mut stream).await
+    });
+    assert!(futures::future::join_all(newcomers).await.iter().all(|status| *status == 503));
+    drop(busy);
+    assert_eq!(status(&mut sent(&server, "127.0.0.1", GET).await).await, 200, "once they are gone");
+}
+
+#[tokio::test]
+async fn a_body_has_one_deadline_whatever_its_framing() {
+    let server = server(Limits { body_within: Duration::from_millis(300), ..LIMITS }).await;
+    for (head, more) in [(CHUNKED, "1\r\n \r\n"), (SIZED, " ")] {
+        let mut stream = sent(&server, "127.0.0.1", head).await;
+        let (mut reading, mut writing) = stream.split();
+        let dribble = async {
+            // Never long without a byte.
+            while writing.write_all(more.as_bytes()).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            std::future::pending::<()>().await;
+        };
+        let mut answer = [0; 12];
+        tokio::select! {
+            read = tokio::time::timeout(DEADLINE, reading.read_exact(&mut answer)) => { read.expect("it is never cut").unwrap(); }
+            () = dribble => {}
+        }
+        assert_eq!(&answer, b"HTTP/1.1 400", "{head}");
+    }
+}
+
+#[tokio::test]
+async fn headers_that_never_end_are_cut() {
+    let server = server(Limits { headers_within: Duration::from_millis(100), ..LIMITS }).await;
+    for begun in ["", "GET / HTTP/1.1\r\nHost: a\r\nX-"] {
+        let answered = status(&mut sent(&server, "127.0.0.1", begun).await).await;
+        assert!(matches!(answered, 0 | 408), "{begun}: {answered}");
+    }
+}
+
+#[test]
+fn places_follow_what_the_process_may_open() {
+    let limits = Limits::sharing(1);
+    assert!((SEATS_MIN..=SEATS_MAX).contains(&limits.seats));
+    assert!(Limits::sharing(2).seats <= limits.seats);
+    assert_eq!(Limits::sharing(u64::MAX).seats, SEATS_MIN);
+}
