@@ -150,6 +150,9 @@ fn smtp_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
 }
 
 fn acs_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
+    if managed(&settings.email.from).is_some_and(|(local, managed)| managed && local != "donotreply") {
+        reader.problem("Email__From", "is invalid: a domain of azurecomm.net sends as donotreply@ only");
+    }
     let acs = &settings.email.acs;
     let (name, endpoint) = match &acs.connection {
         Some(_) if !acs.endpoint.is_empty() => {
@@ -214,11 +217,23 @@ pub(super) fn recipients(reader: &mut Reader<'_>) -> RecipientKey {
     RecipientKey::new(key)
 }
 
-/// What Azure Communication Services allows a resource until it is asked for more.
+/// What Azure Communication Services allows a resource until it is asked for more, and a domain that it manages itself.
 const ACS_PACE: Pace = Pace { per_minute: 30, per_hour: 100 };
+const ACS_MANAGED_PACE: Pace = Pace { per_minute: 5, per_hour: 10 };
+
+/// The local part and whether the domain is one that the service manages.
+fn managed(from: &str) -> Option<(String, bool)> {
+    let address = from.rsplit(['<', ' ']).next().unwrap_or_default().trim_end_matches('>').to_ascii_lowercase();
+    let (local, domain) = address.split_once('@')?;
+    Some((local.to_owned(), domain.ends_with(".azurecomm.net")))
+}
 
 fn pace(reader: &mut Reader<'_>) -> Pace {
-    let own = if reader.text("Email__Provider") == "acs" { ACS_PACE } else { Pace::default() };
+    let own = match (reader.text("Email__Provider"), managed(reader.text("Email__From"))) {
+        ("acs", Some((_, true))) => ACS_MANAGED_PACE,
+        ("acs", _) => ACS_PACE,
+        _ => Pace::default(),
+    };
     Pace {
         per_minute: reader.count_or("Email__PerMinuteMax", 0..=10_000, own.per_minute),
         per_hour: reader.count_or("Email__PerHourMax", 0..=100_000, own.per_hour),

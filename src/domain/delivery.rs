@@ -119,8 +119,9 @@ pub enum MailOutcome {
     Accepted { reference: String },
     /// This recipient cannot be reached now (mailbox full, greylisting).
     RecipientTransient { after_ms: Option<i64>, reason: String },
-    /// This recipient can never be reached.
-    RecipientPermanent { reason: String },
+    /// This recipient can never be reached, or not with this mail. `alike`: a fingerprint of the refusal, where it is not
+    /// certain that it was the recipient's or the mail's; several in a row are the provider's.
+    RecipientPermanent { reason: String, alike: Option<String> },
     /// The provider itself fails: down, throttled, refusing us. Says nothing of the mail; it never expires.
     Provider { after_ms: Option<i64>, reason: String },
     /// Taken or not, nobody knows.

@@ -7,6 +7,13 @@ use super::{
     outbox::BreakerChange,
 };
 
+/// Different recipients in a row that are refused alike, until the provider is at fault.
+pub const ALIKE_RECIPIENTS: u32 = 5;
+/// Taken back so often, and refused again after the provider took others: then it is the mail's own.
+pub const TAKEN_BACK_MAX: u32 = 3;
+/// Of the mails that ended last, so many are looked at: a row is found without reading all there were.
+pub const ALIKE_AMONG: u32 = 500;
+
 /// `failures`: how often in a row the provider's breaker opened. `probe`: this try went through an open breaker.
 #[must_use]
 pub fn judge(
@@ -24,7 +31,7 @@ pub fn judge(
         MailOutcome::Accepted { reference } => {
             (MailFinish::Sent { provider: provider.to_owned(), reference: reference.clone() }, alive)
         }
-        MailOutcome::RecipientPermanent { reason } => (MailFinish::Refused { reason: reason.clone() }, alive),
+        MailOutcome::RecipientPermanent { reason, .. } => (MailFinish::Refused { reason: reason.clone() }, alive),
         MailOutcome::RecipientTransient { after_ms, reason } => {
             let failing_ms = work.first_transient_on.map_or(0, |first| (work.now - first).num_milliseconds());
             if work.first_transient_on.is_some() && failing_ms >= policy.give_up_ms {
@@ -131,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_probe_that_the_provider_answers_closes_the_breaker() {
-        let refused = MailOutcome::RecipientPermanent { reason: "550".into() };
+        let refused = MailOutcome::RecipientPermanent { reason: "550".into(), alike: None };
         assert_eq!(ask(&work(None), &refused, true).1, BreakerChange::Close);
         assert_eq!(ask(&work(None), &refused, false).1, BreakerChange::Leave);
     }

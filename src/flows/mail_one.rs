@@ -3,12 +3,14 @@
 use super::{lease, notify::NotifyContext, vitals::Part};
 use crate::{
     domain::{
+        backoff,
         delivery::{EMAIL_CONSUMER, MailFinish, MailOutcome, MailPolicy, MailWork, Whereabouts},
         event::CloudEvent,
         mail_doubt, mail_verdict,
         outbox::{BreakerChange, Settled},
     },
     failpoints,
+    ports::inbox::Alike,
 };
 use std::{sync::PoisonError, time::Duration};
 use tokio::time::Instant;
@@ -61,7 +63,54 @@ pub(super) async fn send(context: &NotifyContext, work: &MailWork, event: &Cloud
     let dice = context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
     let (finish, breaker) = mail_verdict::judge(provider, work, &outcome, &policy(context), failures, probe, dice);
     note(context, &outcome);
+    if let (MailOutcome::RecipientPermanent { alike: Some(alike), .. }, MailFinish::Refused { reason }) =
+        (&outcome, &finish)
+    {
+        let inbox = &context.inbox;
+        let refused = || inbox.finish(EMAIL_CONSUMER, &work.message_id, work.token, &finish);
+        if matches!(lease::within(lease_end, refused).await, Ok(Settled::Applied))
+            && let Some(open) = taken_back(context, work, alike, reason, probe).await
+        {
+            change_breaker(context, work, &open, probe, lease_end).await;
+            return MailResult::Parked { reason: reason.clone() };
+        }
+        // It stays refused: storing that again finds it stored.
+    }
     store(context, work, Sending::Done, finish, &breaker, probe, lease_end).await
+}
+
+/// Where several recipients in a row were refused alike, their mails wait, and the provider is at fault.
+async fn taken_back(
+    context: &NotifyContext,
+    work: &MailWork,
+    alike: &str,
+    reason: &str,
+    probe: bool,
+) -> Option<BreakerChange> {
+    let provider = context.mailer.provider();
+    let failures = context.breakers.breaker(provider).await.map_or(0, |state| state.failures);
+    let dice = context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
+    let policy = policy(context);
+    let for_ms = backoff::delay_ms(failures + 1, policy.breaker_base_ms, policy.breaker_max_ms, dice);
+    let alike = Alike {
+        provider: provider.to_owned(),
+        fingerprint: alike.to_owned(),
+        // A failed probe goes behind the others, so that the next probe tries another mail.
+        delay_ms: if probe { for_ms + 1 } else { 0 },
+    };
+    match context.inbox.take_back(EMAIL_CONSUMER, &work.message_id, &alike).await {
+        Ok(0) => None,
+        Ok(mails) => {
+            tracing::warn!(provider, mails, "different recipients were refused alike: their mails wait");
+            let reason = format!("it refuses different recipients alike: {reason}");
+            context.vitals.failed(Part::Mail, context.clock.now(), reason.clone());
+            Some(BreakerChange::Open { for_ms, reason })
+        }
+        Err(error) => {
+            tracing::warn!(provider, %error, "whether a refusal is the provider's could not be found out");
+            None
+        }
+    }
 }
 
 /// In doubt, and not yet asked about often enough to be sent again.
@@ -142,7 +191,7 @@ async fn store(
     probe: bool,
     lease_end: Instant,
 ) -> MailResult {
-    let (provider, inbox, id) = (context.mailer.provider(), &context.inbox, &work.message_id);
+    let (inbox, id) = (&context.inbox, &work.message_id);
     let settled = lease::within(lease_end, || match sending {
         Sending::Done => inbox.finish(EMAIL_CONSUMER, id, work.token, &finish),
         Sending::None => inbox.finish_unsent(EMAIL_CONSUMER, id, work.token, &finish),
@@ -150,21 +199,7 @@ async fn store(
     .await;
     failpoints::reach("after-finish").await;
     // The breaker goes second: were it lost, the next failure opens it again; a lost outcome would be a doubt.
-    let changed = match breaker {
-        BreakerChange::Leave if probe => {
-            lease::within(lease_end, || context.breakers.give_back_probe(provider, work.token)).await
-        }
-        BreakerChange::Leave => Ok(()),
-        BreakerChange::Close | BreakerChange::Open { .. } => {
-            lease::within(lease_end, || context.breakers.change(provider, work.token, breaker)).await
-        }
-    };
-    if let BreakerChange::Open { for_ms, reason } = breaker {
-        tracing::warn!(provider, for_ms, reason, "mail provider failed: its breaker is open");
-    }
-    if let Err(error) = changed {
-        tracing::warn!(provider, %error, "the provider's breaker could not be stored");
-    }
+    change_breaker(context, work, breaker, probe, lease_end).await;
     match settled {
         Err(error) => {
             tracing::error!(message_id = work.message_id, %error, "the outcome of a mail could not be stored: it will be in doubt");
@@ -190,5 +225,30 @@ async fn store(
                 MailResult::InDoubt { reason }
             }
         },
+    }
+}
+
+async fn change_breaker(
+    context: &NotifyContext,
+    work: &MailWork,
+    breaker: &BreakerChange,
+    probe: bool,
+    lease_end: Instant,
+) {
+    let provider = context.mailer.provider();
+    let changed = match breaker {
+        BreakerChange::Leave if probe => {
+            lease::within(lease_end, || context.breakers.give_back_probe(provider, work.token)).await
+        }
+        BreakerChange::Leave => Ok(()),
+        BreakerChange::Close | BreakerChange::Open { .. } => {
+            lease::within(lease_end, || context.breakers.change(provider, work.token, breaker)).await
+        }
+    };
+    if let BreakerChange::Open { for_ms, reason } = breaker {
+        tracing::warn!(provider, for_ms, reason, "mail provider failed: its breaker is open");
+    }
+    if let Err(error) = changed {
+        tracing::warn!(provider, %error, "the provider's breaker could not be stored");
     }
 }

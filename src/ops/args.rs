@@ -107,9 +107,19 @@ pub enum MailCommand {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// A refused or doubtful mail is sent (again)
+    /// A refused or doubtful mail is sent (again), or all refused ones
     Resend {
-        id: String,
+        #[arg(required_unless_present = "refused")]
+        id: Option<String>,
+        /// All refused mails whose content is still there, newest first
+        #[arg(long, conflicts_with = "id")]
+        refused: bool,
+        /// With --refused: only those whose reason holds this text
+        #[arg(long, requires = "refused")]
+        like: Option<String>,
+        /// With --refused: at most so many are looked at
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
         #[command(flatten)]
         why: Why,
     },

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     domain::{
         client::Email,
-        delivery::EMAIL_CONSUMER,
+        delivery::{EMAIL_CONSUMER, MailState},
         duplicates::DuplicateWindows,
         ids::MESSAGE_ID_CHARS_MAX,
         printable,
@@ -133,7 +133,20 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
             print(context, out, &rows, |out| tables::mails(out, &rows, more))?;
             Ok(true)
         }
-        MailCommand::Resend { id, why } => {
+        MailCommand::Resend { id: None, like, limit, why, .. } => {
+            let refused = context.ops.mail_list(EMAIL_CONSUMER, Some(MailState::Refused), limit).await?;
+            let alike = |reason: &str| like.as_ref().is_none_or(|like| reason.contains(like));
+            let by = signature(why);
+            let mut rows = Vec::new();
+            for mail in refused.into_iter().filter(|mail| alike(mail.last_error.as_deref().unwrap_or_default())) {
+                rows.push(answered(
+                    &mail.message_id,
+                    context.ops.mail_resend(EMAIL_CONSUMER, &mail.message_id, &by).await?,
+                ));
+            }
+            remedied(context, out, "will be sent by the next RetryEmail", &rows)
+        }
+        MailCommand::Resend { id: Some(id), why, .. } => {
             let id = meant(context, &id).await?.id;
             let done = context.ops.mail_resend(EMAIL_CONSUMER, &id, &signature(why)).await?;
             one(context, out, &id, "will be sent by the next RetryEmail", done)
@@ -226,10 +239,14 @@ fn one(
     verb: &str,
     answer: std::result::Result<(), String>,
 ) -> Result<bool> {
-    let done = answer.is_ok();
-    let row = RemedyRow { id: id.to_owned(), destination: String::new(), done, new_id: None, why_not: answer.err() };
+    let row = answered(id, answer);
     print(context, out, &row, |out| tables::remedy(out, verb, &row))?;
-    Ok(done)
+    Ok(row.done)
+}
+
+fn answered(id: &str, answer: std::result::Result<(), String>) -> RemedyRow {
+    let done = answer.is_ok();
+    RemedyRow { id: id.to_owned(), destination: String::new(), done, new_id: None, why_not: answer.err() }
 }
 
 fn remedied(context: &OpsContext<'_>, out: &mut (dyn Write + Send), verb: &str, rows: &[RemedyRow]) -> Result<bool> {

@@ -34,6 +34,17 @@ pub struct Lease {
     pub asks: bool,
 }
 
+/// Refusals that look alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alike {
+    /// Breaker name of the provider, `mail:<provider>`.
+    pub provider: String,
+    /// The same for refusals of one kind.
+    pub fingerprint: String,
+    /// When this mail is due, if it is taken back.
+    pub delay_ms: i64,
+}
+
 #[async_trait]
 pub trait Inbox: Send + Sync {
     /// One atomic statement: stores a new message as `sending` with this lease, or as `accepted` and due now where
@@ -70,4 +81,9 @@ pub trait Inbox: Send + Sync {
         token: LeaseToken,
         finish: &MailFinish,
     ) -> StoreResult<Settled>;
+
+    /// After a mail was refused: where so many different recipients were refused alike since the provider last took a
+    /// mail, or it is at fault by this already, all of them are accepted again, due now, and it is at fault from then on,
+    /// until its breaker closes. Answers how many; none: it stays refused. Safe to repeat.
+    async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32>;
 }

@@ -105,7 +105,10 @@ async fn an_id_that_is_no_uuid_has_always_the_same_operation() {
         assert!(matches!(mailer.send(&letter("order/żółw/7")).await, MailOutcome::Accepted { .. }));
     }
     let (first, second) = (server.next().await, server.next().await);
-    assert_eq!(first["headers"]["operation-id"], second["headers"]["operation-id"]);
+    for name in ["operation-id", "repeatability-request-id", "repeatability-first-sent"] {
+        assert!(first["headers"][name].is_string(), "{first}");
+        assert_eq!(first["headers"][name], second["headers"][name]);
+    }
     assert_eq!(first["mail"], second["mail"]);
 }
 

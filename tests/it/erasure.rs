@@ -55,7 +55,7 @@ async fn of_a_deleted_client_nothing_is_left_once_their_mails_went_out() {
     let mut first = true;
     let mailer = FakeMailer::new(move |letter| {
         if std::mem::take(&mut first) {
-            MailOutcome::RecipientPermanent { reason: "550 klient1@example.pl unknown".to_owned() }
+            MailOutcome::RecipientPermanent { reason: "550 klient1@example.pl unknown".to_owned(), alike: None }
         } else {
             MailOutcome::Accepted { reference: format!("250 {}", letter.to.as_str()) }
         }

@@ -82,7 +82,7 @@ async fn what_exim_refuses_is_the_recipients_or_ours() {
         let (kind, reason) = match mailer.send(&letter).await {
             MailOutcome::Accepted { reference } => ("accepted", reference),
             MailOutcome::RecipientTransient { reason, .. } => ("later", reason),
-            MailOutcome::RecipientPermanent { reason } => ("never", reason),
+            MailOutcome::RecipientPermanent { reason, .. } => ("never", reason),
             MailOutcome::Provider { reason, .. } => ("provider", reason),
             MailOutcome::Unknown { reason } => ("unknown", reason),
         };

@@ -18,7 +18,7 @@ use client_organizer::{
     ports::{
         breaker::{BreakerState, Breakers},
         error::{StoreError, StoreResult},
-        inbox::{Begun, Inbox, Lease},
+        inbox::{Alike, Begun, Inbox, Lease},
         outbox::{Breaker, Outbox, Routed, Waiting},
     },
 };
@@ -129,6 +129,9 @@ impl Inbox for Flaky<dyn Inbox> {
     ) -> StoreResult<Settled> {
         self.fails("finish a mail")?;
         self.inner.finish_unsent(consumer, message_id, token, finish).await
+    }
+    async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
+        self.inner.take_back(consumer, message_id, alike).await
     }
 }
 

@@ -100,7 +100,7 @@ async fn what_a_provider_or_a_body_says_is_kept_in_the_inbox_and_out_of_the_logs
     let guard = tracing::subscriber::set_default(telemetry::subscriber("trace", move || writer.clone()).unwrap());
     let words = "550 <klient1@example.pl> is unknown here";
     for outcome in [
-        MailOutcome::RecipientPermanent { reason: words.into() },
+        MailOutcome::RecipientPermanent { reason: words.into(), alike: None },
         MailOutcome::RecipientTransient { after_ms: None, reason: words.into() },
         MailOutcome::Unknown { reason: words.into() },
     ] {

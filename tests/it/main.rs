@@ -27,6 +27,7 @@ mod amqp_golden;
 mod mail;
 mod letters;
 mod erasure;
+mod refused_alike;
 mod smtp;
 mod smtp_bytes;
 mod exim;

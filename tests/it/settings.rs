@@ -51,6 +51,19 @@ fn nothing_needs_to_be_set_where_no_bus_is_needed() {
 }
 
 #[test]
+fn a_domain_that_azure_manages_has_its_own_pace_and_sender() {
+    let read = |from: &str| {
+        let acs = [("Email__Provider", "acs"), ("Email__AcsEndpoint", "https://x.communication.azure.com")];
+        Settings::read(&env(&[acs[0], acs[1], ("Email__From", from)]))
+    };
+    let pace = |from: &str| read(from).map(|settings| (settings.notify.pace.per_minute, settings.notify.pace.per_hour));
+    assert_eq!(pace("Biuro <biuro@office.example.pl>").unwrap(), (30, 100));
+    assert_eq!(pace("Biuro <DoNotReply@1a2b.azurecomm.net>").unwrap(), (5, 10));
+    assert_eq!(pace("donotreply@1a2b.AzureComm.net").unwrap(), (5, 10));
+    assert!(format!("{:?}", read("biuro@1a2b.azurecomm.net").unwrap_err()).contains("donotreply@"));
+}
+
+#[test]
 fn every_problem_is_told_at_once_and_by_name() {
     let problems = Settings::read_with_bus(&env(&[
         ("Outbox__BatchMax", "2001"),

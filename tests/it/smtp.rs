@@ -170,7 +170,7 @@ async fn a_refusal_is_the_recipients_or_ours_and_never_names_the_address() {
         let (kind, reason) = match mailer.send(&letter()).await {
             MailOutcome::Accepted { reference } => ("accepted", reference),
             MailOutcome::RecipientTransient { reason, .. } => ("later", reason),
-            MailOutcome::RecipientPermanent { reason } => ("never", reason),
+            MailOutcome::RecipientPermanent { reason, .. } => ("never", reason),
             MailOutcome::Provider { reason, .. } => ("provider", reason),
             MailOutcome::Unknown { reason } => ("unknown", reason),
         };

@@ -206,6 +206,7 @@ fn the_statements_of_every_day_name_their_index_and_seek() {
         ("outbox_route_sibling", 1),
         ("inbox_take", 1),
         ("inbox_expire", 1),
+        ("inbox_take_back", 1),
         ("ops_followers_due", 1),
     ];
     for (name, times) in joined {

@@ -98,13 +98,13 @@ impl AcsMailer {
     }
 
     /// One request, within one deadline; until it is written, running out of time is no doubt.
-    async fn ask(&self, method: Method, path: &str, operation: Option<&str>, body: Vec<u8>) -> Result<Answer, Silence> {
+    async fn ask(&self, method: Method, path: &str, ids: &[(&str, String)], body: Vec<u8>) -> Result<Answer, Silence> {
         let until = Instant::now() + self.timeout;
         let not_sent = |cause: String| Silence::NotSent { cause };
         let url = self.endpoint.join(path).map_err(|e| not_sent(e.to_string()))?;
         let mut request = self.client.request(method.clone(), url.clone()).header(CONTENT_TYPE, "application/json");
-        if let Some(operation) = operation {
-            request = request.header("Operation-Id", operation);
+        for (name, value) in ids {
+            request = request.header(*name, value);
         }
         request = match &self.login {
             AcsLogin::Key(key) => {
@@ -155,7 +155,14 @@ impl Mailer for AcsMailer {
         let operation = mime::key_of(&letter.message_id).to_string();
         let path = format!("/emails:send?api-version={API}");
         let body = body(letter, &self.from).to_string().into_bytes();
-        match self.ask(Method::POST, &path, Some(&operation), body).await {
+        // The same at each sending: by its time a repeat would be another request.
+        let first_sent = letter.date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let ids = [
+            ("Operation-Id", operation.clone()),
+            ("Repeatability-Request-ID", operation.clone()),
+            ("Repeatability-First-Sent", first_sent),
+        ];
+        match self.ask(Method::POST, &path, &ids, body).await {
             Ok(answer) => acs_outcome::sent(&answer, &operation),
             Err(silence) => acs_outcome::silent(silence),
         }
@@ -170,7 +177,7 @@ impl Mailer for AcsMailer {
 impl Inquiries for AcsMailer {
     async fn what_became_of(&self, message_id: &str) -> Whereabouts {
         let path = format!("/emails/operations/{}?api-version={API}", mime::key_of(message_id));
-        match self.ask(Method::GET, &path, None, Vec::new()).await {
+        match self.ask(Method::GET, &path, &[], Vec::new()).await {
             Ok(answer) => acs_outcome::found(&answer),
             Err(silence) => acs_outcome::not_asked(silence),
         }

@@ -75,16 +75,31 @@ pub(super) fn sent(answer: &Answer, operation: &str) -> MailOutcome {
         400 if duplicate(&fault) => {
             MailOutcome::Accepted { reference: format!("{operation}: it had a mail with this Message-ID already") }
         }
+        // It knows the operation, or takes the request for a repeat: it may have this mail already. It is asked.
+        409 => doubt(answer, &fault),
+        400 | 412 if fault.says(&REPEATED) => doubt(answer, &fault),
         400 if fault.says(&["suppress"]) || (fault.says(&["recipient"]) && !fault.says(&OURS)) => {
-            MailOutcome::RecipientPermanent { reason: format!("the recipient is refused: {}", fault.words()) }
+            let alike = (!fault.says(&["suppress"])).then(|| format!("400 {}", fault.code()));
+            MailOutcome::RecipientPermanent { reason: format!("the recipient is refused: {}", fault.words()), alike }
         }
         400 if fault.says(&OURS) => ours(answer, &fault),
         400 => {
             MailOutcome::RecipientTransient { after_ms: None, reason: format!("it answered 400: {}", fault.words()) }
         }
-        413 => MailOutcome::RecipientPermanent { reason: "the mail is too large for the provider".to_owned() },
+        413 => MailOutcome::RecipientPermanent {
+            reason: "the mail is too large for the provider".to_owned(),
+            alike: Some("413".to_owned()),
+        },
         _ => ours(answer, &fault),
     }
+}
+
+/// What it says of the ids that a repeat is known by.
+const REPEATED: [&str; 2] = ["operationid", "repeatab"];
+
+fn doubt(answer: &Answer, fault: &Fault) -> MailOutcome {
+    let reason = format!("may have been sent already: it answered {} {}", answer.status, fault.code());
+    MailOutcome::Unknown { reason: reason.trim_end().to_owned() }
 }
 
 /// What it says of the sender and its domain.
@@ -139,7 +154,10 @@ fn ours(answer: &Answer, fault: &Fault) -> MailOutcome {
 fn told(answer: &Answer, fault: &Fault) -> (Option<i64>, String) {
     let what = match answer.status {
         401 => "refuses our signature or token: check the access key, the role of the identity, and the clock",
-        403 => "forbids it: the identity lacks a role that may send mail at this resource",
+        403 => {
+            "forbids it: the identity lacks a role that may send mail at this resource (Communication and Email Service \
+             Owner, 09976791-48a7-449e-bb21-39d1a415f350)"
+        }
         404 => {
             "knows no such resource or domain: check Email__AcsEndpoint, and that the domain of Email__From is linked"
         }
@@ -165,7 +183,7 @@ mod tests {
     fn class(status: u16, code: &str, message: &str) -> &'static str {
         match sent(&answer(status, code, message), "op") {
             MailOutcome::Accepted { .. } => "taken",
-            MailOutcome::RecipientPermanent { reason } => {
+            MailOutcome::RecipientPermanent { reason, .. } => {
                 assert!(!reason.contains("anna"), "{reason}");
                 "refused"
             }
@@ -196,6 +214,12 @@ mod tests {
             (400, "InvalidSenderUserName", "anna is not configured", "provider"),
             (400, "EmailDomainNotVerified", "for recipient anna@example.pl", "provider"),
             (400, "", "", "parked"),
+            (409, "Conflict", "anna", "doubt"),
+            (409, "", "", "doubt"),
+            (400, "BadRequest", "Operation-Id was used before", "doubt"),
+            (400, "InvalidRepeatabilityRequestId", "", "doubt"),
+            (412, "PreconditionFailed", "Repeatability-First-Sent is too old", "doubt"),
+            (412, "PreconditionFailed", "", "provider"),
             (401, "Unauthorized", "anna", "provider"),
             (403, "Forbidden", "", "provider"),
             (404, "DomainNotLinked", "anna", "provider"),

@@ -54,7 +54,7 @@ impl Mailer for FolderMailer {
     async fn send(&self, letter: &Letter) -> MailOutcome {
         let message = match mime::message(letter, &self.from) {
             Ok(message) => message,
-            Err(reason) => return MailOutcome::RecipientPermanent { reason },
+            Err(reason) => return MailOutcome::RecipientPermanent { reason, alike: None },
         };
         let (folder, name) = (self.folder.clone(), self.name(&letter.message_id));
         let shown = folder.display().to_string();

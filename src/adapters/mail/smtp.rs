@@ -180,7 +180,7 @@ impl Mailer for SmtpMailer {
     async fn send(&self, letter: &Letter) -> MailOutcome {
         let mail = match Outgoing::of(letter, &self.from) {
             Ok(mail) => mail,
-            Err(reason) => return MailOutcome::RecipientPermanent { reason },
+            Err(reason) => return MailOutcome::RecipientPermanent { reason, alike: None },
         };
         // Outside of the conversation, so that it is known also where the deadline ends that.
         let mut step = Step::Connect;

@@ -6,7 +6,7 @@
 
 use super::{
     quoted::quoted,
-    smtp_blame::{Blame, blame},
+    smtp_blame::{Blame, blame, enhanced},
 };
 use crate::domain::delivery::MailOutcome;
 
@@ -54,20 +54,31 @@ pub(super) fn failed(step: Step, failure: &Failure) -> MailOutcome {
         (_, Failure::Reply { code, text }) => match blame(step, *code, text) {
             Blame::Provider => MailOutcome::Provider { after_ms: None, reason },
             Blame::RecipientForNow => MailOutcome::RecipientTransient { after_ms: None, reason },
-            Blame::Recipient | Blame::Unknown => MailOutcome::RecipientPermanent { reason },
+            Blame::Recipient => MailOutcome::RecipientPermanent { reason, alike: None },
+            Blame::Unknown => MailOutcome::RecipientPermanent { reason, alike: Some(alike(step, *code, text)) },
         },
     }
 }
 
-fn reason(step: Step, failure: &Failure) -> String {
-    let at = match step {
+/// Step, code and enhanced code: words may name the recipient.
+fn alike(step: Step, code: u16, text: &str) -> String {
+    let enhanced = enhanced(text).map(|(subject, detail)| format!(" {subject}.{detail}")).unwrap_or_default();
+    format!("{code}{enhanced} {}", at(step))
+}
+
+fn at(step: Step) -> &'static str {
+    match step {
         Step::Connect => "while connecting",
         Step::Login => "at the login",
         Step::Sender => "to the sender",
         Step::Recipient => "to the recipient",
         Step::Announce => "to DATA",
         Step::Content | Step::End => "to the content",
-    };
+    }
+}
+
+fn reason(step: Step, failure: &Failure) -> String {
+    let at = at(step);
     match failure {
         Failure::Reply { code, text } => format!("the mail server said {code} {at}: {}", quoted(text)),
         Failure::Lost { cause } => format!("the link to the mail server failed, {at}: {}", quoted(cause)),
@@ -139,7 +150,7 @@ mod tests {
     fn no_address_and_no_novel_reaches_the_log() {
         let text = format!("5.1.1 <anna@example.pl>: unknown\r\n{}", "x".repeat(1_000));
         let failure = Failure::Reply { code: 550, text };
-        let MailOutcome::RecipientPermanent { reason } = failed(Step::Recipient, &failure) else { panic!() };
+        let MailOutcome::RecipientPermanent { reason, .. } = failed(Step::Recipient, &failure) else { panic!() };
         assert!(reason.starts_with("the mail server said 550 to the recipient: 5.1.1 <address> unknown x"), "{reason}");
         assert!(reason.len() < 300 && !reason.contains("anna") && !reason.contains(char::is_control), "{reason}");
         assert_eq!(accepted("2.0.0 OK id=7"), MailOutcome::Accepted { reference: "2.0.0 OK id=7".to_owned() });

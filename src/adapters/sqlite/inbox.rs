@@ -1,16 +1,21 @@
 //! The inbox on SQLite.
 
-use super::{Sqlite, outbox::bounded, pace, rows};
+use super::{
+    Sqlite,
+    outbox::{add_destination, bounded},
+    pace, rows,
+};
 use crate::{
     domain::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
+        mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
         outbox::Settled,
         recipient::{RecipientHash, Whose},
     },
     ports::{
         error::StoreResult,
-        inbox::{Begun, Inbox, Lease},
+        inbox::{Alike, Begun, Inbox, Lease},
     },
 };
 use async_trait::async_trait;
@@ -93,6 +98,11 @@ impl Inbox for Sqlite {
     ) -> StoreResult<Settled> {
         self.end(consumer, message_id, token, finish, false).await
     }
+
+    async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
+        let (consumer, message_id, alike) = (consumer.to_owned(), message_id.to_owned(), alike.clone());
+        self.write("take mails back", move |tx, now| take_back(tx, now, &consumer, &message_id, &alike)).await
+    }
 }
 
 impl Sqlite {
@@ -111,6 +121,29 @@ impl Sqlite {
         })
         .await
     }
+}
+
+fn take_back(db: &Connection, now: i64, consumer: &str, message_id: &str, alike: &Alike) -> rusqlite::Result<u32> {
+    let refused = named_params! { ":consumer": consumer, ":id": message_id, ":alike": alike.fingerprint };
+    db.prepare_cached(include_str!("sql/inbox_refused_alike.sql"))?.execute(refused)?;
+    let which = named_params! {
+        ":consumer": consumer,
+        ":id": message_id,
+        ":delay_ms": alike.delay_ms,
+        ":provider": alike.provider,
+        ":alike": alike.fingerprint,
+        ":recipients": ALIKE_RECIPIENTS,
+        ":times": TAKEN_BACK_MAX,
+        ":newest": ALIKE_AMONG,
+        ":now": now,
+    };
+    let back = db.prepare_cached(include_str!("sql/inbox_take_back.sql"))?.execute(which)?;
+    if back > 0 {
+        add_destination(db, &alike.provider)?;
+        let fault = named_params! { ":provider": alike.provider, ":alike": alike.fingerprint };
+        db.prepare_cached(include_str!("sql/inbox_at_fault.sql"))?.execute(fault)?;
+    }
+    Ok(u32::try_from(back).unwrap_or(u32::MAX))
 }
 
 fn begin(

@@ -13,12 +13,13 @@ use crate::{
     domain::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
+        mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
         outbox::Settled,
         recipient::{RecipientHash, Whose},
     },
     ports::{
         error::StoreResult,
-        inbox::{Begun, Inbox, Lease},
+        inbox::{Alike, Begun, Inbox, Lease},
     },
 };
 use async_trait::async_trait;
@@ -34,6 +35,9 @@ const DUE: &str = include_str!("sql/inbox_due.sql");
 const TAKE: &str = include_str!("sql/inbox_take.sql");
 const FINISH: &str = include_str!("sql/inbox_finish.sql");
 const FINISHED: &str = include_str!("sql/inbox_finished.sql");
+const REFUSED_ALIKE: &str = include_str!("sql/inbox_refused_alike.sql");
+const TAKE_BACK: &str = include_str!("sql/inbox_take_back.sql");
+const AT_FAULT: &str = include_str!("sql/inbox_at_fault.sql");
 const END: &str = "COMMIT TRAN;";
 
 /// What an operator reads of a mail whose lease ran out.
@@ -124,6 +128,22 @@ impl Inbox for SqlServer {
         finish: &MailFinish,
     ) -> StoreResult<Settled> {
         self.end(consumer, message_id, token, finish, false).await
+    }
+
+    async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
+        let step = "take mails back";
+        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        let statement = Statement::of(&[NOW, REFUSED_ALIKE, TAKE_BACK, AT_FAULT])
+            .with("consumer", consumer.to_owned())
+            .with("id", message_id.to_owned())
+            .with("delay_ms", millis(alike.delay_ms))
+            .with("provider", alike.provider.clone())
+            .with("alike", alike.fingerprint.clone())
+            .with("recipients", number(ALIKE_RECIPIENTS))
+            .with("times", number(TAKEN_BACK_MAX))
+            .with("newest", number(ALIKE_AMONG))
+            .repeatable();
+        read(step, rows::only_count(&self.once_more(step, statement).await?, "Back"))
     }
 }
 

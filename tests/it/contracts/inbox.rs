@@ -93,8 +93,7 @@ async fn expire(backend: &impl Backend, on_doubt: OnDoubt) -> Vec<String> {
 }
 
 async fn mail(backend: &impl Backend, id: &str) -> MailRow {
-    let rows = backend.ops().mail_list(CONSUMER, None, 100).await.unwrap();
-    rows.into_iter().find(|row| row.message_id == id).unwrap()
+    backend.ops().mail_show(CONSUMER, id).await.unwrap().unwrap()
 }
 
 fn sent() -> MailFinish {

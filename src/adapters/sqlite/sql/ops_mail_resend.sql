@@ -3,5 +3,5 @@
 UPDATE InboxMessages
    -- The give-up time starts anew, else the next failure would refuse it at once. A person has settled the doubt.
    SET State = 0, DueAt = :now, LeaseToken = NULL, FinishedOnUtc = NULL, FirstTransientOnUtc = NULL,
-       DoubtedOnUtc = NULL, NotFound = 0
+       DoubtedOnUtc = NULL, NotFound = 0, TakenBack = 0
  WHERE Consumer = :consumer AND MessageId = :id;

@@ -1,0 +1,20 @@
+-- inbox_take_back: mails that were refused alike since the provider last took one are accepted again, where they are of
+-- :recipients different recipients, or the provider is at fault by this already.
+-- :consumer, :id the last of them and :delay_ms when that is due, :provider, :alike, :recipients, :times a mail is taken
+-- back at most, :newest how far back is looked, :now
+WITH newest AS (SELECT MessageId, State, FinishedOnUtc, RecipientHash, RefusedAlike, TakenBack, Body IS NOT NULL AS HasBody
+                  FROM InboxMessages
+                 WHERE State IN (2, 5) AND Consumer = :consumer
+                 ORDER BY FinishedOnUtc DESC LIMIT :newest),
+     fault AS (SELECT EXISTS (SELECT 1 FROM Destinations WHERE Name = :provider AND RefusedAlike = :alike) AS Known),
+     alike AS (SELECT MessageId, RecipientHash
+                 FROM newest, fault
+                WHERE State = 5 AND RefusedAlike = :alike AND HasBody AND (fault.Known OR TakenBack < :times)
+                  AND FinishedOnUtc > coalesce((SELECT max(FinishedOnUtc) FROM newest WHERE State = 2), 0))
+UPDATE InboxMessages
+   SET State = 0, DueAt = :now + iif(MessageId = :id, :delay_ms, 0), LeaseToken = NULL, FinishedOnUtc = NULL,
+       FirstTransientOnUtc = NULL, DoubtedOnUtc = NULL, NotFound = 0,
+       -- While it is known to be at fault, a probe's refusal says nothing new of the mail.
+       TakenBack = TakenBack + NOT (SELECT Known FROM fault)
+ WHERE Consumer = :consumer AND MessageId IN (SELECT MessageId FROM alike)
+   AND ((SELECT Known FROM fault) OR (SELECT count(DISTINCT RecipientHash) FROM alike) >= :recipients);

@@ -1,0 +1,28 @@
+-- inbox_take_back: mails that were refused alike since the provider last took one are accepted again, where they are of
+-- @recipients different recipients, or the provider is at fault by this already.
+-- @consumer, @id the last of them and @delay_ms when that is due, @provider, @alike, @recipients, @times a mail is taken
+-- back at most, @newest how far back is looked
+DECLARE @fault int = CASE WHEN EXISTS (
+  SELECT 1 FROM dbo.Destinations WHERE Name = @provider AND RefusedAlike = @alike) THEN 1 ELSE 0 END;
+DECLARE @finished TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY, State int NOT NULL, FinishedOnUtc datetime2(7) NOT NULL,
+  RecipientHash nvarchar(64) COLLATE Latin1_General_BIN2 NULL, Alike int NOT NULL);
+INSERT @finished (MessageId, State, FinishedOnUtc, RecipientHash, Alike)
+SELECT TOP (@newest) m.MessageId, m.State, m.FinishedOnUtc, m.RecipientHash,
+       CASE WHEN m.State = 5 AND m.RefusedAlike = @alike AND m.Body IS NOT NULL AND (@fault = 1 OR m.TakenBack < @times) THEN 1 ELSE 0 END
+  FROM dbo.InboxMessages m WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Finished))
+ WHERE m.State IN (2, 5) AND m.Consumer = @consumer
+ ORDER BY m.FinishedOnUtc DESC;
+DECLARE @taken_on datetime2(7) = (SELECT MAX(FinishedOnUtc) FROM @finished WHERE State = 2);
+DELETE FROM @finished WHERE Alike = 0 OR (@taken_on IS NOT NULL AND FinishedOnUtc <= @taken_on);
+IF @fault = 0 AND (SELECT COUNT(DISTINCT RecipientHash) FROM @finished) < @recipients
+  DELETE FROM @finished;
+UPDATE m
+   SET State = 0, DueAt = CASE WHEN m.MessageId = @id THEN DATEADD(millisecond, @delay_ms, @now) ELSE @now END, LeaseToken = NULL, FinishedOnUtc = NULL,
+       FirstTransientOnUtc = NULL, DoubtedOnUtc = NULL, NotFound = 0,
+       -- While it is known to be at fault, a probe's refusal says nothing new of the mail.
+       TakenBack = m.TakenBack + 1 - @fault
+  FROM @finished f
+  JOIN dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages)) ON m.Consumer = @consumer AND m.MessageId = f.MessageId
+ WHERE m.State = 5
+OPTION (FORCE ORDER, LOOP JOIN);
+DECLARE @back int = @@ROWCOUNT;
