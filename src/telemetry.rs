@@ -1,5 +1,6 @@
 //! Logs: one JSON line per event on stdout; stderr stays empty unless the process itself dies.
 
+use crate::domain::printable;
 use std::{io, panic::PanicHookInfo};
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -9,11 +10,26 @@ use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 /// # Errors
 /// The filter is none.
 pub fn init(filter: &str) -> Result<(), String> {
-    let subscriber = subscriber(filter, io::stdout)?;
+    let subscriber = subscriber(filter, || Escaped(io::stdout()))?;
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
         std::panic::set_hook(Box::new(log_panic));
     }
     Ok(())
+}
+
+/// JSON leaves characters as they are that turn a terminal's line or begin another: they are escaped.
+struct Escaped<W>(W);
+
+impl<W: io::Write> io::Write for Escaped<W> {
+    /// A whole line at a time, as the formatter writes it.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(printable::json(&String::from_utf8_lossy(line)).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Fields stand beside `message`, so that a line can be read alone and searched by any of them.
@@ -66,10 +82,10 @@ mod tests {
     fn an_event_is_one_json_line_with_its_fields_beside_the_message() {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = subscriber("info", move || writer.clone()).unwrap();
+        let subscriber = subscriber("info", move || Escaped(writer.clone())).unwrap();
         tracing::subscriber::with_default(subscriber, || {
             let _invocation = tracing::info_span!("invocation", id = "i1").entered();
-            tracing::info!(claimed = 3, note = "two\nlines", "dispatched");
+            tracing::info!(claimed = 3, note = "two\nlines", odd = "\u{202e}\u{9b}", "dispatched");
             tracing::debug!("not at this level");
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
@@ -81,5 +97,6 @@ mod tests {
         );
         assert_eq!((&line["note"], &line["span"]["id"]), (&"two\nlines".into(), &"i1".into()));
         assert!(line["timestamp"].is_string(), "{text}");
+        assert!(line["odd"] == "\u{202e}\u{9b}" && !text.contains(['\u{202e}', '\u{9b}']), "{text:?}");
     }
 }
