@@ -28,10 +28,25 @@ const NEWER_REMEDY: &str = "deploy that build again, or a later one; `client-org
 const STRANGE_REMEDY: &str = "name another database, or find out who made it with `client-organizer migrate --dry-run` of the build that runs \
      there";
 
+const LEVEL_REMEDY: &str = "run ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 160 in it (SQL Server 2022 and Azure SQL; 150 on 2019, 140 on 2017)";
+const TRIGGER_REMEDY: &str = "drop it, or disable it with DISABLE TRIGGER";
+
+/// Why a database of SQL Server that plays an old one is refused.
+pub(super) fn old_level(database: &str, level: i64, wanted: i64) -> String {
+    format!("{database} has compatibility level {level}, and OPENJSON needs {wanted} at least: {LEVEL_REMEDY}")
+}
+
+/// What a trigger on a table of ours does to us.
+pub(super) fn trigger(table: &str, name: Option<&str>) -> String {
+    let which =
+        name.map_or("a trigger whose name this login may not see".to_owned(), |name| format!("the trigger {name}"));
+    format!("dbo.{table} has {which}, and SQL Server then refuses our statements (error 334): {TRIGGER_REMEDY}")
+}
+
 /// Of why a database cannot be planned for: what is so, and what to do, where its history is the reason.
 #[must_use]
 pub fn remedy_in(why: &str) -> Option<(&str, &str)> {
-    [NEWER_REMEDY, STRANGE_REMEDY]
+    [NEWER_REMEDY, STRANGE_REMEDY, LEVEL_REMEDY, TRIGGER_REMEDY]
         .into_iter()
         .find_map(|todo| Some((why.strip_suffix(todo)?.strip_suffix(": ")?, todo)))
 }

@@ -79,6 +79,10 @@ async fn database(settings: &Settings) -> Vec<Finding> {
         return vec![Finding::mend(about, &what, &format!("client-organizer migrate (or correct {names})"))];
     }
     let mut found = vec![Finding::fine(about, &format!("{version}, as this build needs"))];
+    found.extend(plan.notes.iter().map(|note| {
+        let (what, todo) = schema::remedy_in(note).unwrap_or((note, "see what it says"));
+        Finding::mend(about, what, todo)
+    }));
     match within(DATABASE_WITHIN, standing(settings)).await {
         Ok(standing) => found.extend(standing),
         Err(why) => found.push(Finding::mend(about, &why, "see that it is up, and that the login may read its tables")),

@@ -259,6 +259,7 @@ fn the_dialects_have_the_same_statements() {
         ("schema_rights", "SQLite has no rights but the file's"),
         ("schema_version", "SQLite's `migrate` reads its whole history for it"),
         ("migrate_lock", "SQLite's write lock is the migrations' too"),
+        ("schema_triggers", "SQLite's triggers break nothing of ours"),
         ("migrate_where", "an SQLite file is called by its path"),
         ("migrate_history", "refinery's table has another place in SQLite, and code of its own"),
         ("migrate_legacy", "there is no .NET system on SQLite"),

@@ -37,7 +37,8 @@ async fn opened(server: &TdsServer) -> SqlServer {
 
 /// One client, as `books_client` answers it.
 fn client() -> Vec<Table> {
-    let columns = ["ClientKey", "Name", "Address", "NipNb", "Email", "Version"];
-    let row = vec![1.into(), "Ania".into(), "Prosta 1".into(), "5260250274".into(), "a@b.pl".into(), 1.into()];
+    let columns = ["ClientKey", "Name", "Address", "NipNb", "Email", "Language", "Version"];
+    let row =
+        vec![1.into(), "Ania".into(), "Prosta 1".into(), "5260250274".into(), "a@b.pl".into(), "pl".into(), 1.into()];
     vec![table(&columns, vec![row])]
 }

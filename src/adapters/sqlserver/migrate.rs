@@ -6,7 +6,7 @@
 use super::{
     db::{SqlServerOptions, read},
     errors::{Intent, map, odd},
-    migrate_legacy, rows,
+    migrate_foreign, migrate_legacy, rows,
     session::{Results, Session},
 };
 use crate::{
@@ -29,6 +29,7 @@ pub(super) const HISTORY: &str = "dbo.refinery_schema_history";
 pub(super) const VERSION: &str = include_str!("sql/schema_version.sql");
 const RIGHTS: &str = include_str!("sql/schema_rights.sql");
 const LOCK: &str = include_str!("sql/migrate_lock.sql");
+const TRIGGERS: &str = include_str!("sql/schema_triggers.sql");
 const WHERE: &str = include_str!("sql/migrate_where.sql");
 const APPLIED: &str = include_str!("sql/migrate_history.sql");
 
@@ -71,13 +72,16 @@ pub fn wanted() -> u32 {
 /// It cannot be reached, or a migration failed, or would take what is not ours; nothing is changed then.
 pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
     let mut session = connected(options).await?;
-    let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
     let results = read(STEP, session.batch(LOCK, MIGRATION_TIMEOUT).await)?;
     let got = rows::having(&results, "Got").next().map(|row| rows::number(row, "Got"));
     if !matches!(got, Some(Ok(0..))) {
         let reason = "another process has been migrating for two minutes: look what it does, then try again".to_owned();
         return Err(StoreError::Unavailable { step: STEP, reason, source: None });
     }
+    // Under the lock: what another process made meanwhile is ours.
+    let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
+    found.refuse_an_old_level()?;
+    refuse_foreign(&mut session, &found.applied).await?;
     read(STEP, session.batch("SET XACT_ABORT ON; BEGIN TRAN;", MIGRATION_TIMEOUT).await)?;
     let mut migrating = Migrating(session);
     // Dropped with its connection where it fails, and rolled back with it.
@@ -94,13 +98,20 @@ pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
 /// It cannot be reached, or `run` would refuse it.
 pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
     let mut session = connected(options).await?;
-    let Found { database, applied } = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
+    let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
+    found.refuse_an_old_level()?;
+    let Found { database, applied, .. } = found;
     let pending = match schema::standing(&applied, &ours()) {
         Standing::Fits => Vec::new(),
         Standing::Older(names) => names,
         Standing::Newer | Standing::Strange(_) => return Err(refused(&database, &applied)),
     };
     let mut notes = Vec::new();
+    if pending.is_empty() {
+        notes.extend(triggers(&mut session).await?);
+    } else {
+        refuse_foreign(&mut session, &applied).await?;
+    }
     if applied.is_empty() {
         session
             .batch(checks(), MIGRATION_TIMEOUT)
@@ -112,7 +123,7 @@ pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
 }
 
 pub(super) async fn check(session: &mut Session, limit: Duration) -> StoreResult<u32> {
-    let Found { database, applied } = read("check schema", look(session, limit).await)?;
+    let Found { database, applied, .. } = read("check schema", look(session, limit).await)?;
     match schema::standing(&applied, &ours()) {
         Standing::Fits => may_read(session, &database, limit).await.map(|()| wanted()),
         Standing::Older(_) | Standing::Newer | Standing::Strange(_) => Err(refused(&database, &applied)),
@@ -151,6 +162,40 @@ struct Found {
     /// How to call the database.
     database: String,
     applied: Vec<Migration>,
+    /// None: the server has none.
+    level: Option<i64>,
+}
+
+/// SQL Server 2016's, the first that knows OPENJSON.
+const LEVEL_MIN: i64 = 130;
+
+impl Found {
+    fn refuse_an_old_level(&self) -> StoreResult<()> {
+        match self.level {
+            Some(level) if level < LEVEL_MIN => Err(StoreError::Broken {
+                step: STEP,
+                reason: schema::old_level(&self.database, level, LEVEL_MIN),
+                source: None,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn refuse_foreign(session: &mut Session, applied: &[Migration]) -> StoreResult<()> {
+    let ours = ours();
+    let pending = ours.iter().filter(|one| !applied.iter().any(|known| known.version() == one.version()));
+    let check = migrate_foreign::check(pending, false);
+    let answer = session.batch(&check, MIGRATION_TIMEOUT).await;
+    answer.map(drop).map_err(|e| thrown(&e).unwrap_or_else(|| map(STEP, Intent::Read, e)))
+}
+
+/// A sentence each: with one, SQL Server refuses every statement that answers what it changed (error 334).
+async fn triggers(session: &mut Session) -> StoreResult<Vec<String>> {
+    let step = "look for triggers";
+    let results = read(step, session.batch(TRIGGERS, MIGRATION_TIMEOUT).await)?;
+    let one = |row| Ok(schema::trigger(&rows::text(row, "TableName")?, rows::text_opt(row, "TriggerName")?.as_deref()));
+    read(step, rows::having(&results, "TriggerName").map(one).collect())
 }
 
 async fn look(session: &mut Session, limit: Duration) -> Result<Found, Error> {
@@ -160,7 +205,7 @@ async fn look(session: &mut Session, limit: Duration) -> Result<Found, Error> {
     let database = format!("the database {name} on {}", server.unwrap_or_else(|| "the server".to_owned()));
     let known = rows::flag(row, "Known")?;
     let applied = if known { applied(&session.batch(APPLIED, limit).await?)? } else { Vec::new() };
-    Ok(Found { database, applied })
+    Ok(Found { database, applied, level: rows::number_opt(row, "CompatibilityLevel")? })
 }
 
 /// What U0 refuses, without what it does.

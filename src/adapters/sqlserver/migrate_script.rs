@@ -1,6 +1,9 @@
 //! The migrations as a script that a DBA reviews and runs, with refinery's history rows, so that `migrate` knows it ran.
 
-use super::migrate::{HISTORY, history_table, ours};
+use super::{
+    migrate::{HISTORY, history_table, ours},
+    migrate_foreign,
+};
 use refinery::Migration;
 use std::fmt::Write;
 
@@ -71,9 +74,22 @@ fn opening(ours: &[Migration]) -> String {
              THROW 51002, N'this database was migrated by a newer build or by another program: nothing was changed', 1;\n  \
            END;\n\
          END;\n\
+         GO\n\
+         \n\
+         IF @@TRANCOUNT > 0 AND SERVERPROPERTY('BabelfishVersion') IS NULL\n   \
+            AND (SELECT compatibility_level FROM sys.databases WHERE database_id = DB_ID()) < 130\n\
+         BEGIN\n  \
+           ROLLBACK TRANSACTION;\n  \
+           THROW 51002, N'the compatibility level of this database is below 130: nothing was changed; run ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 160', 1;\n\
+         END;\n\
+         IF @@TRANCOUNT > 0\n\
+         BEGIN\n\
+         {foreign}\n\
+         END;\n\
          GO\n\n",
         version = env!("CARGO_PKG_VERSION"),
         names = names.join(", "),
+        foreign = migrate_foreign::check(ours, true),
         table = history_table(HISTORY),
         known = known.join("\n                     OR "),
     )

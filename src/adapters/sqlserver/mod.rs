@@ -14,6 +14,7 @@ mod db;
 mod errors;
 mod error_numbers;
 pub mod migrate;
+mod migrate_foreign;
 mod migrate_legacy;
 pub mod migrate_script;
 mod rows;

@@ -177,8 +177,7 @@ impl TdsServer {
     /// As refinery leaves it, or never touched.
     pub fn migrated(&self, migrated: bool) {
         let known = Cell::Int(i64::from(migrated));
-        let place = table(&["DatabaseName", "ServerName", "Known"], vec![vec!["office".into(), "srv".into(), known]]);
-        self.answer("migrate_where", vec![place]);
+        self.place(known, 150);
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/sqlserver/migrations");
         let history = refinery::load_sql_migrations(folder).unwrap();
         let rows = history.iter().map(|one| {
@@ -192,6 +191,17 @@ impl TdsServer {
         });
         let columns = ["version", "name", "applied_on", "checksum"];
         self.answer("migrate_history", vec![table(&columns, rows.collect())]);
+    }
+
+    /// Migrated, and playing a server as old as this.
+    pub fn of_level(&self, level: i64) {
+        self.place(Cell::Int(1), level);
+    }
+
+    fn place(&self, known: Cell, level: i64) {
+        let columns = ["DatabaseName", "ServerName", "Known", "CompatibilityLevel"];
+        let row = vec!["office".into(), "srv".into(), known, level.into()];
+        self.answer("migrate_where", vec![table(&columns, vec![row])]);
     }
 
     /// All requests so far that hold this statement.

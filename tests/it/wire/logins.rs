@@ -6,7 +6,7 @@ use crate::support::{
     tds::Fault,
 };
 use client_organizer::{
-    adapters::sqlserver::Presence,
+    adapters::sqlserver::{Presence, migrate},
     domain::{delivery::Delivery, ids::ClientId, recipient::Whose},
     ports::{books::Books, error::StoreError, inbox::Inbox},
 };
@@ -54,6 +54,37 @@ async fn a_node_that_the_server_names_and_nobody_reaches_is_told_with_the_rule_t
     let told = told.to_string();
     for word in [&format!("port {port}"), "11000 to 11999", "firewall"] {
         assert!(told.contains(word), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_plays_an_old_server_is_refused_with_the_cure() {
+    let server = TdsServer::start().await;
+    let options = options(&server, Duration::from_secs(30));
+    assert!(migrate::plan(&options).await.is_ok());
+    server.of_level(120);
+    server.answer("migrate_lock", vec![table(&["Got"], vec![vec![0.into()]])]);
+    for told in [migrate::plan(&options).await.err(), refused_to_migrate(&options).await] {
+        let told = told.unwrap().to_string();
+        assert!(told.contains("compatibility level 120") && told.contains("SET COMPATIBILITY_LEVEL = 160"), "{told}");
+    }
+}
+
+async fn refused_to_migrate(options: &SqlServerOptions) -> Option<StoreError> {
+    migrate::run(options).await.err()
+}
+
+#[tokio::test]
+async fn a_trigger_on_a_table_of_ours_is_noted_with_the_cure() {
+    let server = TdsServer::start().await;
+    let options = options(&server, Duration::from_secs(30));
+    assert_eq!(migrate::plan(&options).await.unwrap().notes, Vec::<String>::new());
+    let row = vec!["OutboxMessages".into(), "Audit".into()];
+    server.answer("schema_triggers", vec![table(&["TableName", "TriggerName"], vec![row])]);
+    let notes = migrate::plan(&options).await.unwrap().notes;
+    assert_eq!(notes.len(), 1);
+    for word in ["dbo.OutboxMessages", "the trigger Audit", "error 334", "DISABLE TRIGGER"] {
+        assert!(notes[0].contains(word), "{notes:?}");
     }
 }
 

@@ -7,7 +7,7 @@ DECLARE @stopped int = CASE WHEN @room = 0 OR EXISTS (
 -- Where room is scarce, those who wait for it already come first.
 IF @stopped = 0 AND (@per_minute > 0 OR @per_hour > 0) AND EXISTS (
   SELECT 1 FROM dbo.InboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
-   WHERE Consumer = @consumer AND State IN (0, 1, 3, 4) AND State IN (0, 3) AND DueAt <= @now AND MessageId <> @id)
+   WHERE Consumer = @consumer AND DueAt IS NOT NULL AND State IN (0, 3) AND DueAt <= @now AND MessageId <> @id)
   SET @stopped = 1;
 -- The key's place is locked also where there is no row yet, so two first deliveries do not both insert.
 UPDATE m

@@ -7,12 +7,12 @@ DECLARE @stopped int = CASE WHEN EXISTS (
    WHERE d.Name = @provider
      AND (d.PausedOnUtc IS NOT NULL
           OR (d.OpenUntil IS NOT NULL AND NOT (@probe = 1 AND d.ProbeToken IS NOT NULL AND d.ProbeToken = @token)))) THEN 1 ELSE 0 END;
--- Both as mail_doubt::open has it. The IN list repeats the index's filter.
+-- Both as mail_doubt::open has it. DueAt IS NOT NULL repeats the index's filter.
 IF @asks = 1 AND @stopped = 0
   INSERT @due (MessageId, WasDueAt, Asking)
   SELECT TOP (@rows_max) m.MessageId, m.DueAt, 1
     FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
-   WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State IN (3, 4) AND m.DueAt <= @now
+   WHERE m.Consumer = @consumer AND m.DueAt IS NOT NULL AND m.State IN (3, 4) AND m.DueAt <= @now
      AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2
    ORDER BY m.DueAt, m.MessageId;
 DECLARE @sends bigint = @rows_max - (SELECT COUNT(*) FROM @due);
@@ -22,11 +22,11 @@ IF @stopped = 0 AND @sends > 0
   INSERT @due (MessageId, WasDueAt, Asking)
   SELECT TOP (@sends) m.MessageId, m.DueAt, 0
     FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
-   WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now
+   WHERE m.Consumer = @consumer AND m.DueAt IS NOT NULL AND m.State IN (0, 3, 4) AND m.DueAt <= @now
      AND NOT (@asks = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)
    ORDER BY m.DueAt, m.MessageId;
 DECLARE @clears int = 1;
 DECLARE @some_wait int = CASE WHEN @room = 0 AND @stopped = 0 AND EXISTS (
   SELECT 1 FROM dbo.InboxMessages m WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
-   WHERE m.Consumer = @consumer AND m.State IN (0, 1, 3, 4) AND m.State <> 1 AND m.DueAt <= @now
+   WHERE m.Consumer = @consumer AND m.DueAt IS NOT NULL AND m.State IN (0, 3, 4) AND m.DueAt <= @now
      AND NOT (@asks = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)) THEN 1 ELSE 0 END;

@@ -5,8 +5,8 @@ BEGIN TRAN;
 INSERT @expired (MessageId)
 SELECT TOP (@rows_max) o.MessageId
   FROM dbo.InboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
- -- The IN list repeats the index's filter, which is not inferred from State = 1.
- WHERE o.Consumer = @consumer AND o.State IN (0, 1, 3, 4) AND o.State = 1 AND o.DueAt <= @now
+ -- DueAt IS NOT NULL repeats the index's filter.
+ WHERE o.Consumer = @consumer AND o.DueAt IS NOT NULL AND o.State = 1 AND o.DueAt <= @now
  ORDER BY o.DueAt;
 UPDATE m
    SET State = 4, Doubts = m.Doubts + 1, DueAt = CASE WHEN @resend = 1 THEN @now ELSE NULL END, LastError = @reason,

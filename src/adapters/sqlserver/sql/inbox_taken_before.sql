@@ -1,14 +1,14 @@
 -- inbox_taken_before: mails that an earlier try of this same call took, whose answer was lost; then they are the answer.
 -- @again 1: there was one; @consumer, @token
--- The IN list repeats the index's filter.
+-- DueAt IS NOT NULL repeats the index's filter.
 IF @again = 1 AND EXISTS (SELECT 1 FROM dbo.InboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
-                           WHERE Consumer = @consumer AND State IN (0, 1, 3, 4) AND State = 1 AND LeaseToken = @token)
+                           WHERE Consumer = @consumer AND DueAt IS NOT NULL AND State = 1 AND LeaseToken = @token)
 BEGIN
   SELECT MessageId, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound
     FROM dbo.InboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
-   WHERE Consumer = @consumer AND State IN (0, 1, 3, 4) AND State = 1 AND LeaseToken = @token;
+   WHERE Consumer = @consumer AND DueAt IS NOT NULL AND State = 1 AND LeaseToken = @token;
   SELECT MessageId AS TakenId, DueAt AS WasDueAt, @now AS CurrentUtc
     FROM dbo.InboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
-   WHERE Consumer = @consumer AND State IN (0, 1, 3, 4) AND State = 1 AND LeaseToken = @token;
+   WHERE Consumer = @consumer AND DueAt IS NOT NULL AND State = 1 AND LeaseToken = @token;
   RETURN;
 END;
