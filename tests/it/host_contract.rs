@@ -250,7 +250,7 @@ async fn booked(edge: &Edge, month: u8) -> (String, Vec<u8>) {
 #[tokio::test]
 async fn a_booking_is_mailed_once_however_its_delivery_is_written() {
     let edge = Edge::new().await;
-    for (month, form) in (1..).zip(["twice", "bare", "text", "object", "old"]) {
+    for (month, form) in (1..).zip(["twice", "bare", "text", "object", "unknown", "old"]) {
         let (id, body) = booked(&edge, month).await;
         let text = String::from_utf8(body.clone()).unwrap();
         let (message, metadata) = match form {
@@ -269,6 +269,13 @@ async fn a_booking_is_mailed_once_however_its_delivery_is_written() {
             "object" => {
                 (serde_json::from_str(&text).unwrap(), json!({"id": "x", "messageid": "forged", "MessageId": id}))
             }
+            // Fields of newer extensions, and known ones of another kind than today's.
+            "unknown" => (
+                json!(STANDARD.encode(&body)),
+                json!({"MessageId": json!(id).to_string(), "DeliveryCount": "1", "EnqueuedTime": 7, "ExpiresAt": [],
+                "Label": {}, "MessageSession": "x", "MessageActions": null, "SequenceNumber": {"a": [1]},
+                "ApplicationProperties": [1], "LockToken": true, "": null, "x": 1e300, "sys": "x"}),
+            ),
             _ => (
                 json!(STANDARD.encode(&body)),
                 json!({"messageId": id, "Label": "\"x\"", "UserProperties": null,
