@@ -324,6 +324,30 @@ fn every_id_that_is_printed_is_taken_in_any_casing() {
     assert!(more.ends_with("1 row(s); there are more: --after 7 goes on\n"), "{more}");
 }
 
+#[test]
+fn refused_mails_are_sent_again_as_a_group() {
+    let shell = Shell::new();
+    for (id, state, error) in [("a", 5, "550 5.7.1 no"), ("b", 5, "413 large"), ("c", 5, "550 5.7.1 no"), ("d", 2, "")]
+    {
+        shell.sql(&format!(
+            "INSERT INTO InboxMessages (Consumer, MessageId, State, Body, LastError, ReceivedOnUtc)
+             VALUES ('SendEmail', '{id}', {state}, x'00', '{error}', 1);"
+        ));
+    }
+    let resend = |more: &[&str]| {
+        let words = [&["ops", "mail", "resend", "--refused", "--reason", "mended"], more].concat();
+        let answer = shell.run(&words, &[]);
+        let rows =
+            stdout(&answer).lines().filter(|line| line.contains("will be sent") && !line.contains("row(s)")).count();
+        (answer.status.code(), rows)
+    };
+    let refused = || shell.json(&["ops", "mail", "list", "--state", "refused"]).as_array().unwrap().len();
+    assert_eq!(resend(&["--like", "5.7.1"]), (Some(0), 2));
+    assert_eq!(refused(), 1);
+    assert_eq!(resend(&[]), (Some(0), 1));
+    assert_eq!((refused(), resend(&[]).0), (0, Some(1)));
+}
+
 /// Rows in every state there is, to every kind of destination, and mails in every state.
 #[test]
 fn every_summary_adds_up_to_the_rows_beneath_it() {
