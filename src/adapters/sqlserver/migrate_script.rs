@@ -165,6 +165,12 @@ mod tests {
     }
 
     #[test]
+    fn no_two_migrations_have_one_version() {
+        let versions: std::collections::BTreeSet<i32> = ours().iter().map(Migration::version).collect();
+        assert_eq!(versions.len(), ours().len(), "{versions:?}");
+    }
+
+    #[test]
     fn a_migration_is_one_batch() {
         for (file, migration) in of_the_files() {
             let batches =
