@@ -2,7 +2,7 @@
 
 use super::{cli::DoctorArgs, compose, queue_here};
 use crate::{
-    adapters::{clock::SystemClock, schema},
+    adapters::{clock::SystemClock, mail::ACS_ROLE, schema},
     config::{EmailProvider, Settings, SmtpSecurity, StoreKind, catalogue},
     domain::{
         checkup::{self, EmailNeeds, Expected},
@@ -219,7 +219,10 @@ fn mail(settings: &Settings) -> Finding {
             format!("SMTP by {}:{}, {security}, {login}, {from}", smtp.host, smtp.port)
         }
         EmailProvider::Acs => {
-            let who = if email.acs.connection.is_some() { "by access key" } else { "by Entra ID" };
+            let who = match email.acs.connection {
+                Some(_) => "by access key".to_owned(),
+                None => format!("by Entra ID, where the identity needs the role {ACS_ROLE}"),
+            };
             format!("Azure Communication Services {who}, {from}")
         }
     };

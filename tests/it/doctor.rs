@@ -169,6 +169,22 @@ fn the_examples_sender_is_no_sender() {
 }
 
 #[test]
+fn the_role_that_mail_by_entra_id_needs_is_named_with_its_id() {
+    const ROLE: &str = "Communication and Email Service Owner (09976791-48a7-449e-bb21-39d1a415f350)";
+    let acs =
+        Office::new().with("Email__Provider", "acs").with("Email__AcsEndpoint", "https://o.communication.azure.com");
+    tells(&acs.findings("mend").1, &["mail: ", "by Entra ID", ROLE, "Email__From"]);
+    let own = acs.with("Email__From", "biuro@office.example");
+    tells(&own.findings("fine").1, &["mail: ", "by Entra ID", ROLE]);
+    let key = own.with("Email__AcsEndpoint", "");
+    let key = key.with("Email__AcsConnectionString", "endpoint=https://o.communication.azure.com/;accesskey=aHVzaA==");
+    let fine = key.findings("fine").1;
+    tells(&fine, &["mail: ", "by access key"]);
+    assert!(!fine.concat().contains("aHVzaA"));
+    assert!(!fine.concat().contains(ROLE), "a key has no role");
+}
+
+#[test]
 fn beside_a_local_host_it_looks_at_its_queue_and_afterwards_there_is_none() {
     let folder = tempfile::tempdir_in(memory()).unwrap();
     let office = Office::beside;

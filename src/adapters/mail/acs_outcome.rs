@@ -12,6 +12,9 @@ use super::quoted::quoted;
 use crate::domain::delivery::{MailOutcome, Whereabouts};
 use serde::Deserialize;
 
+/// What an identity needs at the resource to send mail and to ask about it.
+pub const ACS_ROLE: &str = "Communication and Email Service Owner (09976791-48a7-449e-bb21-39d1a415f350)";
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Answer {
     pub status: u16,
@@ -152,12 +155,11 @@ fn ours(answer: &Answer, fault: &Fault) -> MailOutcome {
 }
 
 fn told(answer: &Answer, fault: &Fault) -> (Option<i64>, String) {
+    let forbids =
+        format!("forbids it: the identity lacks a role that may send mail at this resource, such as {ACS_ROLE}");
     let what = match answer.status {
         401 => "refuses our signature or token: check the access key, the role of the identity, and the clock",
-        403 => {
-            "forbids it: the identity lacks a role that may send mail at this resource (Communication and Email Service \
-             Owner, 09976791-48a7-449e-bb21-39d1a415f350)"
-        }
+        403 => &forbids,
         404 => {
             "knows no such resource or domain: check Email__AcsEndpoint, and that the domain of Email__From is linked"
         }

@@ -19,6 +19,7 @@ mod words;
 pub use crate::domain::language::Language;
 pub use acs::{AcsLogin, AcsMailer, AcsOptions, endpoint as acs_endpoint};
 pub use acs_key::AcsConnectionString;
+pub use acs_outcome::ACS_ROLE;
 pub use folder::FolderMailer;
 pub use letters::TemplateLetters;
 pub use mime::Sender;
