@@ -249,6 +249,18 @@ pub const CATALOGUE: &[Setting] = &[
         "0 to 100000; 0: no limit; empty: the provider's own",
         "the same within any hour; its own: 100 for acs (10 from such a domain), none for smtp and folder",
     ),
+    set(
+        "Email__QueriesPerMinuteMax",
+        "",
+        "0 to 10000; 0: no limit; empty: the provider's own",
+        "how often the provider may be asked about mails in doubt within any minute, by all instances; its own: 60 for acs (10 from a domain of azurecomm.net), none for smtp and folder",
+    ),
+    set(
+        "Email__QueriesPerHourMax",
+        "",
+        "0 to 100000; 0: no limit; empty: the provider's own",
+        "the same within any hour; its own: 200 for acs (20 from such a domain), none for smtp and folder",
+    ),
     set("Email__LeaseMs", "60000", "1000 to 600000", "how long a mail may be on its way until it is in doubt"),
     set("Email__RunMs", "50000", "100 to 240000", "a RetryEmail run ends by itself after this"),
     set("Email__AtOnceMax", "4", "1 to 64", "mails RetryEmail sends side by side"),

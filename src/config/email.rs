@@ -217,9 +217,10 @@ pub(super) fn recipients(reader: &mut Reader<'_>) -> RecipientKey {
     RecipientKey::new(key)
 }
 
-/// What Azure Communication Services allows a resource until it is asked for more, and a domain that it manages itself.
-const ACS_PACE: Pace = Pace { per_minute: 30, per_hour: 100 };
-const ACS_MANAGED_PACE: Pace = Pace { per_minute: 5, per_hour: 10 };
+/// What Azure Communication Services allows a resource until it is asked for more, and a domain that it manages itself:
+/// mails, and queries about them.
+const ACS_PACES: [Pace; 2] = [Pace { per_minute: 30, per_hour: 100 }, Pace { per_minute: 60, per_hour: 200 }];
+const ACS_MANAGED_PACES: [Pace; 2] = [Pace { per_minute: 5, per_hour: 10 }, Pace { per_minute: 10, per_hour: 20 }];
 
 /// The local part and whether the domain is one that the service manages.
 fn managed(from: &str) -> Option<(String, bool)> {
@@ -228,19 +229,25 @@ fn managed(from: &str) -> Option<(String, bool)> {
     Some((local.to_owned(), domain.ends_with(".azurecomm.net")))
 }
 
-fn pace(reader: &mut Reader<'_>) -> Pace {
-    let own = match (reader.text("Email__Provider"), managed(reader.text("Email__From"))) {
-        ("acs", Some((_, true))) => ACS_MANAGED_PACE,
-        ("acs", _) => ACS_PACE,
-        _ => Pace::default(),
+/// Of mails, and of queries.
+fn paces(reader: &mut Reader<'_>) -> [Pace; 2] {
+    let [mails, queries] = match (reader.text("Email__Provider"), managed(reader.text("Email__From"))) {
+        ("acs", Some((_, true))) => ACS_MANAGED_PACES,
+        ("acs", _) => ACS_PACES,
+        _ => [Pace::default(); 2],
     };
-    Pace {
-        per_minute: reader.count_or("Email__PerMinuteMax", 0..=10_000, own.per_minute),
-        per_hour: reader.count_or("Email__PerHourMax", 0..=100_000, own.per_hour),
-    }
+    let mut pace = |minute: &'static str, hour: &'static str, own: Pace| Pace {
+        per_minute: reader.count_or(minute, 0..=10_000, own.per_minute),
+        per_hour: reader.count_or(hour, 0..=100_000, own.per_hour),
+    };
+    [
+        pace("Email__PerMinuteMax", "Email__PerHourMax", mails),
+        pace("Email__QueriesPerMinuteMax", "Email__QueriesPerHourMax", queries),
+    ]
 }
 
 pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {
+    let [pace, queries] = paces(reader);
     NotifySettings {
         lease_ms: reader.number("Email__LeaseMs", 1_000..=LEASE_MS_MAX),
         run_ms: unsigned(reader.number("Email__RunMs", 100..=240_000)),
@@ -255,6 +262,7 @@ pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {
             breaker_base_ms: reader.number("Breaker__BaseMs", 100..=3_600_000),
             breaker_max_ms: reader.number("Breaker__MaxMs", 100..=86_400_000),
         },
-        pace: pace(reader),
+        pace,
+        queries,
     }
 }

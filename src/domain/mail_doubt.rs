@@ -35,6 +35,13 @@ pub fn too_young(work: &MailWork) -> Option<MailFinish> {
     (delay_ms > 0).then_some(MailFinish::StillInDoubt { delay_ms, reason, not_found: false })
 }
 
+/// Where the provider may not be asked again so soon.
+#[must_use]
+pub fn no_room(in_ms: i64) -> MailFinish {
+    let reason = "may have been sent: the provider is asked when its limit of status queries has room".to_owned();
+    MailFinish::StillInDoubt { delay_ms: in_ms, reason, not_found: false }
+}
+
 /// `failures` and `probe` as in `mail_verdict::judge`.
 #[must_use]
 pub fn judge(

@@ -14,6 +14,12 @@ pub const HOUR_MS: i64 = 3_600_000 + MARGIN_MS;
 /// No lease is longer (`Email__LeaseMs`), so what counts from later than this was stored by a clock that went back.
 pub const LEASE_MS_MAX: i64 = 600_000;
 
+/// Status queries have a limit of their own, and a name that they count by beside the provider's mails.
+#[must_use]
+pub fn of_queries(provider: &str) -> String {
+    format!("{provider} queries")
+}
+
 /// 0: no such limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Pace {

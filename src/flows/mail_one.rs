@@ -8,9 +8,10 @@ use crate::{
         event::CloudEvent,
         mail_doubt, mail_verdict,
         outbox::{BreakerChange, Settled},
+        pace,
     },
     failpoints,
-    ports::inbox::Alike,
+    ports::inbox::{Alike, Lease},
 };
 use std::{sync::PoisonError, time::Duration};
 use tokio::time::Instant;
@@ -24,7 +25,7 @@ pub(super) enum MailResult {
     NotStored { reason: String },
 }
 
-/// Whether a mail was handed to the provider under its lease, which its pace counts.
+/// Whether a mail was handed to the provider, or it was asked about it, under its lease, which its pace counts.
 #[derive(Clone, Copy)]
 enum Sending {
     Done,
@@ -125,6 +126,26 @@ pub(super) async fn ask(context: &NotifyContext, work: &MailWork, probe: bool) -
         return store(context, work, Sending::None, young, &BreakerChange::Leave, probe, lease_end).await;
     }
     let Some(inquiries) = context.mailer.inquiries() else { return give_back(context, work).await };
+    if context.settings.queries.is_limited() {
+        let queries = Lease {
+            token: work.token,
+            lease_ms: context.settings.lease_ms,
+            provider: pace::of_queries(provider),
+            pace: context.settings.queries,
+            asks: true,
+        };
+        match lease::within(lease_end, || context.inbox.take_query(&work.message_id, &queries)).await {
+            Ok(None) => {}
+            Ok(Some(in_ms)) => {
+                let waits = mail_doubt::no_room(in_ms);
+                return store(context, work, Sending::None, waits, &BreakerChange::Leave, probe, lease_end).await;
+            }
+            Err(error) => {
+                tracing::error!(message_id = work.message_id, %error, "the provider was not asked about a mail in doubt");
+                return MailResult::NotStored { reason: error.to_string() };
+            }
+        }
+    }
     let asking = tokio::time::timeout(lease_time(context), inquiries.what_became_of(&work.message_id));
     let answer = asking.await.unwrap_or_else(|_| Whereabouts::Provider {
         after_ms: None,
@@ -142,7 +163,7 @@ pub(super) async fn ask(context: &NotifyContext, work: &MailWork, probe: bool) -
     };
     let dice = context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
     let (finish, breaker) = mail_doubt::judge(provider, work, &answer, &context.settings.policy, failures, probe, dice);
-    store(context, work, Sending::None, finish, &breaker, probe, lease_end).await
+    store(context, work, Sending::Done, finish, &breaker, probe, lease_end).await
 }
 
 /// Not tried again: it may have been sent too often already, and each further try may be one more mail.

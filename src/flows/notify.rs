@@ -58,6 +58,8 @@ pub struct NotifySettings {
     pub policy: MailPolicy,
     /// The provider's.
     pub pace: Pace,
+    /// Its own for questions about mails in doubt.
+    pub queries: Pace,
 }
 
 /// What became of one delivery. All of these are answered 200.

@@ -30,7 +30,7 @@ pub struct Lease {
     pub provider: String,
     /// How many mails it may be sent; every lease to send one counts, of all processes.
     pub pace: Pace,
-    /// It can be asked about mails in doubt: a lease to ask is none to send, and counts in no pace.
+    /// It can be asked about mails in doubt: a lease to ask is none to send, and takes no room of theirs.
     pub asks: bool,
 }
 
@@ -63,8 +63,13 @@ pub trait Inbox: Send + Sync {
     /// probe, so an open breaker does not stop it.
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>>;
 
-    /// Safe to repeat, as a settle is. `Sent` erases the body. The provider may have seen the mail until now, so that
-    /// it counts in its pace from now on.
+    /// Before the provider is asked about a mail that is leased by this token: a place among its queries, of all
+    /// processes, which counts until a window after the mail's `finish`. None: it may be asked; else in how many ms.
+    /// `queries`: the name they count by (`pace::of_queries`), and how many it may be asked. Safe to repeat.
+    async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>>;
+
+    /// Safe to repeat, as a settle is. `Sent` erases the body. The provider may have seen the mail, or the query about
+    /// it, until now, so that it counts in its pace from now on.
     async fn finish(
         &self,
         consumer: &str,
@@ -73,7 +78,7 @@ pub trait Inbox: Send + Sync {
         finish: &MailFinish,
     ) -> StoreResult<Settled>;
 
-    /// As `finish`, of a mail that was not handed to the provider: it leaves its room in the pace to another.
+    /// As `finish`, of a mail that was neither handed to the provider nor asked about: it leaves its room in the pace to another.
     async fn finish_unsent(
         &self,
         consumer: &str,

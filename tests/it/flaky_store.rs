@@ -130,6 +130,9 @@ impl Inbox for Flaky<dyn Inbox> {
         self.fails("finish a mail")?;
         self.inner.finish_unsent(consumer, message_id, token, finish).await
     }
+    async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
+        self.inner.take_query(message_id, queries).await
+    }
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
         self.inner.take_back(consumer, message_id, alike).await
     }

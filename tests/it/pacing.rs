@@ -6,13 +6,23 @@ use crate::support::{
     fakes::FakeClock,
     host::executable,
     queue_message::{body, delivery, envelope},
-    world::World,
+    world::{LEASE_MS, World},
 };
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use client_organizer::{
-    domain::{delivery::MailOutcome, ids::LeaseToken, outbox::BreakerChange, pace::Pace},
+    domain::{
+        delivery::{MailOutcome, Whereabouts},
+        ids::LeaseToken,
+        outbox::BreakerChange,
+        pace::Pace,
+    },
     flows::notify::{self, NotifyContext, NotifyReport},
-    ports::{clock::Clock, mailer::Letter, ops::Signature},
+    ports::{
+        clock::Clock,
+        mailer::{Inquiries, Letter, Mailer},
+        ops::Signature,
+    },
 };
 use std::{
     process::Command,
@@ -123,6 +133,64 @@ async fn an_operator_reads_that_the_pace_holds_the_mails() {
     world.advance_ms(HOUR_MS + MINUTE_MS);
     assert_eq!(world.run_retry().await.sent, 1);
     assert!(!ops(&["status"]).contains("paced"));
+}
+
+/// Gives no answer about any mail, and has each when it is asked.
+#[derive(Default)]
+struct Silent {
+    asked: AtomicU32,
+}
+
+#[async_trait]
+impl Mailer for Silent {
+    fn provider(&self) -> &'static str {
+        PROVIDER
+    }
+
+    async fn send(&self, _: &Letter) -> MailOutcome {
+        MailOutcome::Unknown { reason: "cut".to_owned() }
+    }
+
+    fn inquiries(&self) -> Option<&dyn Inquiries> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Inquiries for Silent {
+    async fn what_became_of(&self, message_id: &str) -> Whereabouts {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Whereabouts::Taken { reference: message_id.to_owned() }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn mails_in_doubt_wait_until_the_provider_may_be_asked_again_by_any_process() {
+    let mut world = World::new();
+    let mailer = Arc::new(Silent::default());
+    world.notify.mailer = mailer.clone();
+    world.notify.settings.run_ms = 300;
+    world.notify.settings.queries = Pace { per_minute: 2, per_hour: 5 };
+    for n in 0..6 {
+        assert!(matches!(deliver(&world, &format!("m{n}")).await, NotifyReport::InDoubt { .. }));
+    }
+    let other = world.beside();
+    let ends = async |after_ms: i64| {
+        world.advance_ms(after_ms);
+        tokio::join!(run_dry(&world.notify), run_dry(&other));
+        let counts =
+            "SELECT sum(State = 2) || ' sent, ' || sum(State = 4 AND DueAt IS NOT NULL) || ' due' FROM InboxMessages";
+        (mailer.asked.load(Ordering::Relaxed), world.backend.query(counts).unwrap())
+    };
+    assert_eq!(ends(2 * MINUTE_MS).await, (2, "2 sent, 4 due".to_owned()));
+    assert_eq!(ends(10_000).await, (2, "2 sent, 4 due".to_owned()));
+    // While a query is on its way it counts until its lease ends.
+    let both_left_ms = LEASE_MS + MINUTE_MS + 10_000;
+    assert_eq!(ends(both_left_ms).await, (4, "4 sent, 2 due".to_owned()));
+    assert_eq!(ends(both_left_ms).await, (5, "5 sent, 1 due".to_owned()));
+    assert_eq!(ends(40 * MINUTE_MS).await, (5, "5 sent, 1 due".to_owned()), "the hour is full");
+    assert_eq!(ends(HOUR_MS).await, (6, "6 sent, 0 due".to_owned()), "nothing expires by it");
+    assert_eq!(world.count("SELECT max(Doubts) FROM InboxMessages"), 1);
 }
 
 /// A provider that was never told of its pace shows it by its answers: then its breaker does the rest, for all.

@@ -60,6 +60,9 @@ fn a_domain_that_azure_manages_has_its_own_pace_and_sender() {
     assert_eq!(pace("Biuro <biuro@office.example.pl>").unwrap(), (30, 100));
     assert_eq!(pace("Biuro <DoNotReply@1a2b.azurecomm.net>").unwrap(), (5, 10));
     assert_eq!(pace("donotreply@1a2b.AzureComm.net").unwrap(), (5, 10));
+    let queries = |from: &str| read(from).map(|s| (s.notify.queries.per_minute, s.notify.queries.per_hour));
+    assert_eq!(queries("Biuro <biuro@office.example.pl>").unwrap(), (60, 200));
+    assert_eq!(queries("donotreply@1a2b.AzureComm.net").unwrap(), (10, 20));
     assert!(format!("{:?}", read("biuro@1a2b.azurecomm.net").unwrap_err()).contains("donotreply@"));
 }
 

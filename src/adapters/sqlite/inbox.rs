@@ -99,6 +99,11 @@ impl Inbox for Sqlite {
         self.end(consumer, message_id, token, finish, false).await
     }
 
+    async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
+        let (message_id, queries) = (message_id.to_owned(), queries.clone());
+        self.write("take room to ask", move |tx, now| pace::ask(tx, now, &queries, &message_id)).await
+    }
+
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
         let (consumer, message_id, alike) = (consumer.to_owned(), message_id.to_owned(), alike.clone());
         self.write("take mails back", move |tx, now| take_back(tx, now, &consumer, &message_id, &alike)).await

@@ -53,6 +53,20 @@ pub(super) fn take(db: &Connection, now: i64, lease: &Lease, message_id: &str) -
     db.prepare_cached(include_str!("sql/pace_take.sql"))?.execute(taken).map(drop)
 }
 
+/// `None`: the provider may be asked; else in how long.
+pub(super) fn ask(db: &Connection, now: i64, lease: &Lease, message_id: &str) -> rusqlite::Result<Option<i64>> {
+    let Some(room) = room(db, now, lease)? else { return Ok(None) };
+    let asked = named_params! {
+        ":token": lease.token.to_string(),
+        ":id": message_id,
+        ":provider": lease.provider,
+        ":lease_ends": now.saturating_add(lease.lease_ms),
+        ":room": room.mails,
+    };
+    let places = db.prepare_cached(include_str!("sql/pace_ask.sql"))?.execute(asked)?;
+    Ok((places == 0).then(|| (room.next_on - now).max(0)))
+}
+
 /// `handed_over`: to the provider, whatever came of that.
 pub(super) fn settle(
     db: &Connection,

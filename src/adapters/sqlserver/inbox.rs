@@ -130,6 +130,21 @@ impl Inbox for SqlServer {
         self.end(consumer, message_id, token, finish, false).await
     }
 
+    async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
+        if !queries.pace.is_limited() {
+            return Ok(None);
+        }
+        let step = "take room to ask";
+        let statement = Statement::of(&[NOW, pace::ROOM, pace::ASK])
+            .with("provider", queries.provider.clone())
+            .with("id", message_id.to_owned())
+            .with("token", queries.token.to_string())
+            .with("lease_ms", millis(queries.lease_ms))
+            .repeatable();
+        let statement = pace::with_pace(statement, queries);
+        read(step, pace::room_in_ms(&self.once_more(step, statement).await?))
+    }
+
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
         let step = "take mails back";
         let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);

@@ -1,14 +1,17 @@
 //! The provider's pace on SQL Server: leases lock its row in Destinations, so what they count is what there is.
 
-use super::{db::millis, statement::Statement};
+use super::{db::millis, errors::odd, rows, session::Results, statement::Statement};
 use crate::{
     domain::pace::{HOUR_MS, LEASE_MS_MAX, MINUTE_MS},
     ports::{breaker::Paced, inbox::Lease},
 };
 use chrono::{DateTime, Utc};
+use tiberius::error::Error;
 
 /// Begins a lease's transaction; `@room` after it.
 pub(super) const ROOM: &str = include_str!("sql/pace_room.sql");
+/// Ends the batch of a query.
+pub(super) const ASK: &str = include_str!("sql/pace_ask.sql");
 /// Tells whether mails wait for room, after `@some_wait` is known.
 pub(super) const WAITS: &str = include_str!("sql/pace_waits.sql");
 /// Begins the transaction of a finish.
@@ -22,6 +25,16 @@ pub(super) fn with_pace(statement: Statement, lease: &Lease) -> Statement {
         .with("minute_ms", millis(MINUTE_MS))
         .with("hour_ms", millis(HOUR_MS))
         .with("lease_max_ms", millis(LEASE_MS_MAX))
+}
+
+/// `None`: the provider may be asked.
+pub(super) fn room_in_ms(results: &Results) -> Result<Option<i64>, Error> {
+    let row = rows::having(results, "MayAsk").next().ok_or_else(|| odd("the room is missing"))?;
+    if rows::flag(row, "MayAsk")? {
+        return Ok(None);
+    }
+    let until = rows::time(row, "RoomOnUtc")?;
+    Ok(paced(Some(until), rows::time(row, "CurrentUtc")?).map(|paced| paced.in_ms))
 }
 
 pub(super) fn paced(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Paced> {

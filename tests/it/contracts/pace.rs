@@ -6,7 +6,7 @@ use client_organizer::{
         delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
         outbox::{BreakerChange, Settled},
-        pace::Pace,
+        pace::{self, Pace},
         recipient::Whose,
     },
     ports::{
@@ -30,6 +30,8 @@ contract!(
     a_raised_limit_counts_at_once,
     a_clock_that_went_back_stops_nobody_for_long,
     what_no_window_holds_is_forgotten,
+    queries_have_a_pace_of_their_own,
+    all_processes_share_the_pace_of_queries,
 );
 
 const CONSUMER: &str = "SendEmail";
@@ -278,4 +280,52 @@ async fn what_no_window_holds_is_forgotten(backend: &impl Backend) {
     take(backend, &lease(0, 0), 1).await;
     send(backend, "d", &lease(0, 0)).await;
     assert_eq!(kept().as_deref(), Some("1"), "without a limit nothing is written down");
+}
+
+fn queries(token: LeaseToken, per_minute: u32, per_hour: u32) -> Lease {
+    Lease { token, provider: pace::of_queries(PROVIDER), ..lease(per_minute, per_hour) }
+}
+
+async fn queries_have_a_pace_of_their_own(backend: &impl Backend) {
+    let asks = Lease { asks: true, ..lease(1, 0) };
+    let work = begin(backend, "doubt", &asks).await.unwrap();
+    finish(backend, &work, &MailFinish::InDoubt { delay_ms: Some(0), reason: "cut".to_owned() }).await;
+    let work = take(backend, &Lease { token: LeaseToken::fresh(), ..asks }, 1).await.remove(0);
+    let may_ask = async |id: &str, lease: &Lease| backend.inbox().take_query(id, lease).await.unwrap();
+    let first = queries(work.token, 2, 0);
+    for _ in 0..3 {
+        assert_eq!(may_ask("doubt", &first).await, None, "a repeat has its place");
+    }
+    assert_eq!(may_ask("other", &queries(LeaseToken::fresh(), 2, 0)).await, None);
+    assert_eq!(may_ask("doubt", &first).await, None, "also where no more have one");
+    let full = may_ask("third", &queries(LeaseToken::fresh(), 2, 0)).await.unwrap();
+    assert!((LEASE_MS + MINUTE_MS - SOON_MS..=LEASE_MS + MINUTE_MS + SOON_MS).contains(&full), "{full}");
+    assert_eq!(may_ask("third", &queries(LeaseToken::fresh(), 0, 0)).await, None, "no limit, nothing to wait for");
+
+    // An answer ends the first; from then on it counts for a minute.
+    let unknown = MailFinish::StillInDoubt { delay_ms: HOUR_MS, reason: "not found".to_owned(), not_found: true };
+    finish(backend, &work, &unknown).await;
+    let left = may_ask("third", &queries(LeaseToken::fresh(), 2, 0)).await.unwrap();
+    assert!((MINUTE_MS - SOON_MS..=MINUTE_MS + SOON_MS).contains(&left), "{left}");
+    backend.advance_ms(MINUTE_MS + SOON_MS);
+    assert!(begin(backend, "mail", &lease(1, 0)).await.is_some(), "queries take no room of mails");
+    assert_eq!(may_ask("third", &queries(LeaseToken::fresh(), 2, 0)).await, None, "nor mails of queries");
+    let hour = may_ask("fourth", &queries(LeaseToken::fresh(), 0, 3)).await.unwrap();
+    assert!(hour > HOUR_MS - 2 * (MINUTE_MS + SOON_MS), "{hour}");
+}
+
+async fn all_processes_share_the_pace_of_queries(backend: &impl Backend) {
+    let handles = [backend.inbox(), backend.inbox(), backend.other_inbox(), backend.other_inbox()];
+    let tasks: Vec<_> = (0..32)
+        .map(|n| {
+            let inbox = handles[n % handles.len()].clone();
+            let lease = queries(LeaseToken::fresh(), 0, 5);
+            tokio::spawn(async move { inbox.take_query(&format!("m{n}"), &lease).await.unwrap() })
+        })
+        .collect();
+    let mut asked = 0;
+    for task in tasks {
+        asked += u32::from(task.await.unwrap().is_none());
+    }
+    assert_eq!(asked, 5);
 }

@@ -116,6 +116,7 @@ impl World {
                     breaker_max_ms: 600_000,
                 },
                 pace: Pace::default(),
+                queries: Pace::default(),
             },
             vitals,
             dice: Mutex::new(fastrand::Rng::with_seed(2)),

@@ -1,0 +1,9 @@
+-- pace_ask: a place among the provider's queries, where there is room or this lease has one already. Ends the batch that
+-- pace_room began. @id, @token, @provider the name its queries count by, @lease_ms
+IF @room > 0
+  INSERT dbo.MailAttempts (Token, MessageId, Provider, OnUtc)
+  SELECT @token, @id, @provider, DATEADD(millisecond, @lease_ms, @now)
+   WHERE NOT EXISTS (SELECT 1 FROM dbo.MailAttempts a WHERE a.Token = @token AND a.MessageId = @id);
+SELECT CASE WHEN EXISTS (SELECT 1 FROM dbo.MailAttempts a WHERE a.Token = @token AND a.MessageId = @id) THEN 1 ELSE 0 END AS MayAsk,
+       @room_on AS RoomOnUtc, @now AS CurrentUtc;
+COMMIT TRAN;
