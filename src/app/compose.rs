@@ -26,7 +26,7 @@ use crate::{
         prune::PruneContext,
         vitals::{Part, Vitals},
     },
-    functions::Services,
+    functions::{Idle, Services},
     ports::{
         books::Books, breaker::Breakers, bus::Bus, clock::Clock, dead_letters::DeadLetters, entities::Entities,
         inbox::Inbox, mailer::Mailer, ops::Ops, outbox::Outbox, retention::Retention,
@@ -345,6 +345,9 @@ pub fn dispatcher(
     }
 }
 
+/// Quiet for so long is idle: no retry of a row or a mail waits longer by default.
+const IDLE_AFTER: Duration = Duration::from_hours(1);
+
 pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
     let bus = bus(settings)?;
     let vitals = Arc::new(Vitals::default());
@@ -373,6 +376,8 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
             vitals: vitals.clone(),
             dice: Mutex::new(fastrand::Rng::new()),
         }),
+        idle_outbox: Idle::new(settings.store.idle, IDLE_AFTER),
+        idle_mail: Idle::new(settings.store.idle, IDLE_AFTER),
         prune: Arc::new(PruneContext { retention: store.retention.clone(), settings: settings.prune }),
         vitals,
         version: env!("CARGO_PKG_VERSION"),

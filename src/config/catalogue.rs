@@ -157,6 +157,12 @@ pub const CATALOGUE: &[Setting] = &[
         "how long a delivery waits for a database that is away before it is given back to the queue, which takes it ten times",
     ),
     set("Store__Path", ".local/app.db", "a file's path", "the SQLite file"),
+    set(
+        "Store__IdleMs",
+        "0",
+        "0 to 86400000",
+        "once timers found nothing for an hour, they ask the database only so often, so that a serverless one can pause; 0: always",
+    ),
     set("Store__SkewMs", "0", "-315360000000 to 315360000000", "added to the database's clock; for tests only"),
     set("Idempotency__RetentionHours", "24", "1 to 720", "how long an Idempotency-Key is remembered"),
     set(

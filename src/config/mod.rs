@@ -31,7 +31,7 @@ use crate::{
     flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
 };
 use reader::Reader;
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -66,6 +66,8 @@ pub struct StoreSettings {
     pub kind: StoreKind,
     pub path: PathBuf,
     pub skew_ms: i64,
+    /// While idle, timers ask the database only so often; zero: always.
+    pub idle: Duration,
     pub key_lifetime_ms: i64,
 }
 

@@ -66,6 +66,7 @@ pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
     StoreSettings {
         kind,
         path: reader.path("Store__Path"),
+        idle: Duration::from_millis(unsigned(reader.number("Store__IdleMs", 0..=86_400_000))),
         skew_ms: reader.number("Store__SkewMs", -315_360_000_000..=315_360_000_000),
         key_lifetime_ms: reader.number("Idempotency__RetentionHours", 1..=720) * 3_600_000,
     }

@@ -83,11 +83,17 @@ async fn route(services: &Services, place: Option<Place>, request: &Request) -> 
         Place::Health => health::health(&services.vitals, services.version),
         Place::OpenApi => openapi::openapi(),
         Place::Clients | Place::Client(_) | Place::Records(_) | Place::Record(..) => {
+            if method != "GET" {
+                services.idle_outbox.wake();
+            }
             finance::answer(&services.book, place, request).await.unwrap_or_else(Problem::reply)
         }
-        Place::DispatchOutbox => dispatch_outbox::answer(&services.dispatch).await,
-        Place::SendEmail => send_email::answer(&services.notify, request).await,
-        Place::RetryEmail => retry_email::answer(&services.notify).await,
+        Place::DispatchOutbox => dispatch_outbox::answer(&services.dispatch, &services.idle_outbox).await,
+        Place::SendEmail => {
+            services.idle_mail.wake();
+            send_email::answer(&services.notify, request).await
+        }
+        Place::RetryEmail => retry_email::answer(&services.notify, &services.idle_mail).await,
         Place::PruneOutbox => prune_outbox::answer(&services.prune).await,
     }
 }

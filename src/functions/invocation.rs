@@ -30,6 +30,11 @@ pub(super) fn failed(status: StatusCode, reason: &str) -> Reply {
     answer(status, &serde_json::json!({ "failed": reason }))
 }
 
+/// A run of a timer that asked nobody.
+pub(super) fn skipped() -> Reply {
+    answer(StatusCode::OK, &serde_json::json!({ "idle": true }))
+}
+
 /// A run that reports: failed only where the store failed.
 pub(super) fn run(report: &impl Serialize, store_error: Option<&str>) -> Reply {
     let status = match store_error {

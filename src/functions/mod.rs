@@ -22,6 +22,7 @@ mod health;
 mod openapi;
 mod envelope;
 mod invocation;
+mod idle;
 mod dispatch_outbox;
 mod send_email;
 mod retry_email;
@@ -29,6 +30,7 @@ mod prune_outbox;
 mod edge;
 
 pub use guard::Guard;
+pub use idle::Idle;
 pub use openapi::document;
 pub use places::{FUNCTIONS, Function, Trigger, endpoints, names, routes};
 
@@ -47,6 +49,9 @@ pub struct Services {
     pub dispatch: Arc<DispatchContext>,
     pub notify: Arc<NotifyContext>,
     pub prune: Arc<PruneContext>,
+    /// What DispatchOutbox and RetryEmail remember of their runs.
+    pub idle_outbox: Idle,
+    pub idle_mail: Idle,
     pub vitals: Arc<Vitals>,
     pub version: &'static str,
 }

@@ -1,9 +1,13 @@
 //! The function RetryEmail: takes up mails that were parked, left behind or are in doubt, on its timer.
 
-use super::{invocation, reply::Reply};
-use crate::flows::notify::{self, NotifyContext};
+use super::{idle::Idle, invocation, reply::Reply};
+use crate::flows::notify::{self, NotifyContext, RetryReport};
 
-pub(super) async fn answer(context: &NotifyContext) -> Reply {
+pub(super) async fn answer(context: &NotifyContext, idle: &Idle) -> Reply {
+    if idle.skips() {
+        return invocation::skipped();
+    }
     let report = notify::retry(context).await;
+    idle.ran(report == RetryReport::default());
     invocation::run(&report, report.store_error.as_deref())
 }

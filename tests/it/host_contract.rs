@@ -13,7 +13,7 @@ use client_organizer::{
 };
 use hyper::Method;
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, fs, path::PathBuf};
+use std::{collections::BTreeSet, fs, path::PathBuf, time::Duration};
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -156,6 +156,21 @@ async fn the_timers_answer_with_their_reports() {
     assert_eq!(report(&edge.invoke("RetryEmail", TIMER.as_bytes()).await, 200)["taken"], 0);
     assert_eq!(report(&edge.invoke("PruneOutbox", TIMER.as_bytes()).await, 200)["outboxRows"], 0);
     assert_eq!(edge.bus.accepted(crate::support::world::EMAILS).len(), 1);
+}
+
+#[tokio::test]
+async fn an_idle_timer_leaves_the_database_alone_until_something_comes_in() {
+    let edge = Edge::idle(Duration::from_hours(1)).await;
+    let path = format!("/api/clients/{}/finance", edge.client(1).await);
+    for function in ["DispatchOutbox", "RetryEmail"] {
+        assert!(report(&edge.invoke(function, TIMER.as_bytes()).await, 200).get("idle").is_none(), "{function}");
+        let told = report(&edge.invoke(function, TIMER.as_bytes()).await, 200);
+        assert_eq!(told, json!({ "idle": true }), "{function}");
+    }
+    edge.write("POST", &path, &[], &figures(1)).await;
+    assert_eq!(report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 200)["sent"], 1);
+    edge.invoke("SendEmail", MESSAGE.as_bytes()).await;
+    assert_eq!(report(&edge.invoke("RetryEmail", TIMER.as_bytes()).await, 200)["taken"], 0);
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! Service Bus as far as a dispatcher over REST sees it: takes every message and remembers in which order it came.
 
+use client_organizer::http_server::{self, Limits};
+use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use std::{
     collections::HashMap,
@@ -37,7 +39,8 @@ impl Bus {
             });
         let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        tokio::spawn(warp::serve(send).incoming(listener).run());
+        let service = TowerToHyperService::new(warp::service(send));
+        tokio::spawn(http_server::serve(listener, Limits::sharing(1), service, std::future::pending()));
         format!("Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=k;SharedAccessKey=a2V5;UseDevelopmentEmulator=true")
     }
 

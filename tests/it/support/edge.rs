@@ -13,7 +13,7 @@ use client_organizer::{
         prune::{PruneContext, PruneSettings},
         vitals::Vitals,
     },
-    functions::{self, Guard, Services},
+    functions::{self, Guard, Idle, Services},
     ports::books::Books,
 };
 use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
@@ -23,7 +23,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use serde_json::Value;
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::oneshot};
 
 /// What the host says with every invocation.
@@ -52,20 +52,25 @@ impl Drop for Edge {
 
 impl Edge {
     pub async fn new() -> Self {
-        Self::of(World::new(), None).await
+        Self::of(World::new(), None, Duration::ZERO).await
     }
 
     /// With other books than the store's.
     pub async fn with_books(books: Arc<dyn Books>) -> Self {
-        Self::of(World::new(), Some(books)).await
+        Self::of(World::new(), Some(books), Duration::ZERO).await
     }
 
     #[allow(dead_code, reason = "for the long proofs")]
     pub async fn over(world: World) -> Self {
-        Self::of(world, None).await
+        Self::of(world, None, Duration::ZERO).await
     }
 
-    async fn of(world: World, books: Option<Arc<dyn Books>>) -> Self {
+    /// Whose timers ask the database only so often, from the first run that finds nothing.
+    pub async fn idle(every: Duration) -> Self {
+        Self::of(World::new(), None, every).await
+    }
+
+    async fn of(world: World, books: Option<Arc<dyn Books>>, idle: Duration) -> Self {
         let World { backend, bus, mailer, book, dispatch, notify, .. } = world;
         let vitals = book.vitals.clone();
         let book = BookContext { books: books.unwrap_or_else(|| book.books.clone()), ..book };
@@ -81,6 +86,8 @@ impl Edge {
             dispatch: Arc::new(dispatch),
             notify: Arc::new(notify),
             prune: Arc::new(PruneContext { retention: backend.retention(), settings }),
+            idle_outbox: Idle::new(idle, Duration::ZERO),
+            idle_mail: Idle::new(idle, Duration::ZERO),
             vitals: vitals.clone(),
             version: "1.2.3",
         };
