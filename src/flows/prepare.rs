@@ -155,6 +155,14 @@ mod tests {
         assert!(prepare(&headers, &MessageLimits::default()).unwrap_err().contains("timeToLiveMs"));
     }
 
+    /// T-SQL takes it for the id without the space, so its mail would pass for a repeat of another.
+    #[test]
+    fn an_id_of_another_program_that_ends_in_a_space_is_dead() {
+        let mut padded = row("application/json", b"{}");
+        padded.id = "a ".into();
+        assert!(prepare(&padded, &MessageLimits::default()).unwrap_err().contains("space"));
+    }
+
     #[test]
     fn what_steers_the_bus_is_no_property() {
         let mut steered = row("application/json", b"{}");

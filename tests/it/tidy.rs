@@ -199,7 +199,7 @@ fn the_statements_of_every_day_name_their_index_and_seek() {
         ("outbox_expire", 1),
         ("outbox_settle", 2),
         ("outbox_settle_repeat", 1),
-        ("outbox_followers", 1),
+        ("outbox_followers", 2),
         ("outbox_bury", 1),
         ("outbox_route_end", 2),
         ("outbox_route_first", 1),
@@ -207,7 +207,7 @@ fn the_statements_of_every_day_name_their_index_and_seek() {
         ("inbox_take", 1),
         ("inbox_expire", 1),
         ("inbox_take_back", 1),
-        ("ops_followers_due", 1),
+        ("ops_followers_due", 2),
     ];
     for (name, times) in joined {
         let text = fs::read_to_string(folder.join(format!("{name}.sql"))).unwrap();
