@@ -54,5 +54,6 @@ fn a_host_that_may_open_few_files_answers_beside_many_connections() {
     host.kill().unwrap();
     host.wait().unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "after {took:?}: {answer}");
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    // After 15 s the limit of the headers would have freed a place anyway.
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }
