@@ -133,8 +133,9 @@ pub enum MailOutcome {
 pub enum Whereabouts {
     /// It has it, or delivered it.
     Taken { reference: String },
-    /// It took it and gave it up: the recipient will not get it.
-    Failed { reason: String },
+    /// It took it and gave it up: the recipient will not get it. `ours`: for a fault that was not the recipient's or the
+    /// mail's, such as the sender, the account or its quota.
+    Failed { reason: String, ours: bool },
     /// It knows no such mail, or does not know it yet.
     NotFound,
     /// It cannot be asked now: down, throttled, refusing us.

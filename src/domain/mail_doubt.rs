@@ -58,8 +58,12 @@ pub fn judge(
         Whereabouts::Taken { reference } => {
             MailFinish::Sent { provider: provider.to_owned(), reference: reference.clone() }
         }
-        // Not sent again by itself: under the same Message-ID it could pass for a duplicate, and be lost as sent.
-        Whereabouts::Failed { reason } => MailFinish::Refused { reason: reason.clone() },
+        // Not sent again by itself: under the same Message-ID it could pass for a duplicate, and be lost as sent. But
+        // what was our fault does not refuse a client's mail: it is kept for a person, whole and for as long as it takes.
+        Whereabouts::Failed { reason, ours: true } => {
+            MailFinish::Held { reason: format!("not sent: {reason}. Repair that, then `ops mail resend`") }
+        }
+        Whereabouts::Failed { reason, ours: false } => MailFinish::Refused { reason: reason.clone() },
         Whereabouts::NotFound => not_found(work, policy),
         Whereabouts::Provider { after_ms, reason } => {
             let own = backoff::delay_ms(failures + 1, policy.breaker_base_ms, policy.breaker_max_ms, dice);
@@ -146,9 +150,16 @@ mod tests {
         for age_ms in [60_000, 30 * HOUR_MS] {
             let taken = ask(&work(age_ms, 1), &Whereabouts::Taken { reference: "Running".into() });
             assert_eq!(taken, MailFinish::Sent { provider: "mail:acs".into(), reference: "Running".into() });
-            let failed = ask(&work(age_ms, 1), &Whereabouts::Failed { reason: "dropped".into() });
+            let failed = ask(&work(age_ms, 1), &Whereabouts::Failed { reason: "dropped".into(), ours: false });
             assert_eq!(failed, MailFinish::Refused { reason: "dropped".into() });
         }
+    }
+
+    #[test]
+    fn a_mail_that_was_given_up_for_a_fault_of_ours_is_kept_for_a_person() {
+        let ours = Whereabouts::Failed { reason: "the quota is used up".into(), ours: true };
+        let held = ask(&work(60_000, 0), &ours);
+        assert!(matches!(&held, MailFinish::Held { reason } if reason.contains("quota")), "{held:?}");
     }
 
     #[test]

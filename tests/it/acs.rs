@@ -19,10 +19,13 @@ use client_organizer::{
     },
     domain::{
         client::Email,
-        delivery::{MailOutcome, OnDoubt, Whereabouts},
+        delivery::{EMAIL_CONSUMER, MailOutcome, OnDoubt, Whereabouts},
     },
     flows::notify::NotifyReport,
-    ports::mailer::{Letter, Mailer},
+    ports::{
+        mailer::{Letter, Mailer},
+        ops::Signature,
+    },
 };
 use serde_json::{Value, json};
 use std::{net::TcpListener, sync::Arc, time::Duration};
@@ -182,7 +185,7 @@ async fn what_became_of_a_mail_is_told_as_the_service_says() {
     for status in ["NotStarted", "Running", "Succeeded"] {
         assert_eq!(asked(&mailer).await, Whereabouts::Taken { reference: format!("{ID} ({status})") });
     }
-    assert!(matches!(asked(&mailer).await, Whereabouts::Failed { reason } if reason.contains("EmailDropped")));
+    assert!(matches!(asked(&mailer).await, Whereabouts::Failed { reason, .. } if reason.contains("EmailDropped")));
     assert_eq!(asked(&mailer).await, Whereabouts::NotFound);
     assert!(matches!(asked(&mailer).await, Whereabouts::Provider { after_ms: Some(9_000), .. }));
     for _ in 0..2 {
@@ -264,6 +267,21 @@ async fn a_mail_the_service_gave_up_is_refused() {
     let Some(doubt) = Doubt::begin(true, OnDoubt::Resend, "cut", &["Failed EmailDropped"]).await else { return };
     assert_eq!(doubt.after(2 * MINUTE_MS).await, "5");
     assert_eq!(doubt.end().await, (1, 1));
+}
+
+#[tokio::test]
+async fn a_mail_the_service_gave_up_for_a_fault_of_ours_is_kept_and_goes_once_that_is_repaired() {
+    let status = ["Failed DomainNotLinked"];
+    let Some(doubt) = Doubt::begin(false, OnDoubt::Resend, "cut", &status).await else { return };
+    assert_eq!(doubt.after(2 * MINUTE_MS).await, "4", "held for a person");
+    let reason = doubt.world.backend.query("SELECT LastError FROM InboxMessages").unwrap();
+    assert!(reason.contains("not sent") && reason.contains("DomainNotLinked"), "{reason}");
+    assert_eq!(doubt.after(24 * 60 * MINUTE_MS).await, "4", "nothing happens by itself");
+    let id = doubt.world.backend.query("SELECT MessageId FROM InboxMessages").unwrap();
+    let by = Signature { actor: "anna".to_owned(), reason: "the domain is linked".to_owned() };
+    doubt.world.backend.ops().mail_resend(EMAIL_CONSUMER, &id, &by).await.unwrap().unwrap();
+    assert_eq!(doubt.after(MINUTE_MS).await, "2");
+    assert_eq!(doubt.end().await, (1, 2));
 }
 
 #[tokio::test]

@@ -62,6 +62,12 @@ impl Fault {
         let text: String = text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
         any.iter().any(|word| text.contains(word))
     }
+
+    /// It blames the sender, the account or its limits. Who is on the suppression list is a recipient, whatever else is
+    /// said there.
+    fn is_ours(&self) -> bool {
+        !self.says(&["suppress"]) && (self.says(&OURS) || (self.says(&OURS_ALONE) && !self.says(&["recipient"])))
+    }
 }
 
 fn said(body: &[u8]) -> Said {
@@ -81,11 +87,11 @@ pub(super) fn sent(answer: &Answer, operation: &str) -> MailOutcome {
         // It knows the operation, or takes the request for a repeat: it may have this mail already. It is asked.
         409 => doubt(answer, &fault),
         400 | 412 if fault.says(&REPEATED) => doubt(answer, &fault),
-        400 if fault.says(&["suppress"]) || (fault.says(&["recipient"]) && !fault.says(&OURS)) => {
+        400 if fault.says(&["suppress"]) || (fault.says(&["recipient"]) && !fault.is_ours()) => {
             let alike = (!fault.says(&["suppress"])).then(|| format!("400 {}", fault.code()));
             MailOutcome::RecipientPermanent { reason: format!("the recipient is refused: {}", fault.words()), alike }
         }
-        400 if fault.says(&OURS) => ours(answer, &fault),
+        400 if fault.is_ours() => ours(answer, &fault),
         400 => {
             MailOutcome::RecipientTransient { after_ms: None, reason: format!("it answered 400: {}", fault.words()) }
         }
@@ -105,8 +111,10 @@ fn doubt(answer: &Answer, fault: &Fault) -> MailOutcome {
     MailOutcome::Unknown { reason: reason.trim_end().to_owned() }
 }
 
-/// What it says of the sender and its domain.
+/// What it says of the sender, its domain and its quota.
 const OURS: [&str; 5] = ["sender", "domain", "username", "unauthorized", "quota"];
+/// The same, where no recipient is named: one may have an account, too.
+const OURS_ALONE: [&str; 5] = ["account", "suspended", "subscription", "throttl", "ratelimit"];
 
 /// "Already there" for the Message-ID, of which the description only says that it is a bad request: so both must be
 /// named, and any other bad request is none.
@@ -133,8 +141,9 @@ pub(super) fn found(answer: &Answer) -> Whereabouts {
             Whereabouts::Taken { reference: format!("{} ({status})", said.id.unwrap_or_default()) }
         }
         (200, Some(status @ ("Failed" | "Canceled"))) => {
-            let whose = if fault.says(&OURS) { "a fault of ours" } else { "not delivered" };
-            Whereabouts::Failed { reason: format!("{status} at the provider, {whose}: {}", fault.words()) }
+            let ours = fault.is_ours();
+            let whose = if ours { "a fault of ours" } else { "not delivered" };
+            Whereabouts::Failed { reason: format!("{status} at the provider, {whose}: {}", fault.words()), ours }
         }
         (404, _) => Whereabouts::NotFound,
         _ => {
@@ -215,6 +224,9 @@ mod tests {
             (400, "BadRequest", "Invalid recipient address anna@example.pl", "refused"),
             (400, "InvalidSenderUserName", "anna is not configured", "provider"),
             (400, "EmailDomainNotVerified", "for recipient anna@example.pl", "provider"),
+            (400, "BadRequest", "The account of anna@example.pl is suspended", "provider"),
+            (400, "BadRequest", "The recipient's account does not exist", "refused"),
+            (400, "RecipientSuppressed", "anna@example.pl, by the sender's list", "refused"),
             (400, "", "", "parked"),
             (409, "Conflict", "anna", "doubt"),
             (409, "", "", "doubt"),
@@ -246,6 +258,31 @@ mod tests {
     }
 
     #[test]
+    fn a_mail_that_was_given_up_is_ours_where_the_reason_speaks_of_us() {
+        let cases = [
+            ("EmailDropped", "The message was dropped", false),
+            ("EmailDroppedAllRecipientsSuppressed", "All recipients are suppressed for this sender domain", false),
+            ("EmailDropped", "The recipient's account does not exist", false),
+            ("", "", false),
+            ("InvalidSenderUserName", "biuro is not configured", true),
+            ("DomainNotLinked", "The specified sender domain has not been linked", true),
+            ("EmailDropped", "The daily quota was used up", true),
+            ("EmailDropped", "The account is suspended", true),
+            ("TooManyRequests", "Throttled: anna@example.pl waits", true),
+            ("Unauthorized", "for recipient anna@example.pl", true),
+        ];
+        for (code, message, expected) in cases {
+            for status in ["Failed", "Canceled"] {
+                let body = serde_json::json!({ "status": status, "error": { "code": code, "message": message } });
+                let given_up = found(&Answer { status: 200, body: body.to_string().into_bytes(), ..Answer::default() });
+                let Whereabouts::Failed { reason, ours } = given_up else { panic!("{code} {message}") };
+                assert_eq!(ours, expected, "{code} {message}: {reason}");
+                assert!(!reason.contains("anna"), "{reason}");
+            }
+        }
+    }
+
+    #[test]
     fn a_status_is_read_and_one_that_is_none_settles_nothing() {
         let status = |status: &str| {
             found(&Answer {
@@ -261,7 +298,7 @@ mod tests {
         }
         assert_eq!(
             status("Failed"),
-            Whereabouts::Failed { reason: "Failed at the provider, not delivered: EmailDropped".into() }
+            Whereabouts::Failed { reason: "Failed at the provider, not delivered: EmailDropped".into(), ours: false }
         );
         assert!(matches!(status("Odd"), Whereabouts::Provider { .. }));
         assert!(matches!(found(&Answer { status: 200, ..Answer::default() }), Whereabouts::Provider { .. }));
