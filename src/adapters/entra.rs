@@ -1,5 +1,6 @@
 //! Entra ID: access tokens of an identity for one resource, kept until they are nearly used up.
 
+pub use crate::config::identity::Identity;
 use azure_core_1::{
     credentials::{AccessToken, Secret, TokenCredential},
     http::{ClientOptions, Transport},
@@ -21,34 +22,6 @@ pub const SQL_SCOPE: &str = "https://database.windows.net/.default";
 pub const SERVICE_BUS_SCOPE: &str = "https://servicebus.azure.net/.default";
 /// `Tokens` for Azure Communication Services.
 pub const COMMUNICATION_SCOPE: &str = "https://communication.azure.com/.default";
-
-/// Who signs in.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Identity {
-    /// The app's own in Azure; the system-assigned one where no client id is given.
-    ManagedIdentity { client_id: Option<String> },
-    /// An app registration with a secret: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`.
-    ClientSecret { tenant_id: String, client_id: String, secret: String },
-    /// Who is logged in by `az login`: for a developer's machine.
-    AzureCli,
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name())
-    }
-}
-
-impl Identity {
-    fn name(&self) -> String {
-        match self {
-            Self::ManagedIdentity { client_id: None } => "the app's managed identity".to_owned(),
-            Self::ManagedIdentity { client_id: Some(id) } => format!("the managed identity {id}"),
-            Self::ClientSecret { client_id, .. } => format!("the app registration {client_id}"),
-            Self::AzureCli => "the Azure CLI's user".to_owned(),
-        }
-    }
-}
 
 /// Where no token could be had. Says who asked for what, and what Entra ID or the machine answered.
 #[derive(Debug, Clone, thiserror::Error)]

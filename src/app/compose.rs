@@ -3,24 +3,24 @@
 use crate::{
     adapters::{
         clock::SystemClock,
-        entra::{COMMUNICATION_SCOPE, SERVICE_BUS_SCOPE, Tokens},
-        mail::{
-            AcsConnectionString, AcsLogin, AcsMailer, AcsOptions, FolderMailer, Sender, SmtpMailer, SmtpOptions,
-            TemplateLetters,
-        },
+        entra::{COMMUNICATION_SCOPE, Tokens},
+        mail::{AcsLogin, AcsMailer, AcsOptions, FolderMailer, Sender, SmtpMailer, SmtpOptions, TemplateLetters},
         schema::{Migrated, Plan},
         servicebus::{
-            AmqpBus, AmqpDeadLetters, AmqpOptions, ConnectionString, Management, RestBus, RestDeadLetters, RestOptions,
-            Shapes,
+            AmqpBus, AmqpDeadLetters, AmqpOptions, Management, RestBus, RestDeadLetters, RestOptions, Shapes,
         },
         sqlite::{self, Sqlite, SqliteOptions},
-        sqlserver::{self, AzureEnvironment, PoolOptions, Presence, SqlServer, SqlServerOptions},
+        sqlserver::{self, Presence, SqlServer, SqlServerOptions},
     },
-    config::{BusSettings, EmailProvider, EmailSettings, Secret, ServiceBus, Settings, StoreKind, Transport},
-    domain::route::Routes,
+    config::{
+        AzureEnvironment, BusSettings, EmailProvider, EmailSettings, PoolOptions, Secret, Settings, StoreKind,
+        Transport,
+        connection::{acs::AcsConnectionString, bus::ConnectionString},
+    },
+    domain::{flow_settings::DispatchSettings, route::Routes},
     flows::{
         book::BookContext,
-        dispatch::{DispatchContext, DispatchSettings},
+        dispatch::DispatchContext,
         notify::NotifyContext,
         nudge::Nudge,
         prune::PruneContext,
@@ -241,17 +241,9 @@ pub fn dead_letters(settings: &Settings) -> Result<Arc<dyn DeadLetters>> {
 }
 
 /// # Errors
-/// No bus is set, or what is set cannot be used.
+/// No bus is set.
 pub fn connection(settings: &Settings) -> Result<ConnectionString> {
-    match settings.service_bus.as_ref().context("ServiceBusConnection is not set")? {
-        ServiceBus::Keyed(secret) => {
-            ConnectionString::parse(secret.expose()).map_err(|problems| anyhow!(problems.join("; ")))
-        }
-        ServiceBus::ByIdentity { host, identity } => {
-            let tokens = Tokens::new(identity, SERVICE_BUS_SCOPE)?;
-            ConnectionString::by_identity(host, tokens).map_err(anyhow::Error::msg)
-        }
-    }
+    settings.service_bus.clone().context("ServiceBusConnection is not set")
 }
 
 fn shapes(bus: &BusSettings) -> Shapes {

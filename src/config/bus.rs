@@ -1,14 +1,23 @@
 //! Service Bus: which namespace, who opens it, how messages travel, and what the destinations are.
 
-use super::{BusSettings, Secret, ServiceBus, Settings, Transport, identity, reader::Reader};
-use crate::{adapters::servicebus::ConnectionString, domain::route::Destination};
+use super::{
+    BusSettings, Settings, Transport,
+    connection::bus::ConnectionString,
+    identity::{self, Identity},
+    reader::Reader,
+};
+use crate::domain::route::Destination;
 use std::collections::BTreeMap;
 
 const KEYED: &str = "ServiceBusConnection";
 /// What the host's trigger takes as well.
 const NAMESPACE: &str = "ServiceBusConnection__fullyQualifiedNamespace";
 
-pub(super) fn connection(reader: &mut Reader<'_>, env: &BTreeMap<String, String>, needed: bool) -> Option<ServiceBus> {
+pub(super) fn connection(
+    reader: &mut Reader<'_>,
+    env: &BTreeMap<String, String>,
+    needed: bool,
+) -> Option<ConnectionString> {
     match (given(reader, KEYED), given(reader, NAMESPACE)) {
         (Some(_), Some(_)) => {
             reader.problem(
@@ -26,19 +35,15 @@ pub(super) fn connection(reader: &mut Reader<'_>, env: &BTreeMap<String, String>
                     );
                 }
             }
-            Some(ServiceBus::Keyed(Secret(text.to_owned())))
+            let parsed = ConnectionString::parse(text);
+            parsed.map_err(|problems| problems.into_iter().for_each(|one| reader.problem(KEYED, one))).ok()
         }
         (None, Some(host)) => {
-            if let Err(what) = ConnectionString::check_host(host) {
-                reader.problem(NAMESPACE, what);
-            }
-            match identity::read(env, KEYED) {
-                Ok(identity) => Some(ServiceBus::ByIdentity { host: host.to_owned(), identity }),
-                Err(problem) => {
-                    reader.add(problem);
-                    None
-                }
-            }
+            let identity = identity::read(env, KEYED).unwrap_or_else(|problem| {
+                reader.add(problem);
+                Identity::AzureCli
+            });
+            ConnectionString::by_identity(host, identity).map_err(|what| reader.problem(NAMESPACE, what)).ok()
         }
         (None, None) => {
             if needed {
@@ -89,16 +94,7 @@ pub(super) fn check(reader: &mut Reader<'_>, settings: &Settings) {
         let what = "needs AMQP, and ServiceBus__Transport is rest: messages would go without their session";
         reader.problem("ServiceBus__SessionDestinations", what);
     }
-    let Some(ServiceBus::Keyed(secret)) = &settings.service_bus else { return };
-    let connection = match ConnectionString::parse(secret.expose()) {
-        Ok(connection) => connection,
-        Err(problems) => {
-            for problem in problems {
-                reader.problem(KEYED, problem);
-            }
-            return;
-        }
-    };
+    let Some(connection) = &settings.service_bus else { return };
     if settings.in_azure && connection.is_local() {
         reader.problem(KEYED, "has UseDevelopmentEmulator=true: it is refused in Azure (WEBSITE_SITE_NAME is set)");
     }

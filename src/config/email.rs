@@ -1,23 +1,23 @@
 //! The mails.
 
 use super::{
-    AcsSettings, EmailProvider, EmailSettings, Language, Secret, Settings, SmtpSettings, outbox::unsigned,
+    AcsSettings, EmailProvider, EmailSettings, Language, Secret, Settings, SmtpSecurity, SmtpSettings, Unsubscribe,
+    connection::acs::{self, AcsConnectionString},
+    mailbox,
+    outbox::unsigned,
     reader::Reader,
 };
-use crate::{
-    adapters::mail::{AcsConnectionString, Sender, SmtpSecurity, Unsubscribe, acs_endpoint},
-    domain::{
-        delivery::{MailPolicy, OnDoubt},
-        pace::{LEASE_MS_MAX, Pace},
-        recipient::RecipientKey,
-    },
-    flows::notify::NotifySettings,
+use crate::domain::{
+    delivery::{MailPolicy, OnDoubt},
+    flow_settings::NotifySettings,
+    pace::{LEASE_MS_MAX, Pace},
+    recipient::RecipientKey,
 };
 use std::{net::IpAddr, path::PathBuf};
 
 pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
     let smtp = smtp(reader);
-    let acs = acs(reader);
+    let acs = acs_settings(reader);
     let from = sender(reader, "Email__From");
     let reply_to = Some("Email__ReplyTo").filter(|name| !reader.text(name).is_empty());
     EmailSettings {
@@ -39,7 +39,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
 
 fn sender(reader: &mut Reader<'_>, name: &'static str) -> String {
     let text = reader.text(name);
-    if let Err(reason) = Sender::parse(text) {
+    if let Err(reason) = mailbox::parse(text) {
         reader.problem(name, format!("is no sender: {reason}"));
     }
     text.to_owned()
@@ -84,7 +84,7 @@ fn smtp(reader: &mut Reader<'_>) -> SmtpSettings {
     }
 }
 
-fn acs(reader: &mut Reader<'_>) -> AcsSettings {
+fn acs_settings(reader: &mut Reader<'_>) -> AcsSettings {
     let given = reader.text(ACS_CONNECTION);
     AcsSettings {
         connection: (!given.is_empty()).then(|| Secret(given.to_owned())),
@@ -169,7 +169,7 @@ fn acs_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
         }
         None => (ACS_ENDPOINT, acs.endpoint.clone()),
     };
-    match acs_endpoint(&endpoint) {
+    match acs::endpoint(&endpoint) {
         Err(reason) => reader.problem(name, reason),
         Ok(url) if url.scheme() == "http" && settings.in_azure => {
             reader.problem(name, "http:// is refused in Azure (WEBSITE_SITE_NAME is set): it is for tests");

@@ -1,8 +1,36 @@
 //! Who signs in where no key is given: as Azure Functions reads it for its own connections.
 
 use super::reader::Problem;
-use crate::adapters::entra::Identity;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
+
+/// Who signs in.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Identity {
+    /// The app's own in Azure; the system-assigned one where no client id is given.
+    ManagedIdentity { client_id: Option<String> },
+    /// An app registration with a secret: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`.
+    ClientSecret { tenant_id: String, client_id: String, secret: String },
+    /// Who is logged in by `az login`: for a developer's machine.
+    AzureCli,
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name())
+    }
+}
+
+impl Identity {
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::ManagedIdentity { client_id: None } => "the app's managed identity".to_owned(),
+            Self::ManagedIdentity { client_id: Some(id) } => format!("the managed identity {id}"),
+            Self::ClientSecret { client_id, .. } => format!("the app registration {client_id}"),
+            Self::AzureCli => "the Azure CLI's user".to_owned(),
+        }
+    }
+}
 
 /// By `<prefix>__credential` and `<prefix>__clientId`, else what is at hand: in Azure the app's own identity, on a
 /// developer's machine `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`, else the Azure CLI's user.

@@ -1,41 +1,43 @@
 //! Settings: read once from a map of names and values, every problem reported at once.
 
 pub mod catalogue;
+pub mod connection;
 pub mod env;
 pub mod identity;
+pub mod mailbox;
 mod reader;
 mod routes;
 mod outbox;
 mod email;
 mod bus;
 mod log;
+mod unsubscribe;
 mod checks;
 
-pub use crate::adapters::{
-    entra::Identity,
-    mail::{Language, SmtpSecurity, Unsubscribe},
-    sqlserver::{AzureEnvironment, PoolOptions},
-};
+pub use crate::domain::language::Language;
 pub use checks::FUNCTION_TIMEOUT_MS;
+pub use connection::sql_login::AzureEnvironment;
+pub use identity::Identity;
 pub use reader::Problem;
+pub use unsubscribe::Unsubscribe;
 
 /// Of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-use crate::{
-    domain::{
-        message::MessageLimits,
-        recipient::RecipientKey,
-        route::{Destination, Routes},
-    },
-    flows::{dispatch::DispatchSettings, notify::NotifySettings, prune::PruneSettings},
+use crate::domain::{
+    flow_settings::{DispatchSettings, NotifySettings, PruneSettings},
+    message::MessageLimits,
+    recipient::RecipientKey,
+    route::{Destination, Routes},
 };
+use connection::bus::ConnectionString;
 use reader::Reader;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub service_bus: Option<ServiceBus>,
+    /// The namespace, and what opens it.
+    pub service_bus: Option<ConnectionString>,
     pub bus: BusSettings,
     pub routes: Arc<Routes>,
     /// The queue that SendEmail reads (`EmailQueueName`); there in all settings that are sound.
@@ -61,6 +63,22 @@ pub enum StoreKind {
     SqlServer { connection: Secret, pool: PoolOptions, azure: Box<AzureEnvironment> },
 }
 
+#[derive(Debug, Clone, Copy)]
+pub struct PoolOptions {
+    pub connections_max: u32,
+    /// How long a caller waits for a connection, made or given back, and goes on trying after transient errors.
+    pub wait: Duration,
+    /// A connection unused for so long is closed.
+    pub idle: Duration,
+    pub connect_timeout: Duration,
+    pub command_timeout: Duration,
+    /// How long a delivery waits for a database that is away. The queue gives it again at once, and dead-letters it
+    /// after ten times: who answered at once would lose the queue to an outage of seconds.
+    pub patience: Duration,
+    /// Between tries while a login is refused or a certificate not trusted: sooner could lock the account.
+    pub refused_pause: Duration,
+}
+
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
     pub kind: StoreKind,
@@ -69,17 +87,6 @@ pub struct StoreSettings {
     /// While idle, timers ask the database only so often; zero: always.
     pub idle: Duration,
     pub key_lifetime_ms: i64,
-}
-
-/// Which namespace, and who opens it.
-#[derive(Debug, Clone)]
-pub enum ServiceBus {
-    /// Kept as given; that the bus adapter can parse it was checked.
-    Keyed(Secret),
-    ByIdentity {
-        host: String,
-        identity: Identity,
-    },
 }
 
 #[derive(Debug, Clone)]
@@ -143,6 +150,16 @@ pub struct SmtpSettings {
     pub password: Option<Secret>,
     pub ca_file: Option<PathBuf>,
     pub timeout_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmtpSecurity {
+    /// Plain at first, then encrypted, or nothing is sent (port 587).
+    Starttls,
+    /// Encrypted from the first byte (port 465).
+    Tls,
+    /// Not at all: only to this machine itself.
+    None,
 }
 
 /// A text that Debug does not show.

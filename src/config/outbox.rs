@@ -1,12 +1,14 @@
 //! The outbox, the store, retention.
 
-use super::{PoolOptions, Secret, StoreKind, StoreSettings, reader::Reader};
-use crate::{
-    adapters::sqlserver::{AzureEnvironment, ConnectionString},
-    domain::{message::MessageLimits, verdict::Policy},
-    flows::{dispatch::DispatchSettings, prune::PruneSettings},
+use super::{
+    AzureEnvironment, PoolOptions, Secret, StoreKind, StoreSettings, connection::sql::ConnectionString, reader::Reader,
 };
-use std::time::Duration;
+use crate::domain::{
+    flow_settings::{DispatchSettings, PruneSettings},
+    message::MessageLimits,
+    verdict::Policy,
+};
+use std::{collections::BTreeMap, time::Duration};
 
 pub(super) fn dispatch(reader: &mut Reader<'_>) -> DispatchSettings {
     DispatchSettings {
@@ -83,6 +85,15 @@ fn azure(reader: &Reader<'_>) -> AzureEnvironment {
     }
 }
 
+/// Between tries while a login is refused or a certificate not trusted: sooner could lock the account.
+const REFUSED_PAUSE: Duration = Duration::from_secs(30);
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        pool(&mut Reader::new(&BTreeMap::new()), None)
+    }
+}
+
 /// `Connect Timeout` and `Command Timeout` of the connection string count where the settings say nothing.
 fn pool(reader: &mut Reader<'_>, said: Option<&ConnectionString>) -> PoolOptions {
     let connections_max = reader.count("Sql__ConnectionsMax", 1..=200);
@@ -97,7 +108,7 @@ fn pool(reader: &mut Reader<'_>, said: Option<&ConnectionString>) -> PoolOptions
         connect_timeout: ms("Sql__ConnectTimeoutMs", 100..=60_000, said.and_then(|said| said.connect_timeout)),
         command_timeout: ms("Sql__CommandTimeoutMs", 1_000..=300_000, said.and_then(|said| said.command_timeout)),
         patience: ms("Sql__DeliveryWaitMs", 0..=200_000, None),
-        ..PoolOptions::default()
+        refused_pause: REFUSED_PAUSE,
     }
 }
 

@@ -5,9 +5,9 @@
 
 use super::{
     catalogue::{self, Setting},
-    identity,
+    identity::{self, Identity},
 };
-use crate::adapters::entra::Identity;
+
 use std::{collections::BTreeMap, fmt, ops::RangeInclusive, path::PathBuf};
 
 /// What is wrong with one setting, and what was expected. Never holds a secret.

@@ -23,6 +23,7 @@ pub mod retry_after;
 pub mod verdict;
 pub mod delivery;
 pub mod pace;
+pub mod flow_settings;
 pub mod mail_verdict;
 pub mod mail_doubt;
 pub mod entity;

@@ -6,7 +6,7 @@ use super::{
     vitals::{Part, Vitals},
 };
 use crate::{
-    domain::{message::MessageLimits, route::Routes, verdict::Policy},
+    domain::{flow_settings::DispatchSettings, message::MessageLimits, route::Routes},
     ports::{
         breaker::Breakers,
         bus::Bus,
@@ -46,20 +46,6 @@ impl DispatchContext {
     pub(super) fn is_over(&self, until: Instant) -> bool {
         self.stopping.load(Ordering::Relaxed) || Instant::now() >= until
     }
-}
-
-#[derive(Debug, Clone, Copy)]
-pub struct DispatchSettings {
-    /// Rows a claim takes at most; 1 to 2,000.
-    pub batch_max: u32,
-    pub batch_bytes_max: u64,
-    pub lease_ms: i64,
-    /// Kept free at the lease's end for the settle.
-    pub headroom_ms: i64,
-    pub claims_max: u32,
-    /// A run ends by itself after this, well below the host's functionTimeout.
-    pub run_ms: u64,
-    pub policy: Policy,
 }
 
 /// Destinations drained side by side, so that a slow one holds up no other; a bound on open connections.

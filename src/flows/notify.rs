@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::{self, Delivery, EMAIL_CONSUMER, MailPolicy, MailState, MailWork},
+        delivery::{self, Delivery, EMAIL_CONSUMER, MailState, MailWork},
         event::CloudEvent,
+        flow_settings::NotifySettings,
         ids::{LeaseToken, MessageId},
-        pace::Pace,
         recipient::RecipientKey,
     },
     ports::{
@@ -43,23 +43,6 @@ pub struct NotifyContext {
     pub settings: NotifySettings,
     pub vitals: Arc<Vitals>,
     pub dice: Mutex<fastrand::Rng>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub struct NotifySettings {
-    /// How long a mail may be on its way to the provider before it is in doubt.
-    pub lease_ms: i64,
-    /// A RetryEmail run ends by itself after this.
-    pub run_ms: u64,
-    /// Mails sent side by side in a RetryEmail run.
-    pub at_once: u32,
-    /// How long a duplicate is recognised; an unknown message older than this is refused.
-    pub tombstone_days: i64,
-    pub policy: MailPolicy,
-    /// The provider's.
-    pub pace: Pace,
-    /// Its own for questions about mails in doubt.
-    pub queries: Pace,
 }
 
 /// What became of one delivery. All of these are answered 200.

@@ -1,6 +1,9 @@
 //! Forgetting: removes what is finished and past its retention, in bounded steps, within a bounded run.
 
-use crate::ports::retention::{Prunable, Retention};
+use crate::{
+    domain::flow_settings::PruneSettings,
+    ports::retention::{Prunable, Retention},
+};
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -8,17 +11,6 @@ use tokio::time::Instant;
 pub struct PruneContext {
     pub retention: Arc<dyn Retention>,
     pub settings: PruneSettings,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub struct PruneSettings {
-    pub outbox_days: i64,
-    pub inbox_days: i64,
-    pub refused_body_days: i64,
-    /// Rows per step: one short transaction.
-    pub step_rows_max: u32,
-    /// A run ends by itself after this; the next goes on.
-    pub run_ms: u64,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -14,9 +14,10 @@ use client_organizer::{
     domain::{
         booking::Command,
         delivery::{MailOutcome, OnDoubt},
+        flow_settings::PruneSettings,
         period::Period,
     },
-    flows::prune::{self, PruneContext, PruneSettings},
+    flows::prune::{self, PruneContext},
 };
 use serde_json::json;
 

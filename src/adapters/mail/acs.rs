@@ -5,12 +5,12 @@
 //! rests on it.
 
 use super::{
-    acs_key::AcsKey,
     acs_outcome::{self, Answer, Silence},
     mime::{self, Sender},
 };
 use crate::{
     adapters::entra::Tokens,
+    config::connection::acs::{AcsKey, endpoint},
     domain::{
         delivery::{MailOutcome, Whereabouts},
         retry_after,
@@ -26,7 +26,7 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use serde_json::json;
-use std::{error::Error, net::IpAddr, sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// Who we are to the service.
@@ -58,21 +58,6 @@ const POOL_IDLE: Duration = Duration::from_secs(50);
 /// What is read of an answer's body, and for how long.
 const BODY_BYTES_MAX: usize = 16_384;
 const BODY_TIME_MAX: Duration = Duration::from_secs(2);
-
-/// # Errors
-/// What was expected, for a person.
-pub fn endpoint(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|_| "expected https://<name>.communication.azure.com")?;
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let plain = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    if url.scheme() != "https" && !(url.scheme() == "http" && plain) {
-        return Err("expected https://…; http:// is for this machine alone".to_owned());
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        return Err("expected https://<name>.communication.azure.com and nothing behind it".to_owned());
-    }
-    Ok(url)
-}
 
 impl AcsMailer {
     pub const PROVIDER: &'static str = "mail:acs";

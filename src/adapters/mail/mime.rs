@@ -1,7 +1,9 @@
 //! A letter as an internet message (RFC 5322, MIME), whatever way it then goes.
 
-use super::unsubscribe::Unsubscribe;
-use crate::{domain::client::Email, ports::mailer::Letter};
+use crate::{
+    config::{Unsubscribe, mailbox},
+    ports::mailer::Letter,
+};
 use lettre::{
     Address, Message,
     message::{
@@ -28,11 +30,8 @@ impl Sender {
     /// # Errors
     /// Says what was expected, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mailbox = text.trim().parse::<Mailbox>().ok().filter(|_| !text.chars().any(char::is_control));
-        let mailbox = mailbox.filter(|mailbox| Email::parse(mailbox.email.as_ref()).is_ok());
-        mailbox
-            .map(|from| Self { from, reply_to: None, unsubscribe: None, place: None, phone: None })
-            .ok_or_else(|| "expected an address, or a name and an address: Biuro <biuro@example.pl>".to_owned())
+        let from = mailbox::parse(text)?;
+        Ok(Self { from, reply_to: None, unsubscribe: None, place: None, phone: None })
     }
 
     /// Answers go there, not to the sender.

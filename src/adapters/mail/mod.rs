@@ -13,16 +13,16 @@ mod smtp_blame;
 mod smtp_link;
 mod smtp_outcome;
 mod smtp_reply;
-mod unsubscribe;
 mod words;
 
-pub use crate::domain::language::Language;
-pub use acs::{AcsLogin, AcsMailer, AcsOptions, endpoint as acs_endpoint};
-pub use acs_key::AcsConnectionString;
+pub use crate::{
+    config::{SmtpSecurity, Unsubscribe, connection::acs::AcsConnectionString},
+    domain::language::Language,
+};
+pub use acs::{AcsLogin, AcsMailer, AcsOptions};
 pub use acs_outcome::ACS_ROLE;
 pub use folder::FolderMailer;
 pub use letters::TemplateLetters;
 pub use mime::Sender;
 pub use preview::{PreviewFile, preview};
-pub use smtp::{SmtpMailer, SmtpOptions, SmtpSecurity};
-pub use unsubscribe::Unsubscribe;
+pub use smtp::{SmtpMailer, SmtpOptions};

@@ -13,6 +13,7 @@ use super::{
     smtp_reply::Reply,
 };
 use crate::{
+    config::SmtpSecurity,
     domain::delivery::MailOutcome,
     ports::mailer::{Letter, Mailer},
 };
@@ -25,16 +26,6 @@ use std::{
 };
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SmtpSecurity {
-    /// Plain at first, then encrypted, or nothing is sent (port 587).
-    Starttls,
-    /// Encrypted from the first byte (port 465).
-    Tls,
-    /// Not at all: only to this machine itself.
-    None,
-}
 
 /// Holds the password, so it has no Debug.
 pub struct SmtpOptions {

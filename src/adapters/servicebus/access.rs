@@ -1,26 +1,21 @@
 //! What opens the namespace: a key, a signature made elsewhere, or an identity; each gives tokens for an entity.
 
-use crate::adapters::entra::Tokens;
+use super::ConnectionString;
+use crate::{
+    adapters::entra::{EntraError, SERVICE_BUS_SCOPE, Tokens},
+    config::connection::bus::{Credential, SharedAccess},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::HeaderValue;
 use sha2::Sha256;
 use std::fmt;
 
 #[derive(Clone)]
 pub(super) enum Access {
-    Key {
-        name: String,
-        key: String,
-    },
-    /// `SharedAccessSignature sr=…&sig=…&se=…&skn=…`, as it was given.
-    Signature {
-        text: String,
-        name: String,
-        expires_on: DateTime<Utc>,
-    },
+    Shared(SharedAccess),
     Identity(Tokens),
 }
 
@@ -46,18 +41,27 @@ const SAS: &str = "servicebus.windows.net:sastoken";
 
 impl Access {
     /// # Errors
+    /// As `Tokens::new`.
+    pub(super) fn of(connection: &ConnectionString) -> Result<Self, EntraError> {
+        Ok(match &connection.credential {
+            Credential::Shared(shared) => Self::Shared(shared.clone()),
+            Credential::Identity(identity) => Self::Identity(Tokens::new(identity, SERVICE_BUS_SCOPE)?),
+        })
+    }
+
+    /// # Errors
     /// Why there is no token now, for a person.
     pub(super) async fn token(&self, audience: &str) -> Result<Granted, String> {
         match self {
-            Self::Key { name, key } => {
+            Self::Shared(SharedAccess::Key { name, key }) => {
                 let expires_on = now() + SIGNED_FOR;
                 let text = signed(audience, name, key, expires_on.timestamp());
                 Ok(Granted { text, kind: SAS, expires_on })
             }
-            Self::Signature { expires_on, name, .. } if *expires_on <= now() => Err(format!(
+            Self::Shared(SharedAccess::Signature { expires_on, name, .. }) if *expires_on <= now() => Err(format!(
                 "the SharedAccessSignature of '{name}' in ServiceBusConnection ended {expires_on}: give a new one"
             )),
-            Self::Signature { text, expires_on, .. } => {
+            Self::Shared(SharedAccess::Signature { text, expires_on, .. }) => {
                 Ok(Granted { text: text.clone(), kind: SAS, expires_on: *expires_on })
             }
             Self::Identity(tokens) => match tokens.get().await {
@@ -86,10 +90,10 @@ impl Access {
             Right::Listen => ("Listen", "Azure Service Bus Data Receiver"),
         };
         match self {
-            Self::Key { name, .. } => {
+            Self::Shared(SharedAccess::Key { name, .. }) => {
                 format!("the key '{name}' is wrong, expired or lacks the {claim} claim on {entity}")
             }
-            Self::Signature { name, .. } => {
+            Self::Shared(SharedAccess::Signature { name, .. }) => {
                 format!("the signature of '{name}' is wrong, expired or not for {claim} on {entity}")
             }
             Self::Identity(_) => format!("the identity lacks the role {role} on {place}/{entity}"),
@@ -100,28 +104,10 @@ impl Access {
 impl fmt::Debug for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Key { name, .. } => write!(f, "Key({name})"),
-            Self::Signature { name, .. } => write!(f, "Signature({name})"),
+            Self::Shared(shared) => shared.fmt(f),
             Self::Identity(_) => f.write_str("Identity"),
         }
     }
-}
-
-/// Reads the end and the policy's name of a signature given as text.
-///
-/// # Errors
-/// What is missing; never the signature.
-pub(super) fn signature(text: &str) -> Result<Access, String> {
-    let fields =
-        text.strip_prefix("SharedAccessSignature ").ok_or("does not begin with 'SharedAccessSignature sr='")?;
-    let field = |name: &str| fields.split('&').filter_map(|f| f.split_once('=')).find(|(n, _)| *n == name);
-    let [Some(_), Some(_), Some((_, end)), Some((_, policy))] = ["sr", "sig", "se", "skn"].map(field) else {
-        return Err("lacks sr, sig, se or skn".to_owned());
-    };
-    let expires_on = end.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    let expires_on = expires_on.ok_or("has an end (se) that is no time in seconds")?;
-    let name = percent_decode_str(policy).decode_utf8_lossy().into_owned();
-    Ok(Access::Signature { text: text.to_owned(), name, expires_on })
 }
 
 /// What a signature does not leave as it is. RFC 3986's unreserved characters stay, as Microsoft's clients have it: a
@@ -159,20 +145,6 @@ mod tests {
         for case in cases {
             let [resource, name, key] = ["resource", "key_name", "key"].map(|field| case[field].as_str().unwrap());
             assert_eq!(signed(resource, name, key, case["expires"].as_i64().unwrap()), case["token"]);
-        }
-    }
-
-    #[test]
-    fn a_given_signature_is_used_until_its_end() {
-        let text = "SharedAccessSignature sr=x&sig=secret&se=1800000000&skn=send";
-        let Ok(Access::Signature { name, expires_on, .. }) = signature(text) else { panic!() };
-        assert_eq!((name.as_str(), expires_on.timestamp()), ("send", 1_800_000_000));
-        for bad in [
-            "sr=x&sig=y&se=1&skn=z",
-            "SharedAccessSignature sr=x&sig=secret&se=soon&skn=z",
-            "SharedAccessSignature sr=x",
-        ] {
-            assert!(!signature(bad).unwrap_err().contains("secret"), "{bad}");
         }
     }
 }

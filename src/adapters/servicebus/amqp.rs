@@ -1,10 +1,9 @@
 //! The bus port over AMQP: batches, several under way, and an outcome for each message of each.
 
 use super::{
-    Shape,
-    access::Right,
+    ConnectionString, Shape,
+    access::{Access, Right},
     amqp_message::{ENVELOPE_BYTES, Parcel, Wire},
-    connection::ConnectionString,
     link::{Answer, Failure, Link},
     mood::Mood,
     outcome::{self, Target},
@@ -70,6 +69,7 @@ type Slot = Arc<Mutex<Option<Arc<Link>>>>;
 
 pub struct AmqpBus {
     connection: ConnectionString,
+    access: Access,
     dialer: Dialer,
     options: AmqpOptions,
     slots: Lock<HashMap<Destination, Slot>>,
@@ -82,16 +82,12 @@ impl AmqpBus {
     /// TLS cannot be set up on this machine.
     pub fn new(connection: ConnectionString, options: AmqpOptions) -> Result<Self, String> {
         let dialer = Dialer::new(&connection, options.websocket, options.gateway.as_deref())?;
-        Ok(Self { connection, dialer, options, slots: Lock::default() })
+        let access = Access::of(&connection).map_err(|e| e.to_string())?;
+        Ok(Self { connection, access, dialer, options, slots: Lock::default() })
     }
 
     fn target<'a>(&'a self, to: &'a Destination) -> Target<'a> {
-        Target {
-            place: self.connection.place(),
-            entity: to.entity(),
-            access: &self.connection.access,
-            needs: Right::Send,
-        }
+        Target { place: self.connection.place(), entity: to.entity(), access: &self.access, needs: Right::Send }
     }
 
     fn slot(&self, to: &Destination) -> Slot {
@@ -111,7 +107,7 @@ impl AmqpBus {
                 self.options.timeout.as_millis()
             ),
         };
-        let access = &self.connection.access;
+        let access = &self.access;
         let slot = self.slot(to);
         let Ok(mut held) = tokio::time::timeout_at(until, slot.lock()).await else {
             return Err(waited("no connection was free"));

@@ -1,9 +1,9 @@
 //! A queue's dead letters over AMQP: one receiving link, peek-lock, accepted only when removed.
 
 use super::{
-    access::Right,
+    ConnectionString,
+    access::{Access, Right},
     amqp::failed,
-    connection::ConnectionString,
     endings::state_of,
     link::Failure,
     outcome::{Target, one_line},
@@ -37,6 +37,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
 pub struct AmqpDeadLetters {
     connection: ConnectionString,
+    access: Access,
     dialer: Dialer,
     timeout: Duration,
 }
@@ -53,7 +54,35 @@ impl AmqpDeadLetters {
         timeout: Duration,
     ) -> Result<Self, String> {
         let dialer = Dialer::new(&connection, websocket, gateway)?;
-        Ok(Self { connection, dialer, timeout })
+        let access = Access::of(&connection).map_err(|e| e.to_string())?;
+        Ok(Self { connection, access, dialer, timeout })
+    }
+
+    async fn attach(&self, queue: &str) -> Result<AmqpPile, Failure> {
+        let host = self.connection.host();
+        let address = format!("{queue}/$deadletterqueue");
+        let audience = format!("amqps://{host}/{address}");
+        let granted = self.access.token(&audience).await.map_err(Failure::Other)?;
+        let name = format!("client-organizer-{}", uuid::Uuid::new_v4());
+        let (mut connection, mut session) = session::begin(&self.dialer, &host, &name).await?;
+        let attached = async {
+            let _client = session::authorise(&mut session, &name, &audience, &granted).await?;
+            // With a target, as every client names one: an answer with an empty one is not read well by our library.
+            let receiver = Receiver::builder().name(&name).source(address.as_str()).target(name.as_str());
+            // Else a broker may count what it hands out as done, and it is gone before it is stored. Which mode it grants
+            // our library does not show.
+            let receiver = receiver.sender_settle_mode(SenderSettleMode::Unsettled).credit_mode(CreditMode::Manual);
+            receiver.attach(&mut session).await.map_err(|error| match error {
+                ReceiverAttachError::RemoteClosedWithError(error) => Failure::Refused(Refusal::of(Some(&error))),
+                other => Failure::Other(format!("the link could not be attached: {other}")),
+            })
+        };
+        let receiver = tokio::select! {
+            attached = attached => attached?,
+            closed = connection.on_close() => return Err(ended("connection", closed)),
+        };
+        let (place, access, queue) = (self.connection.place().to_owned(), self.access.clone(), queue.to_owned());
+        Ok(AmqpPile { place, access, queue, receiver, session, connection, held: Vec::new() })
     }
 }
 
@@ -61,10 +90,10 @@ impl AmqpDeadLetters {
 impl DeadLetters for AmqpDeadLetters {
     async fn open(&self, queue: &Destination) -> Result<Box<dyn Pile>, String> {
         let place = self.connection.place();
-        let opened = tokio::time::timeout(self.timeout, open(&self.dialer, &self.connection, queue.entity())).await;
+        let opened = tokio::time::timeout(self.timeout, self.attach(queue.entity())).await;
         match opened {
             Ok(Ok(pile)) => Ok(Box::new(pile)),
-            Ok(Err(failure)) => Err(told(&self.connection, queue.entity(), &failure)),
+            Ok(Err(failure)) => Err(told(place, &self.access, queue.entity(), &failure)),
             Err(_) => Err(format!(
                 "{place}/{}: its dead letters could not be opened within {} ms",
                 queue.entity(),
@@ -74,37 +103,11 @@ impl DeadLetters for AmqpDeadLetters {
     }
 }
 
-async fn open(dialer: &Dialer, bus: &ConnectionString, queue: &str) -> Result<AmqpPile, Failure> {
-    let host = bus.host();
-    let address = format!("{queue}/$deadletterqueue");
-    let audience = format!("amqps://{host}/{address}");
-    let granted = bus.access.token(&audience).await.map_err(Failure::Other)?;
-    let name = format!("client-organizer-{}", uuid::Uuid::new_v4());
-    let (mut connection, mut session) = session::begin(dialer, &host, &name).await?;
-    let attached = async {
-        let _client = session::authorise(&mut session, &name, &audience, &granted).await?;
-        // With a target, as every client names one: an answer with an empty one is not read well by our library.
-        let receiver = Receiver::builder().name(&name).source(address.as_str()).target(name.as_str());
-        // Else a broker may count what it hands out as done, and it is gone before it is stored. Which mode it grants
-        // our library does not show.
-        let receiver = receiver.sender_settle_mode(SenderSettleMode::Unsettled).credit_mode(CreditMode::Manual);
-        receiver.attach(&mut session).await.map_err(|error| match error {
-            ReceiverAttachError::RemoteClosedWithError(error) => Failure::Refused(Refusal::of(Some(&error))),
-            other => Failure::Other(format!("the link could not be attached: {other}")),
-        })
-    };
-    let receiver = tokio::select! {
-        attached = attached => attached?,
-        closed = connection.on_close() => return Err(ended("connection", closed)),
-    };
-    let (bus, queue) = (bus.clone(), queue.to_owned());
-    Ok(AmqpPile { bus, queue, receiver, session, connection, held: Vec::new() })
-}
-
 type Received = fe2o3_amqp::link::delivery::Delivery<Body<Value>>;
 
 struct AmqpPile {
-    bus: ConnectionString,
+    place: String,
+    access: Access,
     queue: String,
     receiver: Receiver,
     session: SessionHandle<()>,
@@ -123,7 +126,7 @@ impl Pile for AmqpPile {
             closed = self.session.on_end() => Err(ended("session", closed)),
             () = tokio::time::sleep(NONE_AFTER) => return Ok(None),
         };
-        let delivery = received.map_err(|failure| told(&self.bus, &self.queue, &failure))?;
+        let delivery = received.map_err(|failure| told(&self.place, &self.access, &self.queue, &failure))?;
         let (info, message) = delivery.into_parts();
         self.held.push(Some(info));
         Ok(Some(letter(self.held.len() - 1, message)))
@@ -198,8 +201,8 @@ async fn received(receiver: &mut Receiver) -> Result<Received, Failure> {
 }
 
 /// For a person.
-fn told(bus: &ConnectionString, queue: &str, failure: &Failure) -> String {
-    let target = Target { place: bus.place(), entity: queue, access: &bus.access, needs: Right::Listen };
+fn told(place: &str, access: &Access, queue: &str, failure: &Failure) -> String {
+    let target = Target { place, entity: queue, access, needs: Right::Listen };
     failed(target, failure).reason().to_owned()
 }
 

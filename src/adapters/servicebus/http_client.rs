@@ -1,8 +1,8 @@
 //! The HTTP client under the REST crate: ours, so that status, Retry-After and body are not lost on the way.
 
 use super::{
+    ConnectionString,
     access::{Access, now},
-    connection::ConnectionString,
     outcome::{self, Answer, NoAnswer},
     properties,
     proxy::Proxy,
@@ -62,9 +62,9 @@ pub(super) fn client(
 impl BusHttp {
     /// # Errors
     /// As `client`.
-    pub(super) fn new(connection: &ConnectionString, options: RestOptions) -> Result<Self, String> {
+    pub(super) fn new(connection: &ConnectionString, access: Access, options: RestOptions) -> Result<Self, String> {
         let client = client(connection, options.timeout, options.concurrency)?;
-        Ok(Self { client, local: connection.local.clone(), access: connection.access.clone() })
+        Ok(Self { client, local: connection.local.clone(), access })
     }
 
     fn prepare(&self, request: &Request) -> Result<reqwest::Request, String> {

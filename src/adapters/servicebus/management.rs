@@ -1,13 +1,14 @@
 //! What the queues and topics are, over Service Bus's management interface (Atom over HTTPS), whatever the transport.
 
 use super::{
+    ConnectionString,
     access::Access,
-    connection::ConnectionString,
     description,
     outcome::one_line,
     web::{Reply, Web},
 };
 use crate::{
+    config::connection::bus::SharedAccess,
     domain::{entity::Seen, route::Destination},
     ports::entities::Entities,
 };
@@ -65,8 +66,10 @@ impl Entities for Management {
 /// Sending needs less than looking, and mostly has no more.
 fn allowing(access: &Access, entity: &str) -> String {
     match access {
-        Access::Key { name, .. } => format!("the key '{name}' lacks the Manage claim on {entity}, or is wrong"),
-        Access::Signature { name, .. } => {
+        Access::Shared(SharedAccess::Key { name, .. }) => {
+            format!("the key '{name}' lacks the Manage claim on {entity}, or is wrong")
+        }
+        Access::Shared(SharedAccess::Signature { name, .. }) => {
             format!("the signature of '{name}' is not for Manage on {entity}, or is wrong")
         }
         Access::Identity(_) => format!(

@@ -1,6 +1,5 @@
 //! Azure Service Bus as a bus: AMQP in batches, AMQP inside WebSocket, or REST with one request a message.
 
-mod connection;
 mod access;
 mod properties;
 mod outcome;
@@ -22,9 +21,9 @@ mod refusal;
 mod socket;
 mod proxy;
 
+pub use crate::config::connection::bus::ConnectionString;
 pub use amqp::{AmqpBus, AmqpOptions, Shapes};
 pub use amqp_dead::AmqpDeadLetters;
-pub use connection::{ConnectionString, LOCAL_NAMESPACE};
 pub use management::Management;
 pub use rest::{RestBus, RestOptions};
 pub use rest_dead::RestDeadLetters;

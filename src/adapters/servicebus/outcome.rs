@@ -142,9 +142,10 @@ fn told(what: String, detail: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::connection::bus::SharedAccess;
 
     fn of(status: u16) -> PublishOutcome {
-        let access = Access::Key { name: "send".to_owned(), key: String::new() };
+        let access = Access::Shared(SharedAccess::Key { name: "send".to_owned(), key: String::new() });
         let target = Target { place: "office", entity: "client-emails", access: &access, needs: Right::Send };
         of_answer(target, &Answer { status, after_ms: Some(2_000), detail: "50009".to_owned() })
     }
@@ -173,7 +174,7 @@ mod tests {
         for unclear in ["50009", "please wait", "wait for 5 seconds", "wait -3 seconds", "wait 2 minutes"] {
             assert_eq!(busy_ms(unclear), 10_000, "{unclear}");
         }
-        let access = Access::Key { name: "send".to_owned(), key: String::new() };
+        let access = Access::Shared(SharedAccess::Key { name: "send".to_owned(), key: String::new() });
         let target = Target { place: "office", entity: "client-emails", access: &access, needs: Right::Send };
         for (status, detail, expected) in
             [(429, "", Some(10_000)), (503, "50009: wait 2 seconds", Some(2_000)), (503, "", None)]
@@ -186,7 +187,7 @@ mod tests {
     }
 
     fn said(status: u16, detail: &str) -> PublishOutcome {
-        let access = Access::Key { name: "send".to_owned(), key: String::new() };
+        let access = Access::Shared(SharedAccess::Key { name: "send".to_owned(), key: String::new() });
         let target = Target { place: "office", entity: "client-emails", access: &access, needs: Right::Send };
         of_answer(target, &Answer { status, after_ms: None, detail: detail.to_owned() })
     }

@@ -110,12 +110,13 @@ fn name(condition: &ErrorCondition) -> String {
 mod tests {
     use super::super::access::{Access, Right};
     use super::*;
+    use crate::config::connection::bus::SharedAccess;
     use fe2o3_amqp_types::definitions::{AmqpError, LinkError};
     use fe2o3_amqp_types::primitives::Symbol;
 
     fn of(condition: impl Into<ErrorCondition>, detail: &str) -> (PublishOutcome, bool) {
         let refusal = Refusal::of(Some(&definitions::Error::new(condition, detail.to_owned(), None)));
-        let access = Access::Key { name: "send".to_owned(), key: "secret".to_owned() };
+        let access = Access::Shared(SharedAccess::Key { name: "send".to_owned(), key: "secret".to_owned() });
         (
             refusal.outcome(Target { place: "office", entity: "mails", access: &access, needs: Right::Send }),
             refusal.blames_a_message(),

@@ -1,8 +1,8 @@
 //! The bus port over REST: one request per message, some at a time, an outcome for each.
 
 use super::{
-    access::Right,
-    connection::ConnectionString,
+    ConnectionString,
+    access::{Access, Right},
     http_client::{BusHttp, Ended},
     mood::Mood,
     outcome::{self, Target},
@@ -32,6 +32,7 @@ pub struct RestOptions {
 
 pub struct RestBus {
     connection: ConnectionString,
+    access: Access,
     http: Arc<dyn HttpClient>,
     options: RestOptions,
 }
@@ -42,8 +43,9 @@ impl RestBus {
     /// # Errors
     /// TLS cannot be set up on this machine.
     pub fn new(connection: ConnectionString, options: RestOptions) -> Result<Self, String> {
-        let http = Arc::new(BusHttp::new(&connection, options)?);
-        Ok(Self { connection, http, options })
+        let access = Access::of(&connection).map_err(|e| e.to_string())?;
+        let http = Arc::new(BusHttp::new(&connection, access.clone(), options)?);
+        Ok(Self { connection, access, http, options })
     }
 
     fn sender(&self, to: &Destination) -> Result<Sender, String> {
@@ -95,12 +97,8 @@ impl Bus for RestBus {
             Ok(sender) => sender,
             Err(reason) => return vec![PublishOutcome::Blocked { after_ms: None, reason }; batch.len()],
         };
-        let target = Target {
-            place: self.connection.place(),
-            entity: to.entity(),
-            access: &self.connection.access,
-            needs: Right::Send,
-        };
+        let target =
+            Target { place: self.connection.place(), entity: to.entity(), access: &self.access, needs: Right::Send };
         let mood = Mood::default();
         let (sender, mood) = (&sender, &mood);
         let mut sends = Vec::with_capacity(batch.len());

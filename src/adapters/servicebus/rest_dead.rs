@@ -1,8 +1,8 @@
 //! A queue's dead letters over REST: peek-lock each, delete or unlock it by the address of its lock.
 
 use super::{
+    ConnectionString,
     access::Right,
-    connection::ConnectionString,
     outcome::{self, Answer, Target, one_line},
     web::{Reply, Web},
 };

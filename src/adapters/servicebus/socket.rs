@@ -1,6 +1,6 @@
 //! The way to the namespace's broker: TCP, TLS around it, and WebSocket around that where only port 443 is open.
 
-use super::{connection::ConnectionString, proxy::Proxy};
+use super::{ConnectionString, proxy::Proxy};
 use fe2o3_amqp_ws::WebSocketStream;
 use rustls::{ClientConfig, pki_types::ServerName};
 use rustls_platform_verifier::BuilderVerifierExt;

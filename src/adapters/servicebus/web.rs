@@ -1,6 +1,6 @@
 //! Requests to the namespace over HTTPS beside sending: authorised, bounded in time and in size.
 
-use super::{access::Access, connection::ConnectionString, http_client};
+use super::{ConnectionString, access::Access, http_client};
 use reqwest::{
     Method,
     header::{AUTHORIZATION, HeaderMap},
@@ -13,6 +13,7 @@ const BODY_BYTES_MAX: usize = 2_000_000;
 pub(super) struct Web {
     client: reqwest::Client,
     connection: ConnectionString,
+    access: Access,
     timeout: Duration,
 }
 
@@ -24,10 +25,11 @@ pub(super) struct Reply {
 
 impl Web {
     /// # Errors
-    /// TLS cannot be set up on this machine.
+    /// TLS cannot be set up on this machine, or the identity cannot be one.
     pub(super) fn new(connection: ConnectionString, timeout: Duration) -> Result<Self, String> {
         let client = http_client::client(&connection, timeout, 1)?;
-        Ok(Self { client, connection, timeout })
+        let access = Access::of(&connection).map_err(|e| e.to_string())?;
+        Ok(Self { client, connection, access, timeout })
     }
 
     pub(super) fn place(&self) -> &str {
@@ -35,7 +37,7 @@ impl Web {
     }
 
     pub(super) fn access(&self) -> &Access {
-        &self.connection.access
+        &self.access
     }
 
     /// `path` below the namespace, with its query; it belongs to `entity`. `patience`: how long the bus itself waits
@@ -66,7 +68,7 @@ impl Web {
             Some(authority) => format!("http://{authority}"),
             None => format!("https://{host}"),
         };
-        let authorization = self.connection.access.header(&format!("https://{host}/{entity}")).await?;
+        let authorization = self.access.header(&format!("https://{host}/{entity}")).await?;
         let request = self.client.request(method, format!("{root}/{path}")).header(AUTHORIZATION, authorization);
         let mut response = request.body("").send().await.map_err(|e| http_client::root_cause(&e))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

@@ -1,12 +1,13 @@
 //! Makes connections: by TCP, with TLS and a login, routed where Azure SQL says, prepared for our batches.
 
 use super::{
-    connection_string::ConnectionString,
     errors::{ConnectError, odd, timed_out},
-    login::Login,
     session::{Losses, Session},
 };
-use crate::adapters::entra::{SQL_SCOPE, Tokens};
+use crate::{
+    adapters::entra::{SQL_SCOPE, Tokens},
+    config::connection::{sql::ConnectionString, sql_login::Login},
+};
 use futures::future::select_ok;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tiberius::{AuthMethod, Client, Config, error::Error};

@@ -2,16 +2,17 @@
 
 use super::{
     connect::Connector,
-    connection_string::ConnectionString,
     error_numbers::DEADLOCK,
     errors::{self, ConnectError, Fate, Intent},
-    login::AzureEnvironment,
     migrate,
     presence::{Keeper, Presence, Trouble, pause},
     session::{Results, Session},
     statement::Statement,
 };
-use crate::ports::error::{StoreError, StoreResult};
+use crate::{
+    config::{AzureEnvironment, PoolOptions, connection::sql::ConnectionString},
+    ports::error::{StoreError, StoreResult},
+};
 use bb8::{Pool, PooledConnection};
 use std::{
     sync::{
@@ -34,36 +35,6 @@ pub struct SqlServerOptions {
     pub skew_ms: Arc<AtomicI64>,
     /// How long an idempotency key is remembered.
     pub key_lifetime_ms: i64,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub struct PoolOptions {
-    pub connections_max: u32,
-    /// How long a caller waits for a connection, made or given back, and goes on trying after transient errors.
-    pub wait: Duration,
-    /// A connection unused for so long is closed.
-    pub idle: Duration,
-    pub connect_timeout: Duration,
-    pub command_timeout: Duration,
-    /// How long a delivery waits for a database that is away. The queue gives it again at once, and dead-letters it
-    /// after ten times: who answered at once would lose the queue to an outage of seconds.
-    pub patience: Duration,
-    /// Between tries while a login is refused or a certificate not trusted: sooner could lock the account.
-    pub refused_pause: Duration,
-}
-
-impl Default for PoolOptions {
-    fn default() -> Self {
-        Self {
-            connections_max: 16,
-            wait: Duration::from_secs(10),
-            idle: Duration::from_mins(5),
-            connect_timeout: Duration::from_secs(10),
-            command_timeout: Duration::from_secs(30),
-            patience: Duration::from_mins(1),
-            refused_pause: Duration::from_secs(30),
-        }
-    }
 }
 
 impl SqlServerOptions {

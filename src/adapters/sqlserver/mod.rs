@@ -4,9 +4,6 @@
 //! answer travels. What must be decided here between reading and writing is read first, decided, and written by a batch
 //! that checks that what was read still holds.
 
-mod ado;
-mod connection_string;
-mod login;
 mod connect;
 mod session;
 mod presence;
@@ -37,7 +34,6 @@ mod ops_copy;
 mod ops_mail;
 mod ops_record;
 
-pub use connection_string::ConnectionString;
-pub use db::{PoolOptions, SqlServer, SqlServerOptions};
-pub use login::AzureEnvironment;
+pub use crate::config::PoolOptions;
+pub use db::{SqlServer, SqlServerOptions};
 pub use presence::Presence;

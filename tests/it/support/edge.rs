@@ -8,11 +8,8 @@ use super::{
 };
 use bytes::Bytes;
 use client_organizer::{
-    flows::{
-        book::BookContext,
-        prune::{PruneContext, PruneSettings},
-        vitals::Vitals,
-    },
+    domain::flow_settings::PruneSettings,
+    flows::{book::BookContext, prune::PruneContext, vitals::Vitals},
     functions::{self, Guard, Idle, Services},
     ports::books::Books,
 };

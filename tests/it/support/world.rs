@@ -9,6 +9,7 @@ use client_organizer::{
         booking::{BookedResult, Command},
         client::{ClientDraft, ClientName, Email, Nip, PostalAddress},
         delivery::{Delivery, MailPolicy, OnDoubt},
+        flow_settings::{DispatchSettings, NotifySettings},
         ids::ClientId,
         message::{Headers, MessageLimits},
         money::Money,
@@ -21,8 +22,8 @@ use client_organizer::{
     },
     flows::{
         book::{self, BookContext, WriteRequest},
-        dispatch::{self, DispatchContext, DispatchReport, DispatchSettings},
-        notify::{NotifyContext, NotifyReport, NotifySettings, RetryReport},
+        dispatch::{self, DispatchContext, DispatchReport},
+        notify::{NotifyContext, NotifyReport, RetryReport},
         nudge::Nudge,
         vitals::Vitals,
     },

@@ -1,7 +1,7 @@
 //! Connection strings as people write them, and what is told of wrong ones.
 
 use super::*;
-use crate::adapters::entra::Identity;
+use crate::config::identity::Identity;
 
 const PLACE: &str = "Server=tcp:srv.database.windows.net,1433;Database=office";
 

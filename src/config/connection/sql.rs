@@ -2,7 +2,7 @@
 
 use super::{
     ado,
-    login::{AzureEnvironment, Login},
+    sql_login::{AzureEnvironment, Login},
 };
 use std::{fmt, net::Ipv6Addr, path::PathBuf, time::Duration};
 use tiberius::EncryptionLevel;
@@ -10,19 +10,19 @@ use tiberius::EncryptionLevel;
 /// Debug shows no secret: a password stands in `login` alone.
 #[derive(Clone)]
 pub struct ConnectionString {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) database: Option<String>,
-    pub(super) login: Login,
-    pub(super) encryption: EncryptionLevel,
-    pub(super) trust_any_certificate: bool,
-    pub(super) trusted_ca: Option<PathBuf>,
-    pub(super) certificate_host: Option<String>,
-    pub(super) application: Option<String>,
-    pub(super) workstation: Option<String>,
+    pub host: String,
+    pub port: u16,
+    pub database: Option<String>,
+    pub login: Login,
+    pub encryption: EncryptionLevel,
+    pub trust_any_certificate: bool,
+    pub trusted_ca: Option<PathBuf>,
+    pub certificate_host: Option<String>,
+    pub application: Option<String>,
+    pub workstation: Option<String>,
     /// All addresses of the host at once: a listener's live one is not behind the dead ones.
-    pub(super) at_once: bool,
-    pub(super) packet_bytes: Option<u32>,
+    pub at_once: bool,
+    pub packet_bytes: Option<u32>,
     /// As the string says; the settings count where they are given.
     pub connect_timeout: Option<Duration>,
     pub command_timeout: Option<Duration>,
@@ -348,5 +348,5 @@ fn is_no(text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "connection_string_tests.rs"]
+#[path = "sql_tests.rs"]
 mod tests;

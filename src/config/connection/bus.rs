@@ -1,19 +1,59 @@
 //! A Service Bus connection string, as the portal gives it out; its key is never printed.
 
-use super::access::{self, Access};
-use crate::adapters::entra::Tokens;
+use crate::config::identity::Identity;
 use chrono::{DateTime, Utc};
+use percent_encoding::percent_decode_str;
+use std::fmt;
 
 /// `Endpoint=sb://…/;SharedAccessKeyName=…;SharedAccessKey=…[;EntityPath=…][;UseDevelopmentEmulator=true]`, with
 /// `SharedAccessSignature=…` in place of name and key; or a namespace and an identity.
 #[derive(Debug, Clone)]
 pub struct ConnectionString {
-    pub(super) namespace: String,
-    pub(super) access: Access,
+    pub namespace: String,
+    pub credential: Credential,
     entity_path: Option<String>,
     /// `host:port` of a bus without TLS on this machine.
-    pub(super) local: Option<String>,
+    pub local: Option<String>,
     passed_over: Vec<String>,
+}
+
+/// What opens the namespace.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Credential {
+    Shared(SharedAccess),
+    Identity(Identity),
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub enum SharedAccess {
+    Key {
+        name: String,
+        key: String,
+    },
+    /// `SharedAccessSignature sr=…&sig=…&se=…&skn=…`, as it was given.
+    Signature {
+        text: String,
+        name: String,
+        expires_on: DateTime<Utc>,
+    },
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shared(shared) => shared.fmt(f),
+            Self::Identity(_) => f.write_str("Identity"),
+        }
+    }
+}
+
+impl fmt::Debug for SharedAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { name, .. } => write!(f, "Key({name})"),
+            Self::Signature { name, .. } => write!(f, "Signature({name})"),
+        }
+    }
 }
 
 /// The namespace that requests to a local bus are signed for: `https://local.servicebus.windows.net/<entity>/messages`.
@@ -56,7 +96,9 @@ impl ConnectionString {
         });
         let (entity_path, passed_over) = (parts.entity_path.take(), std::mem::take(&mut parts.passed_over));
         match parts.access(&mut problems) {
-            Some(access) if problems.is_empty() => Ok(Self { namespace, access, entity_path, local, passed_over }),
+            Some(access) if problems.is_empty() => {
+                Ok(Self { namespace, credential: Credential::Shared(access), entity_path, local, passed_over })
+            }
             _ => Err(problems),
         }
     }
@@ -64,17 +106,11 @@ impl ConnectionString {
     /// `ServiceBusConnection__fullyQualifiedNamespace`: no secret, tokens of Entra ID.
     ///
     /// # Errors
-    /// The name is none of a namespace.
-    pub fn by_identity(host: &str, tokens: Tokens) -> Result<Self, String> {
-        let namespace = namespace(host)?;
-        let access = Access::Identity(tokens);
-        Ok(Self { namespace, access, entity_path: None, local: None, passed_over: Vec::new() })
-    }
-
-    /// # Errors
     /// What was expected of a fully qualified namespace.
-    pub fn check_host(host: &str) -> Result<(), String> {
-        namespace(host).map(|_| ())
+    pub fn by_identity(host: &str, identity: Identity) -> Result<Self, String> {
+        let namespace = namespace(host)?;
+        let credential = Credential::Identity(identity);
+        Ok(Self { namespace, credential, entity_path: None, local: None, passed_over: Vec::new() })
     }
 
     /// Set where the key is that of one queue or topic: it opens no other.
@@ -86,9 +122,9 @@ impl ConnectionString {
     /// Whose a signature is that was made elsewhere, and when it ends.
     #[must_use]
     pub fn ends(&self) -> Option<(&str, DateTime<Utc>)> {
-        match &self.access {
-            Access::Signature { name, expires_on, .. } => Some((name, *expires_on)),
-            Access::Key { .. } | Access::Identity(_) => None,
+        match &self.credential {
+            Credential::Shared(SharedAccess::Signature { name, expires_on, .. }) => Some((name, *expires_on)),
+            Credential::Shared(SharedAccess::Key { .. }) | Credential::Identity(_) => None,
         }
     }
 
@@ -105,12 +141,14 @@ impl ConnectionString {
     }
 
     /// The namespace's host, as tokens and TLS name it.
-    pub(super) fn host(&self) -> String {
+    #[must_use]
+    pub fn host(&self) -> String {
         format!("{}{CLOUD}", self.namespace)
     }
 
     /// Where requests go, for a person.
-    pub(super) fn place(&self) -> &str {
+    #[must_use]
+    pub fn place(&self) -> &str {
         self.local.as_deref().unwrap_or(&self.namespace)
     }
 }
@@ -154,7 +192,7 @@ impl Parts {
 }
 
 impl Parts {
-    fn access(self, problems: &mut Vec<String>) -> Option<Access> {
+    fn access(self, problems: &mut Vec<String>) -> Option<SharedAccess> {
         if let Some(text) = &self.signature {
             if self.key.is_some() || self.key_name.is_some() {
                 problems.push("a SharedAccessSignature and a key are both given: one of them is meant".to_owned());
@@ -162,7 +200,7 @@ impl Parts {
             if text.chars().any(|c| c != ' ' && !c.is_ascii_graphic()) {
                 problems.push("SharedAccessSignature holds a character that is not ASCII".to_owned());
             }
-            return access::signature(text).map_err(|what| problems.push(format!("SharedAccessSignature {what}"))).ok();
+            return signature(text).map_err(|what| problems.push(format!("SharedAccessSignature {what}"))).ok();
         }
         let before = problems.len();
         for (name, value) in [("SharedAccessKeyName", &self.key_name), ("SharedAccessKey", &self.key)] {
@@ -177,8 +215,25 @@ impl Parts {
             problems.push("SharedAccessKey holds a space or a character that is not ASCII".to_owned());
         }
         (problems.len() == before)
-            .then(|| Access::Key { name: self.key_name.unwrap_or_default(), key: self.key.unwrap_or_default() })
+            .then(|| SharedAccess::Key { name: self.key_name.unwrap_or_default(), key: self.key.unwrap_or_default() })
     }
+}
+
+/// Reads the end and the policy's name of a signature given as text.
+///
+/// # Errors
+/// What is missing; never the signature.
+fn signature(text: &str) -> Result<SharedAccess, String> {
+    let fields =
+        text.strip_prefix("SharedAccessSignature ").ok_or("does not begin with 'SharedAccessSignature sr='")?;
+    let field = |name: &str| fields.split('&').filter_map(|f| f.split_once('=')).find(|(n, _)| *n == name);
+    let [Some(_), Some(_), Some((_, end)), Some((_, policy))] = ["sr", "sig", "se", "skn"].map(field) else {
+        return Err("lacks sr, sig, se or skn".to_owned());
+    };
+    let expires_on = end.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let expires_on = expires_on.ok_or("has an end (se) that is no time in seconds")?;
+    let name = percent_decode_str(policy).decode_utf8_lossy().into_owned();
+    Ok(SharedAccess::Signature { text: text.to_owned(), name, expires_on })
 }
 
 /// Whose connection string has a part of this name.
@@ -293,12 +348,28 @@ mod tests {
     }
 
     #[test]
+    fn a_given_signature_has_an_end() {
+        let text = "SharedAccessSignature sr=x&sig=secret&se=1800000000&skn=send";
+        let Ok(SharedAccess::Signature { name, expires_on, .. }) = signature(text) else { panic!() };
+        assert_eq!((name.as_str(), expires_on.timestamp()), ("send", 1_800_000_000));
+        for bad in [
+            "sr=x&sig=y&se=1&skn=z",
+            "SharedAccessSignature sr=x&sig=secret&se=soon&skn=z",
+            "SharedAccessSignature sr=x",
+        ] {
+            assert!(!signature(bad).unwrap_err().contains("secret"), "{bad}");
+        }
+    }
+
+    #[test]
     fn a_connection_string_of_the_portal_is_read() {
         let text =
             "Endpoint=sb://Office.servicebus.windows.net/;SharedAccessKeyName=send;SharedAccessKey=c2VjcmV0a2V5==";
         let read = ConnectionString::parse(text).unwrap();
         assert_eq!(read.namespace, "office");
-        assert!(matches!(&read.access, Access::Key { name, key } if name == "send" && key == "c2VjcmV0a2V5=="));
+        assert!(
+            matches!(&read.credential, Credential::Shared(SharedAccess::Key { name, key }) if name == "send" && key == "c2VjcmV0a2V5==")
+        );
         assert!(!read.is_local());
         let read = ConnectionString::parse(&format!("{text};EntityPath=client-emails;")).unwrap();
         assert_eq!(read.entity_path(), Some("client-emails"));

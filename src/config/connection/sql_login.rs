@@ -1,6 +1,6 @@
 //! Who logs in to the database, by the ADO keyword `Authentication` as .NET developers know it.
 
-use crate::adapters::entra::Identity;
+use crate::config::identity::Identity;
 use std::fmt;
 
 /// What Azure's own variables say of an identity, where a connection string leaves it open.

@@ -44,7 +44,9 @@ impl Unsubscribe {
         Ok(Self { uri: text.to_owned(), one_click })
     }
 
-    pub(super) fn headers(&self, mail: Uuid) -> Vec<(&'static str, String)> {
+    /// By name and value.
+    #[must_use]
+    pub fn headers(&self, mail: Uuid) -> Vec<(&'static str, String)> {
         let uri = self.uri.replace(ID, &mail.to_string());
         let mut headers = vec![("List-Unsubscribe", format!("<{uri}>"))];
         if self.one_click {
