@@ -21,7 +21,7 @@ use crate::{
     flows::{
         book::BookContext,
         dispatch::DispatchContext,
-        notify::NotifyContext,
+        mailing::NotifyContext,
         nudge::Nudge,
         prune::PruneContext,
         vitals::{Part, Vitals},

@@ -78,40 +78,6 @@ pub struct MailWork {
     pub now: DateTime<Utc>,
 }
 
-/// How a try to send ended, as the inbox stores it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MailFinish {
-    Sent {
-        provider: String,
-        reference: String,
-    },
-    /// Try again after the delay. `recipient_failed`: it starts or continues the give-up time.
-    Parked {
-        delay_ms: i64,
-        reason: String,
-        recipient_failed: bool,
-    },
-    Refused {
-        reason: String,
-    },
-    /// The provider may have taken it. `delay_ms` None: held for a person.
-    InDoubt {
-        delay_ms: Option<i64>,
-        reason: String,
-    },
-    /// Still in doubt after the provider was asked, or before it could be: no further doubt. `not_found`: it knew no
-    /// such mail.
-    StillInDoubt {
-        delay_ms: i64,
-        reason: String,
-        not_found: bool,
-    },
-    /// Doubted too often already, so not tried again: in doubt, held for a person. Counts no further doubt.
-    Held {
-        reason: String,
-    },
-}
-
 /// What a mail provider says. There is no "failed": where nothing is known, it says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailOutcome {
@@ -141,6 +107,9 @@ pub enum Whereabouts {
     /// It cannot be asked now: down, throttled, refusing us.
     Provider { after_ms: Option<i64>, reason: String },
 }
+
+/// What an operator reads of a mail whose lease ran out.
+pub const LEASE_RAN_OUT: &str = "its lease ran out without an outcome: it may have been sent";
 
 /// What to do about a mail that may have been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -193,4 +162,14 @@ pub fn read_event(delivery: &Delivery, now: DateTime<Utc>, tombstone_days: i64) 
         return Err(format!("it is too old: of {born}, and duplicates are recognised for {tombstone_days} days"));
     }
     Ok(event)
+}
+
+/// A mail that was taken in earlier: it was young enough then, and its age no longer matters, since its row is here.
+///
+/// # Errors
+/// As `read_event`.
+pub fn read_stored(work: &MailWork) -> Result<CloudEvent, String> {
+    let stored =
+        Delivery { message_id: work.message_id.clone(), body: work.body.clone(), delivery_count: 0, enqueued_on: None };
+    read_event(&stored, work.now, i64::MAX)
 }

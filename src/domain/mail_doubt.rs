@@ -4,9 +4,9 @@
 //! then the mail is sent again, under the same ids. Everything else leaves the mail alone.
 
 use super::{
-    backoff,
-    delivery::{MailFinish, MailPolicy, MailWork, OnDoubt, Whereabouts},
-    outbox::BreakerChange,
+    delivery::{MailPolicy, MailWork, OnDoubt, Whereabouts},
+    mail_finish::MailFinish,
+    mail_verdict::{Attempt, MailVerdict},
 };
 
 /// A provider may need so long to know a mail it has taken.
@@ -15,19 +15,36 @@ pub const ASK_AFTER_MS: i64 = 60_000;
 const REMEMBERED_MS: i64 = 24 * 3_600_000;
 const NOT_FOUND_ENOUGH: i64 = 2;
 
-/// To be asked about before anything else is done with it.
-#[must_use]
-pub fn open(work: &MailWork) -> bool {
-    work.doubted_on.is_some() && work.not_found < NOT_FOUND_ENOUGH
+/// What is to be done with a mail that RetryEmail takes up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// In doubt, and the provider can say what became of it: a status query, which sends nothing.
+    Query,
+    /// Sent too often already, perhaps: it is left to a person.
+    Hold,
+    Send,
 }
 
-/// The policy while the provider can be asked: a doubt then comes up by itself, however often there was one.
+/// `queries`: the provider answers them.
 #[must_use]
-pub fn asked_first(policy: MailPolicy) -> MailPolicy {
-    MailPolicy { on_doubt: OnDoubt::Resend, doubts_max: i64::MAX, ..policy }
+pub fn next_step(work: &MailWork, policy: &MailPolicy, queries: bool) -> Step {
+    if queries && work.doubted_on.is_some() && work.not_found < NOT_FOUND_ENOUGH {
+        Step::Query
+    } else if work.doubts >= policy.doubts_max {
+        Step::Hold
+    } else {
+        Step::Send
+    }
 }
 
-/// Where it is too early to ask: when to.
+/// The policy of a sending. Where the provider answers status queries, a doubt comes up by itself, however often there
+/// was one, and whatever is to become of mails that nobody can ask about.
+#[must_use]
+pub fn asked_first(policy: MailPolicy, queries: bool) -> MailPolicy {
+    if queries { MailPolicy { on_doubt: OnDoubt::Resend, doubts_max: i64::MAX, ..policy } } else { policy }
+}
+
+/// Where it is too early for a status query: when it is time.
 #[must_use]
 pub fn too_young(work: &MailWork) -> Option<MailFinish> {
     let delay_ms = ASK_AFTER_MS - age_ms(work);
@@ -42,38 +59,29 @@ pub fn no_room(in_ms: i64) -> MailFinish {
     MailFinish::StillInDoubt { delay_ms: in_ms, reason, not_found: false }
 }
 
-/// `failures` and `probe` as in `mail_verdict::judge`.
+/// Not tried again: each further try may be one more mail.
 #[must_use]
-pub fn judge(
-    provider: &str,
-    work: &MailWork,
-    answer: &Whereabouts,
-    policy: &MailPolicy,
-    failures: u32,
-    probe: bool,
-    dice: f64,
-) -> (MailFinish, BreakerChange) {
-    let alive = if probe { BreakerChange::Close } else { BreakerChange::Leave };
-    let finish = match answer {
-        Whereabouts::Taken { reference } => {
-            MailFinish::Sent { provider: provider.to_owned(), reference: reference.clone() }
-        }
+pub fn held(work: &MailWork) -> MailFinish {
+    let reason = format!("may have been sent {} times: decide by `ops mail resend` or `assume-sent`", work.doubts);
+    MailFinish::Held { reason }
+}
+
+#[must_use]
+pub fn judge(attempt: &Attempt<'_>, answer: &Whereabouts) -> MailVerdict {
+    match answer {
+        Whereabouts::Taken { reference } => attempt.sent(reference),
         // Not sent again by itself: under the same Message-ID it could pass for a duplicate, and be lost as sent. But
         // what was our fault does not refuse a client's mail: it is kept for a person, whole and for as long as it takes.
-        Whereabouts::Failed { reason, ours: true } => {
-            MailFinish::Held { reason: format!("not sent: {reason}. Repair that, then `ops mail resend`") }
-        }
-        Whereabouts::Failed { reason, ours: false } => MailFinish::Refused { reason: reason.clone() },
-        Whereabouts::NotFound => not_found(work, policy),
+        Whereabouts::Failed { reason, ours: true } => attempt
+            .answered(MailFinish::Held { reason: format!("not sent: {reason}. Repair that, then `ops mail resend`") }),
+        Whereabouts::Failed { reason, ours: false } => attempt.answered(MailFinish::Refused { reason: reason.clone() }),
+        Whereabouts::NotFound => attempt.answered(not_found(attempt.work, attempt.policy)),
         Whereabouts::Provider { after_ms, reason } => {
-            let own = backoff::delay_ms(failures + 1, policy.breaker_base_ms, policy.breaker_max_ms, dice);
-            let for_ms = own.max(after_ms.unwrap_or(0).min(86_400_000));
-            let delay_ms = if probe { for_ms + 1 } else { 0 };
-            let waits = MailFinish::StillInDoubt { delay_ms, reason: reason.clone(), not_found: false };
-            return (waits, BreakerChange::Open { for_ms, reason: reason.clone() });
+            let (breaker, delay_ms) = attempt.provider_failed(*after_ms, reason);
+            let finish = MailFinish::StillInDoubt { delay_ms, reason: reason.clone(), not_found: false };
+            MailVerdict { breaker, ..MailVerdict::of(finish) }
         }
-    };
-    (finish, alive)
+    }
 }
 
 fn not_found(work: &MailWork, policy: &MailPolicy) -> MailFinish {
@@ -105,7 +113,7 @@ fn age_ms(work: &MailWork) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ids::LeaseToken;
+    use crate::domain::{ids::LeaseToken, outbox::BreakerChange};
     use chrono::DateTime;
 
     const HOUR_MS: i64 = 3_600_000;
@@ -134,8 +142,12 @@ mod tests {
         }
     }
 
+    fn judged(work: &MailWork, answer: &Whereabouts, policy: &MailPolicy, probe: bool) -> MailVerdict {
+        judge(&Attempt { provider: "mail:acs", work, policy, failures: 0, probe, dice: 1.0 }, answer)
+    }
+
     fn ask(work: &MailWork, answer: &Whereabouts) -> MailFinish {
-        judge("mail:acs", work, answer, &POLICY, 0, false, 1.0).0
+        judged(work, answer, &POLICY, false).finish
     }
 
     #[test]
@@ -166,10 +178,10 @@ mod tests {
     fn not_found_counts_the_second_time_and_then_it_is_sent_again() {
         let first = ask(&work(60_000, 0), &Whereabouts::NotFound);
         assert!(matches!(first, MailFinish::StillInDoubt { delay_ms: ASK_AFTER_MS, not_found: true, .. }), "{first:?}");
-        assert!(open(&work(60_000, 1)));
+        assert_eq!(next_step(&work(60_000, 1), &POLICY, true), Step::Query);
         let second = ask(&work(120_000, 1), &Whereabouts::NotFound);
         assert!(matches!(second, MailFinish::StillInDoubt { delay_ms: 0, not_found: true, .. }), "{second:?}");
-        assert!(!open(&work(120_000, 2)), "now it is sent");
+        assert_eq!(next_step(&work(120_000, 2), &POLICY, true), Step::Send);
     }
 
     #[test]
@@ -186,16 +198,16 @@ mod tests {
         let often = MailWork { doubts: 3, ..work(120_000, 1) };
         assert!(matches!(ask(&often, &Whereabouts::NotFound), MailFinish::Held { .. }));
         let hold = MailPolicy { on_doubt: OnDoubt::Hold, ..POLICY };
-        let (finish, _) = judge("m", &work(120_000, 1), &Whereabouts::NotFound, &hold, 0, false, 1.0);
+        let finish = judged(&work(120_000, 1), &Whereabouts::NotFound, &hold, false).finish;
         assert!(matches!(finish, MailFinish::Held { .. }));
     }
 
     #[test]
     fn a_provider_that_cannot_be_asked_settles_nothing_and_opens_its_breaker() {
         let away = Whereabouts::Provider { after_ms: Some(45_000), reason: "429".into() };
-        let (finish, breaker) = judge("m", &work(60_000, 1), &away, &POLICY, 0, false, 1.0);
+        let MailVerdict { finish, breaker, .. } = judged(&work(60_000, 1), &away, &POLICY, false);
         assert_eq!(finish, MailFinish::StillInDoubt { delay_ms: 0, reason: "429".into(), not_found: false });
         assert_eq!(breaker, BreakerChange::Open { for_ms: 45_000, reason: "429".into() });
-        assert_eq!(judge("m", &work(60_000, 0), &Whereabouts::NotFound, &POLICY, 0, true, 1.0).1, BreakerChange::Close);
+        assert_eq!(judged(&work(60_000, 0), &Whereabouts::NotFound, &POLICY, true).breaker, BreakerChange::Close);
     }
 }

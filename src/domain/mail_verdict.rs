@@ -3,8 +3,10 @@
 
 use super::{
     backoff,
-    delivery::{MailFinish, MailOutcome, MailPolicy, MailWork, OnDoubt},
+    delivery::{MailOutcome, MailPolicy, MailWork, OnDoubt},
+    mail_finish::MailFinish,
     outbox::BreakerChange,
+    retry_after,
 };
 
 /// Different recipients in a row that are refused alike, until the provider is at fault.
@@ -14,55 +16,98 @@ pub const TAKEN_BACK_MAX: u32 = 3;
 /// Of the mails that ended last, so many are looked at: a row is found without reading all there were.
 pub const ALIKE_AMONG: u32 = 500;
 
-/// `failures`: how often in a row the provider's breaker opened. `probe`: this try went through an open breaker.
+/// What becomes of a mail and of its provider's breaker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailVerdict {
+    pub finish: MailFinish,
+    pub breaker: BreakerChange,
+    /// The fingerprint of a refusal that may be the provider's: several in a row are.
+    pub alike: Option<String>,
+}
+
+impl MailVerdict {
+    /// Of a mail whose provider was not met, or said nothing of itself.
+    #[must_use]
+    pub fn of(finish: MailFinish) -> Self {
+        Self { finish, breaker: BreakerChange::Leave, alike: None }
+    }
+}
+
+/// A mail whose provider was asked to take it, or what became of it, and what judging the answer needs beside it.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// Breaker name of the provider.
+    pub provider: &'a str,
+    pub work: &'a MailWork,
+    pub policy: &'a MailPolicy,
+    /// How often in a row the provider's breaker opened.
+    pub failures: u32,
+    /// It went through an open breaker.
+    pub probe: bool,
+    /// A random number in 0.0..1.0.
+    pub dice: f64,
+}
+
+impl Attempt<'_> {
+    /// The provider took it.
+    pub(super) fn sent(&self, reference: &str) -> MailVerdict {
+        self.answered(MailFinish::Sent { provider: self.provider.to_owned(), reference: reference.to_owned() })
+    }
+
+    /// The provider works, whatever it says of this mail.
+    pub(super) fn answered(&self, finish: MailFinish) -> MailVerdict {
+        let breaker = if self.probe { BreakerChange::Close } else { BreakerChange::Leave };
+        MailVerdict { breaker, ..MailVerdict::of(finish) }
+    }
+
+    /// The provider itself fails: how the breaker opens, and after how many ms this mail is due.
+    #[must_use]
+    pub fn provider_failed(&self, after_ms: Option<i64>, reason: &str) -> (BreakerChange, i64) {
+        let (base_ms, max_ms) = (self.policy.breaker_base_ms, self.policy.breaker_max_ms);
+        let own = backoff::delay_ms(self.failures + 1, base_ms, max_ms, self.dice);
+        // The provider's own word is a floor.
+        let for_ms = own.max(after_ms.unwrap_or(0).min(retry_after::WAIT_MAX_MS));
+        // A failed probe goes behind the others, so that the next probe tries another mail.
+        let delay_ms = if self.probe { for_ms + 1 } else { 0 };
+        (BreakerChange::Open { for_ms, reason: reason.to_owned() }, delay_ms)
+    }
+
+    fn retry_ms(&self) -> i64 {
+        let attempts = u32::try_from(self.work.attempts).unwrap_or(u32::MAX);
+        backoff::delay_ms(attempts, self.policy.retry_base_ms, self.policy.retry_delay_max_ms, self.dice)
+    }
+}
+
 #[must_use]
-pub fn judge(
-    provider: &str,
-    work: &MailWork,
-    outcome: &MailOutcome,
-    policy: &MailPolicy,
-    failures: u32,
-    probe: bool,
-    dice: f64,
-) -> (MailFinish, BreakerChange) {
-    let attempts = u32::try_from(work.attempts).unwrap_or(u32::MAX);
-    let alive = if probe { BreakerChange::Close } else { BreakerChange::Leave };
+pub fn judge(attempt: &Attempt<'_>, outcome: &MailOutcome) -> MailVerdict {
+    let Attempt { work, policy, .. } = attempt;
     match outcome {
-        MailOutcome::Accepted { reference } => {
-            (MailFinish::Sent { provider: provider.to_owned(), reference: reference.clone() }, alive)
+        MailOutcome::Accepted { reference } => attempt.sent(reference),
+        MailOutcome::RecipientPermanent { reason, alike } => {
+            let refused = attempt.answered(MailFinish::Refused { reason: reason.clone() });
+            MailVerdict { alike: alike.clone(), ..refused }
         }
-        MailOutcome::RecipientPermanent { reason, .. } => (MailFinish::Refused { reason: reason.clone() }, alive),
         MailOutcome::RecipientTransient { after_ms, reason } => {
-            let failing_ms = work.first_transient_on.map_or(0, |first| (work.now - first).num_milliseconds());
-            if work.first_transient_on.is_some() && failing_ms >= policy.give_up_ms {
+            let failing_ms = work.first_transient_on.map(|first| (work.now - first).num_milliseconds());
+            if failing_ms.is_some_and(|failing_ms| failing_ms >= policy.give_up_ms) {
                 let hours = policy.give_up_ms / 3_600_000;
-                return (
-                    MailFinish::Refused { reason: format!("given up after {hours} h of trying: {reason}") },
-                    alive,
-                );
+                let reason = format!("given up after {hours} h of trying: {reason}");
+                return attempt.answered(MailFinish::Refused { reason });
             }
-            let own = backoff::delay_ms(attempts, policy.retry_base_ms, policy.retry_delay_max_ms, dice);
-            let delay_ms = own.max(after_ms.unwrap_or(0).min(policy.retry_delay_max_ms));
-            (MailFinish::Parked { delay_ms, reason: reason.clone(), recipient_failed: true }, alive)
+            let delay_ms = attempt.retry_ms().max(after_ms.unwrap_or(0).min(policy.retry_delay_max_ms));
+            attempt.answered(MailFinish::Parked { delay_ms, reason: reason.clone(), recipient_failed: true })
         }
         MailOutcome::Provider { after_ms, reason } => {
-            let own = backoff::delay_ms(failures + 1, policy.breaker_base_ms, policy.breaker_max_ms, dice);
-            // The provider's own word is a floor, within a day: a typo there must not stop us for years.
-            let for_ms = own.max(after_ms.unwrap_or(0).min(86_400_000));
-            // A failed probe goes behind the others, so that the next probe tries another mail.
-            let delay_ms = if probe { for_ms + 1 } else { 0 };
-            let parked = MailFinish::Parked { delay_ms, reason: reason.clone(), recipient_failed: false };
-            (parked, BreakerChange::Open { for_ms, reason: reason.clone() })
+            let (breaker, delay_ms) = attempt.provider_failed(*after_ms, reason);
+            let finish = MailFinish::Parked { delay_ms, reason: reason.clone(), recipient_failed: false };
+            MailVerdict { breaker, ..MailVerdict::of(finish) }
         }
         MailOutcome::Unknown { reason } => {
             let delay_ms = match policy.on_doubt {
-                OnDoubt::Resend if work.doubts + 1 >= policy.doubts_max => None,
-                OnDoubt::Resend => {
-                    Some(backoff::delay_ms(attempts, policy.retry_base_ms, policy.retry_delay_max_ms, dice))
-                }
-                OnDoubt::Hold => None,
+                OnDoubt::Resend if work.doubts + 1 < policy.doubts_max => Some(attempt.retry_ms()),
+                OnDoubt::Resend | OnDoubt::Hold => None,
             };
-            (MailFinish::InDoubt { delay_ms, reason: reason.clone() }, BreakerChange::Leave)
+            MailVerdict::of(MailFinish::InDoubt { delay_ms, reason: reason.clone() })
         }
     }
 }
@@ -98,8 +143,14 @@ mod tests {
         }
     }
 
+    fn judged(work: &MailWork, outcome: &MailOutcome, policy: &MailPolicy, probe: bool) -> (MailFinish, BreakerChange) {
+        let attempt = Attempt { provider: "mail:folder", work, policy, failures: 0, probe, dice: 1.0 };
+        let verdict = judge(&attempt, outcome);
+        (verdict.finish, verdict.breaker)
+    }
+
     fn ask(work: &MailWork, outcome: &MailOutcome, probe: bool) -> (MailFinish, BreakerChange) {
-        judge("mail:folder", work, outcome, &POLICY, 0, probe, 1.0)
+        judged(work, outcome, &POLICY, probe)
     }
 
     #[test]
@@ -132,7 +183,7 @@ mod tests {
             "it may be the third"
         );
         let hold = MailPolicy { on_doubt: OnDoubt::Hold, ..POLICY };
-        let (finish, _) = judge("mail:x", &work(None), &unknown, &hold, 0, false, 1.0);
+        let (finish, _) = judged(&work(None), &unknown, &hold, false);
         assert!(matches!(finish, MailFinish::InDoubt { delay_ms: None, .. }));
     }
 

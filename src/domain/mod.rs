@@ -22,6 +22,7 @@ pub mod backoff;
 pub mod retry_after;
 pub mod verdict;
 pub mod delivery;
+pub mod mail_finish;
 pub mod pace;
 pub mod flow_settings;
 pub mod mail_verdict;

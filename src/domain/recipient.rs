@@ -17,6 +17,14 @@ pub struct Whose {
     pub recipient_hash: Option<RecipientHash>,
 }
 
+impl Whose {
+    /// As stored.
+    #[must_use]
+    pub fn hash(&self) -> Option<&str> {
+        self.recipient_hash.as_ref().map(RecipientHash::as_str)
+    }
+}
+
 /// 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecipientHash(String);

@@ -35,7 +35,9 @@ pub use openapi::document;
 pub use places::{FUNCTIONS, Function, Trigger, endpoints, names, routes};
 
 use crate::{
-    flows::{book::BookContext, dispatch::DispatchContext, notify::NotifyContext, prune::PruneContext, vitals::Vitals},
+    flows::{
+        book::BookContext, dispatch::DispatchContext, mailing::NotifyContext, prune::PruneContext, vitals::Vitals,
+    },
     http_server::{self, Limits},
 };
 use hyper_util::service::TowerToHyperService;

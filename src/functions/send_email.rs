@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     domain::delivery::MailState,
-    flows::notify::{self, NotifyContext, NotifyReport},
+    flows::{
+        mailing::{NotifyContext, NotifyReport},
+        notify,
+    },
 };
 use serde::Serialize;
 use warp::http::StatusCode;

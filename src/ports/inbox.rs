@@ -2,8 +2,9 @@
 
 use super::error::StoreResult;
 use crate::domain::{
-    delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
+    delivery::{Delivery, MailState, MailWork, OnDoubt},
     ids::LeaseToken,
+    mail_finish::MailFinish,
     outbox::Settled,
     pace::Pace,
     recipient::Whose,
@@ -20,6 +21,18 @@ pub enum Begun {
     Busy(MailState),
     /// Sent, refused, parked or in doubt already: this delivery is a repeat.
     Done(MailState),
+}
+
+impl Begun {
+    /// As the row is now. `ours`: the work, where it is under our token.
+    #[must_use]
+    pub fn of(state: MailState, ours: Option<MailWork>) -> Self {
+        match (state, ours) {
+            (MailState::Sending, Some(work)) => Self::Ours(work),
+            (MailState::Accepted | MailState::Sending, _) => Self::Busy(state),
+            (MailState::Sent | MailState::Parked | MailState::InDoubt | MailState::Refused, _) => Self::Done(state),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -68,23 +81,15 @@ pub trait Inbox: Send + Sync {
     /// `queries`: the name they count by (`pace::of_queries`), and how many it may be asked. Safe to repeat.
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>>;
 
-    /// Safe to repeat, as a settle is. `Sent` erases the body. The provider may have seen the mail, or the query about
-    /// it, until now, so that it counts in its pace from now on.
+    /// Safe to repeat, as a settle is. `Sent` erases the body. `provider_met`: the provider may have seen the mail, or the
+    /// query about it, until now, so that it counts in its pace from now on; else it leaves its room there to another.
     async fn finish(
         &self,
         consumer: &str,
         message_id: &str,
         token: LeaseToken,
         finish: &MailFinish,
-    ) -> StoreResult<Settled>;
-
-    /// As `finish`, of a mail that was neither handed to the provider nor asked about: it leaves its room in the pace to another.
-    async fn finish_unsent(
-        &self,
-        consumer: &str,
-        message_id: &str,
-        token: LeaseToken,
-        finish: &MailFinish,
+        provider_met: bool,
     ) -> StoreResult<Settled>;
 
     /// After a mail was refused: where so many different recipients were refused alike since the provider last took a

@@ -21,7 +21,7 @@ use client_organizer::{
         client::Email,
         delivery::{EMAIL_CONSUMER, MailOutcome, OnDoubt, Whereabouts},
     },
-    flows::notify::NotifyReport,
+    flows::mailing::NotifyReport,
     ports::{
         mailer::{Letter, Mailer},
         ops::Signature,

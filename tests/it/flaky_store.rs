@@ -8,8 +8,9 @@ use crate::support::{
 use async_trait::async_trait;
 use client_organizer::{
     domain::{
-        delivery::{Delivery, MailFinish, MailOutcome, MailWork, OnDoubt},
+        delivery::{Delivery, MailOutcome, MailWork, OnDoubt},
         ids::LeaseToken,
+        mail_finish::MailFinish,
         outbox::{BreakerChange, Claim, Claimed, Settle, Settled},
         recipient::Whose,
         route::Routes,
@@ -116,19 +117,10 @@ impl Inbox for Flaky<dyn Inbox> {
         message_id: &str,
         token: LeaseToken,
         finish: &MailFinish,
+        provider_met: bool,
     ) -> StoreResult<Settled> {
         self.fails("finish a mail")?;
-        self.inner.finish(consumer, message_id, token, finish).await
-    }
-    async fn finish_unsent(
-        &self,
-        consumer: &str,
-        message_id: &str,
-        token: LeaseToken,
-        finish: &MailFinish,
-    ) -> StoreResult<Settled> {
-        self.fails("finish a mail")?;
-        self.inner.finish_unsent(consumer, message_id, token, finish).await
+        self.inner.finish(consumer, message_id, token, finish, provider_met).await
     }
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
         self.inner.take_query(message_id, queries).await

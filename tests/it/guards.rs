@@ -14,7 +14,8 @@ use client_organizer::{
         verdict::PublishOutcome,
     },
     flows::{
-        notify::{self, NotifyReport},
+        mailing::NotifyReport,
+        notify,
         nudge::Nudge,
         vitals::{Part, Vitals},
     },

@@ -22,7 +22,7 @@ use client_organizer::{
         client::Email,
         delivery::{Delivery, MailOutcome, OnDoubt},
     },
-    flows::notify::{self, NotifyReport},
+    flows::{mailing::NotifyReport, notify},
     ports::mailer::{Letter, Mailer},
 };
 use mail_parser::MessageParser;

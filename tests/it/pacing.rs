@@ -17,7 +17,10 @@ use client_organizer::{
         outbox::BreakerChange,
         pace::Pace,
     },
-    flows::notify::{self, NotifyContext, NotifyReport},
+    flows::{
+        mailing::{NotifyContext, NotifyReport},
+        notify, retry_mails,
+    },
     ports::{
         clock::Clock,
         mailer::{Inquiries, Letter, Mailer},
@@ -70,7 +73,7 @@ fn strict(pace: Pace, clock: Arc<FakeClock>, refused: Arc<AtomicU32>) -> impl Fn
 /// Runs RetryEmail until nothing more may be sent now.
 async fn run_dry(context: &NotifyContext) {
     loop {
-        let report = notify::retry(context).await;
+        let report = retry_mails::retry(context).await;
         assert_eq!(report.store_error, None);
         if report.taken == 0 && !report.out_of_time {
             return;
@@ -207,12 +210,12 @@ async fn without_a_limit_of_ours_a_429_holds_every_process_until_it_said() {
     let other = world.beside();
     world.advance_ms(MINUTE_MS - 5_000);
     for context in [&world.notify, &other] {
-        let report = notify::retry(context).await;
+        let report = retry_mails::retry(context).await;
         assert_eq!((report.taken, report.provider), (0, Some("open")));
     }
     assert_eq!(refused.load(Ordering::Relaxed), 1, "nobody asked again");
     world.advance_ms(10_000);
-    notify::retry(&other).await;
+    retry_mails::retry(&other).await;
     let mut sent = world.mailer.sent();
     sent.sort();
     assert_eq!(sent, ["a", "b", "c", "d"]);

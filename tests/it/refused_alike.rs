@@ -7,7 +7,7 @@ use crate::support::{
 };
 use client_organizer::{
     domain::delivery::{MailOutcome, OnDoubt},
-    flows::notify::NotifyReport,
+    flows::mailing::NotifyReport,
     ports::{mailer::Letter, outbox::Breaker},
 };
 

@@ -11,7 +11,7 @@ use client_organizer::domain::{
     verdict::PublishOutcome,
 };
 use client_organizer::{
-    flows::notify::{self, NotifyReport},
+    flows::{mailing::NotifyReport, notify},
     ports::{bus::Outgoing, clock::Clock},
 };
 

@@ -18,7 +18,7 @@ use client_organizer::{
         money::Money,
         record::Figures,
     },
-    flows::notify::NotifyReport,
+    flows::mailing::NotifyReport,
     ports::mailer::{Letter, Letters, Mailer},
 };
 use serde_json::{Value, json};

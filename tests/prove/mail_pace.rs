@@ -11,7 +11,7 @@ use crate::support::{
 use client_organizer::{
     adapters::mail::{AcsConnectionString, AcsLogin, AcsMailer, AcsOptions, Language, Sender, TemplateLetters},
     domain::pace::Pace,
-    flows::notify::{self, NotifyContext},
+    flows::{mailing::NotifyContext, retry_mails},
     ports::clock::Clock,
 };
 use serde_json::{Value, json};
@@ -140,7 +140,7 @@ fn world(server: &AcsServer, unpaced: bool) -> World {
 /// RetryEmail until nothing more may go now.
 async fn run_dry(context: &NotifyContext) {
     loop {
-        let report = notify::retry(context).await;
+        let report = retry_mails::retry(context).await;
         assert_eq!(report.store_error, None);
         if report.taken == 0 && !report.out_of_time {
             return;

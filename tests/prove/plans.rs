@@ -11,8 +11,9 @@ use crate::{
 };
 use client_organizer::{
     domain::{
-        delivery::{Delivery, MailFinish, OnDoubt},
+        delivery::{Delivery, OnDoubt},
         ids::LeaseToken,
+        mail_finish::MailFinish,
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, Settle, Settlement},
         pace::Pace,
         recipient::Whose,
@@ -180,7 +181,7 @@ async fn mails(backend: &dyn Backend, tag: &str) {
         let Begun::Ours(work) = begun else { panic!("{begun:?}") };
         if n == 0 {
             let sent = MailFinish::Sent { provider: "none".to_owned(), reference: "r".to_owned() };
-            inbox.finish(CONSUMER, &id, work.token, &sent).await.unwrap();
+            inbox.finish(CONSUMER, &id, work.token, &sent, true).await.unwrap();
         }
     }
     backend.advance_ms(LEASE_MS + 1);
@@ -188,7 +189,7 @@ async fn mails(backend: &dyn Backend, tag: &str) {
     let works = inbox.take_due(CONSUMER, &lease(), false, 100).await.unwrap();
     assert_eq!(works.len(), 1);
     let refused = MailFinish::Refused { reason: "no such mailbox".to_owned() };
-    inbox.finish(CONSUMER, &works[0].message_id, works[0].token, &refused).await.unwrap();
+    inbox.finish(CONSUMER, &works[0].message_id, works[0].token, &refused, true).await.unwrap();
 }
 
 async fn claim(backend: &dyn Backend, mode: ClaimMode, token: LeaseToken) -> (LeaseToken, Claimed) {

@@ -7,11 +7,12 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
+        delivery::{Delivery, LEASE_RAN_OUT, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
+        mail_finish::MailFinish,
         mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
         outbox::Settled,
-        recipient::{RecipientHash, Whose},
+        recipient::Whose,
     },
     ports::{
         error::StoreResult,
@@ -20,9 +21,6 @@ use crate::{
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, named_params};
-
-/// What an operator reads of a mail whose lease ran out.
-const LEASE_RAN_OUT: &str = "its lease ran out without an outcome: it may have been sent";
 
 #[async_trait]
 impl Inbox for Sqlite {
@@ -41,7 +39,7 @@ impl Inbox for Sqlite {
                 ":id": delivery.message_id,
                 ":body": delivery.body,
                 ":subject": whose.subject,
-                ":hash": whose.recipient_hash.as_ref().map(RecipientHash::as_str),
+                ":hash": whose.hash(),
                 ":reason": reason,
                 ":now": now,
             })?;
@@ -52,16 +50,12 @@ impl Inbox for Sqlite {
 
     async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>> {
         let consumer = consumer.to_owned();
-        let resend = match on_doubt {
-            OnDoubt::Resend => true,
-            OnDoubt::Hold => false,
-        };
         self.write("turn up doubts", move |tx, now| {
             let mut statement = tx.prepare_cached(include_str!("sql/inbox_expire.sql"))?;
             let which = named_params! {
                 ":consumer": consumer,
                 ":now": now,
-                ":resend": resend,
+                ":resend": on_doubt == OnDoubt::Resend,
                 ":reason": LEASE_RAN_OUT,
                 ":rows_max": rows_max,
             };
@@ -85,18 +79,14 @@ impl Inbox for Sqlite {
         message_id: &str,
         token: LeaseToken,
         finish: &MailFinish,
+        provider_met: bool,
     ) -> StoreResult<Settled> {
-        self.end(consumer, message_id, token, finish, true).await
-    }
-
-    async fn finish_unsent(
-        &self,
-        consumer: &str,
-        message_id: &str,
-        token: LeaseToken,
-        finish: &MailFinish,
-    ) -> StoreResult<Settled> {
-        self.end(consumer, message_id, token, finish, false).await
+        let (consumer, message_id, finish) = (consumer.to_owned(), message_id.to_owned(), finish.clone());
+        self.write("finish a mail", move |tx, now| {
+            pace::settle(tx, now, &token.to_string(), &message_id, provider_met)?;
+            finished(tx, now, &consumer, &message_id, token, &finish)
+        })
+        .await
     }
 
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
@@ -107,24 +97,6 @@ impl Inbox for Sqlite {
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
         let (consumer, message_id, alike) = (consumer.to_owned(), message_id.to_owned(), alike.clone());
         self.write("take mails back", move |tx, now| take_back(tx, now, &consumer, &message_id, &alike)).await
-    }
-}
-
-impl Sqlite {
-    async fn end(
-        &self,
-        consumer: &str,
-        message_id: &str,
-        token: LeaseToken,
-        finish: &MailFinish,
-        handed_over: bool,
-    ) -> StoreResult<Settled> {
-        let (consumer, message_id, finish) = (consumer.to_owned(), message_id.to_owned(), finish.clone());
-        self.write("finish a mail", move |tx, now| {
-            pace::settle(tx, now, &token.to_string(), &message_id, handed_over)?;
-            finished(tx, now, &consumer, &message_id, token, &finish)
-        })
-        .await
     }
 }
 
@@ -168,7 +140,7 @@ fn begin(
         ":id": delivery.message_id,
         ":body": delivery.body,
         ":subject": whose.subject,
-        ":hash": whose.recipient_hash.as_ref().map(RecipientHash::as_str),
+        ":hash": whose.hash(),
         ":token": token,
         ":lease_ends": now.saturating_add(lease.lease_ms),
         ":provider": lease.provider,
@@ -178,12 +150,8 @@ fn begin(
     };
     let begun = statement.query_row(values, |row| {
         let state = state_of(row)?;
-        let ours = rows::text_opt(row, "LeaseToken")?.as_deref() == Some(token.as_str());
-        Ok(match state {
-            MailState::Sending if ours => Begun::Ours(work_of(row, lease.token, now)?),
-            MailState::Accepted | MailState::Sending => Begun::Busy(state),
-            MailState::Sent | MailState::Parked | MailState::InDoubt | MailState::Refused => Begun::Done(state),
-        })
+        let held = rows::text_opt(row, "LeaseToken")?.as_deref() == Some(token.as_str());
+        Ok(Begun::of(state, held.then(|| work_of(row, lease.token, now)).transpose()?))
     })?;
     if let Some(room) = room {
         if matches!(begun, Begun::Ours(_)) {
@@ -246,18 +214,6 @@ fn take_due(
         .collect()
 }
 
-/// A finish as the columns it sets.
-struct Columns<'a> {
-    state: MailState,
-    due_at: Option<i64>,
-    error: Option<&'a str>,
-    provider: Option<&'a str>,
-    reference: Option<&'a str>,
-    recipient_failed: bool,
-    doubted: bool,
-    not_found: bool,
-}
-
 fn finished(
     db: &Connection,
     now: i64,
@@ -266,48 +222,14 @@ fn finished(
     token: LeaseToken,
     finish: &MailFinish,
 ) -> rusqlite::Result<Settled> {
-    let nothing = |state| Columns {
-        state,
-        due_at: None,
-        error: None,
-        provider: None,
-        reference: None,
-        recipient_failed: false,
-        doubted: false,
-        not_found: false,
-    };
-    let set = match finish {
-        MailFinish::Sent { provider, reference } => {
-            Columns { provider: Some(provider), reference: Some(reference), ..nothing(MailState::Sent) }
-        }
-        MailFinish::Parked { delay_ms, reason, recipient_failed } => Columns {
-            due_at: Some(now.saturating_add(*delay_ms)),
-            error: Some(reason),
-            recipient_failed: *recipient_failed,
-            ..nothing(MailState::Parked)
-        },
-        MailFinish::Refused { reason } => Columns { error: Some(reason), ..nothing(MailState::Refused) },
-        MailFinish::InDoubt { delay_ms, reason } => Columns {
-            due_at: delay_ms.map(|delay| now.saturating_add(delay)),
-            error: Some(reason),
-            doubted: true,
-            ..nothing(MailState::InDoubt)
-        },
-        MailFinish::StillInDoubt { delay_ms, reason, not_found } => Columns {
-            due_at: Some(now.saturating_add(*delay_ms)),
-            error: Some(reason),
-            not_found: *not_found,
-            ..nothing(MailState::InDoubt)
-        },
-        MailFinish::Held { reason } => Columns { error: Some(reason), ..nothing(MailState::InDoubt) },
-    };
+    let set = finish.columns();
     let token = token.to_string();
     let changed = db.prepare_cached(include_str!("sql/inbox_finish.sql"))?.execute(named_params! {
         ":consumer": consumer,
         ":id": message_id,
         ":token": token,
         ":state": set.state as i64,
-        ":due_at": set.due_at,
+        ":due_at": set.delay_ms.map(|delay_ms| now.saturating_add(delay_ms)),
         ":error": set.error.map(bounded),
         ":provider": set.provider,
         ":reference": set.reference,

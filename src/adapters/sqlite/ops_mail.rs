@@ -79,7 +79,7 @@ pub(super) fn take_in(
         ":id": id,
         ":body": delivery.body,
         ":subject": whose.subject,
-        ":hash": whose.recipient_hash.as_ref().map(RecipientHash::as_str),
+        ":hash": whose.hash(),
         ":state": state as i64,
         ":due_at": refused.is_none().then_some(now),
         ":reason": refused.map(bounded),

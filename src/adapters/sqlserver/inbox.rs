@@ -11,11 +11,12 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
+        delivery::{Delivery, LEASE_RAN_OUT, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
+        mail_finish::MailFinish,
         mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
         outbox::Settled,
-        recipient::{RecipientHash, Whose},
+        recipient::Whose,
     },
     ports::{
         error::StoreResult,
@@ -40,9 +41,6 @@ const TAKE_BACK: &str = include_str!("sql/inbox_take_back.sql");
 const AT_FAULT: &str = include_str!("sql/inbox_at_fault.sql");
 const END: &str = "COMMIT TRAN;";
 
-/// What an operator reads of a mail whose lease ran out.
-const LEASE_RAN_OUT: &str = "its lease ran out without an outcome: it may have been sent";
-
 #[async_trait]
 impl Inbox for SqlServer {
     async fn begin(&self, consumer: &str, delivery: &Delivery, whose: &Whose, lease: &Lease) -> StoreResult<Begun> {
@@ -52,7 +50,7 @@ impl Inbox for SqlServer {
             .with("id", delivery.message_id.clone())
             .with("body", delivery.body.clone())
             .with("subject", whose.subject.clone())
-            .with("hash", whose.recipient_hash.as_ref().map(RecipientHash::as_str).map(str::to_owned))
+            .with("hash", whose.hash().map(str::to_owned))
             .with("token", lease.token.to_string())
             .with("lease_ms", millis(lease.lease_ms))
             .with("provider", lease.provider.clone())
@@ -68,7 +66,7 @@ impl Inbox for SqlServer {
             .with("id", delivery.message_id.clone())
             .with("body", delivery.body.clone())
             .with("subject", whose.subject.clone())
-            .with("hash", whose.recipient_hash.as_ref().map(RecipientHash::as_str).map(str::to_owned))
+            .with("hash", whose.hash().map(str::to_owned))
             .with("reason", bounded(reason))
             .repeatable()
             .patient();
@@ -77,13 +75,9 @@ impl Inbox for SqlServer {
 
     async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>> {
         let step = "turn up doubts";
-        let resend = match on_doubt {
-            OnDoubt::Resend => 1,
-            OnDoubt::Hold => 0,
-        };
         let statement = Statement::of(&[NOW, EXPIRE])
             .with("consumer", consumer.to_owned())
-            .with("resend", resend)
+            .with("resend", i32::from(on_doubt == OnDoubt::Resend))
             .with("reason", LEASE_RAN_OUT.to_owned())
             .with("rows_max", i64::from(rows_max))
             .repeatable();
@@ -116,18 +110,26 @@ impl Inbox for SqlServer {
         message_id: &str,
         token: LeaseToken,
         finish: &MailFinish,
+        provider_met: bool,
     ) -> StoreResult<Settled> {
-        self.end(consumer, message_id, token, finish, true).await
-    }
-
-    async fn finish_unsent(
-        &self,
-        consumer: &str,
-        message_id: &str,
-        token: LeaseToken,
-        finish: &MailFinish,
-    ) -> StoreResult<Settled> {
-        self.end(consumer, message_id, token, finish, false).await
+        let step = "finish a mail";
+        let columns = finish.columns();
+        let statement = Statement::of(&[NOW, pace::SETTLE, FINISH, FINISHED])
+            .with("consumer", consumer.to_owned())
+            .with("id", message_id.to_owned())
+            .with("token", token.to_string())
+            .with("state", i32::try_from(columns.state as i64).unwrap_or_default())
+            .with("delay_ms", columns.delay_ms.map(millis))
+            .with("error", columns.error.map(bounded))
+            .with("provider", columns.provider.map(str::to_owned))
+            .with("reference", columns.reference.map(str::to_owned))
+            .with("recipient_failed", i32::from(columns.recipient_failed))
+            .with("doubted", i32::from(columns.doubted))
+            .with("not_found", i32::from(columns.not_found))
+            .with("unsent", i32::from(!provider_met))
+            .repeatable();
+        let applied = read(step, rows::only_count(&self.tell(step, statement).await?, "Applied"))?;
+        Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
     }
 
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
@@ -163,34 +165,6 @@ impl Inbox for SqlServer {
 }
 
 impl SqlServer {
-    async fn end(
-        &self,
-        consumer: &str,
-        message_id: &str,
-        token: LeaseToken,
-        finish: &MailFinish,
-        handed_over: bool,
-    ) -> StoreResult<Settled> {
-        let step = "finish a mail";
-        let columns = Columns::of(finish);
-        let statement = Statement::of(&[NOW, pace::SETTLE, FINISH, FINISHED])
-            .with("consumer", consumer.to_owned())
-            .with("id", message_id.to_owned())
-            .with("token", token.to_string())
-            .with("state", i32::try_from(columns.state as i64).unwrap_or_default())
-            .with("delay_ms", columns.delay_ms.map(millis))
-            .with("error", columns.error.map(bounded))
-            .with("provider", columns.provider.map(str::to_owned))
-            .with("reference", columns.reference.map(str::to_owned))
-            .with("recipient_failed", i32::from(columns.recipient_failed))
-            .with("doubted", i32::from(columns.doubted))
-            .with("not_found", i32::from(columns.not_found))
-            .with("unsent", i32::from(!handed_over))
-            .repeatable();
-        let applied = read(step, rows::only_count(&self.tell(step, statement).await?, "Applied"))?;
-        Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
-    }
-
     /// Where a server ignores HOLDLOCK, two first deliveries of a message both insert, and two first mails of a provider
     /// its row; the second then finds the row.
     pub(super) async fn once_more(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
@@ -203,64 +177,12 @@ impl SqlServer {
     }
 }
 
-/// A finish as the columns it sets.
-struct Columns<'a> {
-    state: MailState,
-    delay_ms: Option<i64>,
-    error: Option<&'a str>,
-    provider: Option<&'a str>,
-    reference: Option<&'a str>,
-    recipient_failed: bool,
-    doubted: bool,
-    not_found: bool,
-}
-
-impl<'a> Columns<'a> {
-    fn of(finish: &'a MailFinish) -> Self {
-        let nothing = |state| Columns {
-            state,
-            delay_ms: None,
-            error: None,
-            provider: None,
-            reference: None,
-            recipient_failed: false,
-            doubted: false,
-            not_found: false,
-        };
-        match finish {
-            MailFinish::Sent { provider, reference } => {
-                Columns { provider: Some(provider), reference: Some(reference), ..nothing(MailState::Sent) }
-            }
-            MailFinish::Parked { delay_ms, reason, recipient_failed } => Columns {
-                delay_ms: Some(*delay_ms),
-                error: Some(reason),
-                recipient_failed: *recipient_failed,
-                ..nothing(MailState::Parked)
-            },
-            MailFinish::Refused { reason } => Columns { error: Some(reason), ..nothing(MailState::Refused) },
-            MailFinish::InDoubt { delay_ms, reason } => {
-                Columns { delay_ms: *delay_ms, error: Some(reason), doubted: true, ..nothing(MailState::InDoubt) }
-            }
-            MailFinish::StillInDoubt { delay_ms, reason, not_found } => Columns {
-                delay_ms: Some(*delay_ms),
-                error: Some(reason),
-                not_found: *not_found,
-                ..nothing(MailState::InDoubt)
-            },
-            MailFinish::Held { reason } => Columns { error: Some(reason), ..nothing(MailState::InDoubt) },
-        }
-    }
-}
-
 fn begun(results: &Results, lease: &Lease) -> Result<Begun, Error> {
     let row = rows::having(results, "State").next().ok_or_else(|| odd("the message is missing"))?;
     let state = state_of(row)?;
-    let ours = rows::text_opt(row, "LeaseToken")?.as_deref() == Some(lease.token.to_string().as_str());
-    Ok(match state {
-        MailState::Sending if ours => Begun::Ours(work_of(row, lease.token, rows::time(row, "CurrentUtc")?)?),
-        MailState::Accepted | MailState::Sending => Begun::Busy(state),
-        MailState::Sent | MailState::Parked | MailState::InDoubt | MailState::Refused => Begun::Done(state),
-    })
+    let held = rows::text_opt(row, "LeaseToken")?.as_deref() == Some(lease.token.to_string().as_str());
+    let work = || work_of(row, lease.token, rows::time(row, "CurrentUtc")?);
+    Ok(Begun::of(state, held.then(work).transpose()?))
 }
 
 /// OUTPUT keeps no order.

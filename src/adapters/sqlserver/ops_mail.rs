@@ -114,7 +114,7 @@ pub(super) async fn take_in(
     let statement = which(Statement::of(&[NOW, "BEGIN TRAN;", TAKE_IN, CHANGED]))
         .with("body", delivery.body.clone())
         .with("subject", whose.subject.clone())
-        .with("hash", whose.recipient_hash.as_ref().map(RecipientHash::as_str).map(str::to_owned))
+        .with("hash", whose.hash().map(str::to_owned))
         .with("state", state as i64)
         .with("refusal", refused.map(bounded))
         .with("target", format!("{consumer} {id}"));

@@ -4,8 +4,9 @@ use crate::support::backend::Backend;
 use client_organizer::{
     domain::{
         client::Email,
-        delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
+        delivery::{Delivery, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
+        mail_finish::MailFinish,
         outbox::{BreakerChange, Settled},
         pace::Pace,
         recipient::{RecipientKey, Whose},
@@ -85,7 +86,7 @@ async fn take(backend: &impl Backend, rows_max: u32) -> Vec<MailWork> {
 }
 
 async fn finish(backend: &impl Backend, work: &MailWork, finish: &MailFinish) -> Settled {
-    backend.inbox().finish(CONSUMER, &work.message_id, work.token, finish).await.unwrap()
+    backend.inbox().finish(CONSUMER, &work.message_id, work.token, finish, true).await.unwrap()
 }
 
 async fn expire(backend: &impl Backend, on_doubt: OnDoubt) -> Vec<String> {
@@ -410,8 +411,8 @@ async fn a_repeated_finish_is_applied_once(backend: &impl Backend) {
         assert_eq!(mail(backend, id).await, once, "and nothing is done twice");
     }
     let nobody = LeaseToken::fresh();
-    assert_eq!(backend.inbox().finish(CONSUMER, "s", nobody, &sent()).await.unwrap(), Settled::LeaseLost);
-    assert_eq!(backend.inbox().finish(CONSUMER, "unknown", nobody, &sent()).await.unwrap(), Settled::LeaseLost);
+    assert_eq!(backend.inbox().finish(CONSUMER, "s", nobody, &sent(), true).await.unwrap(), Settled::LeaseLost);
+    assert_eq!(backend.inbox().finish(CONSUMER, "unknown", nobody, &sent(), true).await.unwrap(), Settled::LeaseLost);
 }
 
 async fn a_refused_mail_keeps_its_body_and_is_never_due(backend: &impl Backend) {

@@ -6,9 +6,10 @@ mod mails;
 use crate::support::backend::Backend;
 use client_organizer::{
     domain::{
-        delivery::{Delivery, MailFinish, MailState, MailWork},
+        delivery::{Delivery, MailState, MailWork},
         duplicates::DuplicateWindows,
         ids::LeaseToken,
+        mail_finish::MailFinish,
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, RowState, Settle, Settled, Settlement},
         pace::Pace,
         recipient::Whose,
@@ -160,7 +161,7 @@ async fn status_tells_what_waits_where_and_how_long(backend: &impl Backend) {
         ("sent", MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
     ] {
         let work = mail(backend, id).await;
-        inbox.finish(CONSUMER, id, work.token, &finish).await.unwrap();
+        inbox.finish(CONSUMER, id, work.token, &finish, true).await.unwrap();
     }
 
     let status = backend.ops().status(&["Plain".to_owned()]).await.unwrap();
@@ -323,7 +324,7 @@ async fn what_was_done_is_recorded_with_who_and_why(backend: &impl Backend) {
     backend.ops().resume(QUEUE, &by()).await.unwrap();
     let work = mail(backend, "held").await;
     let doubt = MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() };
-    backend.inbox().finish(CONSUMER, "held", work.token, &doubt).await.unwrap();
+    backend.inbox().finish(CONSUMER, "held", work.token, &doubt, true).await.unwrap();
     backend.ops().mail_assume_sent(CONSUMER, "held", &by()).await.unwrap().unwrap();
 
     let recorded: Vec<_> = (1..=actions(backend))

@@ -3,8 +3,9 @@
 use crate::support::backend::Backend;
 use client_organizer::{
     domain::{
-        delivery::{Delivery, MailFinish, MailState, MailWork, OnDoubt},
+        delivery::{Delivery, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
+        mail_finish::MailFinish,
         outbox::{BreakerChange, Settled},
         pace::{self, Pace},
         recipient::Whose,
@@ -68,7 +69,7 @@ fn sent() -> MailFinish {
 }
 
 async fn finish(backend: &impl Backend, work: &MailWork, finish: &MailFinish) {
-    let settled = backend.inbox().finish(CONSUMER, &work.message_id, work.token, finish).await.unwrap();
+    let settled = backend.inbox().finish(CONSUMER, &work.message_id, work.token, finish, true).await.unwrap();
     assert_eq!(settled, Settled::Applied);
 }
 
@@ -152,7 +153,7 @@ async fn what_was_not_handed_over_leaves_its_room_to_another(backend: &impl Back
     let work = begin(backend, "a", &lease(1, 1)).await.unwrap();
     let refused = MailFinish::Refused { reason: "no letter".to_owned() };
     for _ in 0..2 {
-        let settled = backend.inbox().finish_unsent(CONSUMER, "a", work.token, &refused).await.unwrap();
+        let settled = backend.inbox().finish(CONSUMER, "a", work.token, &refused, false).await.unwrap();
         assert_eq!(settled, Settled::Applied);
     }
     assert!(begin(backend, "b", &lease(1, 1)).await.is_some());
@@ -166,10 +167,10 @@ async fn asking_about_a_doubt_needs_no_room(backend: &impl Backend) {
     let asked = take(backend, &asks(), 10).await;
     assert_eq!(ids(&asked), ["doubt"]);
     let unknown = MailFinish::StillInDoubt { delay_ms: 0, reason: "not found".to_owned(), not_found: true };
-    backend.inbox().finish_unsent(CONSUMER, "doubt", asked[0].token, &unknown).await.unwrap();
+    backend.inbox().finish(CONSUMER, "doubt", asked[0].token, &unknown, false).await.unwrap();
     let again = take(backend, &asks(), 10).await;
     assert_eq!(ids(&again), ["doubt"]);
-    backend.inbox().finish_unsent(CONSUMER, "doubt", again[0].token, &unknown).await.unwrap();
+    backend.inbox().finish(CONSUMER, "doubt", again[0].token, &unknown, false).await.unwrap();
     assert_eq!(take(backend, &asks(), 10).await, [], "now it would be sent again, which takes room");
     backend.advance_ms(MINUTE_MS + SOON_MS);
     assert_eq!(ids(&take(backend, &asks(), 10).await), ["waits"]);

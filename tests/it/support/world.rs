@@ -23,8 +23,9 @@ use client_organizer::{
     flows::{
         book::{self, BookContext, WriteRequest},
         dispatch::{self, DispatchContext, DispatchReport},
-        notify::{NotifyContext, NotifyReport, RetryReport},
+        mailing::{NotifyContext, NotifyReport},
         nudge::Nudge,
+        retry_mails::RetryReport,
         vitals::Vitals,
     },
     ports::{books::Committed, breaker::Breakers, bus::Bus, outbox::Outbox},
@@ -211,7 +212,7 @@ impl World {
     }
 
     pub async fn run_retry(&self) -> RetryReport {
-        client_organizer::flows::notify::retry(&self.notify).await
+        client_organizer::flows::retry_mails::retry(&self.notify).await
     }
 
     pub fn count(&self, sql: &str) -> i64 {

@@ -28,7 +28,7 @@ async fn what_the_inbox_knows_goes_again_only_as_a_new_message(backend: &impl Ba
     for id in ["sent", "dead"] {
         let work = mail(backend, id).await;
         let sent = MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
-        backend.inbox().finish(CONSUMER, id, work.token, &sent).await.unwrap();
+        backend.inbox().finish(CONSUMER, id, work.token, &sent, true).await.unwrap();
     }
     let answers = backend.ops().replay(&of("sent"), unforced.clone(), &by()).await.unwrap();
     assert_why_not(&answers[0], &["the inbox knows this id as mailed", "--force"]);
