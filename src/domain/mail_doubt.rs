@@ -28,12 +28,11 @@ pub enum Step {
 /// `queries`: the provider answers them.
 #[must_use]
 pub fn next_step(work: &MailWork, policy: &MailPolicy, queries: bool) -> Step {
-    if queries && work.doubted_on.is_some() && work.not_found < NOT_FOUND_ENOUGH {
-        Step::Query
-    } else if work.doubts >= policy.doubts_max {
-        Step::Hold
-    } else {
-        Step::Send
+    match work.doubted_on {
+        Some(_) if queries && work.not_found < NOT_FOUND_ENOUGH => Step::Query,
+        Some(_) if work.doubts >= policy.doubts_max => Step::Hold,
+        // None: a person has settled the doubts there were, so that they hold it no longer.
+        Some(_) | None => Step::Send,
     }
 }
 
@@ -148,6 +147,16 @@ mod tests {
 
     fn ask(work: &MailWork, answer: &Whereabouts) -> MailFinish {
         judged(work, answer, &POLICY, false).finish
+    }
+
+    #[test]
+    fn doubts_hold_a_mail_until_a_person_has_settled_them() {
+        let often = MailWork { doubts: 3, ..work(120_000, 2) };
+        assert_eq!(next_step(&often, &POLICY, true), Step::Hold);
+        assert_eq!(next_step(&MailWork { not_found: 0, ..often.clone() }, &POLICY, true), Step::Query);
+        assert_eq!(next_step(&MailWork { not_found: 0, ..often.clone() }, &POLICY, false), Step::Hold);
+        assert_eq!(next_step(&MailWork { doubts: 2, ..often.clone() }, &POLICY, false), Step::Send);
+        assert_eq!(next_step(&MailWork { doubted_on: None, ..often }, &POLICY, true), Step::Send);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use client_organizer::domain::{
 };
 use client_organizer::{
     flows::{mailing::NotifyReport, notify},
-    ports::{bus::Outgoing, clock::Clock},
+    ports::{bus::Outgoing, clock::Clock, ops::Signature},
 };
 
 fn down() -> FakeBus {
@@ -405,6 +405,30 @@ async fn a_mail_that_is_in_doubt_again_and_again_is_held_and_its_neighbours_go()
     let held = "SELECT count(*) FROM InboxMessages WHERE State = 4 AND DueAt IS NULL AND Doubts = 3";
     assert_eq!(world.count(held), 1);
     assert_eq!(world.mailer.sent().len(), 4, "each neighbour once");
+}
+
+/// Each further doubt holds it again; a person's word lets it go once more.
+#[tokio::test]
+async fn a_mail_held_for_its_doubts_goes_when_a_person_resends_it() {
+    let world = World::new();
+    let client = world.client(1).await;
+    let id = world.book_month(client, 1, 100).await;
+    world.run_dispatch().await;
+    world.mailer.behave(|_| MailOutcome::Unknown { reason: "cut after DATA".into() });
+    world.deliver_from(0).await;
+    let held = "SELECT count(*) FROM InboxMessages WHERE State = 4 AND DueAt IS NULL";
+    for doubts in 3..6 {
+        for _ in 0..5 {
+            world.advance_ms(60 * MINUTE_MS);
+            world.run_retry().await;
+        }
+        assert_eq!((world.count(held), world.count("SELECT Doubts FROM InboxMessages")), (1, doubts));
+        let by = Signature { actor: "anna".into(), reason: "the provider lost it".into() };
+        world.backend.ops().mail_resend("SendEmail", &id, &by).await.unwrap().unwrap();
+    }
+    world.mailer.behave(|_| MailOutcome::Accepted { reference: "ok".into() });
+    assert_eq!(world.run_retry().await.sent, 1);
+    assert_eq!(world.mailer.sent(), [id]);
 }
 
 #[tokio::test]
