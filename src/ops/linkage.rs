@@ -1,5 +1,10 @@
 //! What an executable needs of the machine it is started on, and whether Azure has that.
 
+use object::{
+    LittleEndian,
+    elf::{EM_X86_64, FileHeader64},
+    read::elf::{FileHeader, ProgramHeader},
+};
 use serde::Serialize;
 use std::{fmt, fs, io, path::Path};
 
@@ -43,83 +48,94 @@ pub fn of(executable: &Path) -> io::Result<Linkage> {
 }
 
 fn read(file: &[u8]) -> Linkage {
-    // ELF, 64 bits, little endian, x86-64 (0x3e).
-    if !file.starts_with(b"\x7fELF\x02\x01") || number(file, 18, 2) != Some(0x3e) {
-        return Linkage::Foreign;
-    }
-    match interpreter(file) {
-        None => Linkage::Static,
-        Some(interpreter) if interpreter.contains("ld-linux") => Linkage::Glibc { minor: newest_glibc(file) },
-        Some(interpreter) => Linkage::Other { interpreter },
-    }
+    // What cannot be parsed is started nowhere.
+    parsed(file).unwrap_or(Linkage::Foreign)
 }
 
-/// The program header of type 3 (INTERP) names the loader; a static program has none.
-fn interpreter(file: &[u8]) -> Option<String> {
-    let (table, size, count) = (number(file, 32, 8)?, number(file, 54, 2)?, number(file, 56, 2)?);
-    (0..count).find_map(|index| {
-        let header = table.checked_add(index * size)?;
-        if number(file, header, 4)? != 3 {
-            return None;
+fn parsed(file: &[u8]) -> object::Result<Linkage> {
+    let header = FileHeader64::<LittleEndian>::parse(file)?;
+    if header.e_machine(LittleEndian) != EM_X86_64 {
+        return Ok(Linkage::Foreign);
+    }
+    // The loader; a static program names none.
+    for segment in header.program_headers(LittleEndian, file)? {
+        if let Some(interpreter) = segment.interpreter(LittleEndian, file)? {
+            let interpreter = String::from_utf8_lossy(interpreter).into_owned();
+            return Ok(if interpreter.contains("ld-linux") {
+                Linkage::Glibc { minor: newest_glibc(header, file)? }
+            } else {
+                Linkage::Other { interpreter }
+            });
         }
-        let (start, length) = (number(file, header.checked_add(8)?, 8)?, number(file, header.checked_add(32)?, 8)?);
-        let text = file.get(start..start.checked_add(length)?)?;
-        Some(String::from_utf8_lossy(text).trim_end_matches('\0').to_owned())
-    })
+    }
+    Ok(Linkage::Static)
 }
 
-/// Versions of symbols stand as text (`GLIBC_2.34`) in the file.
-fn newest_glibc(file: &[u8]) -> u32 {
-    const PREFIX: &[u8] = b"GLIBC_2.";
-    let versions = file.windows(PREFIX.len()).enumerate().filter(|(_, window)| *window == PREFIX).map(|(at, _)| {
-        let digits = file[at + PREFIX.len()..].iter().take(2).take_while(|b| b.is_ascii_digit());
-        digits.fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
-    });
-    versions.max().unwrap_or(0)
-}
-
-/// A little-endian number of up to 8 bytes.
-fn number(file: &[u8], at: usize, bytes: usize) -> Option<usize> {
-    let slice = file.get(at..at.checked_add(bytes)?)?;
-    let value = slice.iter().rev().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
-    usize::try_from(value).ok()
+/// Of the versions (`GLIBC_2.34`) that the program's symbols need.
+fn newest_glibc(header: &FileHeader64<LittleEndian>, file: &[u8]) -> object::Result<u32> {
+    let sections = header.sections(LittleEndian, file)?;
+    let Some((mut libraries, names)) = sections.gnu_verneed(LittleEndian, file)? else { return Ok(0) };
+    let names = sections.strings(LittleEndian, file, names)?;
+    let mut newest = 0;
+    while let Some((_, mut versions)) = libraries.next()? {
+        while let Some(version) = versions.next()? {
+            let name = String::from_utf8_lossy(version.name(LittleEndian, names)?);
+            // Of a name with a third number (`GLIBC_2.2.5`) the second counts.
+            let minor = name.strip_prefix("GLIBC_2.").and_then(|rest| rest.split('.').next());
+            newest = newest.max(minor.and_then(|minor| minor.parse().ok()).unwrap_or(0));
+        }
+    }
+    Ok(newest)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// An ELF header with one program header, then the loader's name and some text.
-    fn elf(kind: u8, interpreter: &[u8], text: &[u8]) -> Vec<u8> {
+    /// An ELF header with one program header, then the loader's name.
+    fn elf(kind: u8, interpreter: &[u8]) -> Vec<u8> {
         let mut file = vec![0_u8; 64 + 56];
-        file[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        // 64 bits, little endian, version 1.
+        file[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
         file[18] = 0x3e;
+        file[20] = 1;
         file[32] = 64;
+        file[52] = 64;
         file[54] = 56;
         file[56] = 1;
+        file[58] = 64;
         file[64] = kind;
         file[64 + 8] = 120;
         file[64 + 32] = u8::try_from(interpreter.len()).unwrap();
-        [file, interpreter.to_vec(), text.to_vec()].concat()
+        [file, interpreter.to_vec()].concat()
     }
 
     #[test]
-    fn a_program_tells_what_it_needs() {
-        assert_eq!(read(&elf(1, b"", b"GLIBC_2.99")), Linkage::Static);
-        let glibc = elf(3, b"/lib64/ld-linux-x86-64.so.2\0", b"GLIBC_2.2.5\0GLIBC_2.34\0GLIBC_2.9\0");
-        assert_eq!(read(&glibc), Linkage::Glibc { minor: 34 });
+    fn the_loader_decides_what_a_program_needs() {
+        assert_eq!(read(&elf(1, b"")), Linkage::Static);
         let musl = Linkage::Other { interpreter: "/lib/ld-musl-x86_64.so.1".to_owned() };
-        assert_eq!(read(&elf(3, b"/lib/ld-musl-x86_64.so.1\0", b"")), musl);
+        assert_eq!(read(&elf(3, b"/lib/ld-musl-x86_64.so.1\0")), musl);
         for foreign in [&b""[..], b"\xcf\xfa\xed\xfe", b"#!/bin/sh", b"\x7fELF\x02\x01"] {
             assert_eq!(read(foreign), Linkage::Foreign);
         }
     }
 
+    /// Of 30 and more versions that stand in it as text, only what a symbol needs counts.
     #[test]
-    fn a_damaged_header_reads_as_no_loader() {
-        let mut file = elf(3, b"x", b"");
+    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
+    fn this_very_test_needs_a_glibc_no_newer_than_the_one_here() {
+        let Linkage::Glibc { minor } = of(&std::env::current_exe().unwrap()).unwrap() else { panic!("not glibc") };
+        let here = std::process::Command::new("getconf").arg("GNU_LIBC_VERSION").output().unwrap();
+        let here = String::from_utf8(here.stdout).unwrap();
+        let here: u32 = here.trim().strip_prefix("glibc 2.").unwrap().parse().unwrap();
+        assert!((17..=here).contains(&minor), "2.{minor}, and here is 2.{here}");
+    }
+
+    #[test]
+    fn a_damaged_header_is_no_program_that_runs_in_azure() {
+        let mut file = elf(3, b"x\0");
         file[32..40].fill(0xff);
-        assert_eq!(read(&file), Linkage::Static);
+        assert_eq!(read(&file), Linkage::Foreign);
     }
 
     #[test]

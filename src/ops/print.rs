@@ -19,12 +19,17 @@ pub(super) fn table(out: &mut dyn Write, header: &[&str], rows: impl IntoIterato
     for row in rows {
         table.add_row(row.iter().map(|cell| printable::line(cell)));
     }
-    // Of the terminal; where there is none, nothing is cut.
-    let width = table.width();
+    let width = terminal_width();
     for line in table.lines() {
-        writeln!(out, "{}", width.map_or(line.clone(), |width| cut(&line, width.into())).trim_end())?;
+        writeln!(out, "{}", width.map_or(line.clone(), |width| cut(&line, width)).trim_end())?;
     }
     Ok(())
+}
+
+/// None where stdout is no terminal, or one that does not know its width: nothing is cut then.
+fn terminal_width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|width| *width > 0)
 }
 
 fn cut(line: &str, width: usize) -> String {
