@@ -9,6 +9,7 @@ pub mod ports;
 pub mod flows;
 pub mod adapters;
 pub mod functions;
+#[cfg(feature = "local")]
 pub mod local;
 pub mod ops;
 pub mod config;

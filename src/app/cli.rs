@@ -19,6 +19,7 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    #[cfg(feature = "local")]
     /// Everything on this machine: the API, the timers, a queue and a mail folder, with nothing else installed
     Local(LocalArgs),
     /// The custom handler, as the Azure Functions host starts it (FUNCTIONS_CUSTOMHANDLER_PORT)
@@ -27,7 +28,8 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// The dispatcher as a process of its own, until Ctrl-C
     Dispatch(DispatchArgs),
-    /// Puts host.json, the functions and this executable into a folder that `func` can start and publish
+    /// Puts host.json, the functions and this executable into a folder that `func` can start and publish; needs a build
+    /// with --no-default-features
     Stage {
         /// A folder that is empty, missing, or an earlier stage
         folder: PathBuf,
@@ -43,6 +45,7 @@ pub enum Command {
     Ops(OpsArgs),
 }
 
+#[cfg(feature = "local")]
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LocalArgs {
@@ -58,7 +61,7 @@ pub struct LocalArgs {
     /// Send to this Service Bus namespace or emulator (a connection string) over AMQP instead of to the queue here
     #[arg(long, value_name = "CONNECTION STRING", conflicts_with = "demo")]
     pub bus: Option<String>,
-    /// Folder with host.json: a checkout, or a staged folder
+    /// Folder with host.json: a checkout, or a staged folder, whose own handler is run
     #[arg(long, default_value = ".")]
     pub root: PathBuf,
     /// Book a few sample clients and records, and tell what happens to them

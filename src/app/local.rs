@@ -14,6 +14,7 @@ use crate::{
         demo::{self, Demo},
         events::{EventSink, Form},
     },
+    ops::stage::HANDLER,
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -45,8 +46,14 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
         (true, Form::Text) => EventSink::silent(clock.clone()),
         (_, form) => EventSink::writing(clock.clone(), form, std::io::stdout()),
     };
+    // A staged folder is tried with what was staged: as in Azure, it does not end with a host that is killed.
+    let staged = root.join(HANDLER);
     let command = HandlerCommand {
-        executable: std::env::current_exe().context("this executable's own path is not known")?,
+        executable: if staged.is_file() {
+            staged
+        } else {
+            std::env::current_exe().context("this executable's own path is not known")?
+        },
         args: vec!["serve".to_owned()],
         root,
         env: handler_env,

@@ -3,6 +3,7 @@
 pub mod cli;
 mod compose;
 mod serve;
+#[cfg(feature = "local")]
 mod local;
 mod migrate;
 mod doctor;
@@ -69,6 +70,7 @@ pub fn main(cli: Cli) -> ExitCode {
 /// False: it ran, and what was asked for was not all done.
 async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
     match command {
+        #[cfg(feature = "local")]
         Command::Local(arguments) => local::run(arguments, env).await,
         Command::Serve => serve::run(env).await.map(|()| true),
         Command::Migrate(arguments) => migrate::run(&arguments, env).await,

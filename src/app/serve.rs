@@ -4,10 +4,10 @@ use super::{PORT_VARIABLE, compose, stopped, told};
 use crate::{
     config::{self, Settings, StoreKind},
     functions::{self, Guard},
-    local, telemetry,
+    telemetry,
 };
 use anyhow::{Context, Result};
-use std::{collections::BTreeMap, net::Ipv4Addr, path::Path, sync::atomic::Ordering};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::atomic::Ordering};
 use tokio::net::TcpListener;
 
 pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
@@ -19,11 +19,13 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
         .with_context(|| format!("port {port} of 127.0.0.1 cannot be bound ({PORT_VARIABLE})"))?;
     let settings = told(Settings::read_with_bus(env))?;
     telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
-    if let Some(lock) = env.get(local::LOCK_VARIABLE) {
-        local::end_with_host(Path::new(lock)).with_context(|| format!("{lock} cannot be locked: another handler?"))?;
-    }
-    let secret = env.get(local::LOCAL_VARIABLE);
-    let guard = Guard { port, local: secret.map(|secret| (local::SECRET_HEADER, secret.clone())) };
+    #[cfg(feature = "local")]
+    let local = under_local_host(env)?;
+    let guard = Guard {
+        port,
+        #[cfg(feature = "local")]
+        local,
+    };
     // `func start` says so; there the example's settings are to be enough.
     if env.get("AZURE_FUNCTIONS_ENVIRONMENT").is_some_and(|name| name.eq_ignore_ascii_case("Development"))
         && matches!(settings.store.kind, StoreKind::Sqlite)
@@ -61,4 +63,14 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     }
     handler.nudged.bus.close().await;
     Ok(())
+}
+
+/// What the local host's invocations carry; the handler ends with that host.
+#[cfg(feature = "local")]
+fn under_local_host(env: &BTreeMap<String, String>) -> Result<Option<(&'static str, String)>> {
+    use crate::local;
+    if let Some(lock) = env.get(local::LOCK_VARIABLE) {
+        local::end_with_host(lock.as_ref()).with_context(|| format!("{lock} cannot be locked: another handler?"))?;
+    }
+    Ok(env.get(local::LOCAL_VARIABLE).map(|secret| (local::SECRET_HEADER, secret.clone())))
 }

@@ -12,6 +12,7 @@ use warp::http::{HeaderMap, header};
 pub struct Guard {
     /// The handler's own, which the host calls on 127.0.0.1.
     pub port: u16,
+    #[cfg(feature = "local")]
     /// Under the local host: what its invocations carry, as header and value.
     pub local: Option<(&'static str, String)>,
 }
@@ -24,6 +25,7 @@ const PRODUCT: &str = "Azure-Functions-Host/";
 impl Guard {
     /// Why this request is refused, in words that hold nothing of it.
     pub(super) fn refusal(&self, place: Option<Place>, head: &Head) -> Option<&'static str> {
+        #[cfg(feature = "local")]
         if self.local.is_some() && !is_loopback(single(&head.headers, "host")) {
             // A page elsewhere whose name was bound to 127.0.0.1 (DNS rebinding).
             return Some("Host is not this machine's loopback");
@@ -50,12 +52,13 @@ impl Guard {
         if headers.keys().any(|name| of_clients(name.as_str())) {
             return Some("there is a header of a client's request");
         }
-        match &self.local {
-            Some((name, secret)) if single(headers, name) != Some(secret) => {
-                Some("the local host's secret is not there")
-            }
-            Some(_) | None => None,
+        #[cfg(feature = "local")]
+        if let Some((name, secret)) = &self.local
+            && single(headers, name) != Some(secret)
+        {
+            return Some("the local host's secret is not there");
         }
+        None
     }
 }
 
@@ -74,6 +77,7 @@ fn is_the_host(user_agent: &str) -> bool {
 }
 
 /// Any port: a forwarded request says its host's.
+#[cfg(feature = "local")]
 fn is_loopback(host: Option<&str>) -> bool {
     let name = host.map(|host| match host.rsplit_once(':') {
         Some((name, port)) if !port.ends_with(']') => name,
@@ -83,6 +87,7 @@ fn is_loopback(host: Option<&str>) -> bool {
 }
 
 #[cfg(test)]
+#[cfg(feature = "local")]
 mod tests {
     use super::*;
     use warp::http::{HeaderName, HeaderValue, Method};

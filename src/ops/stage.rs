@@ -1,7 +1,7 @@
 //! Staging: the one folder that `func start` and `func azure functionapp publish` accept, made from a checkout.
 
 use super::linkage::{self, Linkage};
-use crate::{failpoints, functions};
+use crate::functions;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Serialize;
 use serde_json::Value;
@@ -20,6 +20,9 @@ const MARKER: &str = ".staged-by-client-organizer";
 /// What must never be published, although it may lie in the folder: secrets, and the data of a `func start` in it.
 const FUNCIGNORE: &str = "local.settings.json\nlocal.settings.example.json\n.local\n.staged-by-client-organizer\n";
 
+/// Features that are for tests and for a machine of one's own, and whether this build has them.
+const UNFIT: [(&str, bool); 2] = [("failpoints", cfg!(feature = "failpoints")), ("local", cfg!(feature = "local"))];
+
 /// What is staged, and from where.
 #[derive(Debug, Clone, Copy)]
 pub struct Staging<'a> {
@@ -30,8 +33,8 @@ pub struct Staging<'a> {
     pub executable: &'a Path,
     /// Names the executable answers for.
     pub functions: &'a [&'a str],
-    /// Can the executable stop at failpoints?
-    pub failpoints: bool,
+    /// Features of the executable that are not for deployment.
+    pub unfit: &'a [&'a str],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,7 +51,8 @@ pub struct Report {
 /// As `Staging::run`.
 pub fn stage(target: &Path, root: &Path, executable: &Path) -> Result<Report> {
     let functions: Vec<&str> = functions::names().collect();
-    Staging { target, root, executable, functions: &functions, failpoints: failpoints::BUILT_IN }.run()
+    let unfit: Vec<&str> = UNFIT.iter().filter(|(_, built_in)| *built_in).map(|(feature, _)| *feature).collect();
+    Staging { target, root, executable, functions: &functions, unfit: &unfit }.run()
 }
 
 impl Staging<'_> {
@@ -57,7 +61,12 @@ impl Staging<'_> {
     /// # Errors
     /// Says what does not fit together, or which file could not be read or written.
     pub fn run(&self) -> Result<Report> {
-        ensure!(!self.failpoints, "this build has the feature `failpoints`, which is for tests: build without it");
+        ensure!(
+            self.unfit.is_empty(),
+            "this build has the feature {}, which is not for deployment: build with `cargo build --release \
+             --no-default-features`",
+            self.unfit.join(" and ")
+        );
         let host = self.host()?;
         let functions = self.function_files()?;
         let linkage = linkage::of(self.executable)

@@ -61,17 +61,17 @@ impl Checkout {
     }
 
     fn stage(&self) -> anyhow::Result<Report> {
-        self.stage_with(&["Finance", "SendEmail"], false)
+        self.stage_with(&["Finance", "SendEmail"], &[])
     }
 
-    fn stage_with(&self, functions: &[&str], failpoints: bool) -> anyhow::Result<Report> {
+    fn stage_with(&self, functions: &[&str], unfit: &[&str]) -> anyhow::Result<Report> {
         let (target, executable) = (self.target(), self.0.path().join("built"));
-        Staging { target: &target, root: self.0.path(), executable: &executable, functions, failpoints }.run()
+        Staging { target: &target, root: self.0.path(), executable: &executable, functions, unfit }.run()
     }
 
     /// Why it was refused; nothing was written.
-    fn refusal(&self, functions: &[&str], failpoints: bool) -> String {
-        let Err(error) = self.stage_with(functions, failpoints) else { panic!("it was staged") };
+    fn refusal(&self, functions: &[&str], unfit: &[&str]) -> String {
+        let Err(error) = self.stage_with(functions, unfit) else { panic!("it was staged") };
         assert!(!self.target().exists(), "something was written");
         format!("{error:#}")
     }
@@ -131,11 +131,11 @@ fn the_handler_can_be_executed() {
 #[test]
 fn staging_again_replaces_its_own_files_and_leaves_others() {
     let checkout = Checkout::new();
-    checkout.stage_with(&["Finance", "SendEmail"], false).unwrap();
+    checkout.stage_with(&["Finance", "SendEmail"], &[]).unwrap();
     fs::write(checkout.target().join("local.settings.json"), "mine").unwrap();
     fs::remove_dir_all(checkout.0.path().join("functions/SendEmail")).unwrap();
     checkout.put("built", "a newer one");
-    checkout.stage_with(&["Finance"], false).unwrap();
+    checkout.stage_with(&["Finance"], &[]).unwrap();
     let mut expected: Vec<_> = STAGED.into_iter().filter(|name| !name.starts_with("SendEmail")).collect();
     expected.push("local.settings.json");
     assert_eq!(files(&checkout.target()), expected);
@@ -166,9 +166,10 @@ fn a_marker_cannot_name_files_outside() {
 fn what_does_not_fit_together_is_refused_before_anything_is_written() {
     let both = ["Finance", "SendEmail"];
     let checkout = Checkout::new();
-    assert!(checkout.refusal(&["Finance"], false).contains("SendEmail"), "a folder the executable does not know");
-    assert!(checkout.refusal(&["Finance", "SendEmail", "Health"], false).contains("Health"), "a missing folder");
-    assert!(checkout.refusal(&both, true).contains("failpoints"));
+    assert!(checkout.refusal(&["Finance"], &[]).contains("SendEmail"), "a folder the executable does not know");
+    assert!(checkout.refusal(&["Finance", "SendEmail", "Health"], &[]).contains("Health"), "a missing folder");
+    let unfit = checkout.refusal(&both, &["failpoints", "local"]);
+    assert!(unfit.contains("failpoints and local") && unfit.contains("--no-default-features"), "{unfit}");
     for (host, says) in [
         ("{", "not JSON"),
         (r#"{"customHandler":{"description":{"defaultExecutablePath":"./handler"}}}"#, "must be \"handler\""),
@@ -178,12 +179,12 @@ fn what_does_not_fit_together_is_refused_before_anything_is_written() {
         ),
     ] {
         checkout.put("host.json", host);
-        let told = checkout.refusal(&both, false);
+        let told = checkout.refusal(&both, &[]);
         assert!(told.contains(says) && told.contains("host.json"), "{told}");
     }
     checkout.put("host.json", HOST);
     checkout.put("functions/Finance/function.json", "not JSON");
-    assert!(checkout.refusal(&both, false).contains("function.json"));
+    assert!(checkout.refusal(&both, &[]).contains("function.json"));
 }
 
 #[test]
@@ -193,7 +194,7 @@ fn this_repository_can_be_staged() {
     let target = home.path().join("app");
     let executable = std::env::current_exe().unwrap();
     let functions: Vec<&str> = functions::names().collect();
-    let staging = Staging { target: &target, root, executable: &executable, functions: &functions, failpoints: false };
+    let staging = Staging { target: &target, root, executable: &executable, functions: &functions, unfit: &[] };
     assert_eq!(staging.run().unwrap().functions, functions);
 }
 
@@ -220,29 +221,39 @@ fn no_path_belongs_to_two_functions() {
     }
 }
 
-/// The executable in the staged folder is the one that is run, from there, with nothing of the checkout.
+/// This build is none that may be deployed: its own `stage` says so, before it writes anything.
+#[test]
+fn a_build_with_the_local_host_does_not_stage_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("app");
+    let output = Command::new(executable()).arg("stage").arg(&target).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("local") && said.contains("--no-default-features"), "{said}");
+    assert!(!target.exists());
+}
+
+/// The local host runs a staged folder with the handler in it, from there, with nothing of the checkout.
 #[test]
 fn the_demo_runs_from_a_staged_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let target = folder.path().join("app");
+    let (target, built, ran) = (folder.path().join("app"), folder.path().join("built"), folder.path().join("ran"));
+    // Stands for a build without the local host: tests/staged makes a real one.
+    fs::write(&built, format!("#!/bin/sh\ntouch '{}'\nexec '{}' \"$@\"\n", ran.display(), executable())).unwrap();
     let functions: Vec<_> = functions::names().collect();
-    let staging = Staging {
-        target: &target,
-        root: Path::new(env!("CARGO_MANIFEST_DIR")),
-        executable: Path::new(executable()),
-        functions: &functions,
-        failpoints: false,
-    };
-    staging.run().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Staging { target: &target, root, executable: &built, functions: &functions, unfit: &[] }.run().unwrap();
     let data = folder.path().join("data");
-    let output = Command::new(target.join("handler"))
-        .args(["local", "--port", "0", "--demo", "--exit-after-demo", "--data"])
+    let output = Command::new(executable())
+        .args(["local", "--port", "0", "--demo", "--exit-after-demo", "--root"])
+        .arg(&target)
+        .arg("--data")
         .arg(&data)
-        .current_dir(&target)
+        .current_dir(folder.path())
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("first mail:"), "{said}");
     assert_eq!(mails(&data).values().copied().collect::<Vec<_>>(), [1, 1, 1, 1]);
+    assert!(ran.exists(), "another handler than the staged one was run");
 }
