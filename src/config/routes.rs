@@ -2,12 +2,11 @@
 
 use super::{catalogue::ROUTE_PREFIX, reader::Reader};
 use crate::domain::{
+    events::{self, DefaultRoute, EventType},
     route::{Destination, Routes},
     schedule::Schedule,
 };
 use std::collections::BTreeMap;
-
-const DELETED: &str = "FinancialRecordDeleted";
 
 /// The queue that SendEmail reads. None: its name is none, which is a problem told.
 pub(super) fn email_queue(reader: &mut Reader<'_>) -> Option<Destination> {
@@ -22,11 +21,11 @@ pub(super) fn read(
     email_queue: Option<&Destination>,
 ) -> Routes {
     let email: Vec<Destination> = email_queue.into_iter().cloned().collect();
-    let mut routes = BTreeMap::from([
-        ("FinancialRecordCreated".to_owned(), email.clone()),
-        ("FinancialRecordUpdated".to_owned(), email),
-        (DELETED.to_owned(), Vec::new()),
-    ]);
+    let by_default = |event: &EventType| match event.default_route {
+        DefaultRoute::EmailQueue => email.clone(),
+        DefaultRoute::Nobody => Vec::new(),
+    };
+    let mut routes: BTreeMap<_, _> = events::ALL.iter().map(|one| (one.name.to_owned(), by_default(one))).collect();
     for (name, value) in env {
         let Some(event_type) = name.strip_prefix(ROUTE_PREFIX) else { continue };
         let mut destinations = Vec::new();

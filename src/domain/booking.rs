@@ -2,13 +2,13 @@
 
 use super::{
     client::{Client, ClientDraft},
-    event::{self, CloudEvent, EventType},
+    events::{FinancialChange, FinancialRecordCreated, FinancialRecordDeleted, FinancialRecordUpdated, NewEvent},
     idempotency::{Fingerprint, IdempotencyKey},
     ids::{ClientId, MessageId},
     message::{CLOUD_EVENT, Headers, MessageLimits, NewMessage},
     period::Period,
     record::{Figures, FiguresPatch, FinancialRecord},
-    route::Routes,
+    route::{Destination, Routes},
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -194,15 +194,8 @@ impl Entry {
                     figures: *figures,
                     version: 1,
                 };
-                let result = BookedResult::RecordCreated(record);
-                self.telling(
-                    client,
-                    &record,
-                    None,
-                    EventType::FinancialRecordCreated,
-                    Change::InsertRecord(record),
-                    result,
-                )
+                let event = NewEvent::of::<FinancialRecordCreated>(&FinancialChange::of(client, &record, None));
+                self.telling(event, Change::InsertRecord(record), BookedResult::RecordCreated(record))
             }
             Command::PatchRecord(id, period, patch) => {
                 let client = client_in(found, *id)?;
@@ -213,16 +206,16 @@ impl Entry {
                     return Ok(silent(Change::Nothing, BookedResult::RecordPatched(old)));
                 }
                 let record = FinancialRecord { figures, version: old.version + 1, ..old };
-                let result = BookedResult::RecordPatched(record);
-                let event = EventType::FinancialRecordUpdated;
-                self.telling(client, &record, Some(old.figures), event, Change::UpdateRecord(record), result)
+                let data = FinancialChange::of(client, &record, Some(old.figures));
+                let event = NewEvent::of::<FinancialRecordUpdated>(&data);
+                self.telling(event, Change::UpdateRecord(record), BookedResult::RecordPatched(record))
             }
             Command::DeleteRecord(id, period) => {
                 let client = client_in(found, *id)?;
                 let old = found.record.ok_or(Refusal::NoRecord(*id, *period))?;
                 self.check_match(&record_etag(&old))?;
-                let event = EventType::FinancialRecordDeleted;
-                self.telling(client, &old, None, event, Change::DeleteRecord(old), BookedResult::RecordDeleted)
+                let event = NewEvent::of::<FinancialRecordDeleted>(&FinancialChange::of(client, &old, None));
+                self.telling(event, Change::DeleteRecord(old), BookedResult::RecordDeleted)
             }
         }
     }
@@ -236,37 +229,37 @@ impl Entry {
 
     fn telling(
         &self,
-        client: &Client,
-        record: &FinancialRecord,
-        previous: Option<Figures>,
-        event_type: EventType,
+        event: Result<NewEvent, String>,
         change: Change,
         result: BookedResult,
     ) -> Result<Decision, Refusal> {
+        let event = event.map_err(Refusal::Unsendable)?;
         // No route set for one of our own events: the row is written unrouted and waits, rather than being lost.
-        let destinations = match self.routes.of(event_type.name()) {
+        let destinations = match self.routes.of(event.event_type) {
             Some([]) => return Ok(silent(change, result)),
             Some(destinations) => destinations.to_vec(),
             None => Vec::new(),
         };
-        let data = event::change_of(client, record, previous);
-        let event = CloudEvent::new(&self.message_id, event_type, self.now, data);
-        let payload = serde_json::to_string(&event).map_err(|e| Refusal::Unsendable(e.to_string()))?;
-        let key = event::ordering_key(client.id, record.period);
-        self.limits.check(payload.as_bytes(), &self.headers, Some(&key)).map_err(Refusal::Unsendable)?;
-        let message = NewMessage {
+        let message = self.message(event, destinations).map_err(Refusal::Unsendable)?;
+        let message_id = Some(message.id.as_str().to_owned());
+        Ok(Decision { change, message: Some(message), booked: Booked { result, message_id } })
+    }
+
+    fn message(&self, event: NewEvent, destinations: Vec<Destination>) -> Result<NewMessage, String> {
+        let (event_type, key, subject) = (event.event_type, event.ordering_key.clone(), event.subject.clone());
+        let payload = event.payload(&self.message_id, self.now)?;
+        self.limits.check(payload.as_bytes(), &self.headers, Some(&key))?;
+        Ok(NewMessage {
             id: self.message_id.clone(),
-            event_type: event_type.name().to_owned(),
+            event_type: event_type.to_owned(),
             destinations,
             ordering_key: Some(key),
             content_type: CLOUD_EVENT.to_owned(),
             payload,
             headers: self.headers.clone(),
-            subject: Some(event::subject_of(client.id)),
+            subject: Some(subject),
             occurred_on: self.now,
-        };
-        let message_id = Some(message.id.as_str().to_owned());
-        Ok(Decision { change, message: Some(message), booked: Booked { result, message_id } })
+        })
     }
 }
 

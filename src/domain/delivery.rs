@@ -6,7 +6,7 @@
 
 use super::{
     byte_order_mark::without_mark,
-    event::CloudEvent,
+    events::{self, Notice},
     ids::{LeaseToken, MessageId},
     json_fault::without_values,
 };
@@ -137,7 +137,7 @@ pub struct MailPolicy {
 ///
 /// # Errors
 /// The reason, as the inbox records it.
-pub fn read_event(delivery: &Delivery, now: DateTime<Utc>, tombstone_days: i64) -> Result<CloudEvent, String> {
+pub fn read_event(delivery: &Delivery, now: DateTime<Utc>, tombstone_days: i64) -> Result<Notice, String> {
     if delivery.message_id.is_empty() {
         return Err("it has no MessageId, so a repeat of it could not be recognised".to_owned());
     }
@@ -155,8 +155,8 @@ pub fn read_event(delivery: &Delivery, now: DateTime<Utc>, tombstone_days: i64) 
     if value.get("data").is_some() && recipient.is_empty() {
         return Err("it names no recipient (data.recipient)".to_owned());
     }
-    let event: CloudEvent =
-        serde_json::from_str(text).map_err(|e| format!("its body is not one of our events: {}", without_values(&e)))?;
+    let event = events::read(text.as_bytes())
+        .map_err(|e| format!("its body is not one of our events: {}", without_values(&e)))?;
     let born = delivery.enqueued_on.map_or(event.time, |enqueued| enqueued.min(event.time));
     if (now - born).num_days() >= tombstone_days {
         return Err(format!("it is too old: of {born}, and duplicates are recognised for {tombstone_days} days"));
@@ -168,7 +168,7 @@ pub fn read_event(delivery: &Delivery, now: DateTime<Utc>, tombstone_days: i64) 
 ///
 /// # Errors
 /// As `read_event`.
-pub fn read_stored(work: &MailWork) -> Result<CloudEvent, String> {
+pub fn read_stored(work: &MailWork) -> Result<Notice, String> {
     let stored =
         Delivery { message_id: work.message_id.clone(), body: work.body.clone(), delivery_count: 0, enqueued_on: None };
     read_event(&stored, work.now, i64::MAX)

@@ -4,7 +4,7 @@
 //! The hash answers one question: what did we send to this person, who asks? It is keyed (HMAC-SHA-256), since a bare
 //! hash of an address is found by hashing the addresses there are; the key is a setting, and not in the database.
 
-use super::{byte_order_mark::without_mark, client::Email, event::subject_of, ids::ClientId};
+use super::{byte_order_mark::without_mark, client::Email, events::subject_of, ids::ClientId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt::{self, Write};

@@ -1,7 +1,7 @@
 //! The copy of a message that a forced replay sends: a new id, and `replayOf` the old one.
 
 use super::{
-    event::CloudEvent,
+    events,
     ids::MessageId,
     message::{CLOUD_EVENT, Headers},
 };
@@ -40,12 +40,12 @@ fn renamed(old: &str, new: &MessageId, payload: &[u8]) -> Result<String, String>
     let mut fields: BTreeMap<String, Box<RawValue>> =
         serde_json::from_slice(payload).map_err(|e| format!("its Payload is no CloudEvent: {e}"))?;
     let text = |value: &str| serde_json::value::to_raw_value(value).map_err(|e| e.to_string());
-    let ours = serde_json::from_slice::<CloudEvent>(payload).is_ok();
+    let ours = events::read(payload).is_ok();
     fields.insert("id".to_owned(), text(new.as_str())?);
     fields.insert(EXTENSION.to_owned(), text(old)?);
     let copied = serde_json::to_string(&fields).map_err(|e| e.to_string())?;
     // What was readable as ours must stay so: the receiver refuses anything else for good.
-    if ours && serde_json::from_str::<CloudEvent>(&copied).is_err() {
+    if ours && events::read(copied.as_bytes()).is_err() {
         return Err("its copy would not read as one of our events".to_owned());
     }
     Ok(copied)

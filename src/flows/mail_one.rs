@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{
         delivery::{EMAIL_CONSUMER, MailOutcome, MailPolicy, MailWork, Whereabouts},
-        event::CloudEvent,
+        events::Notice,
         mail_doubt,
         mail_finish::MailFinish,
         mail_verdict::{self, Attempt, MailVerdict},
@@ -38,7 +38,7 @@ impl<'a> OneMail<'a> {
     }
 
     /// `event`: what the mail says, or why it cannot be read.
-    pub(super) async fn send(&self, event: Result<CloudEvent, String>) -> NotifyReport {
+    pub(super) async fn send(&self, event: Result<Notice, String>) -> NotifyReport {
         let mailer = &self.context.mailer;
         let letter = match event.and_then(|event| self.context.letters.write(&event)) {
             Ok(letter) => letter,

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         byte_order_mark::without_mark,
-        event,
+        events,
         ids::MessageId,
         json_fault::without_values,
         message::{CLOUD_EVENT, Headers, MessageLimits},
@@ -54,7 +54,7 @@ fn wrapped(row: &ClaimedRow) -> Result<String, String> {
     serde_json::from_str::<IgnoredAny>(text).map_err(|e| {
         format!("Payload is not JSON, though ContentType says application/json: {}", without_values(&e))
     })?;
-    Ok(event::wrap_plain(&row.id, &row.event_type, row.occurred_on, text))
+    Ok(events::wrap_plain(&row.id, &row.event_type, row.occurred_on, text))
 }
 
 fn checked_event(row: &ClaimedRow) -> Result<Bytes, String> {

@@ -20,6 +20,7 @@ mod clients;
 mod records;
 mod health;
 mod openapi;
+mod openapi_messages;
 mod envelope;
 mod invocation;
 mod idle;

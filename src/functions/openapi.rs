@@ -2,6 +2,7 @@
 
 use super::{
     clients, health,
+    openapi_messages::Messages,
     problem::ProblemReply,
     records,
     reply::{JSON, Reply},
@@ -32,6 +33,7 @@ use warp::http::header;
     tags(
         (name = "clients", description = "Clients of the office"),
         (name = "finance", description = "Their monthly figures; a change is mailed to the client"),
+        (name = "messages", description = "What goes over the bus when something changed"),
         (name = "about", description = "Of the service itself; no key is needed"),
     ),
     paths(
@@ -50,7 +52,7 @@ use warp::http::header;
     ),
     components(schemas(ProblemReply)),
     security(("functionKey" = [])),
-    modifiers(&FunctionKey)
+    modifiers(&FunctionKey, &Messages)
 )]
 struct Document;
 

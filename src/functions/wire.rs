@@ -1,13 +1,16 @@
 //! The JSON of the API: what goes out, and (for the OpenAPI document) what comes in.
 
-use crate::domain::{client::Client, language::Language, money::Money, record::FinancialRecord};
+use crate::domain::{
+    client::Client,
+    language::Language,
+    money::Money,
+    record::FinancialRecord,
+    schema::{amount, language},
+};
 use serde::Serialize;
 use utoipa::{
     ToSchema,
-    openapi::{
-        Object, ObjectBuilder,
-        schema::{SchemaFormat, Type},
-    },
+    openapi::{ObjectBuilder, schema::Type},
 };
 
 #[derive(Serialize, ToSchema)]
@@ -161,24 +164,4 @@ fn client_name() -> ObjectBuilder {
 
 fn postal_address() -> ObjectBuilder {
     line(400, "ul. Prosta 1, 30-001 Kraków")
-}
-
-/// `decimal` keeps generated clients from making a float of money. No `multipleOf`: validators that divide floats find
-/// 1234.56 to be no multiple of 0.01.
-fn language() -> Object {
-    let codes = Language::ALL.map(Language::code);
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes)).build()
-}
-
-fn amount() -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::Number)
-        .format(Some(SchemaFormat::Custom("decimal".to_owned())))
-        .minimum(Some(0))
-        // One grosz above the largest: that one itself is no f64.
-        .exclusive_maximum(Some(10_000_000_000_000_000_i64))
-        .description(Some(
-            "An amount of zloty, of at most two decimals in value: 12.5000 and 1e2 are fine, 0.001 is not.",
-        ))
-        .examples([serde_json::json!(1234.56)])
 }

@@ -3,7 +3,7 @@
 use crate::domain::{
     client::Email,
     delivery::{MailOutcome, Whereabouts},
-    event::CloudEvent,
+    events::Notice,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -44,5 +44,5 @@ pub trait Inquiries: Send + Sync {
 pub trait Letters: Send + Sync {
     /// # Errors
     /// Why no letter can be written of it; the mail is refused with this reason.
-    fn write(&self, event: &CloudEvent) -> Result<Letter, String>;
+    fn write(&self, event: &Notice) -> Result<Letter, String>;
 }

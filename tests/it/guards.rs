@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use client_organizer::{
     domain::{
         delivery::{Delivery, MailOutcome, OnDoubt},
-        event::CloudEvent,
+        events::Notice,
         route::Destination,
         verdict::PublishOutcome,
     },
@@ -201,9 +201,9 @@ async fn a_panic_over_one_mail_leaves_its_neighbours_alone() {
 struct PanickyLetters(String);
 
 impl Letters for PanickyLetters {
-    fn write(&self, event: &CloudEvent) -> Result<Letter, String> {
-        assert!(event.id != self.0, "as a defect would");
-        BareLetters.write(event)
+    fn write(&self, notice: &Notice) -> Result<Letter, String> {
+        assert!(notice.id != self.0, "as a defect would");
+        BareLetters.write(notice)
     }
 }
 

@@ -6,7 +6,10 @@ use client_organizer::{
     domain::{
         client::{ClientName, Email},
         delivery::MailOutcome,
-        event::{CloudEvent, EventType, FinancialChange},
+        events::{
+            self, Event, FinancialChange, FinancialRecordCreated, FinancialRecordDeleted, FinancialRecordUpdated,
+            NewEvent, Notice,
+        },
         ids::{ClientId, MessageId},
         money::Money,
         record::Figures,
@@ -34,9 +37,8 @@ fn figures(grosze: [i64; 3]) -> Figures {
     Figures { income_tax, vat, insurance_amount }
 }
 
-fn event(event_type: EventType) -> CloudEvent {
-    let previous = (event_type == EventType::FinancialRecordUpdated).then(|| figures([100_000, 50_000, 0]));
-    let data = FinancialChange {
+fn change(previous: Option<Figures>) -> FinancialChange {
+    FinancialChange {
         client_id: ClientId(17),
         client_name: ClientName::parse("Żółw & Synowie <spółka>").unwrap(),
         recipient: Email::parse("anna@example.pl").unwrap(),
@@ -46,16 +48,26 @@ fn event(event_type: EventType) -> CloudEvent {
         figures: figures([123_456, 50_000, 160_099]),
         previous,
         version: 1,
-    };
-    CloudEvent::new(&MessageId::parse(ID).unwrap(), event_type, "2026-04-02T08:00:00Z".parse().unwrap(), data)
+    }
+}
+
+fn cloud_event<E: Event>(data: &E::Data) -> String {
+    let (id, time) = (MessageId::parse(ID).unwrap(), "2026-04-02T08:00:00Z".parse().unwrap());
+    NewEvent::of::<E>(data).unwrap().payload(&id, time).unwrap()
+}
+
+/// As it comes out of the queue.
+fn notice<E: Event>(data: &E::Data) -> Notice {
+    events::read(cloud_event::<E>(data).as_bytes()).unwrap()
 }
 
 fn sender() -> Sender {
     Sender::parse("Biuro Łąka <biuro@office.example.pl>").unwrap()
 }
 
-fn write(language: Language, event_type: EventType) -> Letter {
-    TemplateLetters::new(language, &sender()).unwrap().write(&event(event_type)).unwrap()
+fn write<E: Event<Data = FinancialChange>>(language: Language) -> Letter {
+    let previous = (E::NAME == FinancialRecordUpdated::NAME).then(|| figures([100_000, 50_000, 0]));
+    TemplateLetters::new(language, &sender()).unwrap().write(&notice::<E>(&change(previous))).unwrap()
 }
 
 /// No-break spaces shown as `~`, so that the expected texts below can be read.
@@ -65,7 +77,7 @@ fn shown(text: &str) -> String {
 
 #[test]
 fn a_polish_client_reads_new_figures() {
-    let letter = write(Language::Pl, EventType::FinancialRecordCreated);
+    let letter = write::<FinancialRecordCreated>(Language::Pl);
     assert_eq!(letter.subject, "Podatki i składki za marzec 2026");
     let expected = "\
 Dzień dobry,
@@ -90,7 +102,7 @@ biuro@office.example.pl
 
 #[test]
 fn a_change_shows_before_and_after() {
-    let letter = write(Language::Pl, EventType::FinancialRecordUpdated);
+    let letter = write::<FinancialRecordUpdated>(Language::Pl);
     assert_eq!(letter.subject, "Podatki i składki za marzec 2026 – poprawione kwoty");
     let expected = "
   Podatek dochodowy: 1~234,56~zł (poprzednio 1~000,00~zł)
@@ -98,7 +110,7 @@ fn a_change_shows_before_and_after() {
   Składki ZUS:       1~600,99~zł (poprzednio 0,00~zł)
 ";
     assert!(shown(&letter.text).contains(expected), "{}", letter.text);
-    let letter = write(Language::En, EventType::FinancialRecordUpdated);
+    let letter = write::<FinancialRecordUpdated>(Language::En);
     let expected = "\
 Dear Client,
 
@@ -123,9 +135,8 @@ biuro@office.example.pl
 
 #[test]
 fn a_change_whose_former_figures_nobody_told_shows_the_new_ones() {
-    let mut event = event(EventType::FinancialRecordUpdated);
-    event.data.previous = None;
-    let letter = TemplateLetters::new(Language::En, &sender()).unwrap().write(&event).unwrap();
+    let notice = notice::<FinancialRecordUpdated>(&change(None));
+    let letter = TemplateLetters::new(Language::En, &sender()).unwrap().write(&notice).unwrap();
     assert!(shown(&letter.text).contains("\n  VAT:                    PLN~500.00\n"), "{}", letter.text);
     assert!(!letter.text.contains("previously"));
 }
@@ -133,19 +144,19 @@ fn a_change_whose_former_figures_nobody_told_shows_the_new_ones() {
 #[test]
 fn a_withdrawal_says_so() {
     assert_eq!(
-        write(Language::Pl, EventType::FinancialRecordDeleted).subject,
+        write::<FinancialRecordDeleted>(Language::Pl).subject,
         "Podatki i składki za marzec 2026 – kwoty nieaktualne"
     );
-    let english = write(Language::En, EventType::FinancialRecordDeleted);
+    let english = write::<FinancialRecordDeleted>(Language::En);
     assert_eq!(english.subject, "Your taxes and contributions for March 2026: please disregard");
     assert!(english.text.contains("no longer apply"));
 }
 
 #[test]
 fn an_office_signs_with_its_name_its_address_and_its_telephone() {
-    let event = event(EventType::FinancialRecordCreated);
+    let notice = notice::<FinancialRecordCreated>(&change(None));
     let signed = |sender: Sender, language| {
-        let letter = TemplateLetters::new(language, &sender).unwrap().write(&event).unwrap();
+        let letter = TemplateLetters::new(language, &sender).unwrap().write(&notice).unwrap();
         let lines: Vec<String> = shown(&letter.text).lines().rev().map(str::to_owned).take(4).collect();
         assert!(lines.iter().rev().skip(2).all(|line| shown(&letter.html).contains(line.as_str())), "{}", letter.html);
         lines.into_iter().rev().collect::<Vec<_>>().join("|")
@@ -166,16 +177,15 @@ fn an_office_signs_with_its_name_its_address_and_its_telephone() {
 fn a_client_reads_the_language_they_chose_and_else_the_offices() {
     let letters = TemplateLetters::new(Language::Pl, &sender()).unwrap();
     for (language, expected) in [(None, "Podatki"), (Some(Language::Pl), "Podatki"), (Some(Language::En), "Your")] {
-        let mut event = event(EventType::FinancialRecordCreated);
-        event.data.language = language;
-        assert!(letters.write(&event).unwrap().subject.starts_with(expected), "{language:?}");
-        // As it went through the queue; what others wrote there refuses no mail.
-        let text = serde_json::to_string(&event).unwrap();
-        assert_eq!(serde_json::from_str::<CloudEvent>(&text).unwrap(), event);
+        let text = cloud_event::<FinancialRecordCreated>(&FinancialChange { language, ..change(None) });
+        let read = |text: &str| events::read(text.as_bytes());
+        let notice = read(&text).unwrap();
+        assert!(letters.write(&notice).unwrap().subject.starts_with(expected), "{language:?}");
+        assert_eq!(notice.language, language);
+        // What others wrote there refuses no mail.
         for other in ["\"de\"", "7", "null", "{}"] {
             let text = text.replacen("\"year\"", &format!("\"language\":{other},\"year\""), 1);
-            let read = serde_json::from_str::<CloudEvent>(&text);
-            assert!(language.is_some() || read.unwrap().data.language.is_none(), "{other}");
+            assert!(language.is_some() || read(&text).unwrap().language.is_none(), "{other}");
         }
     }
 }
@@ -183,12 +193,11 @@ fn a_client_reads_the_language_they_chose_and_else_the_offices() {
 #[test]
 fn an_event_no_letter_can_be_written_of_says_why() {
     let letters = TemplateLetters::new(Language::Pl, &sender()).unwrap();
-    let mut event = event(EventType::FinancialRecordCreated);
-    event.data.month = 13;
-    assert!(letters.write(&event).unwrap_err().contains("2026-13"));
-    event.data.month = 3;
-    event.time = "+12026-01-01T00:00:00Z".parse().unwrap();
-    assert!(letters.write(&event).unwrap_err().contains("date"));
+    let of_no_month = notice::<FinancialRecordCreated>(&FinancialChange { month: 13, ..change(None) });
+    assert!(letters.write(&of_no_month).unwrap_err().contains("2026-13"));
+    let time = "+12026-01-01T00:00:00Z".parse().unwrap();
+    let of_no_date = Notice { time, ..notice::<FinancialRecordCreated>(&change(None)) };
+    assert!(letters.write(&of_no_date).unwrap_err().contains("date"));
 }
 
 fn files(folder: &Path) -> Vec<String> {
@@ -203,7 +212,7 @@ async fn a_mail_in_the_folder_is_one_any_mail_program_reads() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("mail/new");
     let mailer = FolderMailer::new(&folder, sender(), Arc::new(Stopped));
-    let letter = write(Language::Pl, EventType::FinancialRecordCreated);
+    let letter = write::<FinancialRecordCreated>(Language::Pl);
     let outcome = mailer.send(&letter).await;
     let names = files(&folder);
     assert_eq!(outcome, MailOutcome::Accepted { reference: names[0].clone() });
@@ -231,8 +240,7 @@ async fn a_mail_in_the_folder_is_one_any_mail_program_reads() {
 async fn a_duplicate_is_a_second_file_with_the_same_message_id() {
     let folder = tempfile::tempdir().unwrap();
     let mailer = FolderMailer::new(folder.path(), sender(), Arc::new(Stopped));
-    let letter =
-        Letter { message_id: "../evil id ż".to_owned(), ..write(Language::En, EventType::FinancialRecordCreated) };
+    let letter = Letter { message_id: "../evil id ż".to_owned(), ..write::<FinancialRecordCreated>(Language::En) };
     for _ in 0..2 {
         assert!(matches!(mailer.send(&letter).await, MailOutcome::Accepted { .. }));
     }
@@ -251,7 +259,7 @@ async fn no_text_begins_a_header_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let mailer = FolderMailer::new(folder.path(), sender(), Arc::new(Stopped));
     let subject = format!("Hello\r\nBcc: thief@example.pl\r\n\r\n{}", "ż".repeat(300));
-    let letter = Letter { subject, ..write(Language::En, EventType::FinancialRecordCreated) };
+    let letter = Letter { subject, ..write::<FinancialRecordCreated>(Language::En) };
     assert!(matches!(mailer.send(&letter).await, MailOutcome::Accepted { .. }));
     let bytes = std::fs::read(folder.path().join(&files(folder.path())[0])).unwrap();
     let mail = MessageParser::default().parse(&bytes).unwrap();
@@ -267,7 +275,7 @@ async fn a_folder_that_cannot_be_written_is_the_providers_failure() {
     let file = home.path().join("not-a-folder");
     std::fs::write(&file, "").unwrap();
     let mailer = FolderMailer::new(&file, sender(), Arc::new(Stopped));
-    let outcome = mailer.send(&write(Language::Pl, EventType::FinancialRecordCreated)).await;
+    let outcome = mailer.send(&write::<FinancialRecordCreated>(Language::Pl)).await;
     let MailOutcome::Provider { reason, .. } = outcome else { panic!("{outcome:?}") };
     assert!(reason.contains("not-a-folder") && !reason.contains("anna@"), "{reason}");
 }

@@ -24,6 +24,7 @@ mod entities;
 mod dead_letters;
 mod namespace;
 mod amqp_golden;
+mod events;
 mod mail;
 mod letters;
 mod erasure;

@@ -13,7 +13,7 @@ use client_organizer::{
     domain::{
         client::{ClientName, Email},
         delivery::{MailOutcome, OnDoubt},
-        event::{CloudEvent, EventType, FinancialChange},
+        events::{self, FinancialChange, FinancialRecordUpdated, NewEvent},
         ids::{ClientId, MessageId},
         money::Money,
         record::Figures,
@@ -50,8 +50,9 @@ fn letter() -> Letter {
         version: 2,
     };
     let id = MessageId::parse(ID).unwrap();
-    let event = CloudEvent::new(&id, EventType::FinancialRecordUpdated, "2026-04-02T08:00:00Z".parse().unwrap(), data);
-    TemplateLetters::new(Language::Pl, &sender()).unwrap().write(&event).unwrap()
+    let event = NewEvent::of::<FinancialRecordUpdated>(&data).unwrap();
+    let event = event.payload(&id, "2026-04-02T08:00:00Z".parse().unwrap()).unwrap();
+    TemplateLetters::new(Language::Pl, &sender()).unwrap().write(&events::read(event.as_bytes()).unwrap()).unwrap()
 }
 
 fn options(security: SmtpSecurity, port: u16) -> SmtpOptions {

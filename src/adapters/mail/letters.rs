@@ -1,18 +1,22 @@
 //! Letters from templates that are compiled into the program: subject, plain text and HTML in each language.
+//!
+//! A message type has a folder under `letters/`, in it one per language with `subject.txt`, `body.txt` and `body.html`.
 
 use super::{mime::Sender, words::held_together};
 use crate::{
     domain::{
-        event::{CloudEvent, EventType},
+        events::{LetterValue, Notice},
         language::Language,
-        money::Money,
         period::Period,
-        record::Figures,
     },
     ports::mailer::{Letter, Letters},
 };
 use chrono::Datelike;
+use include_dir::{Dir, include_dir};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, context, syntax::SyntaxConfig};
+use std::collections::BTreeMap;
+
+static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/adapters/mail/letters");
 
 pub struct TemplateLetters {
     templates: Environment<'static>,
@@ -23,40 +27,6 @@ pub struct TemplateLetters {
     /// Lines below the name.
     contact: Vec<String>,
 }
-
-/// Lists `templates/<name>` with its text.
-macro_rules! templates {
-    ($($name:literal),+ $(,)?) => {
-        [$(($name, include_str!(concat!("templates/", $name)))),+]
-    };
-}
-
-const TEMPLATES: [(&str, &str); 24] = templates![
-    "layout.html",
-    "line.html",
-    "pl/before.txt",
-    "pl/before.html",
-    "pl/created.subject",
-    "pl/created.txt",
-    "pl/created.html",
-    "pl/updated.subject",
-    "pl/updated.txt",
-    "pl/updated.html",
-    "pl/deleted.subject",
-    "pl/deleted.txt",
-    "pl/deleted.html",
-    "en/before.txt",
-    "en/before.html",
-    "en/created.subject",
-    "en/created.txt",
-    "en/created.html",
-    "en/updated.subject",
-    "en/updated.txt",
-    "en/updated.html",
-    "en/deleted.subject",
-    "en/deleted.txt",
-    "en/deleted.html",
-];
 
 impl TemplateLetters {
     /// # Errors
@@ -70,31 +40,13 @@ impl TemplateLetters {
             Some((_, "html")) => AutoEscape::Html,
             Some(_) | None => AutoEscape::None,
         });
-        for (name, text) in TEMPLATES {
-            templates.add_template(name, text).map_err(|e| format!("the template {name} is broken: {e}"))?;
-        }
+        add_all(&mut templates, &TEMPLATES)?;
         Ok(Self { templates, language, office: sender.office(), contact: sender.contact() })
     }
 
-    fn render(&self, language: Language, event: EventType, part: &str, values: &Value) -> Result<String, String> {
-        let name = format!("{}/{}.{part}", language.code(), kind(event));
-        let template = self.templates.get_template(&name);
+    fn render(&self, name: &str, values: &Value) -> Result<String, String> {
+        let template = self.templates.get_template(name);
         template.and_then(|t| t.render(values)).map_err(|e| format!("the template {name} cannot be filled: {e}"))
-    }
-
-    /// Each amount as it is now, and as it was where that is told.
-    fn figures(language: Language, now: Figures, was: Option<Figures>) -> Value {
-        let amount = |of: fn(Figures) -> Money| {
-            context! {
-                now => language.amount(of(now)),
-                was => was.map(|was| language.amount(of(was))),
-            }
-        };
-        context! {
-            income_tax => amount(|figures| figures.income_tax),
-            vat => amount(|figures| figures.vat),
-            insurance => amount(|figures| figures.insurance_amount),
-        }
     }
 
     /// Name first.
@@ -108,41 +60,54 @@ impl TemplateLetters {
     }
 }
 
-/// As the templates are called.
-pub(super) fn kind(event: EventType) -> &'static str {
-    match event {
-        EventType::FinancialRecordCreated => "created",
-        EventType::FinancialRecordUpdated => "updated",
-        EventType::FinancialRecordDeleted => "deleted",
+/// Each under its path below `letters/`.
+fn add_all(templates: &mut Environment<'static>, folder: &'static Dir<'static>) -> Result<(), String> {
+    for file in folder.files() {
+        let name = file.path().to_string_lossy();
+        let text = file.contents_utf8().ok_or_else(|| format!("the template {name} is not UTF-8"))?;
+        let added = templates.add_template_owned(name.clone().into_owned(), text);
+        added.map_err(|e| format!("the template {name} is broken: {e}"))?;
     }
+    folder.dirs().try_for_each(|below| add_all(templates, below))
+}
+
+/// As the templates show it.
+fn shown(language: Language, value: &LetterValue) -> Result<Value, String> {
+    Ok(match value {
+        LetterValue::Name(name) => held_together(name.as_str()).into(),
+        LetterValue::Amount(money) => language.amount(*money).into(),
+        LetterValue::Month { year, month } => {
+            let period = Period::new(*year, *month);
+            language.month(period.ok_or_else(|| format!("{year}-{month} is not a month we keep books of"))?).into()
+        }
+        LetterValue::Nothing => ().into(),
+        LetterValue::Fields(fields) => fields_shown(language, fields)?,
+    })
+}
+
+fn fields_shown(language: Language, fields: &[(&'static str, LetterValue)]) -> Result<Value, String> {
+    let pairs = fields.iter().map(|(name, value)| Ok((*name, shown(language, value)?)));
+    pairs.collect::<Result<BTreeMap<_, _>, String>>().map(Value::from)
 }
 
 impl Letters for TemplateLetters {
-    fn write(&self, event: &CloudEvent) -> Result<Letter, String> {
-        let data = &event.data;
-        let period = Period::new(data.year, data.month)
-            .ok_or_else(|| format!("{}-{} is not a month we keep books of", data.year, data.month))?;
+    fn write(&self, notice: &Notice) -> Result<Letter, String> {
         // A Date header has four digits for the year; the event's maker is not only us.
-        if !(1970..=9998).contains(&event.time.year()) {
+        if !(1970..=9998).contains(&notice.time.year()) {
             return Err("its time is not a date a mail can carry".to_owned());
         }
-        let language = data.language.unwrap_or(self.language);
-        let values = context! {
-            client => held_together(data.client_name.as_str()),
-            month => language.month(period),
-            figures => Self::figures(language, data.figures, data.previous),
-            signature => self.signature(language),
-        };
-        let render = |part: &str, values: &Value| self.render(language, event.event_type, part, values);
-        let subject = render("subject", &values)?;
+        let language = notice.language.unwrap_or(self.language);
+        let values = context! { signature => self.signature(language), ..fields_shown(language, &notice.values)? };
+        let folder = format!("{}/{}", notice.letter, language.code());
+        let subject = self.render(&format!("{folder}/subject.txt"), &values)?;
         let page = context! { lang => language.code(), subject => subject.as_str(), ..values.clone() };
         Ok(Letter {
-            message_id: event.id.clone(),
-            to: data.recipient.clone(),
-            text: render("txt", &values)?,
-            html: render("html", &page)?,
+            message_id: notice.id.clone(),
+            to: notice.recipient.clone(),
+            text: self.render(&format!("{folder}/body.txt"), &values)?,
+            html: self.render(&format!("{folder}/body.html"), &page)?,
             subject,
-            date: event.time,
+            date: notice.time,
         })
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         booking::{Booked, Change, Command, Entry, Refusal, Snapshot},
         client::{Client, Nip},
-        event::subject_of,
+        events::subject_of,
         idempotency::{Fingerprint, IdempotencyKey},
         ids::ClientId,
         language::Language,

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         booking::{Booked, Change, Command, Decision, Entry, Refusal, Snapshot},
         client::Client,
-        event::subject_of,
+        events::subject_of,
         idempotency::{Fingerprint, IdempotencyKey},
         ids::ClientId,
         message::NewMessage,

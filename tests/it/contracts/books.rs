@@ -8,7 +8,7 @@ use client_organizer::{
     domain::{
         booking::{Booked, BookedResult, Command, Entry, IfMatch, Refusal, client_etag, record_etag},
         client::{Client, ClientDraft, ClientName, Email, Nip, PostalAddress},
-        event::CloudEvent,
+        events::{CloudEvent, FinancialChange},
         idempotency::{Fingerprint, IdempotencyKey},
         ids::{ClientId, MessageId},
         language::Language,
@@ -347,13 +347,13 @@ async fn the_message_is_due_by_the_databases_clock_and_carries_what_was_booked(b
     let row = &backend.ops().show(&id).await.unwrap()[0];
     assert_eq!(row.occurred_on, booked_at());
     assert_eq!(row.ordering_key.as_deref(), Some("1/2026-03"));
-    let event: CloudEvent = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
+    let event: CloudEvent<FinancialChange> = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
     assert_eq!((event.id, event.data.recipient), (id, client.draft.email));
     let headers = backend.query("SELECT Headers FROM OutboxMessages WHERE EventType = 'FinancialRecordCreated'");
     assert_eq!(headers.unwrap(), r#"{"traceparent":"00-ab-cd-01"}"#);
 
     let row = &backend.ops().show(&patched.message_id.unwrap()).await.unwrap()[0];
-    let event: CloudEvent = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
+    let event: CloudEvent<FinancialChange> = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
     assert_eq!(event.data.previous, Some(figures("10")));
     assert_eq!((event.data.figures.vat, event.data.version), (money("7"), 2));
 }
@@ -365,7 +365,7 @@ async fn a_message_names_the_client_as_written(backend: &impl Backend) {
         let command = Command::CreateRecord(ClientId(number.into()), march(), figures("10"));
         let id = done(backend, entry(command)).await.message_id.unwrap();
         let row = &backend.ops().show(&id).await.unwrap()[0];
-        let event: CloudEvent = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
+        let event: CloudEvent<FinancialChange> = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
         assert_eq!(event.data.client_name.as_str(), name);
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use client_organizer::{
-    domain::{delivery::MailOutcome, event::CloudEvent, route::Destination, verdict::PublishOutcome},
+    domain::{delivery::MailOutcome, events::Notice, route::Destination, verdict::PublishOutcome},
     ports::{
         bus::{Bus, Outgoing},
         clock::Clock,
@@ -109,14 +109,14 @@ impl Mailer for FakeMailer {
 pub struct BareLetters;
 
 impl Letters for BareLetters {
-    fn write(&self, event: &CloudEvent) -> Result<Letter, String> {
+    fn write(&self, notice: &Notice) -> Result<Letter, String> {
         Ok(Letter {
-            message_id: event.id.clone(),
-            to: event.data.recipient.clone(),
+            message_id: notice.id.clone(),
+            to: notice.recipient.clone(),
             subject: String::new(),
             text: String::new(),
             html: String::new(),
-            date: event.time,
+            date: notice.time,
         })
     }
 }

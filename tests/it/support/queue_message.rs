@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use client_organizer::domain::{
     client::{ClientName, Email},
     delivery::Delivery,
-    event::{CloudEvent, EventType, FinancialChange},
+    events::{FinancialChange, FinancialRecordCreated, NewEvent},
     ids::{ClientId, MessageId},
     money::Money,
     record::Figures,
@@ -25,8 +25,7 @@ pub fn body(id: &str, recipient: &str, time: chrono::DateTime<chrono::Utc>) -> S
         previous: None,
         version: 1,
     };
-    let event = CloudEvent::new(&MessageId::parse(id).unwrap(), EventType::FinancialRecordCreated, time, data);
-    serde_json::to_string(&event).unwrap()
+    NewEvent::of::<FinancialRecordCreated>(&data).unwrap().payload(&MessageId::parse(id).unwrap(), time).unwrap()
 }
 
 pub fn delivery(id: &str, body: &str) -> Delivery {

@@ -1,0 +1,87 @@
+//! The data of what happens to a month's figures: booked, changed or deleted.
+
+use super::{EventData, LetterValue, month_key};
+use crate::domain::{
+    client::{Client, ClientName, Email},
+    ids::ClientId,
+    language::{self, Language},
+    record::{Figures, FinancialRecord},
+    schema,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FinancialChange {
+    #[schema(schema_with = schema::client_id)]
+    pub client_id: ClientId,
+    #[schema(schema_with = schema::text)]
+    pub client_name: ClientName,
+    #[schema(schema_with = schema::email)]
+    pub recipient: Email,
+    /// Of the letter; without it, the office's.
+    #[serde(default, deserialize_with = "language::known", skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::language, required = false)]
+    pub language: Option<Language>,
+    #[schema(minimum = 2000, maximum = 2100)]
+    pub year: u16,
+    #[schema(minimum = 1, maximum = 12)]
+    pub month: u8,
+    #[schema(schema_with = schema::figures)]
+    pub figures: Figures,
+    /// The figures before; only of an update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schema::figures, required = false)]
+    pub previous: Option<Figures>,
+    /// The record's: starts at 1, plus 1 for every change.
+    pub version: i64,
+}
+
+impl FinancialChange {
+    /// What the message says of a record.
+    #[must_use]
+    pub fn of(client: &Client, record: &FinancialRecord, previous: Option<Figures>) -> Self {
+        Self {
+            client_id: client.id,
+            client_name: client.draft.name.clone(),
+            recipient: client.draft.email.clone(),
+            language: client.draft.language,
+            year: record.period.year(),
+            month: record.period.month(),
+            figures: record.figures,
+            previous,
+            version: record.version,
+        }
+    }
+}
+
+impl EventData for FinancialChange {
+    fn recipient(&self) -> &Email {
+        &self.recipient
+    }
+
+    fn language(&self) -> Option<Language> {
+        self.language
+    }
+
+    fn client(&self) -> ClientId {
+        self.client_id
+    }
+
+    fn path(&self) -> String {
+        format!("clients/{}/finance/{}/{}", self.client_id, self.year, self.month)
+    }
+
+    fn ordering_key(&self) -> String {
+        month_key(self.client_id, self.year, self.month)
+    }
+
+    fn letter_values(&self) -> Vec<(&'static str, LetterValue)> {
+        vec![
+            ("client", LetterValue::Name(self.client_name.clone())),
+            ("month", LetterValue::Month { year: self.year, month: self.month }),
+            ("figures", LetterValue::figures(self.figures, self.previous)),
+        ]
+    }
+}

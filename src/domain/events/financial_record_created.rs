@@ -1,0 +1,20 @@
+//! A month's figures were booked.
+
+use super::{DefaultRoute, Event, FinancialChange, Samples, samples};
+
+#[derive(Debug)]
+pub struct FinancialRecordCreated;
+
+impl Event for FinancialRecordCreated {
+    type Data = FinancialChange;
+
+    const NAME: &'static str = "FinancialRecordCreated";
+    const VERSION: u32 = 1;
+    const DEFAULT_ROUTE: DefaultRoute = DefaultRoute::EmailQueue;
+    const BODY_BYTES_MAX: usize = 4 * 1024;
+    const LETTER: &'static str = "financial_record_created";
+
+    fn samples() -> Result<Samples<FinancialChange>, String> {
+        Ok(vec![("created", samples::usual(None)?), ("created-odd", samples::odd(None)?)])
+    }
+}

@@ -1,0 +1,20 @@
+//! A month's figures were deleted. Most are typing errors that no client needs to hear of, so by default nobody is told.
+
+use super::{DefaultRoute, Event, FinancialChange, Samples, samples};
+
+#[derive(Debug)]
+pub struct FinancialRecordDeleted;
+
+impl Event for FinancialRecordDeleted {
+    type Data = FinancialChange;
+
+    const NAME: &'static str = "FinancialRecordDeleted";
+    const VERSION: u32 = 1;
+    const DEFAULT_ROUTE: DefaultRoute = DefaultRoute::Nobody;
+    const BODY_BYTES_MAX: usize = 4 * 1024;
+    const LETTER: &'static str = "financial_record_deleted";
+
+    fn samples() -> Result<Samples<FinancialChange>, String> {
+        Ok(vec![("deleted", samples::usual(None)?), ("deleted-odd", samples::odd(None)?)])
+    }
+}

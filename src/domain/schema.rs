@@ -1,0 +1,54 @@
+//! JSON Schema of values, for the OpenAPI document: as the API takes and gives them, and as messages carry them.
+
+use super::language::Language;
+use utoipa::openapi::{
+    Object, ObjectBuilder,
+    schema::{SchemaFormat, Type},
+};
+
+/// `decimal` keeps generated clients from making a float of money. No `multipleOf`: validators that divide floats find
+/// 1234.56 to be no multiple of 0.01.
+#[must_use]
+pub fn amount() -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(Type::Number)
+        .format(Some(SchemaFormat::Custom("decimal".to_owned())))
+        .minimum(Some(0))
+        // One grosz above the largest: that one itself is no f64.
+        .exclusive_maximum(Some(10_000_000_000_000_000_i64))
+        .description(Some(
+            "An amount of zloty, of at most two decimals in value: 12.5000 and 1e2 are fine, 0.001 is not.",
+        ))
+        .examples([serde_json::json!(1234.56)])
+}
+
+#[must_use]
+pub fn language() -> Object {
+    let codes = Language::ALL.map(Language::code);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes)).build()
+}
+
+/// A month's three amounts.
+#[must_use]
+pub fn figures() -> ObjectBuilder {
+    ["incomeTax", "vat", "insuranceAmount"]
+        .into_iter()
+        .fold(ObjectBuilder::new().schema_type(Type::Object), |object, name| {
+            object.property(name, amount()).required(name)
+        })
+}
+
+#[must_use]
+pub fn client_id() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1))
+}
+
+#[must_use]
+pub fn text() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+#[must_use]
+pub fn email() -> ObjectBuilder {
+    text().format(Some(SchemaFormat::Custom("email".to_owned())))
+}
