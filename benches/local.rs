@@ -1,4 +1,4 @@
-//! What README's numbers come from: `cargo bench`. Everything runs as it would for a newcomer, in local mode.
+//! What the numbers of `benches/README.md` come from: `cargo bench`. Everything runs as it would for a newcomer, in local mode.
 //!
 //! Prints: handler start to first answer; bookings per second; resident memory of the handler after 10,000 bookings;
 //! dispatched rows per second over REST to the local queue.

@@ -1,4 +1,4 @@
--- Back to the .NET system's own outbox (README, "Going back"). Stop this program first, everywhere; then start the old
+-- Back to the .NET system's own outbox (src/adapters/sqlserver/README.md, "Going back"). Stop this program first, everywhere; then start the old
 -- processor. One transaction: an error undoes all of it. Run it whole: sqlcmd -b -I -i go-back.sql, or SSMS.
 -- What this program made stays, as OutboxMessages_Left and refinery_schema_history_Left beside its other tables.
 SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON;

@@ -3,6 +3,10 @@
 //! A connection holds a place. Where all are held, a newcomer gets the place of who keeps us waiting: idle, or in the
 //! middle of its headers or its body; first of the peer that holds most places, and there of who waits longest. What
 //! is being answered is never cut. Where nobody is to be cut, the newcomer waits a little and is told 503.
+//!
+//! The limits: at most 512 connections, fewer where the process may open few files; a client that lets us wait for over
+//! a second may lose its connection to a newcomer, which waits 2 s for one. Headers must arrive within 15 s (at the handler's port 2 min:
+//! longer than .NET keeps an idle connection), a whole body within 30 s, whatever its framing.
 
 mod inbound;
 mod room;

@@ -1,4 +1,6 @@
 //! Where an event type goes: destinations by name, set by the office in its settings.
+//!
+//! An event type of our own always has a route: by default the email queue, and nobody for deletions.
 
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};

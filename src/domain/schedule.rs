@@ -1,4 +1,7 @@
 //! When a timer function runs: a schedule as NCrontab reads it, with which the Functions host reads its own.
+//!
+//! What Azure refuses (`L`, `?`, `1#2`, weekday `7`, a time span) is refused by `local`, `doctor` and at the start alike;
+//! five fields, `5/15` and `22-2` are read as NCrontab reads them.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use std::ops::RangeInclusive;

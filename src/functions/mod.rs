@@ -4,6 +4,8 @@
 //! proxied: their answers reach the caller as they are. `POST /<Function>` is an invocation by a timer or the queue,
 //! taken only from the host itself (`guard`): its answer is always a JSON object with a body, since an empty 2xx would
 //! hang the host until it kills the process.
+//!
+#![doc = include_str!("README.md")]
 
 mod places;
 mod guard;

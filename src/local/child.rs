@@ -77,7 +77,7 @@ pub(super) struct Supervisor {
     port: Option<u16>,
 }
 
-/// The contract's numbers (functions-host-contract, Life of the process).
+/// The host's own numbers, from its sources and from runs of it.
 const PROBE_EVERY: Duration = Duration::from_millis(25);
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const EXITS_MAX: u32 = 3;

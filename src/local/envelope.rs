@@ -1,4 +1,4 @@
-//! The exact bodies the Azure host posts to a custom handler (functions-host-contract, Timer and Service Bus).
+//! The exact bodies the Azure host posts to a custom handler, by a timer and by Service Bus.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;

@@ -1,9 +1,20 @@
 //! The small host for newcomers: plays the Azure Functions host and a Service Bus queue on one machine.
 //!
 //! It reads the real `host.json` and `function.json` files, starts the handler as a child process, passes HTTP on,
-//! fires timers and delivers queue messages, all as functions-host-contract says Azure does (the README tells what it
-//! leaves out). The handler is reached by process start and HTTP only, the queue by HTTP only, so nothing works here
+//! fires timers and delivers queue messages, all as Azure does: read from the host's sources, and compared with runs
+//! of it (`tests/cases/host.json`). The handler is reached by process start and HTTP only, the queue by HTTP only, so nothing works here
 //! that could not work there.
+//!
+//! Without `--demo` it books nothing, and prints what happens as it happens, each thing once and nothing while idle
+//! (all of it with `--json`).
+//!
+//! Choices:
+//! - The queue's key is new at every start. The handler gets it, and while it runs `<data>/queue-connection` (readable by
+//!   its owner alone) holds it for `doctor` and `ops`.
+//! - If the data folder is removed or replaced under a running host, the host says so and ends: what it would book from
+//!   then on is lost.
+//! - If a handler outlives its host, the next host waits 10 s for its end, then gives up; the handler holds
+//!   `<data>/handler.lock` as long as it lives.
 
 mod child;
 mod connection_file;

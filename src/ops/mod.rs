@@ -1,4 +1,6 @@
 //! For people: what waits and why, and the remedies, on the command line.
+//!
+#![doc = include_str!("README.md")]
 
 pub mod args;
 mod dead_letters;

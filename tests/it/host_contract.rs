@@ -1,4 +1,4 @@
-//! The host's side of the edge, as functions-host-contract describes it: folders, envelopes, answers.
+//! The host's side of the edge, as its sources and runs of it have it: folders, envelopes, answers.
 
 use crate::support::{
     backend::Backend,

@@ -6,7 +6,7 @@ mod support;
 mod contracts;
 mod conformance;
 mod crash;
-mod readme;
+mod documents;
 mod simulation;
 mod rivers;
 mod guards;

@@ -1,4 +1,6 @@
 //! Mail: letters written from templates, and the ways to send them.
+//!
+#![doc = include_str!("README.md")]
 
 mod acs;
 mod acs_key;

@@ -1,4 +1,6 @@
 //! Azure Service Bus as a bus: AMQP in batches, AMQP inside WebSocket, or REST with one request a message.
+//!
+#![doc = include_str!("README.md")]
 
 mod access;
 mod properties;

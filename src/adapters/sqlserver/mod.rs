@@ -3,6 +3,8 @@
 //! Same file names as the other dialects. Each call is one batch that is a whole transaction: no lock is held while the
 //! answer travels. What must be decided here between reading and writing is read first, decided, and written by a batch
 //! that checks that what was read still holds.
+//!
+#![doc = include_str!("README.md")]
 
 mod connect;
 mod session;

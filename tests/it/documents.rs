@@ -1,0 +1,169 @@
+//! The documents are run and checked: every curl as pasted, twice; links, files and settings that they name exist.
+
+use crate::support::{host::Host, http_client};
+use client_organizer::config::catalogue;
+use regex::Regex;
+use serde_json::json;
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The files of the checkout, by their paths from its root.
+fn tracked() -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.is_dir() {
+                if !["target", "node_modules", ".git", ".local"].contains(&name) {
+                    folders.push(path);
+                }
+            } else {
+                found.push(path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn texts(extension: &str) -> Vec<(String, String)> {
+    let names = tracked().into_iter().filter(|name| Path::new(name).extension().is_some_and(|e| e == extension));
+    names.map(|name| (name.clone(), fs::read_to_string(root().join(&name)).unwrap())).collect()
+}
+
+fn documents() -> Vec<(String, String)> {
+    texts("md")
+}
+
+/// The shell blocks of a document.
+fn scripts(text: &str) -> Vec<&str> {
+    text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// With the statuses that each block's answers begin with.
+const CURL: [(&str, &[&str]); 2] = [
+    ("README.md", &["201", "201", "200", "200"]),
+    ("src/functions/README.md", &["201", "200", "201", "200", "412", "422", "200", "200", "200"]),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_curl_works_as_pasted_and_pasted_again() {
+    let mut seen = Vec::new();
+    for (name, text) in documents() {
+        let with_curl: Vec<&str> = scripts(&text).into_iter().filter(|script| script.contains("curl ")).collect();
+        if with_curl.is_empty() {
+            continue;
+        }
+        let Some((_, expected)) = CURL.iter().find(|(known, _)| *known == name) else {
+            panic!("{name} has a curl that no test runs")
+        };
+        assert_eq!(with_curl.len(), 1, "{name}: one block");
+        run_twice(&name, with_curl[0], expected).await;
+        seen.push(name);
+    }
+    assert_eq!(seen, CURL.map(|(name, _)| name));
+}
+
+async fn run_twice(name: &str, script: &str, expected: &[&str]) {
+    let data = tempfile::tempdir().unwrap();
+    let host = Host::start(data.path(), &[], &[]);
+    // The demo made client 1.
+    let draft = json!({"name": "Demo", "address": "ul. Prosta 1", "nipNb": crate::support::world::nip(5).as_str(), "email": "a@example.pl"});
+    assert_eq!(http_client::post_json(host.port, "/api/clients", &draft).await.status, 201);
+    let script = script.replace("localhost:7071", &format!("localhost:{}", host.port));
+    for paste in 1..=2 {
+        let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let statuses: Vec<&str> = printed.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(statuses, expected, "{name}, paste {paste}:\n{printed}\n{errors}");
+        for word in ["ETag", "Outbox-Message-Id", "incomeTax", "231.50", "\"openapi\""] {
+            let found = printed.to_lowercase().contains(&word.to_lowercase());
+            assert!(found, "{name}, paste {paste} lacks {word}:\n{printed}");
+        }
+        assert_eq!(printed.contains("idempotency-replayed: true"), paste == 2, "{name}, paste {paste}:\n{printed}");
+    }
+}
+
+#[test]
+fn what_a_document_links_to_is_there() {
+    let link = Regex::new(r#"\]\(([^)#]+)(#[^)]*)?\)|<img src="([^"]+)""#).unwrap();
+    let mut wrong = Vec::new();
+    let mut links = 0;
+    for (name, text) in documents() {
+        let folder = root().join(&name).parent().unwrap().to_owned();
+        for found in link.captures_iter(&text) {
+            let target = found.get(1).or(found.get(3)).unwrap().as_str();
+            if !target.starts_with("https://") {
+                links += 1;
+                if !folder.join(target).exists() {
+                    wrong.push(format!("{name}: {target}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(links > 10, "{links} links");
+}
+
+/// Files that are named in backticks: from the root, from `tests` or `src`, or from the folder of who names them.
+fn missing(pattern: &Regex, at: &str, text: &str, all: &[String]) -> Vec<String> {
+    let here = Path::new(at).parent().unwrap();
+    let bases = [Path::new(""), Path::new("tests"), Path::new("src"), here, here.parent().unwrap_or(here)];
+    let known = |name: &str| bases.iter().any(|base| all.iter().any(|file| Path::new(file) == base.join(name)));
+    let folder = |name: &str| {
+        let prefix = |base: &Path| format!("{}/", base.join(name).to_str().unwrap());
+        bases.iter().any(|base| all.iter().any(|file| file.starts_with(&prefix(base))))
+    };
+    let named = pattern.captures_iter(text).map(|found| found[1].trim_end_matches('/').to_owned());
+    named.filter(|name| !known(name) && !folder(name)).map(|name| format!("{at}: {name}")).collect()
+}
+
+#[test]
+fn every_file_that_is_named_is_there() {
+    let all = tracked();
+    let pattern =
+        Regex::new(r"`((?:[\w.-]+/)*[\w-]+\.rs|(?:src|tests|infra|benches|functions)(?:/[\w.-]+)+/?)`").unwrap();
+    let mut wrong = Vec::new();
+    for (name, text) in documents() {
+        wrong.extend(missing(&pattern, &name, &text, &all));
+    }
+    for (name, text) in texts("rs") {
+        let comments: Vec<&str> = text.lines().filter(|line| line.trim_start().starts_with("//")).collect();
+        wrong.extend(missing(&pattern, &name, &comments.join("\n"), &all));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What a reader would set in vain.
+#[test]
+fn every_setting_that_is_named_is_in_the_catalogue() {
+    let named = Regex::new(r"\b([A-Z]\w*?__[A-Za-z]\w*)").unwrap();
+    let known: BTreeSet<&str> = catalogue::CATALOGUE.iter().map(|setting| setting.name).collect();
+    let mut wrong = Vec::new();
+    // What changed may name what is no more.
+    for (name, text) in documents().into_iter().filter(|(name, _)| name != "CHANGELOG.md") {
+        for found in named.captures_iter(&text) {
+            let setting = &found[1];
+            // Of any event type; and the Functions host's own.
+            let open = setting.starts_with("Routes__") || setting.starts_with("AzureWebJobsStorage__");
+            if !open && !known.contains(setting) {
+                wrong.push(format!("{name}: {setting}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// It opens the door, and no more: what else there is to say stands where its reader is.
+#[test]
+fn the_readme_fits_on_two_screens() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let front = text.split("## Settings").next().unwrap();
+    assert!(front.lines().count() <= 150, "{} lines", front.lines().count());
+}
