@@ -1,5 +1,10 @@
 //! The words of `client-organizer ops`, for clap.
 
+#![allow(
+    rustdoc::invalid_html_tags,
+    reason = "these comments are the help's text, where `<name>` is a place to fill in"
+)]
+
 use crate::domain::{delivery::MailState, outbox::RowState, route::NOT_ROUTED};
 use clap::{Args, Subcommand};
 
