@@ -9,7 +9,7 @@
 //! longer than .NET keeps an idle connection), a whole body within 30 s, whatever its framing.
 
 mod inbound;
-mod room;
+mod slots;
 
 pub use inbound::Inbound;
 
@@ -23,7 +23,7 @@ use hyper::{
     service::{Service, service_fn},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use room::{Room, Seat};
+use slots::{Slot, Slots};
 use std::{convert::Infallible, error::Error, future::Future, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -36,7 +36,7 @@ use tokio::{
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections served at once.
-    pub seats: usize,
+    pub slots: usize,
     /// From the first byte of a connection, or the end of the last answer, to the end of the next headers.
     pub headers_within: Duration,
     /// From the headers to the body's end, whatever its framing and however it comes.
@@ -44,7 +44,7 @@ pub struct Limits {
     /// A client that lets us wait for less than this loses its place to nobody.
     pub patience: Duration,
     /// A newcomer is told 503 after this.
-    pub seat_within: Duration,
+    pub slot_within: Duration,
 }
 
 impl Limits {
@@ -54,18 +54,18 @@ impl Limits {
         let open_max = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
         let share = open_max.saturating_sub(HANDLES_KEPT) / servers.max(1).saturating_mul(2);
         Self {
-            seats: usize::try_from(share).unwrap_or(SEATS_MAX).clamp(SEATS_MIN, SEATS_MAX),
+            slots: usize::try_from(share).unwrap_or(SLOTS_MAX).clamp(SLOTS_MIN, SLOTS_MAX),
             headers_within: Duration::from_secs(15),
             body_within: Duration::from_secs(30),
             patience: Duration::from_secs(1),
-            seat_within: Duration::from_secs(2),
+            slot_within: Duration::from_secs(2),
         }
     }
 }
 
 /// More than a browser, a test and a load run use.
-const SEATS_MAX: usize = 512;
-const SEATS_MIN: usize = 4;
+const SLOTS_MAX: usize = 512;
+const SLOTS_MIN: usize = 4;
 /// Of the process's file handles: databases, pipes, connections of its own, and newcomers that wait.
 const HANDLES_KEPT: u64 = 64;
 /// Newcomers that wait for a place or are being told 503; further ones wait in the system's queue.
@@ -80,7 +80,7 @@ where
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let (stop, stopping) = watch::channel(false);
-    let (room, newcomers) = (Arc::new(Room::new(limits)), Arc::new(Semaphore::new(NEWCOMERS_MAX)));
+    let (slots, newcomers) = (Arc::new(Slots::new(limits)), Arc::new(Semaphore::new(NEWCOMERS_MAX)));
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -98,13 +98,13 @@ where
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
-        let (room, service, stopping) = (room.clone(), service.clone(), stopping.clone());
+        let (slots, service, stopping) = (slots.clone(), service.clone(), stopping.clone());
         connections.spawn(async move {
             let _ = stream.set_nodelay(true);
-            let Some(seat) = room.sit(peer.ip()).await else { return refuse(stream).await };
+            let Some(slot) = slots.acquire(peer.ip()).await else { return refuse(stream).await };
             drop(newcomer);
-            attend(stream, limits, service, &seat, stopping).await;
-            room.leave(&seat);
+            attend(stream, limits, service, &slot, stopping).await;
+            slots.release(&slot);
         });
     }
     stop.send_replace(true);
@@ -112,20 +112,20 @@ where
     while connections.join_next().await.is_some() {}
 }
 
-async fn attend<S, B>(stream: TcpStream, limits: Limits, service: S, seat: &Arc<Seat>, mut stop: watch::Receiver<bool>)
+async fn attend<S, B>(stream: TcpStream, limits: Limits, service: S, slot: &Arc<Slot>, mut stop: watch::Receiver<bool>)
 where
     S: Service<Request<Inbound>, Response = Response<B>, Error = Infallible> + Send + 'static,
     S::Future: Send,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    let at = seat.clone();
+    let at = slot.clone();
     let counted = service_fn(move |request: Request<Incoming>| {
         let until = Instant::now() + limits.body_within;
         let answering = service.call(request.map(|body| Inbound::new(body, at.clone(), until)));
-        let seat = at.clone();
+        let slot = at.clone();
         async move {
             let response = answering.await;
-            seat.waits();
+            slot.waits();
             response
         }
     });
@@ -139,7 +139,7 @@ where
         tokio::select! {
             // Err: the client went away or spoke no HTTP; nobody is left to tell.
             _ = &mut connection => return,
-            () = seat.evicted() => return,
+            () = slot.evicted() => return,
             _ = stop.wait_for(|stop| *stop), if !is_stopping => {
                 is_stopping = true;
                 connection.as_mut().graceful_shutdown();

@@ -50,11 +50,11 @@ where
 
 /// The host shows stderr as errors without correlation, and a panic of many lines as many errors: one line instead.
 fn log_panic(info: &PanicHookInfo<'_>) {
-    let said = info.payload_as_str().unwrap_or("no message");
-    let said: String = said.chars().take(MESSAGE_CHARS_MAX).collect();
+    let message = info.payload_as_str().unwrap_or("no message");
+    let message: String = message.chars().take(MESSAGE_CHARS_MAX).collect();
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
-    tracing::error!(panic = said, location, thread, "a defect: the invocation in it failed");
+    tracing::error!(panic = message, location, thread, "a defect: the invocation in it failed");
 }
 
 /// A panic's message may quote what it choked on; enough to find the defect, not a document.

@@ -97,8 +97,8 @@ impl Tokens {
     /// # Errors
     /// None could be had, and the last one is used up.
     pub async fn get(&self) -> Result<Token, EntraError> {
-        let asked = tokio::time::timeout(self.wait, self.credential.get_token(&[self.scope], None)).await;
-        let reason = match asked {
+        let requested = tokio::time::timeout(self.wait, self.credential.get_token(&[self.scope], None)).await;
+        let reason = match requested {
             Ok(Ok(fresh)) => {
                 let token = token(&fresh);
                 *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());

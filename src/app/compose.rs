@@ -21,10 +21,10 @@ use crate::{
     flows::{
         book::BookContext,
         dispatch::DispatchContext,
+        health::{Health, Part},
         mailing::NotifyContext,
         nudge::Nudge,
         prune::PruneContext,
-        vitals::{Part, Vitals},
     },
     functions::{Idle, Services},
     ports::{
@@ -130,15 +130,15 @@ pub async fn store_or_wait(settings: &Settings) -> Result<Stores> {
 }
 
 /// Tells Health what became of the store, and names what a fresh database does not know yet, whenever it is back.
-pub async fn follow(store: &Stores, routes: &Routes, provider: EmailProvider, vitals: &Vitals) {
+pub async fn follow(store: &Stores, routes: &Routes, provider: EmailProvider, health: &Health) {
     let Some(mut presence) = store.presence.clone() else { return };
     loop {
         let now = presence.borrow_and_update().clone();
         match now {
             Presence::Opening => {}
-            Presence::Away { reason } => vitals.failed(Part::Database, SystemClock.now(), reason),
+            Presence::Away { reason } => health.failed(Part::Database, SystemClock.now(), reason),
             Presence::Here => {
-                vitals.ok(Part::Database, SystemClock.now());
+                health.ok(Part::Database, SystemClock.now());
                 let named = async {
                     name_destinations(store, routes).await?;
                     name_provider(store, provider).await
@@ -320,7 +320,7 @@ pub fn dispatcher(
     settings: &Settings,
     store: &Stores,
     bus: Arc<dyn Bus>,
-    vitals: Arc<Vitals>,
+    health: Arc<Health>,
     numbers: DispatchSettings,
 ) -> DispatchContext {
     DispatchContext {
@@ -331,7 +331,7 @@ pub fn dispatcher(
         routes: settings.routes.clone(),
         limits: settings.limits,
         settings: numbers,
-        vitals,
+        health,
         dice: Mutex::new(fastrand::Rng::new()),
         stopping: Arc::default(),
     }
@@ -342,11 +342,11 @@ const IDLE_AFTER: Duration = Duration::from_hours(1);
 
 pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
     let bus = bus(settings)?;
-    let vitals = Arc::new(Vitals::default());
+    let health = Arc::new(Health::default());
     let nudge = Nudge::default();
     let clock = Arc::new(SystemClock);
     let from = sender(&settings.email)?;
-    let nudged = dispatcher(settings, store, bus.clone(), vitals.clone(), nudge_numbers(settings.dispatch));
+    let nudged = dispatcher(settings, store, bus.clone(), health.clone(), nudge_numbers(settings.dispatch));
     let services = Services {
         book: Arc::new(BookContext {
             books: store.books.clone(),
@@ -354,9 +354,9 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
             routes: settings.routes.clone(),
             limits: settings.limits,
             nudge: nudge.clone(),
-            vitals: vitals.clone(),
+            health: health.clone(),
         }),
-        dispatch: Arc::new(dispatcher(settings, store, bus, vitals.clone(), settings.dispatch)),
+        dispatch: Arc::new(dispatcher(settings, store, bus, health.clone(), settings.dispatch)),
         notify: Arc::new(NotifyContext {
             inbox: store.inbox.clone(),
             breakers: store.breakers.clone(),
@@ -365,13 +365,13 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
             clock,
             recipients: settings.recipients.clone(),
             settings: settings.notify,
-            vitals: vitals.clone(),
+            health: health.clone(),
             dice: Mutex::new(fastrand::Rng::new()),
         }),
         idle_outbox: Idle::new(settings.store.idle, IDLE_AFTER),
         idle_mail: Idle::new(settings.store.idle, IDLE_AFTER),
         prune: Arc::new(PruneContext { retention: store.retention.clone(), settings: settings.prune }),
-        vitals,
+        health,
         version: env!("CARGO_PKG_VERSION"),
     };
     Ok(Handler { services: Arc::new(services), nudge, nudged })

@@ -33,7 +33,7 @@ pub(super) async fn run(arguments: &DoctorArgs, env: &BTreeMap<String, String>) 
     found.extend(note.map(|note| Finding::note("settings", &note, "nothing, if the local host is meant")));
     match Settings::read(&env) {
         Err(problems) => {
-            found.extend(problems.iter().map(|one| Finding::mend("settings", &one.to_string(), "correct it")));
+            found.extend(problems.iter().map(|one| Finding::problem("settings", &one.to_string(), "correct it")));
             // Without sound settings nothing else can be looked at.
             let todo = "correct the settings first";
             found.push(Finding::unknown("database, bus, mail", "not looked at", todo));
@@ -47,7 +47,7 @@ pub(super) async fn run(arguments: &DoctorArgs, env: &BTreeMap<String, String>) 
             found.push(mail(&settings));
         }
     }
-    ops::doctor::tell(&found, arguments.json, &mut std::io::stdout())
+    ops::doctor::report(&found, arguments.json, &mut std::io::stdout())
 }
 
 async fn within<T>(limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T, String> {
@@ -66,26 +66,28 @@ async fn database(settings: &Settings) -> Vec<Finding> {
         Ok(plan) => plan,
         Err(why) => {
             if let Some((what, todo)) = schema::remedy_in(&why) {
-                return vec![Finding::mend(about, what, todo)];
+                return vec![Finding::problem(about, what, todo)];
             }
             let todo =
                 format!("see that it is up and that {names} names it; `client-organizer migrate` makes its tables");
-            return vec![Finding::mend(about, &why, &todo)];
+            return vec![Finding::problem(about, &why, &todo)];
         }
     };
     let version = format!("{}: schema version {}", plan.database, plan.version);
     if !plan.pending.is_empty() {
         let what = format!("{version}, and this build needs {}", plan.wanted);
-        return vec![Finding::mend(about, &what, &format!("client-organizer migrate (or correct {names})"))];
+        return vec![Finding::problem(about, &what, &format!("client-organizer migrate (or correct {names})"))];
     }
     let mut found = vec![Finding::fine(about, &format!("{version}, as this build needs"))];
     found.extend(plan.notes.iter().map(|note| {
         let (what, todo) = schema::remedy_in(note).unwrap_or((note, "see what it says"));
-        Finding::mend(about, what, todo)
+        Finding::problem(about, what, todo)
     }));
     match within(DATABASE_WITHIN, standing(settings)).await {
         Ok(standing) => found.extend(standing),
-        Err(why) => found.push(Finding::mend(about, &why, "see that it is up, and that the login may read its tables")),
+        Err(why) => {
+            found.push(Finding::problem(about, &why, "see that it is up, and that the login may read its tables"))
+        }
     }
     found
 }
@@ -131,7 +133,7 @@ async fn bus(settings: &Settings) -> Vec<Finding> {
     if settings.service_bus.is_none() {
         let what =
             "ServiceBusConnection is not set, nor ServiceBusConnection__fullyQualifiedNamespace: nothing can be sent";
-        return vec![Finding::mend(about, what, "set one of them; `serve` and `dispatch` do not start without")];
+        return vec![Finding::problem(about, what, "set one of them; `serve` and `dispatch` do not start without")];
     }
     let routed: BTreeSet<&Destination> = settings.routes.destinations().collect();
     let wanted = routed.iter().copied().chain(&settings.email_queue).collect::<BTreeSet<_>>();
@@ -150,7 +152,7 @@ async fn bus(settings: &Settings) -> Vec<Finding> {
     found.extend(futures::future::join_all(looks).await.into_iter().flatten());
     match bus {
         Ok(bus) => bus.close().await,
-        Err(error) => found.push(Finding::mend(about, &format!("{error:#}"), "correct ServiceBusConnection")),
+        Err(error) => found.push(Finding::problem(about, &format!("{error:#}"), "correct ServiceBusConnection")),
     }
     found
 }
@@ -228,7 +230,7 @@ fn mail(settings: &Settings) -> Finding {
     };
     if catalogue::find("Email__From").and_then(|setting| setting.default) == Some(email.from.as_str()) {
         let todo = "set Email__From to an address that the provider lets you send from";
-        return Finding::mend("mail", &format!("{what}, which is only the example's address"), todo);
+        return Finding::problem("mail", &format!("{what}, which is only the example's address"), todo);
     }
     Finding::fine("mail", &format!("{what} (not asked: `ops mail list` shows what it refuses)"))
 }

@@ -1,6 +1,6 @@
 //! `local`: settings for a machine of one's own, the tables, then the small host with ourselves as its handler.
 
-use super::{cli::LocalArgs, compose, queue_here::STORE_FILE, stopped, told};
+use super::{cli::LocalArgs, compose, or_report, queue_here::STORE_FILE, stopped};
 use crate::{
     adapters::clock::SystemClock,
     config::{
@@ -30,7 +30,7 @@ const CA_FILE: &str = "Email__SmtpCaFile";
 pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) -> Result<bool> {
     let data = absolute(&arguments.data)?;
     let handler_env = handler_env(env, &data, arguments.sql.as_deref(), arguments.bus.as_deref());
-    let settings = told(Settings::read(&handler_env))?;
+    let settings = or_report(Settings::read(&handler_env))?;
     if arguments.demo && settings.email.provider != EmailProvider::Folder {
         bail!("the demo shows the mails of the folder provider: unset Email__Provider, or start without --demo");
     }
@@ -83,29 +83,29 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
         None => format!("Store__Path='{}'", data.join(STORE_FILE).display()),
     };
     let demo = Demo::subscribe(&events, data.join("mail"), store);
-    let told = async {
-        let told = demo::run(demo).await;
-        if told.is_ok() && !arguments.exit_after_demo {
+    let finished = async {
+        let result = demo::run(demo).await;
+        if result.is_ok() && !arguments.exit_after_demo {
             tokio::select! {
                 () = asked_to_stop(&events) => {}
                 () = narrate(&events, form) => {}
             }
         }
-        told
+        result
     };
-    let (done, finished) = tokio::sync::oneshot::channel();
+    let (done, over) = tokio::sync::oneshot::channel();
     let host = local::run(options, async move {
         // Ends either way: the demo is over, or it was dropped.
-        let _ = done_signal(finished).await;
+        let _ = done_signal(over).await;
     });
     let mut host = std::pin::pin!(host);
     tokio::select! {
         ended = &mut host => { ended?; Ok(true) }
-        told = told => {
+        result = finished => {
             let _ = done.send(());
             host.await?;
             goodbye(&events, &data).await;
-            told.map(|()| true)
+            result.map(|()| true)
         }
     }
 }
@@ -148,41 +148,41 @@ fn handler_env(
 ) -> BTreeMap<String, String> {
     let ours = |name: &str| env.get(name).cloned();
     let catalogue = CATALOGUE.iter().filter(|setting| !setting.name.starts_with(ROUTE_PREFIX));
-    let mut chosen: BTreeMap<String, String> = catalogue
+    let mut settings: BTreeMap<String, String> = catalogue
         .filter_map(|setting| {
             Some((setting.name.to_owned(), ours(setting.name).or(setting.default.map(str::to_owned))?))
         })
         .collect();
-    chosen.extend(env.iter().filter(|(name, _)| name.starts_with(ROUTE_PREFIX)).map(|(n, v)| (n.clone(), v.clone())));
+    settings.extend(env.iter().filter(|(name, _)| name.starts_with(ROUTE_PREFIX)).map(|(n, v)| (n.clone(), v.clone())));
     for name in ["", "__fullyQualifiedNamespace", "__credential", "__clientId"] {
-        chosen.remove(&format!("ServiceBusConnection{name}"));
+        settings.remove(&format!("ServiceBusConnection{name}"));
     }
     match bus {
         Some(text) => {
-            chosen.insert("ServiceBusConnection".to_owned(), text.to_owned());
+            settings.insert("ServiceBusConnection".to_owned(), text.to_owned());
         }
         // The host's own queue speaks nothing else.
         None => {
-            chosen.insert("ServiceBus__Transport".to_owned(), "rest".to_owned());
+            settings.insert("ServiceBus__Transport".to_owned(), "rest".to_owned());
         }
     }
     let inside = |name: &str| data.join(name).to_string_lossy().into_owned();
-    chosen.insert("Store__Path".to_owned(), inside(STORE_FILE));
+    settings.insert("Store__Path".to_owned(), inside(STORE_FILE));
     // Only --sql chooses another database than the folder's own: a demo never touches one by a variable left behind.
-    chosen.remove("SqlConnectionString");
-    chosen.insert("Store__Kind".to_owned(), if sql.is_some() { "sqlserver" } else { "sqlite" }.to_owned());
-    chosen.extend(sql.map(|text| ("SqlConnectionString".to_owned(), text.to_owned())));
-    chosen.insert("Email__Folder".to_owned(), inside("mail"));
+    settings.remove("SqlConnectionString");
+    settings.insert("Store__Kind".to_owned(), if sql.is_some() { "sqlserver" } else { "sqlite" }.to_owned());
+    settings.extend(sql.map(|text| ("SqlConnectionString".to_owned(), text.to_owned())));
+    settings.insert("Email__Folder".to_owned(), inside("mail"));
     // The handler runs in another folder than this.
     if let Some(path) = ours(CA_FILE).filter(|path| !path.is_empty())
         && let Ok(path) = absolute(Path::new(&path))
     {
-        chosen.insert(CA_FILE.to_owned(), path.to_string_lossy().into_owned());
+        settings.insert(CA_FILE.to_owned(), path.to_string_lossy().into_owned());
     }
     if failpoints::BUILT_IN {
-        chosen.extend(ours("FAILPOINT").map(|value| ("FAILPOINT".to_owned(), value)));
+        settings.extend(ours("FAILPOINT").map(|value| ("FAILPOINT".to_owned(), value)));
     }
-    chosen
+    settings
 }
 
 /// The handler runs in another folder.

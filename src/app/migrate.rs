@@ -1,6 +1,6 @@
 //! `migrate`: the tables of the database, what they would become, or the script by which another makes them.
 
-use super::{cli::MigrateArgs, compose, told};
+use super::{cli::MigrateArgs, compose, or_report};
 use crate::{
     adapters::sqlserver::migrate_script,
     config::{Settings, StoreKind},
@@ -21,7 +21,7 @@ pub(super) async fn run(arguments: &MigrateArgs, env: &BTreeMap<String, String>)
         print!("{}", if arguments.script { migrate_script::script() } else { migrate_script::GRANTS.to_owned() });
         return Ok(true);
     }
-    let settings = told(Settings::read(env))?;
+    let settings = or_report(Settings::read(env))?;
     if arguments.dry_run {
         let plan = compose::plan(&settings).await?;
         println!("{}: schema version {}, this build needs {}", plan.database, plan.version, plan.wanted);

@@ -16,7 +16,7 @@ use crate::{
     domain::printable,
     flows::{
         dispatch::{self, DispatchContext},
-        vitals::Vitals,
+        health::Health,
     },
     ops::{self, MailQueue, OpsContext},
     telemetry,
@@ -74,7 +74,9 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
         Command::Local(arguments) => local::run(arguments, env).await,
         Command::Serve => serve::run(env).await.map(|()| true),
         Command::Migrate(arguments) => migrate::run(&arguments, env).await,
-        Command::Dispatch(arguments) => dispatch_until_stopped(&arguments, &told(Settings::read_with_bus(env))?).await,
+        Command::Dispatch(arguments) => {
+            dispatch_until_stopped(&arguments, &or_report(Settings::read_with_bus(env))?).await
+        }
         Command::Stage { folder } => {
             let staged = ops::stage::stage(&folder, Path::new("."), &std::env::current_exe()?)?;
             println!("{staged}");
@@ -83,7 +85,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
         Command::Doctor(arguments) => doctor::run(&arguments, env).await,
         Command::Mail { command: MailCommand::Preview(arguments) } => preview::run(&arguments, env),
         Command::Ops(arguments) => {
-            let settings = told(Settings::read(&queue_here::taken(env).0))?;
+            let settings = or_report(Settings::read(&queue_here::taken(env).0))?;
             let store = compose::store(&settings).await?;
             // Why it cannot be asked is `doctor`'s to tell.
             let entities = compose::entities(&settings).ok();
@@ -108,7 +110,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
 }
 
 /// Every problem on a line of its own, so that one restart mends them all.
-fn told(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
+fn or_report(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
     read.or_else(|problems| {
         let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
         bail!("{} setting(s) are wrong:\n{}", lines.len(), lines.join("\n"))
@@ -125,7 +127,7 @@ async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -
         named => named?,
     }
     let bus = compose::bus(settings)?;
-    let context = compose::dispatcher(settings, &store, bus.clone(), Arc::new(Vitals::default()), settings.dispatch);
+    let context = compose::dispatcher(settings, &store, bus.clone(), Arc::new(Health::default()), settings.dispatch);
     let ended = dispatch_runs(arguments, &context).await;
     bus.close().await;
     ended

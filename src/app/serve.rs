@@ -1,6 +1,6 @@
 //! `serve`: the custom handler. Binds first, opens everything else after; a fatal error exits non-zero.
 
-use super::{PORT_VARIABLE, compose, stopped, told};
+use super::{PORT_VARIABLE, compose, or_report, stopped};
 use crate::{
     config::{self, Settings, StoreKind},
     functions::{self, Guard},
@@ -17,7 +17,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .with_context(|| format!("port {port} of 127.0.0.1 cannot be bound ({PORT_VARIABLE})"))?;
-    let settings = told(Settings::read_with_bus(env))?;
+    let settings = or_report(Settings::read_with_bus(env))?;
     telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
     #[cfg(feature = "local")]
     let local = under_local_host(env)?;
@@ -47,7 +47,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
             stopping.store(true, Ordering::Relaxed);
         }
     };
-    let vitals = handler.services.vitals.clone();
+    let health = handler.services.health.clone();
     let serving = async {
         functions::serve(listener, handler.services, guard, stopped).await;
         // One that waits to be woken looks whether to end.
@@ -57,7 +57,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     tokio::select! {
         _ = running => {}
         () = async {
-            compose::follow(&store, &settings.routes, settings.email.provider, &vitals).await;
+            compose::follow(&store, &settings.routes, settings.email.provider, &health).await;
             std::future::pending::<()>().await;
         } => {}
     }

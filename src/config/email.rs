@@ -10,7 +10,7 @@ use super::{
 use crate::domain::{
     delivery::{MailPolicy, OnDoubt},
     flow_settings::NotifySettings,
-    pace::{LEASE_MS_MAX, Pace},
+    rate_limit::{LEASE_MS_MAX, RateLimit},
     recipient::RecipientKey,
 };
 use std::{net::IpAddr, path::PathBuf};
@@ -219,8 +219,10 @@ pub(super) fn recipients(reader: &mut Reader<'_>) -> RecipientKey {
 
 /// What Azure Communication Services allows a resource until it is asked for more, and a domain that it manages itself:
 /// mails, and queries about them.
-const ACS_PACES: [Pace; 2] = [Pace { per_minute: 30, per_hour: 100 }, Pace { per_minute: 60, per_hour: 200 }];
-const ACS_MANAGED_PACES: [Pace; 2] = [Pace { per_minute: 5, per_hour: 10 }, Pace { per_minute: 10, per_hour: 20 }];
+const ACS_LIMITS: [RateLimit; 2] =
+    [RateLimit { per_minute: 30, per_hour: 100 }, RateLimit { per_minute: 60, per_hour: 200 }];
+const ACS_MANAGED_LIMITS: [RateLimit; 2] =
+    [RateLimit { per_minute: 5, per_hour: 10 }, RateLimit { per_minute: 10, per_hour: 20 }];
 
 /// The local part and whether the domain is one that the service manages.
 fn managed(from: &str) -> Option<(String, bool)> {
@@ -230,24 +232,24 @@ fn managed(from: &str) -> Option<(String, bool)> {
 }
 
 /// Of mails, and of queries.
-fn paces(reader: &mut Reader<'_>) -> [Pace; 2] {
+fn rate_limits(reader: &mut Reader<'_>) -> [RateLimit; 2] {
     let [mails, queries] = match (reader.text("Email__Provider"), managed(reader.text("Email__From"))) {
-        ("acs", Some((_, true))) => ACS_MANAGED_PACES,
-        ("acs", _) => ACS_PACES,
-        _ => [Pace::default(); 2],
+        ("acs", Some((_, true))) => ACS_MANAGED_LIMITS,
+        ("acs", _) => ACS_LIMITS,
+        _ => [RateLimit::default(); 2],
     };
-    let mut pace = |minute: &'static str, hour: &'static str, own: Pace| Pace {
+    let mut rate_limit = |minute: &'static str, hour: &'static str, own: RateLimit| RateLimit {
         per_minute: reader.count_or(minute, 0..=10_000, own.per_minute),
         per_hour: reader.count_or(hour, 0..=100_000, own.per_hour),
     };
     [
-        pace("Email__PerMinuteMax", "Email__PerHourMax", mails),
-        pace("Email__QueriesPerMinuteMax", "Email__QueriesPerHourMax", queries),
+        rate_limit("Email__PerMinuteMax", "Email__PerHourMax", mails),
+        rate_limit("Email__QueriesPerMinuteMax", "Email__QueriesPerHourMax", queries),
     ]
 }
 
 pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {
-    let [pace, queries] = paces(reader);
+    let [rate_limit, queries] = rate_limits(reader);
     NotifySettings {
         lease_ms: reader.number("Email__LeaseMs", 1_000..=LEASE_MS_MAX),
         run_ms: unsigned(reader.number("Email__RunMs", 100..=240_000)),
@@ -262,7 +264,7 @@ pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {
             breaker_base_ms: reader.number("Breaker__BaseMs", 100..=3_600_000),
             breaker_max_ms: reader.number("Breaker__MaxMs", 100..=86_400_000),
         },
-        pace,
+        rate_limit,
         queries,
     }
 }

@@ -12,8 +12,8 @@ pub(super) fn level(reader: &mut Reader<'_>) -> String {
         (Some(_) | None, _) => ("Log__Level", reader.text("Log__Level")),
     };
     // The filter takes any single word for the name of a module, and would then be silent.
-    let says_something = |part: &str| part.contains(['=', '[']) || LEVELS.contains(&part.to_ascii_lowercase().as_str());
-    if !text.split(',').all(|part| says_something(part.trim())) || EnvFilter::try_new(text).is_err() {
+    let is_directive = |part: &str| part.contains(['=', '[']) || LEVELS.contains(&part.to_ascii_lowercase().as_str());
+    if !text.split(',').all(|part| is_directive(part.trim())) || EnvFilter::try_new(text).is_err() {
         reader.problem(name, "is no level: expected error, warn, info, debug or a tracing filter");
     }
     text.to_owned()

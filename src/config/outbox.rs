@@ -41,13 +41,13 @@ pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
     let sqlserver = reader.choice("Store__Kind", &[("sqlite", false), ("sqlserver", true)]);
     let azure = azure(reader);
     let connection = reader.given("SqlConnectionString").filter(|text| !text.trim().is_empty());
-    let said = connection.map(|text| ConnectionString::parse(text, &azure));
-    if let Some(Err(problems)) = &said {
+    let parsed = connection.map(|text| ConnectionString::parse(text, &azure));
+    if let Some(Err(problems)) = &parsed {
         for problem in problems {
             reader.problem("SqlConnectionString", problem.clone());
         }
     }
-    let pool = pool(reader, said.and_then(Result::ok).as_ref());
+    let pool = pool(reader, parsed.and_then(Result::ok).as_ref());
     let kind = match (sqlserver, connection) {
         (true, Some(text)) => {
             StoreKind::SqlServer { connection: Secret(text.to_owned()), pool, azure: Box::new(azure) }
@@ -95,18 +95,18 @@ impl Default for PoolOptions {
 }
 
 /// `Connect Timeout` and `Command Timeout` of the connection string count where the settings say nothing.
-fn pool(reader: &mut Reader<'_>, said: Option<&ConnectionString>) -> PoolOptions {
+fn pool(reader: &mut Reader<'_>, parsed: Option<&ConnectionString>) -> PoolOptions {
     let connections_max = reader.count("Sql__ConnectionsMax", 1..=200);
-    let mut ms = |name, range, said: Option<Duration>| match said.filter(|_| reader.given(name).is_none()) {
-        Some(said) => said,
+    let mut ms = |name, range, parsed: Option<Duration>| match parsed.filter(|_| reader.given(name).is_none()) {
+        Some(parsed) => parsed,
         None => Duration::from_millis(unsigned(reader.number(name, range))),
     };
     PoolOptions {
         connections_max,
         wait: ms("Sql__WaitMs", 100..=60_000, None),
         idle: ms("Sql__IdleMs", 1_000..=3_600_000, None),
-        connect_timeout: ms("Sql__ConnectTimeoutMs", 100..=60_000, said.and_then(|said| said.connect_timeout)),
-        command_timeout: ms("Sql__CommandTimeoutMs", 1_000..=300_000, said.and_then(|said| said.command_timeout)),
+        connect_timeout: ms("Sql__ConnectTimeoutMs", 100..=60_000, parsed.and_then(|parsed| parsed.connect_timeout)),
+        command_timeout: ms("Sql__CommandTimeoutMs", 1_000..=300_000, parsed.and_then(|parsed| parsed.command_timeout)),
         patience: ms("Sql__DeliveryWaitMs", 0..=200_000, None),
         refused_pause: REFUSED_PAUSE,
     }

@@ -114,8 +114,8 @@ impl<'a> Reader<'a> {
     }
 
     /// As `count`; where nothing was said, `unsaid`.
-    pub(super) fn count_or(&mut self, name: &'static str, range: RangeInclusive<u32>, unsaid: u32) -> u32 {
-        if self.text(name).is_empty() { unsaid } else { self.count(name, range) }
+    pub(super) fn count_or(&mut self, name: &'static str, range: RangeInclusive<u32>, default: u32) -> u32 {
+        if self.text(name).is_empty() { default } else { self.count(name, range) }
     }
 
     pub(super) fn choice<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> T {

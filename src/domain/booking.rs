@@ -195,7 +195,7 @@ impl Entry {
                     version: 1,
                 };
                 let event = NewEvent::of::<FinancialRecordCreated>(&FinancialChange::of(client, &record, None));
-                self.telling(event, Change::InsertRecord(record), BookedResult::RecordCreated(record))
+                self.announcing(event, Change::InsertRecord(record), BookedResult::RecordCreated(record))
             }
             Command::PatchRecord(id, period, patch) => {
                 let client = client_in(found, *id)?;
@@ -208,14 +208,14 @@ impl Entry {
                 let record = FinancialRecord { figures, version: old.version + 1, ..old };
                 let data = FinancialChange::of(client, &record, Some(old.figures));
                 let event = NewEvent::of::<FinancialRecordUpdated>(&data);
-                self.telling(event, Change::UpdateRecord(record), BookedResult::RecordPatched(record))
+                self.announcing(event, Change::UpdateRecord(record), BookedResult::RecordPatched(record))
             }
             Command::DeleteRecord(id, period) => {
                 let client = client_in(found, *id)?;
                 let old = found.record.ok_or(Refusal::NoRecord(*id, *period))?;
                 self.check_match(&record_etag(&old))?;
                 let event = NewEvent::of::<FinancialRecordDeleted>(&FinancialChange::of(client, &old, None));
-                self.telling(event, Change::DeleteRecord(old), BookedResult::RecordDeleted)
+                self.announcing(event, Change::DeleteRecord(old), BookedResult::RecordDeleted)
             }
         }
     }
@@ -227,7 +227,7 @@ impl Entry {
         }
     }
 
-    fn telling(
+    fn announcing(
         &self,
         event: Result<NewEvent, String>,
         change: Change,

@@ -48,7 +48,7 @@ pub fn of(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
         // Said already.
         Some(Err(_)) if *seen == Seen::Missing => {}
         Some(Err(why)) => {
-            found.push(Finding::mend(&about, why, "mend that; rows for it wait meanwhile, and nothing is lost"));
+            found.push(Finding::problem(&about, why, "mend that; rows for it wait meanwhile, and nothing is lost"));
         }
     }
     found
@@ -61,7 +61,7 @@ pub fn signature(name: &str, ends_on: DateTime<Utc>, now: DateTime<Utc>) -> Find
     let what = format!("the SharedAccessSignature of '{name}' in ServiceBusConnection");
     let todo = "set a new one, or use a key or an identity, which do not end";
     match ends_on - now {
-        left if left <= TimeDelta::zero() => Finding::mend(about, &format!("{what} ended {ends_on}"), todo),
+        left if left <= TimeDelta::zero() => Finding::problem(about, &format!("{what} ended {ends_on}"), todo),
         left if left < SIGNATURE_ENDS_SOON => {
             Finding::note(about, &format!("{what} ends {ends_on}, in {} days", left.num_days()), todo)
         }
@@ -78,12 +78,12 @@ fn itself(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
         Seen::Found(entity) => entity,
         Seen::Missing => {
             let todo = "create it, or correct the setting that names it";
-            return vec![Finding::mend(&about, "there is no such queue or topic", todo)];
+            return vec![Finding::problem(&about, "there is no such queue or topic", todo)];
         }
         // Sending goes another way, and it was tried: then only this question has no answer.
         Seen::Away { why } if reached.is_none() => {
             let todo = "see that the namespace is the right one, is up, and can be reached from here (HTTPS)";
-            return vec![Finding::mend(&about, why, todo)];
+            return vec![Finding::problem(&about, why, todo)];
         }
         Seen::Unknown { why } | Seen::Away { why } => {
             let todo =
@@ -97,7 +97,7 @@ fn itself(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
             EntityKind::Topic => ("a topic", "topic"),
         };
         let todo = format!("write {word}:{} in the route", at.entity());
-        return vec![Finding::mend(&about, &format!("it is {is}, which the route does not say"), &todo)];
+        return vec![Finding::problem(&about, &format!("it is {is}, which the route does not say"), &todo)];
     }
     let mut all = vec![Finding::fine(&about, &portrait(entity))];
     let mut add = |findings: Vec<Finding>| all.extend(findings);
@@ -110,7 +110,7 @@ fn itself(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
     }
     if entity.subscriptions == Some(0) {
         let what = "nobody subscribes to it: what is sent there is gone";
-        add(vec![Finding::mend(&about, what, "add a subscription, or take it out of the routes")]);
+        add(vec![Finding::problem(&about, what, "add a subscription, or take it out of the routes")]);
     }
     all
 }
@@ -133,40 +133,40 @@ fn portrait(entity: &Entity) -> String {
 }
 
 fn state(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
-    let mend = |what: &str, todo: &str| vec![Finding::mend(about, what, todo)];
+    let problem = |what: &str, todo: &str| vec![Finding::problem(about, what, todo)];
     match &entity.state {
         EntityState::Active => Vec::new(),
-        EntityState::Disabled => mend("it is disabled: it takes nothing", "enable it"),
-        EntityState::SendDisabled => mend("it is disabled for sending: it takes nothing", "enable it"),
+        EntityState::Disabled => problem("it is disabled: it takes nothing", "enable it"),
+        EntityState::SendDisabled => problem("it is disabled for sending: it takes nothing", "enable it"),
         EntityState::ReceiveDisabled if expected.email.is_some() => {
-            mend("it is disabled for receiving: SendEmail is not called", "enable it")
+            problem("it is disabled for receiving: SendEmail is not called", "enable it")
         }
         EntityState::ReceiveDisabled => {
             vec![Finding::note(about, "it is disabled for receiving: its readers get nothing", "enable it")]
         }
-        EntityState::Other(word) => mend(&format!("the bus calls it {word}"), "wait, and look again"),
+        EntityState::Other(word) => problem(&format!("the bus calls it {word}"), "wait, and look again"),
     }
 }
 
 fn duplicates(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
-    let said_ms = expected.duplicate_window_ms;
+    let expected_ms = expected.duplicate_window_ms;
     match entity.duplicate_window_ms {
-        Some(is_ms) if is_ms > said_ms => vec![Finding::mend(
+        Some(is_ms) if is_ms > expected_ms => vec![Finding::problem(
             about,
             &format!(
                 "it drops duplicates for {}, and Bus__DuplicateWindowMs says {}: where it cannot be asked, a replay in \
                  between would vanish",
                 span(is_ms),
-                span(said_ms)
+                span(expected_ms)
             ),
             &format!("set Bus__DuplicateWindowMs={is_ms}"),
         )],
-        None if said_ms > 0 => vec![Finding::note(
+        None if expected_ms > 0 => vec![Finding::note(
             about,
             &format!(
                 "it drops no duplicates, and Bus__DuplicateWindowMs says {}: where it cannot be asked, a replay is refused \
                  for so long without need",
-                span(said_ms)
+                span(expected_ms)
             ),
             "set Bus__DuplicateWindowMs=0, if no destination drops any",
         )],
@@ -180,10 +180,10 @@ fn shape(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
     let partitioned = "ServiceBus__PartitionedDestinations";
     if entity.sessions && expected.email.is_some() {
         let todo = "make one without: whether a queue has sessions is fixed when it is created";
-        found.push(Finding::mend(about, "it has sessions, and SendEmail reads without them", todo));
+        found.push(Finding::problem(about, "it has sessions, and SendEmail reads without them", todo));
     } else if entity.sessions && !expected.sessions {
         let todo = format!("name it in {sessions}");
-        found.push(Finding::mend(about, "it has sessions, so it refuses every message without one", &todo));
+        found.push(Finding::problem(about, "it has sessions, so it refuses every message without one", &todo));
     } else if expected.sessions && !entity.sessions && entity.kind == EntityKind::Queue {
         let what =
             format!("it has no sessions, though {sessions} names it: each batch holds one key only, without need");
@@ -191,7 +191,7 @@ fn shape(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
     }
     if entity.partitioned && !expected.partitioned {
         let what = "it is partitioned: a batch of several keys is refused, and goes again in halves";
-        found.push(Finding::mend(about, what, &format!("name it in {partitioned}")));
+        found.push(Finding::problem(about, what, &format!("name it in {partitioned}")));
     } else if expected.partitioned && !entity.partitioned {
         let what = format!("it is not partitioned, though {partitioned} names it: batches are smaller than need be");
         found.push(Finding::note(about, &what, "take it out there"));
@@ -202,7 +202,7 @@ fn shape(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
 fn size(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
     let mut found = Vec::new();
     if let Some(max) = entity.message_bytes_max.filter(|max| *max < expected.message_bytes_max) {
-        found.push(Finding::mend(
+        found.push(Finding::problem(
             about,
             &format!(
                 "it takes messages of {max} bytes, and Outbox__MessageBytesMax with Outbox__HeaderBytesMax lets in {}: the \
@@ -225,7 +225,7 @@ fn email(about: &str, entity: &Entity, needs: EmailNeeds) -> Vec<Finding> {
     let mut found = Vec::new();
     let days = needs.life_days;
     if entity.life_ms > days.saturating_mul(DAY_MS) {
-        found.push(Finding::mend(
+        found.push(Finding::problem(
             about,
             &format!(
                 "a message may wait in it longer than Bus__QueueLifeDays = {days} days, from which it follows how long a \
@@ -236,7 +236,7 @@ fn email(about: &str, entity: &Entity, needs: EmailNeeds) -> Vec<Finding> {
     } else if entity.life_ms < DAY_MS {
         let what =
             format!("it keeps a message for {} only: what SendEmail did not get by then is lost", span(entity.life_ms));
-        found.push(Finding::mend(about, &what, &format!("give it a time to live of {days} days")));
+        found.push(Finding::problem(about, &what, &format!("give it a time to live of {days} days")));
     }
     if let Some(lock_ms) = entity.lock_ms.filter(|ms| *ms < LOCK_MS_MIN) {
         let what =
@@ -246,7 +246,7 @@ fn email(about: &str, entity: &Entity, needs: EmailNeeds) -> Vec<Finding> {
     if let Some(deliveries) = entity.deliveries_max {
         if deliveries < DELIVERIES_MIN {
             let what = format!("it delivers {deliveries} times only, without a pause, before it sets a message aside");
-            found.push(Finding::mend(about, &what, "raise its maximum delivery count to 10 or more"));
+            found.push(Finding::problem(about, &what, "raise its maximum delivery count to 10 or more"));
         }
         if let Some(wait_ms) = needs.delivery_wait_ms {
             let lasts = span(wait_ms.saturating_mul(i64::from(deliveries)));

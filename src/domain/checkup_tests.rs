@@ -58,17 +58,17 @@ fn a_queue_as_the_settings_say_is_fine_and_tells_how_long_an_outage_may_last() {
 #[test]
 fn what_is_not_there_or_cannot_be_seen_is_told_apart() {
     let missing = look(&Seen::Missing, &expected());
-    assert_eq!((missing.len(), missing[0].level), (1, Level::Mend));
+    assert_eq!((missing.len(), missing[0].level), (1, Level::Problem));
     let unknown = look(&Seen::Unknown { why: "lacks Manage".to_owned() }, &expected());
     assert_eq!((unknown.len(), unknown[0].level), (1, Level::Unknown));
     assert!(unknown[0].what.contains("lacks Manage"));
-    finds(Level::Mend, &["topic", "topic:mails"], Entity { kind: EntityKind::Topic, ..queue() }, &expected());
+    finds(Level::Problem, &["topic", "topic:mails"], Entity { kind: EntityKind::Topic, ..queue() }, &expected());
 }
 
 #[test]
 fn a_window_longer_than_the_setting_must_be_mended_a_missing_one_only_costs_time() {
     let longer = Entity { duplicate_window_ms: Some(604_800_000), ..queue() };
-    finds(Level::Mend, &["7 days", "10 min", "Bus__DuplicateWindowMs=604800000"], longer, &expected());
+    finds(Level::Problem, &["7 days", "10 min", "Bus__DuplicateWindowMs=604800000"], longer, &expected());
     finds(Level::Note, &["Bus__DuplicateWindowMs=0"], Entity { duplicate_window_ms: None, ..queue() }, &expected());
     let none = Expected { duplicate_window_ms: 0, ..expected() };
     assert!(odd(Entity { duplicate_window_ms: None, ..queue() }, &none).is_empty());
@@ -78,16 +78,16 @@ fn a_window_longer_than_the_setting_must_be_mended_a_missing_one_only_costs_time
 #[test]
 fn sessions_and_partitions_are_as_the_settings_say() {
     let plain = Expected { email: None, ..expected() };
-    finds(Level::Mend, &["ServiceBus__SessionDestinations"], Entity { sessions: true, ..queue() }, &plain);
+    finds(Level::Problem, &["ServiceBus__SessionDestinations"], Entity { sessions: true, ..queue() }, &plain);
     finds(
-        Level::Mend,
+        Level::Problem,
         &["SendEmail"],
         Entity { sessions: true, ..queue() },
         &Expected { sessions: true, ..expected() },
     );
     finds(Level::Note, &["take it out"], queue(), &Expected { sessions: true, ..plain.clone() });
     let partitioned = Entity { partitioned: true, ..queue() };
-    finds(Level::Mend, &["ServiceBus__PartitionedDestinations"], partitioned.clone(), &plain);
+    finds(Level::Problem, &["ServiceBus__PartitionedDestinations"], partitioned.clone(), &plain);
     assert!(odd(partitioned, &Expected { partitioned: true, ..plain.clone() }).is_empty());
     finds(Level::Note, &["take it out"], queue(), &Expected { partitioned: true, ..plain });
 }
@@ -95,17 +95,17 @@ fn sessions_and_partitions_are_as_the_settings_say() {
 #[test]
 fn a_message_that_we_let_in_fits() {
     let small = Entity { message_bytes_max: Some(65_536), ..queue() };
-    finds(Level::Mend, &["65536", "229376", "Outbox__MessageBytesMax"], small, &expected());
+    finds(Level::Problem, &["65536", "229376", "Outbox__MessageBytesMax"], small, &expected());
     assert!(odd(Entity { message_bytes_max: None, ..queue() }, &expected()).is_empty());
     finds(Level::Note, &["900 of 1000"], Entity { bytes: Some(900), ..queue() }, &expected());
 }
 
 #[test]
 fn the_email_queue_keeps_locks_and_repeats_as_mailing_needs() {
-    finds(Level::Mend, &["Bus__QueueLifeDays"], Entity { life_ms: i64::MAX, ..queue() }, &expected());
-    finds(Level::Mend, &["1 min", "lost"], Entity { life_ms: 60_000, ..queue() }, &expected());
+    finds(Level::Problem, &["Bus__QueueLifeDays"], Entity { life_ms: i64::MAX, ..queue() }, &expected());
+    finds(Level::Problem, &["1 min", "lost"], Entity { life_ms: 60_000, ..queue() }, &expected());
     finds(Level::Note, &["5 s"], Entity { lock_ms: Some(5_000), ..queue() }, &expected());
-    finds(Level::Mend, &["3 times"], Entity { deliveries_max: Some(3), ..queue() }, &expected());
+    finds(Level::Problem, &["3 times"], Entity { deliveries_max: Some(3), ..queue() }, &expected());
     finds(Level::Note, &["7 message(s)", "dead-letters"], Entity { dead_letters: Some(7), ..queue() }, &expected());
     let elsewhere = Expected { email: None, ..expected() };
     let all =
@@ -116,10 +116,10 @@ fn the_email_queue_keeps_locks_and_repeats_as_mailing_needs() {
 #[test]
 fn a_disabled_one_and_a_topic_without_readers_are_told() {
     for (state, level) in [
-        (EntityState::Disabled, Level::Mend),
-        (EntityState::SendDisabled, Level::Mend),
-        (EntityState::ReceiveDisabled, Level::Mend),
-        (EntityState::Other("Restoring".to_owned()), Level::Mend),
+        (EntityState::Disabled, Level::Problem),
+        (EntityState::SendDisabled, Level::Problem),
+        (EntityState::ReceiveDisabled, Level::Problem),
+        (EntityState::Other("Restoring".to_owned()), Level::Problem),
     ] {
         finds(level, &[], Entity { state, ..queue() }, &expected());
     }
@@ -127,7 +127,7 @@ fn a_disabled_one_and_a_topic_without_readers_are_told() {
     finds(Level::Note, &["readers"], Entity { state: EntityState::ReceiveDisabled, ..queue() }, &elsewhere);
     let topic = Entity { kind: EntityKind::Topic, subscriptions: Some(0), ..queue() };
     let found = of(&Destination::parse("topic:events").unwrap(), &Seen::Found(Box::new(topic)), &None, &elsewhere);
-    assert!(found.iter().any(|one| one.level == Level::Mend && one.what.contains("subscribes")), "{found:?}");
+    assert!(found.iter().any(|one| one.level == Level::Problem && one.what.contains("subscribes")), "{found:?}");
 }
 
 #[test]
@@ -139,16 +139,16 @@ fn who_may_not_look_may_still_send_and_who_does_not_answer_is_away() {
     let away = || Seen::Away { why: "no answer".to_owned() };
     let unknown = || Seen::Unknown { why: "lacks Manage".to_owned() };
     let refused = || Some(Err("lacks the Send claim".to_owned()));
-    assert_eq!(levels(away(), None), [Level::Mend]);
+    assert_eq!(levels(away(), None), [Level::Problem]);
     assert_eq!(levels(away(), Some(Ok(()))), [Level::Unknown, Level::Fine], "HTTPS is closed, and AMQP is not");
-    assert_eq!(levels(unknown(), refused()), [Level::Unknown, Level::Mend]);
-    assert_eq!(levels(Seen::Missing, refused()), [Level::Mend], "told once");
+    assert_eq!(levels(unknown(), refused()), [Level::Unknown, Level::Problem]);
+    assert_eq!(levels(Seen::Missing, refused()), [Level::Problem], "told once");
 }
 
 #[test]
 fn a_signature_that_ends_is_told_before() {
     let now = DateTime::UNIX_EPOCH;
-    for (days, level) in [(-1, Level::Mend), (0, Level::Mend), (20, Level::Note), (21, Level::Fine)] {
+    for (days, level) in [(-1, Level::Problem), (0, Level::Problem), (20, Level::Note), (21, Level::Fine)] {
         let found = signature("K", now + TimeDelta::days(days), now);
         assert_eq!(found.level, level, "{days}");
     }

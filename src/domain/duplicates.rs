@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuplicateWindows {
     setting_ms: i64,
-    told: BTreeMap<String, i64>,
+    reported: BTreeMap<String, i64>,
 }
 
 /// Of one destination; 0: it drops nothing.
@@ -13,29 +13,29 @@ pub struct DuplicateWindows {
 pub struct DuplicateWindow {
     pub ms: i64,
     /// By the bus itself.
-    pub told: bool,
+    pub reported: bool,
 }
 
 impl DuplicateWindow {
-    pub const NONE: Self = Self { ms: 0, told: false };
+    pub const NONE: Self = Self { ms: 0, reported: false };
 }
 
 impl DuplicateWindows {
     #[must_use]
     pub const fn by_setting(ms: i64) -> Self {
-        Self { setting_ms: ms, told: BTreeMap::new() }
+        Self { setting_ms: ms, reported: BTreeMap::new() }
     }
 
     /// What the bus says of a destination counts, whatever the setting says.
-    pub fn tell(&mut self, destination: &str, ms: i64) {
-        self.told.insert(destination.to_owned(), ms);
+    pub fn report(&mut self, destination: &str, ms: i64) {
+        self.reported.insert(destination.to_owned(), ms);
     }
 
     #[must_use]
     pub fn of(&self, destination: &str) -> DuplicateWindow {
-        match self.told.get(destination) {
-            Some(ms) => DuplicateWindow { ms: *ms, told: true },
-            None => DuplicateWindow { ms: self.setting_ms, told: false },
+        match self.reported.get(destination) {
+            Some(ms) => DuplicateWindow { ms: *ms, reported: true },
+            None => DuplicateWindow { ms: self.setting_ms, reported: false },
         }
     }
 }

@@ -22,7 +22,7 @@ pub enum Level {
     /// It could not be looked at.
     Unknown,
     /// Something does not work, or will not when it is needed.
-    Mend,
+    Problem,
 }
 
 impl Level {
@@ -32,7 +32,7 @@ impl Level {
             Self::Fine => "fine",
             Self::Note => "note",
             Self::Unknown => "unknown",
-            Self::Mend => "mend",
+            Self::Problem => "problem",
         }
     }
 }
@@ -45,16 +45,16 @@ impl Finding {
 
     #[must_use]
     pub fn note(about: &str, what: &str, todo: &str) -> Self {
-        Self { level: Level::Note, ..Self::mend(about, what, todo) }
+        Self { level: Level::Note, ..Self::problem(about, what, todo) }
     }
 
     #[must_use]
     pub fn unknown(about: &str, what: &str, todo: &str) -> Self {
-        Self { level: Level::Unknown, ..Self::mend(about, what, todo) }
+        Self { level: Level::Unknown, ..Self::problem(about, what, todo) }
     }
 
     #[must_use]
-    pub fn mend(about: &str, what: &str, todo: &str) -> Self {
-        Self { todo: Some(todo.to_owned()), level: Level::Mend, ..Self::fine(about, what) }
+    pub fn problem(about: &str, what: &str, todo: &str) -> Self {
+        Self { todo: Some(todo.to_owned()), level: Level::Problem, ..Self::fine(about, what) }
     }
 }

@@ -1,6 +1,6 @@
 //! What is set of each flow: how much at a time, how long, and when it gives up.
 
-use super::{delivery::MailPolicy, pace::Pace, verdict::Policy};
+use super::{delivery::MailPolicy, rate_limit::RateLimit, verdict::Policy};
 
 #[derive(Debug, Clone, Copy)]
 pub struct DispatchSettings {
@@ -28,9 +28,9 @@ pub struct NotifySettings {
     pub tombstone_days: i64,
     pub policy: MailPolicy,
     /// The provider's.
-    pub pace: Pace,
+    pub rate_limit: RateLimit,
     /// Its own for questions about mails in doubt.
-    pub queries: Pace,
+    pub queries: RateLimit,
 }
 
 #[derive(Debug, Clone, Copy)]

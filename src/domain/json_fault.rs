@@ -23,7 +23,7 @@ mod tests {
 
     #[test]
     fn no_value_is_quoted_and_what_is_missing_is_named() {
-        let told = |text: &str| without_values(&events::read(text.as_bytes()).unwrap_err());
+        let reported = |text: &str| without_values(&events::read(text.as_bytes()).unwrap_err());
         let start = r#"{"specversion":"1.0","id":"a","source":"s""#;
         let typed = format!(r#"{start},"type":"FinancialRecordCreated""#);
         for quoting in [
@@ -36,9 +36,9 @@ mod tests {
             format!(r#"{typed},"data":{{"figures":{{"vat":"anna@example.pl"}}}}}}"#),
             format!(r#"{typed},"anna@example.pl"}}"#),
         ] {
-            let told = told(&quoting);
-            assert!(!told.contains("anna") && told.contains("column"), "{told}");
+            let reported = reported(&quoting);
+            assert!(!reported.contains("anna") && reported.contains("column"), "{reported}");
         }
-        assert!(told(&format!("{start}}}")).starts_with("missing field `type`"));
+        assert!(reported(&format!("{start}}}")).starts_with("missing field `type`"));
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// A provider may need so long to know a mail it has taken.
-pub const ASK_AFTER_MS: i64 = 60_000;
+pub const QUERY_AFTER_MS: i64 = 60_000;
 /// Past this, "not found" may mean "forgotten".
 const REMEMBERED_MS: i64 = 24 * 3_600_000;
 const NOT_FOUND_ENOUGH: i64 = 2;
@@ -39,14 +39,14 @@ pub fn next_step(work: &MailWork, policy: &MailPolicy, queries: bool) -> Step {
 /// The policy of a sending. Where the provider answers status queries, a doubt comes up by itself, however often there
 /// was one, and whatever is to become of mails that nobody can ask about.
 #[must_use]
-pub fn asked_first(policy: MailPolicy, queries: bool) -> MailPolicy {
+pub fn queried_first(policy: MailPolicy, queries: bool) -> MailPolicy {
     if queries { MailPolicy { on_doubt: OnDoubt::Resend, doubts_max: i64::MAX, ..policy } } else { policy }
 }
 
 /// Where it is too early for a status query: when it is time.
 #[must_use]
 pub fn too_young(work: &MailWork) -> Option<MailFinish> {
-    let delay_ms = ASK_AFTER_MS - age_ms(work);
+    let delay_ms = QUERY_AFTER_MS - age_ms(work);
     let reason = "may have been sent: the provider is asked soon".to_owned();
     (delay_ms > 0).then_some(MailFinish::StillInDoubt { delay_ms, reason, not_found: false })
 }
@@ -91,7 +91,7 @@ fn not_found(work: &MailWork, policy: &MailPolicy) -> MailFinish {
     }
     if work.not_found + 1 < NOT_FOUND_ENOUGH {
         let reason = "may have been sent: the provider does not know it yet".to_owned();
-        return MailFinish::StillInDoubt { delay_ms: ASK_AFTER_MS, reason, not_found: true };
+        return MailFinish::StillInDoubt { delay_ms: QUERY_AFTER_MS, reason, not_found: true };
     }
     if policy.on_doubt == OnDoubt::Hold || work.doubts >= policy.doubts_max {
         let reason = format!(
@@ -145,7 +145,7 @@ mod tests {
         judge(&Attempt { provider: "mail:acs", work, policy, failures: 0, probe, dice: 1.0 }, answer)
     }
 
-    fn ask(work: &MailWork, answer: &Whereabouts) -> MailFinish {
+    fn verdict_of(work: &MailWork, answer: &Whereabouts) -> MailFinish {
         judged(work, answer, &POLICY, false).finish
     }
 
@@ -169,9 +169,9 @@ mod tests {
     #[test]
     fn what_the_provider_knows_ends_the_doubt_at_any_age() {
         for age_ms in [60_000, 30 * HOUR_MS] {
-            let taken = ask(&work(age_ms, 1), &Whereabouts::Taken { reference: "Running".into() });
+            let taken = verdict_of(&work(age_ms, 1), &Whereabouts::Taken { reference: "Running".into() });
             assert_eq!(taken, MailFinish::Sent { provider: "mail:acs".into(), reference: "Running".into() });
-            let failed = ask(&work(age_ms, 1), &Whereabouts::Failed { reason: "dropped".into(), ours: false });
+            let failed = verdict_of(&work(age_ms, 1), &Whereabouts::Failed { reason: "dropped".into(), ours: false });
             assert_eq!(failed, MailFinish::Refused { reason: "dropped".into() });
         }
     }
@@ -179,16 +179,19 @@ mod tests {
     #[test]
     fn a_mail_that_was_given_up_for_a_fault_of_ours_is_kept_for_a_person() {
         let ours = Whereabouts::Failed { reason: "the quota is used up".into(), ours: true };
-        let held = ask(&work(60_000, 0), &ours);
+        let held = verdict_of(&work(60_000, 0), &ours);
         assert!(matches!(&held, MailFinish::Held { reason } if reason.contains("quota")), "{held:?}");
     }
 
     #[test]
     fn not_found_counts_the_second_time_and_then_it_is_sent_again() {
-        let first = ask(&work(60_000, 0), &Whereabouts::NotFound);
-        assert!(matches!(first, MailFinish::StillInDoubt { delay_ms: ASK_AFTER_MS, not_found: true, .. }), "{first:?}");
+        let first = verdict_of(&work(60_000, 0), &Whereabouts::NotFound);
+        assert!(
+            matches!(first, MailFinish::StillInDoubt { delay_ms: QUERY_AFTER_MS, not_found: true, .. }),
+            "{first:?}"
+        );
         assert_eq!(next_step(&work(60_000, 1), &POLICY, true), Step::Query);
-        let second = ask(&work(120_000, 1), &Whereabouts::NotFound);
+        let second = verdict_of(&work(120_000, 1), &Whereabouts::NotFound);
         assert!(matches!(second, MailFinish::StillInDoubt { delay_ms: 0, not_found: true, .. }), "{second:?}");
         assert_eq!(next_step(&work(120_000, 2), &POLICY, true), Step::Send);
     }
@@ -196,16 +199,16 @@ mod tests {
     #[test]
     fn not_found_after_a_day_is_for_a_person() {
         for not_found in [0, 1] {
-            let late = ask(&work(24 * HOUR_MS + 1, not_found), &Whereabouts::NotFound);
+            let late = verdict_of(&work(24 * HOUR_MS + 1, not_found), &Whereabouts::NotFound);
             assert!(matches!(late, MailFinish::Held { .. }), "{late:?}");
         }
-        assert!(!matches!(ask(&work(24 * HOUR_MS, 1), &Whereabouts::NotFound), MailFinish::Held { .. }));
+        assert!(!matches!(verdict_of(&work(24 * HOUR_MS, 1), &Whereabouts::NotFound), MailFinish::Held { .. }));
     }
 
     #[test]
     fn one_that_would_be_sent_again_too_often_or_against_the_setting_is_held() {
         let often = MailWork { doubts: 3, ..work(120_000, 1) };
-        assert!(matches!(ask(&often, &Whereabouts::NotFound), MailFinish::Held { .. }));
+        assert!(matches!(verdict_of(&often, &Whereabouts::NotFound), MailFinish::Held { .. }));
         let hold = MailPolicy { on_doubt: OnDoubt::Hold, ..POLICY };
         let finish = judged(&work(120_000, 1), &Whereabouts::NotFound, &hold, false).finish;
         assert!(matches!(finish, MailFinish::Held { .. }));

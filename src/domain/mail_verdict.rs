@@ -149,14 +149,14 @@ mod tests {
         (verdict.finish, verdict.breaker)
     }
 
-    fn ask(work: &MailWork, outcome: &MailOutcome, probe: bool) -> (MailFinish, BreakerChange) {
+    fn verdict_of(work: &MailWork, outcome: &MailOutcome, probe: bool) -> (MailFinish, BreakerChange) {
         judged(work, outcome, &POLICY, probe)
     }
 
     #[test]
     fn an_outage_of_the_provider_parks_without_a_clock_and_opens_its_breaker() {
         let outage = MailOutcome::Provider { after_ms: Some(45_000), reason: "busy".into() };
-        let (finish, breaker) = ask(&work(Some(0)), &outage, false);
+        let (finish, breaker) = verdict_of(&work(Some(0)), &outage, false);
         assert_eq!(finish, MailFinish::Parked { delay_ms: 0, reason: "busy".into(), recipient_failed: false });
         assert_eq!(breaker, BreakerChange::Open { for_ms: 45_000, reason: "busy".into() });
     }
@@ -164,22 +164,23 @@ mod tests {
     #[test]
     fn a_recipient_is_given_up_only_after_its_hours() {
         let full = MailOutcome::RecipientTransient { after_ms: None, reason: "mailbox full".into() };
-        let parked = |w: &MailWork| matches!(ask(w, &full, false).0, MailFinish::Parked { recipient_failed: true, .. });
+        let parked =
+            |w: &MailWork| matches!(verdict_of(w, &full, false).0, MailFinish::Parked { recipient_failed: true, .. });
         assert!(parked(&work(None)));
         assert!(parked(&work(Some(53 * HOUR_MS))));
-        let (finish, _) = ask(&work(Some(52 * HOUR_MS)), &full, false);
+        let (finish, _) = verdict_of(&work(Some(52 * HOUR_MS)), &full, false);
         assert!(matches!(finish, MailFinish::Refused { reason } if reason.contains("48 h")));
     }
 
     #[test]
     fn what_may_have_been_sent_is_in_doubt_and_closes_nothing() {
         let unknown = MailOutcome::Unknown { reason: "cut after DATA".into() };
-        let (finish, breaker) = ask(&work(None), &unknown, true);
+        let (finish, breaker) = verdict_of(&work(None), &unknown, true);
         assert!(matches!(finish, MailFinish::InDoubt { delay_ms: Some(60_000), .. }));
         assert_eq!(breaker, BreakerChange::Leave);
         let often = MailWork { doubts: 2, ..work(None) };
         assert!(
-            matches!(ask(&often, &unknown, false).0, MailFinish::InDoubt { delay_ms: None, .. }),
+            matches!(verdict_of(&often, &unknown, false).0, MailFinish::InDoubt { delay_ms: None, .. }),
             "it may be the third"
         );
         let hold = MailPolicy { on_doubt: OnDoubt::Hold, ..POLICY };
@@ -190,7 +191,7 @@ mod tests {
     #[test]
     fn a_probe_that_the_provider_answers_closes_the_breaker() {
         let refused = MailOutcome::RecipientPermanent { reason: "550".into(), alike: None };
-        assert_eq!(ask(&work(None), &refused, true).1, BreakerChange::Close);
-        assert_eq!(ask(&work(None), &refused, false).1, BreakerChange::Leave);
+        assert_eq!(verdict_of(&work(None), &refused, true).1, BreakerChange::Close);
+        assert_eq!(verdict_of(&work(None), &refused, false).1, BreakerChange::Leave);
     }
 }

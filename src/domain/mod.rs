@@ -24,7 +24,7 @@ pub mod retry_after;
 pub mod verdict;
 pub mod delivery;
 pub mod mail_finish;
-pub mod pace;
+pub mod rate_limit;
 pub mod flow_settings;
 pub mod mail_verdict;
 pub mod mail_doubt;

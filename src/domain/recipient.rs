@@ -11,13 +11,13 @@ use std::fmt::{self, Write};
 
 /// Either may be missing: a message that can never be mailed is remembered too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Whose {
+pub struct Addressee {
     /// `clients/17`, as the outbox's `Subject`.
     pub subject: Option<String>,
     pub recipient_hash: Option<RecipientHash>,
 }
 
-impl Whose {
+impl Addressee {
     /// As stored.
     #[must_use]
     pub fn hash(&self) -> Option<&str> {
@@ -68,11 +68,11 @@ impl RecipientKey {
 
     /// Read from a message's body, as far as it says so: it may be nothing we could mail.
     #[must_use]
-    pub fn whose(&self, body: &[u8]) -> Whose {
-        let told: serde_json::Value = serde_json::from_slice(without_mark(body)).unwrap_or_default();
-        let client = told.pointer("/data/clientId").and_then(serde_json::Value::as_i64).filter(|id| *id > 0);
-        let address = told.pointer("/data/recipient").and_then(serde_json::Value::as_str);
-        Whose {
+    pub fn addressee(&self, body: &[u8]) -> Addressee {
+        let body_json: serde_json::Value = serde_json::from_slice(without_mark(body)).unwrap_or_default();
+        let client = body_json.pointer("/data/clientId").and_then(serde_json::Value::as_i64).filter(|id| *id > 0);
+        let address = body_json.pointer("/data/recipient").and_then(serde_json::Value::as_str);
+        Addressee {
             subject: client.map(|id| subject_of(ClientId(id))),
             recipient_hash: address.and_then(|text| Email::parse(text).ok()).map(|address| self.hash(&address)),
         }
@@ -105,12 +105,12 @@ mod tests {
         let key = RecipientKey::new("secret");
         for mark in ["", "\u{feff}"] {
             let body = format!(r#"{mark}{{"data":{{"clientId":17,"recipient":"anna@example.pl"}}}}"#);
-            let whole = key.whose(body.as_bytes());
+            let whole = key.addressee(body.as_bytes());
             assert_eq!(whole.subject.as_deref(), Some("clients/17"));
             assert_eq!(whole.recipient_hash, Some(hash("secret", "anna@example.pl")));
         }
         for nothing in ["", "[]", "{\"data\":7}", r#"{"data":{"clientId":-1,"recipient":"nobody"}}"#, "\u{feff}{}"] {
-            assert_eq!(key.whose(nothing.as_bytes()), Whose::default(), "{nothing}");
+            assert_eq!(key.addressee(nothing.as_bytes()), Addressee::default(), "{nothing}");
         }
     }
 }

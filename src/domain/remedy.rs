@@ -132,7 +132,7 @@ fn would_vanish(row: &RowFacts, window: DuplicateWindow) -> Result<(), String> {
         RowState::Sent => ", or say --force to send a copy with a new id",
         RowState::Pending | RowState::Leased | RowState::Dead | RowState::Discarded => "",
     };
-    let by = if window.told { "as the bus itself says" } else { "by Bus__DuplicateWindowMs" };
+    let by = if window.reported { "as the bus itself says" } else { "by Bus__DuplicateWindowMs" };
     Err(format!(
         "the bus may hold this id and would drop it silently as a duplicate for another {seconds} s: try again then\
          {instead} ({by})"
@@ -162,16 +162,16 @@ mod tests {
         for mail in MailState::ALL {
             for (remedy, state) in [(Remedy::Requeue, RowState::Dead), (Remedy::Replay, RowState::Sent)] {
                 let facts = RowFacts { mail: Some(mail), ..row(state) };
-                let why = remedy.may(&facts, true, told(0)).unwrap_err();
+                let why = remedy.may(&facts, true, reported(0)).unwrap_err();
                 assert!(why.starts_with("the inbox knows this id"), "{why}");
-                assert!(Remedy::Copy.may(&facts, false, told(0)).is_ok(), "which is mailed");
+                assert!(Remedy::Copy.may(&facts, false, reported(0)).is_ok(), "which is mailed");
                 assert_eq!(why.contains("--force"), mail == MailState::Sent, "{why}");
             }
         }
     }
 
-    fn told(ms: i64) -> DuplicateWindow {
-        DuplicateWindow { ms, told: true }
+    fn reported(ms: i64) -> DuplicateWindow {
+        DuplicateWindow { ms, reported: true }
     }
 
     #[test]
@@ -179,15 +179,15 @@ mod tests {
         for outcome in LastOutcome::ALL {
             let dead = RowFacts { last_outcome: Some(outcome), ..row(RowState::Dead) };
             assert_eq!(
-                Remedy::Requeue.may(&dead, false, told(60_000)).is_err(),
+                Remedy::Requeue.may(&dead, false, reported(60_000)).is_err(),
                 outcome.may_be_stored(),
                 "{outcome:?}"
             );
-            assert!(Remedy::Requeue.may(&dead, false, told(10_000)).is_ok(), "the window is over");
+            assert!(Remedy::Requeue.may(&dead, false, reported(10_000)).is_ok(), "the window is over");
         }
-        let why = Remedy::Replay.may(&row(RowState::Sent), false, told(60_000)).unwrap_err();
+        let why = Remedy::Replay.may(&row(RowState::Sent), false, reported(60_000)).unwrap_err();
         assert!(why.contains("50 s") && why.contains("--force") && why.contains("the bus itself"), "{why}");
-        let why = Remedy::Replay.may(&row(RowState::Sent), false, DuplicateWindow { ms: 60_000, told: false });
+        let why = Remedy::Replay.may(&row(RowState::Sent), false, DuplicateWindow { ms: 60_000, reported: false });
         assert!(why.unwrap_err().contains("Bus__DuplicateWindowMs"));
     }
 
@@ -195,11 +195,11 @@ mod tests {
     fn a_copy_goes_last_so_it_overtakes_also_what_still_waits() {
         let later = Some("b".to_owned());
         let waits = RowFacts { later_waiting: later.clone(), ..row(RowState::Sent) };
-        assert!(Remedy::Copy.may(&waits, false, told(0)).is_err());
-        assert!(Remedy::Copy.may(&waits, true, told(0)).is_ok());
-        assert!(Remedy::Replay.may(&waits, false, told(0)).is_ok(), "the row itself keeps its place before it");
+        assert!(Remedy::Copy.may(&waits, false, reported(0)).is_err());
+        assert!(Remedy::Copy.may(&waits, true, reported(0)).is_ok());
+        assert!(Remedy::Replay.may(&waits, false, reported(0)).is_ok(), "the row itself keeps its place before it");
         let sent = RowFacts { later_sent: later, ..row(RowState::Sent) };
-        assert!(Remedy::Replay.may(&sent, false, told(0)).is_err());
+        assert!(Remedy::Replay.may(&sent, false, reported(0)).is_err());
     }
 
     #[test]

@@ -55,14 +55,14 @@ fn renamed(old: &str, new: &MessageId, payload: &[u8]) -> Result<String, String>
 mod tests {
     use super::*;
 
-    fn ask(content_type: &str, payload: &[u8], headers: &str) -> Result<Copied, String> {
+    fn verdict_of(content_type: &str, payload: &[u8], headers: &str) -> Result<Copied, String> {
         copy("old", &MessageId::parse("new").unwrap(), content_type, payload, headers)
     }
 
     #[test]
     fn a_copy_differs_in_its_id_only_and_keeps_every_digit() {
         let payload = br#"{"specversion":"1.0","id":"old","data":{"vat":12.30,"big":9999999999999999.99}}"#;
-        let copied = ask("application/cloudevents+json; charset=utf-8", payload, r#"{"a":"b"}"#).unwrap();
+        let copied = verdict_of("application/cloudevents+json; charset=utf-8", payload, r#"{"a":"b"}"#).unwrap();
         assert_eq!(
             copied.payload.unwrap(),
             r#"{"data":{"vat":12.30,"big":9999999999999999.99},"id":"new","replayof":"old","specversion":"1.0"}"#
@@ -72,8 +72,8 @@ mod tests {
 
     #[test]
     fn what_carries_no_id_is_copied_as_it_is() {
-        assert_eq!(ask("application/json", b"{ \"x\": 1.10}", "{}").unwrap().payload, None);
-        assert!(ask(CLOUD_EVENT, b"[]", "{}").unwrap_err().contains("Payload"));
-        assert!(ask("text/plain", b"\xff", "[]").unwrap_err().contains("Headers"));
+        assert_eq!(verdict_of("application/json", b"{ \"x\": 1.10}", "{}").unwrap().payload, None);
+        assert!(verdict_of(CLOUD_EVENT, b"[]", "{}").unwrap_err().contains("Payload"));
+        assert!(verdict_of("text/plain", b"\xff", "[]").unwrap_err().contains("Headers"));
     }
 }

@@ -15,11 +15,11 @@ pub fn wait_ms<'a>(header: impl Fn(&str) -> Option<&'a str>, now: DateTime<Utc>)
         Some((header("retry-after").and_then(date)? - from).num_milliseconds())
     };
     // The finer one first, where both are there.
-    let asked = of("retry-after-ms", 1.0)
+    let named_ms = of("retry-after-ms", 1.0)
         .or_else(|| of("x-ms-retry-after-ms", 1.0))
         .or_else(|| of("retry-after", 1_000.0))
         .or_else(until)?;
-    Some(asked.clamp(0, WAIT_MAX_MS))
+    Some(named_ms.clamp(0, WAIT_MAX_MS))
 }
 
 /// Digits, with decimals or without: some write 12.0.

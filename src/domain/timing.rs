@@ -23,13 +23,13 @@ impl Timing {
     /// # Errors
     /// Which value cannot be meant, and what was expected.
     pub fn take(headers: &mut Headers) -> Result<Self, String> {
-        let live_ms = match taken(headers, TIME_TO_LIVE)? {
+        let live_ms = match take(headers, TIME_TO_LIVE)? {
             None => None,
             Some(text) => Some(text.parse().ok().filter(|ms| *ms > 0).ok_or_else(|| {
                 format!("its header {TIME_TO_LIVE} is no whole number of milliseconds, 1 to {} (49 days)", u32::MAX)
             })?),
         };
-        let not_before = match taken(headers, NOT_BEFORE)? {
+        let not_before = match take(headers, NOT_BEFORE)? {
             None => None,
             Some(text) => Some(time(&text).ok_or_else(|| {
                 format!("its header {NOT_BEFORE} is no time of the years 1970 to 9999 like 2026-12-01T08:00:00Z")
@@ -39,9 +39,9 @@ impl Timing {
     }
 }
 
-fn taken(headers: &mut Headers, name: &str) -> Result<Option<String>, String> {
-    let said: Vec<String> = headers.0.keys().filter(|known| known.eq_ignore_ascii_case(name)).cloned().collect();
-    match said.as_slice() {
+fn take(headers: &mut Headers, name: &str) -> Result<Option<String>, String> {
+    let named: Vec<String> = headers.0.keys().filter(|known| known.eq_ignore_ascii_case(name)).cloned().collect();
+    match named.as_slice() {
         [] => Ok(None),
         [one] => Ok(headers.0.remove(one)),
         _ => Err(format!("its header {name} is there twice, in different cases")),

@@ -35,7 +35,7 @@ fn rows(n: i64) -> Claimed {
     Claimed { rows: (1..=n).map(row).collect(), ..Claimed::default() }
 }
 
-fn ask(mode: ClaimMode, claimed: &Claimed, outcomes: &[PublishOutcome]) -> (Vec<Settlement>, BreakerChange) {
+fn verdict_of(mode: ClaimMode, claimed: &Claimed, outcomes: &[PublishOutcome]) -> (Vec<Settlement>, BreakerChange) {
     let (settlements, breaker) = judge(mode, claimed, outcomes, &POLICY, || 1.0);
     (settlements.into_iter().map(|(_, s)| s).collect(), breaker)
 }
@@ -54,7 +54,7 @@ fn blocked(after_ms: Option<i64>) -> PublishOutcome {
 
 #[test]
 fn an_outage_burns_no_retry_and_opens_the_breaker() {
-    let (settled, breaker) = ask(BATCH, &rows(2), &[blocked(None), blocked(None)]);
+    let (settled, breaker) = verdict_of(BATCH, &rows(2), &[blocked(None), blocked(None)]);
     assert!(settled.iter().all(|s| matches!(s, Settlement::Release { delay_ms: 0, suspect: false, .. })));
     assert_eq!(breaker, BreakerChange::Open { for_ms: 5_000, reason: "503".into() });
 }
@@ -62,9 +62,9 @@ fn an_outage_burns_no_retry_and_opens_the_breaker() {
 #[test]
 fn the_breaker_waits_longer_each_time_and_at_least_as_long_as_it_was_told() {
     let claimed = Claimed { breaker_failures: 3, ..rows(1) };
-    let (_, breaker) = ask(ClaimMode::Probe, &claimed, &[blocked(None)]);
+    let (_, breaker) = verdict_of(ClaimMode::Probe, &claimed, &[blocked(None)]);
     assert_eq!(breaker, BreakerChange::Open { for_ms: 20_000, reason: "503".into() });
-    let (_, breaker) = ask(ClaimMode::Probe, &claimed, &[blocked(Some(90_000))]);
+    let (_, breaker) = verdict_of(ClaimMode::Probe, &claimed, &[blocked(Some(90_000))]);
     assert_eq!(breaker, BreakerChange::Open { for_ms: 90_000, reason: "503".into() });
 }
 
@@ -72,14 +72,16 @@ fn the_breaker_waits_longer_each_time_and_at_least_as_long_as_it_was_told() {
 fn a_long_outage_does_not_make_the_probes_rare() {
     for failures in [3, 10, 10_000] {
         let claimed = Claimed { breaker_failures: failures, ..rows(1) };
-        let BreakerChange::Open { for_ms, .. } = ask(ClaimMode::Probe, &claimed, &[blocked(None)]).1 else { panic!() };
+        let BreakerChange::Open { for_ms, .. } = verdict_of(ClaimMode::Probe, &claimed, &[blocked(None)]).1 else {
+            panic!()
+        };
         assert_eq!(for_ms, 20_000, "{failures}");
     }
 }
 
 #[test]
 fn a_failed_probe_moves_its_row_back() {
-    let (settled, _) = ask(ClaimMode::Probe, &rows(1), &[blocked(None)]);
+    let (settled, _) = verdict_of(ClaimMode::Probe, &rows(1), &[blocked(None)]);
     assert!(matches!(settled[0], Settlement::Release { delay_ms: 5_001, .. }));
 }
 
@@ -90,28 +92,28 @@ fn a_probe_that_is_judged_closes_the_breaker_even_if_the_message_is_bad() {
         PublishOutcome::Permanent { reason: "400".into() },
         PublishOutcome::Retry { after_ms: None, reason: "later".into() },
     ] {
-        assert_eq!(ask(ClaimMode::Probe, &rows(1), &[outcome]).1, BreakerChange::Close);
+        assert_eq!(verdict_of(ClaimMode::Probe, &rows(1), &[outcome]).1, BreakerChange::Close);
     }
-    assert_eq!(ask(ClaimMode::Probe, &rows(1), &[PublishOutcome::NotTried]).1, BreakerChange::Leave);
+    assert_eq!(verdict_of(ClaimMode::Probe, &rows(1), &[PublishOutcome::NotTried]).1, BreakerChange::Leave);
 }
 
 #[test]
 fn a_timeout_among_accepted_neighbours_is_the_messages_own() {
-    let (settled, breaker) = ask(BATCH, &rows(2), &[PublishOutcome::Accepted, timed_out()]);
+    let (settled, breaker) = verdict_of(BATCH, &rows(2), &[PublishOutcome::Accepted, timed_out()]);
     assert!(matches!(settled[1], Settlement::Retry { delay_ms: 1_000, outcome: LastOutcome::Unknown, .. }));
     assert_eq!(breaker, BreakerChange::Leave);
 }
 
 #[test]
 fn timeouts_with_nothing_accepted_are_the_destinations() {
-    let (settled, breaker) = ask(BATCH, &rows(2), &[timed_out(), timed_out()]);
+    let (settled, breaker) = verdict_of(BATCH, &rows(2), &[timed_out(), timed_out()]);
     assert!(settled.iter().all(|s| matches!(s, Settlement::Release { .. })));
     assert!(matches!(breaker, BreakerChange::Open { .. }));
 }
 
 #[test]
 fn the_rows_of_a_cut_batch_go_back_as_suspects() {
-    let (settled, breaker) = ask(BATCH, &rows(2), &[cut(), cut()]);
+    let (settled, breaker) = verdict_of(BATCH, &rows(2), &[cut(), cut()]);
     assert!(settled.iter().all(|s| matches!(s, Settlement::Release { suspect: true, .. })));
     assert!(matches!(breaker, BreakerChange::Open { .. }));
 }
@@ -122,12 +124,12 @@ fn a_row_cut_alone_twice_while_others_were_accepted_is_poison() {
     claimed.rows[0].last_outcome = Some(LastOutcome::Cut);
     claimed.rows[0].last_attempt_on = Some(at(10));
     claimed.last_accepted_on = Some(at(20));
-    let (settled, breaker) = ask(ClaimMode::Suspect, &claimed, &[cut()]);
+    let (settled, breaker) = verdict_of(ClaimMode::Suspect, &claimed, &[cut()]);
     assert!(matches!(settled[0], Settlement::Retry { suspect: true, .. }), "it goes on alone: {settled:?}");
     assert_eq!(breaker, BreakerChange::Leave);
 
     claimed.last_accepted_on = Some(at(10));
-    let (settled, breaker) = ask(ClaimMode::Suspect, &claimed, &[cut()]);
+    let (settled, breaker) = verdict_of(ClaimMode::Suspect, &claimed, &[cut()]);
     assert!(matches!(settled[0], Settlement::Release { suspect: true, .. }), "nothing accepted since: an outage");
     assert!(matches!(breaker, BreakerChange::Open { .. }));
 }
@@ -135,11 +137,11 @@ fn a_row_cut_alone_twice_while_others_were_accepted_is_poison() {
 #[test]
 fn what_is_blocked_alone_among_accepted_neighbours_goes_alone_and_opens_nothing() {
     let ok = || PublishOutcome::Accepted;
-    let (settled, breaker) = ask(BATCH, &rows(3), &[ok(), blocked(None), ok()]);
+    let (settled, breaker) = verdict_of(BATCH, &rows(3), &[ok(), blocked(None), ok()]);
     assert!(matches!(settled[1], Settlement::Release { delay_ms: 0, suspect: true, .. }), "{settled:?}");
     assert_eq!(breaker, BreakerChange::Leave);
     for outcomes in [[ok(), blocked(None), blocked(None)], [ok(), blocked(Some(2_000)), ok()]] {
-        let (settled, breaker) = ask(BATCH, &rows(3), &outcomes);
+        let (settled, breaker) = verdict_of(BATCH, &rows(3), &outcomes);
         assert!(matches!(settled[1], Settlement::Release { suspect: false, .. }), "{settled:?}");
         assert!(matches!(breaker, BreakerChange::Open { .. }), "several, or a pause that is named: the destination");
     }
@@ -152,22 +154,22 @@ fn what_is_blocked_alone_twice_while_others_were_accepted_counts_against_the_mes
     claimed.rows[0].last_attempt_on = Some(at(10));
     claimed.last_accepted_on = Some(at(20));
     for mode in [BATCH, ClaimMode::Suspect, ClaimMode::Probe] {
-        let (settled, breaker) = ask(mode, &claimed, &[blocked(None)]);
+        let (settled, breaker) = verdict_of(mode, &claimed, &[blocked(None)]);
         assert!(matches!(settled[0], Settlement::Retry { suspect: true, outcome: LastOutcome::Blocked, .. }));
         assert_eq!(breaker, BreakerChange::Leave);
-        let (settled, breaker) = ask(mode, &claimed, &[blocked(Some(2_000))]);
+        let (settled, breaker) = verdict_of(mode, &claimed, &[blocked(Some(2_000))]);
         assert!(matches!(settled[0], Settlement::Release { suspect: false, .. }), "it is throttled, and says so");
         assert!(matches!(breaker, BreakerChange::Open { .. }));
     }
     let mut two = claimed.clone();
     two.rows.push(row(2));
-    let (settled, breaker) = ask(BATCH, &two, &[blocked(None), blocked(None)]);
+    let (settled, breaker) = verdict_of(BATCH, &two, &[blocked(None), blocked(None)]);
     let suspects = settled.iter().map(|s| matches!(s, Settlement::Release { suspect: true, .. })).collect::<Vec<_>>();
     assert_eq!(suspects, [true, false], "it goes alone, to be told from its neighbours");
     assert!(matches!(breaker, BreakerChange::Open { .. }));
     claimed.last_accepted_on = Some(at(10));
     claimed.rows[0].claims = 3;
-    let (settled, breaker) = ask(ClaimMode::Suspect, &claimed, &[blocked(None)]);
+    let (settled, breaker) = verdict_of(ClaimMode::Suspect, &claimed, &[blocked(None)]);
     let released = matches!(settled[0], Settlement::Release { suspect: true, .. });
     assert!(released, "nothing accepted since: an outage; and it goes on alone: {settled:?}");
     assert!(matches!(breaker, BreakerChange::Open { .. }));
@@ -178,9 +180,9 @@ fn a_message_dies_at_its_retry_limit_and_a_hopeless_one_at_once() {
     let mut claimed = rows(1);
     claimed.rows[0].retry_count = 2;
     let refused = PublishOutcome::Retry { after_ms: None, reason: "no".into() };
-    let (settled, _) = ask(BATCH, &claimed, std::slice::from_ref(&refused));
+    let (settled, _) = verdict_of(BATCH, &claimed, std::slice::from_ref(&refused));
     assert!(matches!(settled[0], Settlement::Dead { outcome: LastOutcome::Refused, .. }));
-    let (settled, _) = ask(BATCH, &rows(1), &[PublishOutcome::Permanent { reason: "413".into() }]);
+    let (settled, _) = verdict_of(BATCH, &rows(1), &[PublishOutcome::Permanent { reason: "413".into() }]);
     assert!(matches!(settled[0], Settlement::Dead { outcome: LastOutcome::Permanent, .. }));
 }
 
@@ -188,7 +190,7 @@ fn a_message_dies_at_its_retry_limit_and_a_hopeless_one_at_once() {
 fn a_row_that_was_not_tried_goes_back_as_it_came() {
     let mut claimed = rows(2);
     claimed.rows[1].claims = 3;
-    let (settled, _) = ask(BATCH, &claimed, &[PublishOutcome::NotTried, PublishOutcome::NotTried]);
+    let (settled, _) = verdict_of(BATCH, &claimed, &[PublishOutcome::NotTried, PublishOutcome::NotTried]);
     assert!(matches!(settled[0], Settlement::Release { outcome: None, suspect: false, .. }));
     assert!(matches!(settled[1], Settlement::Release { outcome: None, suspect: true, .. }));
 }

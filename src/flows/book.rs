@@ -1,6 +1,6 @@
 //! Booking: a write to the books, its message with it, in one transaction; then a nudge, off the request's path.
 
-use super::{nudge::Nudge, vitals::Vitals};
+use super::{health::Health, nudge::Nudge};
 use crate::{
     domain::{
         booking::{Command, Entry, IfMatch},
@@ -24,7 +24,7 @@ pub struct BookContext {
     pub routes: Arc<Routes>,
     pub limits: MessageLimits,
     pub nudge: Nudge,
-    pub vitals: Arc<Vitals>,
+    pub health: Arc<Health>,
 }
 
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ pub async fn book(context: &BookContext, request: WriteRequest) -> StoreResult<C
             committed = again;
         }
     }
-    context.vitals.stored(entry.now, &committed);
+    context.health.stored(entry.now, &committed);
     if let Ok(Committed::Done(booked)) = &committed
         && booked.message_id.is_some()
     {

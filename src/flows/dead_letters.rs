@@ -11,7 +11,7 @@ use crate::{
     },
     failpoints,
     ports::{
-        dead_letters::{DeadLetter, DeadLetters, Mark, Pile},
+        dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters, Mark},
         ops::{Ops, Signature, TakenIn},
     },
 };
@@ -34,8 +34,8 @@ enum Next {
 }
 
 impl Read {
-    async fn next(&mut self, pile: &mut dyn Pile) -> Result<Next, String> {
-        Ok(match pile.next().await? {
+    async fn next(&mut self, letters: &mut dyn DeadLetterQueue) -> Result<Next, String> {
+        Ok(match letters.next().await? {
             None => Next::End,
             Some(letter) if self.0.insert(letter.mark()) => Next::New(letter),
             Some(_) => Next::Back,
@@ -49,11 +49,11 @@ impl Read {
 /// # Errors
 /// They cannot be read, and why.
 pub async fn list(dead: &dyn DeadLetters, queue: &Destination, max: u32) -> Result<Vec<DeadLetter>, String> {
-    let mut pile = dead.open(queue).await?;
+    let mut letters = dead.open(queue).await?;
     let mut all = Vec::new();
     let (mut stopped, mut read) = (None, Read::default());
     for _ in 0..max {
-        match read.next(&mut *pile).await {
+        match read.next(&mut *letters).await {
             Ok(Next::New(letter)) => all.push(letter),
             Ok(Next::Back | Next::End) => break,
             Err(why) => {
@@ -62,7 +62,7 @@ pub async fn list(dead: &dyn DeadLetters, queue: &Destination, max: u32) -> Resu
             }
         }
     }
-    pile.close().await;
+    letters.close().await;
     stopped.map_or(Ok(all), Err)
 }
 
@@ -108,13 +108,13 @@ pub struct TakeInReport {
 /// At most `max`, the oldest first; with `ids` those only, wherever among the others they lie.
 pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signature) -> TakeInReport {
     let mut report = TakeInReport { not_found: ids.to_vec(), ..TakeInReport::default() };
-    let mut pile = match context.dead.open(context.queue).await {
-        Ok(pile) => pile,
+    let mut letters = match context.dead.open(context.queue).await {
+        Ok(letters) => letters,
         Err(why) => return TakeInReport { stopped: Some(why), ..report },
     };
     let mut read = Read::default();
     while report.taken.len() < max as usize && (ids.is_empty() || !report.not_found.is_empty()) {
-        let letter = match read.next(&mut *pile).await {
+        let letter = match read.next(&mut *letters).await {
             Ok(Next::New(letter)) => letter,
             Ok(Next::End) => break,
             Ok(Next::Back) => {
@@ -139,20 +139,20 @@ pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signat
             }
         };
         failpoints::reach("after-dead-letter-stored").await;
-        taken.not_removed = pile.remove(number).await.err();
+        taken.not_removed = letters.remove(number).await.err();
         report.not_found.retain(|wanted| !Spellings::of(wanted).fits(&id));
         report.taken.push(taken);
     }
-    pile.close().await;
+    letters.close().await;
     report
 }
 
 async fn store(context: &TakeIn<'_>, letter: DeadLetter, by: &Signature) -> Result<Taken, String> {
     let read = delivery::read_event(&letter.delivery, context.now, context.tombstone_days);
     let delivery = with_key(letter.delivery);
-    let whose = context.recipients.whose(&delivery.body);
+    let addressee = context.recipients.addressee(&delivery.body);
     let refused = read.err();
-    let stored = context.ops.mail_take_in(EMAIL_CONSUMER, &delivery, &whose, refused.as_deref(), by).await;
+    let stored = context.ops.mail_take_in(EMAIL_CONSUMER, &delivery, &addressee, refused.as_deref(), by).await;
     let message_id = delivery.message_id;
     match stored.map_err(|error| error.to_string())? {
         TakenIn::New => {

@@ -3,7 +3,7 @@
 
 use super::{
     drain,
-    vitals::{Part, Vitals},
+    health::{Health, Part},
 };
 use crate::{
     domain::{flow_settings::DispatchSettings, message::MessageLimits, route::Routes},
@@ -34,7 +34,7 @@ pub struct DispatchContext {
     pub routes: Arc<Routes>,
     pub limits: MessageLimits,
     pub settings: DispatchSettings,
-    pub vitals: Arc<Vitals>,
+    pub health: Arc<Health>,
     /// Jitter; seeded in simulations.
     pub dice: Mutex<fastrand::Rng>,
     /// Once true, a run settles what it has claimed and ends: nothing is left leased by who stops in good order.
@@ -125,8 +125,8 @@ impl DispatchReport {
 
     /// With a lock that another program holds the database is well, and so are the other destinations.
     pub(super) fn failed(&mut self, error: &StoreError) {
-        let told = if matches!(error, StoreError::Locked { .. }) { &mut self.stalled } else { &mut self.store_error };
-        told.get_or_insert_with(|| error.to_string());
+        let line = if matches!(error, StoreError::Locked { .. }) { &mut self.stalled } else { &mut self.store_error };
+        line.get_or_insert_with(|| error.to_string());
     }
 }
 
@@ -160,18 +160,18 @@ pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
     let now = context.clock.now();
     match &report.store_error {
         Some(_) if report.panicked => {}
-        Some(reason) => context.vitals.failed(Part::Database, now, reason.clone()),
-        None => context.vitals.ok(Part::Database, now),
+        Some(reason) => context.health.failed(Part::Database, now, reason.clone()),
+        None => context.health.ok(Part::Database, now),
     }
     match report.destinations.iter().find(|d| d.breaker == "open") {
         Some(d) => {
             // The run that opened it knows why; those that only find it open must not forget that.
-            let told = d.reason.as_ref().map(|reason| format!("{}: {reason}", d.name));
-            let known = || context.vitals.reason(Part::Bus).filter(|known| known.starts_with(&format!("{}: ", d.name)));
-            let reason = told.or_else(known).unwrap_or_else(|| format!("{}: its breaker is open", d.name));
-            context.vitals.failed(Part::Bus, now, reason);
+            let line = d.reason.as_ref().map(|reason| format!("{}: {reason}", d.name));
+            let known = || context.health.reason(Part::Bus).filter(|known| known.starts_with(&format!("{}: ", d.name)));
+            let reason = line.or_else(known).unwrap_or_else(|| format!("{}: its breaker is open", d.name));
+            context.health.failed(Part::Bus, now, reason);
         }
-        None if report.sent > 0 => context.vitals.ok(Part::Bus, now),
+        None if report.sent > 0 => context.health.ok(Part::Bus, now),
         None => {}
     }
     report

@@ -49,7 +49,7 @@ async fn run(context: &DispatchContext, due: &Due, until: Instant, report: &mut 
         Ok(destination) => destination,
         Err(reason) => {
             let reason = format!("its destination '{}' {reason}", due.destination);
-            report.dead += context.outbox.bury(&due.destination, &reason, BURY_ROWS_MAX).await?;
+            report.dead += context.outbox.dead_letter(&due.destination, &reason, BURY_ROWS_MAX).await?;
             return Ok(());
         }
     };

@@ -1,9 +1,9 @@
 //! One mail whose lease we hold: hand it to its provider, or ask there about it, and store what came of it.
 
 use super::{
+    health::Part,
     lease,
     mailing::{NotifyContext, NotifyReport},
-    vitals::Part,
 };
 use crate::{
     domain::{
@@ -13,7 +13,7 @@ use crate::{
         mail_finish::MailFinish,
         mail_verdict::{self, Attempt, MailVerdict},
         outbox::{BreakerChange, Settled},
-        pace,
+        rate_limit,
     },
     failpoints,
     ports::inbox::{Alike, Lease},
@@ -108,8 +108,8 @@ impl<'a> OneMail<'a> {
         let queries = Lease {
             token: self.work.token,
             lease_ms: settings.lease_ms,
-            provider: pace::of_queries(mailer.provider()),
-            pace: settings.queries,
+            provider: rate_limit::of_queries(mailer.provider()),
+            rate_limit: settings.queries,
             asks: true,
         };
         let room = lease::within(self.lease_end, || inbox.take_query(&self.work.message_id, &queries)).await;
@@ -121,12 +121,12 @@ impl<'a> OneMail<'a> {
     }
 
     async fn provider_failed(&self, reason: &str) -> u32 {
-        self.context.vitals.failed(Part::Mail, self.context.clock.now(), reason);
+        self.context.health.failed(Part::Mail, self.context.clock.now(), reason);
         self.failures().await
     }
 
     fn provider_works(&self) -> u32 {
-        self.context.vitals.ok(Part::Mail, self.context.clock.now());
+        self.context.health.ok(Part::Mail, self.context.clock.now());
         0
     }
 
@@ -193,7 +193,7 @@ impl<'a> OneMail<'a> {
             Ok(0) => None,
             Ok(mails) => {
                 tracing::warn!(provider, mails, "different recipients were refused alike: their mails wait");
-                self.context.vitals.failed(Part::Mail, self.context.clock.now(), reason);
+                self.context.health.failed(Part::Mail, self.context.clock.now(), reason);
                 Some(open)
             }
             Err(error) => {

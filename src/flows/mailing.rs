@@ -1,6 +1,6 @@
 //! What mailing works with: the ports, the numbers, and the answer to what became of a mail.
 
-use super::vitals::Vitals;
+use super::health::Health;
 use crate::{
     domain::{
         delivery::{MailPolicy, MailState},
@@ -26,7 +26,7 @@ pub struct NotifyContext {
     pub clock: Arc<dyn Clock>,
     pub recipients: RecipientKey,
     pub settings: NotifySettings,
-    pub vitals: Arc<Vitals>,
+    pub health: Arc<Health>,
     pub dice: Mutex<fastrand::Rng>,
 }
 
@@ -64,7 +64,7 @@ impl NotifyContext {
             token: LeaseToken::fresh(),
             lease_ms: self.settings.lease_ms,
             provider: self.mailer.provider().to_owned(),
-            pace: self.settings.pace,
+            rate_limit: self.settings.rate_limit,
             asks: self.answers_queries(),
         }
     }
@@ -76,7 +76,7 @@ impl NotifyContext {
 
     /// Of a sending; a status query goes by the setting as it is.
     pub(super) fn policy(&self) -> MailPolicy {
-        mail_doubt::asked_first(self.settings.policy, self.answers_queries())
+        mail_doubt::queried_first(self.settings.policy, self.answers_queries())
     }
 
     pub(super) fn roll(&self) -> f64 {

@@ -10,7 +10,7 @@
 //! - A settle whose every lease was lost changes neither the breaker nor the time of the last acceptance.
 //! - A row that was cut while neighbours of its batch were accepted goes alone next, and opens nothing.
 
-pub mod vitals;
+pub mod health;
 pub mod book;
 pub mod dispatch;
 mod drain;

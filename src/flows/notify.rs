@@ -18,19 +18,19 @@ use uuid::Uuid;
 /// # Errors
 /// Only where the message could not be stored: then the broker must deliver it again.
 pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult<NotifyReport> {
-    let whose = context.recipients.whose(&delivery.body);
+    let addressee = context.recipients.addressee(&delivery.body);
     let event = match delivery::read_event(&delivery, context.clock.now(), context.settings.tombstone_days) {
         Ok(event) => event,
         Err(reason) => {
             let keyed = with_key(delivery);
-            context.inbox.refuse(EMAIL_CONSUMER, &keyed, &whose, &reason).await?;
+            context.inbox.refuse(EMAIL_CONSUMER, &keyed, &addressee, &reason).await?;
             // Without the reason, which may quote the body.
             tracing::warn!(message_id = keyed.message_id, "message refused: see `ops mail list`");
             return Ok(NotifyReport::Refused { reason });
         }
     };
-    let begun = context.inbox.begin(EMAIL_CONSUMER, &delivery, &whose, &context.lease()).await;
-    context.vitals.stored(context.clock.now(), &begun);
+    let begun = context.inbox.begin(EMAIL_CONSUMER, &delivery, &addressee, &context.lease()).await;
+    context.health.stored(context.clock.now(), &begun);
     match begun? {
         Begun::Ours(work) => {
             // What was stored is what is sent, also where a repeat of the message says something else.

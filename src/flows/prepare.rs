@@ -98,13 +98,13 @@ mod tests {
         }
     }
 
-    fn ask(content_type: &str, payload: &[u8]) -> Result<Outgoing, String> {
+    fn prepare_one(content_type: &str, payload: &[u8]) -> Result<Outgoing, String> {
         prepare(&row(content_type, payload), &MessageLimits::default())
     }
 
     #[test]
     fn plain_json_is_wrapped_with_its_digits_as_written() {
-        let sent = ask("application/json; charset=utf-8", br#"{"vat":12.30}"#).unwrap();
+        let sent = prepare_one("application/json; charset=utf-8", br#"{"vat":12.30}"#).unwrap();
         assert_eq!(sent.content_type, CLOUD_EVENT);
         assert_eq!(
             sent.body,
@@ -115,27 +115,30 @@ mod tests {
     #[test]
     fn a_cloud_event_goes_as_it_is_if_its_id_is_the_rows() {
         let event = br#"{"id":"a\"1","specversion":"1.0","x":1.10}"#;
-        assert_eq!(ask(CLOUD_EVENT, event).unwrap().body.as_ref(), event);
+        assert_eq!(prepare_one(CLOUD_EVENT, event).unwrap().body.as_ref(), event);
         let other = br#"{"id":"anna@example.pl","specversion":"1.0"}"#;
-        assert_eq!(ask(CLOUD_EVENT, other).unwrap_err(), "the CloudEvent's id is not the row's Id: see `ops show`");
+        assert_eq!(
+            prepare_one(CLOUD_EVENT, other).unwrap_err(),
+            "the CloudEvent's id is not the row's Id: see `ops show`"
+        );
         for personal in [br#""anna@example.pl""#.as_slice(), br#"{"id":"a"1","specversion":"anna@example.pl"}"#] {
-            assert!(!ask(CLOUD_EVENT, personal).unwrap_err().contains("anna"), "reasons are logged");
+            assert!(!prepare_one(CLOUD_EVENT, personal).unwrap_err().contains("anna"), "reasons are logged");
         }
     }
 
     #[test]
     fn anything_else_goes_raw() {
         for raw in [&b"a;\xffb"[..], b"\xef\xbb\xbfa;b"] {
-            assert_eq!(ask("text/csv", raw).unwrap().body.as_ref(), raw);
+            assert_eq!(prepare_one("text/csv", raw).unwrap().body.as_ref(), raw);
         }
     }
 
     #[test]
     fn a_byte_order_mark_before_json_is_passed_over() {
-        let plain = ask("application/json", b"\xef\xbb\xbf{\"vat\":1.10}").unwrap();
+        let plain = prepare_one("application/json", b"\xef\xbb\xbf{\"vat\":1.10}").unwrap();
         assert!(plain.body.ends_with(br#""data":{"vat":1.10}}"#), "{:?}", plain.body);
         let event = br#"{"id":"a\"1","specversion":"1.0","x":1.10}"#;
-        assert_eq!(ask(CLOUD_EVENT, &[b"\xef\xbb\xbf", &event[..]].concat()).unwrap().body.as_ref(), event);
+        assert_eq!(prepare_one(CLOUD_EVENT, &[b"\xef\xbb\xbf", &event[..]].concat()).unwrap().body.as_ref(), event);
         let mut marked = row("application/json", b"{}");
         marked.headers = "\u{feff}{\"a\":\"b\"}".into();
         assert_eq!(prepare(&marked, &MessageLimits::default()).unwrap().headers.0["a"], "b");
@@ -143,11 +146,11 @@ mod tests {
 
     #[test]
     fn what_is_not_what_it_says_is_told() {
-        assert!(ask("application/json", b"{\"a\":").is_err());
-        assert!(ask("application/json", b"\xff").is_err());
-        assert!(ask("application/json", b"{} {}").is_err());
-        assert!(ask(CLOUD_EVENT, b"[]").is_err());
-        assert!(ask("text\n", b"").is_err());
+        assert!(prepare_one("application/json", b"{\"a\":").is_err());
+        assert!(prepare_one("application/json", b"\xff").is_err());
+        assert!(prepare_one("application/json", b"{} {}").is_err());
+        assert!(prepare_one(CLOUD_EVENT, b"[]").is_err());
+        assert!(prepare_one("text\n", b"").is_err());
         let mut headers = row("application/json", b"{}");
         headers.headers = "[1]".into();
         assert!(prepare(&headers, &MessageLimits::default()).unwrap_err().contains("Headers"));

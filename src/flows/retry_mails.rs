@@ -35,7 +35,7 @@ pub struct RetryReport {
     pub provider: Option<&'static str>,
     /// Mails that are due wait until then for the provider's pace.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub paced_until: Option<DateTime<Utc>>,
+    pub rate_limited_until: Option<DateTime<Utc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_error: Option<String>,
 }
@@ -48,7 +48,7 @@ pub async fn retry(context: &NotifyContext) -> RetryReport {
     let ended = run(context, &mut report).await;
     if let Err(error) = &ended {
         report.store_error = Some(error.to_string());
-        context.vitals.stored(context.clock.now(), &ended);
+        context.health.stored(context.clock.now(), &ended);
     }
     report
 }
@@ -117,10 +117,12 @@ fn way(state: BreakerState) -> Way {
 
 /// Nothing could be taken: true where mails that are due waited for room in the provider's pace, and now it has some.
 async fn room_comes(context: &NotifyContext, until: Instant, report: &mut RetryReport) -> StoreResult<bool> {
-    let Some(paced) = context.breakers.breaker(context.mailer.provider()).await?.paced else { return Ok(false) };
-    let room_at = Instant::now() + Duration::from_millis(u64::try_from(paced.in_ms).unwrap_or(0));
+    let Some(rate_limited) = context.breakers.breaker(context.mailer.provider()).await?.rate_limited else {
+        return Ok(false);
+    };
+    let room_at = Instant::now() + Duration::from_millis(u64::try_from(rate_limited.in_ms).unwrap_or(0));
     if room_at >= until {
-        report.paced_until = Some(paced.until);
+        report.rate_limited_until = Some(rate_limited.until);
         return Ok(false);
     }
     // Left to the next run, a pace of so many a minute would be half of it.

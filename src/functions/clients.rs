@@ -41,8 +41,8 @@ pub(super) async fn list_clients(context: &BookContext, request: &Request) -> Re
     let after = fields.optional("after", |t| digits(t, 0, i64::MAX)).unwrap_or(0);
     let (limit, after) = fields.finish(Some((limit, after)))?;
     // One more than asked for tells whether there is a next page.
-    let asked = u32::try_from(limit + 1).unwrap_or(1);
-    let mut clients = read(context, context.books.clients(after, asked)).await?;
+    let rows_max = u32::try_from(limit + 1).unwrap_or(1);
+    let mut clients = read(context, context.books.clients(after, rows_max)).await?;
     let page = usize::try_from(limit).unwrap_or(1);
     let more = clients.len() > page;
     clients.truncate(page);

@@ -2,12 +2,13 @@
 
 use super::{
     Guard, Services, body, dispatch_outbox, finance, health, invocation, openapi,
-    places::Place,
     problem::{Kind, Problem},
     prune_outbox,
     reply::{self, Reply},
     request::{self, Head, Request},
-    retry_email, send_email,
+    retry_email,
+    routes::Endpoint,
+    send_email,
     trace::Trace,
 };
 use futures::Stream;
@@ -27,14 +28,14 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
     stream: impl Stream<Item = Result<B, E>> + Send + 'static,
 ) -> Reply {
     let started = Instant::now();
-    let place = Place::find(&head.path);
-    let mut line = Line::of(&head, place);
+    let endpoint = Endpoint::find(&head.path);
+    let mut line = Line::of(&head, endpoint);
     let trace = Trace::of(&head.headers);
     let trace_id = trace.id().to_owned();
     // Whatever the flows log on the way carries these.
     let span = tracing::info_span!("invocation", function = line.function, id = line.invocation, trace = trace_id);
-    let is_invocation = place.is_some_and(Place::is_invocation);
-    let reply = if let Some(reason) = guard.refusal(place, &head) {
+    let is_invocation = endpoint.is_some_and(Endpoint::is_invocation);
+    let reply = if let Some(reason) = guard.refusal(endpoint, &head) {
         // Whose id it is nobody knows.
         line.invocation.clear();
         tracing::warn!(function = line.function, trace = trace_id, reason, "refused: not the host's own request");
@@ -47,7 +48,7 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
         let answering = async move {
             let bytes_max = if is_invocation { invocation::BODY_BYTES_MAX } else { body::BODY_BYTES_MAX };
             let body = request::read(stream, bytes_max).await;
-            route(&services, place, &Request { head, body, trace }).await
+            route(&services, endpoint, &Request { head, body, trace }).await
         };
         tokio::spawn(answering.instrument(span)).await.unwrap_or_else(|_| {
             tracing::error!(function = line.function, invocation = line.invocation, trace = trace_id, "panicked");
@@ -61,7 +62,7 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Line { function, invocation, method, path } = line;
     let status = reply.status().as_u16();
-    if place == Some(Place::Root) {
+    if endpoint == Some(Endpoint::Root) {
         tracing::debug!(status, "ping");
     } else {
         tracing::info!(function, invocation, trace = trace_id, method, path, status, ms, "answered");
@@ -69,32 +70,32 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
     reply
 }
 
-async fn route(services: &Services, place: Option<Place>, request: &Request) -> Reply {
-    let Some(place) = place else { return Problem::not_found().reply() };
+async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Request) -> Reply {
+    let Some(endpoint) = endpoint else { return Problem::not_found().reply() };
     let method = if request.head.method == Method::HEAD { "GET" } else { request.head.method.as_str() };
-    if !place.methods().contains(&method) {
-        let allow = place.allow();
+    if !endpoint.methods().contains(&method) {
+        let allow = endpoint.allow();
         let problem = Problem::new(Kind::MethodNotAllowed, format!("this path takes {allow}"));
         return problem.with_header("allow", allow).reply();
     }
-    match place {
+    match endpoint {
         // Touches nothing: the host asks until we are up, and later to see whether we are.
-        Place::Root => reply::json(StatusCode::OK, &serde_json::json!({ "version": services.version })),
-        Place::Health => health::health(&services.vitals, services.version),
-        Place::OpenApi => openapi::openapi(),
-        Place::Clients | Place::Client(_) | Place::Records(_) | Place::Record(..) => {
+        Endpoint::Root => reply::json(StatusCode::OK, &serde_json::json!({ "version": services.version })),
+        Endpoint::Health => health::health(&services.health, services.version),
+        Endpoint::OpenApi => openapi::openapi(),
+        Endpoint::Clients | Endpoint::Client(_) | Endpoint::Records(_) | Endpoint::Record(..) => {
             if method != "GET" {
                 services.idle_outbox.wake();
             }
-            finance::answer(&services.book, place, request).await.unwrap_or_else(Problem::reply)
+            finance::answer(&services.book, endpoint, request).await.unwrap_or_else(Problem::reply)
         }
-        Place::DispatchOutbox => dispatch_outbox::answer(&services.dispatch, &services.idle_outbox).await,
-        Place::SendEmail => {
+        Endpoint::DispatchOutbox => dispatch_outbox::answer(&services.dispatch, &services.idle_outbox).await,
+        Endpoint::SendEmail => {
             services.idle_mail.wake();
             send_email::answer(&services.notify, request).await
         }
-        Place::RetryEmail => retry_email::answer(&services.notify, &services.idle_mail).await,
-        Place::PruneOutbox => prune_outbox::answer(&services.prune).await,
+        Endpoint::RetryEmail => retry_email::answer(&services.notify, &services.idle_mail).await,
+        Endpoint::PruneOutbox => prune_outbox::answer(&services.prune).await,
     }
 }
 
@@ -111,9 +112,9 @@ const PATH_CHARS_MAX: usize = 120;
 const ID_CHARS_MAX: usize = 64;
 
 impl Line {
-    fn of(head: &Head, place: Option<Place>) -> Self {
+    fn of(head: &Head, endpoint: Option<Endpoint>) -> Self {
         Self {
-            function: place.map_or("none", Place::function),
+            function: endpoint.map_or("none", Endpoint::function),
             invocation: invocation_id(&head.headers),
             method: head.method.as_str().chars().take(ID_CHARS_MAX).collect(),
             path: head.path.chars().take(PATH_CHARS_MAX).collect(),

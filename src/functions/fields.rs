@@ -16,7 +16,7 @@ use std::{borrow::Cow, fmt};
 pub(super) struct Fields<'a> {
     /// Names as given, with a JSON token (body) or the decoded text (query).
     given: Vec<(String, Cow<'a, str>)>,
-    asked: Vec<&'static str>,
+    known: Vec<&'static str>,
     errors: Vec<FieldError>,
     /// What an error without a name is about.
     nameless: &'static str,
@@ -41,12 +41,12 @@ impl<'a> Fields<'a> {
         }
         let pairs = serde_json::Deserializer::from_str(whole.get()).deserialize_map(Pairs).map_err(malformed)?;
         let given = pairs.into_iter().map(|(name, value)| (name, Cow::Borrowed(value.get()))).collect();
-        Ok(Self { given, asked: Vec::new(), errors: Vec::new(), nameless: "the body" })
+        Ok(Self { given, known: Vec::new(), errors: Vec::new(), nameless: "the body" })
     }
 
     pub(super) fn of_query(raw: &'a str) -> Self {
-        let (asked, errors) = (Vec::new(), Vec::new());
-        let mut fields = Self { given: Vec::new(), asked, errors, nameless: "a parameter" };
+        let (known, errors) = (Vec::new(), Vec::new());
+        let mut fields = Self { given: Vec::new(), known, errors, nameless: "a parameter" };
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match (decoded(name), decoded(value)) {
@@ -62,7 +62,7 @@ impl<'a> Fields<'a> {
     pub(super) fn required<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let there = self.given.iter().any(|(given, _)| given == name);
         if !there {
-            self.asked.push(name);
+            self.known.push(name);
             self.wrong(name, "is missing");
             return None;
         }
@@ -70,7 +70,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn optional<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        self.asked.push(name);
+        self.known.push(name);
         let mut values = self.given.iter().filter(|(given, _)| given == name).map(|(_, value)| value);
         let read = match (values.next(), values.next()) {
             (None, _) => return None,
@@ -92,7 +92,7 @@ impl<'a> Fields<'a> {
     /// `built` is what the fields made; it is missing only where one of them was wrong.
     pub(super) fn finish<T>(mut self, built: Option<T>) -> Result<T, Problem> {
         let unknown: Vec<String> =
-            self.given.iter().map(|(name, _)| name).filter(|n| !self.asked.contains(&n.as_str())).cloned().collect();
+            self.given.iter().map(|(name, _)| name).filter(|n| !self.known.contains(&n.as_str())).cloned().collect();
         for name in unknown {
             if self.errors.len() > ERRORS_MAX {
                 break;
@@ -113,16 +113,16 @@ impl<'a> Fields<'a> {
 
     /// `vat must not be negative; year is missing`
     fn detail(&self) -> String {
-        let said = |error: &FieldError| {
+        let line_of = |error: &FieldError| {
             let about = if error.field.is_empty() { self.nameless } else { &error.field };
             format!("{about} {}", error.message)
         };
-        let mut told: Vec<String> = self.errors.iter().take(DETAIL_ERRORS_MAX).map(said).collect();
+        let mut lines: Vec<String> = self.errors.iter().take(DETAIL_ERRORS_MAX).map(line_of).collect();
         if let Some(more @ 1..) = self.errors.len().checked_sub(DETAIL_ERRORS_MAX) {
             let least = if self.errors.len() == ERRORS_MAX { "at least " } else { "" };
-            told.push(format!("and {least}{more} more"));
+            lines.push(format!("and {least}{more} more"));
         }
-        told.join("; ")
+        lines.join("; ")
     }
 }
 
@@ -212,11 +212,11 @@ mod tests {
         assert_eq!(fields.required("d", text), None);
         assert_eq!(fields.required("e", text), None);
         assert_eq!(fields.optional("f", text), None);
-        let told = errors(fields.finish(Some(())).unwrap_err());
-        let names: Vec<&str> = told.iter().map(|(field, _)| field.as_str()).collect();
-        assert_eq!(names, ["a", "b", "c", "d", "e", "z"], "{told:?}");
-        assert!(told[1].1.contains("more than once"));
-        assert!(told[4].1.contains("missing"));
+        let lines = errors(fields.finish(Some(())).unwrap_err());
+        let names: Vec<&str> = lines.iter().map(|(field, _)| field.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c", "d", "e", "z"], "{lines:?}");
+        assert!(lines[1].1.contains("more than once"));
+        assert!(lines[4].1.contains("missing"));
     }
 
     #[test]
@@ -263,8 +263,8 @@ mod tests {
         let mut fields = Fields::of_query("limit=%31%30&code=secret&Code=secret&after=");
         assert_eq!(fields.optional("limit", |t| digits(t, 1, 100)), Some(10));
         assert_eq!(fields.optional("after", |t| digits(t, 0, i64::MAX)), None);
-        let told = errors(fields.finish(Some(())).unwrap_err());
-        assert_eq!(told.len(), 1, "{told:?}");
+        let lines = errors(fields.finish(Some(())).unwrap_err());
+        assert_eq!(lines.len(), 1, "{lines:?}");
         for wrong in ["limit=1,2", "limit=1&limit=1", "limit=+1", "limit=%FF", "limit=0", "limit=101", "Limit=1", "x"] {
             let mut fields = Fields::of_query(wrong);
             let limit = fields.optional("limit", |t| digits(t, 1, 100));

@@ -5,7 +5,7 @@
 //! leave. What no such request can have, and what only such a request has, is looked at here, beside the constraint on
 //! each route (`places`) and proxying (host.json).
 
-use super::{places::Place, request::Head};
+use super::{request::Head, routes::Endpoint};
 use warp::http::{HeaderMap, header};
 
 /// What this handler knows of its host.
@@ -24,13 +24,13 @@ const PRODUCT: &str = "Azure-Functions-Host/";
 
 impl Guard {
     /// Why this request is refused, in words that hold nothing of it.
-    pub(super) fn refusal(&self, place: Option<Place>, head: &Head) -> Option<&'static str> {
+    pub(super) fn refusal(&self, endpoint: Option<Endpoint>, head: &Head) -> Option<&'static str> {
         #[cfg(feature = "local")]
         if self.local.is_some() && !is_loopback(single(&head.headers, "host")) {
             // A page elsewhere whose name was bound to 127.0.0.1 (DNS rebinding).
             return Some("Host is not this machine's loopback");
         }
-        if !place.is_some_and(Place::is_invocation) {
+        if !endpoint.is_some_and(Endpoint::is_invocation) {
             return None;
         }
         let headers = &head.headers;
@@ -106,7 +106,7 @@ mod tests {
             map.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
         }
         let head = Head { method: Method::POST, path: path.to_owned(), query: query.to_owned(), headers: map };
-        guard.refusal(Place::find(path), &head)
+        guard.refusal(Endpoint::find(path), &head)
     }
 
     #[test]

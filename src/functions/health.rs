@@ -4,7 +4,7 @@ use super::{
     openapi::RefusedUnread,
     reply::{self, Reply},
 };
-use crate::flows::vitals::{Part, Vitals};
+use crate::flows::health::{Health, Part};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -45,11 +45,13 @@ struct PartReply {
         RefusedUnread
     )
 )]
-pub(super) fn health(vitals: &Vitals, version: &'static str) -> Reply {
-    let parts: BTreeMap<Part, PartReply> = vitals
+pub(super) fn health(health: &Health, version: &'static str) -> Reply {
+    let parts: BTreeMap<Part, PartReply> = health
         .snapshot()
         .into_iter()
-        .map(|(part, vital)| (part, PartReply { ok: vital.ok, since: vital.since, reason: vital.reason }))
+        .map(|(part, part_health)| {
+            (part, PartReply { ok: part_health.ok, since: part_health.since, reason: part_health.reason })
+        })
         .collect();
     let status = if parts.values().all(|part| part.ok) { "ok" } else { "degraded" };
     // What watches us by the code alone is to hear of it where nothing can be booked, and not where mails wait.

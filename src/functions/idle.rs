@@ -20,7 +20,7 @@ pub struct Idle {
 #[derive(Default, Clone, Copy)]
 struct Seen {
     quiet_since: Option<Instant>,
-    asked: Option<Instant>,
+    last_run: Option<Instant>,
 }
 
 impl Idle {
@@ -31,15 +31,15 @@ impl Idle {
 
     /// May this run go without asking?
     pub(super) fn skips(&self) -> bool {
-        let Seen { quiet_since: Some(since), asked: Some(asked) } = self.seen() else { return false };
-        since.elapsed() >= self.after && asked.elapsed() < self.every
+        let Seen { quiet_since: Some(since), last_run: Some(last_run) } = self.seen() else { return false };
+        since.elapsed() >= self.after && last_run.elapsed() < self.every
     }
 
     /// A run has asked.
     pub(super) fn ran(&self, found_nothing: bool) {
         let now = Instant::now();
         let quiet_since = found_nothing.then(|| self.seen().quiet_since.unwrap_or(now));
-        self.set(Seen { quiet_since, asked: Some(now) });
+        self.set(Seen { quiet_since, last_run: Some(now) });
     }
 
     /// Something came in through this process: the next run asks.
@@ -65,15 +65,15 @@ mod tests {
 
     /// Runs on a timer for so long; answers how many of them asked.
     async fn runs(idle: &Idle, length: Duration) -> u32 {
-        let (until, mut asked) = (Instant::now() + length, 0);
+        let (until, mut last_run) = (Instant::now() + length, 0);
         while Instant::now() < until {
             if !idle.skips() {
-                asked += 1;
+                last_run += 1;
                 idle.ran(true);
             }
             tokio::time::advance(TICK).await;
         }
-        asked
+        last_run
     }
 
     #[tokio::test(start_paused = true)]

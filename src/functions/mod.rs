@@ -7,7 +7,7 @@
 //!
 #![doc = include_str!("README.md")]
 
-mod places;
+mod routes;
 mod guard;
 mod request;
 mod reply;
@@ -35,11 +35,11 @@ mod edge;
 pub use guard::Guard;
 pub use idle::Idle;
 pub use openapi::document;
-pub use places::{FUNCTIONS, Function, Trigger, endpoints, names, routes};
+pub use routes::{FUNCTIONS, Function, Trigger, endpoints, names, routes};
 
 use crate::{
     flows::{
-        book::BookContext, dispatch::DispatchContext, mailing::NotifyContext, prune::PruneContext, vitals::Vitals,
+        book::BookContext, dispatch::DispatchContext, health::Health, mailing::NotifyContext, prune::PruneContext,
     },
     http_server::{self, Limits},
 };
@@ -57,7 +57,7 @@ pub struct Services {
     /// What DispatchOutbox and RetryEmail remember of their runs.
     pub idle_outbox: Idle,
     pub idle_mail: Idle,
-    pub vitals: Arc<Vitals>,
+    pub health: Arc<Health>,
     pub version: &'static str,
 }
 

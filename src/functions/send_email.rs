@@ -47,7 +47,7 @@ pub(super) async fn answer(context: &NotifyContext, request: &Request) -> Reply 
     let trace = envelope.trace_id.as_deref();
     match notify::take_in(context, envelope.delivery).await {
         Ok(report) => {
-            let (outcome, state) = told(&report);
+            let (outcome, state) = report_of(&report);
             tracing::info!(message_id, delivery_count, outcome, trace, "taken in");
             let report = Report { message_id: &message_id, delivery_count, outcome, state };
             invocation::answer(StatusCode::OK, &report)
@@ -60,7 +60,7 @@ pub(super) async fn answer(context: &NotifyContext, request: &Request) -> Reply 
 }
 
 /// Reasons may quote a mail provider or a body, so they stay in the inbox (`ops mail list`) and out of the logs.
-fn told(report: &NotifyReport) -> (&'static str, Option<MailState>) {
+fn report_of(report: &NotifyReport) -> (&'static str, Option<MailState>) {
     match report {
         NotifyReport::Sent => ("sent", None),
         NotifyReport::Parked { .. } => ("parked", None),

@@ -1,6 +1,6 @@
 //! A request's body on its way in: one deadline for all of it.
 
-use super::room::Seat;
+use super::slots::Slot;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::{
@@ -15,20 +15,20 @@ use tokio::time::{Instant, Sleep};
 #[derive(Debug)]
 pub struct Inbound {
     body: Incoming,
-    seat: Arc<Seat>,
+    slot: Arc<Slot>,
     /// None: it is whole.
     until: Option<Pin<Box<Sleep>>>,
 }
 
 impl Inbound {
-    pub(super) fn new(body: Incoming, seat: Arc<Seat>, until: Instant) -> Self {
+    pub(super) fn new(body: Incoming, slot: Arc<Slot>, until: Instant) -> Self {
         let is_whole = body.is_end_stream();
         if is_whole {
-            seat.works();
+            slot.works();
         } else {
-            seat.waits();
+            slot.waits();
         }
-        Self { body, seat, until: (!is_whole).then(|| Box::pin(tokio::time::sleep_until(until))) }
+        Self { body, slot, until: (!is_whole).then(|| Box::pin(tokio::time::sleep_until(until))) }
     }
 }
 
@@ -46,7 +46,7 @@ impl Body for Inbound {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if self.until.is_some() && (matches!(polled, Poll::Ready(None | Some(Err(_)))) || self.body.is_end_stream()) {
             self.until = None;
-            self.seat.works();
+            self.slot.works();
         }
         polled.map_err(Into::into)
     }

@@ -16,11 +16,11 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const LIMIT: Duration = Duration::from_mins(2);
 
 const LIMITS: Limits = Limits {
-    seats: 4,
+    slots: 4,
     headers_within: LIMIT,
     body_within: LIMIT,
     patience: Duration::from_millis(50),
-    seat_within: LIMIT,
+    slot_within: LIMIT,
 };
 
 struct Server {
@@ -77,7 +77,7 @@ async fn a_newcomer_is_answered_whatever_the_others_dribble() {
     for held in ["", "GET / HT", CHUNKED, SIZED] {
         let server = server(LIMITS).await;
         let mut holders = Vec::new();
-        for _ in 0..LIMITS.seats * 3 {
+        for _ in 0..LIMITS.slots * 3 {
             holders.push(sent(&server, "127.0.0.1", held).await);
         }
         assert_eq!(status(&mut sent(&server, "127.0.0.1", GET).await).await, 200, "{held}");
@@ -88,7 +88,7 @@ async fn a_newcomer_is_answered_whatever_the_others_dribble() {
 async fn who_is_answered_and_stays_connected_gives_its_place_up_too() {
     let server = server(LIMITS).await;
     let mut idle = Vec::new();
-    for _ in 0..LIMITS.seats {
+    for _ in 0..LIMITS.slots {
         let mut stream = sent(&server, "127.0.0.1", GET).await;
         assert_eq!(status(&mut stream).await, 200);
         idle.push(stream);
@@ -102,7 +102,7 @@ async fn the_peer_with_most_places_gives_one_up_first() {
     let server = server(LIMITS).await;
     let mut modest = sent(&server, "127.0.0.1", "").await;
     let mut greedy = Vec::new();
-    for _ in 0..LIMITS.seats {
+    for _ in 0..LIMITS.slots {
         greedy.push(sent(&server, "127.0.0.2", SIZED).await);
     }
     assert_eq!(status(&mut sent(&server, "127.0.0.3", GET).await).await, 200);
@@ -112,9 +112,9 @@ async fn the_peer_with_most_places_gives_one_up_first() {
 
 #[tokio::test]
 async fn where_all_are_being_answered_a_newcomer_is_told_503_in_time() {
-    let server = server(Limits { seat_within: Duration::from_millis(200), ..LIMITS }).await;
+    let server = server(Limits { slot_within: Duration::from_millis(200), ..LIMITS }).await;
     let mut busy = Vec::new();
-    for _ in 0..LIMITS.seats {
+    for _ in 0..LIMITS.slots {
         busy.push(sent(&server, "127.0.0.1", NEVER).await);
     }
     let newcomers = (0..NEWCOMERS_MAX + 2).map(|_| async {
@@ -160,7 +160,7 @@ async fn headers_that_never_end_are_cut() {
 #[test]
 fn places_follow_what_the_process_may_open() {
     let limits = Limits::sharing(1);
-    assert!((SEATS_MIN..=SEATS_MAX).contains(&limits.seats));
-    assert!(Limits::sharing(2).seats <= limits.seats);
-    assert_eq!(Limits::sharing(u64::MAX).seats, SEATS_MIN);
+    assert!((SLOTS_MIN..=SLOTS_MAX).contains(&limits.slots));
+    assert!(Limits::sharing(2).slots <= limits.slots);
+    assert_eq!(Limits::sharing(u64::MAX).slots, SLOTS_MIN);
 }

@@ -110,7 +110,7 @@ impl Supervisor {
             let mut child = self.spawn()?;
             let (status, timed_out) = tokio::select! {
                 ended = self.attend(&mut child) => ended,
-                () = told(&mut stop) => {
+                () = stopped(&mut stop) => {
                     end(&mut child).await;
                     return Ok(());
                 }
@@ -127,7 +127,7 @@ impl Supervisor {
                     self.port = None;
                     tokio::select! {
                         () = tokio::time::sleep(AFRESH_AFTER) => {}
-                        () = told(&mut stop) => return Ok(()),
+                        () = stopped(&mut stop) => return Ok(()),
                     }
                 }
             }
@@ -204,7 +204,7 @@ impl Supervisor {
 }
 
 /// Waits until told to stop; also when whoever would say it is gone.
-pub(super) async fn told(stop: &mut watch::Receiver<bool>) {
+pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 

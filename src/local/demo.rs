@@ -28,7 +28,7 @@ pub struct Demo {
 struct Story {
     title: String,
     message_id: String,
-    asked: DateTime<Utc>,
+    requested: DateTime<Utc>,
     committed: DateTime<Utc>,
     dispatched: Option<DateTime<Utc>>,
     delivered: Option<DateTime<Utc>>,
@@ -83,7 +83,7 @@ pub async fn run(mut demo: Demo) -> Result<()> {
         last = Some(book(&demo, port, booking, &mut stories).await?);
     }
     follow(&mut demo, &mut stories).await?;
-    tell(&demo, &stories, up);
+    print(&demo, &stories, up);
     let arrived = arrived(&letters(&demo), &stories);
     demo.say(&format!("\n{arrived} mails lie in {} (open one: it is a plain .eml file).", demo.mails.display()));
     if arrived < stories.len() {
@@ -111,14 +111,14 @@ async fn wait_for_handler(demo: &mut Demo) -> Result<(u16, DateTime<Utc>)> {
 
 /// One sample client and the figures that follow; answers the path of a record.
 async fn book(demo: &Demo, port: u16, booking: Booking, stories: &mut Vec<Story>) -> Result<String> {
-    let (headers, client) = ask(demo, port, Method::POST, "/api/clients", &booking.client).await?;
+    let (headers, client) = request(demo, port, Method::POST, "/api/clients", &booking.client).await?;
     let id = client.get("id").and_then(Value::as_i64).context("a new client came back without its id")?;
     drop(headers);
     let mut record = String::new();
     for (method, figures) in booking.writes {
         let path = if method == Method::POST { format!("/api/clients/{id}/finance") } else { record.clone() };
-        let asked = demo.events.now();
-        let (headers, _) = ask(demo, port, method.clone(), &path, &figures).await?;
+        let requested = demo.events.now();
+        let (headers, _) = request(demo, port, method.clone(), &path, &figures).await?;
         let committed = demo.events.now();
         if let Some(location) = headers.get(header::LOCATION).and_then(|v| v.to_str().ok()) {
             location.clone_into(&mut record);
@@ -130,7 +130,7 @@ async fn book(demo: &Demo, port: u16, booking: Booking, stories: &mut Vec<Story>
             stories.push(Story {
                 title: format!("{verb}, client {id}"),
                 message_id: message_id.to_owned(),
-                asked,
+                requested,
                 committed,
                 dispatched: None,
                 delivered: None,
@@ -141,7 +141,7 @@ async fn book(demo: &Demo, port: u16, booking: Booking, stories: &mut Vec<Story>
     Ok(record)
 }
 
-async fn ask(demo: &Demo, port: u16, method: Method, path: &str, body: &Value) -> Result<(HeaderMap, Value)> {
+async fn request(demo: &Demo, port: u16, method: Method, path: &str, body: &Value) -> Result<(HeaderMap, Value)> {
     let request = Request::builder()
         .method(method.clone())
         .uri(format!("http://127.0.0.1:{port}{path}"))
@@ -193,9 +193,9 @@ fn missing(stories: &[Story]) -> String {
     stories.iter().map(|s| format!("  {}: {}", s.message_id, stands(s))).collect::<Vec<_>>().join("\n")
 }
 
-fn tell(demo: &Demo, stories: &[Story], up: DateTime<Utc>) {
+fn print(demo: &Demo, stories: &[Story], up: DateTime<Utc>) {
     let after = |story: &Story, at: Option<DateTime<Utc>>| {
-        at.map_or_else(|| "-".to_owned(), |at| format!("+{} ms", (at - story.asked).num_milliseconds().max(0)))
+        at.map_or_else(|| "-".to_owned(), |at| format!("+{} ms", (at - story.requested).num_milliseconds().max(0)))
     };
     demo.say("\nEach message, in time since its booking was sent:\n");
     demo.say(&format!("  {:28} {:>12} {:>12} {:>12} {:>12}", "", "committed", "dispatched", "delivered", "mailed"));
@@ -268,7 +268,7 @@ mod tests {
         Story {
             title: String::new(),
             message_id: message_id.to_owned(),
-            asked: at(0),
+            requested: at(0),
             committed: at(committed),
             dispatched: Some(at(dispatched)),
             delivered: Some(at(delivered)),

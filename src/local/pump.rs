@@ -67,7 +67,7 @@ impl Pump {
             return Ok(None);
         }
         let head = format!("/{}/messages/head?timeout={POLL_S}", self.queue);
-        let (status, headers, body) = self.ask(Method::POST, &head).await?;
+        let (status, headers, body) = self.request(Method::POST, &head).await?;
         match status {
             StatusCode::CREATED => delivery(&headers, body.to_vec()).map(Some),
             StatusCode::NO_CONTENT => Ok(None),
@@ -84,7 +84,7 @@ impl Pump {
             never = self.renew(&lock) => match never {},
         };
         // A settle that finds its lock ended says 404: the message is on its way again, and that is all there is.
-        self.ask(if ok { Method::DELETE } else { Method::PUT }, &lock).await?;
+        self.request(if ok { Method::DELETE } else { Method::PUT }, &lock).await?;
         Ok(())
     }
 
@@ -94,12 +94,12 @@ impl Pump {
         while started.elapsed() < RENEW_FOR {
             tokio::time::sleep(self.renew_every).await;
             // A failed one is made good by the next; after that the lock ends, as it would in Azure.
-            let _ = self.ask(Method::POST, lock).await;
+            let _ = self.request(Method::POST, lock).await;
         }
         std::future::pending().await
     }
 
-    async fn ask(&self, method: Method, path: &str) -> Result<(StatusCode, HeaderMap, Bytes), BoxError> {
+    async fn request(&self, method: Method, path: &str) -> Result<(StatusCode, HeaderMap, Bytes), BoxError> {
         let resource = format!("https://{NAMESPACE}.servicebus.windows.net/{}", self.queue);
         let token = self.policy.token(&resource, self.clock.now().timestamp() + TOKEN_S);
         let request = Request::builder()
@@ -115,7 +115,7 @@ impl Pump {
 
 /// The queue hands nothing out once the host stops; what it handed out just before is still on its way to us.
 async fn enough(stop: &mut watch::Receiver<bool>) {
-    child::told(stop).await;
+    child::stopped(stop).await;
     tokio::time::sleep(ON_ITS_WAY).await;
 }
 

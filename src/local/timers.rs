@@ -36,7 +36,7 @@ pub(super) async fn tick(invoker: Invoker, clock: Arc<dyn Clock>, timer: Timer, 
             }
             tokio::select! {
                 () = tokio::time::sleep(wait.min(Duration::from_mins(1))) => {}
-                () = child::told(&mut stop) => return,
+                () = child::stopped(&mut stop) => return,
             }
         }
         last = Some(run(&invoker, &*clock, &timer, last).await);

@@ -18,15 +18,15 @@ struct Report<'a> {
 ///
 /// # Errors
 /// A printing error.
-pub fn tell(findings: &[Finding], json: bool, out: &mut (dyn Write + Send)) -> Result<bool> {
+pub fn report(findings: &[Finding], json: bool, out: &mut (dyn Write + Send)) -> Result<bool> {
     let count = |level| findings.iter().filter(|one| one.level == level).count();
-    let (mend, unknown) = (count(Level::Mend), count(Level::Unknown));
-    let fine = mend == 0;
+    let (problem, unknown) = (count(Level::Problem), count(Level::Unknown));
+    let fine = problem == 0;
     if json {
         writeln!(out, "{}", printable::json(&serde_json::to_string_pretty(&Report { fine, findings })?))?;
         return Ok(fine);
     }
-    for level in [Level::Fine, Level::Note, Level::Unknown, Level::Mend] {
+    for level in [Level::Fine, Level::Note, Level::Unknown, Level::Problem] {
         for one in findings.iter().filter(|one| one.level == level) {
             let line = format!("{:<8} {}: {}", level.name(), one.about, one.what);
             writeln!(out, "{}", printable::line(&line))?;
@@ -39,7 +39,7 @@ pub fn tell(findings: &[Finding], json: bool, out: &mut (dyn Write + Send)) -> R
     if fine {
         writeln!(out, "nothing must be mended{unseen}")?;
     } else {
-        writeln!(out, "{mend} thing(s) must be mended{unseen}")?;
+        writeln!(out, "{problem} thing(s) must be mended{unseen}")?;
     }
     Ok(fine)
 }

@@ -117,18 +117,18 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
         MailCommand::List { state, limit } => {
             let mut rows = context.ops.mail_list(EMAIL_CONSUMER, state, limit + 1).await?;
             let more = newest_last(&mut rows, limit);
-            let paced = context.ops.status(&[]).await?.destinations;
+            let rate_limited = context.ops.status(&[]).await?.destinations;
             print(context, out, &rows, |out| {
                 tables::mails(out, &rows, more)?;
-                tables::paced(out, &paced)
+                tables::rate_limited(out, &rate_limited)
             })?;
             Ok(true)
         }
         MailCommand::Find { address, limit } => {
             // Without the address: it is in the shell's history already, and need not be in a log of the errors too.
             let address = Email::parse(&address).map_err(|why| anyhow!("the address {why}"))?;
-            let whose = context.recipients.hash(&address);
-            let mut rows = context.ops.mail_of(EMAIL_CONSUMER, &whose, limit + 1).await?;
+            let addressee = context.recipients.hash(&address);
+            let mut rows = context.ops.mail_of(EMAIL_CONSUMER, &addressee, limit + 1).await?;
             let more = newest_last(&mut rows, limit);
             print(context, out, &rows, |out| tables::mails(out, &rows, more))?;
             Ok(true)

@@ -21,7 +21,7 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
                     one.breaker_reason.as_deref().unwrap_or("no reason kept")
                 )
             }
-            (None, None) => match one.paced_until {
+            (None, None) => match one.rate_limited_until {
                 Some(until) => format!("ready, paced until {}", time(until)),
                 None => "ready".to_owned(),
             },
@@ -165,9 +165,9 @@ pub(super) fn mails(out: &mut dyn Write, rows: &[MailRow], more: bool) -> Result
 }
 
 /// Else nothing would tell why mails that are due stay.
-pub(super) fn paced(out: &mut dyn Write, destinations: &[DestinationStatus]) -> Result<()> {
+pub(super) fn rate_limited(out: &mut dyn Write, destinations: &[DestinationStatus]) -> Result<()> {
     for one in destinations {
-        if let Some(until) = one.paced_until {
+        if let Some(until) = one.rate_limited_until {
             say(out, &format!("{} is paced until {}: mails that are due wait for room", one.name, time(until)))?;
         }
     }

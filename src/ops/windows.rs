@@ -25,7 +25,7 @@ pub(super) async fn of(context: &OpsContext<'_>, what: &Selection) -> StoreResul
     });
     for (at, seen) in futures::future::join_all(looks).await {
         match seen {
-            Seen::Found(entity) => windows.tell(&at.to_string(), entity.duplicate_window_ms.unwrap_or(0)),
+            Seen::Found(entity) => windows.report(&at.to_string(), entity.duplicate_window_ms.unwrap_or(0)),
             Seen::Missing | Seen::Unknown { .. } | Seen::Away { .. } => {}
         }
     }

@@ -13,12 +13,12 @@ pub struct BreakerState {
     pub paused: bool,
     pub failures: u32,
     /// Mails wait for the provider's pace.
-    pub paced: Option<Paced>,
+    pub rate_limited: Option<RateLimited>,
 }
 
 /// When a mail may go again, by the database's clock, and in how long that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Paced {
+pub struct RateLimited {
     pub until: DateTime<Utc>,
     pub in_ms: i64,
 }

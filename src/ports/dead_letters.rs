@@ -37,13 +37,13 @@ impl DeadLetter {
 pub trait DeadLetters: Send + Sync {
     /// # Errors
     /// Why it cannot be read, and what to do.
-    async fn open(&self, queue: &Destination) -> Result<Box<dyn Pile>, String>;
+    async fn open(&self, queue: &Destination) -> Result<Box<dyn DeadLetterQueue>, String>;
 }
 
 /// Each letter is held under the queue's own lock, so that nobody else has it, until it is removed or given back; of a
 /// process that dies, when its lock ends.
 #[async_trait]
-pub trait Pile: Send {
+pub trait DeadLetterQueue: Send {
     /// The oldest that nobody holds, now held by us; again one that was handed out before, if its lock has ended.
     /// None: there is no other. Bounds its own time.
     ///

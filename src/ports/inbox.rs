@@ -6,8 +6,8 @@ use crate::domain::{
     ids::LeaseToken,
     mail_finish::MailFinish,
     outbox::Settled,
-    pace::Pace,
-    recipient::Whose,
+    rate_limit::RateLimit,
+    recipient::Addressee,
 };
 use async_trait::async_trait;
 
@@ -42,7 +42,7 @@ pub struct Lease {
     /// Breaker name of the provider, `mail:<provider>`.
     pub provider: String,
     /// How many mails it may be sent; every lease to send one counts, of all processes.
-    pub pace: Pace,
+    pub rate_limit: RateLimit,
     /// It can be asked about mails in doubt: a lease to ask is none to send, and takes no room of theirs.
     pub asks: bool,
 }
@@ -62,10 +62,17 @@ pub struct Alike {
 pub trait Inbox: Send + Sync {
     /// One atomic statement: stores a new message as `sending` with this lease, or as `accepted` and due now where
     /// the provider's breaker is open, it is paused or its pace has no room; takes a known `accepted` one likewise.
-    async fn begin(&self, consumer: &str, delivery: &Delivery, whose: &Whose, lease: &Lease) -> StoreResult<Begun>;
+    async fn begin(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        lease: &Lease,
+    ) -> StoreResult<Begun>;
 
     /// Stores a message that can never be mailed. A known one is left as it is.
-    async fn refuse(&self, consumer: &str, delivery: &Delivery, whose: &Whose, reason: &str) -> StoreResult<()>;
+    async fn refuse(&self, consumer: &str, delivery: &Delivery, addressee: &Addressee, reason: &str)
+    -> StoreResult<()>;
 
     /// Leases that ran out become `in doubt`, due now (`Resend`) or held (`Hold`); the doubt is counted and the row
     /// says so. Answers their MessageIds, at most `rows_max`.

@@ -5,7 +5,7 @@ use crate::domain::{
     delivery::{Delivery, MailState},
     duplicates::DuplicateWindows,
     outbox::{LastOutcome, RowState},
-    recipient::{RecipientHash, Whose},
+    recipient::{Addressee, RecipientHash},
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -47,7 +47,7 @@ pub struct DestinationStatus {
     pub breaker_failures: u32,
     pub last_accepted_on: Option<DateTime<Utc>>,
     /// Of a mail provider: mails that are due wait until then for its pace.
-    pub paced_until: Option<DateTime<Utc>>,
+    pub rate_limited_until: Option<DateTime<Utc>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -204,7 +204,7 @@ pub trait Ops: Send + Sync {
         &self,
         consumer: &str,
         delivery: &Delivery,
-        whose: &Whose,
+        addressee: &Addressee,
         refused: Option<&str>,
         by: &Signature,
     ) -> StoreResult<TakenIn>;

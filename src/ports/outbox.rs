@@ -101,5 +101,5 @@ pub trait Outbox: Send + Sync {
 
     /// Rows of a destination that can be none (`queue:`… was mistyped by another program): pending ones go dead with
     /// the reason. Answers how many.
-    async fn bury(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32>;
+    async fn dead_letter(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32>;
 }

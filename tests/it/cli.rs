@@ -237,8 +237,8 @@ fn a_secret_in_the_environment_is_in_no_help_and_no_error() {
     ];
     for words in help.into_iter().chain(start) {
         let output = shell.run(words, &[&everywhere[..], &port].concat());
-        let told = stdout(&output) + &stderr(&output);
-        assert!(!told.is_empty() && !told.contains(CANARY), "{words:?}: {told}");
+        let reported = stdout(&output) + &stderr(&output);
+        assert!(!reported.is_empty() && !reported.contains(CANARY), "{words:?}: {reported}");
     }
 }
 
@@ -274,30 +274,30 @@ fn a_message_that_was_sent_and_not_mailed_is_shown_as_both() {
          VALUES ('SendEmail', '{OURS}', 3, 1, 'mailbox full', x'00', 1),
                 ('SendEmail', 'alone', 5, NULL, 'no such mailbox', x'00', 1)"
     ));
-    let told = stdout(&shell.run(&["ops", "show", OURS], &[]));
+    let reported = stdout(&shell.run(&["ops", "show", OURS], &[]));
     for said in ["state         sent", "its mail: parked", "mailbox full"] {
-        assert!(told.contains(said), "{said}: {told}");
+        assert!(reported.contains(said), "{said}: {reported}");
     }
     let json = shell.json(&["ops", "show", OURS]);
     assert_eq!((&json[0]["state"], &json[0]["mail"]["state"]), (&"sent".into(), &"parked".into()));
     assert!(json[1]["mail"].is_null(), "a topic's readers are others");
     let alone = shell.json(&["ops", "show", "alone"]);
     assert_eq!((&alone[0]["id"], &alone[0]["mail"]["state"]), (&"alone".into(), &"refused".into()));
-    let told = stdout(&shell.run(&["ops", "mail", "list"], &[]));
-    assert!(told.contains("no such mailbox") && told.contains("mailbox full"), "{told}");
-    let told = stdout(&shell.run(&["ops", "status"], &[]));
+    let reported = stdout(&shell.run(&["ops", "mail", "list"], &[]));
+    assert!(reported.contains("no such mailbox") && reported.contains("mailbox full"), "{reported}");
+    let reported = stdout(&shell.run(&["ops", "status"], &[]));
     for said in ["parked", "refused", "2 mail(s)"] {
-        assert!(told.contains(said), "{said}: {told}");
+        assert!(reported.contains(said), "{said}: {reported}");
     }
     let replay = shell.run(&["ops", "replay", OURS, "--destination", "queue:client-emails", "--reason", "x"], &[]);
     assert_eq!(replay.status.code(), Some(1));
     assert!(stdout(&replay).contains("the inbox knows this id"), "{}", stdout(&replay));
     shell.sql("UPDATE InboxMessages SET State = 2, FinishedOnUtc = 1");
     let forced = ["ops", "replay", OURS, "--destination", "queue:client-emails", "--reason", "x"];
-    let told = stdout(&shell.run(&forced, &[]));
-    assert!(told.contains("ops replay --force"), "{told}");
-    let told = stdout(&shell.run(&[&forced[..], &["--force"]].concat(), &[]));
-    assert!(told.contains("replayed as "), "{told}");
+    let reported = stdout(&shell.run(&forced, &[]));
+    assert!(reported.contains("ops replay --force"), "{reported}");
+    let reported = stdout(&shell.run(&[&forced[..], &["--force"]].concat(), &[]));
+    assert!(reported.contains("replayed as "), "{reported}");
 }
 
 #[test]
@@ -400,11 +400,11 @@ fn every_summary_adds_up_to_the_rows_beneath_it() {
     }
     let all: u64 = status["mail"].as_array().unwrap().iter().map(|one| one["rows"].as_u64().unwrap()).sum();
     assert_eq!(all, mails);
-    let told = stdout(&shell.run(&["ops", "status"], &[]));
-    assert!(told.ends_with(&format!("{mails} mail(s)\n")), "{told}");
+    let reported = stdout(&shell.run(&["ops", "status"], &[]));
+    assert!(reported.ends_with(&format!("{mails} mail(s)\n")), "{reported}");
     for (words, closing) in [(&["ops", "list"][..], "row(s)"), (&["ops", "mail", "list"], "mail(s)")] {
-        let told = stdout(&shell.run(&[words, &["--limit", "1000"]].concat(), &[]));
-        assert!(told.ends_with(&format!("\n{} {closing}\n", told.lines().count() - 2)), "{told}");
+        let reported = stdout(&shell.run(&[words, &["--limit", "1000"]].concat(), &[]));
+        assert!(reported.ends_with(&format!("\n{} {closing}\n", reported.lines().count() - 2)), "{reported}");
     }
     assert_eq!(count(&["ops", "mail", "list"]) + count(&["ops", "mail", "list", "--state", "sent"]), mails);
 }
@@ -476,9 +476,9 @@ fn what_other_programs_wrote_cannot_play_with_the_terminal() {
          VALUES ('a' || char(27) || '[31m', 'E' || char(27) || '[2J' || char(13), char(27) || ']0;x' || char(7))",
     );
     for arguments in [&["ops", "status"][..], &["ops", "list"], &["ops", "show", "a\u{1b}[31m"]] {
-        let told = stdout(&shell.run(arguments, &[]));
-        assert!(told.contains("E\u{fffd}[2J"), "{told:?}");
-        assert!(!told.contains(|c: char| c.is_control() && c != '\n'), "{told:?}");
+        let reported = stdout(&shell.run(arguments, &[]));
+        assert!(reported.contains("E\u{fffd}[2J"), "{reported:?}");
+        assert!(!reported.contains(|c: char| c.is_control() && c != '\n'), "{reported:?}");
     }
 }
 
@@ -509,11 +509,11 @@ fn what_other_programs_wrote_cannot_forge_a_line_nor_turn_one() {
     ] {
         for form in [&[][..], &["--json"]] {
             let output = shell.run(&[words, form].concat(), &[NO_BUS, ("Bus__TimeoutMs", "100")]);
-            let told = stdout(&output) + &stderr(&output);
-            assert!(told.contains("all is well"), "{words:?}: {told}");
+            let reported = stdout(&output) + &stderr(&output);
+            assert!(reported.contains("all is well"), "{words:?}: {reported}");
             let by_user = words.contains(&"none\u{85}\u{202e}\n all is well");
-            assert!(by_user || !told.lines().any(|line| line.starts_with(" all is well")), "{words:?}: {told}");
-            assert!(!told.contains(['\u{85}', '\u{202e}']), "{words:?}: {told:?}");
+            assert!(by_user || !reported.lines().any(|line| line.starts_with(" all is well")), "{words:?}: {reported}");
+            assert!(!reported.contains(['\u{85}', '\u{202e}']), "{words:?}: {reported:?}");
         }
     }
 }

@@ -137,13 +137,13 @@ async fn killed_after_the_mail_it_is_in_doubt_told_and_sent_once_more() {
     assert!(doubts > 0, "the kill left none");
     // One, unless the machine was so slow that a lease ran out where nothing crashed.
     assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id.clone(), 1 + doubts)]));
-    let told = |e: &Value| {
+    let reported = |e: &Value| {
         let line = e["line"].to_string();
         e["event"] == "log" && line.contains("in doubt") && line.contains(&after.message_id)
     };
     // The database, which said that all is done, may be ahead of what was read of the log.
-    if !after.host.seen.iter().any(told) {
-        after.host.wait_for("a log line that says so", told);
+    if !after.host.seen.iter().any(reported) {
+        after.host.wait_for("a log line that says so", reported);
     }
 }
 

@@ -23,7 +23,7 @@ use client_organizer::{
     },
     ports::{
         clock::Clock,
-        dead_letters::{DeadLetter, DeadLetters, Pile},
+        dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters},
         ops::Signature,
     },
 };
@@ -53,7 +53,7 @@ fn queue(name: &str) -> Destination {
 }
 
 /// A queue of the broker's with dead letters of these ids.
-async fn buried(broker: &'static Broker, ids: &[&str]) -> String {
+async fn dead(broker: &'static Broker, ids: &[&str]) -> String {
     let bench = Bench::new(broker, "amqp", json!({})).await;
     for id in ids {
         assert!(accepted(&bench.publish(&[message(id, &format!("{{\"id\":\"{id}\",\"city\":\"Łódź\"}}"))]).await));
@@ -75,7 +75,7 @@ fn free(ids: &[&str]) -> Value {
 async fn they_are_listed_with_their_reason_and_given_back() {
     let Some(broker) = broker::shared() else { return };
     for door in DOORS {
-        let entity = buried(broker, &["a", "b", "c"]).await;
+        let entity = dead(broker, &["a", "b", "c"]).await;
         let dead = dead_letters(&broker.connection(door), door);
         for (max, ids) in [(2, &["a", "b"][..]), (10, &["a", "b", "c"])] {
             let listed = dead_letters::list(&*dead, &queue(&entity), max).await.unwrap();
@@ -99,15 +99,15 @@ async fn they_are_listed_with_their_reason_and_given_back() {
 async fn only_what_is_removed_leaves_the_queue() {
     let Some(broker) = broker::shared() else { return };
     for door in DOORS {
-        let entity = buried(broker, &["a", "b", "c"]).await;
-        let mut pile = dead_letters(&broker.connection(door), door).open(&queue(&entity)).await.unwrap();
+        let entity = dead(broker, &["a", "b", "c"]).await;
+        let mut letters = dead_letters(&broker.connection(door), door).open(&queue(&entity)).await.unwrap();
         for number in 0..3 {
-            assert_eq!(pile.next().await.unwrap().unwrap().number, number, "{door}");
+            assert_eq!(letters.next().await.unwrap().unwrap().number, number, "{door}");
         }
-        pile.remove(1).await.unwrap();
-        assert!(pile.remove(1).await.is_err() && pile.remove(7).await.is_err(), "{door}");
-        assert!(pile.next().await.unwrap().is_none(), "{door}: none is free");
-        pile.close().await;
+        letters.remove(1).await.unwrap();
+        assert!(letters.remove(1).await.is_err() && letters.remove(7).await.is_err(), "{door}");
+        assert!(letters.next().await.unwrap().is_none(), "{door}: none is free");
+        letters.close().await;
         assert_eq!(left(broker, &entity).await, free(&["a", "c"]), "{door}");
     }
 }
@@ -115,7 +115,7 @@ async fn only_what_is_removed_leaves_the_queue() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_stands_in_the_way_is_told_and_no_key_is() {
     let Some(broker) = broker::shared() else { return };
-    let entity = buried(broker, &["a"]).await;
+    let entity = dead(broker, &["a"]).await;
     for door in DOORS {
         let wrong = broker.connection(door).replace(broker::KEY, "d3Jvbmc=");
         for (connection, name, words) in
@@ -133,12 +133,12 @@ async fn a_link_that_is_cut_is_told_at_once_and_nothing_is_lost() {
     let Some(broker) = Broker::start() else { return };
     let broker: &'static Broker = Box::leak(Box::new(broker));
     for door in ["amqp", "websocket"] {
-        let entity = buried(broker, &["a"]).await;
-        let mut pile = dead_letters(&broker.connection(door), door).open(&queue(&entity)).await.unwrap();
-        assert!(pile.next().await.unwrap().is_some());
+        let entity = dead(broker, &["a"]).await;
+        let mut letters = dead_letters(&broker.connection(door), door).open(&queue(&entity)).await.unwrap();
+        assert!(letters.next().await.unwrap().is_some());
         broker.tell("cut", json!({})).await;
-        assert!(pile.next().await.is_err(), "{door}");
-        pile.close().await;
+        assert!(letters.next().await.is_err(), "{door}");
+        letters.close().await;
         assert_eq!(left(broker, &entity).await, json!([{"id": "a", "held": true}]), "until its lock ends");
     }
 }
@@ -186,7 +186,7 @@ impl Stand {
     }
 
     /// Sent, and not taken by its only delivery.
-    async fn bury(&self, id: &str, body: &str) {
+    async fn dead_letter(&self, id: &str, body: &str) {
         let broker = json!({"MessageId": id}).to_string();
         let sent = self.ask(Method::POST, "/client-emails/messages", &[("brokerproperties", &broker)], body).await;
         assert_eq!(sent.status, 201);
@@ -211,8 +211,8 @@ const TAKE_IN: [&str; 6] = ["ops", "mail", "dead-letters", "take-in", "--reason"
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_operator_lists_them_and_has_them_mailed() {
     let stand = Stand::start(Duration::from_mins(1)).await;
-    stand.bury("m-1", &event("m-1")).await;
-    stand.bury("m-2", "no event").await;
+    stand.dead_letter("m-1", &event("m-1")).await;
+    stand.dead_letter("m-2", "no event").await;
     let office = stand.office();
     let listed = office.json(&["ops", "mail", "dead-letters"]);
     assert_eq!((listed[0]["messageId"].as_str(), listed[1]["messageId"].as_str()), (Some("m-1"), Some("m-2")));
@@ -222,14 +222,14 @@ async fn an_operator_lists_them_and_has_them_mailed() {
     assert_eq!(stand.dead().await, 2);
 
     let one = office.run(&[&TAKE_IN[..], &["m-2", "m-9"]].concat());
-    let told = String::from_utf8(one.stdout).unwrap();
+    let reported = String::from_utf8(one.stdout).unwrap();
     assert_eq!(one.status.code(), Some(1), "m-9 is not there");
-    assert!(told.contains("m-2: refused") && told.contains("m-9: not among"), "{told}");
+    assert!(reported.contains("m-2: refused") && reported.contains("m-9: not among"), "{reported}");
     assert_eq!(stand.dead().await, 1);
     let all = office.run(&TAKE_IN);
-    let told = String::from_utf8(all.stdout).unwrap();
-    assert_eq!(all.status.code(), Some(0), "{told}");
-    assert!(told.contains("m-1: taken in"), "{told}");
+    let reported = String::from_utf8(all.stdout).unwrap();
+    assert_eq!(all.status.code(), Some(0), "{reported}");
+    assert!(reported.contains("m-1: taken in"), "{reported}");
     assert_eq!(stand.dead().await, 0);
     let mails = office.json(&["ops", "mail", "list"]);
     let state =
@@ -246,7 +246,7 @@ async fn a_kill_between_storing_and_removing_loses_nothing_and_is_recognised() {
         return;
     }
     let stand = Stand::start(Duration::from_secs(1)).await;
-    stand.bury("m-1", &event("m-1")).await;
+    stand.dead_letter("m-1", &event("m-1")).await;
     let office = stand.office();
     let point = format!("after-dead-letter-stored={}", office.folder().join("reached").display());
     let mut child = office.command(&TAKE_IN).env("FAILPOINT", &point).stdout(Stdio::piped()).spawn().unwrap();
@@ -258,13 +258,16 @@ async fn a_kill_between_storing_and_removing_loses_nothing_and_is_recognised() {
     assert_eq!(stand.dead().await, 1, "stored, and still there");
 
     // Its lock is the dead process's for a second: until then there is none to take.
-    let told = loop {
+    let reported = loop {
         let report = office.json(&TAKE_IN);
         if report["taken"][0].is_object() {
             break report["taken"][0].clone();
         }
     };
-    assert_eq!((&told["messageId"], &told["known"], &told["state"]), (&json!("m-1"), &json!(true), &json!("accepted")));
+    assert_eq!(
+        (&reported["messageId"], &reported["known"], &reported["state"]),
+        (&json!("m-1"), &json!(true), &json!("accepted"))
+    );
     assert_eq!(stand.dead().await, 0);
     assert_eq!(office.value("SELECT count(*) || ' ' || max(Deliveries) FROM InboxMessages"), "1 1");
     assert_eq!(office.value("SELECT CAST(count(*) AS TEXT) FROM OperatorActions"), "1");
@@ -298,13 +301,13 @@ impl Round {
 
 #[async_trait]
 impl DeadLetters for Round {
-    async fn open(&self, _: &Destination) -> Result<Box<dyn Pile>, String> {
+    async fn open(&self, _: &Destination) -> Result<Box<dyn DeadLetterQueue>, String> {
         Ok(Box::new(self.clone()))
     }
 }
 
 #[async_trait]
-impl Pile for Round {
+impl DeadLetterQueue for Round {
     async fn next(&mut self) -> Result<Option<DeadLetter>, String> {
         self.asked += 1;
         assert!(self.asked < 100, "it goes round in circles");

@@ -37,8 +37,8 @@ async fn whatever_a_queue_message_holds_is_stored_and_answered_200() {
     for (id, bytes) in &bodies {
         let binary = json!({"Data": {"message": STANDARD.encode(bytes)}, "Metadata": {"MessageId": id}});
         for again in [false, true] {
-            let told = report(&edge.invoke("SendEmail", binary.to_string().as_bytes()).await);
-            assert_eq!(told["outcome"], "refused", "{id}, again: {again}");
+            let reported = report(&edge.invoke("SendEmail", binary.to_string().as_bytes()).await);
+            assert_eq!(reported["outcome"], "refused", "{id}, again: {again}");
         }
         let reason = format!("SELECT LastError FROM InboxMessages WHERE MessageId = '{id}'");
         assert!(edge.backend.query(&reason).is_some_and(|why| !why.is_empty() && !why.contains(ANNA)), "{id}");
@@ -66,8 +66,8 @@ async fn a_message_id_of_any_characters_up_to_128_is_mailed_and_its_repeat_is_no
         let mut event: Value = serde_json::from_str(&body("x", ANNA, FakeClock::new().now())).unwrap();
         event["id"] = json!(id);
         for _ in 0..2 {
-            let told = report(&edge.invoke("SendEmail", envelope(&id, &event.to_string()).as_bytes()).await);
-            assert_eq!(told["outcome"], "refused", "{id}: no key of the inbox");
+            let reported = report(&edge.invoke("SendEmail", envelope(&id, &event.to_string()).as_bytes()).await);
+            assert_eq!(reported["outcome"], "refused", "{id}: no key of the inbox");
         }
     }
     assert_eq!(edge.mailer.sent().len(), sent);
@@ -118,13 +118,13 @@ async fn names_of_any_language_addresses_and_amounts_at_their_bounds_reach_the_m
     for message in messages {
         let text = String::from_utf8(message.body.to_vec()).unwrap();
         assert!(text.contains("9999999999999999.99") && text.contains(&address(254)), "{text}");
-        let told = report(&edge.invoke("SendEmail", envelope(message.id.as_str(), &text).as_bytes()).await);
-        assert_eq!(told["outcome"], "sent");
+        let reported = report(&edge.invoke("SendEmail", envelope(message.id.as_str(), &text).as_bytes()).await);
+        assert_eq!(reported["outcome"], "sent");
     }
     for (field, value) in [("email", address(255)), ("nipNb", "526-025-02-74".to_owned())] {
         let mut client = draft(9);
         client[field] = json!(value);
-        let told = problem(&edge.write("POST", "/api/clients", &[], &client.to_string()).await, 422, "invalid");
-        assert_eq!(told[0].0, field);
+        let reported = problem(&edge.write("POST", "/api/clients", &[], &client.to_string()).await, 422, "invalid");
+        assert_eq!(reported[0].0, field);
     }
 }

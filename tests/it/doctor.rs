@@ -15,12 +15,12 @@ async fn where_all_is_well_it_says_so_and_ends_with_0() {
     let queue = broker.create(json!({"duplicateDetection": true})).await;
     let office = Office::new().on(broker, "rest", &queue);
     let output = office.run(&["doctor"]);
-    let told = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{told}");
+    let reported = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{reported}");
     for said in ["settings: ", "schema version", &format!("queue:{queue}: it is there"), "stand in for mail"] {
-        assert!(told.contains(said), "{said}: {told}");
+        assert!(reported.contains(said), "{said}: {reported}");
     }
-    assert!(told.ends_with("nothing must be mended\n"), "{told}");
+    assert!(reported.ends_with("nothing must be mended\n"), "{reported}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -29,12 +29,12 @@ async fn what_the_queue_is_and_the_settings_do_not_say_must_be_mended() {
     let odd = json!({"duplicateDetection": true, "window": "P7D", "maxDeliveryCount": 3, "maxMessageSize": 65_536});
     let queue = broker.create(odd).await;
     let office = Office::new().on(broker, "rest", &queue).with("Routes__Audit", "topic:nobody");
-    let (code, mend) = office.findings("mend");
-    assert_eq!((code, mend.len()), (Some(1), 4), "{mend:#?}");
-    tells(&mend, &[&queue, "7 days", "Bus__DuplicateWindowMs=604800000"]);
-    tells(&mend, &[&queue, "delivers 3 times"]);
-    tells(&mend, &[&queue, "65536", "Outbox__MessageBytesMax"]);
-    tells(&mend, &["topic:nobody: there is no such queue or topic → create it"]);
+    let (code, problem) = office.findings("problem");
+    assert_eq!((code, problem.len()), (Some(1), 4), "{problem:#?}");
+    tells(&problem, &[&queue, "7 days", "Bus__DuplicateWindowMs=604800000"]);
+    tells(&problem, &[&queue, "delivers 3 times"]);
+    tells(&problem, &[&queue, "65536", "Outbox__MessageBytesMax"]);
+    tells(&problem, &["topic:nobody: there is no such queue or topic → create it"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,9 +49,9 @@ async fn over_amqp_a_link_is_tried_and_nothing_is_sent() {
     assert_eq!(broker.stored(&queue).await.len(), 0);
 
     let nobody = Office::new().on(broker, "amqp", "nobody");
-    let (code, mend) = nobody.findings("mend");
+    let (code, problem) = nobody.findings("problem");
     assert_eq!(code, Some(1));
-    tells(&mend, &["queue:nobody", "create it"]);
+    tells(&problem, &["queue:nobody", "create it"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,8 +62,8 @@ async fn without_the_right_to_look_it_is_unknown_which_is_no_failure() {
     let (code, unknown) = office.findings("unknown");
     assert_eq!(code, Some(0));
     tells(&unknown, &[&queue, "drops duplicates", "Manage claim", "a credential that may"]);
-    let told = format!("{:?}", office.run(&["doctor"]));
-    assert!(!told.contains(&broker::KEY[..8]), "{told}");
+    let reported = format!("{:?}", office.run(&["doctor"]));
+    assert!(!reported.contains(&broker::KEY[..8]), "{reported}");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_signature_says_when_it_ends_and_what_is_passed_over_is_named() {
         let bus = format!("Endpoint=sb://127.0.0.1:1;UseDevelopmentEmulator=true;{more}");
         Office::new().with("ServiceBusConnection", &bus)
     };
-    tells(&on(&format!("{fields}1")).findings("mend").1, &["SharedAccessSignature of 'K'", "ended 1970-01-01"]);
+    tells(&on(&format!("{fields}1")).findings("problem").1, &["SharedAccessSignature of 'K'", "ended 1970-01-01"]);
     let far = on(&format!("{fields}4102444800;TransportType=AmqpWebSockets"));
     tells(&far.findings("fine").1, &["ends 2100-01-01"]);
     let notes = far.findings("note").1;
@@ -92,20 +92,20 @@ fn a_bus_that_is_away_is_told_after_a_bounded_wait() {
             .with("ServiceBusConnection", &connection)
             .with("ServiceBus__Transport", transport)
             .with("Bus__TimeoutMs", "500");
-        let (code, mend) = office.findings("mend");
+        let (code, problem) = office.findings("problem");
         assert_eq!(code, Some(1));
-        tells(&mend, &["queue:client-emails", "127.0.0.1"]);
-        assert!(!mend.concat().contains("s3cret"), "{mend:?}");
+        tells(&problem, &["queue:client-emails", "127.0.0.1"]);
+        assert!(!problem.concat().contains("s3cret"), "{problem:?}");
     }
 }
 
 #[test]
 fn a_database_that_is_missing_or_older_is_told_and_not_touched() {
     let office = Office::new().with("Store__Path", "elsewhere.db");
-    let (code, mend) = office.findings("mend");
+    let (code, problem) = office.findings("problem");
     assert_eq!(code, Some(1));
-    tells(&mend, &["database", "elsewhere.db", "client-organizer migrate"]);
-    tells(&mend, &["bus", "ServiceBusConnection is not set"]);
+    tells(&problem, &["database", "elsewhere.db", "client-organizer migrate"]);
+    tells(&problem, &["bus", "ServiceBusConnection is not set"]);
     assert!(!office.folder().join("elsewhere.db").exists());
 }
 
@@ -126,20 +126,20 @@ fn a_database_of_another_build_has_a_remedy_of_its_own() {
     ] {
         let office = Office::new();
         office.sql(sql);
-        let (code, mend) = office.findings("mend");
+        let (code, problem) = office.findings("problem");
         assert_eq!(code, Some(1));
-        tells(&mend, &["database", what, todo]);
-        assert!(!mend.concat().contains("see that it is up"), "{mend:#?}");
+        tells(&problem, &["database", what, todo]);
+        assert!(!problem.concat().contains("see that it is up"), "{problem:#?}");
     }
 }
 
 #[test]
 fn wrong_settings_are_told_first_and_alone() {
     let office = Office::new().with("Outbox__BatchMax", "many").with("Outbox__BatchMx", "1");
-    let (code, mend) = office.findings("mend");
-    assert_eq!((code, mend.len()), (Some(1), 2), "{mend:#?}");
-    tells(&mend, &["Outbox__BatchMax", "whole number"]);
-    tells(&mend, &["Outbox__BatchMx"]);
+    let (code, problem) = office.findings("problem");
+    assert_eq!((code, problem.len()), (Some(1), 2), "{problem:#?}");
+    tells(&problem, &["Outbox__BatchMax", "whole number"]);
+    tells(&problem, &["Outbox__BatchMx"]);
     tells(&office.findings("unknown").1, &["database, bus, mail", "not looked at"]);
 }
 
@@ -160,7 +160,7 @@ fn what_stands_still_in_the_database_is_noted() {
 #[test]
 fn the_examples_sender_is_no_sender() {
     let smtp = Office::new().with("Email__Provider", "smtp").with("Email__SmtpHost", "mail.example");
-    tells(&smtp.findings("mend").1, &["mail", "Email__From"]);
+    tells(&smtp.findings("problem").1, &["mail", "Email__From"]);
     let own = smtp.with("Email__From", "biuro@office.example").with("Email__SmtpUser", "office");
     let own = own.with("Email__SmtpPassword", "s3cret");
     let fine = own.findings("fine").1;
@@ -173,7 +173,7 @@ fn the_role_that_mail_by_entra_id_needs_is_named_with_its_id() {
     const ROLE: &str = "Communication and Email Service Owner (09976791-48a7-449e-bb21-39d1a415f350)";
     let acs =
         Office::new().with("Email__Provider", "acs").with("Email__AcsEndpoint", "https://o.communication.azure.com");
-    tells(&acs.findings("mend").1, &["mail: ", "by Entra ID", ROLE, "Email__From"]);
+    tells(&acs.findings("problem").1, &["mail: ", "by Entra ID", ROLE, "Email__From"]);
     let own = acs.with("Email__From", "biuro@office.example");
     tells(&own.findings("fine").1, &["mail: ", "by Entra ID", ROLE]);
     let key = own.with("Email__AcsEndpoint", "");
@@ -207,7 +207,7 @@ fn beside_a_local_host_it_looks_at_its_queue_and_afterwards_there_is_none() {
     assert!(!note(other).contains("local host's queue"));
     drop(host);
     assert!(!connection.exists());
-    tells(&office(folder.path()).findings("mend").1, &["ServiceBusConnection is not set"]);
+    tells(&office(folder.path()).findings("problem").1, &["ServiceBusConnection is not set"]);
 }
 
 fn mode(path: &Path) -> u32 {
@@ -237,8 +237,8 @@ async fn a_requeue_asks_the_queue_itself_for_its_window_and_else_believes_the_se
     ] {
         let office = Office::new().on(broker, "rest", queue).with("Bus__DuplicateWindowMs", setting_ms);
         office.sql(&UNKNOWN.replace("NAME", queue));
-        let (is, told) = requeue(&office);
-        assert!(is == Some(code) && told.contains(said), "{told}");
+        let (is, reported) = requeue(&office);
+        assert!(is == Some(code) && reported.contains(said), "{reported}");
     }
     let office = Office::new();
     office.sql(UNKNOWN);

@@ -32,12 +32,12 @@ fn in_child(test: &str, endpoint: &IdentityEndpoint) -> Output {
 }
 
 /// `told`: what it needs to know beside that.
-fn in_child_with(test: &str, endpoint: &IdentityEndpoint, told: &str) -> Output {
+fn in_child_with(test: &str, endpoint: &IdentityEndpoint, reported: &str) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("entra::{test}"), "--nocapture"])
         .envs(endpoint.settings())
         .env("HTTP_PROXY", "http://127.0.0.1:1")
-        .env(TOLD, told)
+        .env(TOLD, reported)
         .output()
         .unwrap()
 }

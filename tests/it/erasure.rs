@@ -117,16 +117,16 @@ async fn everything_told(env: &[(&str, &str)], clients: &[&str]) -> String {
     host.seen.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-fn tells_nothing(told: &str, outcomes: &[&str]) {
+fn tells_nothing(reported: &str, outcomes: &[&str]) {
     for outcome in outcomes {
-        assert!(told.contains(&format!("\"outcome\":\"{outcome}\"")), "no mail was {outcome}: {told}");
+        assert!(reported.contains(&format!("\"outcome\":\"{outcome}\"")), "no mail was {outcome}: {reported}");
     }
-    let lines = told.lines().filter(|line| {
+    let lines = reported.lines().filter(|line| {
         let line = line.to_lowercase();
         ["tajna", "zofia", "ukryta", "4711.1", "4711,1", "4 711,1", "4\u{a0}711"].iter().any(|word| line.contains(word))
     });
     assert_eq!(lines.collect::<Vec<_>>(), [""; 0], "the log tells of a client");
-    assert!(told.contains("\"level\":\"TRACE\""), "it was not asked to tell all");
+    assert!(reported.contains("\"level\":\"TRACE\""), "it was not asked to tell all");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,9 +147,9 @@ async fn at_the_most_talkative_level_the_log_names_no_recipient_and_no_amount() 
         ("Email__SmtpPassword", PASSWORD),
         ("Email__SmtpCaFile", "target/smtp-tests/ca.pem"),
     ];
-    let told = everything_told(&smtp, &["fine", "never", "later", "doubt"]).await;
-    tells_nothing(&told, &["sent", "refused", "parked", "inDoubt"]);
-    assert!(!told.contains(PASSWORD.trim()));
+    let reported = everything_told(&smtp, &["fine", "never", "later", "doubt"]).await;
+    tells_nothing(&reported, &["sent", "refused", "parked", "inDoubt"]);
+    assert!(!reported.contains(PASSWORD.trim()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +163,7 @@ async fn nor_does_it_where_the_mail_goes_to_azure() {
     let Some(server) = AcsServer::start(true, plan, json!({})).await else { return };
     let connection = server.connection_string();
     let acs = [("Email__Provider", "acs"), ("Email__AcsConnectionString", connection.as_str())];
-    let told = everything_told(&acs, &["fine", "never", "later", "doubt"]).await;
-    tells_nothing(&told, &["sent", "refused", "parked", "inDoubt"]);
-    assert!(!told.contains(crate::support::acs_server::KEY));
+    let reported = everything_told(&acs, &["fine", "never", "later", "doubt"]).await;
+    tells_nothing(&reported, &["sent", "refused", "parked", "inDoubt"]);
+    assert!(!reported.contains(crate::support::acs_server::KEY));
 }

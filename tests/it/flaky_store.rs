@@ -12,7 +12,7 @@ use client_organizer::{
         ids::LeaseToken,
         mail_finish::MailFinish,
         outbox::{BreakerChange, Claim, Claimed, Settle, Settled},
-        recipient::Whose,
+        recipient::Addressee,
         route::Routes,
         verdict::PublishOutcome,
     },
@@ -74,8 +74,8 @@ impl Outbox for Flaky<dyn Outbox> {
         self.fails("settle")?;
         self.inner.settle(settle).await
     }
-    async fn bury(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
-        self.inner.bury(destination, reason, rows_max).await
+    async fn dead_letter(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
+        self.inner.dead_letter(destination, reason, rows_max).await
     }
 }
 
@@ -99,11 +99,23 @@ impl Breakers for Flaky<dyn Breakers> {
 
 #[async_trait]
 impl Inbox for Flaky<dyn Inbox> {
-    async fn begin(&self, consumer: &str, delivery: &Delivery, whose: &Whose, lease: &Lease) -> StoreResult<Begun> {
-        self.inner.begin(consumer, delivery, whose, lease).await
+    async fn begin(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        lease: &Lease,
+    ) -> StoreResult<Begun> {
+        self.inner.begin(consumer, delivery, addressee, lease).await
     }
-    async fn refuse(&self, consumer: &str, delivery: &Delivery, whose: &Whose, reason: &str) -> StoreResult<()> {
-        self.inner.refuse(consumer, delivery, whose, reason).await
+    async fn refuse(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        reason: &str,
+    ) -> StoreResult<()> {
+        self.inner.refuse(consumer, delivery, addressee, reason).await
     }
     async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>> {
         self.inner.expire(consumer, on_doubt, rows_max).await

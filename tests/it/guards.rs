@@ -14,10 +14,10 @@ use client_organizer::{
         verdict::PublishOutcome,
     },
     flows::{
+        health::{Health, Part},
         mailing::NotifyReport,
         notify,
         nudge::Nudge,
-        vitals::{Part, Vitals},
     },
     ports::{
         bus::{Bus, Outgoing},
@@ -47,7 +47,7 @@ async fn a_flood_that_is_only_routed_ends_with_the_runs_time_too() {
 struct PanickyBus {
     over: String,
     nudge: Nudge,
-    told: mpsc::UnboundedSender<String>,
+    reported: mpsc::UnboundedSender<String>,
 }
 
 #[async_trait]
@@ -58,7 +58,7 @@ impl Bus for PanickyBus {
             panic!("as a defect would");
         }
         for message in batch {
-            self.told.send(message.id.to_string()).unwrap();
+            self.reported.send(message.id.to_string()).unwrap();
         }
         vec![PublishOutcome::Accepted; batch.len()]
     }
@@ -71,8 +71,8 @@ async fn a_panic_in_a_nudged_dispatch_ends_that_run_only() {
     let over = world.book_month(client, 1, 100).await;
     let second = world.book_month(client, 2, 100).await;
     let nudge = Nudge::default();
-    let (told, mut published) = mpsc::unbounded_channel();
-    world.dispatch.bus = Arc::new(PanickyBus { over, nudge: nudge.clone(), told });
+    let (reported, mut published) = mpsc::unbounded_channel();
+    world.dispatch.bus = Arc::new(PanickyBus { over, nudge: nudge.clone(), reported });
     world.dispatch.settings.batch_max = 1;
     nudge.wake();
     tokio::select! {
@@ -167,12 +167,12 @@ async fn a_panic_over_one_destinations_row_leaves_the_others_alone() {
             "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination) VALUES ('{id}', 'Plain', '{{}}', 'queue:{queue}')"
         ));
     }
-    let (told, _published) = mpsc::unbounded_channel();
-    world.dispatch.bus = Arc::new(PanickyBus { over: "bad".into(), nudge: Nudge::default(), told });
+    let (reported, _published) = mpsc::unbounded_channel();
+    world.dispatch.bus = Arc::new(PanickyBus { over: "bad".into(), nudge: Nudge::default(), reported });
     let report = world.run_dispatch().await;
     assert_eq!(report.sent, 1);
     assert!(report.store_error.is_some_and(|error| error.contains("queue:a panicked")), "the run is a failed one");
-    assert!(world.dispatch.vitals.snapshot().values().all(|part| part.ok), "a defect is no failing database");
+    assert!(world.dispatch.health.snapshot().values().all(|part| part.ok), "a defect is no failing database");
 }
 
 #[tokio::test]
@@ -214,13 +214,13 @@ async fn health_keeps_the_reason_while_a_breaker_is_open() {
         FakeMailer::accepting(),
         OnDoubt::Resend,
     );
-    let vitals = Arc::new(Vitals::default());
-    world.dispatch.vitals = vitals.clone();
+    let health = Arc::new(Health::default());
+    world.dispatch.health = health.clone();
     let client = world.client(1).await;
     world.book_month(client, 1, 100).await;
     for _ in 0..2 {
         world.run_dispatch().await;
-        let part = vitals.snapshot()[&Part::Bus].clone();
+        let part = health.snapshot()[&Part::Bus].clone();
         assert_eq!(part.reason.as_deref(), Some("queue:client-emails: connection refused"));
     }
 }

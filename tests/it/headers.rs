@@ -131,8 +131,8 @@ async fn no_message_of_another_program_writes_a_header() {
             assert!(expected, "{id:?}: {report:?}");
         }
     }
-    let told = world.backend.query("SELECT group_concat(LastError) FROM InboxMessages WHERE State = 5").unwrap();
-    assert!(!told.contains("thief") && !told.contains("Bcc"), "a reason quotes nothing: {told}");
+    let reported = world.backend.query("SELECT group_concat(LastError) FROM InboxMessages WHERE State = 5").unwrap();
+    assert!(!reported.contains("thief") && !reported.contains("Bcc"), "a reason quotes nothing: {reported}");
 
     let mails = server.end().await;
     assert_eq!(mails.len(), fine.len());
@@ -165,8 +165,8 @@ async fn no_subject_and_no_name_is_read_as_anything_but_itself() {
         assert!(matches!(mailer.send(&letter).await, MailOutcome::Accepted { .. }));
         let mail = server.next().await;
         assert_eq!(read(&mail).0, HEAD[..8]);
-        let told = mail["mail"]["headers"].as_array().unwrap().iter().find(|pair| pair[0] == "Subject").unwrap();
-        assert_eq!(told[1], read_as);
+        let reported = mail["mail"]["headers"].as_array().unwrap().iter().find(|pair| pair[0] == "Subject").unwrap();
+        assert_eq!(reported[1], read_as);
     }
 }
 

@@ -164,8 +164,8 @@ async fn an_idle_timer_leaves_the_database_alone_until_something_comes_in() {
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
     for function in ["DispatchOutbox", "RetryEmail"] {
         assert!(report(&edge.invoke(function, TIMER.as_bytes()).await, 200).get("idle").is_none(), "{function}");
-        let told = report(&edge.invoke(function, TIMER.as_bytes()).await, 200);
-        assert_eq!(told, json!({ "idle": true }), "{function}");
+        let reported = report(&edge.invoke(function, TIMER.as_bytes()).await, 200);
+        assert_eq!(reported, json!({ "idle": true }), "{function}");
     }
     edge.write("POST", &path, &[], &figures(1)).await;
     assert_eq!(report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 200)["sent"], 1);
@@ -180,11 +180,11 @@ async fn a_run_whose_store_failed_is_a_failed_run() {
         edge.backend.execute(&format!("DROP TABLE {table}"));
     }
     for function in ["DispatchOutbox", "RetryEmail", "PruneOutbox"] {
-        let told = report(&edge.invoke(function, TIMER.as_bytes()).await, 500);
-        assert!(told["storeError"].is_string(), "{function}: {told}");
+        let reported = report(&edge.invoke(function, TIMER.as_bytes()).await, 500);
+        assert!(reported["storeError"].is_string(), "{function}: {reported}");
     }
-    let told = report(&edge.invoke("SendEmail", MESSAGE.as_bytes()).await, 500);
-    assert!(told["failed"].is_string(), "the broker must deliver it again: {told}");
+    let reported = report(&edge.invoke("SendEmail", MESSAGE.as_bytes()).await, 500);
+    assert!(reported["failed"].is_string(), "the broker must deliver it again: {reported}");
     assert_eq!(edge.get("/").await.status, 200);
 }
 
@@ -219,9 +219,9 @@ async fn what_is_not_the_hosts_own_invocation_does_nothing() {
         for (query, headers) in &cases {
             let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
             let answer = edge.send("POST", &format!("/{function}{query}"), &headers, &[MESSAGE.as_bytes()]).await;
-            let told = report(&answer, 403);
-            assert!(told["failed"].is_string(), "{function} {query} {headers:?}");
-            assert!(!told.to_string().contains("evil") && !told.to_string().contains("mine"), "{told}");
+            let reported = report(&answer, 403);
+            assert!(reported["failed"].is_string(), "{function} {query} {headers:?}");
+            assert!(!reported.to_string().contains("evil") && !reported.to_string().contains("mine"), "{reported}");
         }
     }
     assert_eq!(edge.backend.query("SELECT count(*) FROM InboxMessages").unwrap(), "0");
@@ -242,13 +242,13 @@ async fn a_panic_is_its_own_invocations_500() {
     };
     edge.mailer.behave(|_| panic!("of the test"));
     let envelope = json!({"Data": {"message": STANDARD.encode(body)}, "Metadata": {"MessageId": id}}).to_string();
-    let told = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, 500);
-    assert!(told["failed"].is_string(), "{told}");
+    let reported = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, 500);
+    assert!(reported["failed"].is_string(), "{reported}");
 
     edge.write("POST", &path, &[], &figures(2)).await;
     edge.bus.behave(|_, _| panic!("of the test"));
-    let told = report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 500);
-    assert!(told["storeError"].as_str().unwrap().contains("panicked"), "{told}");
+    let reported = report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 500);
+    assert!(reported["storeError"].as_str().unwrap().contains("panicked"), "{reported}");
     assert_eq!(edge.get("/").await.status, 200, "the process lives");
 }
 
@@ -324,8 +324,8 @@ async fn what_is_not_ours_is_recorded_as_refused_and_answered_200() {
     for (name, message, id) in bodies {
         let envelope = json!({"Data": {"message": message}, "Metadata": {"MessageId": id}}).to_string();
         for _ in 0..2 {
-            let told = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, 200);
-            assert_eq!(told["outcome"], "refused", "{name}: {told}");
+            let reported = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, 200);
+            assert_eq!(reported["outcome"], "refused", "{name}: {reported}");
         }
         let reason = format!("SELECT LastError FROM InboxMessages WHERE MessageId = '{name}'");
         assert!(edge.backend.query(&reason).is_some_and(|reason| !reason.is_empty()), "{name}");
@@ -342,8 +342,8 @@ async fn an_envelope_that_holds_no_message_fails_so_that_the_broker_keeps_it() {
     let huge = json!({"Data": {"message": "A".repeat(3 << 20)}, "Metadata": {"MessageId": "m"}}).to_string();
     for (envelope, status) in [("", 400), ("null", 400), ("{", 400), ("[]", 400), (r#"{"Data":{}}"#, 400), (&huge, 413)]
     {
-        let told = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, status);
-        assert!(told["failed"].is_string(), "{told}");
+        let reported = report(&edge.invoke("SendEmail", envelope.as_bytes()).await, status);
+        assert!(reported["failed"].is_string(), "{reported}");
     }
     assert_eq!(edge.backend.query("SELECT count(*) FROM InboxMessages").unwrap(), "0");
     let junk = format!(
@@ -359,16 +359,16 @@ async fn the_portals_test_run_ends_well() {
     let edge = Edge::new().await;
     let metadata = json!({"DeliveryCount": "0", "SequenceNumber": "-1", "sys": {"MethodName": "SendEmail"}});
     for nothing in [json!({ "Metadata": metadata }), json!({"Data": {"message": null}, "Metadata": metadata})] {
-        let told = report(&edge.invoke("SendEmail", nothing.to_string().as_bytes()).await, 200);
-        assert_eq!(told["outcome"], "nothingToSend", "{told}");
+        let reported = report(&edge.invoke("SendEmail", nothing.to_string().as_bytes()).await, 200);
+        assert_eq!(reported["outcome"], "nothingToSend", "{reported}");
     }
     assert_eq!(edge.backend.query("SELECT count(*) FROM InboxMessages").unwrap(), "0");
     let (_, body) = booked(&edge, 1).await;
     for body in [&b"{\"a\":1}"[..], b"{\"a\":1}", &body] {
         let run = json!({"Data": {"message": STANDARD.encode(body)}, "Metadata": metadata}).to_string();
-        let told = report(&edge.invoke("SendEmail", run.as_bytes()).await, 200);
-        assert_eq!(told["outcome"], "refused", "{told}");
-        assert_eq!(told["deliveryCount"], 0);
+        let reported = report(&edge.invoke("SendEmail", run.as_bytes()).await, 200);
+        assert_eq!(reported["outcome"], "refused", "{reported}");
+        assert_eq!(reported["deliveryCount"], 0);
     }
     assert_eq!(edge.mailer.sent().len(), 0, "an event without the broker's id is nobody's mail");
 }
@@ -451,7 +451,7 @@ async fn the_openapi_document_tells_every_path_method_status_and_header() {
     let document = answer.json();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let paths = document["paths"].as_object().unwrap();
-    let told: BTreeSet<(String, String)> = paths
+    let reported: BTreeSet<(String, String)> = paths
         .iter()
         .flat_map(|(path, item)| {
             item.as_object().unwrap().keys().map(|method| (path.clone(), method.to_ascii_uppercase()))
@@ -460,7 +460,7 @@ async fn the_openapi_document_tells_every_path_method_status_and_header() {
     let served = functions::endpoints()
         .flat_map(|(path, methods)| methods.iter().map(move |method| (path.to_owned(), (*method).to_owned())))
         .collect();
-    assert_eq!(told, served);
+    assert_eq!(reported, served);
 
     let keys = |value: &Value| value.as_object().map(|o| o.keys().cloned().collect()).unwrap_or_default();
     let parameters = |operation: &Value| -> BTreeSet<String> {
@@ -509,7 +509,7 @@ async fn the_documented_bodies_are_the_ones_that_are_read() {
             _ => BTreeSet::new(),
         }
     };
-    let told = |answer: &Answer, message: &str| -> BTreeSet<String> {
+    let reported = |answer: &Answer, message: &str| -> BTreeSet<String> {
         let errors = answer.json()["errors"].as_array().unwrap().clone();
         let such = errors.iter().filter(|e| e["message"].as_str().unwrap().contains(message));
         such.map(|e| e["field"].as_str().unwrap().to_owned()).collect()
@@ -522,12 +522,12 @@ async fn the_documented_bodies_are_the_ones_that_are_read() {
         ("PATCH", format!("{record}/2026/1"), "FinancialRecordPatch"),
     ] {
         assert_eq!(document["components"]["schemas"][schema]["additionalProperties"], false, "{schema}");
-        let missing = told(&edge.write(method, &path, &[], r#"{"zzz":1}"#).await, "is missing");
+        let missing = reported(&edge.write(method, &path, &[], r#"{"zzz":1}"#).await, "is missing");
         assert_eq!(missing, fields(schema, "required"), "{schema}");
         let all: Vec<String> = fields(schema, "properties").iter().map(|name| format!("\"{name}\":true")).collect();
         let refused = edge.write(method, &path, &[], &format!("{{{}}}", all.join(","))).await;
-        assert_eq!(told(&refused, ""), fields(schema, "properties"), "each is read, and refuses `true`: {schema}");
-        assert!(told(&refused, "not known").is_empty(), "{schema}");
+        assert_eq!(reported(&refused, ""), fields(schema, "properties"), "each is read, and refuses `true`: {schema}");
+        assert!(reported(&refused, "not known").is_empty(), "{schema}");
     }
 }
 

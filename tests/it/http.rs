@@ -9,7 +9,7 @@ use crate::support::{
 use async_trait::async_trait;
 use client_organizer::{
     domain::{booking::Entry, client::Client, ids::ClientId, period::Period, record::FinancialRecord},
-    flows::vitals::Part,
+    flows::health::Part,
     ports::{
         books::{Books, Committed},
         error::{StoreError, StoreResult},
@@ -137,11 +137,11 @@ async fn clients_come_a_page_at_a_time() {
         ("limit=%FF", vec!["limit"]),
         ("after=9223372036854775808", vec!["after"]),
     ] {
-        let told = problem(&edge.get(&format!("/api/clients?{query}")).await, 422, "invalid");
-        assert_eq!(told.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), fields, "{query}");
+        let reported = problem(&edge.get(&format!("/api/clients?{query}")).await, 422, "invalid");
+        assert_eq!(reported.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), fields, "{query}");
     }
-    let told = problem(&edge.get("/api/clients/1/finance?year=1999&month=13&day=1").await, 422, "invalid");
-    assert_eq!(told.len(), 3);
+    let reported = problem(&edge.get("/api/clients/1/finance?year=1999&month=13&day=1").await, 422, "invalid");
+    assert_eq!(reported.len(), 3);
     problem(&edge.get("/api/clients/1?x=1").await, 422, "invalid");
 }
 
@@ -161,8 +161,8 @@ async fn numbers_are_taken_as_decimal_types_of_other_languages_print_them() {
         "the same values: nobody is told"
     );
     for body in [r#"{"vat":0.001}"#, r#"{"vat":-0.01}"#, r#"{"vat":1e400}"#, r#"{"vat":"1.00"}"#] {
-        let told = problem(&edge.write("PATCH", &format!("{list}/2026/3"), &[], body).await, 422, "invalid");
-        assert_eq!(told[0].0, "vat", "{body}");
+        let reported = problem(&edge.write("PATCH", &format!("{list}/2026/3"), &[], body).await, 422, "invalid");
+        assert_eq!(reported[0].0, "vat", "{body}");
     }
 }
 
@@ -213,9 +213,9 @@ async fn every_wrong_field_is_named_at_once() {
         ),
     ];
     for (method, path, body, fields) in cases {
-        let told = problem(&edge.write(method, path, &[], &body).await, 422, "invalid");
-        assert_eq!(told.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), fields, "{method} {body}");
-        assert!(told.iter().all(|(_, message)| !message.is_empty()));
+        let reported = problem(&edge.write(method, path, &[], &body).await, 422, "invalid");
+        assert_eq!(reported.iter().map(|(field, _)| field.as_str()).collect::<Vec<_>>(), fields, "{method} {body}");
+        assert!(reported.iter().all(|(_, message)| !message.is_empty()));
     }
     assert_eq!(edge.backend.query("SELECT count(*) FROM FinancialRecords").unwrap(), "0");
     let taken = draft(1);
@@ -484,7 +484,7 @@ async fn health_reports_what_the_flows_met_and_asks_nobody() {
         (health["status"].clone(), health["parts"]["database"]["ok"].clone()),
         (json!("degraded"), json!(false))
     );
-    edge.vitals.ok(Part::Database, chrono::DateTime::UNIX_EPOCH);
+    edge.health.ok(Part::Database, chrono::DateTime::UNIX_EPOCH);
     assert_eq!(edge.get("/api/health").await.json()["status"], "ok");
     let edge = Edge::with_books(Arc::new(FailingBooks::Locked)).await;
     edge.get("/api/clients").await;

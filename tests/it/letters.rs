@@ -44,7 +44,7 @@ fn texts(folder: &Path) -> BTreeMap<String, String> {
 /// The lines that differ, each as it was looked at and as it is.
 fn differences(name: &str, golden: &str, now: &str) -> String {
     let (mut golden, mut now) = (golden.lines(), now.lines());
-    let mut told = String::new();
+    let mut reported = String::new();
     let mut shown = 0;
     for number in 1.. {
         let (was, is) = (golden.next(), now.next());
@@ -53,11 +53,11 @@ fn differences(name: &str, golden: &str, now: &str) -> String {
         }
         if was != is {
             let end = |line: Option<&str>| line.unwrap_or("(end of the file)").to_owned();
-            writeln!(told, "{name}:{number}\n  looked at: {}\n  is now:    {}", end(was), end(is)).unwrap();
+            writeln!(reported, "{name}:{number}\n  looked at: {}\n  is now:    {}", end(was), end(is)).unwrap();
             shown += 1;
         }
     }
-    told
+    reported
 }
 
 #[test]
@@ -67,24 +67,24 @@ fn every_letter_is_the_one_that_was_looked_at() {
     assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
     let golden = texts(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(GOLDEN));
     let now = texts(folder.path());
-    let mut told = String::new();
+    let mut reported = String::new();
     let names: BTreeSet<&String> = golden.keys().chain(now.keys()).collect();
     // A mail as it is sent says again, in other letters, what its parts say.
     let (mails, parts): (Vec<&String>, Vec<&String>) =
         names.into_iter().partition(|name| Path::new(name).extension().is_some_and(|end| end == "eml"));
     for (name, again) in parts.into_iter().map(|name| (name, false)).chain(mails.into_iter().map(|name| (name, true))) {
-        if again && !told.is_empty() {
+        if again && !reported.is_empty() {
             break;
         }
         match (golden.get(name), now.get(name)) {
-            (Some(golden), Some(now)) => told.push_str(&differences(name, golden, now)),
-            (Some(_), None) => writeln!(told, "{name} is written no more").unwrap(),
-            (None, _) => writeln!(told, "{name} was not looked at yet").unwrap(),
+            (Some(golden), Some(now)) => reported.push_str(&differences(name, golden, now)),
+            (Some(_), None) => writeln!(reported, "{name} is written no more").unwrap(),
+            (None, _) => writeln!(reported, "{name} was not looked at yet").unwrap(),
         }
     }
     let settings: String = SIGNED.iter().fold(String::new(), |all, (name, value)| format!("{all}{name}='{value}' "));
     let accept = format!("{settings}cargo run -- mail preview --out {GOLDEN}");
-    assert!(told.is_empty(), "letters have changed:\n{told}\nLook at them and accept them by:\n  {accept}\n");
+    assert!(reported.is_empty(), "letters have changed:\n{reported}\nLook at them and accept them by:\n  {accept}\n");
     let id = MessageId::parse("any").unwrap();
     let samples: usize =
         events::ALL.iter().map(|one| (one.samples)(&id, chrono::DateTime::UNIX_EPOCH).unwrap().len()).sum();
@@ -130,7 +130,7 @@ fn a_folder_that_cannot_be_written_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a-file");
     fs::write(&file, "").unwrap();
-    let told = preview(&file);
-    assert_eq!(told.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&told.stderr).contains("a-file"), "{told:?}");
+    let reported = preview(&file);
+    assert_eq!(reported.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&reported.stderr).contains("a-file"), "{reported:?}");
 }

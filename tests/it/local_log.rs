@@ -60,8 +60,9 @@ async fn a_mail_is_told_of_once_at_each_step_also_by_the_timer_and_the_end_is_sa
     assert!(child.0.wait().unwrap().success());
 
     let with = |words: &str| seen.iter().filter(|line| line.contains(words)).count();
-    for told in ["handler up", "-> 201", "queued", "delivered", "completed", "outcome=sent", "stopping", "stopped;"] {
-        assert_eq!(with(told), if told == "-> 201" { 2 } else { 1 }, "{told}: {seen:#?}");
+    for reported in ["handler up", "-> 201", "queued", "delivered", "completed", "outcome=sent", "stopping", "stopped;"]
+    {
+        assert_eq!(with(reported), if reported == "-> 201" { 2 } else { 1 }, "{reported}: {seen:#?}");
     }
     for silent in ["answered", "DispatchOutbox ok", "RetryEmail ok"] {
         assert_eq!(with(silent), 0, "{silent}: {seen:#?}");

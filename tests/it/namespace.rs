@@ -100,8 +100,8 @@ impl Namespace {
         self.broker.tell("allow", json!({"token": self.token(name)})).await;
     }
 
-    async fn told(&self) -> Value {
-        self.broker.told(&self.entity).await
+    async fn reported(&self) -> Value {
+        self.broker.reported(&self.entity).await
     }
 
     /// As the broker says, who tells at once when it is so.
@@ -148,11 +148,11 @@ async fn every_transport_works_inside_tls() {
         } else {
             let audience = json!(format!("amqps://{HOST}/{}", on.entity));
             assert_eq!(
-                on.told().await["puts"][0]["audience"],
+                on.reported().await["puts"][0]["audience"],
                 audience,
                 "the token names the namespace, not the gateway"
             );
-            assert_eq!(on.told().await["goodbyes"], 1, "{door}: it leaves with a goodbye");
+            assert_eq!(on.reported().await["goodbyes"], 1, "{door}: it leaves with a goodbye");
         }
     }
 }
@@ -182,9 +182,9 @@ async fn plain_amqp_never_goes_through_the_proxy_and_says_so_where_it_fails() {
     on.insert("kept");
     let nowhere = ("ServiceBus__Gateway", "127.0.0.1:1".to_owned());
     let said = Worker::once(&on.by(keyed(), [nowhere, ("HTTPS_PROXY", on.proxy())]));
-    let told = reasons(&said).join("\n");
-    assert!(told.contains("AMQP on 5671 does not use HTTPS_PROXY"), "{told}");
-    assert!(told.contains("ServiceBus__Transport=websocket"), "{told}");
+    let reported = reasons(&said).join("\n");
+    assert!(reported.contains("AMQP on 5671 does not use HTTPS_PROXY"), "{reported}");
+    assert!(reported.contains("ServiceBus__Transport=websocket"), "{reported}");
     assert_eq!(on.proxy.places(), [""; 0]);
 }
 
@@ -204,11 +204,11 @@ async fn a_proxy_that_is_not_ours_leads_there_and_its_refusals_are_told() {
         Worker::once(&on.by(keyed(), [gateway, ("HTTPS_PROXY", proxy)]))
     };
     on.insert("through");
-    let told = reasons(&by("", on.gateway())).join("\n");
-    assert!(told.contains("407") && told.contains("HTTPS_PROXY=http://user:password@"), "{told}");
+    let reported = reasons(&by("", on.gateway())).join("\n");
+    assert!(reported.contains("407") && reported.contains("HTTPS_PROXY=http://user:password@"), "{reported}");
     on.close_breaker();
-    let told = reasons(&by("office:s3cret@", ("ServiceBus__Gateway", "127.0.0.1:1".to_owned()))).join("\n");
-    assert!(told.contains("CONNECT failed") && !told.contains("s3cret"), "{told}");
+    let reported = reasons(&by("office:s3cret@", ("ServiceBus__Gateway", "127.0.0.1:1".to_owned()))).join("\n");
+    assert!(reported.contains("CONNECT failed") && !reported.contains("s3cret"), "{reported}");
     on.close_breaker();
     let said = by("office:s3cret@", on.gateway());
     assert_eq!((said.sent, reasons(&said)), (1, vec![]));
@@ -223,8 +223,8 @@ async fn a_proxy_that_is_away_is_named() {
         let Some(on) = Namespace::start(door).await else { return };
         on.insert("kept");
         let said = Worker::once(&on.by(keyed(), [("HTTPS_PROXY", "http://127.0.0.1:1".to_owned())]));
-        let told = reasons(&said).join("\n");
-        assert!(told.contains("through the proxy 127.0.0.1:1 of HTTPS_PROXY"), "{door}: {told}");
+        let reported = reasons(&said).join("\n");
+        assert!(reported.contains("through the proxy 127.0.0.1:1 of HTTPS_PROXY"), "{door}: {reported}");
     }
 }
 
@@ -236,10 +236,10 @@ async fn a_certificate_of_nobodys_or_of_another_name_is_refused_and_no_token_lea
             let Some(on) = Namespace::with(door, signs, &known, host).await else { return };
             on.insert("kept");
             let said = Worker::once(&on.settings(keyed()));
-            let told = reasons(&said).join("\n");
-            assert!(told.contains("certificate") && told.contains("office"), "{door}: {told}");
+            let reported = reasons(&said).join("\n");
+            assert!(reported.contains("certificate") && reported.contains("office"), "{door}: {reported}");
             assert_eq!((said.sent, said.dead), (0, 0), "{door}");
-            let seen = on.told().await;
+            let seen = on.reported().await;
             assert_eq!((&seen["transfers"], &seen["puts"]), (&json!(0), &json!([])), "{door}");
         }
     }
@@ -264,9 +264,13 @@ async fn an_identity_opens_the_namespace_and_its_token_is_renewed_before_its_end
         assert_eq!(endpoint.heads().len(), 2, "{door}: asked once more, and then no more");
         assert!(endpoint.heads()[0].contains("resource=https%3A%2F%2Fservicebus.azure.net"), "{:?}", endpoint.heads());
         if door != "rest" {
-            let told = on.told().await;
+            let reported = on.reported().await;
             let put = json!({"type": "jwt", "audience": format!("amqps://{HOST}/{}", on.entity), "granted": true});
-            assert_eq!((&told["puts"], &told["links"]), (&json!([put, put]), &json!(1)), "{door}: on the same link");
+            assert_eq!(
+                (&reported["puts"], &reported["links"]),
+                (&json!([put, put]), &json!(1)),
+                "{door}: on the same link"
+            );
         }
     }
 }
@@ -280,7 +284,7 @@ async fn a_role_that_was_taken_away_is_named_and_given_back_everything_goes_on()
         let worker = Worker::start(&on.settings(by_identity(&endpoint)));
         on.insert("one");
         on.arrived(1).await;
-        let before = on.told().await["refusals"].as_u64().unwrap();
+        let before = on.reported().await["refusals"].as_u64().unwrap();
         on.broker.tell("revoke", json!({"token": on.token("the-first")})).await;
         on.insert("two");
         // Refused, and refused again by a probe: it is the state of things.
@@ -288,9 +292,9 @@ async fn a_role_that_was_taken_away_is_named_and_given_back_everything_goes_on()
         on.allow("the-first").await;
         on.arrived(2).await;
         let said = worker.stop();
-        let told = reasons(&said);
+        let reported = reasons(&said);
         let role = format!("the identity lacks the role Azure Service Bus Data Sender on office/{}", on.entity);
-        assert!(told.iter().any(|reason| reason.contains(&role)), "{door}: {told:#?}");
+        assert!(reported.iter().any(|reason| reason.contains(&role)), "{door}: {reported:#?}");
         assert_eq!((said.sent, said.dead), (2, 0), "{door}");
     }
 }

@@ -25,7 +25,7 @@ fn world(script: impl FnMut(&Letter) -> MailOutcome + Send + 'static) -> World {
 }
 
 /// Books a month for each of the clients, and delivers it.
-async fn told(world: &mut World, clients: std::ops::Range<u32>) -> Vec<NotifyReport> {
+async fn reported(world: &mut World, clients: std::ops::Range<u32>) -> Vec<NotifyReport> {
     for n in clients {
         let client = world.client(n).await;
         world.book_month(client, 1, 100).await;
@@ -50,7 +50,7 @@ async fn breaker(world: &World) -> Breaker {
 #[tokio::test]
 async fn the_fifth_recipient_refused_alike_takes_all_five_back_and_none_is_lost() {
     let mut world = world(odd);
-    let reports = told(&mut world, 1..7).await;
+    let reports = reported(&mut world, 1..7).await;
     assert_eq!(refused(&reports), 4, "{reports:?}");
     assert!(matches!(&reports[4], NotifyReport::Parked { .. }), "{reports:?}");
     assert_eq!(reports[5], NotifyReport::Accepted, "mail pauses");
@@ -76,9 +76,9 @@ async fn what_the_provider_takes_in_between_ends_the_row() {
         turn += 1;
         if turn == 5 { taken() } else { odd(letter) }
     });
-    let first = told(&mut world, 1..5).await;
+    let first = reported(&mut world, 1..5).await;
     world.advance_ms(1_000);
-    let second = told(&mut world, 5..10).await;
+    let second = reported(&mut world, 5..10).await;
     assert_eq!((refused(&first), refused(&second)), (4, 4), "{second:?}");
     assert_eq!((mails(&world, 5), mails(&world, 2)), ("8".to_owned(), "1".to_owned()));
 }
@@ -94,14 +94,14 @@ async fn one_recipient_or_refusals_that_are_certain_blame_nobody_else() {
     assert_eq!(refused(&one.deliver_from(0).await), 8);
     let mut certain =
         world(|_| MailOutcome::RecipientPermanent { reason: "550 5.1.1 unknown".to_owned(), alike: None });
-    assert_eq!(refused(&told(&mut certain, 1..9).await), 8);
+    assert_eq!(refused(&reported(&mut certain, 1..9).await), 8);
     assert_eq!(breaker(&certain).await, Breaker::Closed);
 }
 
 #[tokio::test]
 async fn recipients_that_are_really_bad_are_refused_in_the_end() {
     let mut world = world(|letter| if letter.to.as_str() == "klient9@example.pl" { taken() } else { odd(letter) });
-    told(&mut world, 1..6).await;
+    reported(&mut world, 1..6).await;
     assert_eq!(mails(&world, 5), "0");
     let client = world.client(9).await;
     for month in 1..11 {

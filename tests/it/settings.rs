@@ -56,10 +56,12 @@ fn a_domain_that_azure_manages_has_its_own_pace_and_sender() {
         let acs = [("Email__Provider", "acs"), ("Email__AcsEndpoint", "https://x.communication.azure.com")];
         Settings::read(&env(&[acs[0], acs[1], ("Email__From", from)]))
     };
-    let pace = |from: &str| read(from).map(|settings| (settings.notify.pace.per_minute, settings.notify.pace.per_hour));
-    assert_eq!(pace("Biuro <biuro@office.example.pl>").unwrap(), (30, 100));
-    assert_eq!(pace("Biuro <DoNotReply@1a2b.azurecomm.net>").unwrap(), (5, 10));
-    assert_eq!(pace("donotreply@1a2b.AzureComm.net").unwrap(), (5, 10));
+    let rate_limit = |from: &str| {
+        read(from).map(|settings| (settings.notify.rate_limit.per_minute, settings.notify.rate_limit.per_hour))
+    };
+    assert_eq!(rate_limit("Biuro <biuro@office.example.pl>").unwrap(), (30, 100));
+    assert_eq!(rate_limit("Biuro <DoNotReply@1a2b.azurecomm.net>").unwrap(), (5, 10));
+    assert_eq!(rate_limit("donotreply@1a2b.AzureComm.net").unwrap(), (5, 10));
     let queries = |from: &str| read(from).map(|s| (s.notify.queries.per_minute, s.notify.queries.per_hour));
     assert_eq!(queries("Biuro <biuro@office.example.pl>").unwrap(), (60, 200));
     assert_eq!(queries("donotreply@1a2b.AzureComm.net").unwrap(), (10, 20));
@@ -107,9 +109,9 @@ fn each_problem_is_told_once_and_none_that_only_follows_from_another() {
         }
         assert!(problem(&[(setting.name, "§")]).starts_with(setting.name));
     }
-    let told = problems(&[("Breaker__BaseMs", "x"), ("Email__RetryDelayMaxMs", "x"), ("Breaker__MaxMs", "1000")]);
-    let names: Vec<_> = told.iter().map(|problem| problem.setting.as_str()).collect();
-    assert_eq!(names, ["Breaker__BaseMs", "Email__RetryDelayMaxMs"], "5000 is nobody's value: {told:?}");
+    let reported = problems(&[("Breaker__BaseMs", "x"), ("Email__RetryDelayMaxMs", "x"), ("Breaker__MaxMs", "1000")]);
+    let names: Vec<_> = reported.iter().map(|problem| problem.setting.as_str()).collect();
+    assert_eq!(names, ["Breaker__BaseMs", "Email__RetryDelayMaxMs"], "5000 is nobody's value: {reported:?}");
 }
 
 /// As keys, passwords and connection strings look that were pasted into the wrong setting.
@@ -135,8 +137,8 @@ fn no_wrong_value_is_repeated_whichever_setting_it_was_pasted_into() {
             for beside in [&[][..], &SMTP, &[acs], &[("Store__Kind", "sqlserver")], &[("WEBSITE_SITE_NAME", "x")]] {
                 let mut settings = env(beside);
                 settings.insert(name.to_owned(), value.clone());
-                let told = Settings::read_with_bus(&settings).err().unwrap_or_default();
-                assert!(!format!("{told:?}").contains(CANARY), "{name}={value}: {told:?}");
+                let reported = Settings::read_with_bus(&settings).err().unwrap_or_default();
+                assert!(!format!("{reported:?}").contains(CANARY), "{name}={value}: {reported:?}");
             }
         }
     }
@@ -164,8 +166,8 @@ fn settings_that_are_fine_alone_may_contradict_each_other() {
         (vec![("Email__RunMs", "240000")], "Email__RunMs", "not below functionTimeout"),
         (vec![("Inbox__RefusedBodyDays", "401")], "Inbox__RefusedBodyDays", "more than Inbox__RetentionDays"),
     ] {
-        let told = problem(&pairs);
-        assert!(told.starts_with(name) && told.contains(says), "{told}");
+        let reported = problem(&pairs);
+        assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
     }
     assert!(Settings::read(&env(&[("Inbox__RetentionDays", "44"), ("Outbox__HeadroomMs", "44999")])).is_ok());
 }
@@ -186,8 +188,8 @@ fn a_route_names_each_destination_once() {
     assert_eq!(paid, ["queue:a", "topic:b"]);
     assert_eq!(settings.routes.of("FinancialRecordCreated").unwrap()[0].to_string(), "queue:mails");
     assert!(problem(&[("Routes__Paid", "queue:a,queue:a")]).contains("twice"));
-    let told = problem(&[("Routes__Paid", "queue:a b")]);
-    assert!(told.contains("no Service Bus entity name") && !told.contains("a b"), "{told}");
+    let reported = problem(&[("Routes__Paid", "queue:a b")]);
+    assert!(reported.contains("no Service Bus entity name") && !reported.contains("a b"), "{reported}");
 }
 
 #[test]
@@ -206,8 +208,8 @@ fn serving_needs_a_connection_string_and_its_key_is_never_told() {
         ("Endpoint=sb://x;SharedAccessKey=c2VjcmV0LWtleQ==;SharedAccessKeyName=a", "other clouds"),
         (entity.as_str(), "its key is for other alone (EntityPath), but the routes name queue:client-emails"),
     ] {
-        let told = problem(&[("ServiceBusConnection", text)]);
-        assert!(told.contains(says) && !told.contains("c2Vj"), "{told}");
+        let reported = problem(&[("ServiceBusConnection", text)]);
+        assert!(reported.contains(says) && !reported.contains("c2Vj"), "{reported}");
     }
     let settings = Settings::read(&env(&[("ServiceBusConnection", CONNECTION)])).unwrap();
     assert!(!format!("{settings:?}").contains("c2Vj"));
@@ -225,8 +227,8 @@ fn an_identity_opens_the_namespace_in_the_place_of_a_key_not_beside_it() {
         (vec![(NAMESPACE, "sb://office")], NAMESPACE, "without sb://"),
         (vec![office, ("ServiceBusConnection__credential", "password")], "ServiceBusConnection__credential", "unknown"),
     ] {
-        let told = problem(&pairs);
-        assert!(told.starts_with(name) && told.contains(says), "{told}");
+        let reported = problem(&pairs);
+        assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
     }
 }
 
@@ -248,8 +250,8 @@ fn what_is_said_of_the_bus_must_fit_together() {
             "needs AMQP",
         ),
     ] {
-        let told = problem(&pairs);
-        assert!(told.starts_with(name) && told.contains(says), "{told}");
+        let reported = problem(&pairs);
+        assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
     }
     assert!(Settings::read(&env(&[("ServiceBus__SessionDestinations", "queue:client-emails")])).is_ok());
 }
@@ -257,12 +259,12 @@ fn what_is_said_of_the_bus_must_fit_together() {
 #[test]
 fn what_is_local_is_refused_in_azure() {
     let site = ("WEBSITE_SITE_NAME", "office");
-    let told = problems(&[site, ("ServiceBusConnection", EMULATOR), ("Store__SkewMs", "1")]);
-    let names: Vec<_> = told.iter().map(|problem| problem.setting.as_str()).collect();
+    let reported = problems(&[site, ("ServiceBusConnection", EMULATOR), ("Store__SkewMs", "1")]);
+    let names: Vec<_> = reported.iter().map(|problem| problem.setting.as_str()).collect();
     for name in ["Store__Kind", "Store__SkewMs", "Email__Provider", "ServiceBusConnection", "Inbox__RecipientKey"] {
-        assert!(names.contains(&name), "{name}: {told:?}");
+        assert!(names.contains(&name), "{name}: {reported:?}");
     }
-    assert!(told.iter().all(|problem| problem.what.contains("refused in Azure")), "{told:?}");
+    assert!(reported.iter().all(|problem| problem.what.contains("refused in Azure")), "{reported:?}");
 }
 
 const SMTP: [(&str, &str); 2] = [("Email__Provider", "smtp"), ("Email__SmtpHost", "smtp.example.pl")];
@@ -282,8 +284,8 @@ fn a_mail_server_is_told_whole_and_fits_the_lease() {
         (vec![("Email__SmtpTimeoutMs", "30001")], "Email__SmtpTimeoutMs", "more than half of Email__LeaseMs = 60000"),
         (vec![("Email__ReplyTo", "office")], "Email__ReplyTo", "no sender: expected an address"),
     ] {
-        let told = problem(&with(&pairs));
-        assert!(told.starts_with(name) && told.contains(says) && !told.contains("hush"), "{told}");
+        let reported = problem(&with(&pairs));
+        assert!(reported.starts_with(name) && reported.contains(says) && !reported.contains("hush"), "{reported}");
     }
     for host in ["localhost", "127.0.0.1", "::1"] {
         let local = with(&[("Email__SmtpHost", host), ("Email__SmtpSecurity", "none")]);
@@ -320,18 +322,18 @@ fn where_one_unsubscribes_is_one_address_and_by_one_click_says_whose_mail_it_was
         (vec![CLICK], URI, "is not set"),
         (vec![(CLICK.0, "true")], CLICK.0, "no or yes"),
     ] {
-        let told = problem(&pairs);
-        assert!(told.starts_with(name) && told.contains(says), "{told}");
+        let reported = problem(&pairs);
+        assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
     }
 }
 
 #[test]
 fn a_recipients_key_is_a_secret_in_azure_and_is_not_shown() {
     let site = ("WEBSITE_SITE_NAME", "office");
-    let told = |key| problems(&[site, ("Inbox__RecipientKey", key)]);
-    let named = |key| told(key).iter().any(|problem| problem.setting == "Inbox__RecipientKey");
+    let reported = |key| problems(&[site, ("Inbox__RecipientKey", key)]);
+    let named = |key| reported(key).iter().any(|problem| problem.setting == "Inbox__RecipientKey");
     assert!(named("hush-hush") && !named("hush-hush-hush-hush-hush-hush-hush"));
-    assert!(!format!("{:?}", told("hush-hush")).contains("hush"));
+    assert!(!format!("{:?}", reported("hush-hush")).contains("hush"));
     let settings = Settings::read(&env(&[("Inbox__RecipientKey", "hush-hush")])).unwrap();
     assert!(!format!("{settings:?}").contains("hush"));
 }
@@ -363,14 +365,16 @@ fn azure_communication_services_are_told_in_one_way_that_can_be_meant() {
             "more than half of Email__LeaseMs = 60000",
         ),
     ] {
-        let told = problem(&with(&pairs));
-        assert!(told.starts_with(name) && told.contains(says), "{told}");
-        assert!(!told.contains("aHVzaA") && !told.contains("hush"), "{told}");
+        let reported = problem(&with(&pairs));
+        assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
+        assert!(!reported.contains("aHVzaA") && !reported.contains("hush"), "{reported}");
     }
     let settings = Settings::read(&env(&with(&[KEY]))).unwrap();
     assert!(!format!("{settings:?}").contains("aHVzaA"));
     let azure = with(&[("WEBSITE_SITE_NAME", "office"), (KEY.0, http)]);
-    assert!(problems(&azure).iter().any(|told| told.setting == KEY.0 && told.what.contains("refused in Azure")));
+    assert!(
+        problems(&azure).iter().any(|reported| reported.setting == KEY.0 && reported.what.contains("refused in Azure"))
+    );
 }
 
 #[test]
@@ -414,9 +418,9 @@ fn every_default_and_bound_the_catalogue_tells_is_the_one_that_is_enforced() {
             let text = value.to_string();
             let read = Settings::read(&env(&[(setting.name, &text)]));
             // At its bounds a setting may contradict another one; that is not what is asked here.
-            let told = format!("{}: '{text}' is no whole number of {low} to {high}", setting.name);
-            let refused = read.err().unwrap_or_default().iter().any(|problem| problem.to_string() == told);
-            assert_eq!(refused, !fine, "{told}");
+            let reported = format!("{}: '{text}' is no whole number of {low} to {high}", setting.name);
+            let refused = read.err().unwrap_or_default().iter().any(|problem| problem.to_string() == reported);
+            assert_eq!(refused, !fine, "{reported}");
         }
     }
 }
@@ -523,18 +527,21 @@ fn timeouts_of_the_connection_string_count_where_the_settings_say_nothing() {
 #[test]
 fn a_connection_string_that_contradicts_itself_is_told_by_keyword_without_its_values() {
     let text = "Server=x;Authentication=Active Directory MSI;Password=geheim;Encrypt=maybe";
-    let told = problems(&[("Store__Kind", "sqlserver"), ("SqlConnectionString", text)]);
-    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
-    assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told.iter().all(|one| one.starts_with("SqlConnectionString: ") && !one.contains("geheim")), "{told:?}");
-    assert!(told.iter().any(|one| one.contains("Password")) && told.iter().any(|one| one.contains("Encrypt")));
+    let reported = problems(&[("Store__Kind", "sqlserver"), ("SqlConnectionString", text)]);
+    let reported: Vec<String> = reported.iter().map(ToString::to_string).collect();
+    assert_eq!(reported.len(), 2, "{reported:?}");
+    assert!(
+        reported.iter().all(|one| one.starts_with("SqlConnectionString: ") && !one.contains("geheim")),
+        "{reported:?}"
+    );
+    assert!(reported.iter().any(|one| one.contains("Password")) && reported.iter().any(|one| one.contains("Encrypt")));
 }
 
 #[test]
 fn a_connection_string_that_would_not_be_used_is_told() {
-    let told = problem(&[("SqlConnectionString", SQL)]);
-    assert!(told.starts_with("Store__Kind: is not set") && told.contains("sqlserver"), "{told}");
-    assert!(!told.contains("geheim"));
+    let reported = problem(&[("SqlConnectionString", SQL)]);
+    assert!(reported.starts_with("Store__Kind: is not set") && reported.contains("sqlserver"), "{reported}");
+    assert!(!reported.contains("geheim"));
     for given in ["sqlite", "sqlserver"] {
         assert!(Settings::read(&env(&[("Store__Kind", given), ("SqlConnectionString", SQL)])).is_ok(), "{given}");
     }

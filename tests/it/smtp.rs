@@ -110,11 +110,11 @@ async fn what_arrives_is_what_was_written_as_another_parser_reads_it() {
         assert_eq!(header(&mail, "Auto-Submitted"), Some("auto-generated"));
         assert_eq!(header(&mail, "MIME-Version"), Some("1.0"));
 
-        let told = &mail["mail"];
-        assert_eq!((&told["type"], &told["defects"]), (&json!("multipart/alternative"), &json!([])));
-        assert_eq!((&told["ascii"], &told["bare"]), (&json!(true), &json!(false)));
-        assert!(told["line_max"].as_u64().unwrap() <= 998, "{told}");
-        let parts = told["parts"].as_array().unwrap();
+        let reported = &mail["mail"];
+        assert_eq!((&reported["type"], &reported["defects"]), (&json!("multipart/alternative"), &json!([])));
+        assert_eq!((&reported["ascii"], &reported["bare"]), (&json!(true), &json!(false)));
+        assert!(reported["line_max"].as_u64().unwrap() <= 998, "{reported}");
+        let parts = reported["parts"].as_array().unwrap();
         assert_eq!(parts.len(), 2);
         for (part, kind, text) in [(&parts[0], "text/plain", &letter.text), (&parts[1], "text/html", &letter.html)] {
             assert_eq!((&part["type"], &part["charset"]), (&json!(kind), &json!("utf-8")));
@@ -217,12 +217,12 @@ async fn a_server_that_is_away_or_closing_is_the_providers_failure() {
         link.write_all(b"421 4.3.2 shutting down\r\n").unwrap();
     });
     let mailer = mailer(SmtpSecurity::None, port);
-    let told = provider(mailer.send(&letter()).await);
-    assert!(told.contains("421 while connecting: 4.3.2 shutting down"), "{told}");
+    let reported = provider(mailer.send(&letter()).await);
+    assert!(reported.contains("421 while connecting: 4.3.2 shutting down"), "{reported}");
     greeting.join().unwrap();
     // The listener is gone now.
-    let told = provider(mailer.send(&letter()).await);
-    assert!(told.contains("while connecting") && told.to_lowercase().contains("refused"), "{told}");
+    let reported = provider(mailer.send(&letter()).await);
+    assert!(reported.contains("while connecting") && reported.to_lowercase().contains("refused"), "{reported}");
 }
 
 #[tokio::test]
@@ -230,18 +230,18 @@ async fn nothing_is_sent_to_a_server_that_cannot_show_who_it_is_or_does_not_encr
     for security in [SmtpSecurity::Starttls, SmtpSecurity::Tls] {
         let Some(server) = SmtpServer::start(security, "here", json!({})).await else { return };
         let stranger = SmtpMailer::new(SmtpOptions { ca_pem: None, ..options(security, server.port) }, sender());
-        let told = provider(stranger.unwrap().send(&letter()).await);
-        assert!(told.contains("while connecting") && told.contains("certificate"), "{told}");
+        let reported = provider(stranger.unwrap().send(&letter()).await);
+        assert!(reported.contains("while connecting") && reported.contains("certificate"), "{reported}");
         assert!(server.end().await.is_empty());
 
         let Some(server) = SmtpServer::start(security, "elsewhere", json!({})).await else { return };
-        let told = provider(mailer(security, server.port).send(&letter()).await);
-        assert!(told.contains("not valid for name"), "{told}");
+        let reported = provider(mailer(security, server.port).send(&letter()).await);
+        assert!(reported.contains("not valid for name"), "{reported}");
         assert!(server.end().await.is_empty());
     }
     let Some(server) = SmtpServer::start(SmtpSecurity::None, "here", json!({})).await else { return };
-    let told = provider(mailer(SmtpSecurity::Starttls, server.port).send(&letter()).await);
-    assert!(told.contains("STARTTLS is not supported"), "{told}");
+    let reported = provider(mailer(SmtpSecurity::Starttls, server.port).send(&letter()).await);
+    assert!(reported.contains("STARTTLS is not supported"), "{reported}");
     assert!(server.end().await.is_empty());
 }
 
@@ -250,8 +250,8 @@ async fn a_wrong_password_is_our_failure_and_is_not_told() {
     let Some(server) = SmtpServer::start(SmtpSecurity::Starttls, "here", json!({})).await else { return };
     let login = Some((USER.to_owned(), "guessed-wrong".to_owned()));
     let mailer = SmtpMailer::new(SmtpOptions { login, ..options(SmtpSecurity::Starttls, server.port) }, sender());
-    let told = provider(mailer.unwrap().send(&letter()).await);
-    assert!(told.contains("535 at the login") && !told.contains("guessed"), "{told}");
+    let reported = provider(mailer.unwrap().send(&letter()).await);
+    assert!(reported.contains("535 at the login") && !reported.contains("guessed"), "{reported}");
     assert!(server.end().await.is_empty());
 }
 

@@ -179,8 +179,8 @@ fn what_does_not_fit_together_is_refused_before_anything_is_written() {
         ),
     ] {
         checkout.put("host.json", host);
-        let told = checkout.refusal(&both, &[]);
-        assert!(told.contains(says) && told.contains("host.json"), "{told}");
+        let reported = checkout.refusal(&both, &[]);
+        assert!(reported.contains(says) && reported.contains("host.json"), "{reported}");
     }
     checkout.put("host.json", HOST);
     checkout.put("functions/Finance/function.json", "not JSON");

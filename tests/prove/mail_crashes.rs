@@ -72,18 +72,20 @@ pub async fn prove(arguments: Arguments) {
             run.round().await;
         }
         run.drain().await;
-        let told = run.end().await;
-        println!("{name}: {told}");
-        assert_eq!(told.lost, 0, "a mail is neither at the provider nor held");
-        assert_eq!(told.doubts, told.interrupted, "each interrupted mail is reported as a doubt, and no other");
+        let reported = run.end().await;
+        println!("{name}: {reported}");
+        assert_eq!(reported.lost, 0, "a mail is neither at the provider nor held");
+        assert_eq!(reported.doubts, reported.interrupted, "each interrupted mail is reported as a doubt, and no other");
         match (dedup, on_doubt) {
-            (Some(true), _) => assert_eq!(told.duplicates, 0),
-            (Some(false), _) => assert!(told.duplicates <= told.doubts),
+            (Some(true), _) => assert_eq!(reported.duplicates, 0),
+            (Some(false), _) => assert!(reported.duplicates <= reported.doubts),
             (None, "hold") => {
-                assert_eq!(told.duplicates, 0);
-                assert_eq!(told.held, told.doubts, "every doubt is listed");
+                assert_eq!(reported.duplicates, 0);
+                assert_eq!(reported.held, reported.doubts, "every doubt is listed");
             }
-            (None, _) => assert_eq!(Some(told.duplicates), told.doubts_taken, "one for each doubt that had been taken"),
+            (None, _) => {
+                assert_eq!(Some(reported.duplicates), reported.doubts_taken, "one for each doubt that had been taken")
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ mod bus;
 mod dispatchers;
 mod handler;
 mod mail_crashes;
-mod mail_pace;
+mod mail_rate_limit;
 mod mail_server;
 mod plans;
 mod soak;
@@ -35,7 +35,7 @@ enum Proof {
     /// The handler is killed around the moment when a mail provider takes a mail, and nothing is lost or untold
     MailCrashes(mail_crashes::Arguments),
     /// A month's mails drain at the provider's own pace, over simulated days, each once
-    MailPace(mail_pace::Arguments),
+    MailPace(mail_rate_limit::Arguments),
     /// Plans made on empty tables read none of them from end to end when they are full, by a real SQL Server
     Plans(plans::Arguments),
 }
@@ -46,7 +46,7 @@ async fn main() {
         Proof::Dispatchers(arguments) => dispatchers::prove(arguments).await,
         Proof::Soak(arguments) => soak::prove(arguments).await,
         Proof::MailCrashes(arguments) => mail_crashes::prove(arguments).await,
-        Proof::MailPace(arguments) => mail_pace::prove(arguments).await,
+        Proof::MailPace(arguments) => mail_rate_limit::prove(arguments).await,
         Proof::Plans(arguments) => plans::prove(arguments).await,
     }
 }

@@ -15,8 +15,8 @@ use client_organizer::{
         ids::LeaseToken,
         mail_finish::MailFinish,
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, Settle, Settlement},
-        pace::Pace,
-        recipient::Whose,
+        rate_limit::RateLimit,
+        recipient::Addressee,
         route::{Destination, Routes},
     },
     ports::inbox::{Begun, Lease},
@@ -41,7 +41,7 @@ const TABLES: [&str; 2] = ["OutboxMessages", "InboxMessages"];
 /// What must have been seen; each file of ours begins with its name.
 const STATEMENTS: [&str; 20] = [
     "outbox_due",
-    "outbox_held",
+    "outbox_locked",
     "outbox_unrouted",
     "outbox_route_end",
     "outbox_route_first",
@@ -171,13 +171,13 @@ async fn mails(backend: &dyn Backend, tag: &str) {
         token: LeaseToken::fresh(),
         lease_ms: LEASE_MS,
         provider: "mail:none".to_owned(),
-        pace: Pace::default(),
+        rate_limit: RateLimit::default(),
         asks: true,
     };
     for n in 0..2 {
         let id = format!("{tag} mail {n}");
         let delivery = Delivery { message_id: id.clone(), body: b"{}".to_vec(), delivery_count: 1, enqueued_on: None };
-        let begun = inbox.begin(CONSUMER, &delivery, &Whose::default(), &lease()).await.unwrap();
+        let begun = inbox.begin(CONSUMER, &delivery, &Addressee::default(), &lease()).await.unwrap();
         let Begun::Ours(work) = begun else { panic!("{begun:?}") };
         if n == 0 {
             let sent = MailFinish::Sent { provider: "none".to_owned(), reference: "r".to_owned() };

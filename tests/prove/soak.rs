@@ -97,7 +97,7 @@ pub async fn prove(arguments: Arguments) {
     assert!(said.longest_publish_ms <= bound, "a publish took {} ms", said.longest_publish_ms);
     assert!(troubles.is_empty(), "nothing else surfaces as a warning or an error: {troubles:#?}");
     let of_a_claim = if transport == "rest" { CLAIM_ROWS } else { TRANSFERS_OF_A_CLAIM };
-    paced(&broker, &entity, processes as u64 * of_a_claim).await;
+    rate_limited(&broker, &entity, processes as u64 * of_a_claim).await;
 }
 
 /// All of them pass. What is refused for good is a batch's alone: such a message would rightly be dead.
@@ -184,17 +184,17 @@ async fn tell(
         let one = openings.entry(kind).or_default();
         *one = (one.0 + 1, one.1.max(for_ms));
     }
-    let (told, counters) = (broker.told(entity).await, broker.tell("counters", json!({})).await);
+    let (reported, counters) = (broker.reported(entity).await, broker.tell("counters", json!({})).await);
     println!(
         "{distinct} ids stored in {:.1} s by {} transfers; {} repeats, {} leases lost",
         took.as_secs_f64(),
-        told["transfers"],
+        reported["transfers"],
         stored - distinct,
         said.lost_leases
     );
-    println!("faults: {}", told["faults"]);
-    if told["links"] != 0 {
-        println!("connections made: {}, links made: {}", counters["connections"], told["links"]);
+    println!("faults: {}", reported["faults"]);
+    if reported["links"] != 0 {
+        println!("connections made: {}, links made: {}", counters["connections"], reported["links"]);
     }
     println!("longest publish of a claim: {} ms (one send may wait {TIMEOUT_MS} ms)", said.longest_publish_ms);
     println!("breaker openings (how often, longest pause in ms): {openings:?}");
@@ -216,10 +216,10 @@ const WORDS: [(&str, &str); 11] = [
 ];
 
 /// Every instance kept the pauses that the throttled broker asked for: what came in them had been claimed before.
-async fn paced(broker: &Broker, entity: &str, claimed_max: u64) {
-    let told = broker.told(entity).await;
+async fn rate_limited(broker: &Broker, entity: &str, claimed_max: u64) {
+    let reported = broker.reported(entity).await;
     let number = |value: &Value| value.as_u64().unwrap_or_default();
-    let (throttled, hasty) = (number(&told["faults"]["com.microsoft:server-busy"]), number(&told["hasty"]));
+    let (throttled, hasty) = (number(&reported["faults"]["com.microsoft:server-busy"]), number(&reported["hasty"]));
     println!("throttled {throttled} times for 2 s: {hasty} transfers came in these pauses");
     assert!(hasty <= throttled * claimed_max, "{hasty} transfers came while the broker had asked for a pause");
 }

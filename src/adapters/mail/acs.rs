@@ -83,7 +83,13 @@ impl AcsMailer {
     }
 
     /// One request, within one deadline; until it is written, running out of time is no doubt.
-    async fn ask(&self, method: Method, path: &str, ids: &[(&str, String)], body: Vec<u8>) -> Result<Answer, Silence> {
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        ids: &[(&str, String)],
+        body: Vec<u8>,
+    ) -> Result<Answer, Silence> {
         let until = Instant::now() + self.timeout;
         let not_sent = |cause: String| Silence::NotSent { cause };
         let url = self.endpoint.join(path).map_err(|e| not_sent(e.to_string()))?;
@@ -147,7 +153,7 @@ impl Mailer for AcsMailer {
             ("Repeatability-Request-ID", operation.clone()),
             ("Repeatability-First-Sent", first_sent),
         ];
-        match self.ask(Method::POST, &path, &ids, body).await {
+        match self.request(Method::POST, &path, &ids, body).await {
             Ok(answer) => acs_outcome::sent(&answer, &operation),
             Err(silence) => acs_outcome::silent(silence),
         }
@@ -162,9 +168,9 @@ impl Mailer for AcsMailer {
 impl Inquiries for AcsMailer {
     async fn what_became_of(&self, message_id: &str) -> Whereabouts {
         let path = format!("/emails/operations/{}?api-version={API}", mime::key_of(message_id));
-        match self.ask(Method::GET, &path, &[], Vec::new()).await {
+        match self.request(Method::GET, &path, &[], Vec::new()).await {
             Ok(answer) => acs_outcome::found(&answer),
-            Err(silence) => acs_outcome::not_asked(silence),
+            Err(silence) => acs_outcome::not_queried(silence),
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) enum Silence {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Said {
+struct Details {
     id: Option<String>,
     status: Option<String>,
     error: Option<Fault>,
@@ -57,7 +57,7 @@ impl Fault {
         quoted(&format!("{} {}", self.code(), self.message.as_deref().unwrap_or_default()))
     }
 
-    fn says(&self, any: &[&str]) -> bool {
+    fn contains(&self, any: &[&str]) -> bool {
         let text: String = format!("{} {}", self.code(), self.message.as_deref().unwrap_or_default());
         let text: String = text.chars().filter(|c| c.is_alphanumeric()).collect::<String>().to_lowercase();
         any.iter().any(|word| text.contains(word))
@@ -66,29 +66,30 @@ impl Fault {
     /// It blames the sender, the account or its limits. Who is on the suppression list is a recipient, whatever else is
     /// said there.
     fn is_ours(&self) -> bool {
-        !self.says(&["suppress"]) && (self.says(&OURS) || (self.says(&OURS_ALONE) && !self.says(&["recipient"])))
+        !self.contains(&["suppress"])
+            && (self.contains(&OURS) || (self.contains(&OURS_ALONE) && !self.contains(&["recipient"])))
     }
 }
 
-fn said(body: &[u8]) -> Said {
+fn details(body: &[u8]) -> Details {
     serde_json::from_slice(body).unwrap_or_default()
 }
 
 /// `operation`: the id we sent it under.
 pub(super) fn sent(answer: &Answer, operation: &str) -> MailOutcome {
-    let said = said(&answer.body);
-    let fault = said.error.unwrap_or_default();
+    let details = details(&answer.body);
+    let fault = details.error.unwrap_or_default();
     match answer.status {
-        202 => MailOutcome::Accepted { reference: said.id.unwrap_or_else(|| operation.to_owned()) },
+        202 => MailOutcome::Accepted { reference: details.id.unwrap_or_else(|| operation.to_owned()) },
         200..=299 => MailOutcome::Unknown { reason: format!("it answered {} where 202 is meant", answer.status) },
         400 if duplicate(&fault) => {
             MailOutcome::Accepted { reference: format!("{operation}: it had a mail with this Message-ID already") }
         }
         // It knows the operation, or takes the request for a repeat: it may have this mail already. It is asked.
         409 => doubt(answer, &fault),
-        400 | 412 if fault.says(&REPEATED) => doubt(answer, &fault),
-        400 if fault.says(&["suppress"]) || (fault.says(&["recipient"]) && !fault.is_ours()) => {
-            let alike = (!fault.says(&["suppress"])).then(|| format!("400 {}", fault.code()));
+        400 | 412 if fault.contains(&REPEATED) => doubt(answer, &fault),
+        400 if fault.contains(&["suppress"]) || (fault.contains(&["recipient"]) && !fault.is_ours()) => {
+            let alike = (!fault.contains(&["suppress"])).then(|| format!("400 {}", fault.code()));
             MailOutcome::RecipientPermanent { reason: format!("the recipient is refused: {}", fault.words()), alike }
         }
         400 if fault.is_ours() => ours(answer, &fault),
@@ -119,7 +120,7 @@ const OURS_ALONE: [&str; 5] = ["account", "suspended", "subscription", "throttl"
 /// "Already there" for the Message-ID, of which the description only says that it is a bad request: so both must be
 /// named, and any other bad request is none.
 fn duplicate(fault: &Fault) -> bool {
-    fault.says(&["messageid"]) && fault.says(&["duplicate", "already"])
+    fault.contains(&["messageid"]) && fault.contains(&["duplicate", "already"])
 }
 
 pub(super) fn silent(silence: Silence) -> MailOutcome {
@@ -134,36 +135,36 @@ pub(super) fn silent(silence: Silence) -> MailOutcome {
 }
 
 pub(super) fn found(answer: &Answer) -> Whereabouts {
-    let said = said(&answer.body);
-    let fault = said.error.unwrap_or_default();
-    match (answer.status, said.status.as_deref()) {
+    let details = details(&answer.body);
+    let fault = details.error.unwrap_or_default();
+    match (answer.status, details.status.as_deref()) {
         (200, Some(status @ ("NotStarted" | "Running" | "Succeeded"))) => {
-            Whereabouts::Taken { reference: format!("{} ({status})", said.id.unwrap_or_default()) }
+            Whereabouts::Taken { reference: format!("{} ({status})", details.id.unwrap_or_default()) }
         }
         (200, Some(status @ ("Failed" | "Canceled"))) => {
             let ours = fault.is_ours();
-            let whose = if ours { "a fault of ours" } else { "not delivered" };
-            Whereabouts::Failed { reason: format!("{status} at the provider, {whose}: {}", fault.words()), ours }
+            let addressee = if ours { "a fault of ours" } else { "not delivered" };
+            Whereabouts::Failed { reason: format!("{status} at the provider, {addressee}: {}", fault.words()), ours }
         }
         (404, _) => Whereabouts::NotFound,
         _ => {
-            let (after_ms, reason) = told(answer, &fault);
+            let (after_ms, reason) = read(answer, &fault);
             Whereabouts::Provider { after_ms, reason }
         }
     }
 }
 
-pub(super) fn not_asked(silence: Silence) -> Whereabouts {
+pub(super) fn not_queried(silence: Silence) -> Whereabouts {
     let (Silence::NotSent { cause } | Silence::Cut { cause }) = silence;
     Whereabouts::Provider { after_ms: None, reason: format!("Azure Communication Services: {cause}") }
 }
 
 fn ours(answer: &Answer, fault: &Fault) -> MailOutcome {
-    let (after_ms, reason) = told(answer, fault);
+    let (after_ms, reason) = read(answer, fault);
     MailOutcome::Provider { after_ms, reason }
 }
 
-fn told(answer: &Answer, fault: &Fault) -> (Option<i64>, String) {
+fn read(answer: &Answer, fault: &Fault) -> (Option<i64>, String) {
     let forbids =
         format!("forbids it: the identity lacks a role that may send mail at this resource, such as {ACS_ROLE}");
     let what = match answer.status {
@@ -254,7 +255,7 @@ mod tests {
         let cause = || "reset".to_owned();
         assert!(matches!(silent(Silence::NotSent { cause: cause() }), MailOutcome::Provider { .. }));
         assert!(matches!(silent(Silence::Cut { cause: cause() }), MailOutcome::Unknown { .. }));
-        assert!(matches!(not_asked(Silence::Cut { cause: cause() }), Whereabouts::Provider { .. }));
+        assert!(matches!(not_queried(Silence::Cut { cause: cause() }), Whereabouts::Provider { .. }));
     }
 
     #[test]

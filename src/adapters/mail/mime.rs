@@ -22,7 +22,7 @@ pub struct Sender {
     reply_to: Option<Mailbox>,
     unsubscribe: Option<Unsubscribe>,
     /// Where the office is, and its telephone.
-    place: Option<String>,
+    postal_address: Option<String>,
     phone: Option<String>,
 }
 
@@ -31,7 +31,7 @@ impl Sender {
     /// Says what was expected, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
         let from = mailbox::parse(text)?;
-        Ok(Self { from, reply_to: None, unsubscribe: None, place: None, phone: None })
+        Ok(Self { from, reply_to: None, unsubscribe: None, postal_address: None, phone: None })
     }
 
     /// Answers go there, not to the sender.
@@ -52,8 +52,8 @@ impl Sender {
 
     /// Below its name, the office signs with these.
     #[must_use]
-    pub fn with_contact(self, place: Option<String>, phone: Option<String>) -> Self {
-        Self { place, phone, ..self }
+    pub fn with_contact(self, postal_address: Option<String>, phone: Option<String>) -> Self {
+        Self { postal_address, phone, ..self }
     }
 
     pub(super) fn office(&self) -> Option<String> {
@@ -63,7 +63,7 @@ impl Sender {
     /// Lines of the signature; who said neither place nor telephone is reached where answers go.
     pub(super) fn contact(&self) -> Vec<String> {
         let phone = self.phone.as_ref().map(|phone| format!("tel. {phone}"));
-        let lines: Vec<String> = self.place.iter().cloned().chain(phone).collect();
+        let lines: Vec<String> = self.postal_address.iter().cloned().chain(phone).collect();
         if lines.is_empty() { vec![self.reply_to.as_ref().unwrap_or(&self.from).email.to_string()] } else { lines }
     }
 

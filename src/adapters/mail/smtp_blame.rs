@@ -21,7 +21,7 @@ pub(super) enum Blame {
 
 pub(super) fn blame(step: Step, code: u16, text: &str) -> Blame {
     let words = text.to_lowercase();
-    let said = |any: &[&str]| any.iter().any(|word| words.contains(word));
+    let has = |any: &[&str]| any.iter().any(|word| words.contains(word));
     match step {
         // Of a mail nothing is known there but its size.
         Step::Sender if enhanced(text) == Some((3, 4)) => return Blame::Unknown,
@@ -33,7 +33,7 @@ pub(super) fn blame(step: Step, code: u16, text: &str) -> Blame {
         return Blame::Provider;
     }
     let by_code = enhanced(text).and_then(|(subject, detail)| by_enhanced(subject, detail));
-    let found = by_code.or_else(|| by_words(step, code, &said)).unwrap_or(match (step, code) {
+    let found = by_code.or_else(|| by_words(step, code, &has)).unwrap_or(match (step, code) {
         // "Relay access denied" comes so.
         (Step::Recipient, 554) => Blame::Provider,
         // Busy mailbox, greylisting, full disk. Those of one recipient and those of the server cannot be told apart,
@@ -68,20 +68,20 @@ fn by_enhanced(subject: u16, detail: u16) -> Option<Blame> {
     })
 }
 
-fn by_words(step: Step, code: u16, said: &dyn Fn(&[&str]) -> bool) -> Option<Blame> {
-    if said(&["greylist", "graylist"]) {
+fn by_words(step: Step, code: u16, has: &dyn Fn(&[&str]) -> bool) -> Option<Blame> {
+    if has(&["greylist", "graylist"]) {
         return Some(Blame::RecipientForNow);
     }
-    if said(&["relay", "block list", "blocklist", "blacklist", "denylist", "black list", "dnsbl", "spamhaus"]) {
+    if has(&["relay", "block list", "blocklist", "blacklist", "denylist", "black list", "dnsbl", "spamhaus"]) {
         return Some(Blame::Provider);
     }
-    if step != Step::Recipient && said(&["spam", "virus", "malware", "attachment", "content"]) {
+    if step != Step::Recipient && has(&["spam", "virus", "malware", "attachment", "content"]) {
         return Some(Blame::Unknown);
     }
-    if said(&["no such", "unknown user", "user unknown", "mailbox", "recipient", "not exist", "doesn't exist"])
-        && !said(&["sender", "sending", "daily"])
+    if has(&["no such", "unknown user", "user unknown", "mailbox", "recipient", "not exist", "doesn't exist"])
+        && !has(&["sender", "sending", "daily"])
     {
-        let full = code == 552 || said(&["full", "quota", "storage", "over"]);
+        let full = code == 552 || has(&["full", "quota", "storage", "over"]);
         return Some(if full { Blame::RecipientForNow } else { Blame::Recipient });
     }
     let ours = [
@@ -105,11 +105,11 @@ fn by_words(step: Step, code: u16, said: &dyn Fn(&[&str]) -> bool) -> Option<Bla
         "limit",
         "tenant",
     ];
-    if said(&ours) {
+    if has(&ours) {
         return Some(Blame::Provider);
     }
     // Policy that names nothing of the mail.
-    (step == Step::Recipient && said(&["5.7.1", "5.7.0"])).then_some(Blame::Provider)
+    (step == Step::Recipient && has(&["5.7.1", "5.7.0"])).then_some(Blame::Provider)
 }
 
 /// Subject and detail of `5.1.1`, where the text begins with one.

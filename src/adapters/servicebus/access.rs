@@ -84,7 +84,7 @@ impl Access {
     }
 
     /// What a person does when the bus refuses us.
-    pub(super) fn remedy(&self, place: &str, entity: &str, needs: Right) -> String {
+    pub(super) fn remedy(&self, namespace: &str, entity: &str, needs: Right) -> String {
         let (claim, role) = match needs {
             Right::Send => ("Send", "Azure Service Bus Data Sender"),
             Right::Listen => ("Listen", "Azure Service Bus Data Receiver"),
@@ -96,7 +96,7 @@ impl Access {
             Self::Shared(SharedAccess::Signature { name, .. }) => {
                 format!("the signature of '{name}' is wrong, expired or not for {claim} on {entity}")
             }
-            Self::Identity(_) => format!("the identity lacks the role {role} on {place}/{entity}"),
+            Self::Identity(_) => format!("the identity lacks the role {role} on {namespace}/{entity}"),
         }
     }
 }

@@ -4,8 +4,8 @@ use super::{
     ConnectionString, Shape,
     access::{Access, Right},
     amqp_message::{ENVELOPE_BYTES, Parcel, Wire},
+    destination_state::DestinationState,
     link::{Answer, Failure, Link},
-    mood::Mood,
     outcome::{self, Target},
     packing::{self, Bounds, Item},
     refusal::Refusal,
@@ -87,7 +87,7 @@ impl AmqpBus {
     }
 
     fn target<'a>(&'a self, to: &'a Destination) -> Target<'a> {
-        Target { place: self.connection.place(), entity: to.entity(), access: &self.access, needs: Right::Send }
+        Target { namespace: self.connection.namespace(), entity: to.entity(), access: &self.access, needs: Right::Send }
     }
 
     fn slot(&self, to: &Destination) -> Slot {
@@ -102,7 +102,7 @@ impl AmqpBus {
             after_ms: None,
             reason: format!(
                 "{}/{}: {what} within {} ms",
-                target.place,
+                target.namespace,
                 target.entity,
                 self.options.timeout.as_millis()
             ),
@@ -199,12 +199,15 @@ impl Publish<'_> {
             }
         };
         let mut waiting = self.packs(link.message_bytes_max);
-        let mood = Mood::default();
+        let destination_state = DestinationState::default();
         let mut relinked = false;
         let mut under_way = FuturesUnordered::new();
         let concurrency = self.bus.options.concurrency.max(1);
         loop {
-            while under_way.len() < concurrency && !mood.is_bad(concurrency) && Instant::now() < self.deadline {
+            while under_way.len() < concurrency
+                && !destination_state.is_failing(concurrency)
+                && Instant::now() < self.deadline
+            {
                 let Some(pack) = waiting.pop_front() else { break };
                 under_way.push(self.send(link.clone(), pack));
             }
@@ -238,7 +241,7 @@ impl Publish<'_> {
                 }
                 answer => self.outcome(&answer),
             };
-            mood.note(&outcome);
+            destination_state.note(&outcome);
             self.note(&pack, &outcome);
         }
     }
@@ -277,7 +280,7 @@ impl Publish<'_> {
 
     fn outcome(&self, answer: &Answer) -> PublishOutcome {
         let target = self.bus.target(self.to);
-        let at = format!("{}/{}", target.place, target.entity);
+        let at = format!("{}/{}", target.namespace, target.entity);
         match answer {
             Answer::Accepted => PublishOutcome::Accepted,
             Answer::Refused(refusal) => refusal.outcome(target),
@@ -314,7 +317,7 @@ pub(super) fn failed(target: Target<'_>, failure: &Failure) -> PublishOutcome {
         },
         Failure::Other(reason) => PublishOutcome::Blocked {
             after_ms: None,
-            reason: format!("{}/{} takes nothing: {reason}", target.place, target.entity),
+            reason: format!("{}/{} takes nothing: {reason}", target.namespace, target.entity),
         },
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{delivery::Delivery, route::Destination},
-    ports::dead_letters::{DeadLetter, DeadLetters, Pile},
+    ports::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters},
 };
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -58,7 +58,7 @@ impl AmqpDeadLetters {
         Ok(Self { connection, access, dialer, timeout })
     }
 
-    async fn attach(&self, queue: &str) -> Result<AmqpPile, Failure> {
+    async fn attach(&self, queue: &str) -> Result<AmqpDeadLetterQueue, Failure> {
         let host = self.connection.host();
         let address = format!("{queue}/$deadletterqueue");
         let audience = format!("amqps://{host}/{address}");
@@ -81,21 +81,22 @@ impl AmqpDeadLetters {
             attached = attached => attached?,
             closed = connection.on_close() => return Err(ended("connection", closed)),
         };
-        let (place, access, queue) = (self.connection.place().to_owned(), self.access.clone(), queue.to_owned());
-        Ok(AmqpPile { place, access, queue, receiver, session, connection, held: Vec::new() })
+        let (namespace, access, queue) =
+            (self.connection.namespace().to_owned(), self.access.clone(), queue.to_owned());
+        Ok(AmqpDeadLetterQueue { namespace, access, queue, receiver, session, connection, held: Vec::new() })
     }
 }
 
 #[async_trait]
 impl DeadLetters for AmqpDeadLetters {
-    async fn open(&self, queue: &Destination) -> Result<Box<dyn Pile>, String> {
-        let place = self.connection.place();
+    async fn open(&self, queue: &Destination) -> Result<Box<dyn DeadLetterQueue>, String> {
+        let namespace = self.connection.namespace();
         let opened = tokio::time::timeout(self.timeout, self.attach(queue.entity())).await;
         match opened {
-            Ok(Ok(pile)) => Ok(Box::new(pile)),
-            Ok(Err(failure)) => Err(told(place, &self.access, queue.entity(), &failure)),
+            Ok(Ok(letters)) => Ok(Box::new(letters)),
+            Ok(Err(failure)) => Err(described(namespace, &self.access, queue.entity(), &failure)),
             Err(_) => Err(format!(
-                "{place}/{}: its dead letters could not be opened within {} ms",
+                "{namespace}/{}: its dead letters could not be opened within {} ms",
                 queue.entity(),
                 self.timeout.as_millis()
             )),
@@ -105,8 +106,8 @@ impl DeadLetters for AmqpDeadLetters {
 
 type Received = fe2o3_amqp::link::delivery::Delivery<Body<Value>>;
 
-struct AmqpPile {
-    place: String,
+struct AmqpDeadLetterQueue {
+    namespace: String,
     access: Access,
     queue: String,
     receiver: Receiver,
@@ -117,7 +118,7 @@ struct AmqpPile {
 }
 
 #[async_trait]
-impl Pile for AmqpPile {
+impl DeadLetterQueue for AmqpDeadLetterQueue {
     async fn next(&mut self) -> Result<Option<DeadLetter>, String> {
         let received = tokio::select! {
             biased;
@@ -126,7 +127,7 @@ impl Pile for AmqpPile {
             closed = self.session.on_end() => Err(ended("session", closed)),
             () = tokio::time::sleep(NONE_AFTER) => return Ok(None),
         };
-        let delivery = received.map_err(|failure| told(&self.place, &self.access, &self.queue, &failure))?;
+        let delivery = received.map_err(|failure| described(&self.namespace, &self.access, &self.queue, &failure))?;
         let (info, message) = delivery.into_parts();
         self.held.push(Some(info));
         Ok(Some(letter(self.held.len() - 1, message)))
@@ -201,8 +202,8 @@ async fn received(receiver: &mut Receiver) -> Result<Received, Failure> {
 }
 
 /// For a person.
-fn told(place: &str, access: &Access, queue: &str, failure: &Failure) -> String {
-    let target = Target { place, entity: queue, access, needs: Right::Listen };
+fn described(namespace: &str, access: &Access, queue: &str, failure: &Failure) -> String {
+    let target = Target { namespace, entity: queue, access, needs: Right::Listen };
     failed(target, failure).reason().to_owned()
 }
 

@@ -54,8 +54,8 @@ pub(super) fn settled_as(settled: Result<Outcome, SendError>) -> Answer {
 
 pub(super) fn state_of(error: &LinkStateError) -> Failure {
     match error {
-        LinkStateError::RemoteDetachedWithError(said) | LinkStateError::RemoteClosedWithError(said) => {
-            Failure::Refused(Refusal::of(Some(said)))
+        LinkStateError::RemoteDetachedWithError(answer) | LinkStateError::RemoteClosedWithError(answer) => {
+            Failure::Refused(Refusal::of(Some(answer)))
         }
         other => Failure::Other(one_line(other.to_string().as_bytes())),
     }
@@ -63,8 +63,8 @@ pub(super) fn state_of(error: &LinkStateError) -> Failure {
 
 pub(super) fn detach_of(error: &DetachError) -> Failure {
     match error {
-        DetachError::RemoteDetachedWithError(said) | DetachError::RemoteClosedWithError(said) => {
-            Failure::Refused(Refusal::of(Some(said)))
+        DetachError::RemoteDetachedWithError(answer) | DetachError::RemoteClosedWithError(answer) => {
+            Failure::Refused(Refusal::of(Some(answer)))
         }
         other => Failure::Other(one_line(other.to_string().as_bytes())),
     }

@@ -42,7 +42,7 @@ const CLOSE_WAIT: Duration = Duration::from_secs(2);
 const BEGUN_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Link {
-    asked: mpsc::Sender<Asked>,
+    transfer: mpsc::Sender<Transfer>,
     cbs: Mutex<Permit>,
     audience: String,
     pub message_bytes_max: usize,
@@ -57,7 +57,7 @@ pub(super) struct Link {
 type Ended = Option<Failure>;
 
 /// A transfer for the task that owns the sender.
-struct Asked {
+struct Transfer {
     parcel: Parcel,
     until: Instant,
     begun: oneshot::Sender<Result<DeliveryFut<Result<Outcome, SendError>>, Answer>>,
@@ -109,13 +109,13 @@ impl Link {
             }
         };
         let bytes_max = sender.max_message_size().filter(|bytes| *bytes > 0).unwrap_or(MESSAGE_BYTES_MAX);
-        let (told, ended) = watch::channel(None);
+        let (described, ended) = watch::channel(None);
         let close = CancellationToken::new();
-        let (asked, waiting) = mpsc::channel(1);
-        tokio::spawn(serve(sender, waiting, told.clone()));
-        let watcher = tokio::spawn(watch_over(connection, session, told, close.clone()));
+        let (transfer, waiting) = mpsc::channel(1);
+        tokio::spawn(serve(sender, waiting, described.clone()));
+        let watcher = tokio::spawn(watch_over(connection, session, described, close.clone()));
         Ok(Self {
-            asked,
+            transfer,
             cbs: Mutex::new(Permit { client, expires_on: granted.expires_on }),
             audience,
             message_bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
@@ -171,21 +171,21 @@ impl Link {
 
     async fn transfer(&self, parcel: Parcel, until: Instant) -> Answer {
         let (begun, reply) = oneshot::channel();
-        let asked = async {
+        let transfer = async {
             // Both fail only where the owner of the sender is gone, and it has said why.
-            let _ = self.asked.send(Asked { parcel, until, begun }).await;
+            let _ = self.transfer.send(Transfer { parcel, until, begun }).await;
             match reply.await {
                 Ok(begun) => begun,
                 Err(_) => Err(Answer::NotSent(over(&self.ended).await)),
             }
         };
-        let mut asked = std::pin::pin!(asked);
+        let mut transfer = std::pin::pin!(transfer);
         let begun = tokio::select! {
             biased;
-            begun = &mut asked => begun,
+            begun = &mut transfer => begun,
             // Whether it was begun is known by the sender's owner alone; who guesses says unknown.
             why = over(&self.ended) => {
-                tokio::time::timeout(BEGUN_WAIT, asked).await.unwrap_or(Err(Answer::Cut(why)))
+                tokio::time::timeout(BEGUN_WAIT, transfer).await.unwrap_or(Err(Answer::Cut(why)))
             }
         };
         let delivery = match begun {
@@ -247,17 +247,17 @@ async fn attach(
 }
 
 /// Owns the sender: begins transfers in turn, and notices a detach while their answers are waited for.
-async fn serve(mut sender: Sender, mut waiting: mpsc::Receiver<Asked>, told: watch::Sender<Ended>) {
+async fn serve(mut sender: Sender, mut waiting: mpsc::Receiver<Transfer>, described: watch::Sender<Ended>) {
     loop {
-        let asked = tokio::select! {
+        let transfer = tokio::select! {
             biased;
             detached = sender.on_detach() => {
-                tell(&told, detach_of(&detached));
+                report(&described, detach_of(&detached));
                 return;
             }
-            asked = waiting.recv() => asked,
+            transfer = waiting.recv() => transfer,
         };
-        let Some(Asked { parcel, until, begun }) = asked else { return };
+        let Some(Transfer { parcel, until, begun }) = transfer else { return };
         if Instant::now() >= until {
             let _ = begun.send(Err(Answer::NotBegun));
             continue;
@@ -278,8 +278,8 @@ async fn serve(mut sender: Sender, mut waiting: mpsc::Receiver<Asked>, told: wat
 }
 
 /// The first reason is the reason.
-fn tell(told: &watch::Sender<Ended>, why: Failure) {
-    told.send_if_modified(|known| {
+fn report(described: &watch::Sender<Ended>, why: Failure) {
+    described.send_if_modified(|known| {
         let first = known.is_none();
         if first {
             *known = Some(why);
@@ -292,7 +292,7 @@ fn tell(told: &watch::Sender<Ended>, why: Failure) {
 async fn watch_over(
     mut connection: ConnectionHandle<()>,
     mut session: SessionHandle<()>,
-    told: watch::Sender<Ended>,
+    described: watch::Sender<Ended>,
     close: CancellationToken,
 ) {
     let why = tokio::select! {
@@ -300,7 +300,7 @@ async fn watch_over(
         ended = session.on_end() => format!("the session ended: {}", words(ended)),
         () = close.cancelled() => "we closed it".to_owned(),
     };
-    tell(&told, Failure::Other(why));
+    report(&described, Failure::Other(why));
     drop(session);
     if !connection.is_closed() {
         let _ = tokio::time::timeout(CLOSE_WAIT, connection.close()).await;

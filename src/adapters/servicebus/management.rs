@@ -33,21 +33,23 @@ impl Management {
     }
 
     fn read(&self, entity: &str, reply: &Reply) -> Seen {
-        let place = self.web.place();
-        let said = |what: &str| {
+        let namespace = self.web.namespace();
+        let answer = |what: &str| {
             let detail = one_line(&reply.body);
             let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
-            format!("{place}/{entity} answered {}: {what}{detail}", reply.status)
+            format!("{namespace}/{entity} answered {}: {what}{detail}", reply.status)
         };
         match reply.status {
             200 => match description::read(&String::from_utf8_lossy(&reply.body)) {
                 Ok(Some(found)) => Seen::Found(Box::new(found)),
                 Ok(None) => Seen::Missing,
-                Err(why) => Seen::Unknown { why: format!("{place}/{entity} answered what is no description: {why}") },
+                Err(why) => {
+                    Seen::Unknown { why: format!("{namespace}/{entity} answered what is no description: {why}") }
+                }
             },
             404 => Seen::Missing,
-            401 | 403 => Seen::Unknown { why: said(&allowing(self.web.access(), entity)) },
-            _ => Seen::Away { why: said("it could not be looked at now: try again") },
+            401 | 403 => Seen::Unknown { why: answer(&allowing(self.web.access(), entity)) },
+            _ => Seen::Away { why: answer("it could not be looked at now: try again") },
         }
     }
 }
@@ -56,7 +58,7 @@ impl Management {
 impl Entities for Management {
     async fn look(&self, at: &Destination) -> Seen {
         let entity = at.entity();
-        match self.web.ask(Method::GET, entity, &format!("{entity}?{QUERY}"), Duration::ZERO).await {
+        match self.web.request(Method::GET, entity, &format!("{entity}?{QUERY}"), Duration::ZERO).await {
             Ok(reply) => self.read(entity, &reply),
             Err(why) => Seen::Away { why },
         }

@@ -5,7 +5,7 @@
 mod access;
 mod properties;
 mod outcome;
-mod mood;
+mod destination_state;
 mod rest;
 mod http_client;
 mod web;

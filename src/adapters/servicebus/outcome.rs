@@ -6,7 +6,7 @@ use crate::domain::verdict::PublishOutcome;
 /// Where a request went, for reasons a person reads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
-    pub place: &'a str,
+    pub namespace: &'a str,
     pub entity: &'a str,
     pub access: &'a Access,
     pub needs: Right,
@@ -35,27 +35,29 @@ pub(super) enum NoAnswer {
 }
 
 pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
-    let Target { place, entity, access, needs } = target;
+    let Target { namespace, entity, access, needs } = target;
     let Answer { status, after_ms, detail } = answer;
-    let busy = *status == 429 || (*status >= 500 && says_busy(detail));
-    let full = *status == 403 && says_full(detail);
+    let busy = *status == 429 || (*status >= 500 && names_busy(detail));
+    let full = *status == 403 && names_full(detail);
     let blocked = |what: &str| PublishOutcome::Blocked {
         after_ms: after_ms.or_else(|| (busy || full).then(|| busy_ms(detail))),
-        reason: told(format!("{place}/{entity} answered {status}: {what}"), detail),
+        reason: described(format!("{namespace}/{entity} answered {status}: {what}"), detail),
     };
     match status {
         200..=299 => PublishOutcome::Accepted,
         400 if is_service_bus(detail) => {
-            permanent(told(format!("{place}/{entity} answered 400: it refuses this message"), detail))
+            permanent(described(format!("{namespace}/{entity} answered 400: it refuses this message"), detail))
         }
-        413 => permanent(told(format!("{place}/{entity} answered 413: the message is too large for it"), detail)),
+        413 => {
+            permanent(described(format!("{namespace}/{entity} answered 413: the message is too large for it"), detail))
+        }
         _ if full => blocked(FULL),
         // Also a firewall's, a disabled namespace's: what it says comes first, what it mostly is second.
         403 if !detail.is_empty() => blocked(&format!(
             "it forbids this, for the reason in brackets; where that is about access, {}",
-            access.remedy(place, entity, needs)
+            access.remedy(namespace, entity, needs)
         )),
-        401 | 403 => blocked(&access.remedy(place, entity, needs)),
+        401 | 403 => blocked(&access.remedy(namespace, entity, needs)),
         404 => blocked("there is no such queue or topic: create it, or correct its name in the settings"),
         410 => blocked("it is disabled or was deleted: enable or create it"),
         // Also a 503 or 500 that says so.
@@ -69,25 +71,26 @@ pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
 }
 
 pub(super) fn of_no_answer(target: Target<'_>, end: &NoAnswer) -> PublishOutcome {
-    let Target { place, entity, .. } = target;
+    let Target { namespace, entity, .. } = target;
     match end {
         NoAnswer::NotConnected { cause } => PublishOutcome::Blocked {
             after_ms: None,
-            reason: format!("no connection to {place} for {entity}: {cause} (is it up, and the Endpoint right?)"),
+            reason: format!("no connection to {namespace} for {entity}: {cause} (is it up, and the Endpoint right?)"),
         },
-        NoAnswer::Cut { cause } => {
-            PublishOutcome::Cut { reason: format!("{place}/{entity} ended the connection before its answer: {cause}") }
-        }
-        NoAnswer::NoToken { cause } => {
-            PublishOutcome::Blocked { after_ms: None, reason: format!("nothing is sent to {place}/{entity}: {cause}") }
-        }
+        NoAnswer::Cut { cause } => PublishOutcome::Cut {
+            reason: format!("{namespace}/{entity} ended the connection before its answer: {cause}"),
+        },
+        NoAnswer::NoToken { cause } => PublishOutcome::Blocked {
+            after_ms: None,
+            reason: format!("nothing is sent to {namespace}/{entity}: {cause}"),
+        },
         NoAnswer::Unsendable { cause } => permanent(format!("no request can be made of this message: {cause}")),
     }
 }
 
 pub(super) fn timed_out(target: Target<'_>, waited_ms: u128) -> PublishOutcome {
-    let Target { place, entity, .. } = target;
-    PublishOutcome::TimedOut { reason: format!("{place}/{entity} gave no answer within {waited_ms} ms") }
+    let Target { namespace, entity, .. } = target;
+    PublishOutcome::TimedOut { reason: format!("{namespace}/{entity} gave no answer within {waited_ms} ms") }
 }
 
 pub(super) fn permanent(reason: String) -> PublishOutcome {
@@ -95,7 +98,7 @@ pub(super) fn permanent(reason: String) -> PublishOutcome {
 }
 
 /// Service Bus's codes for a namespace or an entity that is throttled.
-pub(super) fn says_busy(words: &str) -> bool {
+pub(super) fn names_busy(words: &str) -> bool {
     words.contains("50009") || words.contains("50002")
 }
 
@@ -103,9 +106,9 @@ pub(super) fn says_busy(words: &str) -> bool {
 pub(super) const FULL: &str = "it is full: receive from it, or raise its size";
 
 /// Service Bus's words for it; over REST its status is that of a wrong key.
-fn says_full(words: &str) -> bool {
+fn names_full(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
-    ["quota", "maximum entity size", "size of entity", "is full"].iter().any(|said| words.contains(said))
+    ["quota", "maximum entity size", "size of entity", "is full"].iter().any(|answer| words.contains(answer))
 }
 
 /// Whether Service Bus itself speaks, and no gateway: its errors are XML of its own.
@@ -135,7 +138,7 @@ pub(super) fn one_line(body: &[u8]) -> String {
 
 const DETAIL_CHARS_MAX: usize = 300;
 
-fn told(what: String, detail: &str) -> String {
+fn described(what: String, detail: &str) -> String {
     if detail.is_empty() { what } else { format!("{what} ({detail})") }
 }
 
@@ -146,7 +149,7 @@ mod tests {
 
     fn of(status: u16) -> PublishOutcome {
         let access = Access::Shared(SharedAccess::Key { name: "send".to_owned(), key: String::new() });
-        let target = Target { place: "office", entity: "client-emails", access: &access, needs: Right::Send };
+        let target = Target { namespace: "office", entity: "client-emails", access: &access, needs: Right::Send };
         of_answer(target, &Answer { status, after_ms: Some(2_000), detail: "50009".to_owned() })
     }
 
@@ -175,7 +178,7 @@ mod tests {
             assert_eq!(busy_ms(unclear), 10_000, "{unclear}");
         }
         let access = Access::Shared(SharedAccess::Key { name: "send".to_owned(), key: String::new() });
-        let target = Target { place: "office", entity: "client-emails", access: &access, needs: Right::Send };
+        let target = Target { namespace: "office", entity: "client-emails", access: &access, needs: Right::Send };
         for (status, detail, expected) in
             [(429, "", Some(10_000)), (503, "50009: wait 2 seconds", Some(2_000)), (503, "", None)]
         {
@@ -186,23 +189,23 @@ mod tests {
         }
     }
 
-    fn said(status: u16, detail: &str) -> PublishOutcome {
+    fn answer(status: u16, detail: &str) -> PublishOutcome {
         let access = Access::Shared(SharedAccess::Key { name: "send".to_owned(), key: String::new() });
-        let target = Target { place: "office", entity: "client-emails", access: &access, needs: Right::Send };
+        let target = Target { namespace: "office", entity: "client-emails", access: &access, needs: Right::Send };
         of_answer(target, &Answer { status, after_ms: None, detail: detail.to_owned() })
     }
 
     #[test]
     fn a_bad_request_condemns_its_message_only_where_service_bus_itself_says_so() {
         let theirs = "<Error><Code>400</Code><Detail>A MessageId is too long</Detail></Error>";
-        assert!(matches!(said(400, theirs), PublishOutcome::Permanent { .. }));
+        assert!(matches!(answer(400, theirs), PublishOutcome::Permanent { .. }));
         for (status, page) in [
             (400, "<html><head><title>400 Request Header Or Cookie Too Large</title></head>"),
             (400, ""),
             (414, "URI Too Long"),
             (431, "Request Header Fields Too Large"),
         ] {
-            let PublishOutcome::Blocked { after_ms: None, reason } = said(status, page) else { panic!("{status}") };
+            let PublishOutcome::Blocked { after_ms: None, reason } = answer(status, page) else { panic!("{status}") };
             assert!(reason.contains("gateway"), "{reason}");
         }
     }
@@ -214,12 +217,12 @@ mod tests {
             "<Detail>QuotaExceeded</Detail>",
             "the queue is full",
         ] {
-            let PublishOutcome::Blocked { after_ms: Some(10_000), reason } = said(403, words) else {
+            let PublishOutcome::Blocked { after_ms: Some(10_000), reason } = answer(403, words) else {
                 panic!("{words}")
             };
             assert!(reason.contains("receive from it") && !reason.contains("'send'"), "{reason}");
         }
-        let PublishOutcome::Blocked { after_ms: None, reason } = said(403, "<Detail>Unauthorized</Detail>") else {
+        let PublishOutcome::Blocked { after_ms: None, reason } = answer(403, "<Detail>Unauthorized</Detail>") else {
             panic!()
         };
         assert!(reason.contains("'send'"), "{reason}");

@@ -70,9 +70,9 @@ const TRACES: [&str; 2] = ["traceparent", "Diagnostic-Id"];
 /// is no trace context stays as it is.
 fn traced(headers: &Headers) -> BTreeMap<String, String> {
     let mut all = headers.0.clone();
-    let said =
+    let answer =
         |name: &&str| headers.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-    let trace = TRACES.iter().filter_map(said).find(|value| trace_id(value).is_some());
+    let trace = TRACES.iter().filter_map(answer).find(|value| trace_id(value).is_some());
     if let Some(trace) = trace {
         all.retain(|name, _| TRACES.iter().all(|known| !name.eq_ignore_ascii_case(known)));
         all.extend(TRACES.map(|name| (name.to_owned(), trace.clone())));

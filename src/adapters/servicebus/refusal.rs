@@ -1,6 +1,6 @@
 //! What an AMQP error condition of Service Bus means: is it the message, or the destination? Pure.
 
-use super::outcome::{FULL, Target, busy_ms, one_line, permanent, says_busy};
+use super::outcome::{FULL, Target, busy_ms, names_busy, one_line, permanent};
 use crate::domain::verdict::PublishOutcome;
 use fe2o3_amqp_types::definitions::{self, ErrorCondition};
 
@@ -29,20 +29,22 @@ impl Refusal {
     }
 
     pub(super) fn outcome(&self, target: Target<'_>) -> PublishOutcome {
-        let Target { place, entity, access, needs } = target;
+        let Target { namespace, entity, access, needs } = target;
         let Self { condition, detail } = self;
-        let said = format!("{place}/{entity} answered {condition}");
-        let told = |what: &str| {
-            if detail.is_empty() { format!("{said}: {what}") } else { format!("{said}: {what} ({detail})") }
+        let answer = format!("{namespace}/{entity} answered {condition}");
+        let described = |what: &str| {
+            if detail.is_empty() { format!("{answer}: {what}") } else { format!("{answer}: {what} ({detail})") }
         };
-        let blocked = |after_ms, what: &str| PublishOutcome::Blocked { after_ms, reason: told(what) };
+        let blocked = |after_ms, what: &str| PublishOutcome::Blocked { after_ms, reason: described(what) };
         match self.blame() {
-            Blame::Size => permanent(told("the message is too large for it")),
-            Blame::Message => permanent(told("it refuses this message")),
-            Blame::Unknown => PublishOutcome::Retry { after_ms: None, reason: told("it did not take this message") },
+            Blame::Size => permanent(described("the message is too large for it")),
+            Blame::Message => permanent(described("it refuses this message")),
+            Blame::Unknown => {
+                PublishOutcome::Retry { after_ms: None, reason: described("it did not take this message") }
+            }
             Blame::Busy => blocked(Some(busy_ms(detail)), "it is throttled: wait, or give the namespace more units"),
             Blame::Full => blocked(Some(busy_ms(detail)), FULL),
-            Blame::Access => blocked(None, &access.remedy(place, entity, needs)),
+            Blame::Access => blocked(None, &access.remedy(namespace, entity, needs)),
             Blame::Missing => {
                 blocked(None, "there is no such queue or topic: create it, or correct its name in the settings")
             }
@@ -57,7 +59,7 @@ impl Refusal {
     fn blame(&self) -> Blame {
         match self.condition.as_str() {
             "com.microsoft:server-busy" => Blame::Busy,
-            _ if says_busy(&self.detail) => Blame::Busy,
+            _ if names_busy(&self.detail) => Blame::Busy,
             "amqp:link:message-size-exceeded" => Blame::Size,
             "amqp:resource-limit-exceeded" => Blame::Full,
             "amqp:unauthorized-access" | "com.microsoft:auth-failed" => Blame::Access,
@@ -118,7 +120,7 @@ mod tests {
         let refusal = Refusal::of(Some(&definitions::Error::new(condition, detail.to_owned(), None)));
         let access = Access::Shared(SharedAccess::Key { name: "send".to_owned(), key: "secret".to_owned() });
         (
-            refusal.outcome(Target { place: "office", entity: "mails", access: &access, needs: Right::Send }),
+            refusal.outcome(Target { namespace: "office", entity: "mails", access: &access, needs: Right::Send }),
             refusal.blames_a_message(),
         )
     }
@@ -129,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_the_destination_refuses_opens_its_breaker_and_says_what_to_do() {
-        for (condition, told) in [
+        for (condition, described) in [
             (custom("com.microsoft:server-busy"), "throttled"),
             (AmqpError::ResourceLimitExceeded.into(), "full"),
             (AmqpError::UnauthorizedAccess.into(), "'send'"),
@@ -140,7 +142,10 @@ mod tests {
         ] {
             let name = name(&condition);
             let (PublishOutcome::Blocked { reason, .. }, false) = of(condition, "") else { panic!("{name}") };
-            assert!(reason.contains(told) && reason.contains(&name) && reason.contains("office/mails"), "{reason}");
+            assert!(
+                reason.contains(described) && reason.contains(&name) && reason.contains("office/mails"),
+                "{reason}"
+            );
             assert!(!reason.contains("secret"));
         }
         let (outcome, _) = of(custom("com.microsoft:server-busy"), "Please wait 10 seconds. 50009");

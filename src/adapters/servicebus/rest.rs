@@ -3,8 +3,8 @@
 use super::{
     ConnectionString,
     access::{Access, Right},
+    destination_state::DestinationState,
     http_client::{BusHttp, Ended},
-    mood::Mood,
     outcome::{self, Target},
     properties,
 };
@@ -97,18 +97,22 @@ impl Bus for RestBus {
             Ok(sender) => sender,
             Err(reason) => return vec![PublishOutcome::Blocked { after_ms: None, reason }; batch.len()],
         };
-        let target =
-            Target { place: self.connection.place(), entity: to.entity(), access: &self.access, needs: Right::Send };
-        let mood = Mood::default();
-        let (sender, mood) = (&sender, &mood);
+        let target = Target {
+            namespace: self.connection.namespace(),
+            entity: to.entity(),
+            access: &self.access,
+            needs: Right::Send,
+        };
+        let destination_state = DestinationState::default();
+        let (sender, destination_state) = (&sender, &destination_state);
         let mut sends = Vec::with_capacity(batch.len());
         for message in batch {
             sends.push(async move {
-                if mood.is_bad(self.options.concurrency) || Instant::now() >= deadline {
+                if destination_state.is_failing(self.options.concurrency) || Instant::now() >= deadline {
                     return PublishOutcome::NotTried;
                 }
                 let outcome = self.send(sender, target, message, deadline).await;
-                mood.note(&outcome);
+                destination_state.note(&outcome);
                 outcome
             });
         }

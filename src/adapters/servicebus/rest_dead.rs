@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     domain::{delivery::Delivery, route::Destination},
-    ports::dead_letters::{DeadLetter, DeadLetters, Pile},
+    ports::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters},
 };
 use async_trait::async_trait;
 use chrono::DateTime;
@@ -37,39 +37,39 @@ impl RestDeadLetters {
 
 #[async_trait]
 impl DeadLetters for RestDeadLetters {
-    async fn open(&self, queue: &Destination) -> Result<Box<dyn Pile>, String> {
-        Ok(Box::new(RestPile { web: self.0.clone(), queue: queue.entity().to_owned(), locks: Vec::new() }))
+    async fn open(&self, queue: &Destination) -> Result<Box<dyn DeadLetterQueue>, String> {
+        Ok(Box::new(RestDeadLetterQueue { web: self.0.clone(), queue: queue.entity().to_owned(), locks: Vec::new() }))
     }
 }
 
-struct RestPile {
+struct RestDeadLetterQueue {
     web: Arc<Web>,
     queue: String,
     /// The paths of the locks, by number; None: removed.
     locks: Vec<Option<String>>,
 }
 
-impl RestPile {
-    async fn ask(&self, method: Method, path: &str, patience: Duration) -> Result<Reply, String> {
-        self.web.ask(method, &self.queue, path, patience).await
+impl RestDeadLetterQueue {
+    async fn request(&self, method: Method, path: &str, patience: Duration) -> Result<Reply, String> {
+        self.web.request(method, &self.queue, path, patience).await
     }
 
     fn unexpected(&self, reply: &Reply) -> String {
-        let (place, access) = (self.web.place(), self.web.access());
-        let target = Target { place, entity: &self.queue, access, needs: Right::Listen };
+        let (namespace, access) = (self.web.namespace(), self.web.access());
+        let target = Target { namespace, entity: &self.queue, access, needs: Right::Listen };
         let answer = Answer { status: reply.status, after_ms: None, detail: one_line(&reply.body) };
         match reply.status {
-            200..=299 => format!("{place}/{} answered {}, which is not expected here", self.queue, reply.status),
+            200..=299 => format!("{namespace}/{} answered {}, which is not expected here", self.queue, reply.status),
             _ => outcome::of_answer(target, &answer).reason().to_owned(),
         }
     }
 }
 
 #[async_trait]
-impl Pile for RestPile {
+impl DeadLetterQueue for RestDeadLetterQueue {
     async fn next(&mut self) -> Result<Option<DeadLetter>, String> {
         let path = format!("{}/$deadletterqueue/messages/head?timeout={}", self.queue, NONE_AFTER.as_secs());
-        let reply = self.ask(Method::POST, &path, NONE_AFTER).await?;
+        let reply = self.request(Method::POST, &path, NONE_AFTER).await?;
         match reply.status {
             201 => {}
             204 => return Ok(None),
@@ -77,7 +77,7 @@ impl Pile for RestPile {
         }
         let lock = reply.headers.get(LOCATION).and_then(|value| value.to_str().ok()).and_then(path_of);
         let lock =
-            lock.ok_or_else(|| format!("{} gave a message without the Location of its lock", self.web.place()))?;
+            lock.ok_or_else(|| format!("{} gave a message without the Location of its lock", self.web.namespace()))?;
         self.locks.push(Some(lock));
         Ok(Some(letter(self.locks.len() - 1, reply)))
     }
@@ -86,7 +86,7 @@ impl Pile for RestPile {
         let Some(lock) = self.locks.get_mut(number).and_then(Option::take) else {
             return Err("it is not held".to_owned());
         };
-        let reply = self.ask(Method::DELETE, &lock, Duration::ZERO).await?;
+        let reply = self.request(Method::DELETE, &lock, Duration::ZERO).await?;
         if reply.status == 200 {
             return Ok(());
         }
@@ -96,7 +96,7 @@ impl Pile for RestPile {
     async fn close(self: Box<Self>) {
         // One that cannot be unlocked comes free when its lock ends.
         let unlock = stream::iter(self.locks.iter().flatten()).for_each_concurrent(UNLOCKS_AT_ONCE, |lock| async {
-            let _ = self.ask(Method::PUT, lock, Duration::ZERO).await;
+            let _ = self.request(Method::PUT, lock, Duration::ZERO).await;
         });
         let _ = tokio::time::timeout(CLOSE_WAIT, unlock).await;
     }

@@ -60,8 +60,8 @@ pub(super) async fn put(client: &mut CbsClient, audience: &str, granted: &Grante
                 404 => "amqp:not-found",
                 _ => "amqp:internal-error",
             };
-            let said = super::outcome::one_line(status.description.unwrap_or_default().as_bytes());
-            Failure::Refused(Refusal { condition: condition.to_owned(), detail: format!("$cbs said {code} {said}") })
+            let answer = super::outcome::one_line(status.description.unwrap_or_default().as_bytes());
+            Failure::Refused(Refusal { condition: condition.to_owned(), detail: format!("$cbs said {code} {answer}") })
         }
         other => Failure::Other(format!("the token could not be put: {other}")),
     })

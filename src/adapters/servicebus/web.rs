@@ -32,8 +32,8 @@ impl Web {
         Ok(Self { client, connection, access, timeout })
     }
 
-    pub(super) fn place(&self) -> &str {
-        self.connection.place()
+    pub(super) fn namespace(&self) -> &str {
+        self.connection.namespace()
     }
 
     pub(super) fn access(&self) -> &Access {
@@ -45,20 +45,21 @@ impl Web {
     ///
     /// # Errors
     /// There was no answer; says where and why.
-    pub(super) async fn ask(
+    pub(super) async fn request(
         &self,
         method: Method,
         entity: &str,
         path: &str,
         patience: Duration,
     ) -> Result<Reply, String> {
-        let place = self.connection.place();
-        let asked = tokio::time::timeout(self.timeout + patience, self.answer(method, entity, path)).await;
-        match asked {
-            Ok(reply) => reply.map_err(|why| format!("no answer of {place} for {entity}: {why}")),
-            Err(_) => {
-                Err(format!("{place} gave no answer for {entity} within {} ms", (self.timeout + patience).as_millis()))
-            }
+        let namespace = self.connection.namespace();
+        let requested = tokio::time::timeout(self.timeout + patience, self.answer(method, entity, path)).await;
+        match requested {
+            Ok(reply) => reply.map_err(|why| format!("no answer of {namespace} for {entity}: {why}")),
+            Err(_) => Err(format!(
+                "{namespace} gave no answer for {entity} within {} ms",
+                (self.timeout + patience).as_millis()
+            )),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::{
     db::Sqlite,
     outbox::{add_destination, bounded, breaker_of},
-    pace, rows,
+    rate_limit, rows,
 };
 use crate::{
     domain::{ids::LeaseToken, outbox::BreakerChange},
@@ -32,7 +32,7 @@ impl Breakers for Sqlite {
         let missing = name.to_owned();
         self.write("add breaker", move |transaction, now| {
             add_destination(transaction, &missing)?;
-            let closed = BreakerState { breaker: Breaker::Closed, paused: false, failures: 0, paced: None };
+            let closed = BreakerState { breaker: Breaker::Closed, paused: false, failures: 0, rate_limited: None };
             Ok(state(transaction, now, &missing)?.unwrap_or(closed))
         })
         .await
@@ -95,7 +95,7 @@ fn state(connection: &Connection, now: i64, name: &str) -> rusqlite::Result<Opti
             breaker: breaker_of(row.get("OpenUntil")?, now),
             paused: row.get("Paused")?,
             failures: rows::count(row, "Failures")?,
-            paced: pace::paced(row.get("PacedUntilUtc")?, now),
+            rate_limited: rate_limit::rate_limited(row.get("PacedUntilUtc")?, now),
         })
     };
     connection.prepare_cached(READ)?.query_row(named_params! {":name": name}, read).optional()

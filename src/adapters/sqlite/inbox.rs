@@ -3,7 +3,7 @@
 use super::{
     Sqlite,
     outbox::{add_destination, bounded},
-    pace, rows,
+    rate_limit, rows,
 };
 use crate::{
     domain::{
@@ -12,7 +12,7 @@ use crate::{
         mail_finish::MailFinish,
         mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
         outbox::Settled,
-        recipient::Whose,
+        recipient::Addressee,
     },
     ports::{
         error::StoreResult,
@@ -24,22 +24,35 @@ use rusqlite::{Connection, Row, named_params};
 
 #[async_trait]
 impl Inbox for Sqlite {
-    async fn begin(&self, consumer: &str, delivery: &Delivery, whose: &Whose, lease: &Lease) -> StoreResult<Begun> {
-        let (consumer, delivery, whose, lease) = (consumer.to_owned(), delivery.clone(), whose.clone(), lease.clone());
-        self.write("take in", move |tx, now| begin(tx, now, &consumer, &delivery, &whose, &lease)).await
+    async fn begin(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        lease: &Lease,
+    ) -> StoreResult<Begun> {
+        let (consumer, delivery, addressee, lease) =
+            (consumer.to_owned(), delivery.clone(), addressee.clone(), lease.clone());
+        self.write("take in", move |tx, now| begin(tx, now, &consumer, &delivery, &addressee, &lease)).await
     }
 
-    async fn refuse(&self, consumer: &str, delivery: &Delivery, whose: &Whose, reason: &str) -> StoreResult<()> {
-        let (consumer, delivery, whose, reason) =
-            (consumer.to_owned(), delivery.clone(), whose.clone(), bounded(reason));
+    async fn refuse(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        reason: &str,
+    ) -> StoreResult<()> {
+        let (consumer, delivery, addressee, reason) =
+            (consumer.to_owned(), delivery.clone(), addressee.clone(), bounded(reason));
         self.write("refuse a message", move |tx, now| {
             let mut statement = tx.prepare_cached(include_str!("sql/inbox_refuse.sql"))?;
             statement.execute(named_params! {
                 ":consumer": consumer,
                 ":id": delivery.message_id,
                 ":body": delivery.body,
-                ":subject": whose.subject,
-                ":hash": whose.hash(),
+                ":subject": addressee.subject,
+                ":hash": addressee.hash(),
                 ":reason": reason,
                 ":now": now,
             })?;
@@ -83,7 +96,7 @@ impl Inbox for Sqlite {
     ) -> StoreResult<Settled> {
         let (consumer, message_id, finish) = (consumer.to_owned(), message_id.to_owned(), finish.clone());
         self.write("finish a mail", move |tx, now| {
-            pace::settle(tx, now, &token.to_string(), &message_id, provider_met)?;
+            rate_limit::settle(tx, now, &token.to_string(), &message_id, provider_met)?;
             finished(tx, now, &consumer, &message_id, token, &finish)
         })
         .await
@@ -91,7 +104,7 @@ impl Inbox for Sqlite {
 
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
         let (message_id, queries) = (message_id.to_owned(), queries.clone());
-        self.write("take room to ask", move |tx, now| pace::ask(tx, now, &queries, &message_id)).await
+        self.write("take room to ask", move |tx, now| rate_limit::query(tx, now, &queries, &message_id)).await
     }
 
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
@@ -128,19 +141,19 @@ fn begin(
     now: i64,
     consumer: &str,
     delivery: &Delivery,
-    whose: &Whose,
+    addressee: &Addressee,
     lease: &Lease,
 ) -> rusqlite::Result<Begun> {
     let token = lease.token.to_string();
-    let room = pace::room(db, now, lease)?;
+    let room = rate_limit::room(db, now, lease)?;
     let full = room.is_some_and(|room| room.mails == 0);
     let mut statement = db.prepare_cached(include_str!("sql/inbox_begin.sql"))?;
     let values = named_params! {
         ":consumer": consumer,
         ":id": delivery.message_id,
         ":body": delivery.body,
-        ":subject": whose.subject,
-        ":hash": whose.hash(),
+        ":subject": addressee.subject,
+        ":hash": addressee.hash(),
         ":token": token,
         ":lease_ends": now.saturating_add(lease.lease_ms),
         ":provider": lease.provider,
@@ -155,11 +168,11 @@ fn begin(
     })?;
     if let Some(room) = room {
         if matches!(begun, Begun::Ours(_)) {
-            pace::take(db, now, lease, &delivery.message_id)?;
+            rate_limit::lease_one(db, now, lease, &delivery.message_id)?;
         }
         // Others may wait whom this delivery knows nothing of: it never says that none does.
         if room.mails == 0 && begun == Begun::Busy(MailState::Accepted) {
-            pace::tell(db, lease, room, true)?;
+            rate_limit::report(db, lease, room, true)?;
         }
     }
     Ok(begun)
@@ -190,12 +203,12 @@ fn take_due(
     };
     let mut ids = if lease.asks { find(true, rows_max)? } else { Vec::new() };
     let wanted = rows_max.saturating_sub(u32::try_from(ids.len()).unwrap_or(u32::MAX));
-    let room = pace::room(db, now, lease)?;
+    let room = rate_limit::room(db, now, lease)?;
     let some_wait = room.is_some_and(|room| room.mails == 0) && !find(false, 1)?.is_empty();
     let sends = find(false, room.map_or(wanted, |room| wanted.min(room.mails)))?;
     if let Some(room) = room {
-        sends.iter().try_for_each(|id| pace::take(db, now, lease, id))?;
-        pace::tell(db, lease, room, some_wait)?;
+        sends.iter().try_for_each(|id| rate_limit::lease_one(db, now, lease, id))?;
+        rate_limit::report(db, lease, room, some_wait)?;
     }
     ids.extend(sends);
     // One by one, in the order found: RETURNING keeps none.

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         delivery::{Delivery, MailState},
         mail_remedy::MailRemedy,
-        recipient::{RecipientHash, Whose},
+        recipient::{Addressee, RecipientHash},
         remedy::Remedy,
     },
     ports::{
@@ -102,14 +102,15 @@ impl Ops for Sqlite {
         &self,
         consumer: &str,
         delivery: &Delivery,
-        whose: &Whose,
+        addressee: &Addressee,
         refused: Option<&str>,
         by: &Signature,
     ) -> StoreResult<TakenIn> {
-        let (consumer, delivery, whose, by) = (consumer.to_owned(), delivery.clone(), whose.clone(), by.clone());
+        let (consumer, delivery, addressee, by) =
+            (consumer.to_owned(), delivery.clone(), addressee.clone(), by.clone());
         let refused = refused.map(str::to_owned);
         self.write("take in a dead letter", move |tx, now| {
-            ops_mail::take_in(tx, now, &consumer, &delivery, &whose, refused.as_deref(), &by)
+            ops_mail::take_in(tx, now, &consumer, &delivery, &addressee, refused.as_deref(), &by)
         })
         .await
     }

@@ -2,7 +2,7 @@
 
 use super::{
     ops_record::record,
-    ops_remedies::{Chosen, chosen},
+    ops_remedies::{Selected, selected},
     rows,
 };
 use crate::{
@@ -21,7 +21,7 @@ pub(super) fn copies(
     // One event, one id: the copies for several destinations share it, as the originals did.
     let new = MessageId::fresh();
     let mut answers = Vec::new();
-    for row in chosen(db, now, what, rules.mail_queue.as_deref())? {
+    for row in selected(db, now, what, rules.mail_queue.as_deref())? {
         let copied = match Remedy::Copy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination)) {
             Ok(()) => copy(db, now, &row, &new)?,
             Err(why_not) => Err(why_not),
@@ -36,7 +36,7 @@ pub(super) fn copies(
     Ok(answers)
 }
 
-fn copy(db: &Connection, now: i64, row: &Chosen, new: &MessageId) -> rusqlite::Result<Result<(), String>> {
+fn copy(db: &Connection, now: i64, row: &Selected, new: &MessageId) -> rusqlite::Result<Result<(), String>> {
     let mut original = db.prepare_cached(include_str!("sql/ops_original.sql"))?;
     let copied = original.query_row(named_params! { ":seq": row.seq }, |original| {
         let content_type = rows::text(original, "ContentType")?;

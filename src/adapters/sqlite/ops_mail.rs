@@ -9,7 +9,7 @@ use crate::{
     domain::{
         delivery::{Delivery, MailState},
         mail_remedy::MailRemedy,
-        recipient::{RecipientHash, Whose},
+        recipient::{Addressee, RecipientHash},
     },
     ports::ops::{MailRow, Signature, TakenIn},
 };
@@ -68,7 +68,7 @@ pub(super) fn take_in(
     now: i64,
     consumer: &str,
     delivery: &Delivery,
-    whose: &Whose,
+    addressee: &Addressee,
     refused: Option<&str>,
     by: &Signature,
 ) -> rusqlite::Result<TakenIn> {
@@ -78,8 +78,8 @@ pub(super) fn take_in(
         ":consumer": consumer,
         ":id": id,
         ":body": delivery.body,
-        ":subject": whose.subject,
-        ":hash": whose.hash(),
+        ":subject": addressee.subject,
+        ":hash": addressee.hash(),
         ":state": state as i64,
         ":due_at": refused.is_none().then_some(now),
         ":reason": refused.map(bounded),

@@ -131,7 +131,7 @@ fn destination_of(row: &Row<'_>) -> rusqlite::Result<DestinationStatus> {
         breaker_reason: rows::text_opt(row, "Reason")?,
         breaker_failures: u32::try_from(row.get::<_, i64>("Failures")?).unwrap_or(u32::MAX),
         last_accepted_on: time("LastAcceptedOnUtc")?,
-        paced_until: time("PacedUntilUtc")?,
+        rate_limited_until: time("PacedUntilUtc")?,
     })
 }
 

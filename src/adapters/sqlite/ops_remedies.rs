@@ -16,14 +16,14 @@ use crate::{
 use rusqlite::{Connection, Row, named_params};
 
 /// A row a remedy means, with what judges it.
-pub(super) struct Chosen {
+pub(super) struct Selected {
     pub seq: i64,
     pub id: String,
     pub destination: String,
     pub facts: RowFacts,
 }
 
-impl Chosen {
+impl Selected {
     pub(super) fn answer(&self, why_not: Option<String>) -> RemedyRow {
         let (id, destination) = (self.id.clone(), self.destination.clone());
         RemedyRow { id, destination, done: why_not.is_none(), new_id: None, why_not }
@@ -35,17 +35,17 @@ impl Chosen {
     }
 }
 
-pub(super) fn chosen(
+pub(super) fn selected(
     db: &Connection,
     now: i64,
     what: &Selection,
     mail_queue: Option<&str>,
-) -> rusqlite::Result<Vec<Chosen>> {
+) -> rusqlite::Result<Vec<Selected>> {
     let (id, destination, rows_max) = match what {
         Selection::Id { id, destination } => (Some(id), destination.as_ref(), 0),
         Selection::AllDead { destination, rows_max } => (None, Some(destination), *rows_max),
     };
-    let mut statement = db.prepare_cached(include_str!("sql/ops_chosen.sql"))?;
+    let mut statement = db.prepare_cached(include_str!("sql/ops_selected.sql"))?;
     let which = named_params! {
         ":id": id,
         ":destination": destination,
@@ -53,7 +53,7 @@ pub(super) fn chosen(
         ":mail_queue": mail_queue,
         ":consumer": EMAIL_CONSUMER,
     };
-    let mut rows = statement.query_map(which, |row| chosen_of(row, now))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    let mut rows = statement.query_map(which, |row| selected_of(row, now))?.collect::<rusqlite::Result<Vec<_>>>()?;
     rows.sort_unstable_by_key(|row| row.seq);
     Ok(rows)
 }
@@ -70,7 +70,7 @@ pub(super) fn again(
     let action = if remedy == Remedy::Replay { "replay" } else { "requeue" };
     let mut update = db.prepare_cached(include_str!("sql/ops_requeue.sql"))?;
     let mut answers = Vec::new();
-    for row in chosen(db, now, what, rules.mail_queue.as_deref())? {
+    for row in selected(db, now, what, rules.mail_queue.as_deref())? {
         let why_not = remedy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination)).err();
         if why_not.is_none() {
             update.execute(named_params! { ":seq": row.seq, ":now": now })?;
@@ -85,7 +85,7 @@ pub(super) fn discard(db: &Connection, now: i64, what: &Selection, by: &Signatur
     let mut discard = db.prepare_cached(include_str!("sql/ops_discard.sql"))?;
     let mut followers = db.prepare_cached(include_str!("sql/ops_followers_due.sql"))?;
     let mut answers = Vec::new();
-    for row in chosen(db, now, what, None)? {
+    for row in selected(db, now, what, None)? {
         let why_not = Remedy::Discard.may(&row.facts, false, DuplicateWindow::NONE).err();
         if why_not.is_none() {
             discard.execute(named_params! { ":seq": row.seq, ":now": now })?;
@@ -97,8 +97,8 @@ pub(super) fn discard(db: &Connection, now: i64, what: &Selection, by: &Signatur
     Ok(answers)
 }
 
-fn chosen_of(row: &Row<'_>, now: i64) -> rusqlite::Result<Chosen> {
-    Ok(Chosen {
+fn selected_of(row: &Row<'_>, now: i64) -> rusqlite::Result<Selected> {
+    Ok(Selected {
         seq: row.get("Seq")?,
         id: rows::text(row, "Id")?,
         destination: rows::text(row, "Destination")?,

@@ -19,7 +19,7 @@ const DUE: &str = include_str!("sql/outbox_due.sql");
 const DESTINATIONS_OF_ROWS: &str = include_str!("sql/outbox_destinations_of_rows.sql");
 const DESTINATION_ADD: &str = include_str!("sql/outbox_destination_add.sql");
 const DESTINATION_NAMES: &str = include_str!("sql/outbox_destination_names.sql");
-const BURY: &str = include_str!("sql/outbox_bury.sql");
+const DEAD_LETTER: &str = include_str!("sql/outbox_dead_letter.sql");
 
 /// What a person can read of an error, and a bound on what a chatty broker can store in every row.
 const ERROR_CHARS_MAX: usize = 2_000;
@@ -63,9 +63,12 @@ impl Outbox for Sqlite {
         self.write("settle", move |transaction, now| outbox_settle::settle(transaction, now, &settle)).await
     }
 
-    async fn bury(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
+    async fn dead_letter(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
         let (destination, reason) = (destination.to_owned(), bounded(reason));
-        self.write("bury", move |transaction, now| bury(transaction, now, &destination, &reason, rows_max)).await
+        self.write("dead-letter", move |transaction, now| {
+            dead_letter(transaction, now, &destination, &reason, rows_max)
+        })
+        .await
     }
 }
 
@@ -114,7 +117,13 @@ fn waiting(connection: &Connection, now: i64, types: &str) -> rusqlite::Result<(
     Ok((waiting, missing))
 }
 
-fn bury(connection: &Connection, now: i64, destination: &str, reason: &str, rows_max: u32) -> rusqlite::Result<u32> {
+fn dead_letter(
+    connection: &Connection,
+    now: i64,
+    destination: &str,
+    reason: &str,
+    rows_max: u32,
+) -> rusqlite::Result<u32> {
     let mut names = vec![destination.as_bytes().to_vec()];
     // `due` could only give a likeness of a name that is not UTF-8: find the ones it stands for.
     if destination.contains('\u{fffd}') {
@@ -125,14 +134,14 @@ fn bury(connection: &Connection, now: i64, destination: &str, reason: &str, rows
                 .filter(|name| std::str::from_utf8(name).is_err() && String::from_utf8_lossy(name) == destination),
         );
     }
-    let mut statement = connection.prepare_cached(BURY)?;
-    let mut buried = 0;
+    let mut statement = connection.prepare_cached(DEAD_LETTER)?;
+    let mut dead = 0;
     for name in names {
-        let left = rows_max - buried;
+        let left = rows_max - dead;
         let params = named_params! {":destination": name, ":now": now, ":error": reason, ":rows_max": left};
-        buried += count_of(statement.execute(params)?);
+        dead += count_of(statement.execute(params)?);
     }
-    Ok(buried)
+    Ok(dead)
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ fn no_question_of_the_dispatcher_passes_over_finished_rows() {
         (outbox_claim::SUSPECT, "IX_Outbox_Suspect"),
         (outbox_settle::FOLLOWERS, "IX_Outbox_Key"),
         (outbox_route::UNROUTED, "IX_Outbox_Unrouted"),
-        (BURY, "IX_Outbox_"),
+        (DEAD_LETTER, "IX_Outbox_"),
     ] {
         let name = sql.lines().next().unwrap();
         let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

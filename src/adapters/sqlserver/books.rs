@@ -22,14 +22,14 @@ impl Books for SqlServer {
 
     async fn client(&self, id: ClientId) -> StoreResult<Option<Client>> {
         let step = "read client";
-        let results = self.ask(step, Statement::new(books_read::CLIENT).with("id", id.0)).await?;
+        let results = self.query(step, Statement::new(books_read::CLIENT).with("id", id.0)).await?;
         Ok(read(step, books_read::clients(&results))?.pop())
     }
 
     async fn clients(&self, after: i64, limit: u32) -> StoreResult<Vec<Client>> {
         let step = "list clients";
         let page = Statement::new(books_read::CLIENTS).with("after", after).with("limit", i64::from(limit));
-        read(step, books_read::clients(&self.ask(step, page).await?))
+        read(step, books_read::clients(&self.query(step, page).await?))
     }
 
     async fn record(&self, id: ClientId, period: Period) -> StoreResult<Option<FinancialRecord>> {
@@ -48,7 +48,7 @@ impl Books for SqlServer {
             .with("id", id.0)
             .with("year", year.map(i32::from))
             .with("month", month.map(i32::from));
-        let results = self.ask(step, statement).await?;
+        let results = self.query(step, statement).await?;
         let known = !read(step, books_read::clients(&results))?.is_empty();
         Ok(if known { Some(read(step, books_read::records(&results))?) } else { None })
     }

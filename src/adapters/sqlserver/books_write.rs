@@ -77,7 +77,7 @@ async fn keyed(db: &SqlServer, entry: &Entry, lifetime_ms: i64, ours: bool) -> S
         if ours && decision.change == Change::Nothing {
             return Ok(Committed::Done(decision.booked));
         }
-        match db.tell(STEP, batch(entry, &snapshot, &decision, lifetime_ms)?).await {
+        match db.execute(STEP, batch(entry, &snapshot, &decision, lifetime_ms)?).await {
             Ok(results) => match read(STEP, rows::only_count(&results, "Ended"))? {
                 0 => return Ok(Committed::Done(decision.booked)),
                 1 => return Ok(Committed::KeyBusy),
@@ -131,7 +131,7 @@ async fn look(db: &SqlServer, entry: &Entry) -> StoreResult<(Results, Snapshot)>
     if let Some((key, _)) = &entry.idempotency {
         statement = statement.with("key", key.as_str().to_owned());
     }
-    let results = db.ask(STEP, statement).await?;
+    let results = db.query(STEP, statement).await?;
     let snapshot = read(STEP, snapshot(&results))?;
     Ok((results, snapshot))
 }
@@ -174,8 +174,8 @@ fn batch(entry: &Entry, found: &Snapshot, decision: &Decision, lifetime_ms: i64)
         files.push(LOCK_KEY);
     }
     // A message tells the client's name and address: they must be what is committed.
-    let told = decision.message.as_ref().and(found.client.as_ref());
-    if told.is_some() {
+    let reported = decision.message.as_ref().and(found.client.as_ref());
+    if reported.is_some() {
         files.push(GUARD_CLIENT);
     }
     if let Some(sql) = change_sql(&decision.change) {
@@ -193,7 +193,7 @@ fn batch(entry: &Entry, found: &Snapshot, decision: &Decision, lifetime_ms: i64)
     files.push(END);
 
     let mut statement = with_change(Statement::of(&files), &decision.change, found);
-    if let Some(client) = told {
+    if let Some(client) = reported {
         statement = statement.with("client_version", client.version);
         if !matches!(decision.change, Change::InsertRecord(_)) {
             statement = statement.with("client", client.id.0);
@@ -272,11 +272,12 @@ fn with_message(statement: Statement, message: &NewMessage) -> StoreResult<State
     if names.is_empty() {
         names.push(String::new());
     }
-    let places: Vec<Value> = names.iter().enumerate().map(|(place, name)| json!({"n": place, "d": name})).collect();
+    let positions: Vec<Value> =
+        names.iter().enumerate().map(|(position, name)| json!({"n": position, "d": name})).collect();
     Ok(statement
         .with("message_id", message.id.as_str().to_owned())
         .with("event_type", message.event_type.clone())
-        .with("destinations", Value::from(places).to_string())
+        .with("destinations", Value::from(positions).to_string())
         .with("ordering_key", message.ordering_key.clone())
         .with("content_type", message.content_type.clone())
         .with("payload", message.payload.clone())

@@ -3,7 +3,7 @@
 use super::{
     db::{SqlServer, millis, read},
     outbox::{DESTINATION_ADD, NOW, bounded, breaker_of},
-    pace, rows,
+    rate_limit, rows,
     session::Results,
     statement::Statement,
 };
@@ -33,12 +33,12 @@ impl Breakers for SqlServer {
     async fn breaker(&self, name: &str) -> StoreResult<BreakerState> {
         let step = "read breaker";
         let statement = Statement::of(&[NOW, READ]).with("name", name.to_owned());
-        if let Some(state) = read(step, state(&self.ask(step, statement).await?))? {
+        if let Some(state) = read(step, state(&self.query(step, statement).await?))? {
             return Ok(state);
         }
         let add = Statement::of(&[NOW, DESTINATION_ADD, READ]).with("name", name.to_owned()).repeatable();
-        let closed = BreakerState { breaker: Breaker::Closed, paused: false, failures: 0, paced: None };
-        Ok(read(step, state(&self.tell("add breaker", add).await?))?.unwrap_or(closed))
+        let closed = BreakerState { breaker: Breaker::Closed, paused: false, failures: 0, rate_limited: None };
+        Ok(read(step, state(&self.execute("add breaker", add).await?))?.unwrap_or(closed))
     }
 
     async fn take_probe(&self, name: &str, token: LeaseToken, lease_ms: i64) -> StoreResult<bool> {
@@ -48,7 +48,7 @@ impl Breakers for SqlServer {
             .with("token", token.to_string())
             .with("lease_ms", millis(lease_ms))
             .repeatable();
-        read(step, rows::only_count(&self.tell(step, statement).await?, "Done")).map(|done| done == 1)
+        read(step, rows::only_count(&self.execute(step, statement).await?, "Done")).map(|done| done == 1)
     }
 
     async fn give_back_probe(&self, name: &str, token: LeaseToken) -> StoreResult<()> {
@@ -56,7 +56,7 @@ impl Breakers for SqlServer {
             .with("name", name.to_owned())
             .with("token", token.to_string())
             .repeatable();
-        self.tell("give back probe", statement).await.map(drop)
+        self.execute("give back probe", statement).await.map(drop)
     }
 
     async fn change(&self, name: &str, token: LeaseToken, change: &BreakerChange) -> StoreResult<()> {
@@ -64,7 +64,7 @@ impl Breakers for SqlServer {
             return Ok(());
         }
         let statement = Statement::of(&[NOW, NEWS, sql_of(change), END]).with("token", token.to_string()).repeatable();
-        self.tell("change breaker", with_change(statement, name, change)).await.map(drop)
+        self.execute("change breaker", with_change(statement, name, change)).await.map(drop)
     }
 }
 
@@ -94,6 +94,6 @@ fn state(results: &Results) -> Result<Option<BreakerState>, Error> {
         breaker: breaker_of(rows::time_opt(row, "OpenUntil")?, now),
         paused: rows::flag(row, "Paused")?,
         failures: rows::count(row, "Failures")?,
-        paced: pace::paced(rows::time_opt(row, "PacedUntilUtc")?, now),
+        rate_limited: rate_limit::rate_limited(rows::time_opt(row, "PacedUntilUtc")?, now),
     }))
 }

@@ -39,36 +39,36 @@ impl Connector {
     /// # Errors
     /// An identity that can be none, told without its secret.
     pub(super) fn new(
-        said: &ConnectionString,
+        parsed: &ConnectionString,
         connect_timeout: Duration,
         command_timeout: Duration,
     ) -> Result<Self, String> {
         // Of the two TLS providers that the driver's features bring, the one that the rest of the process uses.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut config = Config::new();
-        config.host(&said.host);
-        config.port(said.port);
-        config.encryption(said.encryption);
-        config.application_name(said.application.as_deref().unwrap_or("client-organizer"));
+        config.host(&parsed.host);
+        config.port(parsed.port);
+        config.encryption(parsed.encryption);
+        config.application_name(parsed.application.as_deref().unwrap_or("client-organizer"));
         // One or the other: both together panic in the driver, and were refused when the string was read.
-        if said.trust_any_certificate {
+        if parsed.trust_any_certificate {
             config.trust_cert();
-        } else if let Some(path) = &said.trusted_ca {
+        } else if let Some(path) = &parsed.trusted_ca {
             config.trust_cert_ca(path.display());
         }
-        if let Some(database) = &said.database {
+        if let Some(database) = &parsed.database {
             config.database(database);
         }
-        if let Some(name) = &said.certificate_host {
+        if let Some(name) = &parsed.certificate_host {
             config.hostname_in_certificate(name);
         }
-        if let Some(name) = &said.workstation {
+        if let Some(name) = &parsed.workstation {
             config.client_name(name);
         }
-        if let Some(bytes) = said.packet_bytes {
+        if let Some(bytes) = parsed.packet_bytes {
             config.packet_size(bytes);
         }
-        let tokens = match &said.login {
+        let tokens = match &parsed.login {
             Login::None => None,
             Login::Sql { user, password } => {
                 config.authentication(AuthMethod::sql_server(user, password));
@@ -83,9 +83,9 @@ impl Connector {
         config.lossy_utf16_decoding(true);
         Ok(Self {
             config,
-            host: said.host.clone(),
-            port: said.port,
-            at_once: said.at_once,
+            host: parsed.host.clone(),
+            port: parsed.port,
+            at_once: parsed.at_once,
             tokens,
             connect_timeout,
             command_timeout,

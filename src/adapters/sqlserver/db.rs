@@ -52,8 +52,8 @@ impl SqlServerOptions {
     pub(super) fn connector(&self) -> StoreResult<Connector> {
         let broken =
             |what| StoreError::Broken { step: "open", reason: format!("SqlConnectionString {what}"), source: None };
-        let said = ConnectionString::parse(&self.connection, &self.azure).map_err(|all| broken(all.join("; ")))?;
-        Connector::new(&said, self.pool.connect_timeout, self.pool.command_timeout).map_err(broken)
+        let parsed = ConnectionString::parse(&self.connection, &self.azure).map_err(|all| broken(all.join("; ")))?;
+        Connector::new(&parsed, self.pool.connect_timeout, self.pool.command_timeout).map_err(broken)
     }
 }
 
@@ -160,12 +160,12 @@ impl SqlServer {
     }
 
     /// Asks without changing anything, so a failure leaves nothing behind, and it may go again.
-    pub(super) async fn ask(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
+    pub(super) async fn query(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
         self.tried(step, Intent::Read, statement).await
     }
 
     /// One batch that is a whole transaction. Runs to its end also where the caller goes away.
-    pub(super) async fn tell(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
+    pub(super) async fn execute(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
         let db = self.clone();
         let task = tokio::spawn(async move { db.tried(step, Intent::Write, statement).await });
         task.await.unwrap_or_else(|lost| {
@@ -191,7 +191,7 @@ impl SqlServer {
                 Ok(session) => session,
                 Err(error) => return Err(lost.unwrap_or(error)),
             };
-            let error = match session.ask(statement.clone(), self.0.command_timeout).await {
+            let error = match session.query(statement.clone(), self.0.command_timeout).await {
                 Ok(results) => return Ok(results),
                 Err(error) => error,
             };

@@ -95,7 +95,7 @@ impl ConnectError {
     }
 
     /// For everybody: names neither user nor server.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn reported(&self) -> String {
         let error = match self {
             Self::Token(_) => return "no Entra ID token could be had for the login; the log says more".to_owned(),
             Self::SentOn { port, error, .. } => {
@@ -145,7 +145,7 @@ impl ConnectError {
 
     /// For who asked for a connection of their own (`migrate`, `ops`).
     pub(super) fn into_store_error(self, step: &'static str) -> StoreError {
-        let (reason, person) = (self.told(), self.needs_a_person());
+        let (reason, person) = (self.reported(), self.needs_a_person());
         let source: Option<Box<dyn error::Error + Send + Sync>> = match self {
             Self::Driver(error) | Self::SentOn { error, .. } => Some(Box::new(AtLogin(error))),
             Self::Token(error) => Some(Box::new(error)),

@@ -5,7 +5,7 @@ use super::{
     error_numbers::RACES,
     errors::{self, odd},
     outbox::{NOW, bounded},
-    pace, rows,
+    rate_limit, rows,
     session::Results,
     statement::Statement,
 };
@@ -16,7 +16,7 @@ use crate::{
         mail_finish::MailFinish,
         mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
         outbox::Settled,
-        recipient::Whose,
+        recipient::Addressee,
     },
     ports::{
         error::StoreResult,
@@ -31,7 +31,7 @@ use tiberius::{Row, error::Error};
 const BEGIN: &str = include_str!("sql/inbox_begin.sql");
 const REFUSE: &str = include_str!("sql/inbox_refuse.sql");
 const EXPIRE: &str = include_str!("sql/inbox_expire.sql");
-const TAKEN_BEFORE: &str = include_str!("sql/inbox_taken_before.sql");
+const LEASED_BEFORE: &str = include_str!("sql/inbox_leased_before.sql");
 const DUE: &str = include_str!("sql/inbox_due.sql");
 const TAKE: &str = include_str!("sql/inbox_take.sql");
 const FINISH: &str = include_str!("sql/inbox_finish.sql");
@@ -43,30 +43,42 @@ const END: &str = "COMMIT TRAN;";
 
 #[async_trait]
 impl Inbox for SqlServer {
-    async fn begin(&self, consumer: &str, delivery: &Delivery, whose: &Whose, lease: &Lease) -> StoreResult<Begun> {
+    async fn begin(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        lease: &Lease,
+    ) -> StoreResult<Begun> {
         let step = "take in";
-        let statement = Statement::of(&[NOW, pace::ROOM, BEGIN, pace::WAITS, END])
+        let statement = Statement::of(&[NOW, rate_limit::ROOM, BEGIN, rate_limit::WAITS, END])
             .with("consumer", consumer.to_owned())
             .with("id", delivery.message_id.clone())
             .with("body", delivery.body.clone())
-            .with("subject", whose.subject.clone())
-            .with("hash", whose.hash().map(str::to_owned))
+            .with("subject", addressee.subject.clone())
+            .with("hash", addressee.hash().map(str::to_owned))
             .with("token", lease.token.to_string())
             .with("lease_ms", millis(lease.lease_ms))
             .with("provider", lease.provider.clone())
             .repeatable()
             .patient();
-        let statement = pace::with_pace(statement, lease);
+        let statement = rate_limit::with_rate_limit(statement, lease);
         read(step, begun(&self.once_more(step, statement).await?, lease))
     }
 
-    async fn refuse(&self, consumer: &str, delivery: &Delivery, whose: &Whose, reason: &str) -> StoreResult<()> {
+    async fn refuse(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        reason: &str,
+    ) -> StoreResult<()> {
         let statement = Statement::of(&[NOW, REFUSE])
             .with("consumer", consumer.to_owned())
             .with("id", delivery.message_id.clone())
             .with("body", delivery.body.clone())
-            .with("subject", whose.subject.clone())
-            .with("hash", whose.hash().map(str::to_owned))
+            .with("subject", addressee.subject.clone())
+            .with("hash", addressee.hash().map(str::to_owned))
             .with("reason", bounded(reason))
             .repeatable()
             .patient();
@@ -81,7 +93,7 @@ impl Inbox for SqlServer {
             .with("reason", LEASE_RAN_OUT.to_owned())
             .with("rows_max", i64::from(rows_max))
             .repeatable();
-        let results = self.tell(step, statement).await?;
+        let results = self.execute(step, statement).await?;
         let ids: Result<Vec<_>, _> =
             rows::having(&results, "MessageId").map(|row| rows::text(row, "MessageId")).collect();
         let mut ids = read(step, ids)?;
@@ -91,7 +103,7 @@ impl Inbox for SqlServer {
 
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
         let step = "take due mails";
-        let statement = Statement::of(&[NOW, TAKEN_BEFORE, pace::ROOM, DUE, pace::WAITS, TAKE])
+        let statement = Statement::of(&[NOW, LEASED_BEFORE, rate_limit::ROOM, DUE, rate_limit::WAITS, TAKE])
             .with("consumer", consumer.to_owned())
             .with("provider", lease.provider.clone())
             .with("probe", i32::from(probe))
@@ -100,7 +112,7 @@ impl Inbox for SqlServer {
             .with("rows_max", i64::from(rows_max))
             .with("asks", i32::from(lease.asks))
             .repeatable();
-        let statement = pace::with_pace(statement, lease);
+        let statement = rate_limit::with_rate_limit(statement, lease);
         read(step, taken(&self.once_more(step, statement).await?, lease.token))
     }
 
@@ -114,7 +126,7 @@ impl Inbox for SqlServer {
     ) -> StoreResult<Settled> {
         let step = "finish a mail";
         let columns = finish.columns();
-        let statement = Statement::of(&[NOW, pace::SETTLE, FINISH, FINISHED])
+        let statement = Statement::of(&[NOW, rate_limit::SETTLE, FINISH, FINISHED])
             .with("consumer", consumer.to_owned())
             .with("id", message_id.to_owned())
             .with("token", token.to_string())
@@ -128,23 +140,23 @@ impl Inbox for SqlServer {
             .with("not_found", i32::from(columns.not_found))
             .with("unsent", i32::from(!provider_met))
             .repeatable();
-        let applied = read(step, rows::only_count(&self.tell(step, statement).await?, "Applied"))?;
+        let applied = read(step, rows::only_count(&self.execute(step, statement).await?, "Applied"))?;
         Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
     }
 
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
-        if !queries.pace.is_limited() {
+        if !queries.rate_limit.is_limited() {
             return Ok(None);
         }
         let step = "take room to ask";
-        let statement = Statement::of(&[NOW, pace::ROOM, pace::ASK])
+        let statement = Statement::of(&[NOW, rate_limit::ROOM, rate_limit::ASK])
             .with("provider", queries.provider.clone())
             .with("id", message_id.to_owned())
             .with("token", queries.token.to_string())
             .with("lease_ms", millis(queries.lease_ms))
             .repeatable();
-        let statement = pace::with_pace(statement, queries);
-        read(step, pace::room_in_ms(&self.once_more(step, statement).await?))
+        let statement = rate_limit::with_rate_limit(statement, queries);
+        read(step, rate_limit::room_in_ms(&self.once_more(step, statement).await?))
     }
 
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
@@ -168,9 +180,9 @@ impl SqlServer {
     /// Where a server ignores HOLDLOCK, two first deliveries of a message both insert, and two first mails of a provider
     /// its row; the second then finds the row.
     pub(super) async fn once_more(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
-        match self.tell(step, statement.clone()).await {
+        match self.execute(step, statement.clone()).await {
             Err(error) if errors::code(&error).is_some_and(|code| RACES.contains(&code)) => {
-                self.tell(step, statement).await
+                self.execute(step, statement).await
             }
             done => done,
         }

@@ -117,7 +117,7 @@ pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
             .batch(checks(), MIGRATION_TIMEOUT)
             .await
             .map_err(|e| thrown(&e).unwrap_or_else(|| map(STEP, Intent::Read, e)))?;
-        notes.extend(migrate_legacy::told(&mut session, MIGRATION_TIMEOUT).await?);
+        notes.extend(migrate_legacy::reported(&mut session, MIGRATION_TIMEOUT).await?);
     }
     Ok(Plan { database, version: schema::version_of(&applied), wanted: wanted(), pending, notes })
 }

@@ -34,7 +34,7 @@ const FOUND: &str = include_str!("sql/migrate_legacy_found.sql");
 const COUNTED: &str = include_str!("sql/migrate_legacy.sql");
 
 /// A sentence, where there is such a table.
-pub(super) async fn told(session: &mut Session, limit: Duration) -> StoreResult<Option<String>> {
+pub(super) async fn reported(session: &mut Session, limit: Duration) -> StoreResult<Option<String>> {
     let step = "look at the old OutboxMessages";
     let found = read(step, session.batch(FOUND, limit).await)?;
     if read(step, rows::only_count(&found, "Legacy"))? == 0 {

@@ -26,7 +26,7 @@ mod outbox_claim;
 mod outbox_route;
 mod outbox_settle;
 mod breaker;
-mod pace;
+mod rate_limit;
 mod inbox;
 mod retention;
 mod ops;

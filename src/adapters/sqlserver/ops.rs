@@ -13,7 +13,7 @@ use crate::{
     domain::{
         delivery::{Delivery, MailState},
         mail_remedy::MailRemedy,
-        recipient::{RecipientHash, Whose},
+        recipient::{Addressee, RecipientHash},
         remedy::Remedy,
     },
     ports::{
@@ -93,11 +93,11 @@ impl Ops for SqlServer {
         &self,
         consumer: &str,
         delivery: &Delivery,
-        whose: &Whose,
+        addressee: &Addressee,
         refused: Option<&str>,
         by: &Signature,
     ) -> StoreResult<TakenIn> {
-        ops_mail::take_in(self, consumer, delivery, whose, refused, by).await
+        ops_mail::take_in(self, consumer, delivery, addressee, refused, by).await
     }
 
     async fn mail_assume_sent(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>> {
@@ -115,6 +115,6 @@ async fn destination(
     let statement = Statement::of(&[NOW, "BEGIN TRAN;", sql, CHANGED, KNOWN])
         .with("name", name.to_owned())
         .with("target", name.to_owned());
-    let results = db.tell(step, signed(statement, step, by)).await?;
+    let results = db.execute(step, signed(statement, step, by)).await?;
     Ok(read(step, rows::only_count(&results, "Known"))? > 0)
 }

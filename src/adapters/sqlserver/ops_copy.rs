@@ -3,7 +3,7 @@
 use super::{
     db::{SqlServer, read},
     ops_record::signed,
-    ops_remedies::{BEGIN, CHANGED, RECORD, chosen, done, line},
+    ops_remedies::{BEGIN, CHANGED, RECORD, done, line, selected},
     outbox::NOW,
     rows,
     statement::Statement,
@@ -38,7 +38,7 @@ pub(super) async fn copies(
 ) -> StoreResult<Vec<RemedyRow>> {
     // One event, one id: the copies for several destinations share it, as the originals did.
     let new = MessageId::fresh();
-    let rows = chosen(db, ACTION, what, rules.mail_queue.as_deref()).await?;
+    let rows = selected(db, ACTION, what, rules.mail_queue.as_deref()).await?;
     let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
     let originals = originals(db, &seqs).await?;
     let verdicts: Vec<Result<Copied, String>> = rows
@@ -64,11 +64,11 @@ pub(super) async fn copies(
             .with("payload", payload.clone())
             .with("headers", headers.clone())
             .with("new_id", new.as_str().to_owned());
-        let results = db.tell(ACTION, signed(statement, ACTION, by)).await?;
+        let results = db.execute(ACTION, signed(statement, ACTION, by)).await?;
         done_seqs.extend(read(ACTION, done(&results))?.unwrap_or_default());
     }
     let answer = |(row, verdict): (_, Result<Copied, String>)| {
-        let row: &super::ops_remedies::Chosen = row;
+        let row: &super::ops_remedies::Selected = row;
         match verdict {
             Ok(_) if done_seqs.contains(&row.seq) => {
                 RemedyRow { new_id: Some(new.as_str().to_owned()), ..row.answer(None) }
@@ -82,7 +82,7 @@ pub(super) async fn copies(
 
 async fn originals(db: &SqlServer, seqs: &[i64]) -> StoreResult<BTreeMap<i64, Original>> {
     let seqs: Vec<Value> = seqs.iter().map(|seq| json!({"s": seq})).collect();
-    let results = db.ask(ACTION, Statement::new(ORIGINAL).with("seqs", Value::from(seqs).to_string())).await?;
+    let results = db.query(ACTION, Statement::new(ORIGINAL).with("seqs", Value::from(seqs).to_string())).await?;
     let original = |row| {
         let (content_type, headers) = (rows::text(row, "ContentType")?, rows::text(row, "Headers")?);
         Ok::<_, Error>((rows::number(row, "OriginalSeq")?, (content_type, headers, rows::text(row, "Payload")?)))

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         delivery::{Delivery, MailState},
         mail_remedy::MailRemedy,
-        recipient::{RecipientHash, Whose},
+        recipient::{Addressee, RecipientHash},
     },
     ports::{
         error::StoreResult,
@@ -43,14 +43,14 @@ pub(super) async fn list(
         .with("consumer", consumer.to_owned())
         .with("state", state.map(|state| state as i64))
         .with("limit", i64::from(limit));
-    let results = db.ask(step, statement).await?;
+    let results = db.query(step, statement).await?;
     read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
 }
 
 pub(super) async fn show(db: &SqlServer, consumer: &str, id: &str) -> StoreResult<Option<MailRow>> {
     let step = "show a mail";
     let statement = Statement::of(&[REPORT, SHOW]).with("consumer", consumer.to_owned()).with("id", id.to_owned());
-    let results = db.ask(step, statement).await?;
+    let results = db.query(step, statement).await?;
     read(step, rows::having(&results, "Deliveries").next().map(mail_of).transpose())
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn of_recipient(
         .with("consumer", consumer.to_owned())
         .with("hash", recipient.as_str().to_owned())
         .with("limit", i64::from(limit));
-    let results = db.ask(step, statement).await?;
+    let results = db.query(step, statement).await?;
     read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn remedy(
 ) -> StoreResult<Result<(), String>> {
     let step = remedy.action();
     let which = |statement: Statement| statement.with("consumer", consumer.to_owned()).with("id", id.to_owned());
-    let found = db.ask(step, which(Statement::new(FOUND))).await?;
+    let found = db.query(step, which(Statement::new(FOUND))).await?;
     let found = rows::having(&found, "HasBody")
         .next()
         .map(|row| Ok::<_, Error>((inbox::state_of(row)?, rows::flag(row, "HasBody")?)))
@@ -95,7 +95,7 @@ pub(super) async fn remedy(
     let statement = which(Statement::of(&[NOW, "BEGIN TRAN;", sql, CHANGED]))
         .with("state", state as i64)
         .with("target", format!("{consumer} {id}"));
-    let changed = read(step, rows::only_count(&db.tell(step, signed(statement, step, by)).await?, "Done"))?;
+    let changed = read(step, rows::only_count(&db.execute(step, signed(statement, step, by)).await?, "Done"))?;
     Ok(if changed == 1 { Ok(()) } else { Err("it was changed in this moment: look again".to_owned()) })
 }
 
@@ -103,7 +103,7 @@ pub(super) async fn take_in(
     db: &SqlServer,
     consumer: &str,
     delivery: &Delivery,
-    whose: &Whose,
+    addressee: &Addressee,
     refused: Option<&str>,
     by: &Signature,
 ) -> StoreResult<TakenIn> {
@@ -113,8 +113,8 @@ pub(super) async fn take_in(
     let state = if refused.is_some() { MailState::Refused } else { MailState::Accepted };
     let statement = which(Statement::of(&[NOW, "BEGIN TRAN;", TAKE_IN, CHANGED]))
         .with("body", delivery.body.clone())
-        .with("subject", whose.subject.clone())
-        .with("hash", whose.hash().map(str::to_owned))
+        .with("subject", addressee.subject.clone())
+        .with("hash", addressee.hash().map(str::to_owned))
         .with("state", state as i64)
         .with("refusal", refused.map(bounded))
         .with("target", format!("{consumer} {id}"));
@@ -122,7 +122,7 @@ pub(super) async fn take_in(
     if read(step, rows::only_count(&changed, "Done"))? == 1 {
         return Ok(TakenIn::New);
     }
-    let found = db.ask(step, which(Statement::new(FOUND))).await?;
+    let found = db.query(step, which(Statement::new(FOUND))).await?;
     let known = rows::having(&found, "HasBody").next().map(inbox::state_of).transpose();
     read(step, known.and_then(|state| state.ok_or_else(|| odd("the message is missing")))).map(TakenIn::Known)
 }

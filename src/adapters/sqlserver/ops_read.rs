@@ -39,7 +39,7 @@ pub(super) async fn status(db: &SqlServer, routed_types: &[String]) -> StoreResu
     let step = "status";
     let files = [NOW, HELD, REPORT, STATUS, OLDEST, NOT_ROUTED, MAIL_COUNTS, VERSION];
     let results = db
-        .ask(
+        .query(
             step,
             Statement::of(&files)
                 .with("held_ms", HELD_MS)
@@ -63,7 +63,7 @@ pub(super) async fn list(db: &SqlServer, filter: &RowFilter) -> StoreResult<Vec<
         .with("event_type", filter.event_type.clone())
         .with("after", filter.after)
         .with("limit", i64::from(filter.limit));
-    rows_of(step, &db.ask(step, statement).await?)
+    rows_of(step, &db.query(step, statement).await?)
 }
 
 pub(super) async fn find(db: &SqlServer, consumer: &str, text: &str) -> StoreResult<Option<Found>> {
@@ -75,7 +75,7 @@ pub(super) async fn find(db: &SqlServer, consumer: &str, text: &str) -> StoreRes
         .with("upper", upper)
         .with("consumer", consumer.to_owned())
         .with("seq", seq);
-    let results = db.ask(step, statement).await?;
+    let results = db.query(step, statement).await?;
     let found = |row| {
         Ok::<_, Error>(Found { id: rows::text(row, "FoundId")?, destination: rows::text_opt(row, "Destination")? })
     };
@@ -84,7 +84,7 @@ pub(super) async fn find(db: &SqlServer, consumer: &str, text: &str) -> StoreRes
 
 pub(super) async fn show(db: &SqlServer, id: &str) -> StoreResult<Vec<OutboxRow>> {
     let step = "show a message";
-    rows_of(step, &db.ask(step, Statement::of(&[REPORT, SHOW]).with("id", id.to_owned())).await?)
+    rows_of(step, &db.query(step, Statement::of(&[REPORT, SHOW]).with("id", id.to_owned())).await?)
 }
 
 fn rows_of(step: &'static str, results: &Results) -> StoreResult<Vec<OutboxRow>> {
@@ -98,19 +98,19 @@ fn status_of(results: &Results, routed_types: &[String]) -> Result<Status, Error
     }
     let (mut destinations, mut now) = (Vec::new(), None);
     for row in rows::having(results, "Pending") {
-        let asked = *now.insert(rows::time(row, "CurrentUtc")?);
+        let queried = *now.insert(rows::time(row, "CurrentUtc")?);
         let name = rows::text(row, "Name")?;
         destinations.push(DestinationStatus {
             pending: rows::total(row, "Pending")?,
             leased: rows::total(row, "Leased")?,
             dead: rows::total(row, "Dead")?,
-            oldest_claimable_ms: oldest.get(&name).map(|due_at| (asked - *due_at).num_milliseconds()),
+            oldest_claimable_ms: oldest.get(&name).map(|due_at| (queried - *due_at).num_milliseconds()),
             paused_on: rows::time_opt(row, "PausedOnUtc")?,
             open_until: rows::time_opt(row, "OpenUntil")?,
             breaker_reason: rows::text_opt(row, "Reason")?,
             breaker_failures: rows::count(row, "Failures")?,
             last_accepted_on: rows::time_opt(row, "LastAcceptedOnUtc")?,
-            paced_until: rows::time_opt(row, "PacedUntilUtc")?,
+            rate_limited_until: rows::time_opt(row, "PacedUntilUtc")?,
             name,
         });
     }

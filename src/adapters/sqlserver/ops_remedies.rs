@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tiberius::{Row, error::Error};
 
-const CHOSEN: &str = include_str!("sql/ops_chosen.sql");
+const SELECTED: &str = include_str!("sql/ops_selected.sql");
 pub(super) const BEGIN: &str = include_str!("sql/ops_begin.sql");
 const REQUEUE: &str = include_str!("sql/ops_requeue.sql");
 const DISCARD: &str = include_str!("sql/ops_discard.sql");
@@ -39,14 +39,14 @@ const TURNS_MAX: u32 = 5;
 pub(super) const CHANGED: &str = "it was changed in this moment: look again";
 
 /// A row a remedy means, with what judges it.
-pub(super) struct Chosen {
+pub(super) struct Selected {
     pub seq: i64,
     pub id: String,
     pub destination: String,
     pub facts: RowFacts,
 }
 
-impl Chosen {
+impl Selected {
     pub(super) fn answer(&self, why_not: Option<String>) -> RemedyRow {
         let (id, destination) = (self.id.clone(), self.destination.clone());
         RemedyRow { id, destination, done: why_not.is_none(), new_id: None, why_not }
@@ -58,24 +58,24 @@ impl Chosen {
     }
 }
 
-pub(super) async fn chosen(
+pub(super) async fn selected(
     db: &SqlServer,
     step: &'static str,
     what: &Selection,
     mail_queue: Option<&str>,
-) -> StoreResult<Vec<Chosen>> {
+) -> StoreResult<Vec<Selected>> {
     let (id, destination, rows_max) = match what {
         Selection::Id { id, destination } => (Some(id.clone()), destination.clone(), 0),
         Selection::AllDead { destination, rows_max } => (None, Some(destination.clone()), *rows_max),
     };
-    let statement = Statement::of(&[NOW, CHOSEN])
+    let statement = Statement::of(&[NOW, SELECTED])
         .with("id", id)
         .with("destination", destination)
         .with("rows_max", i64::from(rows_max))
         .with("mail_queue", mail_queue.map(str::to_owned))
         .with("consumer", EMAIL_CONSUMER.to_owned());
-    let results = db.ask(step, statement).await?;
-    read(step, rows::having(&results, "LaterSent").map(chosen_of).collect())
+    let results = db.query(step, statement).await?;
+    read(step, rows::having(&results, "LaterSent").map(selected_of).collect())
 }
 
 /// Back to pending, due now, as if never tried.
@@ -87,7 +87,7 @@ pub(super) async fn again(
     by: &Signature,
 ) -> StoreResult<Vec<RemedyRow>> {
     let action = if remedy == Remedy::Replay { "replay" } else { "requeue" };
-    let may = |row: &Chosen| remedy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination));
+    let may = |row: &Selected| remedy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination));
     judged(
         db,
         action,
@@ -100,7 +100,7 @@ pub(super) async fn again(
 }
 
 pub(super) async fn discard(db: &SqlServer, what: &Selection, by: &Signature) -> StoreResult<Vec<RemedyRow>> {
-    let may = |row: &Chosen| Remedy::Discard.may(&row.facts, false, DuplicateWindow::NONE);
+    let may = |row: &Selected| Remedy::Discard.may(&row.facts, false, DuplicateWindow::NONE);
     judged(
         db,
         "discard",
@@ -125,10 +125,10 @@ async fn judged(
     what: &Selection,
     by: &Signature,
     batch: Batch<'_>,
-    may: impl Fn(&Chosen) -> Result<(), String> + Send + Sync,
+    may: impl Fn(&Selected) -> Result<(), String> + Send + Sync,
 ) -> StoreResult<Vec<RemedyRow>> {
     for _ in 0..TURNS_MAX {
-        let rows = chosen(db, action, what, batch.mail_queue).await?;
+        let rows = selected(db, action, what, batch.mail_queue).await?;
         let verdicts: Vec<_> = rows.iter().map(&may).collect();
         let fit = || rows.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok()).map(|(row, _)| row);
         if fit().next().is_none() {
@@ -141,9 +141,9 @@ async fn judged(
             .with("rows", Value::from(table).to_string())
             .with("out_of_order", i32::from(batch.out_of_order))
             .with("judged", judged.unwrap_or_default());
-        let results = db.tell(action, signed(statement, action, by)).await?;
+        let results = db.execute(action, signed(statement, action, by)).await?;
         let Some(done) = read(action, done(&results))? else { continue };
-        let answer = |(row, verdict): (&Chosen, Result<(), String>)| match verdict {
+        let answer = |(row, verdict): (&Selected, Result<(), String>)| match verdict {
             Ok(()) if done.contains(&row.seq) => row.answer(None),
             Ok(()) => row.answer(Some(CHANGED.to_owned())),
             Err(why_not) => row.answer(Some(why_not)),
@@ -155,7 +155,7 @@ async fn judged(
 }
 
 /// A row as `ops_begin` reads it.
-pub(super) fn line(row: &Chosen, target: &str) -> Value {
+pub(super) fn line(row: &Selected, target: &str) -> Value {
     json!({"s": row.seq, "p": row.facts.state as i64, "t": target})
 }
 
@@ -167,9 +167,9 @@ pub(super) fn done(results: &Results) -> Result<Option<BTreeSet<i64>>, Error> {
     rows::having(results, "DoneSeq").map(|row| rows::number(row, "DoneSeq")).collect::<Result<_, _>>().map(Some)
 }
 
-fn chosen_of(row: &Row) -> Result<Chosen, Error> {
+fn selected_of(row: &Row) -> Result<Selected, Error> {
     let ms = |column: &str| Ok::<_, Error>(rows::time_opt(row, column)?.map(|time| time.timestamp_millis()));
-    Ok(Chosen {
+    Ok(Selected {
         seq: rows::number(row, "Seq")?,
         id: rows::text(row, "Id")?,
         destination: rows::text(row, "Destination")?,

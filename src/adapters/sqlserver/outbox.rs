@@ -26,8 +26,8 @@ pub(super) const NOW: &str = include_str!("sql/now.sql");
 const DUE: &str = include_str!("sql/outbox_due.sql");
 const DESTINATIONS_OF_ROWS: &str = include_str!("sql/outbox_destinations_of_rows.sql");
 pub(super) const DESTINATION_ADD: &str = include_str!("sql/outbox_destination_add.sql");
-const BURY: &str = include_str!("sql/outbox_bury.sql");
-pub(super) const HELD: &str = include_str!("sql/outbox_held.sql");
+const DEAD_LETTER: &str = include_str!("sql/outbox_dead_letter.sql");
+pub(super) const HELD: &str = include_str!("sql/outbox_locked.sql");
 const HOLDERS: &str = include_str!("sql/outbox_holders.sql");
 
 /// A transaction that holds a due row for so long is no transaction of ours, and no writer's at work.
@@ -41,7 +41,7 @@ impl Outbox for SqlServer {
     async fn ensure_destinations(&self, names: &[String]) -> StoreResult<()> {
         // A route has a handful, and this runs once at start.
         for name in names {
-            self.tell("add destinations", Statement::new(DESTINATION_ADD).with("name", name.clone()).repeatable())
+            self.execute("add destinations", Statement::new(DESTINATION_ADD).with("name", name.clone()).repeatable())
                 .await?;
         }
         Ok(())
@@ -50,7 +50,7 @@ impl Outbox for SqlServer {
     async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
         let step = "route";
         let Some(statement) = outbox_route::statement(routes, rows_max) else { return Ok(Routed::default()) };
-        read(step, outbox_route::routed(&self.tell(step, statement.repeatable()).await?))
+        read(step, outbox_route::routed(&self.execute(step, statement.repeatable()).await?))
     }
 
     async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
@@ -60,9 +60,9 @@ impl Outbox for SqlServer {
             .with("types", Value::from(types).to_string())
             .with("held_ms", HELD_MS)
             .with("held_max", i64::from(HELD_ROWS_MAX));
-        let (waiting, missing) = read(step, waiting(&self.ask(step, statement).await?))?;
+        let (waiting, missing) = read(step, waiting(&self.query(step, statement).await?))?;
         if missing {
-            self.tell("add destinations", Statement::new(DESTINATIONS_OF_ROWS).repeatable()).await?;
+            self.execute("add destinations", Statement::new(DESTINATIONS_OF_ROWS).repeatable()).await?;
         }
         Ok(waiting)
     }
@@ -73,7 +73,7 @@ impl Outbox for SqlServer {
 
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
         let step = "claim";
-        match self.tell(step, outbox_claim::statement(claim).repeatable()).await {
+        match self.execute(step, outbox_claim::statement(claim).repeatable()).await {
             Ok(results) => read(step, outbox_claim::claimed(&results)),
             // The victim again and again: others are claiming here, so there is nothing for us just now.
             Err(error) if errors::code(&error) == Some(DEADLOCK) => Ok(Claimed::default()),
@@ -83,26 +83,26 @@ impl Outbox for SqlServer {
 
     async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
         let step = "settle";
-        let results = self.tell(step, outbox_settle::statement(settle).repeatable()).await?;
+        let results = self.execute(step, outbox_settle::statement(settle).repeatable()).await?;
         let reason = "rows of this claim; the others are settled".to_owned();
         read(step, outbox_settle::settled(&results))?.ok_or(StoreError::Locked { step, reason, source: None })
     }
 
-    async fn bury(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
-        let step = "bury";
-        let statement = Statement::of(&[NOW, BURY])
+    async fn dead_letter(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
+        let step = "dead-letter";
+        let statement = Statement::of(&[NOW, DEAD_LETTER])
             .with("destination", destination.to_owned())
             .with("error", bounded(reason))
             .with("rows_max", i64::from(rows_max))
             .repeatable();
-        read(step, rows::only_count(&self.tell(step, statement).await?, "Done"))
+        read(step, rows::only_count(&self.execute(step, statement).await?, "Done"))
     }
 }
 
 /// Who holds rows, or why that cannot be seen.
 pub(super) async fn holders(db: &SqlServer) -> Vec<String> {
     let step = "ask who holds rows";
-    let found = match db.ask(step, Statement::new(HOLDERS)).await {
+    let found = match db.query(step, Statement::new(HOLDERS)).await {
         Ok(results) => read(step, rows::having(&results, "SessionId").map(holder).collect::<Result<Vec<_>, _>>()),
         Err(error) => Err(error),
     };

@@ -25,7 +25,7 @@ const DEAD: i32 = 2;
 pub(super) fn statement(settle: &Settle) -> Statement {
     let destination = settle.destination.to_string();
     let table: Vec<Value> =
-        settle.rows.iter().enumerate().map(|(place, (seq, what))| line(place, *seq, what)).collect();
+        settle.rows.iter().enumerate().map(|(position, (seq, what))| line(position, *seq, what)).collect();
     // Leave, close and open are three texts, thus three plans.
     let files = [NOW, SETTLE, FOLLOWERS, ACCEPTED, breaker::sql_of(&settle.breaker), REPEAT];
     let statement = Statement::of(&files)
@@ -46,22 +46,22 @@ pub(super) fn settled(results: &Results) -> Result<Option<Vec<Settled>>, Error> 
         };
         answers.push((rows::number(row, "Place")?, settled));
     }
-    answers.sort_unstable_by_key(|(place, _)| *place);
+    answers.sort_unstable_by_key(|(position, _)| *position);
     Ok(Some(answers.into_iter().map(|(_, settled)| settled).collect()))
 }
 
-fn line(place: usize, seq: i64, what: &Settlement) -> Value {
+fn line(position: usize, seq: i64, what: &Settlement) -> Value {
     let code = |outcome: LastOutcome| outcome as i64;
     let back = |delay_ms: i64, retries: i32, outcome: Option<LastOutcome>, error: Option<&str>, suspect: bool| {
         json!({
-            "n": place, "s": seq, "k": BACK, "d": millis(delay_ms), "c": if suspect { SUSPECT_CLAIMS } else { 0 },
+            "n": position, "s": seq, "k": BACK, "d": millis(delay_ms), "c": if suspect { SUSPECT_CLAIMS } else { 0 },
             "r": retries, "o": outcome.map(code), "e": error.map(bounded),
         })
     };
     match what {
         Settlement::Sent => {
             let outcome = code(LastOutcome::Accepted);
-            json!({"n": place, "s": seq, "k": SENT, "d": 0, "c": 0, "r": 0, "o": outcome, "e": null})
+            json!({"n": position, "s": seq, "k": SENT, "d": 0, "c": 0, "r": 0, "o": outcome, "e": null})
         }
         Settlement::Retry { delay_ms, outcome, error, suspect } => {
             back(*delay_ms, 1, Some(*outcome), Some(error), *suspect)
@@ -70,7 +70,7 @@ fn line(place: usize, seq: i64, what: &Settlement) -> Value {
             back(*delay_ms, 0, *outcome, error.as_deref(), *suspect)
         }
         Settlement::Dead { outcome, error, count_retry } => json!({
-            "n": place, "s": seq, "k": DEAD, "d": 0, "c": 0, "r": i32::from(*count_retry),
+            "n": position, "s": seq, "k": DEAD, "d": 0, "c": 0, "r": i32::from(*count_retry),
             "o": code(*outcome), "e": bounded(error),
         }),
     }

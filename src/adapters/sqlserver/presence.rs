@@ -96,7 +96,7 @@ impl Keeper {
     /// `trusted`: the login worked a moment ago, so a refusal of it may be the failover's.
     async fn attempt(&self, trusted: bool) -> Result<Session, Failure> {
         let mut session = self.connector.session().await.map_err(|error| Failure {
-            reason: error.told(),
+            reason: error.reported(),
             detail: error.detail(),
             pause: (error.needs_a_person() && !(trusted && error.is_failed_login())).then_some(self.refused_pause),
         })?;

@@ -39,6 +39,6 @@ impl Retention for SqlServer {
         let days = i32::try_from(days.clamp(0, DAYS_MAX)).unwrap_or_default();
         let statement =
             Statement::of(&[NOW, sql]).with("days", days).with("rows_max", i64::from(rows_max)).repeatable();
-        read(step, rows::only_count(&self.tell(step, statement).await?, "Done"))
+        read(step, rows::only_count(&self.execute(step, statement).await?, "Done"))
     }
 }

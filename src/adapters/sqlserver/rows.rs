@@ -6,7 +6,7 @@ use tiberius::{ColumnData, Row, error::Error, numeric::Numeric};
 
 /// A batch answers several result sets, some of them empty: rows are known by a column of theirs.
 pub(super) fn having<'a>(results: &'a Results, column: &'a str) -> impl Iterator<Item = &'a Row> {
-    results.iter().flatten().filter(move |row| place(row, column).is_ok())
+    results.iter().flatten().filter(move |row| index(row, column).is_ok())
 }
 
 /// The first such row's number, where there must be one.
@@ -15,7 +15,7 @@ pub(super) fn only_count(results: &Results, column: &str) -> Result<u32, Error> 
 }
 
 pub(super) fn number_opt(row: &Row, column: &str) -> Result<Option<i64>, Error> {
-    Ok(match row.get_column_data(place(row, column)?)? {
+    Ok(match row.get_column_data(index(row, column)?)? {
         ColumnData::I64(value) => *value,
         ColumnData::I32(value) => value.map(i64::from),
         ColumnData::I16(value) => value.map(i64::from),
@@ -43,7 +43,7 @@ pub(super) fn total(row: &Row, column: &str) -> Result<u64, Error> {
 }
 
 pub(super) fn text_opt(row: &Row, column: &str) -> Result<Option<String>, Error> {
-    Ok(row.try_get::<&str, _>(place(row, column)?)?.map(str::to_owned))
+    Ok(row.try_get::<&str, _>(index(row, column)?)?.map(str::to_owned))
 }
 
 pub(super) fn text(row: &Row, column: &str) -> Result<String, Error> {
@@ -51,12 +51,12 @@ pub(super) fn text(row: &Row, column: &str) -> Result<String, Error> {
 }
 
 pub(super) fn bytes_opt(row: &Row, column: &str) -> Result<Option<Vec<u8>>, Error> {
-    Ok(row.try_get::<&[u8], _>(place(row, column)?)?.map(<[u8]>::to_vec))
+    Ok(row.try_get::<&[u8], _>(index(row, column)?)?.map(<[u8]>::to_vec))
 }
 
 /// Columns of time are datetime2 in UTC.
 pub(super) fn time_opt(row: &Row, column: &str) -> Result<Option<DateTime<Utc>>, Error> {
-    Ok(row.try_get::<NaiveDateTime, _>(place(row, column)?)?.map(|time| time.and_utc()))
+    Ok(row.try_get::<NaiveDateTime, _>(index(row, column)?)?.map(|time| time.and_utc()))
 }
 
 pub(super) fn time(row: &Row, column: &str) -> Result<DateTime<Utc>, Error> {
@@ -65,7 +65,7 @@ pub(super) fn time(row: &Row, column: &str) -> Result<DateTime<Utc>, Error> {
 
 /// An amount of decimal(18,2), in grosze.
 pub(super) fn grosze(row: &Row, column: &str) -> Result<i64, Error> {
-    let amount = row.try_get::<Numeric, _>(place(row, column)?)?.ok_or_else(|| missing(column))?;
+    let amount = row.try_get::<Numeric, _>(index(row, column)?)?.ok_or_else(|| missing(column))?;
     let wrong = || odd(format!("{column} is no amount of two decimals"));
     // The column has two decimals, and so has what the driver reads of it.
     if amount.scale() != 2 {
@@ -75,7 +75,7 @@ pub(super) fn grosze(row: &Row, column: &str) -> Result<i64, Error> {
 }
 
 /// Names are compared without their case: Babelfish answers OUTPUT's columns in lower case.
-fn place(row: &Row, column: &str) -> Result<usize, Error> {
+fn index(row: &Row, column: &str) -> Result<usize, Error> {
     row.columns().iter().position(|one| one.name().eq_ignore_ascii_case(column)).ok_or_else(|| missing(column))
 }
 

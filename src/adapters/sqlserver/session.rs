@@ -72,16 +72,16 @@ impl Session {
 
     /// One round trip, read to its end: an error may stand behind the last row. A caller that goes away while it is
     /// under way leaves the session spoilt.
-    pub(super) async fn ask(&mut self, statement: Statement, limit: Duration) -> Result<Results, Error> {
+    pub(super) async fn query(&mut self, statement: Statement, limit: Duration) -> Result<Results, Error> {
         if self.shaken {
             self.reset(limit).await?;
         }
         self.spoilt = true;
-        let asked = async {
+        let queried = async {
             let stream = statement.bound().query(&mut self.client).await?;
             stream.into_results().await
         };
-        let answer = tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| Err(timed_out(limit)));
+        let answer = tokio::time::timeout(limit, queried).await.unwrap_or_else(|_| Err(timed_out(limit)));
         self.judged(answer)
     }
 
@@ -122,8 +122,8 @@ impl Session {
 
     async fn raw(&mut self, sql: &str, limit: Duration) -> Result<Results, Error> {
         self.spoilt = true;
-        let asked = async { self.client.simple_query(sql).await?.into_results().await };
-        let answer = tokio::time::timeout(limit, asked).await.unwrap_or_else(|_| Err(timed_out(limit)));
+        let queried = async { self.client.simple_query(sql).await?.into_results().await };
+        let answer = tokio::time::timeout(limit, queried).await.unwrap_or_else(|_| Err(timed_out(limit)));
         self.judged(answer)
     }
 

@@ -100,10 +100,10 @@ fn positional(sql: &str, values: &[(&'static str, ColumnData<'static>)]) -> Stri
             2
         } else if let Some(tail) = rest.strip_prefix('@') {
             let name = &tail[..tail.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(tail.len())];
-            let place = values.iter().position(|(known, _)| *known == name);
-            if let Some(place) = place {
+            let position = values.iter().position(|(known, _)| *known == name);
+            if let Some(position) = position {
                 // Writing into a String cannot fail.
-                let _ = write!(out, "@P{}", place + 1);
+                let _ = write!(out, "@P{}", position + 1);
                 rest = &tail[name.len()..];
                 continue;
             }

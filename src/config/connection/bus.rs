@@ -86,11 +86,11 @@ impl ConnectionString {
                 false
             }
         };
-        let place = match parts.endpoint.as_deref() {
+        let namespace = match parts.endpoint.as_deref() {
             None => Err("Endpoint is missing: expected Endpoint=sb://<namespace>.servicebus.windows.net/".to_owned()),
-            Some(endpoint) => place(endpoint, emulated),
+            Some(endpoint) => read_endpoint(endpoint, emulated),
         };
-        let (namespace, local) = place.unwrap_or_else(|problem| {
+        let (namespace, local) = namespace.unwrap_or_else(|problem| {
             problems.push(problem);
             (String::new(), None)
         });
@@ -108,7 +108,7 @@ impl ConnectionString {
     /// # Errors
     /// What was expected of a fully qualified namespace.
     pub fn by_identity(host: &str, identity: Identity) -> Result<Self, String> {
-        let namespace = namespace(host)?;
+        let namespace = read_namespace(host)?;
         let credential = Credential::Identity(identity);
         Ok(Self { namespace, credential, entity_path: None, local: None, passed_over: Vec::new() })
     }
@@ -148,7 +148,7 @@ impl ConnectionString {
 
     /// Where requests go, for a person.
     #[must_use]
-    pub fn place(&self) -> &str {
+    pub fn namespace(&self) -> &str {
         self.local.as_deref().unwrap_or(&self.namespace)
     }
 }
@@ -248,7 +248,7 @@ fn foreign(name: &str) -> Option<&'static str> {
 
 /// Namespace and, for a local bus, its `host:port`. As Microsoft's clients read it: any scheme or none, and a port that
 /// counts for an emulator alone, since each transport has its own.
-fn place(endpoint: &str, emulated: bool) -> Result<(String, Option<String>), String> {
+fn read_endpoint(endpoint: &str, emulated: bool) -> Result<(String, Option<String>), String> {
     let authority = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {
@@ -258,7 +258,7 @@ fn place(endpoint: &str, emulated: bool) -> Result<(String, Option<String>), Str
     };
     let port = port.map(|port| port.parse::<u16>().ok().filter(|port| *port > 0).ok_or("Endpoint has an invalid port"));
     let port = port.transpose()?;
-    let namespace = namespace(host);
+    let namespace = read_namespace(host);
     if emulated {
         let fine = |c: char| c.is_ascii_alphanumeric() || ".-_[]:".contains(c);
         if host.is_empty() || !host.chars().all(fine) {
@@ -280,7 +280,7 @@ fn place(endpoint: &str, emulated: bool) -> Result<(String, Option<String>), Str
     Ok((namespace, None))
 }
 
-fn namespace(host: &str) -> Result<String, String> {
+fn read_namespace(host: &str) -> Result<String, String> {
     let host = host.to_ascii_lowercase();
     let namespace = host.strip_suffix(CLOUD).unwrap_or_default();
     if namespace.is_empty() || !namespace.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
@@ -317,14 +317,14 @@ mod tests {
         let read = ConnectionString::parse(&old("TransportType=AmqpWebSockets;StsEndpoint=https://x")).unwrap();
         assert_eq!(read.passed_over(), ["TransportType", "StsEndpoint"]);
         let v6 = "Endpoint=sb://[::1];SharedAccessKeyName=a;SharedAccessKey=k;UseDevelopmentEmulator=True";
-        assert_eq!(ConnectionString::parse(v6).unwrap().place(), "[::1]:5672");
+        assert_eq!(ConnectionString::parse(v6).unwrap().namespace(), "[::1]:5672");
     }
 
     #[test]
     fn what_microsofts_clients_refuse_is_refused_with_the_reason() {
         let cases: Value = serde_json::from_str(include_str!("../../../tests/cases/connection-strings.json")).unwrap();
         let refuses = cases["refuses"].as_array().unwrap();
-        let said = [
+        let parsed = [
             "Endpoint is missing",
             "SharedAccessKey is missing",
             "SharedAccessKey is missing",
@@ -333,17 +333,17 @@ mod tests {
             "without TLS",
             "an SQL database",
         ];
-        assert_eq!(refuses.len(), said.len());
-        for (case, said) in refuses.iter().zip(said) {
+        assert_eq!(refuses.len(), parsed.len());
+        for (case, parsed) in refuses.iter().zip(parsed) {
             let problems = ConnectionString::parse(case["text"].as_str().unwrap()).unwrap_err().join("; ");
-            assert!(problems.contains(said) && !problems.contains("SAS_KEY_VALUE"), "{case}: {problems}");
+            assert!(problems.contains(parsed) && !problems.contains("SAS_KEY_VALUE"), "{case}: {problems}");
         }
-        for (text, said) in [
+        for (text, parsed) in [
             ("DefaultEndpointsProtocol=https;AccountName=a;AccountKey=SAS_KEY_VALUE", "a storage account"),
             ("endpoint=https://a.communication.azure.com/;accesskey=SAS_KEY_VALUE", "Azure Communication Services"),
         ] {
             let problems = ConnectionString::parse(text).unwrap_err().join("; ");
-            assert!(problems.contains(said) && !problems.contains("SAS_KEY_VALUE"), "{problems}");
+            assert!(problems.contains(parsed) && !problems.contains("SAS_KEY_VALUE"), "{problems}");
         }
     }
 

@@ -185,7 +185,7 @@ impl ConnectionString {
             reading.problems.extend(problems);
             Login::None
         });
-        let said = Self {
+        let parsed = Self {
             host,
             port,
             database: reading.text("Database"),
@@ -201,7 +201,7 @@ impl ConnectionString {
             connect_timeout,
             command_timeout,
         };
-        if reading.problems.is_empty() { Ok(said) } else { Err(reading.problems) }
+        if reading.problems.is_empty() { Ok(parsed) } else { Err(reading.problems) }
     }
 }
 
@@ -222,7 +222,7 @@ impl Takes {
 impl Reading {
     fn of(text: &str) -> Result<Self, String> {
         let mut reading = Self { given: Vec::new(), problems: Vec::new() };
-        for (place, (key, value)) in ado::pairs(text)?.into_iter().enumerate() {
+        for (address, (key, value)) in ado::pairs(text)?.into_iter().enumerate() {
             let named = |names: &[&str]| names.contains(&key.as_str());
             if let Some((name, _)) = KEYWORDS.iter().find(|(_, names)| named(names)) {
                 // As in .NET, of all names of one thing the last one counts, and `Password=` with nothing is none.
@@ -244,7 +244,7 @@ impl Reading {
                 // Not by its name: it could be the rest of a password whose ; stands in no quotes.
                 reading.problem(format!(
                     "has a keyword that is not known, the {}. of all: look at its spelling; a value with ; stands in quotes",
-                    place + 1
+                    address + 1
                 ));
             }
         }
@@ -277,9 +277,9 @@ impl Reading {
             self.problem("has no Server: expected Server=tcp:<host>,1433");
             return (String::new(), PORT);
         };
-        let (place, port) = text.split_once(',').unwrap_or((&text, ""));
-        let place = place.trim();
-        let place = match place.split_once(':') {
+        let (address, port) = text.split_once(',').unwrap_or((&text, ""));
+        let address = address.trim();
+        let address = match address.split_once(':') {
             Some((how, rest)) if how.eq_ignore_ascii_case("tcp") => rest,
             Some((how, _)) if ["np", "lpc", "admin"].iter().any(|word| how.eq_ignore_ascii_case(word)) => {
                 self.problem(
@@ -287,15 +287,15 @@ impl Reading {
                 );
                 return (String::new(), PORT);
             }
-            _ if place.starts_with("\\\\") => {
+            _ if address.starts_with("\\\\") => {
                 self.problem(
                     "has a Server by a named pipe, which is a way of Windows: expected Server=tcp:<host>,1433",
                 );
                 return (String::new(), PORT);
             }
-            _ => place,
+            _ => address,
         };
-        let (host, instance) = place.split_once('\\').unwrap_or((place, ""));
+        let (host, instance) = address.split_once('\\').unwrap_or((address, ""));
         if !instance.is_empty() && port.is_empty() {
             self.problem(
                 "has a Server with an instance and no port, and SQL Browser is not asked: write Server=tcp:<host>,<port>",

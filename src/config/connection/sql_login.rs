@@ -83,10 +83,10 @@ impl Login {
     }
 }
 
-fn sql(user: Option<String>, password: Option<String>, unsaid: bool) -> Result<Login, Vec<String>> {
+fn sql(user: Option<String>, password: Option<String>, default: bool) -> Result<Login, Vec<String>> {
     match (user, password) {
         (Some(user), Some(password)) => Ok(Login::Sql { user, password }),
-        (None, None) if unsaid => Err(vec![
+        (None, None) if default => Err(vec![
             "says not who logs in: expected User ID and Password, or Authentication=Active Directory Managed Identity"
                 .to_owned(),
         ]),
@@ -117,9 +117,9 @@ fn service_principal(
     azure: &AzureEnvironment,
 ) -> Result<Login, Vec<String>> {
     let mut problems = Vec::new();
-    let mut needed = |what: Option<String>, told: &str| {
+    let mut needed = |what: Option<String>, hint: &str| {
         what.unwrap_or_else(|| {
-            problems.push(format!("has Authentication=Active Directory Service Principal, but {told}"));
+            problems.push(format!("has Authentication=Active Directory Service Principal, but {hint}"));
             String::new()
         })
     };

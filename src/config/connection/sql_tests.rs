@@ -3,10 +3,10 @@
 use super::*;
 use crate::config::identity::Identity;
 
-const PLACE: &str = "Server=tcp:srv.database.windows.net,1433;Database=office";
+const SERVER: &str = "Server=tcp:srv.database.windows.net,1433;Database=office";
 
 fn parse(rest: &str) -> ConnectionString {
-    ConnectionString::parse(&format!("{PLACE};{rest}"), &AzureEnvironment::default()).unwrap()
+    ConnectionString::parse(&format!("{SERVER};{rest}"), &AzureEnvironment::default()).unwrap()
 }
 
 fn wrong(text: &str) -> String {
@@ -15,28 +15,28 @@ fn wrong(text: &str) -> String {
 
 #[test]
 fn a_portal_string_is_read_whole() {
-    let said = parse(
+    let parsed = parse(
         "Persist Security Info=False;User ID=app;Password=p;MultipleActiveResultSets=False;Encrypt=True;\
          TrustServerCertificate=False;Connection Timeout=7;Command Timeout=0",
     );
-    assert_eq!((said.host.as_str(), said.port), ("srv.database.windows.net", 1433));
-    assert_eq!(said.database.as_deref(), Some("office"));
-    assert_eq!(said.login, Login::Sql { user: "app".into(), password: "p".into() });
-    assert!(matches!(said.encryption, EncryptionLevel::Required) && !said.trust_any_certificate);
-    assert_eq!(said.connect_timeout, Some(Duration::from_secs(7)));
-    assert_eq!(said.command_timeout, Some(COMMAND_MAX), "0 is for ever in .NET, and bounded here");
+    assert_eq!((parsed.host.as_str(), parsed.port), ("srv.database.windows.net", 1433));
+    assert_eq!(parsed.database.as_deref(), Some("office"));
+    assert_eq!(parsed.login, Login::Sql { user: "app".into(), password: "p".into() });
+    assert!(matches!(parsed.encryption, EncryptionLevel::Required) && !parsed.trust_any_certificate);
+    assert_eq!(parsed.connect_timeout, Some(Duration::from_secs(7)));
+    assert_eq!(parsed.command_timeout, Some(COMMAND_MAX), "0 is for ever in .NET, and bounded here");
 }
 
 #[test]
 fn what_is_not_said_is_the_safe_one() {
-    let said = parse("uid=a;pwd=b");
-    assert!(matches!(said.encryption, EncryptionLevel::Required) && !said.trust_any_certificate);
+    let parsed = parse("uid=a;pwd=b");
+    assert!(matches!(parsed.encryption, EncryptionLevel::Required) && !parsed.trust_any_certificate);
     assert!(parse("uid=a;pwd=b;Trust Server Certificate=yes").trust_any_certificate);
 }
 
 #[test]
 fn authentication_says_which_identity() {
-    let entra = |rest: &str, azure: &AzureEnvironment| match ConnectionString::parse(&format!("{PLACE};{rest}"), azure)
+    let entra = |rest: &str, azure: &AzureEnvironment| match ConnectionString::parse(&format!("{SERVER};{rest}"), azure)
         .unwrap()
         .login
     {
@@ -99,8 +99,8 @@ fn contradictions_are_told_by_keyword_and_without_a_value() {
         ("Server=x;User ID=a;Password=geheim;TrustServerCertificate=true;TrustServerCertificateCA=/x", "CertificateCA"),
     ];
     for (text, word) in cases {
-        let told = wrong(text);
-        assert!(told.contains(word) && !told.to_lowercase().contains("geheim"), "{text}: {told}");
+        let problems = wrong(text);
+        assert!(problems.contains(word) && !problems.to_lowercase().contains("geheim"), "{text}: {problems}");
     }
     let all = wrong("Server=x,y;User ID=a;Password=geheim;Encrypt=perhaps;Zażółć=1");
     for word in ["port", "Encrypt", "not known"] {
@@ -136,7 +136,7 @@ fn authentication(login: &Login) -> &'static [&'static str] {
 }
 
 /// The server as .NET keeps it: as written. Ours is taken apart.
-fn place(server: &str) -> (String, u16) {
+fn address(server: &str) -> (String, u16) {
     let (host, port) = server.split_once(',').unwrap_or((server, "1433"));
     let host = host.trim_start_matches("tcp:").split('\\').next().unwrap_or_default();
     let host = if host == "(local)" { "localhost" } else { host.trim_matches(['[', ']']) };
@@ -153,19 +153,19 @@ fn every_string_is_read_as_microsofts_client_reads_it_or_refused_by_name() {
         let text = word("string");
         let read = ConnectionString::parse(text, &azure);
         let not_here = NOT_HERE.iter().find(|(part, _)| text.contains(part));
-        let (said, told) = match (read, not_here) {
-            (Err(told), Some((_, named))) => {
-                assert!(told.join("; ").contains(named), "{text}: {told:?}");
+        let (parsed, problems) = match (read, not_here) {
+            (Err(problems), Some((_, named))) => {
+                assert!(problems.join("; ").contains(named), "{text}: {problems:?}");
                 continue;
             }
             (Err(_), None) if !word("refused").is_empty() => continue,
-            (Ok(said), None) => (said, word("refused")),
+            (Ok(parsed), None) => (parsed, word("refused")),
             (read, _) => panic!("{text}: {:?}", read.map(drop)),
         };
-        assert_eq!(told, "", "{text} is refused there");
-        assert_eq!((said.host.clone(), said.port), place(word("server")), "{text}");
-        assert_eq!(said.database.as_deref(), Some(word("database")), "{text}");
-        let (user, password) = match &said.login {
+        assert_eq!(problems, "", "{text} is refused there");
+        assert_eq!((parsed.host.clone(), parsed.port), address(word("server")), "{text}");
+        assert_eq!(parsed.database.as_deref(), Some(word("database")), "{text}");
+        let (user, password) = match &parsed.login {
             Login::None => panic!("{text}"),
             Login::Sql { user, password } => (user.as_str(), password.as_str()),
             Login::Entra(Identity::ManagedIdentity { client_id }) => (client_id.as_deref().unwrap_or_default(), ""),
@@ -173,23 +173,23 @@ fn every_string_is_read_as_microsofts_client_reads_it_or_refused_by_name() {
             Login::Entra(_) => ("", ""),
         };
         assert_eq!((user, password), (word("user"), word("password")), "{text}");
-        assert!(authentication(&said.login).contains(&word("authentication")), "{text}");
-        let encrypt = match said.encryption {
+        assert!(authentication(&parsed.login).contains(&word("authentication")), "{text}");
+        let encrypt = match parsed.encryption {
             EncryptionLevel::Off => "False",
             EncryptionLevel::Strict => "Strict",
             _ => "True",
         };
         assert_eq!(encrypt, word("encrypt"), "{text}");
-        assert_eq!(said.trust_any_certificate, word("trust") == "True", "{text}");
-        assert_eq!(said.connect_timeout, case["timeout"].as_u64().map(Duration::from_secs), "{text}");
-        assert_eq!(said.at_once, text.contains("MultiSubnetFailover"), "{text}");
+        assert_eq!(parsed.trust_any_certificate, word("trust") == "True", "{text}");
+        assert_eq!(parsed.connect_timeout, case["timeout"].as_u64().map(Duration::from_secs), "{text}");
+        assert_eq!(parsed.at_once, text.contains("MultiSubnetFailover"), "{text}");
     }
 }
 
 #[test]
 fn of_all_names_of_one_thing_the_last_one_counts() {
-    let said = parse("UID=a;User ID=b;Password=p;Pwd=q;Timeout=3;Connect Timeout=4");
-    assert_eq!(said.login, Login::Sql { user: "b".into(), password: "q".into() });
-    assert_eq!(said.connect_timeout, Some(Duration::from_secs(4)));
+    let parsed = parse("UID=a;User ID=b;Password=p;Pwd=q;Timeout=3;Connect Timeout=4");
+    assert_eq!(parsed.login, Login::Sql { user: "b".into(), password: "q".into() });
+    assert_eq!(parsed.connect_timeout, Some(Duration::from_secs(4)));
     assert_eq!(parse("User ID=a;Password=p;Database=").database, None, "nothing is none");
 }

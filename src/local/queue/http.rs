@@ -24,7 +24,7 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 const WAIT_MAX: Duration = Duration::from_mins(1);
 
 /// What a path and method ask for.
-enum Asked {
+enum Operation {
     Send,
     /// What the queue or topic itself is.
     Describe,
@@ -56,19 +56,19 @@ pub(super) async fn handle(stand: Stand, request: Request<Inbound>) -> Response<
     {
         return refused(StatusCode::UNAUTHORIZED, reason);
     }
-    let Some((entity, asked)) = asked(request.method(), &segments) else {
+    let Some((entity, operation)) = operation(request.method(), &segments) else {
         return refused(StatusCode::NOT_FOUND, "no such operation");
     };
-    if !matches!(asked, Asked::Describe)
+    if !matches!(operation, Operation::Describe)
         && !stand.entities.contains(entity.strip_suffix(DEAD_LETTERS).unwrap_or(&entity))
     {
         return refused(StatusCode::NOT_FOUND, "no such queue or topic");
     }
-    let done = match asked {
-        Asked::Send => send(&stand, entity, request).await,
-        Asked::Describe => super::description::answer(&stand, &entity).await,
-        Asked::Head { delete } => head(&stand, entity, delete, wait(&request)).await,
-        Asked::Settle { how, id, token } => settle(&stand, how, entity, id, token).await,
+    let done = match operation {
+        Operation::Send => send(&stand, entity, request).await,
+        Operation::Describe => super::description::answer(&stand, &entity).await,
+        Operation::Head { delete } => head(&stand, entity, delete, wait(&request)).await,
+        Operation::Settle { how, id, token } => settle(&stand, how, entity, id, token).await,
     };
     done.unwrap_or_else(|error| {
         stand.events.note(format!("queue stand-in: {error}"));
@@ -87,16 +87,16 @@ fn refused(status: StatusCode, detail: &str) -> Response<Body> {
     answer(status, &format!("<Error><Code>{}</Code><Detail>{detail}</Detail></Error>", status.as_u16()))
 }
 
-fn asked(method: &Method, segments: &[String]) -> Option<(String, Asked)> {
+fn operation(method: &Method, segments: &[String]) -> Option<(String, Operation)> {
     let at = segments.iter().rposition(|s| s.eq_ignore_ascii_case("messages"));
     let Some(at) = at else {
-        return (method == Method::GET).then(|| (segments.join("/").to_lowercase(), Asked::Describe));
+        return (method == Method::GET).then(|| (segments.join("/").to_lowercase(), Operation::Describe));
     };
     let (entity, rest) = (segments[..at].join("/").to_lowercase(), &segments[at + 1..]);
     let what = match (method, rest) {
-        (&Method::POST, []) if !entity.ends_with(DEAD_LETTERS) => Asked::Send,
-        (&Method::POST, [head]) if head == "head" => Asked::Head { delete: false },
-        (&Method::DELETE, [head]) if head == "head" => Asked::Head { delete: true },
+        (&Method::POST, []) if !entity.ends_with(DEAD_LETTERS) => Operation::Send,
+        (&Method::POST, [head]) if head == "head" => Operation::Head { delete: false },
+        (&Method::DELETE, [head]) if head == "head" => Operation::Head { delete: true },
         (method, [id, token]) => {
             let how = match *method {
                 Method::DELETE => Settle::Complete,
@@ -104,7 +104,7 @@ fn asked(method: &Method, segments: &[String]) -> Option<(String, Asked)> {
                 Method::POST => Settle::Renew,
                 _ => return None,
             };
-            Asked::Settle { how, id: id.clone(), token: token.clone() }
+            Operation::Settle { how, id: id.clone(), token: token.clone() }
         }
         _ => return None,
     };
@@ -144,7 +144,7 @@ async fn head(stand: &Stand, entity: String, delete: bool, limit: Duration) -> R
         let mut again = until;
         if !stand.is_held(&entity) {
             let received = stand.store.receive(entity.clone()).await?;
-            stand.tell_buried(&entity, received.buried);
+            stand.report_dead(&entity, received.dead);
             if let Some(message) = received.message {
                 return hand_out(stand, entity, message, delete).await;
             }
@@ -187,7 +187,7 @@ async fn settle(
     id: String,
     token: String,
 ) -> Result<Response<Body>, QueueError> {
-    let (one, buried) = stand.store.settle(how, entity.clone(), id, token).await?;
+    let (one, dead) = stand.store.settle(how, entity.clone(), id, token).await?;
     let Some(Settled { message_id, delivery_count }) = one else {
         return Ok(refused(StatusCode::NOT_FOUND, "no message under this lock, or the lock has ended"));
     };
@@ -200,7 +200,7 @@ async fn settle(
         }
         Settle::Renew => {}
     }
-    stand.tell_buried(&entity, buried);
+    stand.report_dead(&entity, dead);
     stand.changed.notify_waiters();
     Ok(answer(StatusCode::OK, ""))
 }

@@ -205,8 +205,8 @@ impl Stand {
         }
     }
 
-    fn tell_buried(&self, entity: &str, buried: Vec<Settled>) {
-        for Settled { message_id, delivery_count } in buried {
+    fn report_dead(&self, entity: &str, dead: Vec<Settled>) {
+        for Settled { message_id, delivery_count } in dead {
             let reason = "MaxDeliveryCountExceeded".to_owned();
             self.events.emit(What::DeadLettered { entity: entity.to_owned(), message_id, delivery_count, reason });
         }

@@ -82,9 +82,9 @@ fn covers(resource: &str, path: &str) -> bool {
     if namespace.strip_suffix(".servicebus.windows.net").is_none_or(|name| name.is_empty() || name.contains('.')) {
         return false;
     }
-    let mut asked = path.trim_matches('/').split('/');
+    let mut requested = path.trim_matches('/').split('/');
     let signed = signed.trim_matches('/');
-    signed.is_empty() || signed.split('/').all(|part| asked.next().is_some_and(|a| a.eq_ignore_ascii_case(part)))
+    signed.is_empty() || signed.split('/').all(|part| requested.next().is_some_and(|a| a.eq_ignore_ascii_case(part)))
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub(super) enum Settle {
 
 pub(super) struct Received {
     pub(super) message: Option<Locked>,
-    pub(super) buried: Vec<Settled>,
+    pub(super) dead: Vec<Settled>,
     /// When to look again without being told: a lock ends, a scheduled message comes.
     pub(super) next_change_ms: Option<i64>,
 }
@@ -131,7 +131,7 @@ impl Store {
         self.write("NORMAL", move |transaction, now| {
             let at = named_params! {":entity": entity, ":now": now};
             transaction.prepare_cached(include_str!("sql/expire.sql"))?.execute(at)?;
-            let buried = bury(transaction, &entity, now, max)?;
+            let dead = dead_letter(transaction, &entity, now, max)?;
             let token = uuid::Uuid::new_v4().to_string();
             let lock = named_params! {":entity": entity, ":now": now, ":until": now + lock_ms, ":token": token};
             let mut statement = transaction.prepare_cached(include_str!("sql/lock.sql"))?;
@@ -142,7 +142,7 @@ impl Store {
                 let next = named_params! {":entity": entity};
                 transaction.prepare_cached(include_str!("sql/next_change.sql"))?.query_row(next, |row| row.get(0))?
             };
-            Ok(Received { message, buried, next_change_ms })
+            Ok(Received { message, dead, next_change_ms })
         })
         .await
     }
@@ -175,8 +175,8 @@ impl Store {
                     statement.query_row(until, settled).optional()?
                 }
             };
-            let buried = if how == Settle::Abandon { bury(transaction, &entity, now, max)? } else { Vec::new() };
-            Ok((one, buried))
+            let dead = if how == Settle::Abandon { dead_letter(transaction, &entity, now, max)? } else { Vec::new() };
+            Ok((one, dead))
         })
         .await
     }
@@ -213,7 +213,7 @@ impl Store {
     }
 }
 
-fn bury(transaction: &Transaction<'_>, entity: &str, now: i64, max: u32) -> rusqlite::Result<Vec<Settled>> {
+fn dead_letter(transaction: &Transaction<'_>, entity: &str, now: i64, max: u32) -> rusqlite::Result<Vec<Settled>> {
     // What is dead already can be received for ever.
     if entity.ends_with(super::DEAD_LETTERS) {
         return Ok(Vec::new());

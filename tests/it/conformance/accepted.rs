@@ -71,6 +71,6 @@ async fn each_message_has_its_own_time_and_life(on: &Bench) {
     assert!(accepted(&on.publish(&batch).await));
     let mut stored = on.broker.stored(&on.entity).await;
     stored.sort_by_key(|one| one["messageId"].as_str().unwrap().to_owned());
-    let told: Vec<_> = stored.iter().map(|one| (one["ttlMs"].as_i64(), one["enqueueAt"].as_i64())).collect();
-    assert_eq!(told, [(None, None), (Some(1_500), None), (None, Some(1_800_000_000_000))]);
+    let reported: Vec<_> = stored.iter().map(|one| (one["ttlMs"].as_i64(), one["enqueueAt"].as_i64())).collect();
+    assert_eq!(reported, [(None, None), (Some(1_500), None), (None, Some(1_800_000_000_000))]);
 }

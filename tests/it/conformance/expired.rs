@@ -29,10 +29,10 @@ async fn a_signature_that_is_over_is_told_and_nothing_is_sent(on: &Bench) {
     let over = on.by(&on.broker.signature(on.door, &on.entity, OVER), PATIENCE);
     for outcome in over.publish(&messages(2)).await {
         let spared = outcome == PublishOutcome::NotTried;
-        let told = reason(&outcome);
-        assert!(spared || (told.contains("2001-09-09") && told.contains("give a new one")), "{outcome:?}");
+        let reported = reason(&outcome);
+        assert!(spared || (reported.contains("2001-09-09") && reported.contains("give a new one")), "{outcome:?}");
     }
-    assert_eq!(on.broker.told(&on.entity).await["transfers"], 0);
+    assert_eq!(on.broker.reported(&on.entity).await["transfers"], 0);
 }
 
 async fn a_token_that_ends_on_the_way_is_no_fault_of_the_message(on: &Bench) {

@@ -145,9 +145,9 @@ async fn an_address_that_leads_elsewhere_is_followed(on: &Bench) {
 async fn who_closes_says_goodbye_and_may_come_back(on: &Bench) {
     assert!(accepted(&on.publish(&messages(1)).await));
     on.bus.close().await;
-    assert_eq!(on.broker.told(&on.entity).await["goodbyes"], 1);
+    assert_eq!(on.broker.reported(&on.entity).await["goodbyes"], 1);
     assert!(accepted(&on.publish(&messages(1)).await));
-    assert_eq!(on.broker.told(&on.entity).await["links"], 2);
+    assert_eq!(on.broker.reported(&on.entity).await["links"], 2);
 }
 
 async fn a_silent_connection_that_lay_idle_is_not_used(on: &Bench) {
@@ -168,6 +168,9 @@ async fn where_nobody_listens_it_says_so_and_tries_the_rest_no_more(on: &Bench) 
     let spared =
         |outcome: &PublishOutcome| matches!(outcome, PublishOutcome::Blocked { .. } | PublishOutcome::NotTried);
     assert!(outcomes.iter().all(spared), "nothing was sent, and no message is to blame: {outcomes:?}");
-    let told = reason(&outcomes[0]);
-    assert!(told.contains(&port) && told.contains("refused") && told.contains("the Endpoint right?"), "{told}");
+    let reported = reason(&outcomes[0]);
+    assert!(
+        reported.contains(&port) && reported.contains("refused") && reported.contains("the Endpoint right?"),
+        "{reported}"
+    );
 }

@@ -36,7 +36,7 @@ mod accepted;
 mod refused;
 mod lost;
 mod expired;
-mod pacing;
+mod rate_limits;
 mod partial;
 mod read_back;
 mod shapes;
@@ -73,9 +73,9 @@ impl Bench {
         let to = Destination::parse(&format!("queue:{}", self.entity)).unwrap();
         let outcomes = self.bus.publish(&to, batch, Instant::now() + PATIENCE).await;
         for outcome in &outcomes {
-            let told = reason(outcome);
-            assert!(!broker::SECRETS.iter().any(|secret| told.contains(secret)), "a secret is told: {told}");
-            assert!(told.is_empty() || told.contains(&self.entity), "the entity is not named: {told}");
+            let reported = reason(outcome);
+            assert!(!broker::SECRETS.iter().any(|secret| reported.contains(secret)), "a secret is told: {reported}");
+            assert!(reported.is_empty() || reported.contains(&self.entity), "the entity is not named: {reported}");
         }
         outcomes
     }

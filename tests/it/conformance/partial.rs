@@ -50,7 +50,7 @@ async fn a_failing_destination_is_not_sent_the_rest(on: &Bench) {
         matches!(outcome, PublishOutcome::Blocked { .. } | PublishOutcome::NotTried | PublishOutcome::Accepted)
     };
     assert!(outcomes.iter().all(fine), "{outcomes:?}");
-    let transfers = on.broker.told(&on.entity).await["transfers"].as_u64().unwrap();
+    let transfers = on.broker.reported(&on.entity).await["transfers"].as_u64().unwrap();
     // Four under way, and one more for each of the others that was answered before the refused one; over REST, where
     // connections are answered as they like, some more.
     assert!(transfers <= if on.door == "rest" { MANY as u64 / 2 } else { 7 }, "{transfers}");

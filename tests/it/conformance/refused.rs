@@ -74,15 +74,15 @@ async fn a_full_and_a_disabled_queue_say_so(on: &Bench) {
 async fn a_queue_that_is_not_there_is_named(on: &Bench) {
     let nowhere = Bench { entity: "no-such-queue".to_owned(), bus: on.bus.clone(), ..*on };
     let outcomes = nowhere.publish(&messages(2)).await;
-    let told = blocked(&outcomes);
-    assert!(told.contains("no-such-queue") && told.contains("create it"), "{told}");
+    let reported = blocked(&outcomes);
+    assert!(reported.contains("no-such-queue") && reported.contains("create it"), "{reported}");
 }
 
 async fn a_wrong_key_says_what_to_do_and_shows_no_key(on: &Bench) {
     let wrong = on.broker.connection(on.door).replace(KEY, WRONG_KEY);
     let outcomes = on.by(&wrong, PATIENCE).publish(&messages(2)).await;
-    let told = blocked(&outcomes);
-    assert!(told.contains(KEY_NAME) && told.contains("Send"), "{told}");
+    let reported = blocked(&outcomes);
+    assert!(reported.contains(KEY_NAME) && reported.contains("Send"), "{reported}");
     assert!(on.ids().await.is_empty());
 }
 
@@ -92,6 +92,6 @@ fn blocked(outcomes: &[PublishOutcome]) -> &str {
     let spared =
         |outcome: &PublishOutcome| matches!(outcome, PublishOutcome::Blocked { .. } | PublishOutcome::NotTried);
     assert!(outcomes.iter().all(spared), "{outcomes:?}");
-    let told = outcomes.iter().find(|outcome| matches!(outcome, PublishOutcome::Blocked { .. }));
-    reason(told.unwrap_or_else(|| panic!("{outcomes:?}")))
+    let reported = outcomes.iter().find(|outcome| matches!(outcome, PublishOutcome::Blocked { .. }));
+    reason(reported.unwrap_or_else(|| panic!("{outcomes:?}")))
 }

@@ -8,8 +8,8 @@ use client_organizer::{
         ids::LeaseToken,
         mail_finish::MailFinish,
         outbox::{BreakerChange, Settled},
-        pace::Pace,
-        recipient::{RecipientKey, Whose},
+        rate_limit::RateLimit,
+        recipient::{Addressee, RecipientKey},
     },
     ports::{
         inbox::{Begun, Lease},
@@ -56,8 +56,8 @@ fn key() -> RecipientKey {
     RecipientKey::new("a key of the tests")
 }
 
-fn whose() -> Whose {
-    key().whose(br#"{"data":{"clientId":17,"recipient":"anna@example.pl"}}"#)
+fn addressee() -> Addressee {
+    key().addressee(br#"{"data":{"clientId":17,"recipient":"anna@example.pl"}}"#)
 }
 
 fn lease() -> Lease {
@@ -65,13 +65,13 @@ fn lease() -> Lease {
         token: LeaseToken::fresh(),
         lease_ms: LEASE_MS,
         provider: PROVIDER.to_owned(),
-        pace: Pace::default(),
+        rate_limit: RateLimit::default(),
         asks: false,
     }
 }
 
 async fn begin(backend: &impl Backend, id: &str) -> Begun {
-    backend.inbox().begin(CONSUMER, &delivery(id), &whose(), &lease()).await.unwrap()
+    backend.inbox().begin(CONSUMER, &delivery(id), &addressee(), &lease()).await.unwrap()
 }
 
 async fn ours(backend: &impl Backend, id: &str) -> MailWork {
@@ -157,7 +157,7 @@ async fn one_of_many_deliveries_at_once_is_ours(backend: &impl Backend) {
     let tasks: Vec<_> = (0..32)
         .map(|n| {
             let inbox = handles[n % handles.len()].clone();
-            tokio::spawn(async move { inbox.begin(CONSUMER, &delivery("m"), &whose(), &lease()).await.unwrap() })
+            tokio::spawn(async move { inbox.begin(CONSUMER, &delivery("m"), &addressee(), &lease()).await.unwrap() })
         })
         .collect();
     let mut held = 0;
@@ -175,7 +175,7 @@ async fn one_of_many_deliveries_at_once_is_ours(backend: &impl Backend) {
 }
 
 async fn a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_left_alone(backend: &impl Backend) {
-    let refuse = async |id| backend.inbox().refuse(CONSUMER, &delivery(id), &whose(), "not ours").await.unwrap();
+    let refuse = async |id| backend.inbox().refuse(CONSUMER, &delivery(id), &addressee(), "not ours").await.unwrap();
     refuse("bad").await;
     refuse("bad").await;
     let row = mail(backend, "bad").await;
@@ -429,7 +429,7 @@ async fn a_refused_mail_keeps_its_body_and_is_never_due(backend: &impl Backend) 
 
 async fn consumers_do_not_see_each_other(backend: &impl Backend) {
     ours(backend, "m").await;
-    let other = backend.inbox().begin("Audit", &delivery("m"), &whose(), &lease()).await.unwrap();
+    let other = backend.inbox().begin("Audit", &delivery("m"), &addressee(), &lease()).await.unwrap();
     assert!(matches!(other, Begun::Ours(_)), "{other:?}");
     backend.advance_ms(LEASE_MS);
     assert_eq!(expire(backend, OnDoubt::Resend).await, ["m"]);
@@ -446,9 +446,9 @@ async fn whose_a_mail_is_is_remembered_when_its_content_is_gone(backend: &impl B
     let work = ours(backend, "sent").await;
     assert_eq!(finish(backend, &work, &sent()).await, Settled::Applied);
     backend.advance_ms(1);
-    backend.inbox().refuse(CONSUMER, &delivery("refused"), &whose(), "not ours").await.unwrap();
+    backend.inbox().refuse(CONSUMER, &delivery("refused"), &addressee(), "not ours").await.unwrap();
     backend.advance_ms(1);
-    let nobody = key().whose(b"no JSON");
+    let nobody = key().addressee(b"no JSON");
     backend.inbox().begin(CONSUMER, &delivery("of nobody"), &nobody, &lease()).await.unwrap();
 
     assert_eq!(backend.query("SELECT Body FROM InboxMessages WHERE MessageId = 'sent'"), None);

@@ -24,6 +24,6 @@ mod breaker;
 mod retention;
 mod books;
 mod inbox;
-mod pace;
+mod rate_limit;
 mod ops;
 mod bus;

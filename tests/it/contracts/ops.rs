@@ -11,8 +11,8 @@ use client_organizer::{
         ids::LeaseToken,
         mail_finish::MailFinish,
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, RowState, Settle, Settled, Settlement},
-        pace::Pace,
-        recipient::Whose,
+        rate_limit::RateLimit,
+        recipient::Addressee,
         route::Destination,
     },
     ports::{
@@ -368,8 +368,8 @@ async fn a_paused_destination_says_since_when_and_resuming_closes_its_breaker(ba
     assert_eq!((broken.breaker_failures, broken.breaker_reason.as_deref()), (1, Some("503")));
     assert!(broken.open_until.is_some());
     assert!(backend.ops().resume(QUEUE, &by()).await.unwrap());
-    let mended = destination().await;
-    assert_eq!((mended.paused_on, mended.open_until, mended.breaker_failures), (None, None, 0));
+    let repaired = destination().await;
+    assert_eq!((repaired.paused_on, repaired.open_until, repaired.breaker_failures), (None, None, 0));
     assert_eq!(lease(backend).await.1.rows.len(), 1);
 }
 
@@ -380,10 +380,10 @@ async fn mail(backend: &impl Backend, id: &str) -> MailWork {
         token: LeaseToken::fresh(),
         lease_ms: HOUR_MS,
         provider: PROVIDER.to_owned(),
-        pace: Pace::default(),
+        rate_limit: RateLimit::default(),
         asks: false,
     };
-    match backend.inbox().begin(CONSUMER, &delivery, &Whose::default(), &lease).await.unwrap() {
+    match backend.inbox().begin(CONSUMER, &delivery, &Addressee::default(), &lease).await.unwrap() {
         Begun::Ours(work) => work,
         other => panic!("{other:?}"),
     }

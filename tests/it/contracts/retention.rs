@@ -175,8 +175,11 @@ async fn mails_of_a_deleted_client_become_tombstones_of_nobody(backend: &impl Ba
     }
     let what = Prunable::ErasedMails { older_than_days: 30 };
     let erased = |backend: &_| {
-        let told = "Body IS NULL AND Subject IS NULL AND RecipientHash IS NULL AND Reference IS NULL";
-        number(backend, &format!("SELECT count(*) FROM InboxMessages WHERE {told} AND COALESCE(LastError, '') <> 'e'"))
+        let reported = "Body IS NULL AND Subject IS NULL AND RecipientHash IS NULL AND Reference IS NULL";
+        number(
+            backend,
+            &format!("SELECT count(*) FROM InboxMessages WHERE {reported} AND COALESCE(LastError, '') <> 'e'"),
+        )
     };
     assert_eq!(prune(backend, what, 10).await, 1, "the sent one");
     assert_eq!((prune(backend, what, 10).await, erased(backend)), (0, 1));

@@ -114,7 +114,7 @@ impl Broker {
     }
 
     /// What came for it: links, transfers, tokens, faults.
-    pub async fn told(&self, entity: &str) -> Value {
+    pub async fn reported(&self, entity: &str) -> Value {
         self.tell("told", json!({"name": entity})).await
     }
 

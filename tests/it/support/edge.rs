@@ -9,7 +9,7 @@ use super::{
 use bytes::Bytes;
 use client_organizer::{
     domain::flow_settings::PruneSettings,
-    flows::{book::BookContext, prune::PruneContext, vitals::Vitals},
+    flows::{book::BookContext, health::Health, prune::PruneContext},
     functions::{self, Guard, Idle, Services},
     ports::books::Books,
 };
@@ -34,7 +34,7 @@ pub struct Edge {
     pub backend: SqliteBackend,
     pub bus: Arc<FakeBus>,
     pub mailer: Arc<FakeMailer>,
-    pub vitals: Arc<Vitals>,
+    pub health: Arc<Health>,
     pub port: u16,
     client: Client<HttpConnector, BoxBody<Bytes, Infallible>>,
     server: tokio::task::JoinHandle<()>,
@@ -69,7 +69,7 @@ impl Edge {
 
     async fn of(world: World, books: Option<Arc<dyn Books>>, idle: Duration) -> Self {
         let World { backend, bus, mailer, book, dispatch, notify, .. } = world;
-        let vitals = book.vitals.clone();
+        let health = book.health.clone();
         let book = BookContext { books: books.unwrap_or_else(|| book.books.clone()), ..book };
         let settings = PruneSettings {
             outbox_days: 30,
@@ -85,7 +85,7 @@ impl Edge {
             prune: Arc::new(PruneContext { retention: backend.retention(), settings }),
             idle_outbox: Idle::new(idle, Duration::ZERO),
             idle_mail: Idle::new(idle, Duration::ZERO),
-            vitals: vitals.clone(),
+            health: health.clone(),
             version: "1.2.3",
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -95,7 +95,7 @@ impl Edge {
         let server =
             tokio::spawn(functions::serve(listener, Arc::new(services), Guard { port, local: None }, shutdown));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { backend, bus, mailer, vitals, port, client, server, stop: Some(stop) }
+        Self { backend, bus, mailer, health, port, client, server, stop: Some(stop) }
     }
 
     /// Asks the server to stop; answers when it has.

@@ -82,8 +82,9 @@ impl Office {
         assert_eq!(report["fine"], output.status.success());
         let of_level = report["findings"].as_array().unwrap().iter().filter(|one| one["level"] == level);
         let text = |one: &Value, field: &str| one[field].as_str().unwrap_or_default().to_owned();
-        let told = of_level.map(|one| format!("{}: {} → {}", text(one, "about"), text(one, "what"), text(one, "todo")));
-        (output.status.code(), told.collect())
+        let reported =
+            of_level.map(|one| format!("{}: {} → {}", text(one, "about"), text(one, "what"), text(one, "todo")));
+        (output.status.code(), reported.collect())
     }
 }
 

@@ -13,8 +13,8 @@ use client_organizer::{
         ids::ClientId,
         message::{Headers, MessageLimits},
         money::Money,
-        pace::Pace,
         period::Period,
+        rate_limit::RateLimit,
         recipient::RecipientKey,
         record::{Figures, FiguresPatch},
         route::{Destination, Routes},
@@ -23,10 +23,10 @@ use client_organizer::{
     flows::{
         book::{self, BookContext, WriteRequest},
         dispatch::{self, DispatchContext, DispatchReport},
+        health::Health,
         mailing::{NotifyContext, NotifyReport},
         nudge::Nudge,
         retry_mails::RetryReport,
-        vitals::Vitals,
     },
     ports::{books::Committed, breaker::Breakers, bus::Bus, outbox::Outbox},
 };
@@ -86,14 +86,14 @@ impl World {
             ("FinancialRecordDeleted", &[]),
             ("Plain", &[EMAILS]),
         ]);
-        let vitals = Arc::new(Vitals::default());
+        let health = Arc::new(Health::default());
         let book = BookContext {
             books: backend.books(),
             clock: clock.clone(),
             routes: routes.clone(),
             limits: MessageLimits::default(),
             nudge: Nudge::default(),
-            vitals: vitals.clone(),
+            health: health.clone(),
         };
         let dispatch = dispatcher(&backend, bus.clone(), clock.clone(), routes, 1);
         let notify = NotifyContext {
@@ -117,10 +117,10 @@ impl World {
                     breaker_base_ms: 30_000,
                     breaker_max_ms: 600_000,
                 },
-                pace: Pace::default(),
-                queries: Pace::default(),
+                rate_limit: RateLimit::default(),
+                queries: RateLimit::default(),
             },
-            vitals,
+            health,
             dice: Mutex::new(fastrand::Rng::with_seed(2)),
         };
         Self { backend, bus, mailer, clock, book, dispatch, notify }
@@ -206,7 +206,7 @@ impl World {
             clock: self.clock.clone(),
             recipients: self.notify.recipients.clone(),
             settings: self.notify.settings,
-            vitals: Arc::new(Vitals::default()),
+            health: Arc::new(Health::default()),
             dice: Mutex::new(fastrand::Rng::with_seed(3)),
         }
     }
@@ -247,7 +247,7 @@ pub fn dispatcher_of(
         routes,
         limits: MessageLimits::default(),
         settings: dispatch_settings(),
-        vitals: Arc::new(Vitals::default()),
+        health: Arc::new(Health::default()),
         dice: Mutex::new(fastrand::Rng::with_seed(seed)),
         stopping: Arc::default(),
     }

@@ -99,8 +99,8 @@ async fn a_write_that_could_happen_twice_is_told_as_unknown_and_not_repeated() {
     for fault in UNANSWERED.into_iter().chain([Fault::CutRequest]) {
         let (server, db) = met(fault).await;
         server.fault("ops_pause", fault);
-        let told = pause(&db).await.unwrap_err();
-        assert!(matches!(told, StoreError::Unknown { step: "pause", .. }), "{fault:?}: {told}");
+        let reported = pause(&db).await.unwrap_err();
+        assert!(matches!(reported, StoreError::Unknown { step: "pause", .. }), "{fault:?}: {reported}");
         assert!(server.requests("ops_pause").len() <= 1, "{fault:?}: sent again");
         healthy(&server, &db, server.requests("ops_pause").first().map(|request| request.connection)).await;
     }
@@ -172,9 +172,9 @@ async fn whatever_stays_wrong_is_told_after_a_bound() {
     for _ in 0..100 {
         server.fault("ops_pause", Fault::Error(1205));
     }
-    let told = pause(&db).await.unwrap_err();
-    assert!(matches!(told, StoreError::Unavailable { .. }), "{told}");
-    assert!(told.to_string().contains("1205") && server.done("ops_pause") == 0);
+    let reported = pause(&db).await.unwrap_err();
+    assert!(matches!(reported, StoreError::Unavailable { .. }), "{reported}");
+    assert!(reported.to_string().contains("1205") && server.done("ops_pause") == 0);
     assert!(server.requests("ops_pause").len() <= 8);
 }
 
@@ -246,9 +246,9 @@ async fn a_write_whose_answer_was_lost_is_never_told_as_not_done() {
     let edge = Edge::with_books(Arc::new(db)).await;
     // The repeats that would find out cannot reach it either.
     server.fault("books_store_key", Fault::CutForGood);
-    let told = edge.write("POST", "/api/clients", &[("idempotency-key", "k-1")], &draft(1).to_string()).await;
-    problem(&told, 503, "outcome-unknown");
-    assert!(told.header("retry-after").is_some());
+    let reported = edge.write("POST", "/api/clients", &[("idempotency-key", "k-1")], &draft(1).to_string()).await;
+    problem(&reported, 503, "outcome-unknown");
+    assert!(reported.header("retry-after").is_some());
     assert_eq!(server.done("books_store_key"), 1);
 }
 
@@ -267,10 +267,10 @@ async fn callers_share_as_many_connections_as_are_allowed_and_all_are_served() {
 async fn an_errors_words_hold_its_number_and_no_value_of_the_servers() {
     let (server, db) = met(Fault::CutAnswer).await;
     server.fault("ops_pause", Fault::Error(8152));
-    let told = pause(&db).await.unwrap_err();
-    assert!(matches!(told, StoreError::Broken { .. }), "{told}");
-    let mut words = told.to_string();
-    let mut next = std::error::Error::source(&told);
+    let reported = pause(&db).await.unwrap_err();
+    assert!(matches!(reported, StoreError::Broken { .. }), "{reported}");
+    let mut words = reported.to_string();
+    let mut next = std::error::Error::source(&reported);
     while let Some(source) = next {
         words = format!("{words}: {source}");
         next = source.source();

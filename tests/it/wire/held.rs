@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 async fn held() -> (TdsServer, Arc<SqlServer>) {
     let server = TdsServer::start().await;
-    server.answer("outbox_held", vec![table(&["HeldRows"], vec![vec![3.into()]])]);
+    server.answer("outbox_locked", vec![table(&["HeldRows"], vec![vec![3.into()]])]);
     let columns = ["SessionId", "LoginName", "ProgramName", "HostName", "OpenSeconds"];
     let session = vec![57.into(), "OFFICE\\ania".into(), "SSMS".into(), "PC7".into(), 812.into()];
     server.answer("outbox_holders", vec![table(&columns, vec![session])]);
@@ -36,9 +36,9 @@ async fn run(db: &Arc<SqlServer>) -> DispatchReport {
 async fn a_dispatch_tells_who_holds_rows_that_should_have_gone() {
     let (server, db) = held().await;
     let report = run(&db).await;
-    let told = report.stalled.unwrap();
+    let reported = report.stalled.unwrap();
     for word in ["3 row(s)", "session 57", "OFFICE\\ania", "SSMS", "PC7", "812 s"] {
-        assert!(told.contains(word), "{word}: {told}");
+        assert!(reported.contains(word), "{word}: {reported}");
     }
     assert_eq!(report.store_error, None, "the database is well");
     assert_eq!(server.requests("outbox_holders").len(), 1, "asked once in a run");
@@ -49,8 +49,8 @@ async fn where_the_holder_cannot_be_seen_the_right_that_lacks_is_named() {
     for (number, word) in [(300, "VIEW SERVER STATE"), (262, "VIEW DATABASE STATE"), (208, "error 208")] {
         let (server, db) = held().await;
         server.fault("outbox_holders", Fault::Error(number));
-        let told = run(&db).await.stalled.unwrap();
-        assert!(told.contains("3 row(s)") && told.contains(word), "{number}: {told}");
+        let reported = run(&db).await.stalled.unwrap();
+        assert!(reported.contains("3 row(s)") && reported.contains(word), "{number}: {reported}");
     }
 }
 
@@ -62,9 +62,9 @@ async fn the_status_tells_it_too() {
         vec![table(&["HeldRows"], vec![vec![3.into()]]), table(&["Version"], vec![vec![7.into()]])],
     );
     // Answered by the first name that is known: this one's, not the rows' alone.
-    server.answer("outbox_held", vec![]);
-    let told = db.status(&[]).await.unwrap().stalled.unwrap();
-    assert!(told.contains("3 row(s)") && told.contains("session 57"), "{told}");
+    server.answer("outbox_locked", vec![]);
+    let reported = db.status(&[]).await.unwrap().stalled.unwrap();
+    assert!(reported.contains("3 row(s)") && reported.contains("session 57"), "{reported}");
 }
 
 /// The others are settled; a repeat with the same token settles the held one when it is let go.
@@ -80,9 +80,9 @@ async fn a_settle_passes_over_a_held_row_and_is_to_be_repeated() {
     let answers =
         |second: i64| vec![table(&["Place", "Applied"], vec![vec![0.into(), 1.into()], vec![1.into(), second.into()]])];
     server.answer("outbox_settle_repeat", answers(2));
-    let told = db.settle(&settle).await.unwrap_err();
-    assert!(matches!(told, StoreError::Locked { .. }), "{told}");
-    assert!(told.to_string().contains("the others are settled"), "{told}");
+    let reported = db.settle(&settle).await.unwrap_err();
+    assert!(matches!(reported, StoreError::Locked { .. }), "{reported}");
+    assert!(reported.to_string().contains("the others are settled"), "{reported}");
     server.answer("outbox_settle_repeat", answers(1));
     assert_eq!(db.settle(&settle).await.unwrap(), [Settled::Applied; 2]);
 }

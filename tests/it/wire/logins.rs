@@ -7,7 +7,7 @@ use crate::support::{
 };
 use client_organizer::{
     adapters::sqlserver::{Presence, migrate},
-    domain::{delivery::Delivery, ids::ClientId, recipient::Whose},
+    domain::{delivery::Delivery, ids::ClientId, recipient::Addressee},
     ports::{books::Books, error::StoreError, inbox::Inbox},
 };
 use futures::FutureExt;
@@ -33,10 +33,13 @@ async fn what_a_person_must_mend_is_told_at_once_and_plainly() {
     let server = TdsServer::start().await;
     for (number, word) in [(18_456, "login was refused"), (40_615, "firewall")] {
         server.login_fault(Fault::Error(number));
-        let told = refusal(&options(&server, Duration::from_secs(30))).await;
-        assert!(matches!(told, StoreError::Broken { .. }), "{told}");
-        let told = told.to_string();
-        assert!(told.contains(word) && told.contains(&number.to_string()) && !told.contains("geheim"), "{told}");
+        let reported = refusal(&options(&server, Duration::from_secs(30))).await;
+        assert!(matches!(reported, StoreError::Broken { .. }), "{reported}");
+        let reported = reported.to_string();
+        assert!(
+            reported.contains(word) && reported.contains(&number.to_string()) && !reported.contains("geheim"),
+            "{reported}"
+        );
     }
     assert_eq!(server.logins().len(), 2);
 }
@@ -49,11 +52,11 @@ async fn a_node_that_the_server_names_and_nobody_reaches_is_told_with_the_rule_t
     assert_eq!((server.logins().len(), node.logins().len()), (1, 1));
     let port = nobody.address.port();
     server.login_fault(Fault::SentOn(port));
-    let told = refusal(&options(&server, Duration::from_secs(30))).await;
-    assert!(matches!(told, StoreError::Unavailable { .. }), "{told}");
-    let told = told.to_string();
+    let reported = refusal(&options(&server, Duration::from_secs(30))).await;
+    assert!(matches!(reported, StoreError::Unavailable { .. }), "{reported}");
+    let reported = reported.to_string();
     for word in [&format!("port {port}"), "11000 to 11999", "firewall"] {
-        assert!(told.contains(word), "{told}");
+        assert!(reported.contains(word), "{reported}");
     }
 }
 
@@ -64,9 +67,12 @@ async fn a_database_that_plays_an_old_server_is_refused_with_the_cure() {
     assert!(migrate::plan(&options).await.is_ok());
     server.of_level(120);
     server.answer("migrate_lock", vec![table(&["Got"], vec![vec![0.into()]])]);
-    for told in [migrate::plan(&options).await.err(), refused_to_migrate(&options).await] {
-        let told = told.unwrap().to_string();
-        assert!(told.contains("compatibility level 120") && told.contains("SET COMPATIBILITY_LEVEL = 160"), "{told}");
+    for reported in [migrate::plan(&options).await.err(), refused_to_migrate(&options).await] {
+        let reported = reported.unwrap().to_string();
+        assert!(
+            reported.contains("compatibility level 120") && reported.contains("SET COMPATIBILITY_LEVEL = 160"),
+            "{reported}"
+        );
     }
 }
 
@@ -100,8 +106,11 @@ async fn a_listener_is_reached_by_whichever_of_its_addresses_lives() {
 async fn a_role_that_lacks_the_tables_of_the_last_migrate_is_told_before_anything_is_done() {
     let server = TdsServer::start().await;
     server.fault("schema_rights", Fault::Error(229));
-    let told = refusal(&options(&server, Duration::from_secs(30))).await;
-    assert!(matches!(told, StoreError::Broken { .. }) && told.to_string().contains("migrate --grants"), "{told}");
+    let reported = refusal(&options(&server, Duration::from_secs(30))).await;
+    assert!(
+        matches!(reported, StoreError::Broken { .. }) && reported.to_string().contains("migrate --grants"),
+        "{reported}"
+    );
 }
 
 #[tokio::test]
@@ -113,12 +122,12 @@ async fn a_login_that_breaks_off_or_never_ends_is_unavailable() {
         if fault == Fault::Stall {
             options.pool.connect_timeout = Duration::from_millis(300);
         }
-        let told = refusal(&options).await;
-        assert!(matches!(told, StoreError::Unavailable { .. }), "{fault:?}: {told}");
+        let reported = refusal(&options).await;
+        assert!(matches!(reported, StoreError::Unavailable { .. }), "{fault:?}: {reported}");
     }
     let server = TdsServer::down(None).await;
-    let told = refusal(&options(&server, Duration::from_secs(30))).await.to_string();
-    assert!(told.contains("connection refused"), "{told}");
+    let reported = refusal(&options(&server, Duration::from_secs(30))).await.to_string();
+    assert!(reported.contains("connection refused"), "{reported}");
 }
 
 #[tokio::test]
@@ -156,11 +165,11 @@ async fn a_login_that_goes_on_being_refused_is_told_and_tried_seldom() {
         server.login_fault(Fault::Error(18_456));
     }
     let mut presence = db.presence();
-    let (told, _) = tokio::join!(
+    let (reported, _) = tokio::join!(
         presence.wait_for(|now| matches!(now, Presence::Away { reason } if reason.contains("login was refused"))),
         db.client(ClientId(1)),
     );
-    told.unwrap();
+    reported.unwrap();
     assert!(server.logins().len() <= 6, "{}: that could lock the account", server.logins().len());
 }
 
@@ -173,9 +182,9 @@ async fn a_database_that_is_away_is_told_at_once_and_heals_by_itself() {
     let db = SqlServer::begin(&options).unwrap();
     let mut presence = db.presence();
     presence.wait_for(|now| matches!(now, Presence::Away { .. })).await.unwrap();
-    let told = db.client(ClientId(1)).now_or_never().expect("nothing is waited for").unwrap_err();
-    assert!(matches!(told, StoreError::Unavailable { .. }), "{told}");
-    assert!(told.to_string().contains("connection refused"), "{told}");
+    let reported = db.client(ClientId(1)).now_or_never().expect("nothing is waited for").unwrap_err();
+    assert!(matches!(reported, StoreError::Unavailable { .. }), "{reported}");
+    assert!(reported.to_string().contains("connection refused"), "{reported}");
     server.listen().await;
     presence.wait_for(|now| *now == Presence::Here).await.unwrap();
     assert!(db.client(ClientId(1)).await.unwrap().is_some());
@@ -198,8 +207,8 @@ async fn a_delivery_waits_for_a_database_that_is_away() {
     db.presence().wait_for(|now| matches!(now, Presence::Away { .. })).await.unwrap();
     let delivery =
         Delivery { message_id: "m-1".to_owned(), body: b"{}".to_vec(), delivery_count: 1, enqueued_on: None };
-    let whose = Whose::default();
-    let (stored, ()) = tokio::join!(db.refuse("email", &delivery, &whose, "test"), server.listen());
+    let addressee = Addressee::default();
+    let (stored, ()) = tokio::join!(db.refuse("email", &delivery, &addressee, "test"), server.listen());
     stored.unwrap();
     assert_eq!(server.done("inbox_refuse"), 1);
 }
@@ -217,8 +226,8 @@ async fn a_refused_login_and_a_wrong_schema_heal_too() {
     let says = |now: &Presence, word: &str| matches!(now, Presence::Away { reason } if reason.contains(word));
     presence.wait_for(|now| says(now, "login was refused") || says(now, "schema")).await.unwrap();
     presence.wait_for(|now| says(now, "schema")).await.unwrap();
-    let told = db.client(ClientId(1)).await.unwrap_err().to_string();
-    assert!(told.contains("client-organizer migrate"), "{told}");
+    let reported = db.client(ClientId(1)).await.unwrap_err().to_string();
+    assert!(reported.contains("client-organizer migrate"), "{reported}");
     server.migrated(true);
     presence.wait_for(|now| *now == Presence::Here).await.unwrap();
     assert!(db.client(ClientId(1)).await.unwrap().is_some());
@@ -228,8 +237,8 @@ async fn a_refused_login_and_a_wrong_schema_heal_too() {
 async fn a_server_without_encryption_is_refused_unless_the_string_says_so() {
     let server = TdsServer::start().await;
     let plain = SqlServerOptions::at(server.connection_string("User ID=app;Password=geheim"));
-    let told = refusal(&plain).await.to_string();
-    assert!(told.contains("no encryption"), "{told}");
+    let reported = refusal(&plain).await.to_string();
+    assert!(reported.contains("no encryption"), "{reported}");
     assert!(server.logins().is_empty(), "the password stayed here");
 }
 
@@ -250,14 +259,17 @@ async fn a_certificate_is_verified_unless_the_string_says_which_or_any() {
         let text = format!("User ID=app;Password=geheim;Encrypt=strict;{rest}");
         SqlServerOptions::at(server.connection_string(&text).replace("127.0.0.1", "localhost"))
     };
-    let told = refusal(&strict("")).await;
-    assert!(matches!(told, StoreError::Broken { .. }) && told.to_string().contains("certificate"), "{told}");
+    let reported = refusal(&strict("")).await;
+    assert!(
+        matches!(reported, StoreError::Broken { .. }) && reported.to_string().contains("certificate"),
+        "{reported}"
+    );
     assert!(server.logins().is_empty(), "the password stayed here");
     SqlServer::open(&strict("TrustServerCertificate=true")).await.unwrap();
     let mine = format!("TrustServerCertificateCA={}", file.display());
     SqlServer::open(&strict(&mine)).await.unwrap();
-    let told = refusal(&strict(&format!("{mine};HostNameInCertificate=elsewhere"))).await;
-    assert!(told.to_string().contains("certificate"), "{told}");
+    let reported = refusal(&strict(&format!("{mine};HostNameInCertificate=elsewhere"))).await;
+    assert!(reported.to_string().contains("certificate"), "{reported}");
 }
 
 /// The identity library reads the endpoint from the environment, so this is a process of its own.

@@ -85,14 +85,14 @@ async fn what_passes_is_outlasted_by_reads_and_settles() {
 #[tokio::test]
 async fn a_lock_that_is_not_released_is_an_error_of_its_own() {
     let (server, db) = met("outbox_settle", LOCK_WAIT_OVER, 1).await;
-    let told = settle(&db).await.unwrap_err();
-    assert!(matches!(told, StoreError::Locked { .. }), "{told}");
-    assert!(told.to_string().contains("another transaction holds a lock"), "{told}");
+    let reported = settle(&db).await.unwrap_err();
+    assert!(matches!(reported, StoreError::Locked { .. }), "{reported}");
+    assert!(reported.to_string().contains("another transaction holds a lock"), "{reported}");
     assert_eq!(server.requests("outbox_settle").len(), 1);
     let (server, db) = met("outbox_unrouted", LOCK_WAIT_OVER, 1).await;
     let routes = crate::support::world::routes(&[("Created", &["queue:q"])]);
-    let told = db.route(&routes, 10).await.unwrap_err();
-    assert!(matches!(told, StoreError::Locked { .. }), "never taken for an empty result: {told}");
+    let reported = db.route(&routes, 10).await.unwrap_err();
+    assert!(matches!(reported, StoreError::Locked { .. }), "never taken for an empty result: {reported}");
     assert_eq!(server.requests("outbox_unrouted").len(), 1);
 }
 
@@ -101,8 +101,8 @@ async fn what_may_have_been_done_is_told_as_unknown_and_repeated_only_by_its_tok
     let severe = [Fault::Fatal(596), Fault::Fatal(33_333), Fault::Fatal(1205)];
     each(cases("unanswered").into_iter().chain(severe).collect(), |fault| async move {
         let (server, db) = met("ops_pause", fault, 1).await;
-        let told = pause(&db).await.unwrap_err();
-        assert!(matches!(told, StoreError::Unknown { .. }), "{fault:?}: {told}");
+        let reported = pause(&db).await.unwrap_err();
+        assert!(matches!(reported, StoreError::Unknown { .. }), "{fault:?}: {reported}");
         assert_eq!(server.requests("ops_pause").len(), 1, "{fault:?}: sent again");
         let (_server, db) = met("outbox_settle", fault, 1).await;
         assert_eq!(settle(&db).await.unwrap_or_else(|error| panic!("{fault:?}: {error}")), [Settled::Applied]);
@@ -116,8 +116,8 @@ async fn what_may_have_been_done_is_told_as_unknown_and_repeated_only_by_its_tok
 async fn what_no_repeat_helps_is_told_at_once() {
     each(cases("final"), |fault| async move {
         let (server, db) = met("ops_pause", fault, 1).await;
-        let told = pause(&db).await.unwrap_err();
-        assert!(matches!(told, StoreError::Broken { .. }), "{fault:?}: {told}");
+        let reported = pause(&db).await.unwrap_err();
+        assert!(matches!(reported, StoreError::Broken { .. }), "{fault:?}: {reported}");
         assert_eq!(server.requests("ops_pause").len(), 1, "{fault:?}");
     })
     .await;
@@ -129,9 +129,9 @@ async fn a_number_nobody_told_us_of_may_pass_and_keeps_nobody_for_long() {
     let (_server, db) = met("books_client", unlisted, 1).await;
     db.client(ClientId(1)).await.unwrap();
     let (server, db) = met("books_client", unlisted, 100).await;
-    let told = db.client(ClientId(1)).await.unwrap_err();
-    assert!(matches!(told, StoreError::Unavailable { .. }), "{told}");
-    assert!(told.to_string().contains("33333"), "{told}");
+    let reported = db.client(ClientId(1)).await.unwrap_err();
+    assert!(matches!(reported, StoreError::Unavailable { .. }), "{reported}");
+    assert!(reported.to_string().contains("33333"), "{reported}");
     assert_eq!(server.requests("books_client").len(), 3);
 }
 
@@ -143,8 +143,8 @@ async fn the_api_asks_to_come_again_and_calls_for_nobody() {
         let mut options = options(&server, Duration::from_secs(30));
         options.pool.wait = Duration::from_millis(500);
         let edge = Edge::with_books(Arc::new(SqlServer::open(&options).await.unwrap())).await;
-        let told = edge.write("POST", "/api/clients", &[], &draft(1).to_string()).await;
-        problem(&told, 503, "unavailable");
-        assert!(told.header("retry-after").is_some(), "{number}");
+        let reported = edge.write("POST", "/api/clients", &[], &draft(1).to_string()).await;
+        problem(&reported, 503, "unavailable");
+        assert!(reported.header("retry-after").is_some(), "{number}");
     }
 }

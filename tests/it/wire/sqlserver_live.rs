@@ -82,9 +82,9 @@ async fn a_caller_told_that_nobody_knows_gets_the_stored_answer_when_the_databas
     let edge = Edge::with_books(Arc::new(db)).await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
     proxy.cut_answer_and_shut("books_store_key");
-    let told = edge.write("POST", &path, &KEY, &figures(7)).await;
-    problem(&told, 503, "outcome-unknown");
-    assert!(told.header("retry-after").is_some());
+    let reported = edge.write("POST", &path, &KEY, &figures(7)).await;
+    problem(&reported, 503, "outcome-unknown");
+    assert!(reported.header("retry-after").is_some());
     assert_eq!(count(&backend, "FinancialRecords"), "1", "it was done, and nobody was told");
     proxy.open();
     presence.wait_for(|now| *now == Presence::Here).await.unwrap();

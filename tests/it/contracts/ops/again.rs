@@ -65,8 +65,8 @@ async fn a_requeue_waits_for_the_row_of_its_key_that_is_being_sent(backend: &imp
     dispatch(backend, dead(LastOutcome::Permanent)).await;
     insert(backend, "new", "k");
     lease(backend).await;
-    let told = RequeueRules { out_of_order: true, ..NO_WINDOW };
-    assert_why_not(&requeue(backend, "old", told).await, &["new", "being sent now", "try again"]);
+    let reported = RequeueRules { out_of_order: true, ..NO_WINDOW };
+    assert_why_not(&requeue(backend, "old", reported).await, &["new", "being sent now", "try again"]);
     assert_eq!(row(backend, "old").await.state, RowState::Dead);
     assert_eq!(actions(backend), 0);
     assert!(requeue(backend, "stranger", NO_WINDOW).await.done, "another key is another order");
@@ -157,8 +157,8 @@ async fn a_copy_would_arrive_after_what_is_newer(backend: &impl Backend) {
     assert_why_not(&replay(backend, "old", FORCED).await, &["new", "--out-of-order"]);
     dispatch(backend, Settlement::Sent).await;
     assert_why_not(&replay(backend, "old", FORCED).await, &["new", "--out-of-order"]);
-    let told = ReplayRules { requeue: RequeueRules { out_of_order: true, ..AN_HOUR }, ..FORCED };
-    let copy = replay(backend, "old", told).await.new_id.unwrap();
+    let reported = ReplayRules { requeue: RequeueRules { out_of_order: true, ..AN_HOUR }, ..FORCED };
+    let copy = replay(backend, "old", reported).await.new_id.unwrap();
     let shown = row(backend, &copy).await;
     assert_eq!(shown.payload.as_deref(), Some(r#"{"vat":12.30}"#), "plain rows carry no id");
 }

@@ -3,7 +3,7 @@
 use super::*;
 use client_organizer::domain::{
     client::Email,
-    recipient::{RecipientKey, Whose},
+    recipient::{Addressee, RecipientKey},
 };
 
 contract!(
@@ -44,7 +44,7 @@ async fn a_refused_or_doubtful_mail_can_be_resent(backend: &impl Backend) {
         token: LeaseToken::fresh(),
         lease_ms: HOUR_MS,
         provider: provider.to_owned(),
-        pace: Pace::default(),
+        rate_limit: RateLimit::default(),
         asks: false,
     };
     for (id, finish) in [
@@ -92,7 +92,7 @@ async fn only_a_doubtful_mail_can_be_taken_as_sent(backend: &impl Backend) {
         token: LeaseToken::fresh(),
         lease_ms: HOUR_MS,
         provider: PROVIDER.to_owned(),
-        pace: Pace::default(),
+        rate_limit: RateLimit::default(),
         asks: false,
     };
     assert_eq!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap(), []);
@@ -119,13 +119,13 @@ async fn a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing(backend:
         token: LeaseToken::fresh(),
         lease_ms: HOUR_MS,
         provider: PROVIDER.to_owned(),
-        pace: Pace::default(),
+        rate_limit: RateLimit::default(),
         asks: false,
     };
     let address = RecipientKey::new("secret").hash(&Email::parse("anna@example.pl").unwrap());
-    let whose = Whose { subject: Some("clients/17".to_owned()), recipient_hash: Some(address.clone()) };
+    let addressee = Addressee { subject: Some("clients/17".to_owned()), recipient_hash: Some(address.clone()) };
     let take_in = async |id: &str, refused: Option<&str>| {
-        ops.mail_take_in(CONSUMER, &delivery(id), &whose, refused, &by()).await.unwrap()
+        ops.mail_take_in(CONSUMER, &delivery(id), &addressee, refused, &by()).await.unwrap()
     };
     assert_eq!(take_in("new", None).await, TakenIn::New);
     assert_eq!(take_in("new", None).await, TakenIn::Known(MailState::Accepted));
@@ -137,7 +137,7 @@ async fn a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing(backend:
     assert_eq!(inbox.finish(CONSUMER, "new", lease.token, &sent, true).await.unwrap(), Settled::Applied);
     assert_eq!(take_in("new", None).await, TakenIn::Known(MailState::Sent));
     assert!(matches!(
-        inbox.begin(CONSUMER, &delivery("new"), &whose, &lease).await.unwrap(),
+        inbox.begin(CONSUMER, &delivery("new"), &addressee, &lease).await.unwrap(),
         Begun::Done(MailState::Sent)
     ));
 

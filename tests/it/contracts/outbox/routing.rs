@@ -170,8 +170,8 @@ async fn rows_for_what_is_no_destination_are_buried_in_bounded_steps(backend: &i
     enqueue(backend, "mails", None, &["b1", "b2", "b3"]);
     enqueue(backend, MAILS, None, &["good"]);
     assert_eq!(due(backend, "mails").await.unwrap().rows, 3);
-    assert_eq!(backend.outbox().bury("mails", "'mails' is no destination", 2).await.unwrap(), 2);
-    assert_eq!(backend.outbox().bury("mails", "'mails' is no destination", 2).await.unwrap(), 1);
+    assert_eq!(backend.outbox().dead_letter("mails", "'mails' is no destination", 2).await.unwrap(), 2);
+    assert_eq!(backend.outbox().dead_letter("mails", "'mails' is no destination", 2).await.unwrap(), 1);
     assert_eq!(column(backend, "b3", "LastError").as_deref(), Some("'mails' is no destination"));
     assert_eq!(due(backend, "mails").await, None);
     assert_eq!(ids(&claim(backend, BATCH).await.1), ["good"]);

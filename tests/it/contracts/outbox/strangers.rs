@@ -51,7 +51,7 @@ async fn a_destination_that_is_not_utf8_is_buried_too() {
     enqueue(&backend, "?", None, &["odd"]);
     backend.execute("UPDATE OutboxMessages SET Destination = CAST(x'713aff' AS TEXT)");
     let due = all_due(&backend).await;
-    assert_eq!(backend.outbox().bury(&due[0].destination, "no destination", 100).await.unwrap(), 1);
+    assert_eq!(backend.outbox().dead_letter(&due[0].destination, "no destination", 100).await.unwrap(), 1);
     assert_eq!(all_due(&backend).await, []);
 }
 

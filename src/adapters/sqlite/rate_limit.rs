@@ -2,8 +2,8 @@
 
 use super::{outbox::add_destination, rows};
 use crate::{
-    domain::pace::{HOUR_MS, LEASE_MS_MAX, MINUTE_MS},
-    ports::{breaker::Paced, inbox::Lease},
+    domain::rate_limit::{HOUR_MS, LEASE_MS_MAX, MINUTE_MS},
+    ports::{breaker::RateLimited, inbox::Lease},
 };
 use rusqlite::{Connection, named_params};
 
@@ -16,55 +16,55 @@ pub(super) struct Room {
 
 /// `None`: the provider has no pace.
 pub(super) fn room(db: &Connection, now: i64, lease: &Lease) -> rusqlite::Result<Option<Room>> {
-    if !lease.pace.is_limited() {
+    if !lease.rate_limit.is_limited() {
         return Ok(None);
     }
     add_destination(db, &lease.provider)?;
     let forget = named_params! { ":provider": lease.provider, ":before": now.saturating_sub(HOUR_MS) };
-    db.prepare_cached(include_str!("sql/pace_forget.sql"))?.execute(forget)?;
-    let mend = named_params! { ":provider": lease.provider, ":latest": now.saturating_add(LEASE_MS_MAX) };
-    db.prepare_cached(include_str!("sql/pace_mend.sql"))?.execute(mend)?;
+    db.prepare_cached(include_str!("sql/rate_limit_forget.sql"))?.execute(forget)?;
+    let repair = named_params! { ":provider": lease.provider, ":latest": now.saturating_add(LEASE_MS_MAX) };
+    db.prepare_cached(include_str!("sql/rate_limit_repair.sql"))?.execute(repair)?;
     let which = named_params! {
         ":provider": lease.provider,
         ":now": now,
-        ":per_minute": lease.pace.per_minute,
-        ":per_hour": lease.pace.per_hour,
+        ":per_minute": lease.rate_limit.per_minute,
+        ":per_hour": lease.rate_limit.per_hour,
         ":minute_ms": MINUTE_MS,
         ":hour_ms": HOUR_MS,
     };
-    db.prepare_cached(include_str!("sql/pace_room.sql"))?
+    db.prepare_cached(include_str!("sql/rate_limit_room.sql"))?
         .query_row(which, |row| Ok(Some(Room { mails: rows::count(row, "Room")?, next_on: row.get("RoomOnUtc")? })))
 }
 
 /// Tells whether mails wait for room.
-pub(super) fn tell(db: &Connection, lease: &Lease, room: Room, some_wait: bool) -> rusqlite::Result<()> {
+pub(super) fn report(db: &Connection, lease: &Lease, room: Room, some_wait: bool) -> rusqlite::Result<()> {
     let until = (room.mails == 0 && some_wait).then_some(room.next_on);
-    let told = named_params! { ":provider": lease.provider, ":until": until };
-    db.prepare_cached(include_str!("sql/pace_waits.sql"))?.execute(told).map(drop)
+    let report = named_params! { ":provider": lease.provider, ":until": until };
+    db.prepare_cached(include_str!("sql/rate_limit_waits.sql"))?.execute(report).map(drop)
 }
 
-pub(super) fn take(db: &Connection, now: i64, lease: &Lease, message_id: &str) -> rusqlite::Result<()> {
-    let taken = named_params! {
+pub(super) fn lease_one(db: &Connection, now: i64, lease: &Lease, message_id: &str) -> rusqlite::Result<()> {
+    let leased = named_params! {
         ":token": lease.token.to_string(),
         ":id": message_id,
         ":provider": lease.provider,
         ":lease_ends": now.saturating_add(lease.lease_ms),
     };
-    db.prepare_cached(include_str!("sql/pace_take.sql"))?.execute(taken).map(drop)
+    db.prepare_cached(include_str!("sql/rate_limit_lease.sql"))?.execute(leased).map(drop)
 }
 
 /// `None`: the provider may be asked; else in how long.
-pub(super) fn ask(db: &Connection, now: i64, lease: &Lease, message_id: &str) -> rusqlite::Result<Option<i64>> {
+pub(super) fn query(db: &Connection, now: i64, lease: &Lease, message_id: &str) -> rusqlite::Result<Option<i64>> {
     let Some(room) = room(db, now, lease)? else { return Ok(None) };
-    let asked = named_params! {
+    let query_lease = named_params! {
         ":token": lease.token.to_string(),
         ":id": message_id,
         ":provider": lease.provider,
         ":lease_ends": now.saturating_add(lease.lease_ms),
         ":room": room.mails,
     };
-    let places = db.prepare_cached(include_str!("sql/pace_ask.sql"))?.execute(asked)?;
-    Ok((places == 0).then(|| (room.next_on - now).max(0)))
+    let leased = db.prepare_cached(include_str!("sql/rate_limit_query.sql"))?.execute(query_lease)?;
+    Ok((leased == 0).then(|| (room.next_on - now).max(0)))
 }
 
 /// `handed_over`: to the provider, whatever came of that.
@@ -77,13 +77,13 @@ pub(super) fn settle(
 ) -> rusqlite::Result<()> {
     if handed_over {
         let settled = named_params! { ":token": token, ":id": message_id, ":now": now };
-        return db.prepare_cached(include_str!("sql/pace_settle.sql"))?.execute(settled).map(drop);
+        return db.prepare_cached(include_str!("sql/rate_limit_settle.sql"))?.execute(settled).map(drop);
     }
     let given_back = named_params! { ":token": token, ":id": message_id };
-    db.prepare_cached(include_str!("sql/pace_give_back.sql"))?.execute(given_back).map(drop)
+    db.prepare_cached(include_str!("sql/rate_limit_give_back.sql"))?.execute(given_back).map(drop)
 }
 
-pub(super) fn paced(until: Option<i64>, now: i64) -> Option<Paced> {
+pub(super) fn rate_limited(until: Option<i64>, now: i64) -> Option<RateLimited> {
     // Room may be there since it was told: some wait all the same.
-    until.map(|until| Paced { until: rows::time_of(until), in_ms: (until - now).max(0) })
+    until.map(|until| RateLimited { until: rows::time_of(until), in_ms: (until - now).max(0) })
 }

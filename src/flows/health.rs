@@ -18,7 +18,7 @@ pub enum Part {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Vital {
+pub struct PartHealth {
     pub ok: bool,
     /// Since when it has been so.
     pub since: DateTime<Utc>,
@@ -28,11 +28,11 @@ pub struct Vital {
 
 /// Parts not met yet are absent.
 #[derive(Debug, Default)]
-pub struct Vitals {
-    parts: Mutex<BTreeMap<Part, Vital>>,
+pub struct Health {
+    parts: Mutex<BTreeMap<Part, PartHealth>>,
 }
 
-impl Vitals {
+impl Health {
     pub fn ok(&self, part: Part, now: DateTime<Utc>) {
         self.met(part, now, None);
     }
@@ -57,21 +57,21 @@ impl Vitals {
         let ok = reason.is_none();
         let mut parts = self.lock();
         let known = parts.get(&part).filter(|known| known.ok == ok).map(|known| known.since);
-        parts.insert(part, Vital { ok, since: known.unwrap_or(now), reason });
+        parts.insert(part, PartHealth { ok, since: known.unwrap_or(now), reason });
     }
 
     /// Why the part fails, as last told; None while it does not.
     #[must_use]
     pub fn reason(&self, part: Part) -> Option<String> {
-        self.lock().get(&part).and_then(|vital| vital.reason.clone())
+        self.lock().get(&part).and_then(|part_health| part_health.reason.clone())
     }
 
     #[must_use]
-    pub fn snapshot(&self) -> BTreeMap<Part, Vital> {
+    pub fn snapshot(&self) -> BTreeMap<Part, PartHealth> {
         self.lock().clone()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Part, Vital>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Part, PartHealth>> {
         // Every write is one insert, so a panic elsewhere leaves nothing half-done.
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -83,13 +83,13 @@ mod tests {
 
     #[test]
     fn since_tells_when_it_began_not_when_it_was_last_met() {
-        let (vitals, at) = (Vitals::default(), |s| DateTime::from_timestamp(s, 0).unwrap());
-        let since = || vitals.snapshot()[&Part::Database].since;
-        vitals.failed(Part::Database, at(1), "away");
-        vitals.failed(Part::Database, at(2), "still away");
-        assert_eq!((since(), vitals.reason(Part::Database).as_deref()), (at(1), Some("still away")));
-        vitals.ok(Part::Database, at(3));
-        vitals.ok(Part::Database, at(4));
+        let (health, at) = (Health::default(), |s| DateTime::from_timestamp(s, 0).unwrap());
+        let since = || health.snapshot()[&Part::Database].since;
+        health.failed(Part::Database, at(1), "away");
+        health.failed(Part::Database, at(2), "still away");
+        assert_eq!((since(), health.reason(Part::Database).as_deref()), (at(1), Some("still away")));
+        health.ok(Part::Database, at(3));
+        health.ok(Part::Database, at(4));
         assert_eq!(since(), at(3));
     }
 }

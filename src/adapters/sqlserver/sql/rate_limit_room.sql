@@ -1,4 +1,4 @@
--- pace_room: how many mails more the provider may be sent now, and where none, when the next one; begins the batch's
+-- rate_limit_room: how many mails more the provider may be sent now, and where none, when the next one; begins the batch's
 -- transaction. @provider, @per_minute and @per_hour 0 where there is no such limit, @minute_ms, @hour_ms, @lease_max_ms
 BEGIN TRAN;
 DECLARE @room int = 1000000, @room_on datetime2(7) = NULL;

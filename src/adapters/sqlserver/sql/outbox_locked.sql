@@ -1,4 +1,4 @@
--- outbox_held: rows that should have gone a while ago, and that another's transaction holds. @held_ms how long a while is,
+-- outbox_locked: rows that should have gone a while ago, and that another's transaction holds. @held_ms how long a while is,
 -- @held_max
 -- Only the oldest are looked at: whoever holds more holds one of these. It asks for no lock that it would wait for.
 SELECT COUNT(*) AS HeldRows

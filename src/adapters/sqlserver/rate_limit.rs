@@ -2,26 +2,26 @@
 
 use super::{db::millis, errors::odd, rows, session::Results, statement::Statement};
 use crate::{
-    domain::pace::{HOUR_MS, LEASE_MS_MAX, MINUTE_MS},
-    ports::{breaker::Paced, inbox::Lease},
+    domain::rate_limit::{HOUR_MS, LEASE_MS_MAX, MINUTE_MS},
+    ports::{breaker::RateLimited, inbox::Lease},
 };
 use chrono::{DateTime, Utc};
 use tiberius::error::Error;
 
 /// Begins a lease's transaction; `@room` after it.
-pub(super) const ROOM: &str = include_str!("sql/pace_room.sql");
+pub(super) const ROOM: &str = include_str!("sql/rate_limit_room.sql");
 /// Ends the batch of a query.
-pub(super) const ASK: &str = include_str!("sql/pace_ask.sql");
+pub(super) const ASK: &str = include_str!("sql/rate_limit_query.sql");
 /// Tells whether mails wait for room, after `@some_wait` is known.
-pub(super) const WAITS: &str = include_str!("sql/pace_waits.sql");
+pub(super) const WAITS: &str = include_str!("sql/rate_limit_waits.sql");
 /// Begins the transaction of a finish.
-pub(super) const SETTLE: &str = include_str!("sql/pace_settle.sql");
+pub(super) const SETTLE: &str = include_str!("sql/rate_limit_settle.sql");
 
-pub(super) fn with_pace(statement: Statement, lease: &Lease) -> Statement {
+pub(super) fn with_rate_limit(statement: Statement, lease: &Lease) -> Statement {
     let limit = |mails: u32| i32::try_from(mails).unwrap_or(i32::MAX);
     statement
-        .with("per_minute", limit(lease.pace.per_minute))
-        .with("per_hour", limit(lease.pace.per_hour))
+        .with("per_minute", limit(lease.rate_limit.per_minute))
+        .with("per_hour", limit(lease.rate_limit.per_hour))
         .with("minute_ms", millis(MINUTE_MS))
         .with("hour_ms", millis(HOUR_MS))
         .with("lease_max_ms", millis(LEASE_MS_MAX))
@@ -34,10 +34,10 @@ pub(super) fn room_in_ms(results: &Results) -> Result<Option<i64>, Error> {
         return Ok(None);
     }
     let until = rows::time(row, "RoomOnUtc")?;
-    Ok(paced(Some(until), rows::time(row, "CurrentUtc")?).map(|paced| paced.in_ms))
+    Ok(rate_limited(Some(until), rows::time(row, "CurrentUtc")?).map(|rate_limited| rate_limited.in_ms))
 }
 
-pub(super) fn paced(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<Paced> {
+pub(super) fn rate_limited(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<RateLimited> {
     // Rounded up: who waits so long finds room. It may be there since it was told: some wait all the same.
-    until.map(|until| Paced { until, in_ms: ((until - now).num_milliseconds() + 1).max(0) })
+    until.map(|until| RateLimited { until, in_ms: ((until - now).num_milliseconds() + 1).max(0) })
 }

@@ -22,12 +22,12 @@ pub fn of_queries(provider: &str) -> String {
 
 /// 0: no such limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Pace {
+pub struct RateLimit {
     pub per_minute: u32,
     pub per_hour: u32,
 }
 
-impl Pace {
+impl RateLimit {
     #[must_use]
     pub fn is_limited(self) -> bool {
         self.per_minute > 0 || self.per_hour > 0

@@ -1,4 +1,4 @@
--- ops_chosen: the rows a remedy means, with what judges them.
+-- ops_selected: the rows a remedy means, with what judges them.
 -- @mail_queue the queue of @consumer, whose inbox knows a repeat; NULL: it does not matter
 -- @id rows of this message (@destination one of them, NULL all), or NULL: dead rows of @destination, @rows_max by Seq
 DECLARE @chosen TABLE (Seq bigint NOT NULL PRIMARY KEY);

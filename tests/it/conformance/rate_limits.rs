@@ -43,16 +43,16 @@ impl<'a> Instances<'a> {
 
     /// Runs both, one after the other; answers how many transfers came of it.
     async fn transfers(&self) -> u64 {
-        let before = self.told("transfers").await;
+        let before = self.reported("transfers").await;
         for context in &self.both {
             let report = dispatch(context).await;
             assert_eq!((report.retried, report.dead, report.store_error), (0, 0, None));
         }
-        self.told("transfers").await - before
+        self.reported("transfers").await - before
     }
 
-    async fn told(&self, what: &str) -> u64 {
-        self.on.broker.told(&self.on.entity).await[what].as_u64().unwrap()
+    async fn reported(&self, what: &str) -> u64 {
+        self.on.broker.reported(&self.on.entity).await[what].as_u64().unwrap()
     }
 
     fn column(&self, sql: &str) -> Option<String> {

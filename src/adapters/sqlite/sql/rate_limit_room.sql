@@ -1,4 +1,4 @@
--- pace_room: how many mails more the provider may be sent now; where none, when the next one.
+-- rate_limit_room: how many mails more the provider may be sent now; where none, when the next one.
 -- :provider, :now, :per_minute and :per_hour 0 where there is no such limit, :minute_ms, :hour_ms
 SELECT max(0, min(iif(:per_minute > 0, :per_minute - minute.Mails, 1000000),
                   iif(:per_hour > 0, :per_hour - hour.Mails, 1000000))) AS Room,

@@ -1,4 +1,4 @@
--- pace_waits: whether mails wait for the provider's pace, and until when. @provider, @room, @room_on, @some_wait,
+-- rate_limit_waits: whether mails wait for the provider's pace, and until when. @provider, @room, @room_on, @some_wait,
 -- @clears 1: all that wait were looked at
 UPDATE dbo.Destinations
    SET PacedUntilUtc = CASE WHEN @room = 0 AND @some_wait = 1 THEN @room_on ELSE NULL END

@@ -1,4 +1,4 @@
--- outbox_bury: rows of a destination that can be none are dead. @destination, @error, @rows_max
+-- outbox_dead_letter: rows of a destination that can be none are dead. @destination, @error, @rows_max
 DECLARE @buried TABLE (Seq bigint NOT NULL PRIMARY KEY);
 BEGIN TRAN;
 INSERT @buried (Seq)

@@ -7,11 +7,11 @@ use client_organizer::{
         ids::LeaseToken,
         mail_finish::MailFinish,
         outbox::{BreakerChange, Settled},
-        pace::{self, Pace},
-        recipient::Whose,
+        rate_limit::{self, RateLimit},
+        recipient::Addressee,
     },
     ports::{
-        breaker::Paced,
+        breaker::RateLimited,
         inbox::{Begun, Lease},
     },
 };
@@ -45,7 +45,7 @@ const LEASE_MS: i64 = 300_000;
 
 fn lease(per_minute: u32, per_hour: u32) -> Lease {
     let (token, provider) = (LeaseToken::fresh(), PROVIDER.to_owned());
-    Lease { token, lease_ms: LEASE_MS, provider, pace: Pace { per_minute, per_hour }, asks: false }
+    Lease { token, lease_ms: LEASE_MS, provider, rate_limit: RateLimit { per_minute, per_hour }, asks: false }
 }
 
 fn delivery(id: &str) -> Delivery {
@@ -53,7 +53,7 @@ fn delivery(id: &str) -> Delivery {
 }
 
 async fn begin(backend: &impl Backend, id: &str, lease: &Lease) -> Option<MailWork> {
-    match backend.inbox().begin(CONSUMER, &delivery(id), &Whose::default(), lease).await.unwrap() {
+    match backend.inbox().begin(CONSUMER, &delivery(id), &Addressee::default(), lease).await.unwrap() {
         Begun::Ours(work) => Some(work),
         Begun::Busy(MailState::Accepted) => None,
         other => panic!("{other:?}"),
@@ -79,12 +79,12 @@ async fn send(backend: &impl Backend, id: &str, lease: &Lease) {
     finish(backend, &work, &sent()).await;
 }
 
-async fn paced(backend: &impl Backend) -> Option<Paced> {
-    let paced = backend.breakers().breaker(PROVIDER).await.unwrap().paced;
+async fn rate_limited(backend: &impl Backend) -> Option<RateLimited> {
+    let rate_limited = backend.breakers().breaker(PROVIDER).await.unwrap().rate_limited;
     let status = backend.ops().status(&[]).await.unwrap();
-    let told = status.destinations.iter().find(|one| one.name == PROVIDER).unwrap().paced_until;
-    assert_eq!(told, paced.map(|paced| paced.until), "an operator reads the same");
-    paced
+    let reported = status.destinations.iter().find(|one| one.name == PROVIDER).unwrap().rate_limited_until;
+    assert_eq!(reported, rate_limited.map(|rate_limited| rate_limited.until), "an operator reads the same");
+    rate_limited
 }
 
 fn ids(works: &[MailWork]) -> Vec<&str> {
@@ -95,21 +95,21 @@ async fn a_mail_without_room_is_stored_and_goes_when_there_is_room(backend: &imp
     for id in ["a", "b"] {
         send(backend, id, &lease(2, 0)).await;
     }
-    assert_eq!(paced(backend).await, None, "nobody waits yet");
+    assert_eq!(rate_limited(backend).await, None, "nobody waits yet");
     for id in ["c", "d", "e"] {
         assert_eq!(begin(backend, id, &lease(2, 0)).await, None);
     }
     assert_eq!(take(backend, &lease(2, 0), 10).await, []);
-    let told = paced(backend).await.unwrap();
-    assert!((MINUTE_MS - SOON_MS..=MINUTE_MS + SOON_MS).contains(&told.in_ms), "{told:?}");
-    let repeat = backend.inbox().begin(CONSUMER, &delivery("a"), &Whose::default(), &lease(2, 0)).await.unwrap();
+    let reported = rate_limited(backend).await.unwrap();
+    assert!((MINUTE_MS - SOON_MS..=MINUTE_MS + SOON_MS).contains(&reported.in_ms), "{reported:?}");
+    let repeat = backend.inbox().begin(CONSUMER, &delivery("a"), &Addressee::default(), &lease(2, 0)).await.unwrap();
     assert_eq!(repeat, Begun::Done(MailState::Sent));
-    assert!(paced(backend).await.is_some(), "a repeat of one that was sent says nothing of those that wait");
+    assert!(rate_limited(backend).await.is_some(), "a repeat of one that was sent says nothing of those that wait");
     backend.advance_ms(MINUTE_MS - SOON_MS);
     assert_eq!(take(backend, &lease(2, 0), 10).await, []);
     backend.advance_ms(2 * SOON_MS);
-    let room = backend.breakers().breaker(PROVIDER).await.unwrap().paced;
-    assert_eq!(room.map(|told| told.in_ms), Some(0), "there is room, and they wait until somebody takes them");
+    let room = backend.breakers().breaker(PROVIDER).await.unwrap().rate_limited;
+    assert_eq!(room.map(|reported| reported.in_ms), Some(0), "there is room, and they wait until somebody takes them");
     assert_eq!(ids(&take(backend, &lease(2, 0), 10).await), ["c", "d"], "oldest first");
     assert_eq!(take(backend, &lease(2, 0), 10).await, [], "and no more than there is room for");
 }
@@ -125,7 +125,7 @@ async fn windows_slide(backend: &impl Backend) {
     backend.advance_ms(3 * SOON_MS);
     assert_eq!(ids(&take(backend, &lease(0, 3), 10).await), ["d"], "one has left the hour");
     assert_eq!(begin(backend, "e", &lease(0, 3)).await, None);
-    assert!(paced(backend).await.unwrap().in_ms > HOUR_MS - 4 * SOON_MS, "both limits are told of");
+    assert!(rate_limited(backend).await.unwrap().in_ms > HOUR_MS - 4 * SOON_MS, "both limits are told of");
 }
 
 async fn a_mail_counts_from_the_end_of_its_sending(backend: &impl Backend) {
@@ -190,7 +190,7 @@ async fn a_new_mail_waits_behind_those_that_wait(backend: &impl Backend) {
 async fn a_repeat_takes_no_room(backend: &impl Backend) {
     send(backend, "a", &lease(2, 0)).await;
     for _ in 0..3 {
-        let known = backend.inbox().begin(CONSUMER, &delivery("a"), &Whose::default(), &lease(2, 0)).await.unwrap();
+        let known = backend.inbox().begin(CONSUMER, &delivery("a"), &Addressee::default(), &lease(2, 0)).await.unwrap();
         assert_eq!(known, Begun::Done(MailState::Sent));
     }
     assert!(begin(backend, "b", &lease(2, 0)).await.is_some());
@@ -214,7 +214,7 @@ async fn all_processes_share_one_pace(backend: &impl Backend) {
     let tasks: Vec<_> = (0..32)
         .map(|n| {
             let inbox = handles[n % handles.len()].clone();
-            let (message, nobody) = (delivery(&format!("m{n}")), Whose::default());
+            let (message, nobody) = (delivery(&format!("m{n}")), Addressee::default());
             tokio::spawn(async move { inbox.begin(CONSUMER, &message, &nobody, &lease(0, 5)).await.unwrap() })
         })
         .collect();
@@ -252,9 +252,9 @@ async fn providers_do_not_share_a_pace(backend: &impl Backend) {
 async fn a_raised_limit_counts_at_once(backend: &impl Backend) {
     send(backend, "a", &lease(0, 1)).await;
     assert_eq!(begin(backend, "b", &lease(0, 1)).await, None);
-    assert!(paced(backend).await.is_some());
+    assert!(rate_limited(backend).await.is_some());
     assert_eq!(ids(&take(backend, &lease(0, 2), 10).await), ["b"]);
-    assert_eq!(paced(backend).await, None);
+    assert_eq!(rate_limited(backend).await, None);
     assert_eq!(begin(backend, "c", &lease(0, 2)).await, None);
     assert_eq!(ids(&take(backend, &lease(0, 0), 10).await), ["c"]);
 }
@@ -284,7 +284,7 @@ async fn what_no_window_holds_is_forgotten(backend: &impl Backend) {
 }
 
 fn queries(token: LeaseToken, per_minute: u32, per_hour: u32) -> Lease {
-    Lease { token, provider: pace::of_queries(PROVIDER), ..lease(per_minute, per_hour) }
+    Lease { token, provider: rate_limit::of_queries(PROVIDER), ..lease(per_minute, per_hour) }
 }
 
 async fn queries_have_a_pace_of_their_own(backend: &impl Backend) {
@@ -292,26 +292,26 @@ async fn queries_have_a_pace_of_their_own(backend: &impl Backend) {
     let work = begin(backend, "doubt", &asks).await.unwrap();
     finish(backend, &work, &MailFinish::InDoubt { delay_ms: Some(0), reason: "cut".to_owned() }).await;
     let work = take(backend, &Lease { token: LeaseToken::fresh(), ..asks }, 1).await.remove(0);
-    let may_ask = async |id: &str, lease: &Lease| backend.inbox().take_query(id, lease).await.unwrap();
+    let may_query = async |id: &str, lease: &Lease| backend.inbox().take_query(id, lease).await.unwrap();
     let first = queries(work.token, 2, 0);
     for _ in 0..3 {
-        assert_eq!(may_ask("doubt", &first).await, None, "a repeat has its place");
+        assert_eq!(may_query("doubt", &first).await, None, "a repeat has its place");
     }
-    assert_eq!(may_ask("other", &queries(LeaseToken::fresh(), 2, 0)).await, None);
-    assert_eq!(may_ask("doubt", &first).await, None, "also where no more have one");
-    let full = may_ask("third", &queries(LeaseToken::fresh(), 2, 0)).await.unwrap();
+    assert_eq!(may_query("other", &queries(LeaseToken::fresh(), 2, 0)).await, None);
+    assert_eq!(may_query("doubt", &first).await, None, "also where no more have one");
+    let full = may_query("third", &queries(LeaseToken::fresh(), 2, 0)).await.unwrap();
     assert!((LEASE_MS + MINUTE_MS - SOON_MS..=LEASE_MS + MINUTE_MS + SOON_MS).contains(&full), "{full}");
-    assert_eq!(may_ask("third", &queries(LeaseToken::fresh(), 0, 0)).await, None, "no limit, nothing to wait for");
+    assert_eq!(may_query("third", &queries(LeaseToken::fresh(), 0, 0)).await, None, "no limit, nothing to wait for");
 
     // An answer ends the first; from then on it counts for a minute.
     let unknown = MailFinish::StillInDoubt { delay_ms: HOUR_MS, reason: "not found".to_owned(), not_found: true };
     finish(backend, &work, &unknown).await;
-    let left = may_ask("third", &queries(LeaseToken::fresh(), 2, 0)).await.unwrap();
+    let left = may_query("third", &queries(LeaseToken::fresh(), 2, 0)).await.unwrap();
     assert!((MINUTE_MS - SOON_MS..=MINUTE_MS + SOON_MS).contains(&left), "{left}");
     backend.advance_ms(MINUTE_MS + SOON_MS);
     assert!(begin(backend, "mail", &lease(1, 0)).await.is_some(), "queries take no room of mails");
-    assert_eq!(may_ask("third", &queries(LeaseToken::fresh(), 2, 0)).await, None, "nor mails of queries");
-    let hour = may_ask("fourth", &queries(LeaseToken::fresh(), 0, 3)).await.unwrap();
+    assert_eq!(may_query("third", &queries(LeaseToken::fresh(), 2, 0)).await, None, "nor mails of queries");
+    let hour = may_query("fourth", &queries(LeaseToken::fresh(), 0, 3)).await.unwrap();
     assert!(hour > HOUR_MS - 2 * (MINUTE_MS + SOON_MS), "{hour}");
 }
 

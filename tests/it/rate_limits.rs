@@ -15,7 +15,7 @@ use client_organizer::{
         delivery::{MailOutcome, Whereabouts},
         ids::LeaseToken,
         outbox::BreakerChange,
-        pace::Pace,
+        rate_limit::RateLimit,
     },
     flows::{
         mailing::{NotifyContext, NotifyReport},
@@ -35,15 +35,15 @@ use std::{
     },
 };
 
-const ACS: Pace = Pace { per_minute: 30, per_hour: 100 };
+const ACS: RateLimit = RateLimit { per_minute: 30, per_hour: 100 };
 const PROVIDER: &str = "mail:fake";
 const ANNA: &str = "anna@example.pl";
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 
-fn paced(pace: Pace) -> World {
+fn rate_limited(rate_limit: RateLimit) -> World {
     let mut world = World::new();
-    world.notify.settings.pace = pace;
+    world.notify.settings.rate_limit = rate_limit;
     world
 }
 
@@ -52,11 +52,17 @@ async fn deliver(world: &World, id: &str) -> NotifyReport {
 }
 
 /// As a provider enforces its own pace: by sliding windows, on the clock that the test moves. Counts what it refuses.
-fn strict(pace: Pace, clock: Arc<FakeClock>, refused: Arc<AtomicU32>) -> impl FnMut(&Letter) -> MailOutcome + Send {
+fn strict(
+    rate_limit: RateLimit,
+    clock: Arc<FakeClock>,
+    refused: Arc<AtomicU32>,
+) -> impl FnMut(&Letter) -> MailOutcome + Send {
     let mut taken: Vec<DateTime<Utc>> = Vec::new();
     move |_| {
         let now = clock.now();
-        for (mails, window) in [(pace.per_minute, TimeDelta::minutes(1)), (pace.per_hour, TimeDelta::hours(1))] {
+        for (mails, window) in
+            [(rate_limit.per_minute, TimeDelta::minutes(1)), (rate_limit.per_hour, TimeDelta::hours(1))]
+        {
             let recent: Vec<_> = taken.iter().filter(|at| **at > now - window).collect();
             let mails = usize::try_from(mails).unwrap();
             if mails > 0 && recent.len() >= mails {
@@ -83,7 +89,7 @@ async fn run_dry(context: &NotifyContext) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backlog_drains_at_the_providers_pace_by_two_processes_and_nothing_is_refused() {
-    let mut world = paced(ACS);
+    let mut world = rate_limited(ACS);
     // Runs end rather than wait: time is moved here.
     world.notify.settings.run_ms = 300;
     let refused = Arc::new(AtomicU32::new(0));
@@ -109,20 +115,20 @@ async fn a_backlog_drains_at_the_providers_pace_by_two_processes_and_nothing_is_
 
 #[tokio::test]
 async fn a_run_waits_for_room_that_comes_while_it_may_run() {
-    let world = paced(Pace { per_minute: 1, per_hour: 0 });
+    let world = rate_limited(RateLimit { per_minute: 1, per_hour: 0 });
     assert_eq!(deliver(&world, "a").await, NotifyReport::Sent);
     assert_eq!(deliver(&world, "b").await, NotifyReport::Accepted);
     let report = world.run_retry().await;
     assert_eq!((report.taken, report.out_of_time), (0, false));
-    assert!(report.paced_until.is_some(), "room that comes after the run is told");
+    assert!(report.rate_limited_until.is_some(), "room that comes after the run is told");
     world.advance_ms(MINUTE_MS - 1_000);
     let report = world.run_retry().await;
-    assert_eq!((report.sent, report.paced_until), (1, None));
+    assert_eq!((report.sent, report.rate_limited_until), (1, None));
 }
 
 #[tokio::test]
 async fn an_operator_reads_that_the_pace_holds_the_mails() {
-    let world = paced(Pace { per_minute: 0, per_hour: 1 });
+    let world = rate_limited(RateLimit { per_minute: 0, per_hour: 1 });
     deliver(&world, "a").await;
     deliver(&world, "b").await;
     let ops = |words: &[&str]| {
@@ -173,7 +179,7 @@ async fn mails_in_doubt_wait_until_the_provider_may_be_asked_again_by_any_proces
     let mailer = Arc::new(Silent::default());
     world.notify.mailer = mailer.clone();
     world.notify.settings.run_ms = 300;
-    world.notify.settings.queries = Pace { per_minute: 2, per_hour: 5 };
+    world.notify.settings.queries = RateLimit { per_minute: 2, per_hour: 5 };
     for n in 0..6 {
         assert!(matches!(deliver(&world, &format!("m{n}")).await, NotifyReport::InDoubt { .. }));
     }
@@ -201,7 +207,7 @@ async fn mails_in_doubt_wait_until_the_provider_may_be_asked_again_by_any_proces
 async fn without_a_limit_of_ours_a_429_holds_every_process_until_it_said() {
     let world = World::new();
     let refused = Arc::new(AtomicU32::new(0));
-    world.mailer.behave(strict(Pace { per_minute: 2, per_hour: 0 }, world.clock.clone(), refused.clone()));
+    world.mailer.behave(strict(RateLimit { per_minute: 2, per_hour: 0 }, world.clock.clone(), refused.clone()));
     for id in ["a", "b"] {
         assert_eq!(deliver(&world, id).await, NotifyReport::Sent);
     }

@@ -1,4 +1,4 @@
--- outbox_bury: rows of a destination that can be none are dead. :destination (bytes), :now, :error, :rows_max
+-- outbox_dead_letter: rows of a destination that can be none are dead. :destination (bytes), :now, :error, :rows_max
 -- CAST: the name is compared byte by byte, also where it is not UTF-8.
 UPDATE OutboxMessages
 SET State = 3, LastError = :error, LastOutcome = NULL, LeaseToken = NULL, Claims = 0

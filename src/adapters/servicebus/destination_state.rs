@@ -4,14 +4,14 @@ use crate::domain::verdict::PublishOutcome;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[derive(Default)]
-pub(super) struct Mood {
+pub(super) struct DestinationState {
     blocked: AtomicUsize,
     /// Cuts and timeouts in a row: one may be a message's own fault, as many as run side by side are not.
     unanswered: AtomicUsize,
 }
 
-impl Mood {
-    pub(super) fn is_bad(&self, unanswered_max: usize) -> bool {
+impl DestinationState {
+    pub(super) fn is_failing(&self, unanswered_max: usize) -> bool {
         self.blocked.load(Ordering::Relaxed) > 0 || self.unanswered.load(Ordering::Relaxed) >= unanswered_max.max(1)
     }
 

@@ -1,4 +1,4 @@
--- inbox_taken_before: mails that an earlier try of this same call took, whose answer was lost; then they are the answer.
+-- inbox_leased_before: mails that an earlier try of this same call took, whose answer was lost; then they are the answer.
 -- @again 1: there was one; @consumer, @token
 -- DueAt IS NOT NULL repeats the index's filter.
 IF @again = 1 AND EXISTS (SELECT 1 FROM dbo.InboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))

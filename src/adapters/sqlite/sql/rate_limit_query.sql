@@ -1,4 +1,4 @@
--- pace_ask: a place among the provider's queries, where there is room or this lease has one already.
+-- rate_limit_query: a place among the provider's queries, where there is room or this lease has one already.
 -- :token, :id, :provider the name its queries count by, :lease_ends, :room how many more it may be asked
 INSERT INTO MailAttempts (Token, MessageId, Provider, OnUtc)
 SELECT :token, :id, :provider, :lease_ends

@@ -55,15 +55,15 @@ pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// Every path of the HTTP API with its methods (HEAD goes wherever GET goes).
 pub fn endpoints() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
-    [Place::Clients, Place::Client(ClientId(1)), Place::Records(ClientId(1))]
+    [Endpoint::Clients, Endpoint::Client(ClientId(1)), Endpoint::Records(ClientId(1))]
         .into_iter()
-        .chain(Period::new(2000, 1).map(|period| Place::Record(ClientId(1), period)))
-        .chain([Place::Health, Place::OpenApi])
-        .map(|place| (place.template(), place.methods()))
+        .chain(Period::new(2000, 1).map(|period| Endpoint::Record(ClientId(1), period)))
+        .chain([Endpoint::Health, Endpoint::OpenApi])
+        .map(|endpoint| (endpoint.template(), endpoint.methods()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Endpoint {
     /// The host's readiness ping.
     Root,
     Clients,
@@ -78,7 +78,7 @@ pub(super) enum Place {
     PruneOutbox,
 }
 
-impl Place {
+impl Endpoint {
     /// The path as it came: nothing is decoded or normalised, so `%63lients`, `..` and a trailing slash are nowhere.
     /// The words below `/api` match in any casing, since the Azure host's routes do and it passes the caller's.
     pub(super) fn find(path: &str) -> Option<Self> {
@@ -178,11 +178,11 @@ mod tests {
 
     #[test]
     fn words_match_in_any_casing_and_ids_only_as_plain_digits() {
-        assert_eq!(Place::find("/api/clients"), Some(Place::Clients));
-        assert_eq!(Place::find("/API/Clients/7"), Some(Place::Client(ClientId(7))));
-        assert_eq!(Place::find("/api/clients/7/Finance"), Some(Place::Records(ClientId(7))));
+        assert_eq!(Endpoint::find("/api/clients"), Some(Endpoint::Clients));
+        assert_eq!(Endpoint::find("/API/Clients/7"), Some(Endpoint::Client(ClientId(7))));
+        assert_eq!(Endpoint::find("/api/clients/7/Finance"), Some(Endpoint::Records(ClientId(7))));
         let march = Period::new(2026, 3).unwrap();
-        assert_eq!(Place::find("/api/clients/7/finance/2026/03"), Some(Place::Record(ClientId(7), march)));
+        assert_eq!(Endpoint::find("/api/clients/7/finance/2026/03"), Some(Endpoint::Record(ClientId(7), march)));
         for nowhere in [
             "",
             "*",
@@ -208,16 +208,16 @@ mod tests {
             "/sendemail",
             "/SendEmail/",
         ] {
-            assert_eq!(Place::find(nowhere), None, "{nowhere}");
+            assert_eq!(Endpoint::find(nowhere), None, "{nowhere}");
         }
     }
 
     #[test]
     fn only_the_exact_name_is_an_invocation() {
-        for place in names().filter_map(|name| Place::find(&format!("/{name}"))) {
-            assert!(place.is_invocation());
-            assert_eq!(place.methods(), ["POST"]);
+        for endpoint in names().filter_map(|name| Endpoint::find(&format!("/{name}"))) {
+            assert!(endpoint.is_invocation());
+            assert_eq!(endpoint.methods(), ["POST"]);
         }
-        assert_eq!(Place::find("/Finance"), None);
+        assert_eq!(Endpoint::find("/Finance"), None);
     }
 }

@@ -9,15 +9,15 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 
-pub(super) struct Room {
+pub(super) struct Slots {
     limits: Limits,
-    seats: Mutex<Vec<Arc<Seat>>>,
+    slots: Mutex<Vec<Arc<Slot>>>,
     left: Notify,
 }
 
 /// One connection's place.
 #[derive(Debug)]
-pub struct Seat {
+pub struct Slot {
     peer: IpAddr,
     /// Since when we wait for the client; None: it waits for us.
     waits_since: Mutex<Option<Instant>>,
@@ -27,17 +27,17 @@ pub struct Seat {
 /// Who may be evicted changes with time alone, so a newcomer looks again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-impl Room {
+impl Slots {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, seats: Mutex::default(), left: Notify::new() }
+        Self { limits, slots: Mutex::default(), left: Notify::new() }
     }
 
     /// None: no place came free in time, and nobody was to be evicted.
-    pub(super) async fn sit(&self, peer: IpAddr) -> Option<Arc<Seat>> {
-        let until = Instant::now() + self.limits.seat_within;
+    pub(super) async fn acquire(&self, peer: IpAddr) -> Option<Arc<Slot>> {
+        let until = Instant::now() + self.limits.slot_within;
         loop {
-            if let Some(seat) = self.try_sit(peer) {
-                return Some(seat);
+            if let Some(slot) = self.try_acquire(peer) {
+                return Some(slot);
             }
             if Instant::now() >= until {
                 return None;
@@ -46,35 +46,35 @@ impl Room {
         }
     }
 
-    fn try_sit(&self, peer: IpAddr) -> Option<Arc<Seat>> {
+    fn try_acquire(&self, peer: IpAddr) -> Option<Arc<Slot>> {
         let now = Instant::now();
-        let mut seats = self.seats();
-        if seats.len() >= self.limits.seats {
+        let mut slots = self.slots();
+        if slots.len() >= self.limits.slots {
             let mut held: HashMap<IpAddr, usize> = HashMap::new();
-            for seat in seats.iter() {
-                *held.entry(seat.peer).or_default() += 1;
+            for slot in slots.iter() {
+                *held.entry(slot.peer).or_default() += 1;
             }
-            let waits = |seat: &Seat| seat.since().filter(|since| now - *since >= self.limits.patience);
-            let candidates = seats.iter().enumerate().filter_map(|(at, seat)| Some((at, seat.peer, waits(seat)?)));
+            let waits = |slot: &Slot| slot.since().filter(|since| now - *since >= self.limits.patience);
+            let candidates = slots.iter().enumerate().filter_map(|(at, slot)| Some((at, slot.peer, waits(slot)?)));
             let (at, ..) = candidates.max_by_key(|(_, peer, since)| (held[peer], now - *since))?;
-            seats.swap_remove(at).evicted.notify_one();
+            slots.swap_remove(at).evicted.notify_one();
         }
-        let seat = Arc::new(Seat { peer, waits_since: Mutex::new(Some(now)), evicted: Notify::new() });
-        seats.push(seat.clone());
-        Some(seat)
+        let slot = Arc::new(Slot { peer, waits_since: Mutex::new(Some(now)), evicted: Notify::new() });
+        slots.push(slot.clone());
+        Some(slot)
     }
 
-    pub(super) fn leave(&self, seat: &Arc<Seat>) {
-        self.seats().retain(|one| !Arc::ptr_eq(one, seat));
+    pub(super) fn release(&self, slot: &Arc<Slot>) {
+        self.slots().retain(|one| !Arc::ptr_eq(one, slot));
         self.left.notify_one();
     }
 
-    fn seats(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    fn slots(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seat {
+impl Slot {
     /// From now on the client is awaited: for its body, the next request, or to take its answer.
     pub(super) fn waits(&self) {
         *self.lock() = Some(Instant::now());

@@ -10,7 +10,7 @@ use crate::support::{
 };
 use client_organizer::{
     adapters::mail::{AcsConnectionString, AcsLogin, AcsMailer, AcsOptions, Language, Sender, TemplateLetters},
-    domain::pace::Pace,
+    domain::rate_limit::RateLimit,
     flows::{mailing::NotifyContext, retry_mails},
     ports::clock::Clock,
 };
@@ -27,7 +27,7 @@ pub struct Arguments {
     mails: u32,
     /// Without limits of ours: nothing but the provider's 429 and its Retry-After holds the mails
     #[arg(long)]
-    unpaced: bool,
+    unlimited: bool,
 }
 
 const MINUTE_MS: i64 = 60_000;
@@ -57,11 +57,11 @@ impl Provider {
 }
 
 pub async fn prove(arguments: Arguments) {
-    let Arguments { mails, unpaced } = arguments;
+    let Arguments { mails, unlimited } = arguments;
     let limits = json!([[60, PER_MINUTE], [3600, PER_HOUR]]);
     let server = AcsServer::start_with(json!({ "dedup": false, "limits": limits })).await;
     let mut server = server.expect("the provider's stand-in needs python3");
-    let world = world(&server, unpaced);
+    let world = world(&server, unlimited);
     let (clock, processes) = (world.clock.clone(), [world.beside(), world.beside()]);
     let edge = Edge::over(world).await;
     let began = Instant::now();
@@ -80,7 +80,7 @@ pub async fn prove(arguments: Arguments) {
     let mut provider = Provider::default();
     let hours_max = i64::from(mails.div_ceil(PER_HOUR));
     // What is told by answers alone comes late: a minute or two for each hour, and the steps of the breaker.
-    let minutes_max = if unpaced { hours_max * 70 + 60 } else { hours_max * 60 };
+    let minutes_max = if unlimited { hours_max * 70 + 60 } else { hours_max * 60 };
     let mut minutes = 0;
     loop {
         tokio::join!(run_dry(&processes[0]), run_dry(&processes[1]));
@@ -104,7 +104,7 @@ pub async fn prove(arguments: Arguments) {
     println!(
         "{mails} mails at {PER_MINUTE} a minute and {PER_HOUR} an hour, {}: all taken in {} h {} min of simulated time \
          ({:.0} s), {} asked for too early (429), every delivery answered 200",
-        if unpaced { "limits unset" } else { "limits set" },
+        if unlimited { "limits unset" } else { "limits set" },
         minutes / 60,
         minutes % 60,
         began.elapsed().as_secs_f64(),
@@ -115,14 +115,14 @@ pub async fn prove(arguments: Arguments) {
     let unsent = edge.backend.query("SELECT count(*) FROM InboxMessages WHERE State <> 2 OR Doubts > 0").unwrap();
     assert_eq!(unsent, "0", "each is sent, and none was in doubt");
     assert_eq!(edge.backend.query("SELECT count(*) FROM InboxMessages").unwrap(), mails.to_string());
-    if !unpaced {
+    if !unlimited {
         assert_eq!(provider.refused, 0, "the provider is never asked for more than it takes");
     }
     // Sliding windows let a hundred through in each hour, so the last ones cannot go earlier.
     assert!(minutes >= (hours_max - 1) * 60, "faster than the provider's pace: its stand-in is broken");
 }
 
-fn world(server: &AcsServer, unpaced: bool) -> World {
+fn world(server: &AcsServer, unlimited: bool) -> World {
     let mut world = World::new();
     let sender = Sender::parse("Biuro <biuro@office.example.pl>").unwrap();
     let parsed = AcsConnectionString::parse(&server.connection_string()).unwrap();
@@ -130,8 +130,8 @@ fn world(server: &AcsServer, unpaced: bool) -> World {
         AcsOptions { endpoint: parsed.endpoint, login: AcsLogin::Key(parsed.key), timeout: Duration::from_mins(1) };
     world.notify.letters = Arc::new(TemplateLetters::new(Language::Pl, &sender).unwrap());
     world.notify.mailer = Arc::new(AcsMailer::new(options, sender, world.clock.clone()).unwrap());
-    let limits = Pace { per_minute: PER_MINUTE, per_hour: PER_HOUR };
-    world.notify.settings.pace = if unpaced { Pace::default() } else { limits };
+    let limits = RateLimit { per_minute: PER_MINUTE, per_hour: PER_HOUR };
+    world.notify.settings.rate_limit = if unlimited { RateLimit::default() } else { limits };
     // Runs end rather than wait: time is moved here.
     world.notify.settings.run_ms = 300;
     world

@@ -1,2 +1,0 @@
--- pace_forget: mails that no window holds any more. :provider, :before
-DELETE FROM MailAttempts WHERE Provider = :provider AND OnUtc <= :before;
