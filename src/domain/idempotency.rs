@@ -1,6 +1,6 @@
 //! Idempotency keys of the API's callers, and the fingerprint that tells a repeat from a reuse.
 
-use super::ids::MessageId;
+use super::{hex::hex, ids::MessageId};
 use sha2::{Digest, Sha256};
 
 /// 1 to 255 printable ASCII characters; given bare or as a quoted string, both mean the same key.
@@ -73,15 +73,6 @@ impl Fingerprint {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@
 //! The hash answers one question: what did we send to this person, who asks? It is keyed (HMAC-SHA-256), since a bare
 //! hash of an address is found by hashing the addresses there are; the key is a setting, and not in the database.
 
-use super::{byte_order_mark::without_mark, client::Email, events::subject_of, ids::ClientId};
+use super::{byte_order_mark::without_mark, client::Email, events::subject_of, hex::hex, ids::ClientId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// Either may be missing: a message that can never be mailed is remembered too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,12 +58,7 @@ impl RecipientKey {
         // HMAC takes keys of any length.
         let digest = Hmac::<Sha256>::new_from_slice(&self.0)
             .map(|mac| mac.chain_update(address.as_str().to_ascii_lowercase().as_bytes()).finalize().into_bytes());
-        let mut text = String::with_capacity(64);
-        for byte in digest.unwrap_or_default() {
-            // Writing into a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        RecipientHash(text)
+        RecipientHash(hex(&digest.unwrap_or_default()))
     }
 
     /// Read from a message's body, as far as it says so: it may be nothing we could mail.

@@ -3,8 +3,8 @@
 //! Values may be bare, or JSON text inside a JSON string; keys we do not know and the host's junk objects are passed
 //! over unread. What comes out is one `Delivery`, and nothing behind this file knows how it came.
 
-use super::{fields::pairs_of, trace};
-use crate::domain::delivery::Delivery;
+use super::fields::pairs_of;
+use crate::domain::{delivery::Delivery, traceparent};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use serde_json::value::RawValue;
@@ -51,7 +51,7 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Envelope>, String> {
         // The second is what Microsoft's own clients write.
         ["traceparent", "Diagnostic-Id"].into_iter().find_map(|name| {
             let parent = string(find(&properties, name)?)?;
-            trace::trace_id(&parent).map(str::to_owned)
+            traceparent::trace_id(&parent).map(str::to_owned)
         })
     });
     Ok(Some(Envelope { delivery, trace_id }))

@@ -1,7 +1,10 @@
 //! Every refusal and failure of the HTTP API, as RFC 9457 problem details; the only place that maps errors to statuses.
 
 use super::reply::{Reply, set, to_json};
-use crate::{domain::booking::Refusal, ports::error::StoreError};
+use crate::{
+    domain::{booking::Refusal, causes::chain},
+    ports::error::StoreError,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 use warp::http::{HeaderValue, StatusCode, header};
@@ -187,17 +190,6 @@ impl From<StoreError> for Problem {
             }
         }
     }
-}
-
-/// Display never prints its source, so the chain is walked here.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 
 use super::{
     envelope, invocation,
-    problem::chain,
     reply::Reply,
     request::{Body, Request},
 };
 use crate::{
-    domain::delivery::MailState,
+    domain::{causes::chain, delivery::MailState},
     flows::{
         mailing::{NotifyContext, NotifyReport},
         notify,

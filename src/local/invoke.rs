@@ -6,6 +6,7 @@ use super::{
     events::{EventSink, HANG, What},
     web::{BoxError, Client},
 };
+use crate::domain::causes::chain;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited, StreamBody};
 use hyper::{Request, Response, body::Frame, body::Incoming, header};
@@ -132,16 +133,6 @@ fn misfit((key, value): (&String, &Value)) -> Option<String> {
         _ => return None,
     };
     (!fits).then(|| format!("answered `{key}` that is not {expected}"))
-}
-
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
 }
 
 #[cfg(test)]

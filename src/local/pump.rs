@@ -3,11 +3,11 @@
 use super::{
     child,
     envelope::{self, Delivery, Sys},
-    invoke::{Invoker, chain},
+    invoke::Invoker,
     queue::{NAMESPACE, sas::Policy},
     web::{self, BoxError},
 };
-use crate::ports::clock::Clock;
+use crate::{domain::causes::chain, ports::clock::Clock};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt;

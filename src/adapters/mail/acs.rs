@@ -12,6 +12,7 @@ use crate::{
     adapters::entra::Tokens,
     config::connection::acs::{AcsKey, endpoint},
     domain::{
+        causes::root_cause,
         delivery::{MailOutcome, Whereabouts},
         retry_after,
     },
@@ -26,7 +27,7 @@ use reqwest::{
     header::{AUTHORIZATION, CONTENT_TYPE},
 };
 use serde_json::json;
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// Who we are to the service.
@@ -209,13 +210,4 @@ fn host(url: &Url) -> &str {
 fn silence(error: &reqwest::Error) -> Silence {
     let cause = root_cause(error);
     if error.is_connect() || error.is_builder() { Silence::NotSent { cause } } else { Silence::Cut { cause } }
-}
-
-/// The innermost error's words; the outer ones only repeat the URL.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut last: &dyn Error = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
 }

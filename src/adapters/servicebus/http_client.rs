@@ -8,11 +8,11 @@ use super::{
     proxy::Proxy,
     rest::RestOptions,
 };
-use crate::domain::retry_after;
+use crate::domain::{causes, retry_after};
 use async_trait::async_trait;
 use azure_core::{Body, HttpClient, Request, StatusCode, headers::Headers};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 /// The crate turns every answer but 2xx into an error that lost body and headers: ours travels inside.
 #[derive(Debug, thiserror::Error)]
@@ -144,11 +144,7 @@ fn no_answer(error: &reqwest::Error) -> NoAnswer {
 /// The innermost error's words; the outer ones only repeat the URL. A request over HTTPS goes by the environment's proxy
 /// on its own, so it is named where nothing was reached.
 pub(super) fn root_cause(error: &reqwest::Error) -> String {
-    let mut last: &dyn Error = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
     let outside = error.url().filter(|url| error.is_connect() && url.scheme() == "https");
     let note = outside.and_then(|url| url.host_str()).map(Proxy::note);
-    format!("{last}{}", note.unwrap_or_default())
+    format!("{}{}", causes::root_cause(error), note.unwrap_or_default())
 }

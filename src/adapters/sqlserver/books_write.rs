@@ -15,6 +15,7 @@ use crate::{
         booking::{Booked, Change, Command, Decision, Entry, Refusal, Snapshot},
         client::Client,
         events::subject_of,
+        hex::hex,
         idempotency::{Fingerprint, IdempotencyKey},
         ids::ClientId,
         message::NewMessage,
@@ -27,7 +28,6 @@ use crate::{
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 const STEP: &str = "book";
 
@@ -288,12 +288,7 @@ fn with_message(statement: Statement, message: &NewMessage) -> StoreResult<State
 
 /// A lock's name has 255 characters at most, and is compared as the database compares; a hash is short and plain.
 fn lock_name(key: &IdempotencyKey) -> String {
-    let mut name = "client-organizer key ".to_owned();
-    for byte in Sha256::digest(key.as_str().as_bytes()) {
-        // Writing into a String cannot fail.
-        let _ = write!(name, "{byte:02x}");
-    }
-    name
+    format!("client-organizer key {}", hex(&Sha256::digest(key.as_str().as_bytes())))
 }
 
 fn broken(reason: String) -> StoreError {

@@ -269,12 +269,7 @@ async fn an_errors_words_hold_its_number_and_no_value_of_the_servers() {
     server.fault("ops_pause", Fault::Error(8152));
     let reported = pause(&db).await.unwrap_err();
     assert!(matches!(reported, StoreError::Broken { .. }), "{reported}");
-    let mut words = reported.to_string();
-    let mut next = std::error::Error::source(&reported);
-    while let Some(source) = next {
-        words = format!("{words}: {source}");
-        next = source.source();
-    }
+    let words = client_organizer::domain::causes::chain(&reported);
     assert!(words.contains("8152") && words.contains("pause"), "{words}");
     assert!(!words.contains("ania@example.pl"), "{words}");
 }
