@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod entra;
 pub mod schema;
+mod columns;
 pub mod sqlite;
 pub mod sqlserver;
 pub mod servicebus;

@@ -1,6 +1,7 @@
 //! What a database's migration history says to this build: it fits, is older, is newer, or belongs to another program.
 
-use refinery::Migration;
+use crate::ports::error::{StoreError, StoreResult};
+use refinery::{Migration, Runner};
 
 /// What `migrate --dry-run` tells of one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub fn remedy_in(why: &str) -> Option<(&str, &str)> {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+enum Standing {
     Fits,
     /// What is missing, in order.
     Older(Vec<String>),
@@ -62,7 +63,7 @@ pub(super) enum Standing {
 }
 
 /// `applied` and `ours` in any order.
-pub(super) fn standing(applied: &[Migration], ours: &[Migration]) -> Standing {
+fn standing(applied: &[Migration], ours: &[Migration]) -> Standing {
     let last = version_of(ours);
     let unknown = |one: &&Migration| !ours.iter().any(|known| known == *one);
     let strange = applied.iter().filter(unknown).find(|one| one.version() <= i32::try_from(last).unwrap_or(i32::MAX));
@@ -81,12 +82,39 @@ pub(super) fn standing(applied: &[Migration], ours: &[Migration]) -> Standing {
     Standing::Older(missing.iter().map(ToString::to_string).collect())
 }
 
+/// In the order in which they are applied.
+pub(super) fn in_order(runner: &Runner) -> Vec<Migration> {
+    let mut all = runner.get_migrations().clone();
+    all.sort();
+    all
+}
+
+/// What `migrate` would apply.
+///
+/// # Errors
+/// The database was made by a newer build, or is another program's.
+pub(super) fn pending(database: &str, applied: &[Migration], ours: &[Migration]) -> StoreResult<Vec<String>> {
+    if let Standing::Older(names) = standing(applied, ours) {
+        return Ok(names);
+    }
+    check(database, applied, ours).map(|_| Vec::new())
+}
+
+/// # Errors
+/// This build does not start on such a database; says why, and the command that helps.
+pub(super) fn check(database: &str, applied: &[Migration], ours: &[Migration]) -> StoreResult<u32> {
+    match refusal(database, applied, ours) {
+        None => Ok(version_of(ours)),
+        Some(reason) => Err(StoreError::Broken { step: "check schema", reason, source: None }),
+    }
+}
+
 pub(super) fn version_of(migrations: &[Migration]) -> u32 {
     migrations.iter().filter_map(|one| u32::try_from(one.version()).ok()).max().unwrap_or(0)
 }
 
 /// Why this build does not start on such a database, and the command that mends it; None: it starts.
-pub(super) fn refusal(database: &str, applied: &[Migration], ours: &[Migration]) -> Option<String> {
+fn refusal(database: &str, applied: &[Migration], ours: &[Migration]) -> Option<String> {
     let (found, wanted) = (version_of(applied), version_of(ours));
     Some(match standing(applied, ours) {
         Standing::Fits => return None,

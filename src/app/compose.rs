@@ -78,7 +78,7 @@ pub struct Stores {
 }
 
 impl Stores {
-    fn of(store: impl Books + Outbox + Breakers + Inbox + Retention + Ops + 'static) -> Self {
+    pub fn of(store: impl Books + Outbox + Breakers + Inbox + Retention + Ops + 'static) -> Self {
         let store = Arc::new(store);
         Self {
             books: store.clone(),

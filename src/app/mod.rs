@@ -2,6 +2,7 @@
 
 pub mod cli;
 mod compose;
+pub use compose::Stores;
 mod serve;
 #[cfg(feature = "local")]
 mod local;

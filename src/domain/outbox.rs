@@ -88,6 +88,33 @@ pub enum ClaimMode {
     Probe,
 }
 
+impl ClaimMode {
+    /// The bounds of what a claim takes.
+    #[must_use]
+    pub fn bounds(self) -> ClaimBounds {
+        match self {
+            Self::Batch { rows_max, bytes_max } => {
+                ClaimBounds { rows_max, bytes_max, claims_max: SUSPECT_CLAIMS - 1, suspects_only: false }
+            }
+            Self::Suspect => {
+                ClaimBounds { rows_max: 1, bytes_max: u64::MAX, claims_max: i64::MAX, suspects_only: true }
+            }
+            Self::Probe => ClaimBounds { rows_max: 1, bytes_max: u64::MAX, claims_max: i64::MAX, suspects_only: false },
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimBounds {
+    pub rows_max: u32,
+    /// The first row goes whatever its size: were it skipped, it would wait for ever.
+    pub bytes_max: u64,
+    /// Rows with more claims stay.
+    pub claims_max: i64,
+    /// Only rows with `SUSPECT_CLAIMS` or more.
+    pub suspects_only: bool,
+}
+
 #[derive(Debug, Clone)]
 pub struct Claim {
     pub destination: Destination,
@@ -175,6 +202,58 @@ pub struct Settle {
     pub token: LeaseToken,
     pub rows: Vec<(i64, Settlement)>,
     pub breaker: BreakerChange,
+}
+
+/// What a settlement writes to its row, whatever the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettledColumns {
+    /// Of a row that is put back: never negative.
+    pub delay_ms: i64,
+    pub claims: i64,
+    /// Added to `RetryCount`.
+    pub retries: i64,
+    pub outcome: Option<LastOutcome>,
+    pub error: Option<String>,
+}
+
+impl Settlement {
+    #[must_use]
+    pub fn columns(&self) -> SettledColumns {
+        let row = |outcome: Option<LastOutcome>, error: Option<&str>| SettledColumns {
+            delay_ms: 0,
+            claims: 0,
+            retries: 0,
+            outcome,
+            error: error.map(bounded),
+        };
+        let claims = |suspect| if suspect { SUSPECT_CLAIMS } else { 0 };
+        match self {
+            Self::Sent => row(Some(LastOutcome::Accepted), None),
+            Self::Retry { delay_ms, outcome, error, suspect } => SettledColumns {
+                delay_ms: (*delay_ms).max(0),
+                claims: claims(*suspect),
+                retries: 1,
+                ..row(Some(*outcome), Some(error))
+            },
+            Self::Release { delay_ms, outcome, error, suspect } => SettledColumns {
+                delay_ms: (*delay_ms).max(0),
+                claims: claims(*suspect),
+                ..row(*outcome, error.as_deref())
+            },
+            Self::Dead { outcome, error, count_retry } => {
+                SettledColumns { retries: i64::from(*count_retry), ..row(Some(*outcome), Some(error)) }
+            }
+        }
+    }
+}
+
+/// What a person can read of an error, and a bound on what a chatty broker can store in every row.
+const ERROR_CHARS_MAX: usize = 2_000;
+
+/// The part of an error that is stored.
+#[must_use]
+pub fn bounded(error: &str) -> String {
+    error.chars().take(ERROR_CHARS_MAX).collect()
 }
 
 /// The answer for one row of a settle.

@@ -37,6 +37,17 @@ pub struct RowFacts {
 }
 
 impl Remedy {
+    /// As `OperatorActions` names it.
+    #[must_use]
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::Requeue => "requeue",
+            Self::Replay => "replay",
+            Self::Copy => "replay --force",
+            Self::Discard => "discard",
+        }
+    }
+
     /// # Errors
     /// Why not, for a person: what, why, and what would help.
     pub fn may(self, row: &RowFacts, out_of_order: bool, window: DuplicateWindow) -> Result<(), String> {

@@ -88,6 +88,19 @@ impl Routes {
         self.0.get(event_type).map(Vec::as_slice)
     }
 
+    /// The names of an event type's destinations, in order. One named twice counts once, since an outbox row's
+    /// (Id, Destination) is unique.
+    #[must_use]
+    pub fn names_of(&self, event_type: &str) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for name in self.of(event_type).unwrap_or_default().iter().map(ToString::to_string) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     /// Every destination named, once each.
     pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
         self.0.values().flatten().collect::<std::collections::BTreeSet<_>>().into_iter()

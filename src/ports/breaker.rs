@@ -2,7 +2,7 @@
 //!
 //! Names are destinations (`queue:…`, `topic:…`) and mail providers (`mail:…`); all live in `Destinations`.
 
-use super::{error::StoreResult, outbox::Breaker};
+use super::{clock::ms_until, error::StoreResult, outbox::Breaker};
 use crate::domain::{ids::LeaseToken, outbox::BreakerChange};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -16,11 +16,24 @@ pub struct BreakerState {
     pub rate_limited: Option<RateLimited>,
 }
 
+impl BreakerState {
+    /// Of a name that has no row yet.
+    pub const CLOSED: Self = Self { breaker: Breaker::Closed, paused: false, failures: 0, rate_limited: None };
+}
+
 /// When a mail may go again, by the database's clock, and in how long that is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RateLimited {
     pub until: DateTime<Utc>,
     pub in_ms: i64,
+}
+
+impl RateLimited {
+    /// A time that is over: there may be room again, and some wait all the same.
+    #[must_use]
+    pub fn at(until: DateTime<Utc>, now: DateTime<Utc>) -> Self {
+        Self { until, in_ms: ms_until(until, now).max(0) }
+    }
 }
 
 #[async_trait]

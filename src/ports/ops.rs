@@ -32,6 +32,35 @@ pub struct Status {
     pub schema_version: u32,
 }
 
+/// Pending rows of one event type that have no destination yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotRouted {
+    pub event_type: String,
+    pub rows: u64,
+    pub oldest_due_at: DateTime<Utc>,
+}
+
+impl Status {
+    /// Rows whose type has a route only wait for the next dispatch and stand as the destination `''`, so that a
+    /// dispatcher that never comes is seen; the others are unrouted.
+    pub fn count_not_routed(&mut self, rows: Vec<NotRouted>, routed_types: &[String], now: DateTime<Utc>) {
+        let (mut pending, mut oldest_ms) = (0, None);
+        for of_type in rows {
+            if routed_types.contains(&of_type.event_type) {
+                pending += of_type.rows;
+                let age_ms = (now - of_type.oldest_due_at).num_milliseconds();
+                oldest_ms = oldest_ms.max((age_ms >= 0).then_some(age_ms));
+            } else {
+                self.unrouted.push(UnroutedStatus { event_type: of_type.event_type, rows: of_type.rows });
+            }
+        }
+        if let Some(waiting) = self.destinations.iter_mut().find(|one| one.name.is_empty()) {
+            (waiting.pending, waiting.oldest_claimable_ms) = (pending, oldest_ms);
+        }
+        self.destinations.retain(|one| !one.name.is_empty() || one.pending + one.leased + one.dead > 0);
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DestinationStatus {
@@ -104,6 +133,17 @@ pub struct RowFilter {
 pub enum Selection {
     Id { id: String, destination: Option<String> },
     AllDead { destination: String, rows_max: u32 },
+}
+
+impl Selection {
+    /// As the statement takes it: an id, a destination, and how many rows of it where no id is given.
+    #[must_use]
+    pub fn parts(&self) -> (Option<String>, Option<String>, u32) {
+        match self {
+            Self::Id { id, destination } => (Some(id.clone()), destination.clone(), 0),
+            Self::AllDead { destination, rows_max } => (None, Some(destination.clone()), *rows_max),
+        }
+    }
 }
 
 /// A message by what a person typed.

@@ -1,11 +1,12 @@
 //! The dispatcher's side of the outbox: route, claim, settle. No transaction is open between two of these calls.
 
-use super::error::StoreResult;
+use super::{clock::ms_until, error::StoreResult};
 use crate::domain::{
     outbox::{Claim, Claimed, Settle, Settled},
     route::Routes,
 };
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 
 /// What routing did with rows whose Destination was ''.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,6 +30,10 @@ pub struct Waiting {
     /// Rows that should have gone a while ago, and that another program's transaction holds; none of `due`.
     pub held: u32,
 }
+
+/// A claim sets at most so many expired leases dead. Each of them was claimed alone, so there are few; a bound on the
+/// transaction all the same.
+pub const EXPIRED_ROWS_MAX: u32 = 500;
 
 /// Held rows are counted so far.
 pub const HELD_ROWS_MAX: u32 = 100;
@@ -69,6 +74,18 @@ pub enum Breaker {
     },
     /// Open, but its time is up: one probe may go.
     ProbeDue,
+}
+
+impl Breaker {
+    /// As its stored end reads at this time of the database's.
+    #[must_use]
+    pub fn at(open_until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Self {
+        match open_until {
+            None => Self::Closed,
+            Some(until) if until <= now => Self::ProbeDue,
+            Some(until) => Self::Open { for_ms: ms_until(until, now) },
+        }
+    }
 }
 
 #[async_trait]

@@ -22,6 +22,22 @@ pub enum Prunable {
     Erasures { older_than_days: i64 },
 }
 
+impl Prunable {
+    /// 0 where the rows themselves hold when they end.
+    #[must_use]
+    pub fn older_than_days(self) -> i64 {
+        match self {
+            Self::ExpiredKeys => 0,
+            Self::FinishedRows { older_than_days }
+            | Self::Tombstones { older_than_days }
+            | Self::RefusedBodies { older_than_days }
+            | Self::ErasedMails { older_than_days }
+            | Self::Erasures { older_than_days } => older_than_days,
+            Self::ErasedRows { dead_older_than_days } => dead_older_than_days,
+        }
+    }
+}
+
 #[async_trait]
 pub trait Retention: Send + Sync {
     /// One step, one short transaction: at most `rows_max` rows. Answers how many; fewer than asked means done.

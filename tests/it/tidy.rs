@@ -215,7 +215,7 @@ fn the_statements_of_every_day_name_their_index_and_seek() {
         let pinned = text.matches("OPTION (FORCE ORDER, LOOP JOIN)").count();
         assert_eq!(pinned, times, "{name}: the few rows first, then each by its key");
     }
-    for name in ["outbox_heads", "outbox_suspect", "outbox_probe", "outbox_lease", "outbox_unrouted"] {
+    for name in ["outbox_heads", "outbox_lease", "outbox_unrouted"] {
         let text = fs::read_to_string(folder.join(format!("{name}.sql"))).unwrap();
         assert!(text.contains("FORCESEEK") && text.contains("OPTION (LOOP JOIN)"), "{name}");
     }
@@ -255,7 +255,6 @@ fn the_dialects_have_the_same_statements() {
         ("outbox_locked", "SQLite locks no rows"),
         ("outbox_holders", "as outbox_locked"),
         ("ops_report", "as outbox_locked: a reader of SQLite waits for nobody"),
-        ("outbox_probe", "the heads for a probe: hints differ, so it is a statement of its own"),
         ("outbox_settle", "see outbox_settle_sent"),
         ("schema_rights", "SQLite has no rights but the file's"),
         ("schema_version", "SQLite's `migrate` reads its whole history for it"),

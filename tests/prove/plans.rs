@@ -39,7 +39,7 @@ const CONSUMER: &str = "email";
 const LEASE_MS: i64 = 60_000;
 const TABLES: [&str; 2] = ["OutboxMessages", "InboxMessages"];
 /// What must have been seen; each file of ours begins with its name.
-const STATEMENTS: [&str; 20] = [
+const STATEMENTS: [&str; 19] = [
     "outbox_due",
     "outbox_locked",
     "outbox_unrouted",
@@ -49,7 +49,6 @@ const STATEMENTS: [&str; 20] = [
     "outbox_expire",
     "outbox_heads",
     "outbox_suspect",
-    "outbox_probe",
     "outbox_lease",
     "outbox_settle",
     "outbox_followers",

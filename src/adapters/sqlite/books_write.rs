@@ -2,6 +2,7 @@
 
 use super::{books_read, rows::broken};
 use crate::{
+    adapters::columns::Columns,
     domain::{
         booking::{Booked, Change, Command, Entry, Refusal, Snapshot},
         client::{Client, Nip},
@@ -50,7 +51,7 @@ fn answered(
     fingerprint: &Fingerprint,
 ) -> rusqlite::Result<Option<Committed>> {
     let mut statement = db.prepare_cached(include_str!("sql/books_find_key.sql"))?;
-    let columns = |row: &rusqlite::Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+    let columns = |row: &rusqlite::Row<'_>| Ok((row.own_text("Fingerprint")?, row.own_text("Answer")?));
     let found = statement.query_row(named_params! { ":key": key.as_str(), ":now": now }, columns).optional()?;
     let Some((stored, answer)) = found else { return Ok(None) };
     if stored != fingerprint.as_str() {
@@ -86,7 +87,7 @@ fn snapshot(db: &Connection, command: &Command) -> rusqlite::Result<Snapshot> {
 
 fn nip_owner(db: &Connection, nip: &Nip) -> rusqlite::Result<Option<ClientId>> {
     let mut statement = db.prepare_cached(include_str!("sql/books_nip_owner.sql"))?;
-    statement.query_row(named_params! { ":nip": nip.as_str() }, |row| row.get(0).map(ClientId)).optional()
+    statement.query_row(named_params! { ":nip": nip.as_str() }, |row| row.number("NipOwner").map(ClientId)).optional()
 }
 
 fn has_records(db: &Connection, id: ClientId) -> rusqlite::Result<bool> {
@@ -96,7 +97,7 @@ fn has_records(db: &Connection, id: ClientId) -> rusqlite::Result<bool> {
 
 /// True until the commit, since the write lock is held.
 fn next_id(db: &Connection, sql: &str) -> rusqlite::Result<i64> {
-    db.prepare_cached(sql)?.query_row([], |row| row.get(0))
+    db.prepare_cached(sql)?.query_row([], |row| row.number("NextId"))
 }
 
 fn change(db: &Connection, now: i64, change: &Change) -> rusqlite::Result<()> {

@@ -1,20 +1,19 @@
 //! The stored breaker on SQLite.
 
-use super::{
-    db::Sqlite,
-    outbox::{add_destination, bounded, breaker_of},
-    rate_limit, rows,
-};
+use super::{db::Sqlite, outbox::add_destination, rows};
 use crate::{
-    domain::{ids::LeaseToken, outbox::BreakerChange},
+    adapters::columns,
+    domain::{
+        ids::LeaseToken,
+        outbox::{BreakerChange, bounded},
+    },
     ports::{
         breaker::{BreakerState, Breakers},
         error::StoreResult,
-        outbox::Breaker,
     },
 };
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 const READ: &str = include_str!("sql/breaker_read.sql");
 const TAKE_PROBE: &str = include_str!("sql/breaker_take_probe.sql");
@@ -32,8 +31,7 @@ impl Breakers for Sqlite {
         let missing = name.to_owned();
         self.write("add breaker", move |transaction, now| {
             add_destination(transaction, &missing)?;
-            let closed = BreakerState { breaker: Breaker::Closed, paused: false, failures: 0, rate_limited: None };
-            Ok(state(transaction, now, &missing)?.unwrap_or(closed))
+            Ok(state(transaction, now, &missing)?.unwrap_or(BreakerState::CLOSED))
         })
         .await
     }
@@ -90,13 +88,6 @@ pub(super) fn change(
 }
 
 fn state(connection: &Connection, now: i64, name: &str) -> rusqlite::Result<Option<BreakerState>> {
-    let read = |row: &rusqlite::Row<'_>| {
-        Ok(BreakerState {
-            breaker: breaker_of(row.get("OpenUntil")?, now),
-            paused: row.get("Paused")?,
-            failures: rows::count(row, "Failures")?,
-            rate_limited: rate_limit::rate_limited(row.get("PacedUntilUtc")?, now),
-        })
-    };
+    let read = |row: &Row<'_>| columns::outbox::breaker(row, rows::time_of(now));
     connection.prepare_cached(READ)?.query_row(named_params! {":name": name}, read).optional()
 }

@@ -2,7 +2,7 @@
 
 use super::{db, errors};
 use crate::{
-    adapters::schema::{self, Migrated, Plan, Standing},
+    adapters::schema::{self, Migrated, Plan},
     ports::error::{StoreError, StoreResult},
     private,
 };
@@ -27,9 +27,7 @@ fn runner() -> Runner {
 }
 
 fn ours() -> Vec<Migration> {
-    let mut ours = runner().get_migrations().clone();
-    ours.sort();
-    ours
+    schema::in_order(&runner())
 }
 
 /// The schema version this build speaks.
@@ -86,26 +84,14 @@ pub fn plan(path: &Path) -> StoreResult<Plan> {
         notes.push("the file would be made".to_owned());
         Vec::new()
     };
-    let pending = match schema::standing(&applied, &ours()) {
-        Standing::Fits => Vec::new(),
-        Standing::Older(names) => names,
-        Standing::Newer | Standing::Strange(_) => return Err(refused(path, &applied)),
-    };
+    let pending = schema::pending(&path.display().to_string(), &applied, &ours())?;
     let (version, wanted) = (schema::version_of(&applied), wanted());
     Ok(Plan { database: path.display().to_string(), version, wanted, pending, notes })
 }
 
 pub(super) fn check(connection: &Connection, path: &Path) -> StoreResult<u32> {
     let applied = applied(connection).map_err(|e| errors::map("check schema", e))?;
-    match schema::standing(&applied, &ours()) {
-        Standing::Fits => Ok(wanted()),
-        Standing::Older(_) | Standing::Newer | Standing::Strange(_) => Err(refused(path, &applied)),
-    }
-}
-
-fn refused(path: &Path, applied: &[Migration]) -> StoreError {
-    let reason = schema::refusal(&path.display().to_string(), applied, &ours()).unwrap_or_default();
-    StoreError::Broken { step: "check schema", reason, source: None }
+    schema::check(&path.display().to_string(), &applied, &ours())
 }
 
 /// 0: never migrated.

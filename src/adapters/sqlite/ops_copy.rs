@@ -1,11 +1,8 @@
 //! The forced replay: a new row with a new id beside the original.
 
-use super::{
-    ops_record::record,
-    ops_remedies::{Selected, selected},
-    rows,
-};
+use super::{ops_record::record, ops_remedies::selected};
 use crate::{
+    adapters::columns::{Columns, operator::Candidate},
     domain::{ids::MessageId, remedy::Remedy, replay},
     ports::ops::{RemedyRow, RequeueRules, Selection, Signature},
 };
@@ -28,7 +25,7 @@ pub(super) fn copies(
         };
         let mut answer = row.answer(copied.err());
         if answer.done {
-            record(db, now, "replay --force", &format!("{} as {new}", row.target()), by)?;
+            record(db, now, Remedy::Copy.action(), &format!("{} as {new}", row.target()), by)?;
             answer.new_id = Some(new.as_str().to_owned());
         }
         answers.push(answer);
@@ -36,11 +33,11 @@ pub(super) fn copies(
     Ok(answers)
 }
 
-fn copy(db: &Connection, now: i64, row: &Selected, new: &MessageId) -> rusqlite::Result<Result<(), String>> {
+fn copy(db: &Connection, now: i64, row: &Candidate, new: &MessageId) -> rusqlite::Result<Result<(), String>> {
     let mut original = db.prepare_cached(include_str!("sql/ops_original.sql"))?;
     let copied = original.query_row(named_params! { ":seq": row.seq }, |original| {
-        let content_type = rows::text(original, "ContentType")?;
-        let headers = rows::text(original, "Headers")?;
+        let content_type = original.text("ContentType")?;
+        let headers = original.text("Headers")?;
         let payload = original.get_ref("Payload")?.as_bytes()?;
         Ok(replay::copy(&row.id, new, &content_type, payload, &headers))
     })?;

@@ -2,27 +2,27 @@
 
 use super::{db::Sqlite, outbox_claim, outbox_route, outbox_settle, rows};
 use crate::{
+    adapters::columns::{self, Columns},
     domain::{
         outbox::{Claim, Claimed, Settle, Settled},
         route::Routes,
     },
     ports::{
         error::StoreResult,
-        outbox::{Breaker, Due, Outbox, Routed, Waiting},
+        outbox::{Outbox, Routed, Waiting},
     },
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 use serde_json::Value;
 
+pub(super) use crate::domain::outbox::bounded;
+
 const DUE: &str = include_str!("sql/outbox_due.sql");
 const DESTINATIONS_OF_ROWS: &str = include_str!("sql/outbox_destinations_of_rows.sql");
 const DESTINATION_ADD: &str = include_str!("sql/outbox_destination_add.sql");
 const DESTINATION_NAMES: &str = include_str!("sql/outbox_destination_names.sql");
 const DEAD_LETTER: &str = include_str!("sql/outbox_dead_letter.sql");
-
-/// What a person can read of an error, and a bound on what a chatty broker can store in every row.
-const ERROR_CHARS_MAX: usize = 2_000;
 
 #[async_trait]
 impl Outbox for Sqlite {
@@ -76,43 +76,18 @@ pub(super) fn add_destination(connection: &Connection, name: &str) -> rusqlite::
     connection.prepare_cached(DESTINATION_ADD)?.execute(named_params! {":name": name}).map(drop)
 }
 
-pub(super) fn bounded(error: &str) -> String {
-    error.chars().take(ERROR_CHARS_MAX).collect()
-}
-
 /// A row count as SQLite takes and gives them, which no single step of ours exceeds.
 pub(super) fn count_of(rows: usize) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
 }
 
-/// The breaker as its stored end says, by the database's now.
-pub(super) fn breaker_of(open_until: Option<i64>, now: i64) -> Breaker {
-    match open_until {
-        None => Breaker::Closed,
-        Some(until) if until <= now => Breaker::ProbeDue,
-        Some(until) => Breaker::Open { for_ms: until.saturating_sub(now) },
-    }
-}
-
-/// Also says whether a destination has no row of its own yet.
+/// True: a destination has no row of its own yet.
 fn waiting(connection: &Connection, now: i64, types: &str) -> rusqlite::Result<(Waiting, bool)> {
     let mut statement = connection.prepare_cached(DUE)?;
     let mut found = statement.query(named_params! {":now": now, ":types": types})?;
     let (mut waiting, mut missing) = (Waiting::default(), false);
     while let Some(row) = found.next()? {
-        let destination = rows::text(row, "Destination")?;
-        if destination.is_empty() {
-            waiting.unrouted = true;
-            continue;
-        }
-        missing |= row.get::<_, bool>("Missing")?;
-        waiting.due.push(Due {
-            destination,
-            rows: rows::count(row, "Waiting")?.into(),
-            suspects: rows::count(row, "Suspects")?.into(),
-            paused: row.get("Paused")?,
-            breaker: breaker_of(row.get("OpenUntil")?, now),
-        });
+        missing |= columns::outbox::due(row, rows::time_of(now), &mut waiting)?;
     }
     Ok((waiting, missing))
 }
@@ -128,7 +103,7 @@ fn dead_letter(
     // `due` could only give a likeness of a name that is not UTF-8: find the ones it stands for.
     if destination.contains('\u{fffd}') {
         let mut statement = connection.prepare(DESTINATION_NAMES)?;
-        let all = statement.query_map([], |row| rows::bytes(row, 0))?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let all = statement.query_map([], |row| row.content("Destination"))?.collect::<rusqlite::Result<Vec<_>>>()?;
         names.extend(
             all.into_iter()
                 .filter(|name| std::str::from_utf8(name).is_err() && String::from_utf8_lossy(name) == destination),

@@ -1,17 +1,24 @@
 //! Claiming on SQLite: expired leases over the limit die, then the due heads are leased.
 
-use super::{outbox::count_of, rows};
-use crate::domain::outbox::{Claim, ClaimMode, Claimed, ClaimedRow, LastOutcome, SUSPECT_CLAIMS};
+use super::outbox::count_of;
+use crate::{
+    adapters::columns::{self, Columns},
+    domain::outbox::{Claim, ClaimMode, Claimed, SUSPECT_CLAIMS},
+    ports::outbox::EXPIRED_ROWS_MAX,
+};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use std::sync::LazyLock;
 
 const GATE: &str = include_str!("sql/outbox_gate.sql");
 pub(super) const EXPIRE: &str = include_str!("sql/outbox_expire.sql");
 pub(super) const HEADS: &str = include_str!("sql/outbox_heads.sql");
-pub(super) const SUSPECT: &str = include_str!("sql/outbox_suspect.sql");
 const LEASE: &str = include_str!("sql/outbox_lease.sql");
 
-/// Each of these was claimed alone, so there are few; a bound on the transaction all the same.
-const EXPIRED_ROWS_MAX: u32 = 500;
+/// The heads that must go alone. "Claims >= 2" is spelled out, for only so IX_Outbox_Suspect matches; else each claim
+/// would pass over every due row. Under a name of its own, so that traces and plans tell which it was.
+pub(super) static SUSPECT: LazyLock<String> = LazyLock::new(|| {
+    HEADS.replacen("outbox_heads:", "outbox_suspect:", 1).replacen("o.State < 2", "o.State < 2 AND o.Claims >= 2", 1)
+});
 
 /// What `Destinations` says; a destination without a row is open for business.
 #[derive(Default)]
@@ -43,7 +50,7 @@ pub(super) fn claim(connection: &Connection, now: i64, claim: &Claim) -> rusqlit
     let mut lease = connection.prepare_cached(LEASE)?;
     for seq in heads(connection, now, claim.mode, &destination)? {
         let params = named_params! {":seq": seq, ":token": token, ":until": until};
-        claimed.rows.push(lease.query_row(params, leased)?);
+        claimed.rows.push(lease.query_row(params, |row| columns::outbox::claimed(row))?);
     }
     Ok(claimed)
 }
@@ -52,8 +59,8 @@ fn gate(connection: &Connection, destination: &str, token: &str) -> rusqlite::Re
     let read = |row: &Row<'_>| {
         let gate = Gate { paused: row.get("Paused")?, open: row.get("IsOpen")?, our_probe: row.get("OurProbe")? };
         let claimed = Claimed {
-            last_accepted_on: rows::time_opt(row, "LastAcceptedOnUtc")?,
-            breaker_failures: rows::count(row, "Failures")?,
+            last_accepted_on: row.time_opt("LastAcceptedOnUtc")?,
+            breaker_failures: row.count("Failures")?,
             ..Claimed::default()
         };
         Ok((gate, claimed))
@@ -64,45 +71,19 @@ fn gate(connection: &Connection, destination: &str, token: &str) -> rusqlite::Re
 
 /// The rows to lease, by `DueAt` then `Seq`, within the mode's bounds.
 fn heads(connection: &Connection, now: i64, mode: ClaimMode, destination: &str) -> rusqlite::Result<Vec<i64>> {
-    let (rows_max, bytes_max, claims_max) = match mode {
-        ClaimMode::Batch { rows_max, bytes_max } => (rows_max, bytes_max, SUSPECT_CLAIMS - 1),
-        ClaimMode::Probe => (1, u64::MAX, i64::MAX),
-        ClaimMode::Suspect => {
-            let params = named_params! {":destination": destination, ":now": now};
-            let seq = connection.prepare_cached(SUSPECT)?.query_row(params, |row| row.get("Seq")).optional()?;
-            return Ok(seq.into_iter().collect());
-        }
-    };
-    let mut statement = connection.prepare_cached(HEADS)?;
+    let bounds = mode.bounds();
+    let mut statement = connection.prepare_cached(if bounds.suspects_only { SUSPECT.as_str() } else { HEADS })?;
     let params = named_params! {
-        ":destination": destination, ":now": now, ":claims_max": claims_max, ":rows_max": rows_max,
+        ":destination": destination, ":now": now, ":claims_max": bounds.claims_max, ":rows_max": bounds.rows_max,
     };
     let mut found = statement.query(params)?;
     let (mut seqs, mut bytes) = (Vec::new(), 0_u64);
     while let Some(row) = found.next()? {
-        bytes = bytes.saturating_add(rows::count(row, "Bytes")?.into());
-        // The first goes whatever its size: were it skipped, it would wait for ever.
-        if bytes > bytes_max && !seqs.is_empty() {
+        bytes = bytes.saturating_add(row.total("Bytes")?);
+        if bytes > bounds.bytes_max && !seqs.is_empty() {
             break;
         }
-        seqs.push(row.get("Seq")?);
+        seqs.push(row.number("Seq")?);
     }
     Ok(seqs)
-}
-
-fn leased(row: &Row<'_>) -> rusqlite::Result<ClaimedRow> {
-    Ok(ClaimedRow {
-        seq: row.get("Seq")?,
-        id: rows::text(row, "Id")?,
-        event_type: rows::text(row, "EventType")?,
-        ordering_key: rows::text_opt(row, "OrderingKey")?,
-        content_type: rows::text(row, "ContentType")?,
-        payload: rows::bytes(row, "Payload")?,
-        headers: rows::text(row, "Headers")?,
-        occurred_on: rows::time(row, "OccurredOnUtc")?,
-        claims: rows::count(row, "Claims")?.into(),
-        retry_count: rows::count(row, "RetryCount")?.into(),
-        last_outcome: row.get::<_, Option<i64>>("LastOutcome")?.and_then(LastOutcome::from_code),
-        last_attempt_on: rows::time_opt(row, "LastAttemptOnUtc")?,
-    })
 }

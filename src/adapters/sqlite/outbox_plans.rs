@@ -53,7 +53,7 @@ fn no_question_of_the_dispatcher_passes_over_finished_rows() {
         (DESTINATIONS_OF_ROWS, "IX_Outbox_"),
         (outbox_claim::EXPIRE, "IX_Outbox_Suspect"),
         (outbox_claim::HEADS, "IX_Outbox_Due"),
-        (outbox_claim::SUSPECT, "IX_Outbox_Suspect"),
+        (outbox_claim::SUSPECT.as_str(), "IX_Outbox_Suspect"),
         (outbox_settle::FOLLOWERS, "IX_Outbox_Key"),
         (outbox_route::UNROUTED, "IX_Outbox_Unrouted"),
         (DEAD_LETTER, "IX_Outbox_"),

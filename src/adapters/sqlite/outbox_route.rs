@@ -2,6 +2,7 @@
 
 use super::outbox::{add_destination, count_of};
 use crate::{
+    adapters::columns::Columns,
     domain::{outbox::RowState, route::Routes},
     ports::outbox::Routed,
 };
@@ -26,13 +27,7 @@ pub(super) fn route(connection: &Connection, now: i64, routes: &Routes, rows_max
             report.duplicates += 1;
             continue;
         }
-        // A route that names a destination twice means it once: (Id, Destination) is unique.
-        let mut destinations: Vec<String> = Vec::new();
-        for destination in routes.of(event_type).unwrap_or_default().iter().map(ToString::to_string) {
-            if !destinations.contains(&destination) {
-                destinations.push(destination);
-            }
-        }
+        let destinations = routes.names_of(event_type);
         let Some((first, others)) = destinations.split_first() else {
             let why = format!("Routes__{event_type} is set to nothing: this event goes to nobody");
             end(connection, seq, RowState::Discarded, Some(now), &why)?;
@@ -55,7 +50,7 @@ fn unrouted<'a>(connection: &Connection, routes: &'a Routes, rows_max: u32) -> r
     let mut found = Vec::new();
     for event_type in routes.0.keys() {
         let params = named_params! {":event_type": event_type, ":rows_max": rows_max};
-        for seq in statement.query_map(params, |row| row.get::<_, i64>(0))? {
+        for seq in statement.query_map(params, |row| row.number("Seq"))? {
             found.push((seq?, event_type.as_str()));
         }
     }

@@ -1,10 +1,7 @@
 //! Settling on SQLite: the token is checked row by row, and what was applied before is recognised.
 
-use super::{
-    breaker,
-    outbox::{add_destination, bounded},
-};
-use crate::domain::outbox::{BreakerChange, LastOutcome, SUSPECT_CLAIMS, Settle, Settled, Settlement};
+use super::{breaker, outbox::add_destination};
+use crate::domain::outbox::{BreakerChange, Settle, Settled, SettledColumns, Settlement};
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 const SENT: &str = include_str!("sql/outbox_settle_sent.sql");
@@ -45,57 +42,32 @@ pub(super) fn settle(connection: &Connection, now: i64, settle: &Settle) -> rusq
 
 /// False: nothing was changed, for the lease is not ours (any more).
 fn apply(connection: &Connection, now: i64, seq: i64, token: &str, settlement: &Settlement) -> rusqlite::Result<bool> {
-    let row = Leased { connection, now, seq, token };
-    match settlement {
+    let SettledColumns { delay_ms, claims, retries, outcome, error } = settlement.columns();
+    let outcome = outcome.map(|outcome| outcome as i64);
+    let changed = match settlement {
         Settlement::Sent => {
             let params = named_params! {":seq": seq, ":token": token, ":now": now};
-            Ok(connection.prepare_cached(SENT)?.execute(params)? == 1)
+            connection.prepare_cached(SENT)?.execute(params)?
         }
-        Settlement::Retry { delay_ms, outcome, error, suspect } => {
-            row.put_back(*delay_ms, 1, Some(*outcome), Some(error), *suspect)
-        }
-        Settlement::Release { delay_ms, outcome, error, suspect } => {
-            row.put_back(*delay_ms, 0, *outcome, error.as_deref(), *suspect)
-        }
-        Settlement::Dead { outcome, error, count_retry } => {
+        Settlement::Retry { .. } | Settlement::Release { .. } => {
+            let due_at = now.saturating_add(delay_ms);
             let params = named_params! {
-                ":seq": seq, ":token": token, ":now": now, ":retries": i64::from(*count_retry),
-                ":outcome": *outcome as i64, ":error": bounded(error),
+                ":seq": seq, ":token": token, ":now": now, ":due_at": due_at, ":claims": claims,
+                ":retries": retries, ":outcome": outcome, ":error": error,
             };
-            Ok(connection.prepare_cached(DEAD)?.execute(params)? == 1)
+            let changed = connection.prepare_cached(BACK)?.execute(params)?;
+            if changed == 1 && delay_ms > 0 {
+                let params = named_params! {":seq": seq, ":due_at": due_at};
+                connection.prepare_cached(FOLLOWERS)?.execute(params)?;
+            }
+            changed
         }
-    }
-}
-
-struct Leased<'a> {
-    connection: &'a Connection,
-    now: i64,
-    seq: i64,
-    token: &'a str,
-}
-
-impl Leased<'_> {
-    fn put_back(
-        &self,
-        delay_ms: i64,
-        retries: i64,
-        outcome: Option<LastOutcome>,
-        error: Option<&str>,
-        suspect: bool,
-    ) -> rusqlite::Result<bool> {
-        let due_at = self.now.saturating_add(delay_ms.max(0));
-        let params = named_params! {
-            ":seq": self.seq, ":token": self.token, ":now": self.now, ":due_at": due_at,
-            ":claims": if suspect { SUSPECT_CLAIMS } else { 0 }, ":retries": retries,
-            ":outcome": outcome.map(|outcome| outcome as i64), ":error": error.map(bounded),
-        };
-        if self.connection.prepare_cached(BACK)?.execute(params)? == 0 {
-            return Ok(false);
+        Settlement::Dead { .. } => {
+            let params = named_params! {
+                ":seq": seq, ":token": token, ":now": now, ":retries": retries, ":outcome": outcome, ":error": error,
+            };
+            connection.prepare_cached(DEAD)?.execute(params)?
         }
-        if delay_ms > 0 {
-            let params = named_params! {":seq": self.seq, ":due_at": due_at};
-            self.connection.prepare_cached(FOLLOWERS)?.execute(params)?;
-        }
-        Ok(true)
-    }
+    };
+    Ok(changed == 1)
 }

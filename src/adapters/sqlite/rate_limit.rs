@@ -1,9 +1,10 @@
 //! The provider's pace on SQLite: the write transaction of a lease is alone, so what it counts is what there is.
 
-use super::{outbox::add_destination, rows};
+use super::outbox::add_destination;
 use crate::{
+    adapters::columns::Columns,
     domain::rate_limit::{HOUR_MS, LEASE_MS_MAX, MINUTE_MS},
-    ports::{breaker::RateLimited, inbox::Lease},
+    ports::inbox::Lease,
 };
 use rusqlite::{Connection, named_params};
 
@@ -33,7 +34,7 @@ pub(super) fn room(db: &Connection, now: i64, lease: &Lease) -> rusqlite::Result
         ":hour_ms": HOUR_MS,
     };
     db.prepare_cached(include_str!("sql/rate_limit_room.sql"))?
-        .query_row(which, |row| Ok(Some(Room { mails: rows::count(row, "Room")?, next_on: row.get("RoomOnUtc")? })))
+        .query_row(which, |row| Ok(Some(Room { mails: row.count("Room")?, next_on: row.number("RoomOnUtc")? })))
 }
 
 /// Tells whether mails wait for room.
@@ -81,9 +82,4 @@ pub(super) fn settle(
     }
     let given_back = named_params! { ":token": token, ":id": message_id };
     db.prepare_cached(include_str!("sql/rate_limit_give_back.sql"))?.execute(given_back).map(drop)
-}
-
-pub(super) fn rate_limited(until: Option<i64>, now: i64) -> Option<RateLimited> {
-    // Room may be there since it was told: some wait all the same.
-    until.map(|until| RateLimited { until: rows::time_of(until), in_ms: (until - now).max(0) })
 }

@@ -3,9 +3,10 @@
 //! STRICT tables promise the storage class and nothing more, so one such row must not fail a statement that reads
 //! a hundred others. What is read is a fair likeness; what is stored stays as it is.
 
+use crate::adapters::columns::Columns;
 use chrono::{DateTime, Utc};
 use rusqlite::{
-    Error, Row, RowIndex,
+    Error, Row,
     types::{Type, ValueRef},
 };
 use std::error::Error as StdError;
@@ -14,37 +15,54 @@ use std::error::Error as StdError;
 const TIME_MS_MIN: i64 = -62_135_596_800_000;
 const TIME_MS_MAX: i64 = 253_402_300_799_999;
 
-/// Bytes of a text or blob; of anything else (NULL included) none.
-pub(super) fn bytes(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Vec<u8>> {
-    Ok(raw(row.get_ref(column)?).unwrap_or_default().to_vec())
+impl Columns for Row<'_> {
+    type Error = Error;
+
+    fn broken(why: impl ToString) -> Error {
+        broken(why.to_string())
+    }
+
+    fn has(&self, column: &str) -> bool {
+        self.as_ref().column_index(column).is_ok()
+    }
+
+    fn number_opt(&self, column: &str) -> rusqlite::Result<Option<i64>> {
+        self.get(column)
+    }
+
+    /// U+FFFD for what is not UTF-8.
+    fn text_opt(&self, column: &str) -> rusqlite::Result<Option<String>> {
+        Ok(raw(self.get_ref(column)?).map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+    }
+
+    fn own_text_opt(&self, column: &str) -> rusqlite::Result<Option<String>> {
+        self.get(column)
+    }
+
+    fn content(&self, column: &str) -> rusqlite::Result<Vec<u8>> {
+        Ok(raw(self.get_ref(column)?).unwrap_or_default().to_vec())
+    }
+
+    /// The nearest time in the years 1 to 9999.
+    fn time_opt(&self, column: &str) -> rusqlite::Result<Option<DateTime<Utc>>> {
+        Ok(self.number_opt(column)?.map(time_of))
+    }
+
+    fn grosze(&self, column: &str) -> rusqlite::Result<i64> {
+        self.get(column)
+    }
 }
 
-/// Text, with U+FFFD for what is not UTF-8.
-pub(super) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<String> {
-    Ok(text_opt(row, column)?.unwrap_or_default())
+pub(super) fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<String> {
+    row.text(column)
 }
 
-pub(super) fn text_opt(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Option<String>> {
-    Ok(raw(row.get_ref(column)?).map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+pub(super) fn text_opt(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<String>> {
+    row.text_opt(column)
 }
 
-/// A time in the years 1 to 9999, the nearest where it is not.
-pub(super) fn time(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<DateTime<Utc>> {
-    row.get(column).map(time_of)
-}
-
-pub(super) fn time_opt(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Option<DateTime<Utc>>> {
-    Ok(row.get::<_, Option<i64>>(column)?.map(time_of))
-}
-
-/// A count that can be added to: 0 to what fits in 31 bits.
-pub(super) fn count(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<u32> {
-    Ok(u32::try_from(row.get::<_, i64>(column)?.clamp(0, i64::from(i32::MAX))).unwrap_or_default())
-}
-
-/// How many rows; SQLite counts in i64.
-pub(super) fn total(row: &Row<'_>, column: &str) -> rusqlite::Result<u64> {
-    Ok(u64::try_from(row.get::<_, i64>(column)?).unwrap_or(0))
+pub(super) fn time_opt(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<DateTime<Utc>>> {
+    row.time_opt(column)
 }
 
 /// A value in a column that is ours alone breaks our own rules: a defect, or someone wrote there.
@@ -72,16 +90,18 @@ mod tests {
     #[test]
     fn what_no_calendar_and_no_alphabet_has_is_read_as_the_nearest() {
         let connection = Connection::open_in_memory().unwrap();
-        let sql = "SELECT CAST(x'61ff' AS TEXT), 9223372036854775807, -9223372036854775808, NULL";
+        let sql = "SELECT CAST(x'61ff' AS TEXT) AS Odd, 9223372036854775807 AS Late, -9223372036854775808 AS Early, NULL AS No";
         connection
             .query_row(sql, [], |row| {
-                assert_eq!(text(row, 0)?, "a\u{fffd}");
-                assert_eq!(bytes(row, 0)?, b"a\xff");
-                assert_eq!(time(row, 1)?.to_rfc3339(), "9999-12-31T23:59:59.999+00:00");
-                assert_eq!(time(row, 2)?.to_rfc3339(), "0001-01-01T00:00:00+00:00");
-                assert_eq!(i64::from(count(row, 1)?), i64::from(i32::MAX));
-                assert_eq!(count(row, 2)?, 0);
-                assert_eq!((text_opt(row, 3)?, time_opt(row, 3)?), (None, None));
+                assert_eq!(row.text("Odd")?, "a\u{fffd}");
+                assert!(row.own_text("Odd").is_err(), "what only we write is no likeness");
+                assert_eq!(row.content("Odd")?, b"a\xff");
+                assert_eq!(row.time("Late")?.to_rfc3339(), "9999-12-31T23:59:59.999+00:00");
+                assert_eq!(row.time("Early")?.to_rfc3339(), "0001-01-01T00:00:00+00:00");
+                assert_eq!(i64::from(row.count("Late")?), i64::from(i32::MAX));
+                assert_eq!(row.count("Early")?, 0);
+                assert_eq!((row.text_opt("No")?, row.time_opt("No")?), (None, None));
+                assert!(row.text("No").is_err() && row.has("No") && !row.has("Other"));
                 Ok(())
             })
             .unwrap();

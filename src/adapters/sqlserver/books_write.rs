@@ -11,6 +11,7 @@ use super::{
     statement::Statement,
 };
 use crate::{
+    adapters::columns::Columns,
     domain::{
         booking::{Booked, Change, Command, Decision, Entry, Refusal, Snapshot},
         client::Client,
@@ -137,7 +138,7 @@ async fn look(db: &SqlServer, entry: &Entry) -> StoreResult<(Results, Snapshot)>
 }
 
 fn snapshot(results: &Results) -> Result<Snapshot, tiberius::error::Error> {
-    let number = |column| rows::having(results, column).next().map(|row| rows::number(row, column)).transpose();
+    let number = |column| rows::having(results, column).next().map(|row| row.number(column)).transpose();
     let next_id = number("NextId")?.unwrap_or_default();
     Ok(Snapshot {
         client: books_read::clients(results)?.pop(),
@@ -151,11 +152,11 @@ fn snapshot(results: &Results) -> Result<Snapshot, tiberius::error::Error> {
 
 fn answered(results: &Results, fingerprint: &Fingerprint) -> StoreResult<Option<Committed>> {
     let Some(row) = rows::having(results, "Fingerprint").next() else { return Ok(None) };
-    if read(STEP, rows::text(row, "Fingerprint"))? != fingerprint.as_str() {
+    if read(STEP, row.own_text("Fingerprint"))? != fingerprint.as_str() {
         return Ok(Some(Committed::Refused(Refusal::KeyReused)));
     }
     let booked: Booked =
-        serde_json::from_str(&read(STEP, rows::text(row, "Answer"))?).map_err(|e| broken(e.to_string()))?;
+        serde_json::from_str(&read(STEP, row.own_text("Answer"))?).map_err(|e| broken(e.to_string()))?;
     Ok(Some(Committed::Replayed(booked)))
 }
 

@@ -2,21 +2,24 @@
 
 use super::{
     db::{SqlServer, millis, read},
-    outbox::{DESTINATION_ADD, NOW, bounded, breaker_of},
-    rate_limit, rows,
+    outbox::{DESTINATION_ADD, NOW},
+    rows,
     session::Results,
     statement::Statement,
 };
 use crate::{
-    domain::{ids::LeaseToken, outbox::BreakerChange},
+    adapters::columns::{self, Columns},
+    domain::{
+        ids::LeaseToken,
+        outbox::{BreakerChange, bounded},
+    },
     ports::{
         breaker::{BreakerState, Breakers},
         error::StoreResult,
-        outbox::Breaker,
     },
 };
 use async_trait::async_trait;
-use tiberius::error::Error;
+use tiberius::{Row, error::Error};
 
 const READ: &str = include_str!("sql/breaker_read.sql");
 const TAKE_PROBE: &str = include_str!("sql/breaker_take_probe.sql");
@@ -37,8 +40,7 @@ impl Breakers for SqlServer {
             return Ok(state);
         }
         let add = Statement::of(&[NOW, DESTINATION_ADD, READ]).with("name", name.to_owned()).repeatable();
-        let closed = BreakerState { breaker: Breaker::Closed, paused: false, failures: 0, rate_limited: None };
-        Ok(read(step, state(&self.execute("add breaker", add).await?))?.unwrap_or(closed))
+        Ok(read(step, state(&self.execute("add breaker", add).await?))?.unwrap_or(BreakerState::CLOSED))
     }
 
     async fn take_probe(&self, name: &str, token: LeaseToken, lease_ms: i64) -> StoreResult<bool> {
@@ -88,12 +90,6 @@ pub(super) fn with_change(statement: Statement, name: &str, change: &BreakerChan
 }
 
 fn state(results: &Results) -> Result<Option<BreakerState>, Error> {
-    let Some(row) = rows::having(results, "Failures").next() else { return Ok(None) };
-    let now = rows::time(row, "CurrentUtc")?;
-    Ok(Some(BreakerState {
-        breaker: breaker_of(rows::time_opt(row, "OpenUntil")?, now),
-        paused: rows::flag(row, "Paused")?,
-        failures: rows::count(row, "Failures")?,
-        rate_limited: rate_limit::rate_limited(rows::time_opt(row, "PacedUntilUtc")?, now),
-    }))
+    let state = |row: &Row| columns::outbox::breaker(row, row.time("CurrentUtc")?);
+    rows::having(results, "Failures").next().map(state).transpose()
 }

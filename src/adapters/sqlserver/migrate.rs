@@ -10,13 +10,16 @@ use super::{
     session::{Results, Session},
 };
 use crate::{
-    adapters::schema::{self, Migrated, Plan, Standing},
+    adapters::{
+        columns::Columns,
+        schema::{self, Migrated, Plan},
+    },
     ports::error::{StoreError, StoreResult},
 };
 use refinery::{AsyncMigrate, Migration, Runner};
 use refinery_core::traits::r#async::{AsyncQuery, AsyncTransaction};
 use std::{error::Error as _, time::Duration};
-use tiberius::error::Error;
+use tiberius::{Row, error::Error};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 mod embedded {
@@ -54,9 +57,7 @@ fn runner() -> Runner {
 
 /// In the order in which they are applied.
 pub(super) fn ours() -> Vec<Migration> {
-    let mut ours = runner().get_migrations().clone();
-    ours.sort();
-    ours
+    schema::in_order(&runner())
 }
 
 /// The schema version this build speaks.
@@ -73,7 +74,7 @@ pub fn wanted() -> u32 {
 pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
     let mut session = connected(options).await?;
     let results = read(STEP, session.batch(LOCK, MIGRATION_TIMEOUT).await)?;
-    let got = rows::having(&results, "Got").next().map(|row| rows::number(row, "Got"));
+    let got = rows::having(&results, "Got").next().map(|row| row.number("Got"));
     if !matches!(got, Some(Ok(0..))) {
         let reason = "another process has been migrating for two minutes: look what it does, then try again".to_owned();
         return Err(StoreError::Unavailable { step: STEP, reason, source: None });
@@ -101,11 +102,7 @@ pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
     let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
     found.refuse_an_old_level()?;
     let Found { database, applied, .. } = found;
-    let pending = match schema::standing(&applied, &ours()) {
-        Standing::Fits => Vec::new(),
-        Standing::Older(names) => names,
-        Standing::Newer | Standing::Strange(_) => return Err(refused(&database, &applied)),
-    };
+    let pending = schema::pending(&database, &applied, &ours())?;
     let mut notes = Vec::new();
     if pending.is_empty() {
         notes.extend(triggers(&mut session).await?);
@@ -124,10 +121,8 @@ pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
 
 pub(super) async fn check(session: &mut Session, limit: Duration) -> StoreResult<u32> {
     let Found { database, applied, .. } = read("check schema", look(session, limit).await)?;
-    match schema::standing(&applied, &ours()) {
-        Standing::Fits => may_read(session, &database, limit).await.map(|()| wanted()),
-        Standing::Older(_) | Standing::Newer | Standing::Strange(_) => Err(refused(&database, &applied)),
-    }
+    let version = schema::check(&database, &applied, &ours())?;
+    may_read(session, &database, limit).await.map(|()| version)
 }
 
 /// A migration brings tables that the role's last grants do not know. Found out at the first use, that would be a mail
@@ -151,11 +146,6 @@ async fn connected(options: &SqlServerOptions) -> StoreResult<Session> {
     let mut patient = options.clone();
     patient.pool.command_timeout = MIGRATION_TIMEOUT;
     patient.connector()?.session().await.map_err(|e| e.into_store_error(STEP))
-}
-
-fn refused(database: &str, applied: &[Migration]) -> StoreError {
-    let reason = schema::refusal(database, applied, &ours()).unwrap_or_default();
-    StoreError::Broken { step: "check schema", reason, source: None }
 }
 
 struct Found {
@@ -194,18 +184,18 @@ async fn refuse_foreign(session: &mut Session, applied: &[Migration]) -> StoreRe
 async fn triggers(session: &mut Session) -> StoreResult<Vec<String>> {
     let step = "look for triggers";
     let results = read(step, session.batch(TRIGGERS, MIGRATION_TIMEOUT).await)?;
-    let one = |row| Ok(schema::trigger(&rows::text(row, "TableName")?, rows::text_opt(row, "TriggerName")?.as_deref()));
+    let one = |row: &Row| Ok(schema::trigger(&row.text("TableName")?, row.text_opt("TriggerName")?.as_deref()));
     read(step, rows::having(&results, "TriggerName").map(one).collect())
 }
 
 async fn look(session: &mut Session, limit: Duration) -> Result<Found, Error> {
     let results = session.batch(WHERE, limit).await?;
     let row = rows::having(&results, "Known").next().ok_or_else(|| odd("the server does not say its name"))?;
-    let (name, server) = (rows::text(row, "DatabaseName")?, rows::text_opt(row, "ServerName")?);
+    let (name, server) = (row.text("DatabaseName")?, row.text_opt("ServerName")?);
     let database = format!("the database {name} on {}", server.unwrap_or_else(|| "the server".to_owned()));
-    let known = rows::flag(row, "Known")?;
+    let known = row.flag("Known")?;
     let applied = if known { applied(&session.batch(APPLIED, limit).await?)? } else { Vec::new() };
-    Ok(Found { database, applied, level: rows::number_opt(row, "CompatibilityLevel")? })
+    Ok(Found { database, applied, level: row.number_opt("CompatibilityLevel")? })
 }
 
 /// What U0 refuses, without what it does.
@@ -270,11 +260,11 @@ pub(super) fn history_table(table: &str) -> String {
 }
 
 fn applied(results: &Results) -> Result<Vec<Migration>, Error> {
-    let one = |row| {
-        let on = OffsetDateTime::parse(&rows::text(row, "applied_on")?, &Rfc3339).map_err(odd)?;
-        let version = i32::try_from(rows::number(row, "version")?).map_err(odd)?;
-        let checksum = rows::text(row, "checksum")?.parse().map_err(odd)?;
-        Ok(Migration::applied(version, rows::text(row, "name")?, on, checksum))
+    let one = |row: &Row| {
+        let on = OffsetDateTime::parse(&row.text("applied_on")?, &Rfc3339).map_err(odd)?;
+        let version = i32::try_from(row.number("version")?).map_err(odd)?;
+        let checksum = row.text("checksum")?.parse().map_err(odd)?;
+        Ok(Migration::applied(version, row.text("name")?, on, checksum))
     };
     rows::having(results, "checksum").map(one).collect()
 }

@@ -26,7 +26,7 @@ use super::{
     rows,
     session::{Results, Session},
 };
-use crate::ports::error::StoreResult;
+use crate::{adapters::columns::Columns, ports::error::StoreResult};
 use std::time::Duration;
 use tiberius::error::Error;
 
@@ -46,9 +46,8 @@ pub(super) async fn reported(session: &mut Session, limit: Duration) -> StoreRes
 
 fn sentence(results: &Results) -> Result<String, Error> {
     let Some(row) = rows::having(results, "Waiting").next() else { return Ok(String::new()) };
-    let (all, waiting, tried) =
-        (rows::total(row, "LegacyRows")?, rows::total(row, "Waiting")?, rows::total(row, "Tried")?);
-    let since = rows::time_opt(row, "Oldest")?.map(|time| format!(", the oldest of {}", time.format("%Y-%m-%d %H:%M")));
+    let (all, waiting, tried) = (row.total("LegacyRows")?, row.total("Waiting")?, row.total("Tried")?);
+    let since = row.time_opt("Oldest")?.map(|time| format!(", the oldest of {}", time.format("%Y-%m-%d %H:%M")));
     Ok(format!(
         "dbo.OutboxMessages of the .NET system would be taken over: {waiting} of its {all} rows wait{} ({tried} were \
          tried before) and would be sent; the whole table stays as dbo.OutboxMessages_Legacy. Stop the old processor first",

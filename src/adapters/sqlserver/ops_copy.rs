@@ -9,6 +9,7 @@ use super::{
     statement::Statement,
 };
 use crate::{
+    adapters::columns::{Columns, operator::Candidate},
     domain::{
         ids::MessageId,
         remedy::Remedy,
@@ -21,11 +22,11 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use tiberius::error::Error;
+use tiberius::{Row, error::Error};
 
 const ORIGINAL: &str = include_str!("sql/ops_original.sql");
 const COPY: &str = include_str!("sql/ops_copy.sql");
-const ACTION: &str = "replay --force";
+const ACTION: &str = Remedy::Copy.action();
 
 /// What of an original decides its copy.
 type Original = (String, String, String);
@@ -67,15 +68,12 @@ pub(super) async fn copies(
         let results = db.execute(ACTION, signed(statement, ACTION, by)).await?;
         done_seqs.extend(read(ACTION, done(&results))?.unwrap_or_default());
     }
-    let answer = |(row, verdict): (_, Result<Copied, String>)| {
-        let row: &super::ops_remedies::Selected = row;
-        match verdict {
-            Ok(_) if done_seqs.contains(&row.seq) => {
-                RemedyRow { new_id: Some(new.as_str().to_owned()), ..row.answer(None) }
-            }
-            Ok(_) => row.answer(Some(CHANGED.to_owned())),
-            Err(why_not) => row.answer(Some(why_not)),
+    let answer = |(row, verdict): (&Candidate, Result<Copied, String>)| match verdict {
+        Ok(_) if done_seqs.contains(&row.seq) => {
+            RemedyRow { new_id: Some(new.as_str().to_owned()), ..row.answer(None) }
         }
+        Ok(_) => row.answer(Some(CHANGED.to_owned())),
+        Err(why_not) => row.answer(Some(why_not)),
     };
     Ok(rows.iter().zip(verdicts).map(answer).collect())
 }
@@ -83,9 +81,9 @@ pub(super) async fn copies(
 async fn originals(db: &SqlServer, seqs: &[i64]) -> StoreResult<BTreeMap<i64, Original>> {
     let seqs: Vec<Value> = seqs.iter().map(|seq| json!({"s": seq})).collect();
     let results = db.query(ACTION, Statement::new(ORIGINAL).with("seqs", Value::from(seqs).to_string())).await?;
-    let original = |row| {
-        let (content_type, headers) = (rows::text(row, "ContentType")?, rows::text(row, "Headers")?);
-        Ok::<_, Error>((rows::number(row, "OriginalSeq")?, (content_type, headers, rows::text(row, "Payload")?)))
+    let original = |row: &Row| {
+        let (content_type, headers) = (row.text("ContentType")?, row.text("Headers")?);
+        Ok::<_, Error>((row.number("OriginalSeq")?, (content_type, headers, row.text("Payload")?)))
     };
     read(ACTION, rows::having(&results, "OriginalSeq").map(original).collect())
 }

@@ -2,8 +2,6 @@
 
 use super::{
     db::{SqlServer, read},
-    errors::odd,
-    inbox,
     migrate::VERSION,
     outbox::{self, HELD, HELD_MS, NOW},
     rows,
@@ -11,20 +9,17 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    domain::{
-        delivery::EMAIL_CONSUMER,
-        ids::Spellings,
-        outbox::{LastOutcome, RowState},
-    },
+    adapters::columns::{Columns, operator},
+    domain::{delivery::EMAIL_CONSUMER, ids::Spellings},
     ports::{
         error::StoreResult,
-        ops::{DestinationStatus, Found, MailCount, OutboxRow, RowFilter, Status, UnroutedStatus},
+        ops::{Found, OutboxRow, RowFilter, Status},
         outbox::{HELD_ROWS_MAX, held_by},
     },
 };
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
-use tiberius::{Row, error::Error};
+use tiberius::error::Error;
 
 pub(super) const REPORT: &str = include_str!("sql/ops_report.sql");
 const STATUS: &str = include_str!("sql/ops_status.sql");
@@ -76,10 +71,7 @@ pub(super) async fn find(db: &SqlServer, consumer: &str, text: &str) -> StoreRes
         .with("consumer", consumer.to_owned())
         .with("seq", seq);
     let results = db.query(step, statement).await?;
-    let found = |row| {
-        Ok::<_, Error>(Found { id: rows::text(row, "FoundId")?, destination: rows::text_opt(row, "Destination")? })
-    };
-    read(step, rows::having(&results, "FoundId").next().map(found).transpose())
+    read(step, rows::having(&results, "FoundId").next().map(operator::found).transpose())
 }
 
 pub(super) async fn show(db: &SqlServer, id: &str) -> StoreResult<Vec<OutboxRow>> {
@@ -88,95 +80,25 @@ pub(super) async fn show(db: &SqlServer, id: &str) -> StoreResult<Vec<OutboxRow>
 }
 
 fn rows_of(step: &'static str, results: &Results) -> StoreResult<Vec<OutboxRow>> {
-    read(step, rows::having(results, "Seq").map(row_of).collect())
+    read(step, rows::having(results, "Seq").map(operator::outbox_row).collect())
 }
 
 fn status_of(results: &Results, routed_types: &[String]) -> Result<Status, Error> {
     let mut oldest: BTreeMap<String, DateTime<Utc>> = BTreeMap::new();
     for row in rows::having(results, "HeadOf") {
-        oldest.insert(rows::text(row, "HeadOf")?, rows::time(row, "OldestDueAt")?);
+        oldest.insert(row.text("HeadOf")?, row.time("OldestDueAt")?);
     }
-    let (mut destinations, mut now) = (Vec::new(), None);
+    let mut status = Status { schema_version: rows::only_count(results, "Version")?, ..Status::default() };
+    // Without a line there is no row either.
+    let mut now = DateTime::UNIX_EPOCH;
     for row in rows::having(results, "Pending") {
-        let queried = *now.insert(rows::time(row, "CurrentUtc")?);
-        let name = rows::text(row, "Name")?;
-        destinations.push(DestinationStatus {
-            pending: rows::total(row, "Pending")?,
-            leased: rows::total(row, "Leased")?,
-            dead: rows::total(row, "Dead")?,
-            oldest_claimable_ms: oldest.get(&name).map(|due_at| (queried - *due_at).num_milliseconds()),
-            paused_on: rows::time_opt(row, "PausedOnUtc")?,
-            open_until: rows::time_opt(row, "OpenUntil")?,
-            breaker_reason: rows::text_opt(row, "Reason")?,
-            breaker_failures: rows::count(row, "Failures")?,
-            last_accepted_on: rows::time_opt(row, "LastAcceptedOnUtc")?,
-            rate_limited_until: rows::time_opt(row, "PacedUntilUtc")?,
-            name,
-        });
+        now = row.time("CurrentUtc")?;
+        let mut one = operator::destination(row)?;
+        one.oldest_claimable_ms = oldest.get(&one.name).map(|due_at| (now - *due_at).num_milliseconds());
+        status.destinations.push(one);
     }
-    let unrouted = unrouted(results, now, routed_types, &mut destinations)?;
-    let mut mail = Vec::new();
-    for row in rows::having(results, "Mails") {
-        let (state, count) = (inbox::state_of(row)?, rows::total(row, "Mails")?);
-        mail.push(MailCount { state, rows: count, held: rows::total(row, "Held")? });
-    }
-    Ok(Status { destinations, unrouted, mail, stalled: None, schema_version: rows::only_count(results, "Version")? })
-}
-
-/// Rows without a destination: those whose type has a route only wait for the next dispatch and stand as the
-/// destination `''`, so that a dispatcher that never comes is seen; the others are unrouted.
-fn unrouted(
-    results: &Results,
-    now: Option<DateTime<Utc>>,
-    routed_types: &[String],
-    destinations: &mut Vec<DestinationStatus>,
-) -> Result<Vec<UnroutedStatus>, Error> {
-    let mut unrouted = Vec::new();
-    let (mut pending, mut oldest_ms) = (0, None);
-    for row in rows::having(results, "EventType") {
-        let event_type = rows::text(row, "EventType")?;
-        let waiting = rows::total(row, "Waiting")?;
-        if routed_types.contains(&event_type) {
-            pending += waiting;
-            let due_at = rows::time(row, "OldestDueAt")?;
-            let age_ms = now.map(|now| (now - due_at).num_milliseconds());
-            oldest_ms = oldest_ms.max(age_ms.filter(|age| *age >= 0));
-        } else {
-            unrouted.push(UnroutedStatus { event_type, rows: waiting });
-        }
-    }
-    if let Some(place) = destinations.iter_mut().find(|one| one.name.is_empty()) {
-        (place.pending, place.oldest_claimable_ms) = (pending, oldest_ms);
-    }
-    destinations.retain(|one| !one.name.is_empty() || one.pending + one.leased + one.dead > 0);
-    Ok(unrouted)
-}
-
-pub(super) fn row_state_of(row: &Row) -> Result<RowState, Error> {
-    RowState::from_code(rows::number(row, "State")?).ok_or_else(|| odd("no such row state"))
-}
-
-pub(super) fn outcome_of(row: &Row) -> Result<Option<LastOutcome>, Error> {
-    Ok(rows::number_opt(row, "LastOutcome")?.and_then(LastOutcome::from_code))
-}
-
-fn row_of(row: &Row) -> Result<OutboxRow, Error> {
-    let shown = row.columns().iter().any(|column| column.name().eq_ignore_ascii_case("Payload"));
-    Ok(OutboxRow {
-        seq: rows::number(row, "Seq")?,
-        id: rows::text(row, "Id")?,
-        event_type: rows::text(row, "EventType")?,
-        destination: rows::text(row, "Destination")?,
-        ordering_key: rows::text_opt(row, "OrderingKey")?,
-        state: row_state_of(row)?,
-        occurred_on: rows::time(row, "OccurredOnUtc")?,
-        due_at: rows::time(row, "DueAt")?,
-        claims: rows::number(row, "Claims")?,
-        retry_count: rows::number(row, "RetryCount")?,
-        last_outcome: outcome_of(row)?,
-        last_error: rows::text_opt(row, "LastError")?,
-        last_attempt_on: rows::time_opt(row, "LastAttemptOnUtc")?,
-        processed_on: rows::time_opt(row, "ProcessedOnUtc")?,
-        payload: if shown { Some(rows::text(row, "Payload")?) } else { None },
-    })
+    status.mail = rows::having(results, "Mails").map(operator::mail_count).collect::<Result<_, _>>()?;
+    let not_routed = rows::having(results, "EventType").map(operator::not_routed).collect::<Result<_, _>>()?;
+    status.count_not_routed(not_routed, routed_types, now);
+    Ok(status)
 }

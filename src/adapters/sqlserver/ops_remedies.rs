@@ -2,7 +2,6 @@
 
 use super::{
     db::{SqlServer, read},
-    ops_read::{outcome_of, row_state_of},
     ops_record::signed,
     outbox::NOW,
     rows,
@@ -10,11 +9,8 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    domain::{
-        delivery::{EMAIL_CONSUMER, MailState},
-        duplicates::DuplicateWindow,
-        remedy::{Remedy, RowFacts},
-    },
+    adapters::columns::{Columns, operator::Candidate},
+    domain::{delivery::EMAIL_CONSUMER, duplicates::DuplicateWindow, remedy::Remedy},
     ports::{
         error::{StoreError, StoreResult},
         ops::{RemedyRow, RequeueRules, Selection, Signature},
@@ -38,36 +34,13 @@ const TURNS_MAX: u32 = 5;
 /// What a person is told of a row that changed between look and change.
 pub(super) const CHANGED: &str = "it was changed in this moment: look again";
 
-/// A row a remedy means, with what judges it.
-pub(super) struct Selected {
-    pub seq: i64,
-    pub id: String,
-    pub destination: String,
-    pub facts: RowFacts,
-}
-
-impl Selected {
-    pub(super) fn answer(&self, why_not: Option<String>) -> RemedyRow {
-        let (id, destination) = (self.id.clone(), self.destination.clone());
-        RemedyRow { id, destination, done: why_not.is_none(), new_id: None, why_not }
-    }
-
-    /// As `OperatorActions` names it.
-    pub(super) fn target(&self) -> String {
-        format!("{} to {}", self.id, self.destination)
-    }
-}
-
 pub(super) async fn selected(
     db: &SqlServer,
     step: &'static str,
     what: &Selection,
     mail_queue: Option<&str>,
-) -> StoreResult<Vec<Selected>> {
-    let (id, destination, rows_max) = match what {
-        Selection::Id { id, destination } => (Some(id.clone()), destination.clone(), 0),
-        Selection::AllDead { destination, rows_max } => (None, Some(destination.clone()), *rows_max),
-    };
+) -> StoreResult<Vec<Candidate>> {
+    let (id, destination, rows_max) = what.parts();
     let statement = Statement::of(&[NOW, SELECTED])
         .with("id", id)
         .with("destination", destination)
@@ -75,7 +48,8 @@ pub(super) async fn selected(
         .with("mail_queue", mail_queue.map(str::to_owned))
         .with("consumer", EMAIL_CONSUMER.to_owned());
     let results = db.query(step, statement).await?;
-    read(step, rows::having(&results, "LaterSent").map(selected_of).collect())
+    let candidate = |row: &Row| Candidate::read(row, row.time("CurrentUtc")?);
+    read(step, rows::having(&results, "LaterSent").map(candidate).collect())
 }
 
 /// Back to pending, due now, as if never tried.
@@ -86,11 +60,10 @@ pub(super) async fn again(
     rules: &RequeueRules,
     by: &Signature,
 ) -> StoreResult<Vec<RemedyRow>> {
-    let action = if remedy == Remedy::Replay { "replay" } else { "requeue" };
-    let may = |row: &Selected| remedy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination));
+    let may = |row: &Candidate| remedy.may(&row.facts, rules.out_of_order, rules.windows.of(&row.destination));
     judged(
         db,
-        action,
+        remedy.action(),
         what,
         by,
         Batch { change: &[REQUEUE], out_of_order: rules.out_of_order, mail_queue: rules.mail_queue.as_deref() },
@@ -100,10 +73,10 @@ pub(super) async fn again(
 }
 
 pub(super) async fn discard(db: &SqlServer, what: &Selection, by: &Signature) -> StoreResult<Vec<RemedyRow>> {
-    let may = |row: &Selected| Remedy::Discard.may(&row.facts, false, DuplicateWindow::NONE);
+    let may = |row: &Candidate| Remedy::Discard.may(&row.facts, false, DuplicateWindow::NONE);
     judged(
         db,
-        "discard",
+        Remedy::Discard.action(),
         what,
         by,
         Batch { change: &[DISCARD, FOLLOWERS_DUE], out_of_order: false, mail_queue: None },
@@ -125,7 +98,7 @@ async fn judged(
     what: &Selection,
     by: &Signature,
     batch: Batch<'_>,
-    may: impl Fn(&Selected) -> Result<(), String> + Send + Sync,
+    may: impl Fn(&Candidate) -> Result<(), String> + Send + Sync,
 ) -> StoreResult<Vec<RemedyRow>> {
     for _ in 0..TURNS_MAX {
         let rows = selected(db, action, what, batch.mail_queue).await?;
@@ -143,7 +116,7 @@ async fn judged(
             .with("judged", judged.unwrap_or_default());
         let results = db.execute(action, signed(statement, action, by)).await?;
         let Some(done) = read(action, done(&results))? else { continue };
-        let answer = |(row, verdict): (&Selected, Result<(), String>)| match verdict {
+        let answer = |(row, verdict): (&Candidate, Result<(), String>)| match verdict {
             Ok(()) if done.contains(&row.seq) => row.answer(None),
             Ok(()) => row.answer(Some(CHANGED.to_owned())),
             Err(why_not) => row.answer(Some(why_not)),
@@ -155,7 +128,7 @@ async fn judged(
 }
 
 /// A row as `ops_begin` reads it.
-pub(super) fn line(row: &Selected, target: &str) -> Value {
+pub(super) fn line(row: &Candidate, target: &str) -> Value {
     json!({"s": row.seq, "p": row.facts.state as i64, "t": target})
 }
 
@@ -164,25 +137,5 @@ pub(super) fn done(results: &Results) -> Result<Option<BTreeSet<i64>>, Error> {
     if rows::only_count(results, "Changed")? != 0 {
         return Ok(None);
     }
-    rows::having(results, "DoneSeq").map(|row| rows::number(row, "DoneSeq")).collect::<Result<_, _>>().map(Some)
-}
-
-fn selected_of(row: &Row) -> Result<Selected, Error> {
-    let ms = |column: &str| Ok::<_, Error>(rows::time_opt(row, column)?.map(|time| time.timestamp_millis()));
-    Ok(Selected {
-        seq: rows::number(row, "Seq")?,
-        id: rows::text(row, "Id")?,
-        destination: rows::text(row, "Destination")?,
-        facts: RowFacts {
-            now_ms: rows::time(row, "CurrentUtc")?.timestamp_millis(),
-            state: row_state_of(row)?,
-            last_outcome: outcome_of(row)?,
-            last_attempt_ms: ms("LastAttemptOnUtc")?,
-            processed_ms: ms("ProcessedOnUtc")?,
-            leased_of_key: rows::text_opt(row, "LeasedOfKey")?,
-            later_sent: rows::text_opt(row, "LaterSent")?,
-            later_waiting: rows::text_opt(row, "LaterWaiting")?,
-            mail: rows::number_opt(row, "MailState")?.and_then(MailState::from_code),
-        },
-    })
+    rows::having(results, "DoneSeq").map(|row| row.number("DoneSeq")).collect::<Result<_, _>>().map(Some)
 }

@@ -8,19 +8,21 @@ use super::{
     statement::Statement,
 };
 use crate::{
+    adapters::columns::{self, Columns},
     domain::{
         outbox::{Claim, Claimed, Settle, Settled},
         route::Routes,
     },
     ports::{
         error::{StoreError, StoreResult},
-        outbox::{Breaker, Due, HELD_ROWS_MAX, Outbox, Routed, Waiting},
+        outbox::{HELD_ROWS_MAX, Outbox, Routed, Waiting},
     },
 };
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tiberius::{Row, error::Error};
+
+pub(super) use crate::domain::outbox::bounded;
 
 pub(super) const NOW: &str = include_str!("sql/now.sql");
 const DUE: &str = include_str!("sql/outbox_due.sql");
@@ -32,9 +34,6 @@ const HOLDERS: &str = include_str!("sql/outbox_holders.sql");
 
 /// A transaction that holds a due row for so long is no transaction of ours, and no writer's at work.
 pub(super) const HELD_MS: i32 = 60_000;
-
-/// What a person can read of an error, and a bound on what a chatty broker can store in every row.
-const ERROR_CHARS_MAX: usize = 2_000;
 
 #[async_trait]
 impl Outbox for SqlServer {
@@ -117,47 +116,20 @@ pub(super) async fn holders(db: &SqlServer) -> Vec<String> {
 }
 
 fn holder(row: &Row) -> Result<String, Error> {
-    let (session, seconds) = (rows::number(row, "SessionId")?, rows::number(row, "OpenSeconds")?);
-    let [login, program, host] = ["LoginName", "ProgramName", "HostName"].map(|name| rows::text(row, name));
+    let (session, seconds) = (row.number("SessionId")?, row.number("OpenSeconds")?);
+    let [login, program, host] = ["LoginName", "ProgramName", "HostName"].map(|name| row.text(name));
     Ok(format!("session {session} of {} ({}, {}), its transaction open for {seconds} s", login?, program?, host?))
 }
 
-pub(super) fn bounded(error: &str) -> String {
-    error.chars().take(ERROR_CHARS_MAX).collect()
-}
-
-/// The breaker as its stored end says, by the database's now.
-pub(super) fn breaker_of(open_until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Breaker {
-    match open_until {
-        None => Breaker::Closed,
-        Some(until) if until <= now => Breaker::ProbeDue,
-        // Rounded up: told to come back in 0 ms, a caller would come too early.
-        Some(until) => Breaker::Open { for_ms: (until - now).num_milliseconds().max(1) },
-    }
-}
-
 pub(super) fn held(results: &Results) -> Result<u32, Error> {
-    rows::having(results, "HeldRows").next().map_or(Ok(0), |row| rows::count(row, "HeldRows"))
+    rows::having(results, "HeldRows").next().map_or(Ok(0), |row| row.count("HeldRows"))
 }
 
-/// Also says whether a destination has no row of its own yet.
+/// True: a destination has no row of its own yet.
 fn waiting(results: &Results) -> Result<(Waiting, bool), Error> {
-    let (mut waiting, mut missing) = (Waiting::default(), false);
-    waiting.held = held(results)?;
+    let (mut waiting, mut missing) = (Waiting { held: held(results)?, ..Waiting::default() }, false);
     for row in rows::having(results, "Waiting") {
-        let destination = rows::text(row, "Destination")?;
-        if destination.is_empty() {
-            waiting.unrouted = true;
-            continue;
-        }
-        missing |= rows::flag(row, "Missing")?;
-        waiting.due.push(Due {
-            destination,
-            rows: rows::total(row, "Waiting")?,
-            suspects: rows::total(row, "Suspects")?,
-            paused: rows::flag(row, "Paused")?,
-            breaker: breaker_of(rows::time_opt(row, "OpenUntil")?, rows::time(row, "CurrentUtc")?),
-        });
+        missing |= columns::outbox::due(row, row.time("CurrentUtc")?, &mut waiting)?;
     }
     Ok((waiting, missing))
 }

@@ -14,13 +14,7 @@ const SIBLING: &str = include_str!("sql/outbox_route_sibling.sql");
 pub(super) fn statement(routes: &Routes, rows_max: u32) -> Option<Statement> {
     let mut table: Vec<Value> = Vec::new();
     for event_type in routes.0.keys() {
-        // A route that names a destination twice means it once: (Id, Destination) is unique.
-        let mut destinations: Vec<String> = Vec::new();
-        for destination in routes.of(event_type).unwrap_or_default().iter().map(ToString::to_string) {
-            if !destinations.contains(&destination) {
-                destinations.push(destination);
-            }
-        }
+        let destinations = routes.names_of(event_type);
         if destinations.is_empty() {
             table.push(json!({"t": event_type, "n": 0, "d": null}));
         }

@@ -1,14 +1,10 @@
 //! Settling on SQL Server: all rows of a claim in one batch; what was applied before is recognised by the token.
 
-use super::{
-    breaker,
-    db::millis,
-    outbox::{NOW, bounded},
-    rows,
-    session::Results,
-    statement::Statement,
+use super::{breaker, db::millis, outbox::NOW, rows, session::Results, statement::Statement};
+use crate::{
+    adapters::columns::Columns,
+    domain::outbox::{Settle, Settled, SettledColumns, Settlement},
 };
-use crate::domain::outbox::{LastOutcome, SUSPECT_CLAIMS, Settle, Settled, Settlement};
 use serde_json::{Value, json};
 use tiberius::error::Error;
 
@@ -39,39 +35,26 @@ pub(super) fn statement(settle: &Settle) -> Statement {
 pub(super) fn settled(results: &Results) -> Result<Option<Vec<Settled>>, Error> {
     let mut answers = Vec::new();
     for row in rows::having(results, "Applied") {
-        let settled = match rows::number(row, "Applied")? {
+        let settled = match row.number("Applied")? {
             0 => Settled::LeaseLost,
             1 => Settled::Applied,
             _ => return Ok(None),
         };
-        answers.push((rows::number(row, "Place")?, settled));
+        answers.push((row.number("Place")?, settled));
     }
     answers.sort_unstable_by_key(|(position, _)| *position);
     Ok(Some(answers.into_iter().map(|(_, settled)| settled).collect()))
 }
 
 fn line(position: usize, seq: i64, what: &Settlement) -> Value {
-    let code = |outcome: LastOutcome| outcome as i64;
-    let back = |delay_ms: i64, retries: i32, outcome: Option<LastOutcome>, error: Option<&str>, suspect: bool| {
-        json!({
-            "n": position, "s": seq, "k": BACK, "d": millis(delay_ms), "c": if suspect { SUSPECT_CLAIMS } else { 0 },
-            "r": retries, "o": outcome.map(code), "e": error.map(bounded),
-        })
+    let kind = match what {
+        Settlement::Sent => SENT,
+        Settlement::Retry { .. } | Settlement::Release { .. } => BACK,
+        Settlement::Dead { .. } => DEAD,
     };
-    match what {
-        Settlement::Sent => {
-            let outcome = code(LastOutcome::Accepted);
-            json!({"n": position, "s": seq, "k": SENT, "d": 0, "c": 0, "r": 0, "o": outcome, "e": null})
-        }
-        Settlement::Retry { delay_ms, outcome, error, suspect } => {
-            back(*delay_ms, 1, Some(*outcome), Some(error), *suspect)
-        }
-        Settlement::Release { delay_ms, outcome, error, suspect } => {
-            back(*delay_ms, 0, *outcome, error.as_deref(), *suspect)
-        }
-        Settlement::Dead { outcome, error, count_retry } => json!({
-            "n": position, "s": seq, "k": DEAD, "d": 0, "c": 0, "r": i32::from(*count_retry),
-            "o": code(*outcome), "e": bounded(error),
-        }),
-    }
+    let SettledColumns { delay_ms, claims, retries, outcome, error } = what.columns();
+    json!({
+        "n": position, "s": seq, "k": kind, "d": millis(delay_ms), "c": claims, "r": retries,
+        "o": outcome.map(|outcome| outcome as i64), "e": error,
+    })
 }

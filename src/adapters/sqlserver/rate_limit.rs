@@ -2,10 +2,10 @@
 
 use super::{db::millis, errors::odd, rows, session::Results, statement::Statement};
 use crate::{
+    adapters::columns::Columns,
     domain::rate_limit::{HOUR_MS, LEASE_MS_MAX, MINUTE_MS},
     ports::{breaker::RateLimited, inbox::Lease},
 };
-use chrono::{DateTime, Utc};
 use tiberius::error::Error;
 
 /// Begins a lease's transaction; `@room` after it.
@@ -30,14 +30,8 @@ pub(super) fn with_rate_limit(statement: Statement, lease: &Lease) -> Statement 
 /// `None`: the provider may be asked.
 pub(super) fn room_in_ms(results: &Results) -> Result<Option<i64>, Error> {
     let row = rows::having(results, "MayAsk").next().ok_or_else(|| odd("the room is missing"))?;
-    if rows::flag(row, "MayAsk")? {
+    if row.flag("MayAsk")? {
         return Ok(None);
     }
-    let until = rows::time(row, "RoomOnUtc")?;
-    Ok(rate_limited(Some(until), rows::time(row, "CurrentUtc")?).map(|rate_limited| rate_limited.in_ms))
-}
-
-pub(super) fn rate_limited(until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Option<RateLimited> {
-    // Rounded up: who waits so long finds room. It may be there since it was told: some wait all the same.
-    until.map(|until| RateLimited { until, in_ms: ((until - now).num_milliseconds() + 1).max(0) })
+    Ok(Some(RateLimited::at(row.time("RoomOnUtc")?, row.time("CurrentUtc")?).in_ms))
 }

@@ -10,7 +10,7 @@ use crate::support::{
 use client_organizer::{
     domain::{
         ids::{ClientId, LeaseToken},
-        outbox::{BreakerChange, Claim, ClaimMode, Settle, Settled, Settlement},
+        outbox::{BreakerChange, ClaimMode, Settle, Settled, Settlement},
         route::Destination,
     },
     flows::dispatch::dispatch,
@@ -137,13 +137,7 @@ async fn a_claim_whose_answer_was_lost_asks_for_the_rows_of_its_token_first() {
             vec![table(&["SetDead", "Failures", "LastAcceptedOnUtc"], vec![vec![0.into(), 0.into(), Cell::NoTime]])],
         );
         server.fault("outbox_claimed_before", fault);
-        let claim = Claim {
-            destination: Destination::parse("queue:q").unwrap(),
-            mode: ClaimMode::Batch { rows_max: 10, bytes_max: 1000 },
-            token: LeaseToken::fresh(),
-            lease_ms: 60_000,
-            claims_max: 3,
-        };
+        let claim = claim_from("queue:q", ClaimMode::Batch { rows_max: 10, bytes_max: 1000 });
         db.claim(&claim).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
         assert_eq!(server.requests("outbox_claimed_before").len(), 2, "{fault:?}");
     }
@@ -184,13 +178,7 @@ async fn a_claim_that_is_always_the_victim_finds_nothing_just_now() {
     for _ in 0..100 {
         server.fault("outbox_lease", Fault::Error(1205));
     }
-    let claim = Claim {
-        destination: Destination::parse("queue:q").unwrap(),
-        mode: ClaimMode::Suspect,
-        token: LeaseToken::fresh(),
-        lease_ms: 60_000,
-        claims_max: 3,
-    };
+    let claim = claim_from("queue:q", ClaimMode::Suspect);
     let claimed = db.claim(&claim).await.unwrap();
     assert!(claimed.rows.is_empty() && server.done("outbox_lease") == 0);
     assert!((2..=8).contains(&server.requests("outbox_lease").len()));

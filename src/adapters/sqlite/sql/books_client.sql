@@ -1,3 +1,3 @@
 -- books_client: one client.
 -- :id
-SELECT Id, Name, Address, NipNb, Email, Language, Version FROM Clients WHERE Id = :id;
+SELECT Id AS ClientKey, Name, Address, NipNb, Email, Language, Version FROM Clients WHERE Id = :id;

@@ -1,3 +1,3 @@
 -- books_nip_owner: the client that holds a tax number.
 -- :nip
-SELECT Id FROM Clients WHERE NipNb = :nip;
+SELECT Id AS NipOwner FROM Clients WHERE NipNb = :nip;

@@ -1,6 +1,6 @@
 -- ops_oldest_claimable: since when the oldest head that is due waits; pause and breaker do not count.
 -- :destination, :now
-SELECT o.DueAt
+SELECT o.DueAt AS OldestDueAt
   FROM OutboxMessages o
  WHERE o.Destination = :destination AND o.State < 2 AND o.DueAt <= :now
    -- A row behind another of its key is held by that one, so its age is no lag of its own.

@@ -1,4 +1,4 @@
--- outbox_heads: what can be claimed in one batch, in the order it goes. @destination, @rows_max
+-- outbox_heads: what can be claimed, in the order it goes. @destination, @rows_max, @head_claims_max
 -- A head is the oldest unfinished row of its key; rows not routed yet count as earlier. Without a key
 -- (b.OrderingKey = NULL is never true) every row is a head. The dirty inner read is meant: it never blocks, and an
 -- uncommitted earlier row only makes us wait.
@@ -6,7 +6,7 @@ DECLARE @heads TABLE (Seq bigint NOT NULL PRIMARY KEY, DueAt datetime2(7) NOT NU
 INSERT @heads (Seq, DueAt, Bytes)
 SELECT TOP (@rows_max) o.Seq, o.DueAt, DATALENGTH(o.Payload) + DATALENGTH(o.Headers)
   FROM dbo.OutboxMessages o WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Outbox_Due))
- WHERE o.State < 2 AND o.Destination = @destination AND o.DueAt <= @now AND o.Claims < 2
+ WHERE o.State < 2 AND o.Destination = @destination AND o.DueAt <= @now AND o.Claims <= @head_claims_max
    AND NOT EXISTS (SELECT 1 FROM dbo.OutboxMessages b WITH (READUNCOMMITTED, FORCESEEK, INDEX(IX_Outbox_Key))
                     WHERE b.State < 2 AND b.Destination IN (@destination, N'')
                       AND b.OrderingKey = o.OrderingKey AND b.Seq < o.Seq)

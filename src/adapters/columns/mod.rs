@@ -1,0 +1,66 @@
+//! A row of either database, read by its columns' names; what a whole row means stands beside, once for both.
+
+pub(super) mod books;
+pub(super) mod operator;
+pub(super) mod outbox;
+
+use chrono::{DateTime, Utc};
+
+/// An error where a column is missing or holds something else, never a panic.
+pub(super) trait Columns {
+    type Error;
+
+    /// A value that our own schema rules out: a defect, or someone wrote there.
+    fn broken(why: impl ToString) -> Self::Error;
+
+    fn has(&self, column: &str) -> bool;
+
+    fn number_opt(&self, column: &str) -> Result<Option<i64>, Self::Error>;
+
+    /// Text that anyone may have written: where it is not valid, a likeness of it.
+    fn text_opt(&self, column: &str) -> Result<Option<String>, Self::Error>;
+
+    /// Text that only we write: an error where it is not valid.
+    fn own_text_opt(&self, column: &str) -> Result<Option<String>, Self::Error>;
+
+    /// A message's content, as bytes since another program's insert may hold what is not UTF-8.
+    fn content(&self, column: &str) -> Result<Vec<u8>, Self::Error>;
+
+    fn time_opt(&self, column: &str) -> Result<Option<DateTime<Utc>>, Self::Error>;
+
+    /// An amount, in grosze.
+    fn grosze(&self, column: &str) -> Result<i64, Self::Error>;
+
+    fn missing(column: &str) -> Self::Error {
+        Self::broken(format!("{column} is missing"))
+    }
+
+    fn number(&self, column: &str) -> Result<i64, Self::Error> {
+        self.number_opt(column)?.ok_or_else(|| Self::missing(column))
+    }
+
+    fn flag(&self, column: &str) -> Result<bool, Self::Error> {
+        Ok(self.number(column)? != 0)
+    }
+
+    /// A count that can be added to: 0 to what fits in 31 bits.
+    fn count(&self, column: &str) -> Result<u32, Self::Error> {
+        Ok(u32::try_from(self.number(column)?.clamp(0, i64::from(i32::MAX))).unwrap_or_default())
+    }
+
+    fn total(&self, column: &str) -> Result<u64, Self::Error> {
+        Ok(u64::try_from(self.number(column)?).unwrap_or(0))
+    }
+
+    fn text(&self, column: &str) -> Result<String, Self::Error> {
+        self.text_opt(column)?.ok_or_else(|| Self::missing(column))
+    }
+
+    fn own_text(&self, column: &str) -> Result<String, Self::Error> {
+        self.own_text_opt(column)?.ok_or_else(|| Self::missing(column))
+    }
+
+    fn time(&self, column: &str) -> Result<DateTime<Utc>, Self::Error> {
+        self.time_opt(column)?.ok_or_else(|| Self::missing(column))
+    }
+}

@@ -1,0 +1,110 @@
+//! What an operator reads, and the rows that a remedy is about.
+
+use super::{Columns, outbox::last_outcome};
+use crate::{
+    domain::{delivery::MailState, outbox::RowState, remedy::RowFacts},
+    ports::ops::{DestinationStatus, Found, MailCount, NotRouted, OutboxRow, RemedyRow},
+};
+use chrono::{DateTime, Utc};
+
+/// Its oldest claimable row is found by a statement of its own.
+pub(in crate::adapters) fn destination<R: Columns>(row: &R) -> Result<DestinationStatus, R::Error> {
+    Ok(DestinationStatus {
+        name: row.text("Name")?,
+        pending: row.total("Pending")?,
+        leased: row.total("Leased")?,
+        dead: row.total("Dead")?,
+        oldest_claimable_ms: None,
+        paused_on: row.time_opt("PausedOnUtc")?,
+        open_until: row.time_opt("OpenUntil")?,
+        breaker_reason: row.text_opt("Reason")?,
+        breaker_failures: row.count("Failures")?,
+        last_accepted_on: row.time_opt("LastAcceptedOnUtc")?,
+        rate_limited_until: row.time_opt("PacedUntilUtc")?,
+    })
+}
+
+pub(in crate::adapters) fn not_routed<R: Columns>(row: &R) -> Result<NotRouted, R::Error> {
+    Ok(NotRouted {
+        event_type: row.text("EventType")?,
+        rows: row.total("Waiting")?,
+        oldest_due_at: row.time("OldestDueAt")?,
+    })
+}
+
+pub(in crate::adapters) fn mail_count<R: Columns>(row: &R) -> Result<MailCount, R::Error> {
+    Ok(MailCount { state: mail_state(row)?, rows: row.total("Mails")?, held: row.total("Held")? })
+}
+
+pub(in crate::adapters) fn mail_state<R: Columns>(row: &R) -> Result<MailState, R::Error> {
+    MailState::from_code(row.number("State")?).ok_or_else(|| R::broken("no such mail state"))
+}
+
+pub(in crate::adapters) fn found<R: Columns>(row: &R) -> Result<Found, R::Error> {
+    Ok(Found { id: row.text("FoundId")?, destination: row.text_opt("Destination")? })
+}
+
+/// With its payload where the statement reads it.
+pub(in crate::adapters) fn outbox_row<R: Columns>(row: &R) -> Result<OutboxRow, R::Error> {
+    Ok(OutboxRow {
+        seq: row.number("Seq")?,
+        id: row.text("Id")?,
+        event_type: row.text("EventType")?,
+        destination: row.text("Destination")?,
+        ordering_key: row.text_opt("OrderingKey")?,
+        state: row_state(row)?,
+        occurred_on: row.time("OccurredOnUtc")?,
+        due_at: row.time("DueAt")?,
+        claims: row.number("Claims")?,
+        retry_count: row.number("RetryCount")?,
+        last_outcome: last_outcome(row)?,
+        last_error: row.text_opt("LastError")?,
+        last_attempt_on: row.time_opt("LastAttemptOnUtc")?,
+        processed_on: row.time_opt("ProcessedOnUtc")?,
+        payload: if row.has("Payload") { Some(row.text("Payload")?) } else { None },
+    })
+}
+
+fn row_state<R: Columns>(row: &R) -> Result<RowState, R::Error> {
+    RowState::from_code(row.number("State")?).ok_or_else(|| R::broken("no such row state"))
+}
+
+/// A row that a remedy is about, with what judges it.
+pub(in crate::adapters) struct Candidate {
+    pub seq: i64,
+    pub id: String,
+    pub destination: String,
+    pub facts: RowFacts,
+}
+
+impl Candidate {
+    pub(in crate::adapters) fn read<R: Columns>(row: &R, now: DateTime<Utc>) -> Result<Self, R::Error> {
+        let ms = |column: &str| Ok(row.time_opt(column)?.map(|time| time.timestamp_millis()));
+        Ok(Self {
+            seq: row.number("Seq")?,
+            id: row.text("Id")?,
+            destination: row.text("Destination")?,
+            facts: RowFacts {
+                now_ms: now.timestamp_millis(),
+                state: row_state(row)?,
+                last_outcome: last_outcome(row)?,
+                last_attempt_ms: ms("LastAttemptOnUtc")?,
+                processed_ms: ms("ProcessedOnUtc")?,
+                leased_of_key: row.text_opt("LeasedOfKey")?,
+                later_sent: row.text_opt("LaterSent")?,
+                later_waiting: row.text_opt("LaterWaiting")?,
+                mail: row.number_opt("MailState")?.and_then(MailState::from_code),
+            },
+        })
+    }
+
+    pub(in crate::adapters) fn answer(&self, why_not: Option<String>) -> RemedyRow {
+        let (id, destination) = (self.id.clone(), self.destination.clone());
+        RemedyRow { id, destination, done: why_not.is_none(), new_id: None, why_not }
+    }
+
+    /// As `OperatorActions` names it.
+    pub(in crate::adapters) fn target(&self) -> String {
+        format!("{} to {}", self.id, self.destination)
+    }
+}
