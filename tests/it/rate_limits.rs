@@ -6,7 +6,7 @@ use crate::support::{
     fakes::FakeClock,
     host::executable,
     queue_message::{body, delivery, envelope},
-    world::{LEASE_MS, World},
+    world::{LEASE_MS, World, run_dry},
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -17,10 +17,7 @@ use client_organizer::{
         outbox::BreakerChange,
         rate_limit::RateLimit,
     },
-    flows::{
-        mailing::{NotifyContext, NotifyReport},
-        notify, retry_mails,
-    },
+    flows::{mailing::NotifyReport, notify, retry_mails},
     ports::{
         clock::Clock,
         mailer::{Inquiries, Letter, Mailer},
@@ -73,17 +70,6 @@ fn strict(
         }
         taken.push(now);
         MailOutcome::Accepted { reference: "ok".into() }
-    }
-}
-
-/// Runs RetryEmail until nothing more may be sent now.
-async fn run_dry(context: &NotifyContext) {
-    loop {
-        let report = retry_mails::retry(context).await;
-        assert_eq!(report.store_error, None);
-        if report.taken == 0 && !report.out_of_time {
-            return;
-        }
     }
 }
 

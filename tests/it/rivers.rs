@@ -377,9 +377,8 @@ async fn a_mail_cut_off_after_it_was_handed_over_is_in_doubt_and_told() {
     }
 }
 
-#[tokio::test]
-async fn a_mail_that_is_in_doubt_again_and_again_is_held_and_its_neighbours_go() {
-    let world = World::new();
+/// Five clients' mails that wait for their provider.
+async fn five_parked(world: &World) -> Vec<String> {
     let mut ids = Vec::new();
     for n in 1..=5 {
         let client = world.client(n).await;
@@ -388,6 +387,13 @@ async fn a_mail_that_is_in_doubt_again_and_again_is_held_and_its_neighbours_go()
     world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into() });
     world.run_dispatch().await;
     world.deliver_from(0).await;
+    ids
+}
+
+#[tokio::test]
+async fn a_mail_that_is_in_doubt_again_and_again_is_held_and_its_neighbours_go() {
+    let world = World::new();
+    let ids = five_parked(&world).await;
     let (cursed, tries) = (ids[0].clone(), std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0)));
     let (curse, counter) = (cursed.clone(), tries.clone());
     world.mailer.behave(move |letter| {
@@ -434,14 +440,7 @@ async fn a_mail_held_for_its_doubts_goes_when_a_person_resends_it() {
 #[tokio::test]
 async fn a_mail_whose_sender_dies_each_time_goes_alone_and_is_held() {
     let world = World::new();
-    let mut ids = Vec::new();
-    for n in 1..=5 {
-        let client = world.client(n).await;
-        ids.push(world.book_month(client, 1, 100).await);
-    }
-    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into() });
-    world.run_dispatch().await;
-    world.deliver_from(0).await;
+    let ids = five_parked(&world).await;
     let killer = ids[2].clone();
     world.mailer.behave(move |letter| {
         assert_ne!(letter.message_id, killer, "the process would be gone");

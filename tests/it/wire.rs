@@ -14,7 +14,14 @@ use crate::support::tds::{
     TdsServer,
     tokens::{Cell, Table, table},
 };
-use client_organizer::adapters::sqlserver::{PoolOptions, SqlServer, SqlServerOptions};
+use client_organizer::{
+    adapters::sqlserver::{PoolOptions, SqlServer, SqlServerOptions},
+    domain::{
+        ids::LeaseToken,
+        outbox::{Claim, ClaimMode},
+        route::Destination,
+    },
+};
 use std::time::Duration;
 
 /// Generous where an answer comes: a busy machine is no fault. What stalls does so for as long as `answer_within`.
@@ -29,6 +36,11 @@ fn options(server: &TdsServer, answer_within: Duration) -> SqlServerOptions {
         ..PoolOptions::default()
     };
     SqlServerOptions { pool, ..SqlServerOptions::at(server.plain()) }
+}
+
+fn claim_from(destination: &str, mode: ClaimMode) -> Claim {
+    let destination = Destination::parse(destination).unwrap();
+    Claim { destination, mode, token: LeaseToken::fresh(), lease_ms: 600_000, claims_max: 3 }
 }
 
 async fn opened(server: &TdsServer) -> SqlServer {

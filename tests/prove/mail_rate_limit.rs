@@ -6,12 +6,11 @@ use crate::support::{
     backend::Backend,
     edge::Edge,
     queue_message::{body, envelope},
-    world::World,
+    world::{World, run_dry},
 };
 use client_organizer::{
     adapters::mail::{AcsConnectionString, AcsLogin, AcsMailer, AcsOptions, Language, Sender, TemplateLetters},
     domain::rate_limit::RateLimit,
-    flows::{mailing::NotifyContext, retry_mails},
     ports::clock::Clock,
 };
 use serde_json::{Value, json};
@@ -135,15 +134,4 @@ fn world(server: &AcsServer, unlimited: bool) -> World {
     // Runs end rather than wait: time is moved here.
     world.notify.settings.run_ms = 300;
     world
-}
-
-/// RetryEmail until nothing more may go now.
-async fn run_dry(context: &NotifyContext) {
-    loop {
-        let report = retry_mails::retry(context).await;
-        assert_eq!(report.store_error, None);
-        if report.taken == 0 && !report.out_of_time {
-            return;
-        }
-    }
 }

@@ -139,7 +139,7 @@ fn count(backend: &impl Backend, table: &str) -> i64 {
 }
 
 async fn writers_of_several_processes_wait_for_one_another(backend: &impl Backend) {
-    let handles = [backend.books(), backend.other_books(), backend.other_books()];
+    let handles = [backend.books(), backend.others().books, backend.others().books];
     let tasks: Vec<_> = (1..=24)
         .map(|n| {
             let books = handles[n as usize % handles.len()].clone();
@@ -402,7 +402,7 @@ async fn a_key_whose_lock_is_held_for_2_s_is_busy() {
     let holder = rusqlite::Connection::open(&backend.options.path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (keyed, plain) = (keyed(Command::CreateClient(draft(1)), "k"), entry(Command::CreateClient(draft(1))));
-    let (books, other) = (backend.books(), backend.other_books());
+    let (books, other) = (backend.books(), backend.others().books);
     let (with_key, without) = tokio::join!(books.commit(&keyed), other.commit(&plain));
     assert_eq!(with_key.unwrap(), Committed::KeyBusy);
     assert!(matches!(without, Err(StoreError::Unavailable { .. })), "no key, so nothing to be busy: {without:?}");

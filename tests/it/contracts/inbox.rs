@@ -153,7 +153,7 @@ async fn what_a_provider_was_asked_is_remembered_until_the_next_doubt(backend: &
 }
 
 async fn one_of_many_deliveries_at_once_is_ours(backend: &impl Backend) {
-    let handles = [backend.inbox(), backend.inbox(), backend.other_inbox(), backend.other_inbox()];
+    let handles = [backend.inbox(), backend.inbox(), backend.others().inbox, backend.others().inbox];
     let tasks: Vec<_> = (0..32)
         .map(|n| {
             let inbox = handles[n % handles.len()].clone();

@@ -373,17 +373,20 @@ async fn a_paused_destination_says_since_when_and_resuming_closes_its_breaker(ba
     assert_eq!(lease(backend).await.1.rows.len(), 1);
 }
 
+fn mail_lease(provider: &str) -> Lease {
+    Lease {
+        token: LeaseToken::fresh(),
+        lease_ms: HOUR_MS,
+        provider: provider.to_owned(),
+        rate_limit: RateLimit::default(),
+        asks: false,
+    }
+}
+
 /// A mail that is ours to send.
 async fn mail(backend: &impl Backend, id: &str) -> MailWork {
     let delivery = Delivery { message_id: id.to_owned(), body: b"body".to_vec(), delivery_count: 1, enqueued_on: None };
-    let lease = Lease {
-        token: LeaseToken::fresh(),
-        lease_ms: HOUR_MS,
-        provider: PROVIDER.to_owned(),
-        rate_limit: RateLimit::default(),
-        asks: false,
-    };
-    match backend.inbox().begin(CONSUMER, &delivery, &Addressee::default(), &lease).await.unwrap() {
+    match backend.inbox().begin(CONSUMER, &delivery, &Addressee::default(), &mail_lease(PROVIDER)).await.unwrap() {
         Begun::Ours(work) => work,
         other => panic!("{other:?}"),
     }

@@ -210,7 +210,7 @@ async fn a_probe_needs_room_too(backend: &impl Backend) {
 }
 
 async fn all_processes_share_one_pace(backend: &impl Backend) {
-    let handles = [backend.inbox(), backend.inbox(), backend.other_inbox(), backend.other_inbox()];
+    let handles = [backend.inbox(), backend.inbox(), backend.others().inbox, backend.others().inbox];
     let tasks: Vec<_> = (0..32)
         .map(|n| {
             let inbox = handles[n % handles.len()].clone();
@@ -316,7 +316,7 @@ async fn queries_have_a_pace_of_their_own(backend: &impl Backend) {
 }
 
 async fn all_processes_share_the_pace_of_queries(backend: &impl Backend) {
-    let handles = [backend.inbox(), backend.inbox(), backend.other_inbox(), backend.other_inbox()];
+    let handles = [backend.inbox(), backend.inbox(), backend.others().inbox, backend.others().inbox];
     let tasks: Vec<_> = (0..32)
         .map(|n| {
             let inbox = handles[n % handles.len()].clone();

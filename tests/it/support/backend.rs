@@ -2,26 +2,24 @@
 
 use client_organizer::{
     adapters::sqlite::{Sqlite, SqliteOptions, migrate},
+    app::Stores,
     ports::{books::Books, breaker::Breakers, inbox::Inbox, ops::Ops, outbox::Outbox, retention::Retention},
 };
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 
 /// A fresh, migrated store whose clock can be moved.
 pub trait Backend: Send + Sync {
-    fn books(&self) -> Arc<dyn Books>;
-    fn outbox(&self) -> Arc<dyn Outbox>;
-    fn breakers(&self) -> Arc<dyn Breakers>;
-    fn inbox(&self) -> Arc<dyn Inbox>;
-    fn retention(&self) -> Arc<dyn Retention>;
-    fn ops(&self) -> Arc<dyn Ops>;
-    /// The same books and inbox as another process has them: on connections of its own.
-    fn other_books(&self) -> Arc<dyn Books>;
-    fn other_inbox(&self) -> Arc<dyn Inbox>;
-    /// Moves the database's clock forward for every statement from now on.
-    fn advance_ms(&self, ms: i64);
+    fn stores(&self) -> Stores;
+    /// The same as another process has it: on connections of its own.
+    fn others(&self) -> Stores;
+    /// Added to the database's clock in every statement.
+    fn skew_ms(&self) -> &AtomicI64;
     /// Runs a statement as another program would: on a connection of its own, without our code.
     fn execute(&self, sql: &str) -> usize;
     /// As `execute` for one row of `insert`'s columns and values, in a transaction that commits when the answer is
@@ -33,6 +31,29 @@ pub trait Backend: Send + Sync {
     fn plus_ms(&self, column: &str, ms: i64) -> String;
     fn at_ms(&self, ms: i64) -> String;
     fn hex(&self, hex: &str) -> String;
+
+    fn books(&self) -> Arc<dyn Books> {
+        self.stores().books
+    }
+    fn outbox(&self) -> Arc<dyn Outbox> {
+        self.stores().outbox
+    }
+    fn breakers(&self) -> Arc<dyn Breakers> {
+        self.stores().breakers
+    }
+    fn inbox(&self) -> Arc<dyn Inbox> {
+        self.stores().inbox
+    }
+    fn retention(&self) -> Arc<dyn Retention> {
+        self.stores().retention
+    }
+    fn ops(&self) -> Arc<dyn Ops> {
+        self.stores().ops
+    }
+    /// Moves the database's clock forward for every statement from now on.
+    fn advance_ms(&self, ms: i64) {
+        self.skew_ms().fetch_add(ms, Ordering::Relaxed);
+    }
 }
 
 pub struct SqliteBackend {
@@ -62,32 +83,14 @@ pub fn memory() -> PathBuf {
 }
 
 impl Backend for SqliteBackend {
-    fn books(&self) -> Arc<dyn Books> {
-        Arc::new(self.db.clone())
+    fn stores(&self) -> Stores {
+        Stores::of(self.db.clone())
     }
-    fn outbox(&self) -> Arc<dyn Outbox> {
-        Arc::new(self.db.clone())
+    fn others(&self) -> Stores {
+        Stores::of(Sqlite::open(self.options.clone()).unwrap())
     }
-    fn breakers(&self) -> Arc<dyn Breakers> {
-        Arc::new(self.db.clone())
-    }
-    fn inbox(&self) -> Arc<dyn Inbox> {
-        Arc::new(self.db.clone())
-    }
-    fn retention(&self) -> Arc<dyn Retention> {
-        Arc::new(self.db.clone())
-    }
-    fn ops(&self) -> Arc<dyn Ops> {
-        Arc::new(self.db.clone())
-    }
-    fn other_books(&self) -> Arc<dyn Books> {
-        Arc::new(Sqlite::open(self.options.clone()).unwrap())
-    }
-    fn other_inbox(&self) -> Arc<dyn Inbox> {
-        Arc::new(Sqlite::open(self.options.clone()).unwrap())
-    }
-    fn advance_ms(&self, ms: i64) {
-        self.options.skew_ms.fetch_add(ms, Ordering::Relaxed);
+    fn skew_ms(&self) -> &AtomicI64 {
+        &self.options.skew_ms
     }
     fn execute(&self, sql: &str) -> usize {
         self.stranger.lock().unwrap().execute(sql, []).unwrap()

@@ -13,6 +13,7 @@ pub mod http_client;
 pub mod office;
 pub mod identity_endpoint;
 pub mod proxy;
+pub mod python_server;
 pub mod queue_message;
 pub mod showplan;
 pub mod skip;

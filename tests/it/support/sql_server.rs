@@ -7,12 +7,9 @@ use super::{backend::Backend, skip};
 use chrono::DateTime;
 use client_organizer::{
     adapters::sqlserver::{SqlServer, SqlServerOptions, migrate, migrate_script::GRANTS},
-    ports::{books::Books, breaker::Breakers, inbox::Inbox, ops::Ops, outbox::Outbox, retention::Retention},
+    app::Stores,
 };
-use std::{
-    future::Future,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{future::Future, sync::atomic::AtomicI64};
 use tiberius::{Client, ColumnData, Config};
 use tokio::{net::TcpStream, sync::Mutex};
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
@@ -163,32 +160,14 @@ fn now<T>(work: impl Future<Output = T>) -> T {
 }
 
 impl Backend for SqlServerBackend {
-    fn books(&self) -> Arc<dyn Books> {
-        Arc::new(self.db.clone())
+    fn stores(&self) -> Stores {
+        Stores::of(self.db.clone())
     }
-    fn outbox(&self) -> Arc<dyn Outbox> {
-        Arc::new(self.db.clone())
+    fn others(&self) -> Stores {
+        Stores::of(self.other.clone())
     }
-    fn breakers(&self) -> Arc<dyn Breakers> {
-        Arc::new(self.db.clone())
-    }
-    fn inbox(&self) -> Arc<dyn Inbox> {
-        Arc::new(self.db.clone())
-    }
-    fn retention(&self) -> Arc<dyn Retention> {
-        Arc::new(self.db.clone())
-    }
-    fn ops(&self) -> Arc<dyn Ops> {
-        Arc::new(self.db.clone())
-    }
-    fn other_books(&self) -> Arc<dyn Books> {
-        Arc::new(self.other.clone())
-    }
-    fn other_inbox(&self) -> Arc<dyn Inbox> {
-        Arc::new(self.other.clone())
-    }
-    fn advance_ms(&self, ms: i64) {
-        self.options.skew_ms.fetch_add(ms, Ordering::Relaxed);
+    fn skew_ms(&self) -> &AtomicI64 {
+        &self.options.skew_ms
     }
     fn execute(&self, sql: &str) -> usize {
         now(async {

@@ -25,8 +25,9 @@ use client_organizer::{
         dispatch::{self, DispatchContext, DispatchReport},
         health::Health,
         mailing::{NotifyContext, NotifyReport},
+        notify,
         nudge::Nudge,
-        retry_mails::RetryReport,
+        retry_mails::{self, RetryReport},
     },
     ports::{books::Committed, breaker::Breakers, bus::Bus, outbox::Outbox},
 };
@@ -191,7 +192,7 @@ impl World {
         };
         let mut reports = Vec::new();
         for delivery in deliveries {
-            reports.push(client_organizer::flows::notify::take_in(&self.notify, delivery).await.unwrap());
+            reports.push(notify::take_in(&self.notify, delivery).await.unwrap());
         }
         reports
     }
@@ -199,7 +200,7 @@ impl World {
     /// Another process's RetryEmail, on the same store, provider and clock.
     pub fn beside(&self) -> NotifyContext {
         NotifyContext {
-            inbox: self.backend.other_inbox(),
+            inbox: self.backend.others().inbox,
             breakers: self.backend.breakers(),
             mailer: self.notify.mailer.clone(),
             letters: self.notify.letters.clone(),
@@ -212,7 +213,7 @@ impl World {
     }
 
     pub async fn run_retry(&self) -> RetryReport {
-        client_organizer::flows::retry_mails::retry(&self.notify).await
+        retry_mails::retry(&self.notify).await
     }
 
     pub fn count(&self, sql: &str) -> i64 {
@@ -269,4 +270,15 @@ pub fn nip(n: u32) -> Nip {
         Nip::parse(&text).ok()
     });
     valid.unwrap()
+}
+
+/// Runs RetryEmail until nothing more may be sent now.
+pub async fn run_dry(context: &NotifyContext) {
+    loop {
+        let report = retry_mails::retry(context).await;
+        assert_eq!(report.store_error, None);
+        if report.taken == 0 && !report.out_of_time {
+            return;
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::support::{
 use client_organizer::{
     domain::{
         ids::LeaseToken,
-        outbox::{BreakerChange, Claim, ClaimMode, LastOutcome, Settle, Settlement},
+        outbox::{BreakerChange, ClaimMode, LastOutcome, Settle, Settlement},
         route::Destination,
     },
     ports::{
@@ -28,16 +28,9 @@ async fn soon<T>(what: &str, call: impl Future<Output = T>) -> T {
 }
 
 async fn claim(db: &SqlServer) -> (LeaseToken, Vec<(i64, String)>) {
-    let token = LeaseToken::fresh();
-    let claim = Claim {
-        destination: Destination::parse(QUEUE).unwrap(),
-        mode: ClaimMode::Batch { rows_max: 10, bytes_max: 10_000 },
-        token,
-        lease_ms: 600_000,
-        claims_max: 3,
-    };
+    let claim = claim_from(QUEUE, ClaimMode::Batch { rows_max: 10, bytes_max: 10_000 });
     let rows = soon("claim", db.claim(&claim)).await.unwrap().rows;
-    (token, rows.into_iter().map(|row| (row.seq, row.id)).collect())
+    (claim.token, rows.into_iter().map(|row| (row.seq, row.id)).collect())
 }
 
 async fn settle(db: &SqlServer, token: LeaseToken, rows: &[(i64, String)], what: &Settlement) {

@@ -9,12 +9,7 @@ use crate::support::{
 };
 use client_organizer::{
     adapters::sqlserver::Presence,
-    domain::{
-        duplicates::DuplicateWindows,
-        ids::LeaseToken,
-        outbox::{Claim, ClaimMode},
-        route::Destination,
-    },
+    domain::{duplicates::DuplicateWindows, outbox::ClaimMode},
     ports::{
         ops::{Ops, RequeueRules, Selection, Signature},
         outbox::Outbox,
@@ -106,13 +101,7 @@ async fn a_claim_cut_after_its_commit_answers_the_rows_it_leased_and_claims_no_o
     }
     db.ensure_destinations(&["queue:q".to_owned()]).await.unwrap();
     proxy.cut_answer("outbox_lease");
-    let claim = Claim {
-        destination: Destination::parse("queue:q").unwrap(),
-        mode: ClaimMode::Batch { rows_max: 3, bytes_max: 1000 },
-        token: LeaseToken::fresh(),
-        lease_ms: 60_000,
-        claims_max: 3,
-    };
+    let claim = claim_from("queue:q", ClaimMode::Batch { rows_max: 3, bytes_max: 1000 });
     let rows = db.claim(&claim).await.unwrap().rows;
     assert_eq!(
         rows.iter().map(|row| (row.id.as_str(), row.claims)).collect::<Vec<_>>(),

@@ -13,7 +13,7 @@ contract!(
 
 async fn parallel_writes_with_one_key_leave_one_record_and_one_answer(backend: &impl Backend) {
     let id = client(backend, 1).await.id;
-    let handles = [backend.books(), backend.books(), backend.other_books(), backend.other_books()];
+    let handles = [backend.books(), backend.books(), backend.others().books, backend.others().books];
     let tasks: Vec<_> = (0..16)
         .map(|n| {
             let books = handles[n % handles.len()].clone();

@@ -40,25 +40,18 @@ async fn without_a_state_all_that_is_not_sent_is_listed(backend: &impl Backend) 
 async fn a_refused_or_doubtful_mail_can_be_resent(backend: &impl Backend) {
     let (ops, inbox) = (backend.ops(), backend.inbox());
     let parked = MailFinish::Parked { delay_ms: 0, reason: "full".to_owned(), recipient_failed: true };
-    let lease = |provider: &str| Lease {
-        token: LeaseToken::fresh(),
-        lease_ms: HOUR_MS,
-        provider: provider.to_owned(),
-        rate_limit: RateLimit::default(),
-        asks: false,
-    };
     for (id, finish) in [
         ("refused", MailFinish::Refused { reason: "no".to_owned() }),
         ("held", MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() }),
     ] {
         let first = mail(backend, id).await;
         inbox.finish(CONSUMER, id, first.token, &parked, true).await.unwrap();
-        let second = inbox.take_due(CONSUMER, &lease(PROVIDER), false, 1).await.unwrap().remove(0);
+        let second = inbox.take_due(CONSUMER, &mail_lease(PROVIDER), false, 1).await.unwrap().remove(0);
         inbox.finish(CONSUMER, id, second.token, &finish, true).await.unwrap();
         ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap();
         let late = MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
         assert_eq!(inbox.finish(CONSUMER, id, second.token, &late, true).await.unwrap(), Settled::LeaseLost);
-        let again = inbox.take_due(CONSUMER, &lease(PROVIDER), false, 1).await.unwrap().remove(0);
+        let again = inbox.take_due(CONSUMER, &mail_lease(PROVIDER), false, 1).await.unwrap().remove(0);
         assert_eq!((again.message_id.as_str(), again.body.as_slice()), (id, b"body".as_slice()));
         assert_eq!(again.first_transient_on, None, "its time to give up starts anew");
         let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
@@ -88,13 +81,7 @@ async fn only_a_doubtful_mail_can_be_taken_as_sent(backend: &impl Backend) {
     let rows = ops.mail_list(CONSUMER, Some(MailState::Sent), 10).await.unwrap();
     assert_eq!((rows.len(), rows[0].due_at, rows[0].finished_on.is_some()), (1, None, true));
     assert_eq!(backend.query("SELECT Body FROM InboxMessages"), None, "erased as of every sent mail");
-    let lease = Lease {
-        token: LeaseToken::fresh(),
-        lease_ms: HOUR_MS,
-        provider: PROVIDER.to_owned(),
-        rate_limit: RateLimit::default(),
-        asks: false,
-    };
+    let lease = mail_lease(PROVIDER);
     assert_eq!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap(), []);
 
     let refused = mail(backend, "r").await;
@@ -115,13 +102,7 @@ async fn a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing(backend:
         delivery_count: 10,
         enqueued_on: None,
     };
-    let lease = Lease {
-        token: LeaseToken::fresh(),
-        lease_ms: HOUR_MS,
-        provider: PROVIDER.to_owned(),
-        rate_limit: RateLimit::default(),
-        asks: false,
-    };
+    let lease = mail_lease(PROVIDER);
     let address = RecipientKey::new("secret").hash(&Email::parse("anna@example.pl").unwrap());
     let addressee = Addressee { subject: Some("clients/17".to_owned()), recipient_hash: Some(address.clone()) };
     let take_in = async |id: &str, refused: Option<&str>| {

@@ -1,0 +1,92 @@
+//! A server written in Python, as a child process: its settings are its argument, and what it saw are lines of JSON.
+
+use super::skip;
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader, Write},
+    marker::PhantomData,
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+
+/// `Kind` says which server it is.
+pub struct PythonServer<Kind> {
+    pub port: u16,
+    child: Child,
+    /// Its end is the server's.
+    stdin: Option<ChildStdin>,
+    lines: mpsc::Receiver<Value>,
+    kind: PhantomData<Kind>,
+}
+
+/// What a started Python may take on a busy machine; nothing waits so long that works.
+const LINE_WITHIN: Duration = Duration::from_mins(1);
+/// More than any test's requests.
+const LINES_MAX: usize = 100_000;
+
+impl<Kind> PythonServer<Kind> {
+    /// `None`: there is no such Python, and that was said.
+    pub(super) async fn run(python: &Path, script: &str, settings: &Value) -> Option<Self> {
+        let started = Command::new(python)
+            .args(["-B", "-W", "ignore"])
+            .arg(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(script))
+            .arg(settings.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut child) = started else {
+            skip::missing(&format!("{} to run {script} with", python.display()));
+            return None;
+        };
+        let (sender, lines) = mpsc::channel(LINES_MAX);
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in stdout.lines().map_while(Result::ok) {
+                if sender.blocking_send(serde_json::from_str(&line).unwrap()).is_err() {
+                    return;
+                }
+            }
+        });
+        let mut server = Self { port: 0, stdin: child.stdin.take(), child, lines, kind: PhantomData };
+        let first = server.next().await;
+        server.port = u16::try_from(first["port"].as_u64().unwrap()).unwrap();
+        Some(server)
+    }
+
+    /// What it saw next, whatever was answered.
+    pub async fn next(&mut self) -> Value {
+        // None: the server ended; its stderr says why.
+        tokio::time::timeout(LINE_WITHIN, self.lines.recv()).await.unwrap().unwrap()
+    }
+
+    /// The next line of its stdout, however long that takes. `None`: it has ended.
+    #[allow(dead_code, reason = "for the long proofs")]
+    pub async fn line(&mut self) -> Option<Value> {
+        self.lines.recv().await
+    }
+
+    /// A line of its stdin, see its script.
+    #[allow(dead_code, reason = "for the long proofs")]
+    pub fn command(&mut self, command: &Value) {
+        writeln!(self.stdin.as_mut().unwrap(), "{command}").unwrap();
+    }
+
+    /// All it saw, once it has ended.
+    pub async fn end(mut self) -> Vec<Value> {
+        drop(self.stdin.take());
+        let mut seen = Vec::new();
+        while let Some(one) = tokio::time::timeout(LINE_WITHIN, self.lines.recv()).await.unwrap() {
+            seen.push(one);
+        }
+        seen
+    }
+}
+
+impl<Kind> Drop for PythonServer<Kind> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
