@@ -116,9 +116,8 @@ impl Tokens {
     }
 }
 
-/// Our own client, for the process's one TLS provider. The machine's identity endpoint is never behind a proxy.
+/// Our own client, for its limits. The machine's identity endpoint is never behind a proxy.
 fn transport(proxied: bool) -> Result<Transport, String> {
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(5))
         .timeout(Duration::from_secs(10))

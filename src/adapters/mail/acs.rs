@@ -66,8 +66,6 @@ impl AcsMailer {
     /// # Errors
     /// The endpoint is none, or TLS cannot be set up here. No connection is made.
     pub fn new(options: AcsOptions, from: Sender, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        // The process has one TLS provider; somebody else may have installed it already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let endpoint = endpoint(&options.endpoint)?;
         let builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIME_MAX.min(options.timeout / 2))

@@ -187,7 +187,7 @@ pub(super) fn tls(ca_pem: Option<&[u8]>) -> Result<TlsConnector, String> {
         return Err(no_certificate(&"there is no CERTIFICATE section in it"));
     }
     let failed = |e: rustls::Error| format!("TLS cannot be set up: {e}");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier = Verifier::new_with_extra_roots(authorities, provider.clone()).map_err(failed)?;
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -46,8 +46,6 @@ pub(super) fn client(
     timeout: Duration,
     idle_max: usize,
 ) -> Result<reqwest::Client, String> {
-    // The process has one TLS provider; somebody else may have installed it already, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT.min(timeout / 2))
         .pool_idle_timeout(POOL_IDLE)

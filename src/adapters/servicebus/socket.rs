@@ -41,10 +41,8 @@ impl Dialer {
         if let Some(local) = &connection.local {
             return Ok(Self { host, address: local.clone(), tls: None, websocket, proxy: None });
         }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .and_then(BuilderVerifierExt::with_platform_verifier)
+        let config = ClientConfig::builder()
+            .with_platform_verifier()
             .map_err(|e| format!("TLS cannot be set up: {e}"))?
             .with_no_client_auth();
         let port = if websocket { WEBSOCKET_PORT } else { AMQPS_PORT };

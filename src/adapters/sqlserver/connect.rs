@@ -43,8 +43,6 @@ impl Connector {
         connect_timeout: Duration,
         command_timeout: Duration,
     ) -> Result<Self, String> {
-        // Of the two TLS providers that the driver's features bring, the one that the rest of the process uses.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let mut config = Config::new();
         config.host(&parsed.host);
         config.port(parsed.port);
