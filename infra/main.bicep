@@ -168,7 +168,7 @@ var ourSettings = {
   SqlConnectionString: 'Server=tcp:${sqlServer},1433;Database=${sqlDatabase};Authentication=Active Directory Managed Identity;User Id=${identity.properties.clientId}'
   EmailQueueName: emailQueueName
   Bus__DuplicateWindowMs: string(duplicateWindowMinutes * 60000)
-  Bus__QueueLifeDays: string(queueLifeDays)
+  Bus__TimeToLiveDays: string(queueLifeDays)
   OutboxSchedule: '*/10 * * * * *'
   RetryEmailSchedule: '0 * * * * *'
   PruneSchedule: '0 30 2 * * *'

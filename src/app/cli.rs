@@ -9,7 +9,7 @@ use std::path::PathBuf;
     name = "client-organizer",
     version,
     about = "A transactional outbox for Azure Functions: if the books changed, the message goes out",
-    after_help = "Settings are environment variables; README.md lists them. Started by the Azure Functions host, \
+    after_help = "Settings are environment variables: `client-organizer settings` lists them. Started by the Azure Functions host, \
                   no command means `serve`."
 )]
 pub struct Cli {
@@ -34,6 +34,8 @@ pub enum Command {
         /// A folder that is empty, missing, or an earlier stage
         folder: PathBuf,
     },
+    /// Every setting: what it is for, what is expected, its default
+    Settings(SettingsArgs),
     /// Looks at settings, database, bus and mail: what is wrong, and what to do. Exit code 1 where something must be mended
     Doctor(DoctorArgs),
     /// The mails themselves, before anyone gets them
@@ -46,6 +48,16 @@ pub enum Command {
 }
 
 #[cfg(feature = "local")]
+#[derive(Debug, Args)]
+pub struct SettingsArgs {
+    /// As src/config/README.md
+    #[arg(long, conflicts_with = "example")]
+    pub markdown: bool,
+    /// As local.settings.example.json
+    #[arg(long)]
+    pub example: bool,
+}
+
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LocalArgs {

@@ -3,7 +3,7 @@
 use super::{cli::DoctorArgs, compose, queue_here};
 use crate::{
     adapters::{clock::SystemClock, mail::ACS_ROLE, schema},
-    config::{EmailProvider, Settings, SmtpSecurity, StoreKind, catalogue},
+    config::{EmailProvider, Problem, Settings, SmtpSecurity, StoreKind, catalogue},
     domain::{
         checkup::{self, EmailNeeds, Expected},
         entity::Seen,
@@ -41,6 +41,8 @@ pub(super) async fn run(arguments: &DoctorArgs, env: &BTreeMap<String, String>) 
         Ok(settings) => {
             let what = "each is well-formed, and none contradicts another";
             found.push(Finding::fine("settings", what));
+            let former = |one: &Problem| Finding::note("settings", &one.to_string(), "rename it");
+            found.extend(settings.warnings.iter().map(former));
             let (database, bus) = tokio::join!(database(&settings), bus(&settings));
             found.extend(database);
             found.extend(bus);

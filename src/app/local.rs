@@ -1,11 +1,11 @@
 //! `local`: settings for a machine of one's own, the tables, then the small host with ourselves as its handler.
 
-use super::{cli::LocalArgs, compose, or_report, queue_here::STORE_FILE, stopped};
+use super::{cli::LocalArgs, compose, queue_here::STORE_FILE, read, stopped};
 use crate::{
     adapters::clock::SystemClock,
     config::{
-        EmailProvider, Settings,
-        catalogue::{CATALOGUE, ROUTE_PREFIX},
+        EmailProvider,
+        catalogue::{self, ROUTE_PREFIX},
     },
     domain::route::EntityKind,
     failpoints,
@@ -30,7 +30,7 @@ const CA_FILE: &str = "Email__SmtpCaFile";
 pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) -> Result<bool> {
     let data = absolute(&arguments.data)?;
     let handler_env = handler_env(env, &data, arguments.sql.as_deref(), arguments.bus.as_deref());
-    let settings = or_report(Settings::read(&handler_env))?;
+    let settings = read(&handler_env)?;
     if arguments.demo && settings.email.provider != EmailProvider::Folder {
         bail!("the demo shows the mails of the folder provider: unset Email__Provider, or start without --demo");
     }
@@ -147,12 +147,14 @@ fn handler_env(
     bus: Option<&str>,
 ) -> BTreeMap<String, String> {
     let ours = |name: &str| env.get(name).cloned();
-    let catalogue = CATALOGUE.iter().filter(|setting| !setting.name.starts_with(ROUTE_PREFIX));
-    let mut settings: BTreeMap<String, String> = catalogue
-        .filter_map(|setting| {
-            Some((setting.name.to_owned(), ours(setting.name).or(setting.default.map(str::to_owned))?))
-        })
-        .collect();
+    let mut settings = BTreeMap::new();
+    for setting in catalogue::all().filter(|setting| !setting.name.starts_with(ROUTE_PREFIX)) {
+        let given: Vec<_> = setting.names().filter_map(|name| Some((name.to_owned(), ours(name)?))).collect();
+        match setting.default {
+            Some(default) if given.is_empty() => _ = settings.insert(setting.name.to_owned(), default.to_owned()),
+            _ => settings.extend(given),
+        }
+    }
     settings.extend(env.iter().filter(|(name, _)| name.starts_with(ROUTE_PREFIX)).map(|(n, v)| (n.clone(), v.clone())));
     for name in ["", "__fullyQualifiedNamespace", "__credential", "__clientId"] {
         settings.remove(&format!("ServiceBusConnection{name}"));
@@ -188,4 +190,16 @@ fn handler_env(
 /// The handler runs in another folder.
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).with_context(|| format!("the path {} cannot be made absolute", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_handler_gets_what_was_set_under_a_former_name() {
+        let env = BTreeMap::from([("Email__AtOnceMax".to_owned(), "7".to_owned())]);
+        let settings = crate::config::Settings::read(&handler_env(&env, Path::new("data"), None, None)).unwrap();
+        assert_eq!(settings.notify.at_once, 7);
+    }
 }

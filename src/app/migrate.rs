@@ -1,10 +1,7 @@
 //! `migrate`: the tables of the database, what they would become, or the script by which another makes them.
 
-use super::{cli::MigrateArgs, compose, or_report};
-use crate::{
-    adapters::sqlserver::migrate_script,
-    config::{Settings, StoreKind},
-};
+use super::{cli::MigrateArgs, compose, read};
+use crate::{adapters::sqlserver::migrate_script, config::StoreKind};
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
 
@@ -21,7 +18,7 @@ pub(super) async fn run(arguments: &MigrateArgs, env: &BTreeMap<String, String>)
         print!("{}", if arguments.script { migrate_script::script() } else { migrate_script::GRANTS.to_owned() });
         return Ok(true);
     }
-    let settings = or_report(Settings::read(env))?;
+    let settings = read(env)?;
     if arguments.dry_run {
         let plan = compose::plan(&settings).await?;
         println!("{}: schema version {}, this build needs {}", plan.database, plan.version, plan.wanted);

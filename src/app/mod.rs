@@ -13,7 +13,7 @@ mod preview;
 
 use crate::{
     adapters::clock::SystemClock,
-    config::{self, Problem, Settings},
+    config::{self, Problem, Settings, printed},
     domain::printable,
     flows::{
         dispatch::{self, DispatchContext},
@@ -24,9 +24,10 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use clap::CommandFactory;
-use cli::{Cli, Command, DispatchArgs, MailCommand};
+use cli::{Cli, Command, DispatchArgs, MailCommand, SettingsArgs};
 use std::{
     collections::BTreeMap,
+    io::Write,
     path::Path,
     process::ExitCode,
     sync::{Arc, atomic::Ordering},
@@ -83,10 +84,20 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
             println!("{staged}");
             Ok(true)
         }
+        Command::Settings(form) => {
+            let text = match form {
+                SettingsArgs { markdown: true, .. } => printed::markdown(),
+                SettingsArgs { example: true, .. } => printed::example(),
+                SettingsArgs { .. } => printed::text(),
+            };
+            // Printing to a closed terminal is nobody's loss.
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            Ok(true)
+        }
         Command::Doctor(arguments) => doctor::run(&arguments, env).await,
         Command::Mail { command: MailCommand::Preview(arguments) } => preview::run(&arguments, env),
         Command::Ops(arguments) => {
-            let settings = or_report(Settings::read(&queue_here::taken(env).0))?;
+            let settings = read(&queue_here::taken(env).0)?;
             let store = compose::store(&settings).await?;
             // Why it cannot be asked is `doctor`'s to tell.
             let entities = compose::entities(&settings).ok();
@@ -110,6 +121,24 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
     }
 }
 
+/// For a command that a person runs: warnings go to the terminal.
+fn read(env: &BTreeMap<String, String>) -> Result<Settings> {
+    let settings = or_report(Settings::read(env))?;
+    for warning in &settings.warnings {
+        eprintln!("warning: {warning}");
+    }
+    Ok(settings)
+}
+
+/// For a command that goes on: warnings go to the log.
+fn log(settings: &Settings) -> Result<()> {
+    telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
+}
+
 /// Every problem on a line of its own, so that one restart mends them all.
 fn or_report(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
     read.or_else(|problems| {
@@ -120,7 +149,7 @@ fn or_report(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
 
 /// The dispatcher as a process of its own: a Functions timer is a singleton, this is not.
 async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -> Result<bool> {
-    telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
+    log(settings)?;
     let store = compose::store_or_wait(settings).await?;
     match compose::name_destinations(&store, &settings.routes).await {
         // It is away: the runs say so, and name what they meet.

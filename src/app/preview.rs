@@ -1,12 +1,12 @@
 //! `mail preview`: every letter there is as files in a folder, to be looked at before they go to clients.
 
-use super::{cli::PreviewArgs, compose, or_report};
-use crate::{adapters::mail::preview, config::Settings};
+use super::{cli::PreviewArgs, compose, read};
+use crate::adapters::mail::preview;
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, fs};
 
 pub(super) fn run(arguments: &PreviewArgs, env: &BTreeMap<String, String>) -> Result<bool> {
-    let settings = or_report(Settings::read(env))?;
+    let settings = read(env)?;
     let files = preview(&compose::sender(&settings.email)?).map_err(anyhow::Error::msg)?;
     for file in &files {
         let path = arguments.out.join(&file.path);

@@ -1,10 +1,9 @@
 //! `serve`: the custom handler. Binds first, opens everything else after; a fatal error exits non-zero.
 
-use super::{PORT_VARIABLE, compose, or_report, stopped};
+use super::{PORT_VARIABLE, compose, log, or_report, stopped};
 use crate::{
     config::{self, Settings, StoreKind},
     functions::{self, Guard},
-    telemetry,
 };
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::atomic::Ordering};
@@ -18,7 +17,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
         .await
         .with_context(|| format!("port {port} of 127.0.0.1 cannot be bound ({PORT_VARIABLE})"))?;
     let settings = or_report(Settings::read_with_bus(env))?;
-    telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
+    log(&settings)?;
     #[cfg(feature = "local")]
     let local = under_local_host(env)?;
     let guard = Guard {

@@ -31,19 +31,19 @@ pub(super) fn connection(
                 if given(reader, name).is_some() {
                     reader.problem(
                         name,
-                        format!("says which identity, but {KEYED} opens the namespace by a key: unset one"),
+                        format!("is for an identity, but {KEYED} opens the namespace by a key: unset one"),
                     );
                 }
             }
             let parsed = ConnectionString::parse(text);
-            parsed.map_err(|problems| problems.into_iter().for_each(|one| reader.problem(KEYED, one))).ok()
+            parsed.map_err(|problems| problems.into_iter().for_each(|one| reader.invalid(KEYED, one))).ok()
         }
         (None, Some(host)) => {
             let identity = identity::read(env, KEYED).unwrap_or_else(|problem| {
                 reader.add(problem);
                 Identity::AzureCli
             });
-            ConnectionString::by_identity(host, identity).map_err(|what| reader.problem(NAMESPACE, what)).ok()
+            ConnectionString::by_identity(host, identity).map_err(|what| reader.invalid(NAMESPACE, what)).ok()
         }
         (None, None) => {
             if needed {
@@ -62,15 +62,13 @@ fn given<'a>(reader: &Reader<'a>, name: &str) -> Option<&'a str> {
 }
 
 pub(super) fn read(reader: &mut Reader<'_>) -> BusSettings {
-    let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
-    let transports = [("amqp", Transport::Amqp), ("websocket", Transport::WebSocket), ("rest", Transport::Rest)];
     BusSettings {
-        transport: reader.choice("ServiceBus__Transport", &transports),
-        timeout_ms: unsigned(reader.number("Bus__TimeoutMs", 100..=300_000)),
-        concurrency_max: reader.count("Bus__ConcurrencyMax", 1..=256),
-        duplicate_window_ms: reader.number("Bus__DuplicateWindowMs", 0..=604_800_000),
-        queue_life_days: reader.number("Bus__QueueLifeDays", 1..=3650),
-        idle_ms: unsigned(reader.number("ServiceBus__IdleMs", 1_000..=280_000)),
+        transport: reader.choice("ServiceBus__Transport"),
+        timeout_ms: reader.number("Bus__TimeoutMs"),
+        concurrency_max: reader.number("Bus__ConcurrencyMax"),
+        duplicate_window_ms: reader.number("Bus__DuplicateWindowMs"),
+        queue_life_days: reader.number("Bus__TimeToLiveDays"),
+        idle_ms: reader.number("ServiceBus__IdleMs"),
         gateway: gateway(reader),
         session_destinations: destinations(reader, "ServiceBus__SessionDestinations"),
         partitioned_destinations: destinations(reader, "ServiceBus__PartitionedDestinations"),
@@ -84,7 +82,7 @@ pub(super) fn check(reader: &mut Reader<'_>, settings: &Settings) {
         ("ServiceBus__PartitionedDestinations", &bus.partitioned_destinations),
     ] {
         for unknown in list.iter().filter(|one| !settings.routes.destinations().any(|known| known == *one)) {
-            reader.problem(name, format!("names {unknown}, which no route does"));
+            reader.invalid(name, format!("no route names {unknown}"));
         }
     }
     if bus.gateway.is_some() && bus.transport == Transport::Rest {
@@ -96,15 +94,15 @@ pub(super) fn check(reader: &mut Reader<'_>, settings: &Settings) {
     }
     let Some(connection) = &settings.service_bus else { return };
     if settings.in_azure && connection.is_local() {
-        reader.problem(KEYED, "has UseDevelopmentEmulator=true: it is refused in Azure (WEBSITE_SITE_NAME is set)");
+        reader.invalid(KEYED, "UseDevelopmentEmulator=true is refused in Azure (WEBSITE_SITE_NAME is set)");
     }
     if bus.gateway.is_some() && connection.is_local() {
         reader.problem("ServiceBus__Gateway", format!("is set, but {KEYED} names a bus on this machine: unset one"));
     }
     for destination in settings.routes.destinations() {
         if let Some(only) = connection.entity_path().filter(|only| *only != destination.entity()) {
-            reader
-                .problem(KEYED, format!("its key is for {only} alone (EntityPath), but the routes name {destination}"));
+            let what = format!("its key is for {only} alone (EntityPath), but the routes name {destination}");
+            reader.invalid(KEYED, what);
         }
     }
 }
@@ -116,7 +114,7 @@ fn gateway(reader: &mut Reader<'_>) -> Option<String> {
     }
     let fine = text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     if !fine {
-        reader.problem("ServiceBus__Gateway", "is no host:port");
+        reader.invalid("ServiceBus__Gateway", "expected host:port");
     }
     Some(text.to_owned())
 }

@@ -8,10 +8,10 @@ pub const FUNCTION_TIMEOUT_MS: u64 = 300_000;
 pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     let needed_days = settings.prune.outbox_days + settings.bus.queue_life_days;
     if settings.prune.inbox_days < needed_days {
-        reader.problem(
+        reader.invalid(
             "Inbox__RetentionDays",
             format!(
-                "{} is shorter than Outbox__RetentionDays + Bus__QueueLifeDays = {needed_days}: a repeat could come after it was forgotten",
+                "expected at least Outbox__RetentionDays + Bus__TimeToLiveDays = {needed_days}, not {}: a repeat could come after it was forgotten",
                 settings.prune.inbox_days
             ),
         );
@@ -19,15 +19,13 @@ pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     let dispatch = &settings.dispatch;
     let publish_ms = dispatch.lease_ms - dispatch.headroom_ms;
     if publish_ms <= 0 {
-        reader.problem(
+        reader.invalid(
             "Outbox__HeadroomMs",
-            format!("{} leaves nothing of Outbox__LeaseMs = {}", dispatch.headroom_ms, dispatch.lease_ms),
+            format!("expected less than Outbox__LeaseMs = {}, not {}", dispatch.lease_ms, dispatch.headroom_ms),
         );
     } else if i64::try_from(settings.bus.timeout_ms).unwrap_or(i64::MAX) >= publish_ms {
-        reader.problem(
-            "Bus__TimeoutMs",
-            format!("{} is not below Outbox__LeaseMs - Outbox__HeadroomMs = {publish_ms}", settings.bus.timeout_ms),
-        );
+        let what = "expected less than Outbox__LeaseMs - Outbox__HeadroomMs";
+        reader.invalid("Bus__TimeoutMs", format!("{what} = {publish_ms}, not {}", settings.bus.timeout_ms));
     }
     let leases = [
         ("Outbox__RunMs", dispatch.run_ms, "Outbox__LeaseMs", dispatch.lease_ms),
@@ -36,21 +34,17 @@ pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     for (run_name, run_ms, lease_name, lease_ms) in leases {
         // A run looks at its time between batches, so its last one may last another lease.
         if run_ms.saturating_add(lease_ms.unsigned_abs()) >= FUNCTION_TIMEOUT_MS {
-            reader.problem(
-                run_name,
-                format!("{run_ms} + {lease_name} = {lease_ms} is not below functionTimeout ({FUNCTION_TIMEOUT_MS})"),
-            );
+            let most_ms = FUNCTION_TIMEOUT_MS.saturating_sub(lease_ms.unsigned_abs());
+            let what = "expected less than functionTimeout of host.json";
+            reader.invalid(run_name, format!("{what} - {lease_name} = {most_ms}, not {run_ms}"));
         }
     }
     let refused_days = settings.prune.refused_body_days;
     if refused_days > settings.prune.inbox_days {
-        reader.problem(
-            "Inbox__RefusedBodyDays",
-            format!(
-                "{refused_days} is more than Inbox__RetentionDays = {}: the row is gone by then",
-                settings.prune.inbox_days
-            ),
-        );
+        let most = settings.prune.inbox_days;
+        let what =
+            format!("expected at most Inbox__RetentionDays = {most}, not {refused_days}: the row is gone by then");
+        reader.invalid("Inbox__RefusedBodyDays", what);
     }
     let pairs = [
         (
@@ -69,7 +63,7 @@ pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     ];
     for (low_name, low, high_name, high) in pairs {
         if low > high {
-            reader.problem(low_name, format!("{low} is more than {high_name} = {high}"));
+            reader.invalid(low_name, format!("expected at most {high_name} = {high}, not {low}"));
         }
     }
     email::contradictions(reader, settings);
@@ -82,12 +76,12 @@ pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
 fn local_only(reader: &mut Reader<'_>, settings: &Settings) {
     match settings.store.kind {
         StoreKind::Sqlite => {
-            reader
-                .problem("Store__Kind", "sqlite is for one machine: it is refused in Azure (WEBSITE_SITE_NAME is set)");
+            let what = "sqlite is for one machine, and refused in Azure (WEBSITE_SITE_NAME is set)";
+            reader.invalid("Store__Kind", what);
         }
         StoreKind::SqlServer { .. } => {}
     }
     if settings.store.skew_ms != 0 {
-        reader.problem("Store__SkewMs", "is for tests: it is refused in Azure (WEBSITE_SITE_NAME is set)");
+        reader.problem("Store__SkewMs", "is for tests, and refused in Azure (WEBSITE_SITE_NAME is set)");
     }
 }

@@ -4,16 +4,24 @@ use super::{
     AcsSettings, EmailProvider, EmailSettings, Language, Secret, Settings, SmtpSecurity, SmtpSettings, Unsubscribe,
     connection::acs::{self, AcsConnectionString},
     mailbox,
-    outbox::unsigned,
     reader::Reader,
+    setting::Choice,
 };
 use crate::domain::{
     delivery::{MailPolicy, OnDoubt},
     flow_settings::NotifySettings,
-    rate_limit::{LEASE_MS_MAX, RateLimit},
+    rate_limit::RateLimit,
     recipient::RecipientKey,
 };
 use std::{net::IpAddr, path::PathBuf};
+
+impl Choice for Language {
+    const WORDS: &'static [(&'static str, Self)] = &[("pl", Self::Pl), ("en", Self::En)];
+}
+
+impl Choice for OnDoubt {
+    const WORDS: &'static [(&'static str, Self)] = &[("resend", Self::Resend), ("hold", Self::Hold)];
+}
 
 pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
     let smtp = smtp(reader);
@@ -21,10 +29,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
     let from = sender(reader, "Email__From");
     let reply_to = Some("Email__ReplyTo").filter(|name| !reader.text(name).is_empty());
     EmailSettings {
-        provider: reader.choice(
-            "Email__Provider",
-            &[("folder", EmailProvider::Folder), ("smtp", EmailProvider::Smtp), ("acs", EmailProvider::Acs)],
-        ),
+        provider: reader.choice("Email__Provider"),
         folder: reader.path("Email__Folder"),
         smtp,
         acs,
@@ -33,14 +38,14 @@ pub(super) fn read(reader: &mut Reader<'_>) -> EmailSettings {
         unsubscribe: unsubscribe(reader),
         office_address: signature_line(reader, "Email__OfficeAddress"),
         office_phone: signature_line(reader, "Email__OfficePhone"),
-        language: reader.choice("Email__Language", &[("pl", Language::Pl), ("en", Language::En)]),
+        language: reader.choice("Email__Language"),
     }
 }
 
 fn sender(reader: &mut Reader<'_>, name: &'static str) -> String {
     let text = reader.text(name);
     if let Err(reason) = mailbox::parse(text) {
-        reader.problem(name, format!("is no sender: {reason}"));
+        reader.invalid(name, reason);
     }
     text.to_owned()
 }
@@ -48,7 +53,7 @@ fn sender(reader: &mut Reader<'_>, name: &'static str) -> String {
 fn signature_line(reader: &mut Reader<'_>, name: &'static str) -> Option<String> {
     let text = reader.text(name);
     if text.chars().any(char::is_control) || text.chars().count() > 200 {
-        reader.problem(name, "is invalid: expected one line of at most 200 characters");
+        reader.invalid(name, "expected one line of at most 200 characters");
     }
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -56,7 +61,7 @@ fn signature_line(reader: &mut Reader<'_>, name: &'static str) -> Option<String>
 fn unsubscribe(reader: &mut Reader<'_>) -> Option<Unsubscribe> {
     let name = "Email__ListUnsubscribe";
     let text = reader.text(name);
-    let one_click = reader.choice("Email__ListUnsubscribeOneClick", &[("no", false), ("yes", true)]);
+    let one_click = reader.choice("Email__ListUnsubscribeOneClick");
     if text.is_empty() {
         if one_click {
             reader.problem(name, "is not set, but Email__ListUnsubscribeOneClick is yes");
@@ -64,23 +69,20 @@ fn unsubscribe(reader: &mut Reader<'_>) -> Option<Unsubscribe> {
         return None;
     }
     let parsed = Unsubscribe::parse(text, one_click);
-    parsed.map_err(|reason| reader.problem(name, reason)).ok()
+    parsed.map_err(|reason| reader.invalid(name, reason)).ok()
 }
 
 fn smtp(reader: &mut Reader<'_>) -> SmtpSettings {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     SmtpSettings {
         host: reader.text("Email__SmtpHost").to_owned(),
-        port: u16::try_from(reader.number("Email__SmtpPort", 1..=65_535)).unwrap_or(0),
-        security: reader.choice(
-            "Email__SmtpSecurity",
-            &[("starttls", SmtpSecurity::Starttls), ("tls", SmtpSecurity::Tls), ("none", SmtpSecurity::None)],
-        ),
+        port: reader.number("Email__SmtpPort"),
+        security: reader.choice("Email__SmtpSecurity"),
         user: some(reader.text("Email__SmtpUser")),
         // Not trimmed: a password may end in a space.
         password: reader.given("Email__SmtpPassword").and_then(some).map(Secret),
         ca_file: some(reader.text("Email__SmtpCaFile")).map(PathBuf::from),
-        timeout_ms: unsigned(reader.number("Email__SmtpTimeoutMs", 1_000..=300_000)),
+        timeout_ms: reader.number("Email__SmtpTimeoutMs"),
     }
 }
 
@@ -96,7 +98,7 @@ fn acs_settings(reader: &mut Reader<'_>) -> AcsSettings {
                 None
             }
         },
-        timeout_ms: unsigned(reader.number("Email__AcsTimeoutMs", 1_000..=300_000)),
+        timeout_ms: reader.number("Email__AcsTimeoutMs"),
     }
 }
 
@@ -107,10 +109,8 @@ const ACS_ENDPOINT: &str = "Email__AcsEndpoint";
 pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     match settings.email.provider {
         EmailProvider::Folder if settings.in_azure => {
-            reader.problem(
-                "Email__Provider",
-                "folder is for one machine: it is refused in Azure (WEBSITE_SITE_NAME is set)",
-            );
+            let what = "folder is for one machine, and refused in Azure (WEBSITE_SITE_NAME is set)";
+            reader.invalid("Email__Provider", what);
         }
         EmailProvider::Folder => {}
         EmailProvider::Smtp => smtp_contradictions(reader, settings),
@@ -123,7 +123,7 @@ fn smtp_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     if smtp.host.is_empty() {
         reader.problem("Email__SmtpHost", "is not set: Email__Provider is smtp, so expected the mail server's name");
     } else if !is_host(&smtp.host) {
-        reader.problem("Email__SmtpHost", "is no host: expected a name alone, such as smtp.example.pl");
+        reader.invalid("Email__SmtpHost", "expected a host's name alone, such as smtp.example.pl");
     }
     match (&smtp.user, &smtp.password) {
         (Some(_), None) => reader.problem("Email__SmtpPassword", "is not set, but Email__SmtpUser is"),
@@ -131,12 +131,12 @@ fn smtp_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
         (Some(_), Some(_)) | (None, None) => {}
     }
     if smtp.security == SmtpSecurity::None && settings.in_azure {
-        reader.problem(
+        reader.invalid(
             "Email__SmtpSecurity",
             "none is refused in Azure (WEBSITE_SITE_NAME is set): mails would be readable on their way",
         );
     } else if smtp.security == SmtpSecurity::None && !smtp.host.is_empty() && !is_this_machine(&smtp.host) {
-        reader.problem(
+        reader.invalid(
             "Email__SmtpSecurity",
             "none is for this machine alone (localhost, 127.0.0.1, ::1), and Email__SmtpHost names another",
         );
@@ -144,14 +144,14 @@ fn smtp_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     if let Some(path) = &smtp.ca_file
         && !path.is_file()
     {
-        reader.problem("Email__SmtpCaFile", "there is no file of this path");
+        reader.invalid("Email__SmtpCaFile", "expected the path of a file");
     }
     within_lease(reader, settings, "Email__SmtpTimeoutMs", smtp.timeout_ms);
 }
 
 fn acs_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     if managed(&settings.email.from).is_some_and(|(local, managed)| managed && local != "donotreply") {
-        reader.problem("Email__From", "is invalid: a domain of azurecomm.net sends as donotreply@ only");
+        reader.invalid("Email__From", "a domain of azurecomm.net sends as donotreply@ only");
     }
     let acs = &settings.email.acs;
     let (name, endpoint) = match &acs.connection {
@@ -161,7 +161,7 @@ fn acs_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
         }
         Some(secret) => match AcsConnectionString::parse(secret.expose()) {
             Ok(connection) => (ACS_CONNECTION, connection.endpoint),
-            Err(reason) => return reader.problem(ACS_CONNECTION, reason),
+            Err(reason) => return reader.invalid(ACS_CONNECTION, reason),
         },
         None if acs.endpoint.is_empty() => {
             let what = format!("is not set, nor is {ACS_CONNECTION}: Email__Provider is acs, so one of them is needed");
@@ -170,13 +170,13 @@ fn acs_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
         None => (ACS_ENDPOINT, acs.endpoint.clone()),
     };
     match acs::endpoint(&endpoint) {
-        Err(reason) => reader.problem(name, reason),
+        Err(reason) => reader.invalid(name, reason),
         Ok(url) if url.scheme() == "http" && settings.in_azure => {
-            reader.problem(name, "http:// is refused in Azure (WEBSITE_SITE_NAME is set): it is for tests");
+            reader.invalid(name, "http:// is refused in Azure (WEBSITE_SITE_NAME is set): it is for tests");
         }
         // The token would be shown to whoever listens there.
         Ok(url) if url.scheme() == "http" && acs.connection.is_none() => {
-            reader.problem(name, "http:// goes with an access key alone, for tests: a token is not sent in the clear");
+            reader.invalid(name, "http:// goes with an access key alone, for tests: a token is not sent in the clear");
         }
         Ok(_) => {}
     }
@@ -188,7 +188,7 @@ fn within_lease(reader: &mut Reader<'_>, settings: &Settings, name: &'static str
     let most_ms = settings.notify.lease_ms.unsigned_abs() / 2;
     if timeout_ms > most_ms {
         let lease_ms = settings.notify.lease_ms;
-        reader.problem(name, format!("{timeout_ms} is more than half of Email__LeaseMs = {lease_ms}"));
+        reader.invalid(name, format!("expected at most half of Email__LeaseMs = {lease_ms}, not {timeout_ms}"));
     }
 }
 
@@ -239,30 +239,30 @@ fn rate_limits(reader: &mut Reader<'_>) -> [RateLimit; 2] {
         _ => [RateLimit::default(); 2],
     };
     let mut rate_limit = |minute: &'static str, hour: &'static str, own: RateLimit| RateLimit {
-        per_minute: reader.count_or(minute, 0..=10_000, own.per_minute),
-        per_hour: reader.count_or(hour, 0..=100_000, own.per_hour),
+        per_minute: reader.number_or(minute, own.per_minute),
+        per_hour: reader.number_or(hour, own.per_hour),
     };
     [
         rate_limit("Email__PerMinuteMax", "Email__PerHourMax", mails),
-        rate_limit("Email__QueriesPerMinuteMax", "Email__QueriesPerHourMax", queries),
+        rate_limit("Email__StatusQueriesPerMinuteMax", "Email__StatusQueriesPerHourMax", queries),
     ]
 }
 
 pub(super) fn notify(reader: &mut Reader<'_>) -> NotifySettings {
     let [rate_limit, queries] = rate_limits(reader);
     NotifySettings {
-        lease_ms: reader.number("Email__LeaseMs", 1_000..=LEASE_MS_MAX),
-        run_ms: unsigned(reader.number("Email__RunMs", 100..=240_000)),
-        at_once: reader.count("Email__AtOnceMax", 1..=64),
-        tombstone_days: reader.number("Inbox__RetentionDays", 1..=3650),
+        lease_ms: reader.number("Email__LeaseMs"),
+        run_ms: reader.number("Email__RunMs"),
+        at_once: reader.number("Email__ConcurrencyMax"),
+        tombstone_days: reader.number("Inbox__RetentionDays"),
         policy: MailPolicy {
-            on_doubt: reader.choice("Email__OnDoubt", &[("resend", OnDoubt::Resend), ("hold", OnDoubt::Hold)]),
-            doubts_max: reader.number("Email__DoubtsMax", 1..=100),
-            retry_base_ms: reader.number("Email__RetryBaseMs", 1..=3_600_000),
-            retry_delay_max_ms: reader.number("Email__RetryDelayMaxMs", 1..=86_400_000),
-            give_up_ms: reader.number("Email__GiveUpHours", 1..=720) * 3_600_000,
-            breaker_base_ms: reader.number("Breaker__BaseMs", 100..=3_600_000),
-            breaker_max_ms: reader.number("Breaker__MaxMs", 100..=86_400_000),
+            on_doubt: reader.choice("Email__OnDoubt"),
+            doubts_max: reader.number("Email__DoubtsMax"),
+            retry_base_ms: reader.number("Email__RetryBaseMs"),
+            retry_delay_max_ms: reader.number("Email__RetryDelayMaxMs"),
+            give_up_ms: reader.number::<i64>("Email__GiveUpHours") * 3_600_000,
+            breaker_base_ms: reader.number("Breaker__BaseMs"),
+            breaker_max_ms: reader.number("Breaker__MaxMs"),
         },
         rate_limit,
         queries,

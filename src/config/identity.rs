@@ -44,7 +44,7 @@ pub fn read(env: &BTreeMap<String, String>, prefix: &str) -> Result<Identity, Pr
     match given(&credential).map(|word| word.to_lowercase()).as_deref() {
         Some("managedidentity") => return Ok(Identity::ManagedIdentity { client_id }),
         Some(_) => {
-            let what = "is unknown, expected managedidentity, or nothing for what is at hand".to_owned();
+            let what = "is invalid: expected managedidentity, or empty for the identity at hand".to_owned();
             return Err(Problem { setting: credential, what });
         }
         None => {}

@@ -14,7 +14,7 @@ pub(super) fn level(reader: &mut Reader<'_>) -> String {
     // The filter takes any single word for the name of a module, and would then be silent.
     let is_directive = |part: &str| part.contains(['=', '[']) || LEVELS.contains(&part.to_ascii_lowercase().as_str());
     if !text.split(',').all(|part| is_directive(part.trim())) || EnvFilter::try_new(text).is_err() {
-        reader.problem(name, "is no level: expected error, warn, info, debug or a tracing filter");
+        reader.invalid(name, "expected error, warn, info, debug or a tracing filter");
     }
     text.to_owned()
 }

@@ -5,6 +5,9 @@ pub mod connection;
 pub mod env;
 pub mod identity;
 pub mod mailbox;
+mod setting;
+pub mod printed;
+mod formerly;
 mod reader;
 mod routes;
 mod outbox;
@@ -19,6 +22,7 @@ pub use checks::FUNCTION_TIMEOUT_MS;
 pub use connection::sql_login::AzureEnvironment;
 pub use identity::Identity;
 pub use reader::Problem;
+pub use setting::{Choice, Kind, Setting};
 pub use unsubscribe::Unsubscribe;
 
 /// Of this build.
@@ -54,6 +58,8 @@ pub struct Settings {
     pub log_level: String,
     /// The process runs in Azure (`WEBSITE_SITE_NAME` is set).
     pub in_azure: bool,
+    /// Of settings under a former name: what is read all the same, and should be changed.
+    pub warnings: Vec<Problem>,
 }
 
 /// Which database, with what only it needs.
@@ -109,6 +115,11 @@ pub enum Transport {
     Rest,
 }
 
+impl Choice for Transport {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("amqp", Self::Amqp), ("websocket", Self::WebSocket), ("rest", Self::Rest)];
+}
+
 #[derive(Debug, Clone)]
 pub struct EmailSettings {
     pub provider: EmailProvider,
@@ -130,6 +141,11 @@ pub enum EmailProvider {
     Folder,
     Smtp,
     Acs,
+}
+
+impl Choice for EmailProvider {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("folder", Self::Folder), ("smtp", Self::Smtp), ("acs", Self::Acs)];
 }
 
 /// Azure Communication Services: by a connection string, else by an endpoint and who is at hand there.
@@ -160,6 +176,11 @@ pub enum SmtpSecurity {
     Tls,
     /// Not at all: only to this machine itself.
     None,
+}
+
+impl Choice for SmtpSecurity {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("starttls", Self::Starttls), ("tls", Self::Tls), ("none", Self::None)];
 }
 
 /// A text that Debug does not show.
@@ -197,7 +218,10 @@ impl Settings {
     }
 
     fn gather(env: &BTreeMap<String, String>, bus_needed: bool) -> Result<Self, Vec<Problem>> {
+        let renamed = formerly::renamed(env);
+        let env = &renamed.env;
         let mut reader = Reader::new(env);
+        reader.problems = renamed.problems;
         let in_azure = reader.given("WEBSITE_SITE_NAME").is_some();
         let email_queue = routes::email_queue(&mut reader);
         let settings = Self {
@@ -214,6 +238,7 @@ impl Settings {
             email: email::read(&mut reader),
             log_level: log::level(&mut reader),
             in_azure,
+            warnings: renamed.warnings,
         };
         routes::schedules(&mut reader);
         reader.unknown_names();

@@ -4,22 +4,23 @@
 //! the terminal or the log.
 
 use super::{
-    catalogue::{self, Setting},
+    catalogue,
     identity::{self, Identity},
+    setting::{Choice, Kind, Setting},
 };
-
-use std::{collections::BTreeMap, fmt, ops::RangeInclusive, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 /// What is wrong with one setting, and what was expected. Never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     pub setting: String,
+    /// Follows the name in a sentence: "is invalid: expected 1 to 200".
     pub what: String,
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.setting, self.what)
+        write!(f, "{} {}", self.setting, self.what)
     }
 }
 
@@ -35,6 +36,11 @@ impl<'a> Reader<'a> {
 
     pub(super) fn problem(&mut self, setting: impl Into<String>, what: impl Into<String>) {
         self.add(Problem { setting: setting.into(), what: what.into() });
+    }
+
+    /// The value given is not one: what was expected, or why not.
+    pub(super) fn invalid(&mut self, setting: impl Into<String>, expected: impl fmt::Display) {
+        self.problem(setting, format!("is invalid: {expected}"));
     }
 
     /// Once, however many read the setting.
@@ -92,56 +98,58 @@ impl<'a> Reader<'a> {
     pub(super) fn path(&mut self, name: &'static str) -> PathBuf {
         let text = self.words(name);
         if text.contains("://") || (text.contains('=') && text.contains(';')) {
-            self.problem(name, "looks like a connection string: expected a path");
+            self.invalid(name, "expected a path, not a connection string");
         }
         PathBuf::from(text)
     }
 
-    pub(super) fn number(&mut self, name: &'static str, range: RangeInclusive<i64>) -> i64 {
-        let (low, high) = (range.start(), range.end());
-        let what = match self.text(name).parse::<i64>() {
-            Ok(number) if range.contains(&number) => return number,
-            Ok(number) => format!("'{number}' is no whole number of {low} to {high}"),
-            Err(_) => format!("is no whole number of {low} to {high}"),
+    /// A number within the bounds of the catalogue, which every type that reads it can hold.
+    pub(super) fn number<T: TryFrom<i64> + Default>(&mut self, name: &'static str) -> T {
+        let Some(Setting { kind: kind @ Kind::Number { min, max, .. }, default, .. }) = catalogue::find(name) else {
+            self.problem(name, "is not a number of the catalogue");
+            return T::default();
         };
-        self.problem(name, what);
-        catalogue::find(name).and_then(|setting| setting.default?.parse().ok()).unwrap_or(*low)
+        let number = self.text(name).parse::<i64>().ok();
+        let within = number.filter(|number| (*min..=*max).contains(number));
+        if let Some(number) = within.and_then(|number| T::try_from(number).ok()) {
+            return number;
+        }
+        // A number is no secret.
+        let got = number.map_or_else(String::new, |number| format!(", not {number}"));
+        self.invalid(name, format!("expected {kind}{got}"));
+        let instead = default.and_then(|text| text.parse().ok()).unwrap_or(*min);
+        T::try_from(instead).unwrap_or_default()
     }
 
-    pub(super) fn count(&mut self, name: &'static str, range: RangeInclusive<u32>) -> u32 {
-        let number = self.number(name, i64::from(*range.start())..=i64::from(*range.end()));
-        u32::try_from(number).unwrap_or(*range.start())
+    /// As `number`; where it is empty, `otherwise`.
+    pub(super) fn number_or<T: TryFrom<i64> + Default>(&mut self, name: &'static str, otherwise: T) -> T {
+        if self.text(name).is_empty() { otherwise } else { self.number(name) }
     }
 
-    /// As `count`; where nothing was said, `unsaid`.
-    pub(super) fn count_or(&mut self, name: &'static str, range: RangeInclusive<u32>, default: u32) -> u32 {
-        if self.text(name).is_empty() { default } else { self.count(name, range) }
-    }
-
-    pub(super) fn choice<T: Copy>(&mut self, name: &'static str, choices: &[(&str, T)]) -> T {
+    pub(super) fn choice<T: Choice>(&mut self, name: &'static str) -> T {
         let text = self.text(name);
-        if let Some((_, value)) = choices.iter().find(|(word, _)| *word == text) {
+        if let Some((_, value)) = T::WORDS.iter().find(|(word, _)| *word == text) {
             return *value;
         }
-        let words: Vec<_> = choices.iter().map(|(word, _)| *word).collect();
-        self.problem(name, format!("is unknown, expected {}", words.join(" or ")));
-        choices[0].1
+        if let Some(setting) = catalogue::find(name) {
+            self.invalid(name, format!("expected {}", setting.kind));
+        }
+        T::WORDS[0].1
     }
 
     /// Names in our sections that no setting has: a typo would otherwise be a silent default.
     pub(super) fn unknown_names(&mut self) {
-        let sections: Vec<&str> =
-            catalogue::CATALOGUE.iter().filter_map(|s| s.name.split_once("__")).map(|(s, _)| s).collect();
+        let sections: Vec<&str> = catalogue::all().filter_map(|s| s.name.split_once("__")).map(|(s, _)| s).collect();
         for name in self.env.keys() {
             if catalogue::find(name).is_some() || name.starts_with(catalogue::ROUTE_PREFIX) {
                 continue;
             }
-            let in_other_case = catalogue::CATALOGUE.iter().find(|s| s.name.eq_ignore_ascii_case(name));
+            let in_other_case = catalogue::all().find(|s| s.name.eq_ignore_ascii_case(name));
             let ours = |section: &str| sections.iter().any(|known| known.eq_ignore_ascii_case(section));
             if let Some(setting) = in_other_case {
                 self.problem(name.clone(), format!("is written {}: upper and lower case matter", setting.name));
             } else if name.split_once("__").is_some_and(|(section, _)| ours(section)) {
-                self.problem(name.clone(), "there is no such setting; README.md lists those there are");
+                self.problem(name.clone(), "is not a setting: `client-organizer settings` lists those there are");
             }
         }
     }

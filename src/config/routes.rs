@@ -39,7 +39,7 @@ pub(super) fn read(
             }
         }
         if event_type.is_empty() || event_type.chars().count() > 200 {
-            reader.problem(name.clone(), "expected Routes__<EventType>, the type with 1 to 200 characters");
+            reader.invalid(name.clone(), "expected Routes__<EventType>, the type with 1 to 200 characters");
         }
         routes.insert(event_type.to_owned(), destinations);
     }

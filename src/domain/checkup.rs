@@ -228,10 +228,10 @@ fn email(about: &str, entity: &Entity, needs: EmailNeeds) -> Vec<Finding> {
         found.push(Finding::problem(
             about,
             &format!(
-                "a message may wait in it longer than Bus__QueueLifeDays = {days} days, from which it follows how long a \
+                "a message may wait in it longer than Bus__TimeToLiveDays = {days} days, from which it follows how long a \
                  repeat must be recognised"
             ),
-            &format!("give it a time to live of {days} days, or raise Bus__QueueLifeDays and Inbox__RetentionDays"),
+            &format!("give it a time to live of {days} days, or raise Bus__TimeToLiveDays and Inbox__RetentionDays"),
         ));
     } else if entity.life_ms < DAY_MS {
         let what =

@@ -102,7 +102,7 @@ fn a_message_that_we_let_in_fits() {
 
 #[test]
 fn the_email_queue_keeps_locks_and_repeats_as_mailing_needs() {
-    finds(Level::Problem, &["Bus__QueueLifeDays"], Entity { life_ms: i64::MAX, ..queue() }, &expected());
+    finds(Level::Problem, &["Bus__TimeToLiveDays"], Entity { life_ms: i64::MAX, ..queue() }, &expected());
     finds(Level::Problem, &["1 min", "lost"], Entity { life_ms: 60_000, ..queue() }, &expected());
     finds(Level::Note, &["5 s"], Entity { lock_ms: Some(5_000), ..queue() }, &expected());
     finds(Level::Problem, &["3 times"], Entity { deliveries_max: Some(3), ..queue() }, &expected());

@@ -29,7 +29,7 @@ impl Destination {
         let (kind, entity) = match text.split_once(':') {
             Some(("queue", entity)) => (EntityKind::Queue, entity),
             Some(("topic", entity)) => (EntityKind::Topic, entity),
-            Some(_) | None => return Err("is no destination: expected queue:<name> or topic:<name>".to_owned()),
+            Some(_) | None => return Err("is invalid: expected queue:<name> or topic:<name>".to_owned()),
         };
         // Service Bus: letters, digits, . - _ /, starting and ending with a letter or digit, at most 260.
         let inner = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
@@ -38,7 +38,8 @@ impl Destination {
             && entity.starts_with(|c: char| c.is_ascii_alphanumeric())
             && entity.ends_with(|c: char| c.is_ascii_alphanumeric());
         if !fine {
-            return Err("is no Service Bus entity name: expected letters, digits and ._-/ only, at most 260".to_owned());
+            return Err("is invalid: expected a queue's or topic's name of letters, digits and ._-/ only, at most 260"
+                .to_owned());
         }
         Ok(Self { kind, entity: entity.to_owned() })
     }

@@ -1,7 +1,7 @@
 //! The command line as people and scripts use it: words, exit codes, and what is printed.
 
 use crate::support::{backend::memory, host::executable, skip};
-use client_organizer::config::catalogue;
+use client_organizer::config::{catalogue, printed};
 use serde_json::Value;
 use std::{
     path::{Path, PathBuf},
@@ -69,6 +69,26 @@ fn without_a_command_it_helps_and_exits_2() {
     let output = Shell::new().run(&[], &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stdout(&output).contains("local"), "{}", stdout(&output));
+}
+
+#[test]
+fn the_settings_are_listed_as_the_files_hold_them() {
+    let shell = Shell::new();
+    let listed = |form: &[&str]| {
+        let output = shell.run(&[&["settings"], form].concat(), &[]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    assert_eq!(listed(&[]), printed::text());
+    assert_eq!(listed(&["--markdown"]), printed::markdown());
+    assert_eq!(listed(&["--example"]), printed::example());
+}
+
+#[test]
+fn a_setting_under_its_former_name_is_read_with_a_warning() {
+    let output = Shell::new().run(&["migrate"], &[("Email__AtOnceMax", "5")]);
+    assert!(output.status.success());
+    assert!(stderr(&output).contains("warning: Email__AtOnceMax is the former name of Email__ConcurrencyMax"));
 }
 
 #[test]
@@ -222,8 +242,7 @@ fn a_secret_in_the_environment_is_in_no_help_and_no_error() {
     const CANARY: &str = "c4n4ryC4N4RYc4n4ry0123456789abcdefghijklmnop";
     let shell = Shell::new();
     let wrong = format!("Endpoint=sb://x.servicebus.windows.net/;SharedAccessKey={CANARY};{CANARY}=");
-    let everywhere: Vec<(&str, &str)> =
-        catalogue::CATALOGUE.iter().map(|setting| (setting.name, wrong.as_str())).collect();
+    let everywhere: Vec<(&str, &str)> = catalogue::all().map(|setting| (setting.name, wrong.as_str())).collect();
     let port = [("FUNCTIONS_CUSTOMHANDLER_PORT", "0")];
     let help = [&["--help"][..], &["local", "--help"], &["ops", "--help"], &["ops", "requeue", "--help"]];
     let start = [

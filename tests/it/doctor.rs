@@ -138,9 +138,15 @@ fn wrong_settings_are_told_first_and_alone() {
     let office = Office::new().with("Outbox__BatchMax", "many").with("Outbox__BatchMx", "1");
     let (code, problem) = office.findings("problem");
     assert_eq!((code, problem.len()), (Some(1), 2), "{problem:#?}");
-    tells(&problem, &["Outbox__BatchMax", "whole number"]);
+    tells(&problem, &["Outbox__BatchMax", "expected 1 to 2000"]);
     tells(&problem, &["Outbox__BatchMx"]);
     tells(&office.findings("unknown").1, &["database, bus, mail", "not looked at"]);
+}
+
+#[test]
+fn a_setting_under_its_former_name_is_noted() {
+    let notes = Office::new().with("Email__AtOnceMax", "5").findings("note").1;
+    tells(&notes, &["settings", "Email__AtOnceMax is the former name of Email__ConcurrencyMax"]);
 }
 
 #[test]

@@ -144,10 +144,11 @@ fn every_file_that_is_named_is_there() {
 #[test]
 fn every_setting_that_is_named_is_in_the_catalogue() {
     let named = Regex::new(r"\b([A-Z]\w*?__[A-Za-z]\w*)").unwrap();
-    let known: BTreeSet<&str> = catalogue::CATALOGUE.iter().map(|setting| setting.name).collect();
+    let known: BTreeSet<&str> = catalogue::all().map(|setting| setting.name).collect();
     let mut wrong = Vec::new();
-    // What changed may name what is no more.
-    for (name, text) in documents().into_iter().filter(|(name, _)| name != "CHANGELOG.md") {
+    // What changed may name what is no more, and the catalogue's own page has the former names.
+    let others = |name: &str| !["CHANGELOG.md", "src/config/README.md"].contains(&name);
+    for (name, text) in documents().into_iter().filter(|(name, _)| others(name)) {
         for found in named.captures_iter(&text) {
             let setting = &found[1];
             // Of any event type; and the Functions host's own.
@@ -164,6 +165,5 @@ fn every_setting_that_is_named_is_in_the_catalogue() {
 #[test]
 fn the_readme_fits_on_two_screens() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();
-    let front = text.split("## Settings").next().unwrap();
-    assert!(front.lines().count() <= 150, "{} lines", front.lines().count());
+    assert!(text.lines().count() <= 150, "{} lines", text.lines().count());
 }

@@ -1,8 +1,7 @@
 //! Settings: every problem told at once and by name, and an example file that is complete and works.
 
 use client_organizer::config::{
-    FUNCTION_TIMEOUT_MS, Language, Problem, Settings, StoreKind,
-    catalogue::{self, CATALOGUE},
+    FUNCTION_TIMEOUT_MS, Kind, Language, Problem, Setting, Settings, StoreKind, catalogue, printed,
 };
 use std::collections::BTreeMap;
 
@@ -97,12 +96,12 @@ fn every_problem_is_told_at_once_and_by_name() {
         "Store__Path",
     ];
     assert_eq!(names, expected, "{problems:?}");
-    assert!(problems.iter().any(|p| p.to_string() == "Outbox__BatchMax: '2001' is no whole number of 1 to 2000"));
+    assert!(problems.iter().any(|p| p.to_string() == "Outbox__BatchMax is invalid: expected 1 to 2000, not 2001"));
 }
 
 #[test]
 fn each_problem_is_told_once_and_none_that_only_follows_from_another() {
-    for setting in CATALOGUE {
+    for setting in catalogue::all() {
         // A path may be anything.
         if setting.default.is_none() || Settings::read(&env(&[(setting.name, "§")])).is_ok() {
             continue;
@@ -132,7 +131,7 @@ fn pasted() -> [String; 6] {
 fn no_wrong_value_is_repeated_whichever_setting_it_was_pasted_into() {
     let others = ["AZURE_CLIENT_SECRET", "RUST_LOG", "Routes__Paid", "Outbox__Typo"];
     let acs = ("Email__Provider", "acs");
-    for name in CATALOGUE.iter().map(|setting| setting.name).chain(others) {
+    for name in catalogue::all().map(|setting| setting.name).chain(others) {
         for value in pasted() {
             for beside in [&[][..], &SMTP, &[acs], &[("Store__Kind", "sqlserver")], &[("WEBSITE_SITE_NAME", "x")]] {
                 let mut settings = env(beside);
@@ -155,16 +154,16 @@ fn settings_that_are_fine_alone_may_contradict_each_other() {
         (
             vec![("Inbox__RetentionDays", "43")],
             "Inbox__RetentionDays",
-            "Outbox__RetentionDays + Bus__QueueLifeDays = 44",
+            "Outbox__RetentionDays + Bus__TimeToLiveDays = 44",
         ),
-        (vec![("Outbox__HeadroomMs", "60000")], "Outbox__HeadroomMs", "leaves nothing of Outbox__LeaseMs"),
-        (vec![("Bus__TimeoutMs", "50000")], "Bus__TimeoutMs", "not below Outbox__LeaseMs - Outbox__HeadroomMs = 50000"),
-        (vec![("Outbox__RetryBaseMs", "900001")], "Outbox__RetryBaseMs", "more than Outbox__RetryDelayMaxMs"),
-        (vec![("Breaker__MaxMs", "4999")], "Breaker__BaseMs", "more than Breaker__MaxMs"),
-        (vec![("Email__RetryDelayMaxMs", "1")], "Email__RetryBaseMs", "more than Email__RetryDelayMaxMs"),
-        (vec![("Outbox__RunMs", "240000")], "Outbox__RunMs", "not below functionTimeout"),
-        (vec![("Email__RunMs", "240000")], "Email__RunMs", "not below functionTimeout"),
-        (vec![("Inbox__RefusedBodyDays", "401")], "Inbox__RefusedBodyDays", "more than Inbox__RetentionDays"),
+        (vec![("Outbox__HeadroomMs", "60000")], "Outbox__HeadroomMs", "expected less than Outbox__LeaseMs = 60000"),
+        (vec![("Bus__TimeoutMs", "50000")], "Bus__TimeoutMs", "less than Outbox__LeaseMs - Outbox__HeadroomMs = 50000"),
+        (vec![("Outbox__RetryBaseMs", "900001")], "Outbox__RetryBaseMs", "at most Outbox__RetryDelayMaxMs"),
+        (vec![("Breaker__MaxMs", "4999")], "Breaker__BaseMs", "at most Breaker__MaxMs"),
+        (vec![("Email__RetryDelayMaxMs", "1")], "Email__RetryBaseMs", "at most Email__RetryDelayMaxMs"),
+        (vec![("Outbox__RunMs", "240000")], "Outbox__RunMs", "less than functionTimeout"),
+        (vec![("Email__RunMs", "240000")], "Email__RunMs", "less than functionTimeout"),
+        (vec![("Inbox__RefusedBodyDays", "401")], "Inbox__RefusedBodyDays", "at most Inbox__RetentionDays"),
     ] {
         let reported = problem(&pairs);
         assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
@@ -174,7 +173,7 @@ fn settings_that_are_fine_alone_may_contradict_each_other() {
 
 #[test]
 fn a_misspelt_name_is_told_and_a_foreign_one_ignored() {
-    assert!(problem(&[("Outbox__BatchMx", "5")]).contains("no such setting"));
+    assert!(problem(&[("Outbox__BatchMx", "5")]).contains("is not a setting"));
     assert!(problem(&[("outbox__batchmax", "5")]).contains("is written Outbox__BatchMax"));
     assert!(problem(&[("EMAILQUEUENAME", "q")]).contains("is written EmailQueueName"));
     let foreign = [("PATH", "/bin"), ("WEBSITE__X", "1"), ("AzureWebJobsStorage__accountName", "s")];
@@ -189,14 +188,14 @@ fn a_route_names_each_destination_once() {
     assert_eq!(settings.routes.of("FinancialRecordCreated").unwrap()[0].to_string(), "queue:mails");
     assert!(problem(&[("Routes__Paid", "queue:a,queue:a")]).contains("twice"));
     let reported = problem(&[("Routes__Paid", "queue:a b")]);
-    assert!(reported.contains("no Service Bus entity name") && !reported.contains("a b"), "{reported}");
+    assert!(reported.contains("expected a queue's or topic's name") && !reported.contains("a b"), "{reported}");
 }
 
 #[test]
 fn serving_needs_a_connection_string_and_its_key_is_never_told() {
     assert!(Settings::read_with_bus(&env(&[("ServiceBusConnection", CONNECTION)])).is_ok());
     let missing = |pairs: &[(&str, &str)]| Settings::read_with_bus(&env(pairs)).unwrap_err()[0].to_string();
-    assert!(missing(&[]).contains("ServiceBusConnection: is not set"));
+    assert!(missing(&[]).contains("ServiceBusConnection is not set"));
     assert!(missing(&[("ServiceBusConnection", " ")]).contains("is not set"));
     let signature = "Endpoint=sb://office.servicebus.windows.net/;\
                      SharedAccessSignature=SharedAccessSignature sr=x&sig=y&se=1800000000&skn=send";
@@ -225,7 +224,11 @@ fn an_identity_opens_the_namespace_in_the_place_of_a_key_not_beside_it() {
         (vec![office, ("ServiceBusConnection", CONNECTION)], NAMESPACE, "unset one"),
         (vec![identity, ("ServiceBusConnection", CONNECTION)], "ServiceBusConnection__credential", "unset one"),
         (vec![(NAMESPACE, "sb://office")], NAMESPACE, "without sb://"),
-        (vec![office, ("ServiceBusConnection__credential", "password")], "ServiceBusConnection__credential", "unknown"),
+        (
+            vec![office, ("ServiceBusConnection__credential", "password")],
+            "ServiceBusConnection__credential",
+            "expected managedidentity",
+        ),
     ] {
         let reported = problem(&pairs);
         assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
@@ -235,10 +238,10 @@ fn an_identity_opens_the_namespace_in_the_place_of_a_key_not_beside_it() {
 #[test]
 fn what_is_said_of_the_bus_must_fit_together() {
     for (pairs, name, says) in [
-        (vec![("ServiceBus__Transport", "http")], "ServiceBus__Transport", "amqp or websocket or rest"),
+        (vec![("ServiceBus__Transport", "http")], "ServiceBus__Transport", "amqp, websocket or rest"),
         (vec![("ServiceBus__SessionDestinations", "queue:other")], "ServiceBus__SessionDestinations", "no route"),
         (vec![("ServiceBus__PartitionedDestinations", "x")], "ServiceBus__PartitionedDestinations", "queue:<name>"),
-        (vec![("ServiceBus__Gateway", "gate")], "ServiceBus__Gateway", "no host:port"),
+        (vec![("ServiceBus__Gateway", "gate")], "ServiceBus__Gateway", "expected host:port"),
         (
             vec![("ServiceBus__Gateway", "gate:5671"), ("ServiceBus__Transport", "rest")],
             "ServiceBus__Gateway",
@@ -275,14 +278,14 @@ fn a_mail_server_is_told_whole_and_fits_the_lease() {
     assert!(Settings::read(&env(&SMTP)).is_ok());
     for (pairs, name, says) in [
         (vec![("Email__SmtpHost", "")], "Email__SmtpHost", "is not set"),
-        (vec![("Email__SmtpHost", "smtp://x")], "Email__SmtpHost", "no host"),
+        (vec![("Email__SmtpHost", "smtp://x")], "Email__SmtpHost", "expected a host's name"),
         (vec![("Email__SmtpUser", "office")], "Email__SmtpPassword", "is not set"),
         (vec![("Email__SmtpPassword", "hush-hush")], "Email__SmtpUser", "is not set"),
         (vec![("Email__SmtpSecurity", "none")], "Email__SmtpSecurity", "Email__SmtpHost names another"),
-        (vec![("Email__SmtpSecurity", "ssl")], "Email__SmtpSecurity", "starttls or tls or none"),
-        (vec![("Email__SmtpCaFile", "no/such.pem")], "Email__SmtpCaFile", "there is no file"),
-        (vec![("Email__SmtpTimeoutMs", "30001")], "Email__SmtpTimeoutMs", "more than half of Email__LeaseMs = 60000"),
-        (vec![("Email__ReplyTo", "office")], "Email__ReplyTo", "no sender: expected an address"),
+        (vec![("Email__SmtpSecurity", "ssl")], "Email__SmtpSecurity", "starttls, tls or none"),
+        (vec![("Email__SmtpCaFile", "no/such.pem")], "Email__SmtpCaFile", "path of a file"),
+        (vec![("Email__SmtpTimeoutMs", "30001")], "Email__SmtpTimeoutMs", "at most half of Email__LeaseMs = 60000"),
+        (vec![("Email__ReplyTo", "office")], "Email__ReplyTo", "expected an address"),
     ] {
         let reported = problem(&with(&pairs));
         assert!(reported.starts_with(name) && reported.contains(says) && !reported.contains("hush"), "{reported}");
@@ -358,11 +361,15 @@ fn azure_communication_services_are_told_in_one_way_that_can_be_meant() {
         (vec![(ENDPOINT.0, "office.communication.azure.com")], ENDPOINT.0, "expected https://"),
         (vec![(ENDPOINT.0, "https://office.communication.azure.com/emails")], ENDPOINT.0, "nothing behind it"),
         (vec![(ENDPOINT.0, "http://127.0.0.1:8080")], ENDPOINT.0, "a token is not sent in the clear"),
-        (vec![ENDPOINT, ("Email__AcsEndpoint__credential", "password")], "Email__AcsEndpoint__credential", "unknown"),
+        (
+            vec![ENDPOINT, ("Email__AcsEndpoint__credential", "password")],
+            "Email__AcsEndpoint__credential",
+            "expected managedidentity",
+        ),
         (
             vec![ENDPOINT, ("Email__AcsTimeoutMs", "30001")],
             "Email__AcsTimeoutMs",
-            "more than half of Email__LeaseMs = 60000",
+            "at most half of Email__LeaseMs = 60000",
         ),
     ] {
         let reported = problem(&with(&pairs));
@@ -390,51 +397,99 @@ fn the_log_level_may_come_from_rust_log() {
 }
 
 #[test]
-fn the_example_file_holds_every_setting_with_its_default_and_works() {
-    let values = example();
-    let mut missing: Vec<_> = CATALOGUE.iter().map(|s| s.name).filter(|name| !values.contains_key(*name)).collect();
-    missing
-        .extend(["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"].iter().filter(|name| !values.contains_key(**name)));
-    assert!(missing.is_empty(), "missing: {missing:?}");
-    assert_eq!(values["FUNCTIONS_WORKER_RUNTIME"], "custom");
-    for (name, value) in &values {
-        let ours = catalogue::find(name);
-        let hosts = ["FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage"].contains(&name.as_str());
-        assert!(ours.is_some() || hosts, "{name} is no setting");
-        if let Some(default) = ours.and_then(|setting| setting.default) {
-            assert_eq!(*value, default.replace("<EmailQueueName>", "client-emails"), "{name}");
-        }
-    }
-    let settings = Settings::read_with_bus(&values).unwrap_or_else(|problems| panic!("{problems:?}"));
-    assert_eq!(format!("{:?}", settings.routes), format!("{:?}", Settings::read(&env(&[])).unwrap().routes));
-}
-
-#[test]
-fn every_default_and_bound_the_catalogue_tells_is_the_one_that_is_enforced() {
-    for setting in CATALOGUE {
-        let Some((low, high)) = setting.expected.split_once(" to ") else { continue };
-        let (Ok(low), Ok(high)) = (low.parse::<i64>(), high.parse::<i64>()) else { continue };
-        for (value, fine) in [(low - 1, false), (low, true), (high, true), (high + 1, false)] {
-            let text = value.to_string();
-            let read = Settings::read(&env(&[(setting.name, &text)]));
-            // At its bounds a setting may contradict another one; that is not what is asked here.
-            let reported = format!("{}: '{text}' is no whole number of {low} to {high}", setting.name);
-            let refused = read.err().unwrap_or_default().iter().any(|problem| problem.to_string() == reported);
-            assert_eq!(refused, !fine, "{reported}");
-        }
-    }
-}
-
-#[test]
-fn the_readme_holds_the_table_of_settings() {
-    let readme = file("README.md").replace("\r\n", "\n");
-    let between = readme.split_once("<!-- settings -->").and_then(|(_, rest)| rest.split_once("<!-- /settings -->"));
-    let table = between.map(|(table, _)| table.trim());
-    let expected = catalogue::markdown();
+fn the_example_file_is_made_of_the_table_and_works() {
     assert!(
-        table == Some(expected.as_str()),
-        "put this between <!-- settings --> and <!-- /settings --> in README.md:\n{expected}"
+        file("local.settings.example.json") == printed::example(),
+        "client-organizer settings --example > local.settings.example.json"
     );
+    let settings = Settings::read_with_bus(&example()).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!(format!("{:?}", settings.routes), format!("{:?}", Settings::read(&env(&[])).unwrap().routes));
+    assert!(settings.warnings.is_empty());
+}
+
+#[test]
+fn the_page_of_settings_is_made_of_the_table() {
+    assert!(
+        file("src/config/README.md").replace("\r\n", "\n") == printed::markdown(),
+        "client-organizer settings --markdown > src/config/README.md"
+    );
+}
+
+#[test]
+fn what_is_printed_holds_every_setting_and_what_it_expects() {
+    let (page, terminal) = (printed::markdown(), printed::text());
+    for setting in catalogue::all() {
+        let expected = setting.kind.to_string();
+        assert!(terminal.contains(&format!("expected: {expected}\n")), "{}", setting.name);
+        assert!(page.contains(&expected.replace('<', "\\<")), "{}", setting.name);
+        for name in setting.names() {
+            assert!(page.contains(&format!("`{name}`")) && terminal.contains(name), "{name}");
+        }
+    }
+}
+
+/// The table is where types, bounds and words stand: what reads a setting must enforce them, and can hold them.
+#[test]
+fn every_default_bound_and_word_of_the_table_is_the_one_that_is_enforced() {
+    let invalid = |name: &'static str, value: &str| {
+        let read = Settings::read(&env(&[(name, value)])).err().unwrap_or_default();
+        // At its bounds a setting may contradict another one; that is not what is asked here.
+        let expected = format!("{name} is invalid: expected {}", catalogue::find(name).unwrap().kind);
+        let got = if value.parse::<i64>().is_ok() { format!(", not {value}") } else { String::new() };
+        let number = matches!(catalogue::find(name).unwrap().kind, Kind::Number { .. });
+        let report = if number { expected + &got } else { expected };
+        read.iter().any(|problem| problem.to_string() == report)
+    };
+    for setting in catalogue::all() {
+        let (good, bad): (Vec<String>, Vec<String>) = match setting.kind {
+            Kind::Number { min, max, .. } => {
+                let text = |numbers: [i64; 2]| numbers.map(|one| one.to_string()).to_vec();
+                (text([min, max]), [text([min - 1, max + 1]), vec!["ten".to_owned()]].concat())
+            }
+            Kind::Choice(words) => (words().into_iter().map(str::to_owned).collect(), vec!["§".to_owned()]),
+            Kind::Schedule | Kind::Text(_) => continue,
+        };
+        let good = good.into_iter().chain(setting.default.map(str::to_owned));
+        for value in good {
+            assert!(!invalid(setting.name, &value), "{}={value}", setting.name);
+        }
+        for value in bad {
+            assert!(invalid(setting.name, &value), "{}={value}", setting.name);
+        }
+    }
+}
+
+#[test]
+fn no_two_settings_have_one_name() {
+    let mut names: Vec<_> = catalogue::all().flat_map(Setting::names).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
+fn a_former_name_is_read_with_a_warning_and_not_beside_the_present_one() {
+    let settings = Settings::read(&env(&[("Email__AtOnceMax", "7")])).unwrap();
+    assert_eq!(settings.notify.at_once, 7);
+    let warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings, ["Email__AtOnceMax is the former name of Email__ConcurrencyMax: use that one"]);
+    let both = problem(&[("Email__AtOnceMax", "7"), ("Email__ConcurrencyMax", "7")]);
+    assert_eq!(
+        both,
+        "Email__AtOnceMax is the former name of Email__ConcurrencyMax, and both are set: unset Email__AtOnceMax"
+    );
+    // A wrong value is reported under the present name, which is where it has to go.
+    assert!(problem(&[("Email__AtOnceMax", "no")]).starts_with("Email__ConcurrencyMax is invalid: expected 1 to 64"));
+    let formerly: Vec<_> = catalogue::all().filter(|one| !one.formerly.is_empty()).collect();
+    assert!(!formerly.is_empty());
+    for setting in formerly {
+        for former in setting.formerly {
+            let value = setting.example.or(setting.default).unwrap_or_default();
+            let read = Settings::read(&env(&[(former, value)])).unwrap();
+            assert_eq!(read.warnings.len(), 1, "{former}");
+        }
+    }
 }
 
 #[test]
@@ -494,7 +549,7 @@ fn the_app_starts_with_nothing_but_what_the_template_sets() {
         assert!(set.contains_key(name), "the template was misread: {set:?}");
     }
     // The host reads a schedule from the app's settings and knows no default of ours.
-    for schedule in CATALOGUE.iter().filter(|setting| setting.name.ends_with("Schedule")) {
+    for schedule in catalogue::all().filter(|setting| setting.name.ends_with("Schedule")) {
         assert_eq!(set.get(schedule.name).map(String::as_str), schedule.default, "{}", schedule.name);
     }
     // What the platform adds by itself.
@@ -531,7 +586,7 @@ fn a_connection_string_that_contradicts_itself_is_told_by_keyword_without_its_va
     let reported: Vec<String> = reported.iter().map(ToString::to_string).collect();
     assert_eq!(reported.len(), 2, "{reported:?}");
     assert!(
-        reported.iter().all(|one| one.starts_with("SqlConnectionString: ") && !one.contains("geheim")),
+        reported.iter().all(|one| one.starts_with("SqlConnectionString has ") && !one.contains("geheim")),
         "{reported:?}"
     );
     assert!(reported.iter().any(|one| one.contains("Password")) && reported.iter().any(|one| one.contains("Encrypt")));
@@ -540,7 +595,7 @@ fn a_connection_string_that_contradicts_itself_is_told_by_keyword_without_its_va
 #[test]
 fn a_connection_string_that_would_not_be_used_is_told() {
     let reported = problem(&[("SqlConnectionString", SQL)]);
-    assert!(reported.starts_with("Store__Kind: is not set") && reported.contains("sqlserver"), "{reported}");
+    assert!(reported.starts_with("Store__Kind is not set") && reported.contains("sqlserver"), "{reported}");
     assert!(!reported.contains("geheim"));
     for given in ["sqlite", "sqlserver"] {
         assert!(Settings::read(&env(&[("Store__Kind", given), ("SqlConnectionString", SQL)])).is_ok(), "{given}");

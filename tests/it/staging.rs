@@ -200,8 +200,7 @@ fn this_repository_can_be_staged() {
 
 #[test]
 fn no_path_belongs_to_two_functions() {
-    let settings = client_organizer::config::catalogue::CATALOGUE
-        .iter()
+    let settings = client_organizer::config::catalogue::all()
         .filter_map(|setting| Some((setting.name.to_owned(), setting.default?.to_owned())))
         .collect();
     let manifest = Manifest::read(Path::new(env!("CARGO_MANIFEST_DIR")), &settings).unwrap();

@@ -33,8 +33,7 @@ fn key(text: &str) -> Result<(String, &str), String> {
             return Ok((key, &text[at + 1..]));
         }
     }
-    Err("is no ADO connection string: expected Server=tcp:<host>,1433;Database=<name>;… in pairs of keyword=value"
-        .to_owned())
+    Err("is invalid: expected Server=tcp:<host>,1433;Database=<name>;… in pairs of keyword=value".to_owned())
 }
 
 /// Its value, and what stands behind it. A quote in a quoted value is doubled.

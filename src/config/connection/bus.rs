@@ -231,7 +231,7 @@ fn signature(text: &str) -> Result<SharedAccess, String> {
         return Err("lacks sr, sig, se or skn".to_owned());
     };
     let expires_on = end.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0));
-    let expires_on = expires_on.ok_or("has an end (se) that is no time in seconds")?;
+    let expires_on = expires_on.ok_or("has an invalid end (se): expected a time in seconds")?;
     let name = percent_decode_str(policy).decode_utf8_lossy().into_owned();
     Ok(SharedAccess::Signature { text: text.to_owned(), name, expires_on })
 }

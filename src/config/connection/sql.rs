@@ -155,7 +155,7 @@ impl ConnectionString {
         let mut seconds = |keyword, max: Duration| {
             let text = reading.text(keyword)?;
             let Ok(seconds) = text.parse::<u64>() else {
-                reading.problem(format!("has a {keyword} that is no whole number of seconds"));
+                reading.problem(format!("has an invalid {keyword}: expected whole seconds"));
                 return None;
             };
             Some(if seconds == 0 { max } else { Duration::from_secs(seconds).min(max) })
@@ -165,7 +165,7 @@ impl ConnectionString {
         let packet_bytes = reading.text("Packet Size").and_then(|text| {
             let bytes = text.parse().ok().filter(|bytes| (512..=32_767).contains(bytes));
             if bytes.is_none() {
-                reading.problem("has a Packet Size that is no number of 512 to 32767");
+                reading.problem("has an invalid Packet Size: expected 512 to 32767");
             }
             bytes
         });
@@ -176,7 +176,7 @@ impl ConnectionString {
                 "readonly" => {
                     reading.problem("has ApplicationIntent=ReadOnly: this program writes; remove it, or say ReadWrite");
                 }
-                _ => reading.problem("has an ApplicationIntent that is invalid: expected ReadWrite"),
+                _ => reading.problem("has an invalid ApplicationIntent: expected ReadWrite"),
             }
         }
         let given = |keyword| reading.text(keyword);
@@ -265,7 +265,7 @@ impl Reading {
             Some(text) if is_yes(&text) => true,
             Some(text) if is_no(&text) => false,
             Some(_) => {
-                self.problem(format!("has a {keyword} that is neither true nor false"));
+                self.problem(format!("has an invalid {keyword}: expected true or false"));
                 false
             }
         }
@@ -304,7 +304,7 @@ impl Reading {
         let port = match port.trim() {
             "" => PORT,
             text => text.parse().ok().filter(|port| *port > 0).unwrap_or_else(|| {
-                self.problem("has a Server whose port is invalid: expected Server=tcp:<host>,1433");
+                self.problem("has a Server with an invalid port: expected Server=tcp:<host>,1433");
                 PORT
             }),
         };
@@ -317,7 +317,7 @@ impl Reading {
         if host.is_empty()
             || ((within.is_some() || host.contains([':', '[', ']'])) && host.parse::<Ipv6Addr>().is_err())
         {
-            self.problem("has a Server that is no host: expected Server=tcp:<host>,1433");
+            self.problem("has an invalid Server: expected Server=tcp:<host>,1433");
         }
         (host.to_owned(), port)
     }
@@ -332,7 +332,7 @@ impl Reading {
             // The driver's word, for servers without any TLS: tests on this machine.
             "DANGER_PLAINTEXT" => EncryptionLevel::NotSupported,
             _ => {
-                self.problem("has an Encrypt that is none of true, strict or false");
+                self.problem("has an invalid Encrypt: expected true, strict or false");
                 EncryptionLevel::Required
             }
         }
