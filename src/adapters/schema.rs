@@ -1,7 +1,10 @@
 //! What a database's migration history says to this build: it fits, is older, is newer, or belongs to another program.
 
+use super::columns::Columns;
 use crate::ports::error::{StoreError, StoreResult};
 use refinery::{Migration, Runner};
+use std::num::ParseIntError;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// What `migrate --dry-run` tells of one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +83,14 @@ fn standing(applied: &[Migration], ours: &[Migration]) -> Standing {
     }
     missing.sort();
     Standing::Older(missing.iter().map(ToString::to_string).collect())
+}
+
+/// One that was applied, as refinery's history has it.
+pub(super) fn applied<R: Columns>(row: &R) -> Result<Migration, R::Error> {
+    let on = OffsetDateTime::parse(&row.own_text("applied_on")?, &Rfc3339).map_err(R::broken)?;
+    let version = i32::try_from(row.number("version")?).map_err(R::broken)?;
+    let checksum = row.own_text("checksum")?.parse().map_err(|e: ParseIntError| R::broken(e))?;
+    Ok(Migration::applied(version, row.own_text("name")?, on, checksum))
 }
 
 /// In the order in which they are applied.

@@ -1,13 +1,18 @@
 //! Clients and records as stored; a row that breaks our own rules is an error, never a guess.
 
 use super::Columns;
-use crate::domain::{
-    client::{Client, ClientDraft, ClientName, Email, Nip, PostalAddress},
-    ids::ClientId,
-    language::Language,
-    money::Money,
-    period::Period,
-    record::{Figures, FinancialRecord},
+use crate::{
+    domain::{
+        booking::Refusal,
+        client::{Client, ClientDraft, ClientName, Email, Nip, PostalAddress},
+        idempotency::Fingerprint,
+        ids::ClientId,
+        language::Language,
+        money::Money,
+        period::Period,
+        record::{Figures, FinancialRecord},
+    },
+    ports::books::Committed,
 };
 
 pub(in crate::adapters) fn client<R: Columns>(row: &R) -> Result<Client, R::Error> {
@@ -19,6 +24,14 @@ pub(in crate::adapters) fn client<R: Columns>(row: &R) -> Result<Client, R::Erro
         language: row.own_text_opt("Language")?.map(|code| Language::parse(&code)).transpose().map_err(R::broken)?,
     };
     Ok(Client { id: ClientId(row.number("ClientKey")?), draft, version: row.number("Version")? })
+}
+
+/// What an idempotency key of this fingerprint was answered.
+pub(in crate::adapters) fn answered<R: Columns>(row: &R, fingerprint: &Fingerprint) -> Result<Committed, R::Error> {
+    if row.own_text("Fingerprint")? != fingerprint.as_str() {
+        return Ok(Committed::Refused(Refusal::KeyReused));
+    }
+    serde_json::from_str(&row.own_text("Answer")?).map(Committed::Replayed).map_err(R::broken)
 }
 
 pub(in crate::adapters) fn record<R: Columns>(row: &R) -> Result<FinancialRecord, R::Error> {

@@ -2,9 +2,9 @@
 
 use super::{books_read, rows::broken};
 use crate::{
-    adapters::columns::Columns,
+    adapters::columns::{self, Columns},
     domain::{
-        booking::{Booked, Change, Command, Entry, Refusal, Snapshot},
+        booking::{Change, Command, Entry, Snapshot},
         client::{Client, Nip},
         events::subject_of,
         idempotency::{Fingerprint, IdempotencyKey},
@@ -51,14 +51,8 @@ fn answered(
     fingerprint: &Fingerprint,
 ) -> rusqlite::Result<Option<Committed>> {
     let mut statement = db.prepare_cached(include_str!("sql/books_find_key.sql"))?;
-    let columns = |row: &rusqlite::Row<'_>| Ok((row.own_text("Fingerprint")?, row.own_text("Answer")?));
-    let found = statement.query_row(named_params! { ":key": key.as_str(), ":now": now }, columns).optional()?;
-    let Some((stored, answer)) = found else { return Ok(None) };
-    if stored != fingerprint.as_str() {
-        return Ok(Some(Committed::Refused(Refusal::KeyReused)));
-    }
-    let booked: Booked = serde_json::from_str(&answer).map_err(broken)?;
-    Ok(Some(Committed::Replayed(booked)))
+    let which = named_params! { ":key": key.as_str(), ":now": now };
+    statement.query_row(which, |row| columns::books::answered(row, fingerprint)).optional()
 }
 
 /// Only what the command's rules ask for.

@@ -1,7 +1,10 @@
 //! Connections to the SQLite file, and the two ways to use them: a write transaction, a read.
 
 use super::{errors, migrate};
-use crate::ports::error::{StoreError, StoreResult};
+use crate::{
+    adapters::columns::Columns,
+    ports::error::{StoreError, StoreResult},
+};
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use std::{
     path::{Path, PathBuf},
@@ -41,7 +44,7 @@ pub struct Sqlite {
 /// writes): in SQLite every key is locked by the one write lock.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 
-const NOW: &str = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)";
+const NOW: &str = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) AS Now";
 
 impl Sqlite {
     /// Opens a migrated file; never creates or changes its tables.
@@ -78,7 +81,7 @@ impl Sqlite {
             connection.busy_timeout(left).map_err(|e| errors::map(step, e))?;
             let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
             let transaction = begin.map_err(|e| errors::map(step, e))?;
-            let now = transaction.query_row(NOW, [], |row| row.get::<_, i64>(0)).map_err(|e| errors::map(step, e))?;
+            let now = transaction.query_row(NOW, [], |row| row.number("Now")).map_err(|e| errors::map(step, e))?;
             let answer = work(&transaction, now + skew_ms).map_err(|e| errors::map(step, e))?;
             transaction.commit().map_err(|e| errors::map_commit(step, e))?;
             Ok(answer)
@@ -97,7 +100,7 @@ impl Sqlite {
         let task = tokio::task::spawn_blocking(move || {
             let read = |connection: &mut Connection| {
                 let transaction = connection.transaction()?;
-                let now = transaction.query_row(NOW, [], |row| row.get::<_, i64>(0))?;
+                let now = transaction.query_row(NOW, [], |row| row.number("Now"))?;
                 work(&transaction, now + skew_ms)
             };
             read(&mut connection).map_err(|e| errors::map(step, e))

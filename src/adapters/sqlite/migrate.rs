@@ -10,7 +10,6 @@ use refinery::{Migrate, Migration, Runner};
 use refinery_core::traits::sync::{Query, Transaction as Execute};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::{path::Path, time::Duration};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 mod embedded {
     refinery::embed_migrations!("src/adapters/sqlite/migrations");
@@ -108,18 +107,7 @@ fn applied(connection: &Connection) -> rusqlite::Result<Vec<Migration>> {
 }
 
 fn history(connection: &Connection, query: &str) -> rusqlite::Result<Vec<Migration>> {
-    let odd = |column| {
-        move |e: Box<dyn std::error::Error + Send + Sync>| {
-            rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, e)
-        }
-    };
-    let mut statement = connection.prepare(query)?;
-    let one = |row: &rusqlite::Row<'_>| {
-        let on = OffsetDateTime::parse(&row.get::<_, String>(2)?, &Rfc3339).map_err(|e| odd(2)(e.into()))?;
-        let checksum = row.get::<_, String>(3)?.parse().map_err(|e: std::num::ParseIntError| odd(3)(e.into()))?;
-        Ok(Migration::applied(row.get(0)?, row.get(1)?, on, checksum))
-    };
-    statement.query_map([], one)?.collect()
+    connection.prepare(query)?.query_map([], |row| schema::applied(row))?.collect()
 }
 
 /// refinery's own driver begins a transaction for each step, so that two processes could both find a step missing.

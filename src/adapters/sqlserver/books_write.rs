@@ -11,9 +11,9 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    adapters::columns::Columns,
+    adapters::columns::{self, Columns},
     domain::{
-        booking::{Booked, Change, Command, Decision, Entry, Refusal, Snapshot},
+        booking::{Change, Command, Decision, Entry, Snapshot},
         client::Client,
         events::subject_of,
         hex::hex,
@@ -151,13 +151,8 @@ fn snapshot(results: &Results) -> Result<Snapshot, tiberius::error::Error> {
 }
 
 fn answered(results: &Results, fingerprint: &Fingerprint) -> StoreResult<Option<Committed>> {
-    let Some(row) = rows::having(results, "Fingerprint").next() else { return Ok(None) };
-    if read(STEP, row.own_text("Fingerprint"))? != fingerprint.as_str() {
-        return Ok(Some(Committed::Refused(Refusal::KeyReused)));
-    }
-    let booked: Booked =
-        serde_json::from_str(&read(STEP, row.own_text("Answer"))?).map_err(|e| broken(e.to_string()))?;
-    Ok(Some(Committed::Replayed(booked)))
+    let answered = |row| columns::books::answered(row, fingerprint);
+    read(STEP, rows::having(results, "Fingerprint").next().map(answered).transpose())
 }
 
 fn batch(entry: &Entry, found: &Snapshot, decision: &Decision, lifetime_ms: i64) -> StoreResult<Statement> {

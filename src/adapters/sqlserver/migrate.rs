@@ -20,7 +20,6 @@ use refinery::{AsyncMigrate, Migration, Runner};
 use refinery_core::traits::r#async::{AsyncQuery, AsyncTransaction};
 use std::{error::Error as _, time::Duration};
 use tiberius::{Row, error::Error};
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 mod embedded {
     refinery::embed_migrations!("src/adapters/sqlserver/migrations");
@@ -260,11 +259,5 @@ pub(super) fn history_table(table: &str) -> String {
 }
 
 fn applied(results: &Results) -> Result<Vec<Migration>, Error> {
-    let one = |row: &Row| {
-        let on = OffsetDateTime::parse(&row.text("applied_on")?, &Rfc3339).map_err(odd)?;
-        let version = i32::try_from(row.number("version")?).map_err(odd)?;
-        let checksum = row.text("checksum")?.parse().map_err(odd)?;
-        Ok(Migration::applied(version, row.text("name")?, on, checksum))
-    };
-    rows::having(results, "checksum").map(one).collect()
+    rows::having(results, "checksum").map(schema::applied).collect()
 }
