@@ -46,6 +46,12 @@ impl MailState {
         Self::ALL.into_iter().find(|state| *state as i64 == code)
     }
 
+    /// In which a message is first stored, where nobody sends it at once. `refused`: why it can never be mailed.
+    #[must_use]
+    pub fn first(refused: Option<&str>) -> Self {
+        if refused.is_some() { Self::Refused } else { Self::Accepted }
+    }
+
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -28,12 +28,20 @@ pub enum Step {
 /// `queries`: the provider answers them.
 #[must_use]
 pub fn next_step(work: &MailWork, policy: &MailPolicy, queries: bool) -> Step {
-    match work.doubted_on {
-        Some(_) if queries && work.not_found < NOT_FOUND_ENOUGH => Step::Query,
-        Some(_) if work.doubts >= policy.doubts_max => Step::Hold,
-        // None: a person has settled the doubts there were, so that they hold it no longer.
-        Some(_) | None => Step::Send,
+    // Doubts that a person has settled hold it no longer.
+    let in_doubt = work.doubted_on.is_some();
+    if queries && open(work) {
+        Step::Query
+    } else if in_doubt && work.doubts >= policy.doubts_max {
+        Step::Hold
+    } else {
+        Step::Send
     }
+}
+
+/// In doubt, and not yet found missing often enough to be sent again.
+fn open(work: &MailWork) -> bool {
+    work.doubted_on.is_some() && work.not_found < NOT_FOUND_ENOUGH
 }
 
 /// The policy of a sending. Where the provider answers status queries, a doubt comes up by itself, however often there
@@ -112,33 +120,16 @@ fn age_ms(work: &MailWork) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ids::LeaseToken, outbox::BreakerChange};
-    use chrono::DateTime;
-
-    const HOUR_MS: i64 = 3_600_000;
-    const POLICY: MailPolicy = MailPolicy {
-        on_doubt: OnDoubt::Resend,
-        doubts_max: 3,
-        retry_base_ms: 60_000,
-        retry_delay_max_ms: HOUR_MS,
-        give_up_ms: 48 * HOUR_MS,
-        breaker_base_ms: 30_000,
-        breaker_max_ms: 600_000,
+    use crate::domain::{
+        mail_verdict::tests::{HOUR_MS, POLICY, work as tried},
+        outbox::BreakerChange,
     };
+    use chrono::TimeDelta;
 
     fn work(age_ms: i64, not_found: i64) -> MailWork {
-        let now_ms = 100 * HOUR_MS;
-        MailWork {
-            message_id: "m".into(),
-            token: LeaseToken::fresh(),
-            body: Vec::new(),
-            attempts: 1,
-            doubts: 1,
-            first_transient_on: None,
-            doubted_on: DateTime::from_timestamp_millis(now_ms - age_ms),
-            not_found,
-            now: DateTime::from_timestamp_millis(now_ms).unwrap(),
-        }
+        let tried = tried(None);
+        let doubted_on = Some(tried.now - TimeDelta::milliseconds(age_ms));
+        MailWork { doubts: 1, doubted_on, not_found, ..tried }
     }
 
     fn judged(work: &MailWork, answer: &Whereabouts, policy: &MailPolicy, probe: bool) -> MailVerdict {

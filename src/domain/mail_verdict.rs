@@ -113,13 +113,13 @@ pub fn judge(attempt: &Attempt<'_>, outcome: &MailOutcome) -> MailVerdict {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::ids::LeaseToken;
     use chrono::DateTime;
 
-    const HOUR_MS: i64 = 3_600_000;
-    const POLICY: MailPolicy = MailPolicy {
+    pub const HOUR_MS: i64 = 3_600_000;
+    pub const POLICY: MailPolicy = MailPolicy {
         on_doubt: OnDoubt::Resend,
         doubts_max: 3,
         retry_base_ms: 60_000,
@@ -129,7 +129,7 @@ mod tests {
         breaker_max_ms: 600_000,
     };
 
-    fn work(first_transient_ms: Option<i64>) -> MailWork {
+    pub fn work(first_transient_ms: Option<i64>) -> MailWork {
         MailWork {
             message_id: "m".into(),
             token: LeaseToken::fresh(),

@@ -156,7 +156,7 @@ async fn store(context: &TakeIn<'_>, letter: DeadLetter, by: &Signature) -> Resu
     let message_id = delivery.message_id;
     match stored.map_err(|error| error.to_string())? {
         TakenIn::New => {
-            let state = if refused.is_some() { MailState::Refused } else { MailState::Accepted };
+            let state = MailState::first(refused.as_deref());
             Ok(Taken { message_id, state, known: false, refused, not_removed: None })
         }
         TakenIn::Known(state) => Ok(Taken { message_id, state, known: true, refused: None, not_removed: None }),

@@ -267,13 +267,13 @@ fn work_of(row: &Row<'_>, token: LeaseToken, now: i64) -> rusqlite::Result<MailW
         body: row.get::<_, Option<Vec<u8>>>("Body")?.unwrap_or_default(),
         attempts: row.get("Attempts")?,
         doubts: row.get("Doubts")?,
-        first_transient_on: row.get::<_, Option<i64>>("FirstTransientOnUtc")?.map(rows::time_of),
+        first_transient_on: rows::time_opt(row, "FirstTransientOnUtc")?,
         doubted_on: rows::time_opt(row, "DoubtedOnUtc")?,
         not_found: row.get("NotFound")?,
         now: rows::time_of(now),
     })
 }
 
-fn state_of(row: &Row<'_>) -> rusqlite::Result<MailState> {
+pub(super) fn state_of(row: &Row<'_>) -> rusqlite::Result<MailState> {
     MailState::from_code(row.get("State")?).ok_or_else(|| rows::broken("no such mail state"))
 }

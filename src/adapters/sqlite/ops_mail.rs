@@ -1,10 +1,6 @@
 //! What an operator sees and decides of mails.
 
-use super::{
-    ops_record::record,
-    outbox::bounded,
-    rows::{self, broken},
-};
+use super::{inbox::state_of, ops_record::record, outbox::bounded, rows};
 use crate::{
     domain::{
         delivery::{Delivery, MailState},
@@ -73,14 +69,13 @@ pub(super) fn take_in(
     by: &Signature,
 ) -> rusqlite::Result<TakenIn> {
     let id = &delivery.message_id;
-    let state = if refused.is_some() { MailState::Refused } else { MailState::Accepted };
     let new = db.prepare_cached(include_str!("sql/ops_mail_take_in.sql"))?.execute(named_params! {
         ":consumer": consumer,
         ":id": id,
         ":body": delivery.body,
         ":subject": addressee.subject,
         ":hash": addressee.hash(),
-        ":state": state as i64,
+        ":state": MailState::first(refused) as i64,
         ":due_at": refused.is_none().then_some(now),
         ":reason": refused.map(bounded),
         ":finished": refused.is_some().then_some(now),
@@ -98,21 +93,16 @@ fn found(db: &Connection, consumer: &str, id: &str) -> rusqlite::Result<Option<(
     statement.query_row(named_params! { ":consumer": consumer, ":id": id }, columns).optional()
 }
 
-fn state_of(row: &Row<'_>) -> rusqlite::Result<MailState> {
-    MailState::from_code(row.get("State")?).ok_or_else(|| broken("no such mail state"))
-}
-
 fn mail_of(row: &Row<'_>) -> rusqlite::Result<MailRow> {
-    let time = |column: &str| row.get::<_, Option<i64>>(column).map(|ms| ms.map(rows::time_of));
     Ok(MailRow {
         message_id: rows::text(row, "MessageId")?,
         state: state_of(row)?,
-        due_at: time("DueAt")?,
+        due_at: rows::time_opt(row, "DueAt")?,
         attempts: row.get("Attempts")?,
         doubts: row.get("Doubts")?,
         deliveries: row.get("Deliveries")?,
         last_error: rows::text_opt(row, "LastError")?,
         received_on: rows::time_of(row.get("ReceivedOnUtc")?),
-        finished_on: time("FinishedOnUtc")?,
+        finished_on: rows::time_opt(row, "FinishedOnUtc")?,
     })
 }

@@ -110,12 +110,11 @@ pub(super) async fn take_in(
     let step = "take in";
     let id = delivery.message_id.clone();
     let which = |statement: Statement| statement.with("consumer", consumer.to_owned()).with("id", id.clone());
-    let state = if refused.is_some() { MailState::Refused } else { MailState::Accepted };
     let statement = which(Statement::of(&[NOW, "BEGIN TRAN;", TAKE_IN, CHANGED]))
         .with("body", delivery.body.clone())
         .with("subject", addressee.subject.clone())
         .with("hash", addressee.hash().map(str::to_owned))
-        .with("state", state as i64)
+        .with("state", MailState::first(refused) as i64)
         .with("refusal", refused.map(bounded))
         .with("target", format!("{consumer} {id}"));
     let changed = db.once_more(step, signed(statement, step, by)).await?;
