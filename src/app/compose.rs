@@ -367,6 +367,7 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
             settings: settings.notify,
             health: health.clone(),
             dice: Mutex::new(fastrand::Rng::new()),
+            blamed: Mutex::default(),
         }),
         idle_outbox: Idle::new(settings.store.idle, IDLE_AFTER),
         idle_mail: Idle::new(settings.store.idle, IDLE_AFTER),

@@ -94,8 +94,9 @@ pub enum MailOutcome {
     /// This recipient can never be reached, or not with this mail. `alike`: a fingerprint of the refusal, where it is not
     /// certain that it was the recipient's or the mail's; several in a row are the provider's.
     RecipientPermanent { reason: String, alike: Option<String> },
-    /// The provider itself fails: down, throttled, refusing us. Says nothing of the mail; it never expires.
-    Provider { after_ms: Option<i64>, reason: String },
+    /// The provider itself fails: down, throttled, refusing us. It never expires. `of_mail`: it says so knowing the
+    /// recipient or the mail, so that it may be said of this one alone, whatever its words.
+    Provider { after_ms: Option<i64>, reason: String, of_mail: bool },
     /// Taken or not, nobody knows.
     Unknown { reason: String },
 }

@@ -133,7 +133,7 @@ mod tests {
     }
 
     fn judged(work: &MailWork, answer: &Whereabouts, policy: &MailPolicy, probe: bool) -> MailVerdict {
-        judge(&Attempt { provider: "mail:acs", work, policy, failures: 0, probe, dice: 1.0 }, answer)
+        judge(&Attempt { provider: "mail:acs", work, policy, failures: 0, probe, alone: true, dice: 1.0 }, answer)
     }
 
     fn verdict_of(work: &MailWork, answer: &Whereabouts) -> MailFinish {

@@ -44,6 +44,8 @@ pub struct Attempt<'a> {
     pub failures: u32,
     /// It went through an open breaker.
     pub probe: bool,
+    /// It is the only mail that the provider refused in words that speak of us since it last took or judged another.
+    pub alone: bool,
     /// A random number in 0.0..1.0.
     pub dice: f64,
 }
@@ -97,7 +99,12 @@ pub fn judge(attempt: &Attempt<'_>, outcome: &MailOutcome) -> MailVerdict {
             let delay_ms = attempt.retry_ms().max(after_ms.unwrap_or(0).min(policy.retry_delay_max_ms));
             attempt.answered(MailFinish::Parked { delay_ms, reason: reason.clone(), recipient_failed: true })
         }
-        MailOutcome::Provider { after_ms, reason } => {
+        // Its own, whatever the words: it was tried before, and no other is refused so.
+        MailOutcome::Provider { of_mail: true, reason, .. } if attempt.alone && !attempt.probe && work.attempts > 1 => {
+            let (delay_ms, reason) = (attempt.retry_ms(), reason.clone());
+            MailVerdict::of(MailFinish::Parked { delay_ms, reason, recipient_failed: false })
+        }
+        MailOutcome::Provider { after_ms, reason, .. } => {
             let (breaker, delay_ms) = attempt.provider_failed(*after_ms, reason);
             let finish = MailFinish::Parked { delay_ms, reason: reason.clone(), recipient_failed: false };
             MailVerdict { breaker, ..MailVerdict::of(finish) }
@@ -144,7 +151,7 @@ pub(super) mod tests {
     }
 
     fn judged(work: &MailWork, outcome: &MailOutcome, policy: &MailPolicy, probe: bool) -> (MailFinish, BreakerChange) {
-        let attempt = Attempt { provider: "mail:folder", work, policy, failures: 0, probe, dice: 1.0 };
+        let attempt = Attempt { provider: "mail:folder", work, policy, failures: 0, probe, alone: true, dice: 1.0 };
         let verdict = judge(&attempt, outcome);
         (verdict.finish, verdict.breaker)
     }
@@ -155,7 +162,7 @@ pub(super) mod tests {
 
     #[test]
     fn an_outage_of_the_provider_parks_without_a_clock_and_opens_its_breaker() {
-        let outage = MailOutcome::Provider { after_ms: Some(45_000), reason: "busy".into() };
+        let outage = MailOutcome::Provider { after_ms: Some(45_000), reason: "busy".into(), of_mail: false };
         let (finish, breaker) = verdict_of(&work(Some(0)), &outage, false);
         assert_eq!(finish, MailFinish::Parked { delay_ms: 0, reason: "busy".into(), recipient_failed: false });
         assert_eq!(breaker, BreakerChange::Open { for_ms: 45_000, reason: "busy".into() });
@@ -186,6 +193,22 @@ pub(super) mod tests {
         let hold = MailPolicy { on_doubt: OnDoubt::Hold, ..POLICY };
         let (finish, _) = judged(&work(None), &unknown, &hold, false);
         assert!(matches!(finish, MailFinish::InDoubt { delay_ms: None, .. }));
+    }
+
+    #[test]
+    fn a_refusal_in_words_that_speak_of_us_is_the_mails_own_where_others_go() {
+        let policy = MailOutcome::Provider { after_ms: None, reason: "550 5.7.1".into(), of_mail: true };
+        let judged = |attempts, probe, alone| {
+            let work = &MailWork { attempts, ..work(None) };
+            let attempt = Attempt { provider: "m", work, policy: &POLICY, failures: 0, probe, alone, dice: 1.0 };
+            judge(&attempt, &policy)
+        };
+        let waits = MailFinish::Parked { delay_ms: 120_000, reason: "550 5.7.1".into(), recipient_failed: false };
+        assert_eq!(judged(2, false, true), MailVerdict::of(waits));
+        for (attempts, probe, alone) in [(1, false, true), (2, true, true), (2, false, false)] {
+            let breaker = judged(attempts, probe, alone).breaker;
+            assert!(matches!(breaker, BreakerChange::Open { .. }), "{attempts} {probe} {alone}");
+        }
     }
 
     #[test]

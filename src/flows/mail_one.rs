@@ -48,8 +48,9 @@ impl<'a> OneMail<'a> {
         // The mailer bounds itself; this only guards the lease against one that does not.
         let sending = timeout(lease_time(self.context), mailer.send(&letter)).await;
         let outcome = sending.unwrap_or_else(|_| MailOutcome::Unknown { reason: NO_ANSWER.to_owned() });
+        let alone = self.context.blames_us(&self.work.message_id, &outcome);
         let failures = match &outcome {
-            MailOutcome::Provider { reason, .. } => self.provider_failed(reason).await,
+            MailOutcome::Provider { .. } => self.failures().await,
             MailOutcome::Unknown { .. } => 0,
             MailOutcome::Accepted { .. } => {
                 failpoints::reach("after-mail").await;
@@ -58,7 +59,8 @@ impl<'a> OneMail<'a> {
             MailOutcome::RecipientTransient { .. } | MailOutcome::RecipientPermanent { .. } => self.provider_works(),
         };
         let policy = self.context.policy();
-        self.settle(mail_verdict::judge(&self.attempt(&policy, failures), &outcome), true).await
+        let attempt = Attempt { alone, ..self.attempt(&policy, failures) };
+        self.settle(mail_verdict::judge(&attempt, &outcome), true).await
     }
 
     /// Asks the provider what became of a mail in doubt. Sends nothing.
@@ -76,7 +78,7 @@ impl<'a> OneMail<'a> {
         let answer =
             querying.unwrap_or_else(|_| Whereabouts::Provider { after_ms: None, reason: NO_ANSWER.to_owned() });
         let failures = match &answer {
-            Whereabouts::Provider { reason, .. } => self.provider_failed(reason).await,
+            Whereabouts::Provider { .. } => self.failures().await,
             Whereabouts::Taken { .. } | Whereabouts::Failed { .. } | Whereabouts::NotFound => self.provider_works(),
         };
         let attempt = self.attempt(&self.context.settings.policy, failures);
@@ -120,11 +122,6 @@ impl<'a> OneMail<'a> {
         })
     }
 
-    async fn provider_failed(&self, reason: &str) -> u32 {
-        self.context.health.failed(Part::Mail, self.context.clock.now(), reason);
-        self.failures().await
-    }
-
     fn provider_works(&self) -> u32 {
         self.context.health.ok(Part::Mail, self.context.clock.now());
         0
@@ -135,12 +132,22 @@ impl<'a> OneMail<'a> {
     }
 
     fn attempt<'b>(&'b self, policy: &'b MailPolicy, failures: u32) -> Attempt<'b> {
-        let provider = self.context.mailer.provider();
-        Attempt { provider, work: self.work, policy, failures, probe: self.probe, dice: self.context.roll() }
+        Attempt {
+            provider: self.context.mailer.provider(),
+            work: self.work,
+            policy,
+            failures,
+            probe: self.probe,
+            alone: false,
+            dice: self.context.roll(),
+        }
     }
 
     async fn settle(&self, verdict: MailVerdict, provider_met: bool) -> NotifyReport {
         let MailVerdict { finish, breaker, alike } = verdict;
+        if let BreakerChange::Open { reason, .. } = &breaker {
+            self.context.health.failed(Part::Mail, self.context.clock.now(), reason);
+        }
         let (inbox, message_id) = (&self.context.inbox, &self.work.message_id);
         let settled = lease::within(self.lease_end, || {
             inbox.finish(EMAIL_CONSUMER, message_id, self.work.token, &finish, provider_met)

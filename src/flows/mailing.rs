@@ -3,7 +3,7 @@
 use super::health::Health;
 use crate::{
     domain::{
-        delivery::{MailPolicy, MailState},
+        delivery::{MailOutcome, MailPolicy, MailState},
         flow_settings::NotifySettings,
         ids::LeaseToken,
         mail_doubt,
@@ -28,6 +28,8 @@ pub struct NotifyContext {
     pub settings: NotifySettings,
     pub health: Arc<Health>,
     pub dice: Mutex<fastrand::Rng>,
+    /// MessageId of the mail that the provider last refused in words that speak of us, if it worked for none since.
+    pub blamed: Mutex<Option<String>>,
 }
 
 /// What became of a delivery, or of a mail that RetryEmail took up.
@@ -58,6 +60,24 @@ pub enum NotifyReport {
 }
 
 impl NotifyContext {
+    /// Whether this mail is the only one that is refused in words that speak of us, since the provider last worked. In
+    /// memory alone: a process that does not know opens the breaker once more.
+    pub(super) fn blames_us(&self, message_id: &str, outcome: &MailOutcome) -> bool {
+        let mut blamed = self.blamed.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            MailOutcome::Provider { of_mail: true, .. } => {
+                blamed.replace(message_id.to_owned()).is_none_or(|before| before == message_id)
+            }
+            MailOutcome::Provider { of_mail: false, .. } | MailOutcome::Unknown { .. } => false,
+            MailOutcome::Accepted { .. }
+            | MailOutcome::RecipientTransient { .. }
+            | MailOutcome::RecipientPermanent { .. } => {
+                *blamed = None;
+                false
+            }
+        }
+    }
+
     /// A fresh one to send under.
     pub(super) fn lease(&self) -> Lease {
         Lease {

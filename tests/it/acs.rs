@@ -67,7 +67,7 @@ async fn asked(mailer: &AcsMailer) -> Whereabouts {
 }
 
 fn provider(outcome: MailOutcome) -> (Option<i64>, String) {
-    let MailOutcome::Provider { after_ms, reason } = outcome else { panic!("{outcome:?}") };
+    let MailOutcome::Provider { after_ms, reason, .. } = outcome else { panic!("{outcome:?}") };
     assert!(!reason.contains(ANNA), "{reason}");
     (after_ms, reason)
 }

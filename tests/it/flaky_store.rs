@@ -189,7 +189,7 @@ async fn a_mails_outcome_is_tried_again_as_long_as_its_lease_lasts() {
 
 #[tokio::test(start_paused = true)]
 async fn a_breakers_change_is_tried_again_as_long_as_the_lease_lasts() {
-    let failing = || MailOutcome::Provider { after_ms: None, reason: "451".to_owned() };
+    let failing = || MailOutcome::Provider { after_ms: None, reason: "451".to_owned(), of_mail: false };
     let mut world = World::with(FakeBus::accepting(), FakeMailer::new(move |_| failing()), OnDoubt::Resend);
     booked_and_sent(&world).await;
     world.notify.breakers = Flaky::over(world.notify.breakers.clone());

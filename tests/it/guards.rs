@@ -178,7 +178,7 @@ async fn a_panic_over_one_destinations_row_leaves_the_others_alone() {
 #[tokio::test]
 async fn a_panic_over_one_mail_leaves_its_neighbours_alone() {
     let mut world = World::new();
-    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into() });
+    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into(), of_mail: false });
     let mut ids = Vec::new();
     for n in 1..=4 {
         let client = world.client(n).await;

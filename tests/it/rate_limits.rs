@@ -65,7 +65,11 @@ fn strict(
             if mails > 0 && recent.len() >= mails {
                 refused.fetch_add(1, Ordering::Relaxed);
                 let wait = *recent[recent.len() - mails] + window - now;
-                return MailOutcome::Provider { after_ms: Some(wait.num_milliseconds() + 1), reason: "429".into() };
+                return MailOutcome::Provider {
+                    after_ms: Some(wait.num_milliseconds() + 1),
+                    reason: "429".into(),
+                    of_mail: false,
+                };
             }
         }
         taken.push(now);

@@ -286,7 +286,11 @@ async fn a_destination_that_can_be_none_is_buried_with_the_reason() {
 #[tokio::test]
 async fn a_mail_provider_down_for_a_day_loses_no_mail_and_fails_no_delivery() {
     let world = World::new();
-    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "connection refused".into() });
+    world.mailer.behave(|_| MailOutcome::Provider {
+        after_ms: None,
+        reason: "connection refused".into(),
+        of_mail: false,
+    });
     let mut ids = Vec::new();
     for n in 1..=10 {
         let client = world.client(n).await;
@@ -326,7 +330,7 @@ async fn a_provider_that_takes_a_hundred_an_hour_gets_every_mail_once() {
             (taken, hour) = (0, this_hour);
         }
         if taken == 100 {
-            return MailOutcome::Provider { after_ms: Some(10 * MINUTE_MS), reason: "429".into() };
+            return MailOutcome::Provider { after_ms: Some(10 * MINUTE_MS), reason: "429".into(), of_mail: false };
         }
         taken += 1;
         MailOutcome::Accepted { reference: "ok".into() }
@@ -384,7 +388,7 @@ async fn five_parked(world: &World) -> Vec<String> {
         let client = world.client(n).await;
         ids.push(world.book_month(client, 1, 100).await);
     }
-    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into() });
+    world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into(), of_mail: false });
     world.run_dispatch().await;
     world.deliver_from(0).await;
     ids
@@ -411,6 +415,56 @@ async fn a_mail_that_is_in_doubt_again_and_again_is_held_and_its_neighbours_go()
     let held = "SELECT count(*) FROM InboxMessages WHERE State = 4 AND DueAt IS NULL AND Doubts = 3";
     assert_eq!(world.count(held), 1);
     assert_eq!(world.mailer.sent().len(), 4, "each neighbour once");
+}
+
+fn refuses_us() -> MailOutcome {
+    MailOutcome::Provider { after_ms: None, reason: "550 5.7.1 by our policy".into(), of_mail: true }
+}
+
+const BREAKERS_OPEN: &str = "SELECT count(*) FROM Destinations WHERE OpenUntil IS NOT NULL";
+
+#[tokio::test]
+async fn a_mail_refused_in_words_that_speak_of_us_waits_alone_while_others_go() {
+    let world = World::new();
+    world.mailer.behave(|letter| match letter.to.as_str() {
+        "klient1@example.pl" => refuses_us(),
+        _ => MailOutcome::Accepted { reference: "ok".into() },
+    });
+    let cursed = world.client(1).await;
+    world.book_month(cursed, 1, 100).await;
+    let mut open = 0;
+    for hour in 0..60 {
+        let delivered = world.bus.accepted(EMAILS).len();
+        let other = world.client(2 + hour).await;
+        world.book_month(other, 1, 100).await;
+        world.run_dispatch().await;
+        world.deliver_from(delivered).await;
+        for _ in 0..60 {
+            world.run_retry().await;
+            open += world.count(BREAKERS_OPEN);
+            world.advance_ms(MINUTE_MS);
+        }
+    }
+    assert!(open <= 5, "open for {open} minutes");
+    assert_eq!(world.mailer.sent().len(), 60, "each of the others");
+    assert_eq!(world.count("SELECT State FROM InboxMessages WHERE State <> 2"), 3, "never refused for our fault");
+}
+
+#[tokio::test]
+async fn a_provider_that_refuses_us_is_stopped_by_the_second_mail_at_the_latest() {
+    let world = World::new();
+    world.mailer.behave(|_| MailOutcome::RecipientTransient { after_ms: None, reason: "greylisted".into() });
+    for n in 1..=30 {
+        let client = world.client(n).await;
+        world.book_month(client, 1, 100).await;
+    }
+    world.run_dispatch().await;
+    world.deliver_from(0).await;
+    world.advance_ms(60 * MINUTE_MS);
+    world.mailer.behave(|_| refuses_us());
+    let report = world.run_retry().await;
+    assert_eq!((report.refused, report.provider, world.count(BREAKERS_OPEN)), (0, Some("open"), 1));
+    assert!(report.taken < 30, "{report:?}");
 }
 
 /// Each further doubt holds it again; a person's word lets it go once more.

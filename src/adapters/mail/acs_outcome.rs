@@ -125,9 +125,11 @@ fn duplicate(fault: &Fault) -> bool {
 
 pub(super) fn silent(silence: Silence) -> MailOutcome {
     match silence {
-        Silence::NotSent { cause } => {
-            MailOutcome::Provider { after_ms: None, reason: format!("Azure Communication Services: {cause}") }
-        }
+        Silence::NotSent { cause } => MailOutcome::Provider {
+            after_ms: None,
+            reason: format!("Azure Communication Services: {cause}"),
+            of_mail: false,
+        },
         Silence::Cut { cause } => {
             MailOutcome::Unknown { reason: format!("no answer after the mail was handed over: {cause}") }
         }
@@ -161,7 +163,7 @@ pub(super) fn not_queried(silence: Silence) -> Whereabouts {
 
 fn ours(answer: &Answer, fault: &Fault) -> MailOutcome {
     let (after_ms, reason) = read(answer, fault);
-    MailOutcome::Provider { after_ms, reason }
+    MailOutcome::Provider { after_ms, reason, of_mail: answer.status == 400 }
 }
 
 fn read(answer: &Answer, fault: &Fault) -> (Option<i64>, String) {
@@ -203,7 +205,7 @@ mod tests {
                 assert!(!reason.contains("anna"), "{reason}");
                 "parked"
             }
-            MailOutcome::Provider { after_ms, reason } => {
+            MailOutcome::Provider { after_ms, reason, .. } => {
                 assert_eq!(after_ms, Some(5_000));
                 assert!(!reason.contains("anna"), "{reason}");
                 "provider"

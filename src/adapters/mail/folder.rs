@@ -63,6 +63,7 @@ impl Mailer for FolderMailer {
             Ok(Ok(reference)) => MailOutcome::Accepted { reference },
             Ok(Err(NotWritten::Before(error))) => MailOutcome::Provider {
                 after_ms: None,
+                of_mail: false,
                 reason: format!("the mail folder {shown} cannot be written: {error}"),
             },
             Ok(Err(NotWritten::After(error))) => {

@@ -50,13 +50,23 @@ pub(super) fn failed(step: Step, failure: &Failure) -> MailOutcome {
     let reason = reason(step, failure);
     match (step, failure) {
         (Step::End, Failure::Lost { .. } | Failure::OutOfTime) => MailOutcome::Unknown { reason },
-        (_, Failure::Lost { .. } | Failure::OutOfTime) => MailOutcome::Provider { after_ms: None, reason },
+        (_, Failure::Lost { .. } | Failure::OutOfTime) => {
+            MailOutcome::Provider { after_ms: None, reason, of_mail: false }
+        }
         (_, Failure::Reply { code, text }) => match blame(step, *code, text) {
-            Blame::Provider => MailOutcome::Provider { after_ms: None, reason },
+            Blame::Provider => MailOutcome::Provider { after_ms: None, reason, of_mail: of_mail(step, *code) },
             Blame::RecipientForNow => MailOutcome::RecipientTransient { after_ms: None, reason },
             Blame::Recipient => MailOutcome::RecipientPermanent { reason, alike: None },
             Blame::Unknown => MailOutcome::RecipientPermanent { reason, alike: Some(alike(step, *code, text)) },
         },
+    }
+}
+
+/// The server knows the recipient by then, and from 550 on it judges what it was given, not the conversation.
+fn of_mail(step: Step, code: u16) -> bool {
+    match step {
+        Step::Recipient | Step::Content | Step::End => (550..600).contains(&code),
+        Step::Connect | Step::Login | Step::Sender | Step::Announce => false,
     }
 }
 

@@ -123,6 +123,7 @@ impl World {
             },
             health,
             dice: Mutex::new(fastrand::Rng::with_seed(2)),
+            blamed: Mutex::default(),
         };
         Self { backend, bus, mailer, clock, book, dispatch, notify }
     }
@@ -209,6 +210,7 @@ impl World {
             settings: self.notify.settings,
             health: Arc::new(Health::default()),
             dice: Mutex::new(fastrand::Rng::with_seed(3)),
+            blamed: Mutex::default(),
         }
     }
 
