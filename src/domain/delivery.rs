@@ -4,14 +4,10 @@
 //! `in doubt`; `in doubt → sending | sent | refused`; `refused → accepted` (operator).
 //! Held = in doubt without a `DueAt`: it waits for a person.
 
-use super::{
-    byte_order_mark::without_mark,
-    events::{self, Notice},
-    ids::{LeaseToken, MessageId},
-    json_fault::without_values,
-};
+use super::ids::{LeaseToken, MessageId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// The consumer half of the inbox key; a second consumer of the same messages brings a name of its own.
 pub const EMAIL_CONSUMER: &str = "SendEmail";
@@ -24,6 +20,18 @@ pub struct Delivery {
     pub body: Vec<u8>,
     pub delivery_count: i64,
     pub enqueued_on: Option<DateTime<Utc>>,
+}
+
+impl Delivery {
+    /// A message without an id that can be a key is remembered by its content, so that its redeliveries are one row.
+    #[must_use]
+    pub fn with_key(self) -> Self {
+        if MessageId::parse(&self.message_id).is_ok() {
+            return self;
+        }
+        let by_content = Uuid::new_v5(&Uuid::NAMESPACE_OID, &self.body);
+        Self { message_id: format!("no-id:{by_content}"), ..self }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -137,46 +145,4 @@ pub struct MailPolicy {
     pub give_up_ms: i64,
     pub breaker_base_ms: i64,
     pub breaker_max_ms: i64,
-}
-
-/// Reads a delivery as one of our events, or says why it is not ours to mail. Too old: the tombstone that would
-/// recognise a duplicate may be gone, so it must not be mailed.
-///
-/// # Errors
-/// The reason, as the inbox records it.
-pub fn read_event(delivery: &Delivery, now: DateTime<Utc>, tombstone_days: i64) -> Result<Notice, String> {
-    if delivery.message_id.is_empty() {
-        return Err("it has no MessageId, so a repeat of it could not be recognised".to_owned());
-    }
-    MessageId::parse(&delivery.message_id)?;
-    let text = std::str::from_utf8(without_mark(&delivery.body)).map_err(|_| "its body is not UTF-8".to_owned())?;
-    let value: serde_json::Value =
-        serde_json::from_str(text).map_err(|e| format!("its body is not JSON: {}", without_values(&e)))?;
-    // An id in the body that is not the broker's: one of the two was forged or mixed up.
-    if let Some(id) = value.get("id")
-        && id.as_str() != Some(delivery.message_id.as_str())
-    {
-        return Err("the id in its body is not its MessageId".to_owned());
-    }
-    let recipient = value.pointer("/data/recipient").and_then(serde_json::Value::as_str).unwrap_or_default();
-    if value.get("data").is_some() && recipient.is_empty() {
-        return Err("it names no recipient (data.recipient)".to_owned());
-    }
-    let event = events::read(text.as_bytes())
-        .map_err(|e| format!("its body is not one of our events: {}", without_values(&e)))?;
-    let born = delivery.enqueued_on.map_or(event.time, |enqueued| enqueued.min(event.time));
-    if (now - born).num_days() >= tombstone_days {
-        return Err(format!("it is too old: of {born}, and duplicates are recognised for {tombstone_days} days"));
-    }
-    Ok(event)
-}
-
-/// A mail that was taken in earlier: it was young enough then, and its age no longer matters, since its row is here.
-///
-/// # Errors
-/// As `read_event`.
-pub fn read_stored(work: &MailWork) -> Result<Notice, String> {
-    let stored =
-        Delivery { message_id: work.message_id.clone(), body: work.body.clone(), delivery_count: 0, enqueued_on: None };
-    read_event(&stored, work.now, i64::MAX)
 }

@@ -26,6 +26,7 @@ pub mod backoff;
 pub mod retry_after;
 pub mod verdict;
 pub mod delivery;
+pub mod reading;
 pub mod mail_finish;
 pub mod rate_limit;
 pub mod flow_settings;

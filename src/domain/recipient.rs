@@ -4,7 +4,13 @@
 //! The hash answers one question: what did we send to this person, who asks? It is keyed (HMAC-SHA-256), since a bare
 //! hash of an address is found by hashing the addresses there are; the key is a setting, and not in the database.
 
-use super::{byte_order_mark::without_mark, client::Email, events::subject_of, hex::hex, ids::ClientId};
+use super::{
+    byte_order_mark::without_mark,
+    client::Email,
+    events::{Notice, subject_of},
+    hex::hex,
+    ids::ClientId,
+};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -61,7 +67,14 @@ impl RecipientKey {
         RecipientHash(hex(&digest.unwrap_or_default()))
     }
 
-    /// Read from a message's body, as far as it says so: it may be nothing we could mail.
+    /// Of a message that can be mailed.
+    #[must_use]
+    pub fn addressee_of(&self, notice: &Notice) -> Addressee {
+        let subject = (notice.client.0 > 0).then(|| subject_of(notice.client));
+        Addressee { subject, recipient_hash: Some(self.hash(&notice.recipient)) }
+    }
+
+    /// As far as a body names it: it may be nothing that can be mailed.
     #[must_use]
     pub fn addressee(&self, body: &[u8]) -> Addressee {
         let body_json: serde_json::Value = serde_json::from_slice(without_mark(body)).unwrap_or_default();

@@ -1,11 +1,11 @@
 //! Takes in what the queue set aside before it reached us: stored first, and only then removed there, so that a crash
 //! in between loses nothing and is recognised as a repeat.
 
-use super::notify::with_key;
 use crate::{
     domain::{
-        delivery::{self, EMAIL_CONSUMER, MailState},
+        delivery::{EMAIL_CONSUMER, MailState},
         ids::Spellings,
+        reading::Reading,
         recipient::RecipientKey,
         route::Destination,
     },
@@ -148,10 +148,9 @@ pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signat
 }
 
 async fn store(context: &TakeIn<'_>, letter: DeadLetter, by: &Signature) -> Result<Taken, String> {
-    let read = delivery::read_event(&letter.delivery, context.now, context.tombstone_days);
-    let delivery = with_key(letter.delivery);
-    let addressee = context.recipients.addressee(&delivery.body);
-    let refused = read.err();
+    let Reading { addressee, notice } =
+        Reading::of(&letter.delivery, context.recipients, context.now, context.tombstone_days);
+    let (delivery, refused) = (letter.delivery.with_key(), notice.err());
     let stored = context.ops.mail_take_in(EMAIL_CONSUMER, &delivery, &addressee, refused.as_deref(), by).await;
     let message_id = delivery.message_id;
     match stored.map_err(|error| error.to_string())? {

@@ -37,10 +37,10 @@ impl<'a> OneMail<'a> {
         Self { context, work, probe, lease_end: Instant::now() + lease_time(context) }
     }
 
-    /// `event`: what the mail says, or why it cannot be read.
-    pub(super) async fn send(&self, event: Result<Notice, String>) -> NotifyReport {
+    /// `notice`: what the mail says, or why it cannot be read.
+    pub(super) async fn send(&self, notice: Result<Notice, String>) -> NotifyReport {
         let mailer = &self.context.mailer;
-        let letter = match event.and_then(|event| self.context.letters.write(&event)) {
+        let letter = match notice.and_then(|notice| self.context.letters.write(&notice)) {
             Ok(letter) => letter,
             Err(reason) => return self.leave(MailFinish::Refused { reason }).await,
         };

@@ -7,8 +7,9 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::{self, EMAIL_CONSUMER, MailWork},
+        delivery::{EMAIL_CONSUMER, MailWork},
         mail_doubt::{self, Step},
+        reading,
     },
     ports::{breaker::BreakerState, error::StoreResult, outbox::Breaker},
 };
@@ -166,7 +167,7 @@ async fn send_again(context: &NotifyContext, work: &MailWork, step: Step, probe:
     match step {
         Step::Query => mail.query().await,
         Step::Hold => mail.hold().await,
-        Step::Send => mail.send(delivery::read_stored(work)).await,
+        Step::Send => mail.send(reading::stored(work)).await,
     }
 }
 
