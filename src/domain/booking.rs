@@ -2,7 +2,9 @@
 
 use super::{
     client::{Client, ClientDraft},
-    events::{FinancialChange, FinancialRecordCreated, FinancialRecordDeleted, FinancialRecordUpdated, NewEvent},
+    events::{
+        AboutRecord, FinancialChange, FinancialRecordCreated, FinancialRecordDeleted, FinancialRecordUpdated, NewEvent,
+    },
     idempotency::{Fingerprint, IdempotencyKey},
     ids::{ClientId, MessageId},
     message::{CLOUD_EVENT, Headers, MessageLimits, NewMessage},
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A write, as its caller means it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Command {
     CreateClient(ClientDraft),
     ReplaceClient(ClientId, ClientDraft),
@@ -23,6 +25,8 @@ pub enum Command {
     CreateRecord(ClientId, Period, Figures),
     PatchRecord(ClientId, Period, FiguresPatch),
     DeleteRecord(ClientId, Period),
+    /// Enqueues a message about a booked month; the books stay as they are.
+    Enqueue(ClientId, Period, Arc<dyn AboutRecord>),
 }
 
 /// A write with all that must be known before its transaction begins. What the store gets; see `ports::books`.
@@ -97,6 +101,8 @@ pub enum Change {
     InsertRecord(FinancialRecord),
     UpdateRecord(FinancialRecord),
     DeleteRecord(FinancialRecord),
+    /// Writes nothing, but holds the record as it was read until the commit.
+    LockRecord(FinancialRecord),
 }
 
 /// The answer to a write that succeeded. Stored under the idempotency key, so a repeat gets the same one.
@@ -116,6 +122,8 @@ pub enum BookedResult {
     /// Also when the figures were already so; then no message is written.
     RecordPatched(FinancialRecord),
     RecordDeleted,
+    /// The record as the message shows it.
+    Enqueued(FinancialRecord),
 }
 
 /// Why a write was refused, by the books' own rules. Nothing was changed.
@@ -216,6 +224,13 @@ impl Entry {
                 self.check_match(&record_etag(&old))?;
                 let event = NewEvent::of::<FinancialRecordDeleted>(&FinancialChange::of(client, &old, None));
                 self.announcing(event, Change::DeleteRecord(old), BookedResult::RecordDeleted)
+            }
+            Command::Enqueue(id, period, message) => {
+                let client = client_in(found, *id)?;
+                let record = found.record.ok_or(Refusal::NoRecord(*id, *period))?;
+                self.check_match(&record_etag(&record))?;
+                let event = message.event(client, &record);
+                self.announcing(event, Change::LockRecord(record), BookedResult::Enqueued(record))
             }
         }
     }

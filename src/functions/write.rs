@@ -70,6 +70,11 @@ fn booked_reply(booked: Booked) -> Reply {
             set(&mut reply, "etag", &booking::record_etag(&record));
             reply
         }
+        BookedResult::Enqueued(record) => {
+            let mut reply = reply::json(StatusCode::ACCEPTED, &RecordReply::from(record));
+            set(&mut reply, "etag", &booking::record_etag(&record));
+            reply
+        }
         BookedResult::ClientDeleted | BookedResult::RecordDeleted => reply::no_content(),
     };
     if let Some(id) = &booked.message_id {

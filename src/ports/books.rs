@@ -28,7 +28,8 @@ pub trait Books: Send + Sync {
     /// In ONE transaction and this order: lock the key (busy: wait up to 2 s, then `KeyBusy`), look for its answer
     /// (same fingerprint → `Replayed`, other → `Refused(KeyReused)`; expired keys count as absent), read the
     /// `Snapshot`, `entry.decide`, then write change, outbox rows (one per destination; one with Destination ''
-    /// where there is none) and the key with its answer. There is no way to write a record without its message.
+    /// where there is none) and the key with its answer. There is no way to write a record without its message,
+    /// and a message without a change (`Command::Enqueue`) comes of a record that is as it was read until the commit.
     async fn commit(&self, entry: &Entry) -> StoreResult<Committed>;
 
     async fn client(&self, id: ClientId) -> StoreResult<Option<Client>>;

@@ -73,7 +73,7 @@ fn snapshot(db: &Connection, command: &Command) -> rusqlite::Result<Snapshot> {
             next_record_id: next_id(db, include_str!("sql/books_next_record_id.sql"))?,
             ..found(*id)?
         },
-        Command::PatchRecord(id, period, _) | Command::DeleteRecord(id, period) => {
+        Command::PatchRecord(id, period, _) | Command::DeleteRecord(id, period) | Command::Enqueue(id, period, _) => {
             Snapshot { record: books_read::record(db, *id, *period)?, ..found(*id)? }
         }
     })
@@ -114,6 +114,9 @@ fn change(db: &Connection, now: i64, change: &Change) -> rusqlite::Result<()> {
             db.prepare_cached(include_str!("sql/books_erase.sql"))?.execute(erase)?;
             delete(db, include_str!("sql/books_delete_client.sql"), id.0)?
         }
+        Change::LockRecord(record) => db
+            .prepare_cached(include_str!("sql/books_lock_record.sql"))?
+            .execute(named_params! { ":id": record.id, ":version": record.version })?,
         Change::DeleteRecord(record) => delete(db, include_str!("sql/books_delete_record.sql"), record.id)?,
     };
     // The row was read under this same lock, so anything but one row is a defect: nothing of it may stay.

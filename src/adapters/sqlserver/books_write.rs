@@ -112,7 +112,7 @@ async fn look(db: &SqlServer, entry: &Entry) -> StoreResult<(Results, Snapshot)>
         Command::CreateRecord(id, period, _) => {
             (vec![NOW, books_read::CLIENT, books_read::RECORDS, NEXT_RECORD], Some(*id), Some(*period), None)
         }
-        Command::PatchRecord(id, period, _) | Command::DeleteRecord(id, period) => {
+        Command::PatchRecord(id, period, _) | Command::DeleteRecord(id, period) | Command::Enqueue(id, period, _) => {
             (vec![NOW, books_read::CLIENT, books_read::RECORDS], Some(*id), Some(*period), None)
         }
     };
@@ -221,6 +221,7 @@ fn change_sql(change: &Change) -> Option<&'static str> {
         Change::InsertRecord(_) => include_str!("sql/books_insert_record.sql"),
         Change::UpdateRecord(_) => include_str!("sql/books_update_record.sql"),
         Change::DeleteRecord(_) => include_str!("sql/books_delete_record.sql"),
+        Change::LockRecord(_) => include_str!("sql/books_lock_record.sql"),
     })
 }
 
@@ -238,7 +239,9 @@ fn with_change(statement: Statement, change: &Change, found: &Snapshot) -> State
             .with("year", i32::from(record.period.year()))
             .with("month", i32::from(record.period.month())),
         Change::UpdateRecord(record) => with_figures(statement, record).with("id", record.id),
-        Change::DeleteRecord(record) => statement.with("id", record.id).with("version", record.version),
+        Change::DeleteRecord(record) | Change::LockRecord(record) => {
+            statement.with("id", record.id).with("version", record.version)
+        }
     }
 }
 

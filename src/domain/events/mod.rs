@@ -5,6 +5,7 @@
 //! A type that is not in `ALL` is another program's: it is routed as its setting says (without one it waits), sent as
 //! it is, and refused by `read`, so never mailed.
 
+mod about_record;
 mod cloud_event;
 mod financial_change;
 mod financial_record_created;
@@ -15,6 +16,7 @@ mod new_event;
 mod notice;
 mod samples;
 
+pub use about_record::AboutRecord;
 pub use cloud_event::{CloudEvent, wrap_plain};
 pub use financial_change::FinancialChange;
 pub use financial_record_created::FinancialRecordCreated;

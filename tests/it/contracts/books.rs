@@ -8,7 +8,7 @@ use client_organizer::{
     domain::{
         booking::{Booked, BookedResult, Command, Entry, IfMatch, Refusal, client_etag, record_etag},
         client::{Client, ClientDraft, ClientName, Email, Nip, PostalAddress},
-        events::{CloudEvent, FinancialChange},
+        events::{AboutRecord, CloudEvent, FinancialChange, FinancialRecordCreated, NewEvent},
         idempotency::{Fingerprint, IdempotencyKey},
         ids::{ClientId, MessageId},
         language::Language,
@@ -38,6 +38,8 @@ contract!(
     amounts_are_exact_to_the_largest,
     the_message_is_due_by_the_databases_clock_and_carries_what_was_booked,
     a_message_names_the_client_as_written,
+    a_message_without_a_change_says_what_is_booked_and_is_written_once,
+    a_message_about_nothing_booked_is_refused_and_one_to_nobody_is_not_written,
     lists_are_bounded_and_in_order,
 );
 
@@ -368,6 +370,53 @@ async fn a_message_names_the_client_as_written(backend: &impl Backend) {
         let event: CloudEvent<FinancialChange> = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
         assert_eq!(event.data.client_name.as_str(), name);
     }
+}
+
+/// Any type would do.
+#[derive(Debug)]
+struct Again;
+
+impl AboutRecord for Again {
+    fn event(&self, client: &Client, record: &FinancialRecord) -> Result<NewEvent, String> {
+        NewEvent::of::<FinancialRecordCreated>(&FinancialChange::of(client, record, None))
+    }
+}
+
+fn again(id: ClientId) -> Command {
+    Command::Enqueue(id, march(), Arc::new(Again))
+}
+
+async fn a_message_without_a_change_says_what_is_booked_and_is_written_once(backend: &impl Backend) {
+    let client = client(backend, 1).await;
+    done(backend, entry(Command::CreateRecord(client.id, march(), figures("10")))).await;
+    done(backend, entry(Command::PatchRecord(client.id, march(), vat("7")))).await;
+    let before = backend.books().record(client.id, march()).await.unwrap().unwrap();
+    let enqueued = done(backend, keyed(again(client.id), "k-1")).await;
+    assert_eq!(enqueued.result, BookedResult::Enqueued(before));
+    assert_eq!(backend.books().record(client.id, march()).await.unwrap(), Some(before), "the books stay as they are");
+    let id = enqueued.message_id.clone().unwrap();
+    let row = &backend.ops().show(&id).await.unwrap()[0];
+    assert_eq!((row.ordering_key.as_deref(), row.destination.as_str()), (Some("1/2026-03"), "queue:client-emails"));
+    let event: CloudEvent<FinancialChange> = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
+    assert_eq!((event.id, event.data.figures, event.data.version), (id, before.figures, 2));
+
+    let repeated = backend.books().commit(&keyed(again(client.id), "k-1")).await.unwrap();
+    assert_eq!(repeated, Committed::Replayed(enqueued));
+    done(backend, tagged(again(client.id), &record_etag(&before))).await;
+    let stale = refused(backend, tagged(again(client.id), "\"1-1\"")).await;
+    assert_eq!(stale, Refusal::Changed { current: record_etag(&before) });
+    assert_eq!(backend.query("SELECT COUNT(*) FROM OutboxMessages").unwrap(), "4");
+}
+
+async fn a_message_about_nothing_booked_is_refused_and_one_to_nobody_is_not_written(backend: &impl Backend) {
+    assert_eq!(refused(backend, entry(again(ClientId(1)))).await, Refusal::NoClient(ClientId(1)));
+    let client = client(backend, 1).await;
+    assert_eq!(refused(backend, entry(again(client.id))).await, Refusal::NoRecord(client.id, march()));
+    done(backend, Entry { routes: routes(&[]), ..entry(Command::CreateRecord(client.id, march(), figures("10"))) })
+        .await;
+    let silent = done(backend, Entry { routes: routes(&[]), ..entry(again(client.id)) }).await;
+    assert_eq!(silent.message_id, None);
+    assert_eq!(backend.query("SELECT COUNT(*) FROM OutboxMessages").unwrap(), "0");
 }
 
 async fn lists_are_bounded_and_in_order(backend: &impl Backend) {
