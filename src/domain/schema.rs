@@ -3,7 +3,7 @@
 use super::language::Language;
 use utoipa::openapi::{
     Object, ObjectBuilder,
-    schema::{SchemaFormat, Type},
+    schema::{KnownFormat, SchemaFormat, Type},
 };
 
 /// `decimal` keeps generated clients from making a float of money. No `multipleOf`: validators that divide floats find
@@ -46,6 +46,12 @@ pub fn client_id() -> ObjectBuilder {
 #[must_use]
 pub fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// A day, `2030-04-20`.
+#[must_use]
+pub fn date() -> ObjectBuilder {
+    text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
 }
 
 #[must_use]

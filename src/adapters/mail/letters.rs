@@ -80,6 +80,7 @@ fn shown(language: Language, value: &LetterValue) -> Result<Value, String> {
             let period = Period::new(*year, *month);
             language.month(period.ok_or_else(|| format!("{year}-{month} is not a month we keep books of"))?).into()
         }
+        LetterValue::Date(date) => language.date(*date).into(),
         LetterValue::Nothing => ().into(),
         LetterValue::Fields(fields) => fields_shown(language, fields)?,
     })

@@ -1,6 +1,7 @@
 //! Amounts and months as a client reads them in a language.
 
 use crate::domain::{language::Language, money::Money, period::Period};
+use chrono::{Datelike, NaiveDate};
 
 /// Keeps an amount on one line, whatever the width of the screen.
 const NO_BREAK_SPACE: char = '\u{a0}';
@@ -34,6 +35,22 @@ const MONTHS: [&str; 12] = [
     "December",
 ];
 
+/// As a day of the month is followed by them.
+const MIESIACA: [&str; 12] = [
+    "stycznia",
+    "lutego",
+    "marca",
+    "kwietnia",
+    "maja",
+    "czerwca",
+    "lipca",
+    "sierpnia",
+    "września",
+    "października",
+    "listopada",
+    "grudnia",
+];
+
 impl Language {
     /// `1 234,56 zł`, `PLN 1,234.56`.
     pub(super) fn amount(self, money: Money) -> String {
@@ -51,6 +68,16 @@ impl Language {
             Self::En => MONTHS,
         };
         format!("{} {}", names[usize::from(period.month() - 1)], period.year())
+    }
+
+    /// `20 kwietnia 2026`, `20 April 2026`; the day stays with its month.
+    pub(super) fn date(self, date: NaiveDate) -> String {
+        let names = match self {
+            Self::Pl => MIESIACA,
+            Self::En => MONTHS,
+        };
+        let month = names.get(date.month0() as usize).copied().unwrap_or_default();
+        format!("{}{NO_BREAK_SPACE}{month} {}", date.day(), date.year())
     }
 }
 
@@ -121,5 +148,13 @@ mod tests {
         assert_eq!(Language::Pl.month(month(3)), "marzec 2026");
         assert_eq!(Language::Pl.month(month(12)), "grudzień 2026");
         assert_eq!(Language::En.month(month(1)), "January 2026");
+    }
+
+    #[test]
+    fn a_day_stays_with_its_month() {
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        assert_eq!(Language::Pl.date(day("2026-04-20")), "20\u{a0}kwietnia 2026");
+        assert_eq!(Language::Pl.date(day("2026-12-01")), "1\u{a0}grudnia 2026");
+        assert_eq!(Language::En.date(day("2100-01-31")), "31\u{a0}January 2100");
     }
 }

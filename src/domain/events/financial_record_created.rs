@@ -15,6 +15,6 @@ impl Event for FinancialRecordCreated {
     const LETTER: &'static str = "financial_record_created";
 
     fn samples() -> Result<Samples<FinancialChange>, String> {
-        Ok(vec![("created", samples::usual(None)?), ("created-odd", samples::odd(None)?)])
+        Ok(vec![("created", samples::usual()?.change(None)), ("created-odd", samples::odd()?.change(None))])
     }
 }

@@ -15,6 +15,6 @@ impl Event for FinancialRecordDeleted {
     const LETTER: &'static str = "financial_record_deleted";
 
     fn samples() -> Result<Samples<FinancialChange>, String> {
-        Ok(vec![("deleted", samples::usual(None)?), ("deleted-odd", samples::odd(None)?)])
+        Ok(vec![("deleted", samples::usual()?.change(None)), ("deleted-odd", samples::odd()?.change(None))])
     }
 }

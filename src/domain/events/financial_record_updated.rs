@@ -18,9 +18,9 @@ impl Event for FinancialRecordUpdated {
     fn samples() -> Result<Samples<FinancialChange>, String> {
         let before = samples::figures([100_000, 50_000, 160_000])?;
         Ok(vec![
-            ("updated", samples::usual(Some(before))?),
-            ("updated-odd", samples::odd(Some(samples::figures([0, GROSZE_MAX, 1])?))?),
-            ("updated-before-unknown", samples::usual(None)?),
+            ("updated", samples::usual()?.change(Some(before))),
+            ("updated-odd", samples::odd()?.change(Some(samples::figures([0, GROSZE_MAX, 1])?))),
+            ("updated-before-unknown", samples::usual()?.change(None)),
         ])
     }
 }

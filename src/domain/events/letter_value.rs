@@ -1,6 +1,7 @@
 //! A value that a letter shows, before it is written in the client's language.
 
 use crate::domain::{client::ClientName, money::Money, record::Figures};
+use chrono::NaiveDate;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LetterValue {
@@ -11,6 +12,7 @@ pub enum LetterValue {
         year: u16,
         month: u8,
     },
+    Date(NaiveDate),
     /// What is not known; `none` to a template.
     Nothing,
     Fields(Vec<(&'static str, LetterValue)>),

@@ -2,10 +2,11 @@
 
 use super::{Event, FinancialChange, NewEvent, Samples};
 use crate::domain::{
-    client::{ClientName, Email},
+    client::{Client, ClientDraft, ClientName, Email, Nip, PostalAddress},
     ids::{ClientId, MessageId},
     money::{GROSZE_MAX, Money},
-    record::Figures,
+    period::Period,
+    record::{Figures, FinancialRecord},
 };
 use chrono::{DateTime, Utc};
 
@@ -23,14 +24,25 @@ pub(super) fn written<E: Event>(id: &MessageId, time: DateTime<Utc>) -> Result<S
     E::samples()?.into_iter().map(sample).collect()
 }
 
-pub(super) fn usual(previous: Option<Figures>) -> Result<FinancialChange, String> {
-    let client = ("Piekarnia Łąka sp. z o.o.", "biuro@piekarnia.example.pl");
-    change(client, [123_456, 50_000, 160_099], previous)
+/// A month as it is booked.
+pub(super) struct Booked {
+    pub client: Client,
+    pub record: FinancialRecord,
+}
+
+impl Booked {
+    pub(super) fn change(&self, previous: Option<Figures>) -> FinancialChange {
+        FinancialChange::of(&self.client, &self.record, previous)
+    }
+}
+
+pub(super) fn usual() -> Result<Booked, String> {
+    booked("Piekarnia Łąka sp. z o.o.", "biuro@piekarnia.example.pl", [123_456, 50_000, 160_099])
 }
 
 /// The largest amounts there are.
-pub(super) fn odd(previous: Option<Figures>) -> Result<FinancialChange, String> {
-    change((ODD_NAME, ODD_ADDRESS), [GROSZE_MAX, 0, GROSZE_MAX - 1], previous)
+pub(super) fn odd() -> Result<Booked, String> {
+    booked(ODD_NAME, ODD_ADDRESS, [GROSZE_MAX, 0, GROSZE_MAX - 1])
 }
 
 /// Of income tax, VAT and insurance in grosze.
@@ -41,16 +53,16 @@ pub(super) fn figures(grosze: [i64; 3]) -> Result<Figures, String> {
         .ok_or_else(|| "a sample's amount is invalid".to_owned())
 }
 
-fn change(client: (&str, &str), now: [i64; 3], previous: Option<Figures>) -> Result<FinancialChange, String> {
-    Ok(FinancialChange {
-        client_id: ClientId(17),
-        client_name: ClientName::parse(client.0)?,
-        recipient: Email::parse(client.1)?,
+fn booked(name: &str, address: &str, grosze: [i64; 3]) -> Result<Booked, String> {
+    let draft = ClientDraft {
+        name: ClientName::parse(name)?,
+        address: PostalAddress::parse("ul. Prosta 1, 30-001 Kraków")?,
+        nip_nb: Nip::parse("5260250274")?,
+        email: Email::parse(address)?,
         language: None,
-        year: 2026,
-        month: 3,
-        figures: figures(now)?,
-        previous,
-        version: 1,
-    })
+    };
+    let period = Period::new(2026, 3).ok_or("a sample's month is invalid")?;
+    let client = Client { id: ClientId(17), draft, version: 1 };
+    let record = FinancialRecord { id: 1, client_id: client.id, period, figures: figures(grosze)?, version: 1 };
+    Ok(Booked { client, record })
 }

@@ -9,6 +9,7 @@ use client_organizer::{
         booking::{BookedResult, Command},
         client::{ClientDraft, ClientName, Email, Nip, PostalAddress},
         delivery::{Delivery, MailPolicy, OnDoubt},
+        events::{self, DefaultRoute, EventType},
         flow_settings::{DispatchSettings, NotifySettings},
         ids::ClientId,
         message::{Headers, MessageLimits},
@@ -81,12 +82,12 @@ impl World {
     pub fn with(bus: FakeBus, mailer: FakeMailer, on_doubt: OnDoubt) -> Self {
         let backend = SqliteBackend::new();
         let (bus, mailer, clock) = (Arc::new(bus), Arc::new(mailer), Arc::new(FakeClock::new()));
-        let routes = routes(&[
-            ("FinancialRecordCreated", &[EMAILS]),
-            ("FinancialRecordUpdated", &[EMAILS]),
-            ("FinancialRecordDeleted", &[]),
-            ("Plain", &[EMAILS]),
-        ]);
+        let by_default = |one: &EventType| match one.default_route {
+            DefaultRoute::EmailQueue => (one.name, &[EMAILS][..]),
+            DefaultRoute::Nobody => (one.name, &[][..]),
+        };
+        let pairs: Vec<_> = events::ALL.iter().map(by_default).chain([("Plain", &[EMAILS][..])]).collect();
+        let routes = routes(&pairs);
         let health = Arc::new(Health::default());
         let book = BookContext {
             books: backend.books(),
