@@ -83,7 +83,11 @@ async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Reques
         Endpoint::Root => reply::json(StatusCode::OK, &serde_json::json!({ "version": services.version })),
         Endpoint::Health => health::health(&services.health, services.version),
         Endpoint::OpenApi => openapi::openapi(),
-        Endpoint::Clients | Endpoint::Client(_) | Endpoint::Records(_) | Endpoint::Record(..) => {
+        Endpoint::Clients
+        | Endpoint::Client(_)
+        | Endpoint::Records(_)
+        | Endpoint::Record(..)
+        | Endpoint::Reminders(..) => {
             if method != "GET" {
                 services.idle_outbox.wake();
             }

@@ -1,6 +1,6 @@
 //! The function Finance: clients and their monthly figures over HTTP.
 
-use super::{clients, problem::Problem, records, reply::Reply, request::Request, routes::Endpoint};
+use super::{clients, problem::Problem, records, reminders, reply::Reply, request::Request, routes::Endpoint};
 use crate::flows::book::BookContext;
 use crate::ports::error::StoreResult;
 
@@ -17,6 +17,7 @@ pub(super) async fn answer(context: &BookContext, endpoint: Endpoint, request: &
         (Endpoint::Record(id, period), "PATCH") => records::patch_record(context, request, id, period).await,
         (Endpoint::Record(id, period), "DELETE") => records::delete_record(context, request, id, period).await,
         (Endpoint::Record(id, period), _) => records::get_record(context, request, id, period).await,
+        (Endpoint::Reminders(id, period), _) => reminders::create_reminder(context, request, id, period).await,
         (
             Endpoint::Root
             | Endpoint::Health

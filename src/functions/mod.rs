@@ -20,6 +20,7 @@ mod trace;
 mod finance;
 mod clients;
 mod records;
+mod reminders;
 mod health;
 mod openapi;
 mod openapi_messages;

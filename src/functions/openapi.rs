@@ -4,7 +4,7 @@ use super::{
     clients, health,
     openapi_messages::Messages,
     problem::ProblemReply,
-    records,
+    records, reminders,
     reply::{JSON, Reply},
 };
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -47,6 +47,7 @@ use warp::http::header;
         records::get_record,
         records::patch_record,
         records::delete_record,
+        reminders::create_reminder,
         health::health,
         openapi,
     ),

@@ -57,7 +57,11 @@ pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn endpoints() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     [Endpoint::Clients, Endpoint::Client(ClientId(1)), Endpoint::Records(ClientId(1))]
         .into_iter()
-        .chain(Period::new(2000, 1).map(|period| Endpoint::Record(ClientId(1), period)))
+        .chain(
+            Period::new(2000, 1)
+                .into_iter()
+                .flat_map(|period| [Endpoint::Record(ClientId(1), period), Endpoint::Reminders(ClientId(1), period)]),
+        )
         .chain([Endpoint::Health, Endpoint::OpenApi])
         .map(|endpoint| (endpoint.template(), endpoint.methods()))
 }
@@ -70,6 +74,7 @@ pub(super) enum Endpoint {
     Client(ClientId),
     Records(ClientId),
     Record(ClientId, Period),
+    Reminders(ClientId, Period),
     Health,
     OpenApi,
     DispatchOutbox,
@@ -90,8 +95,8 @@ impl Endpoint {
             "/PruneOutbox" => return Some(Self::PruneOutbox),
             _ => {}
         }
-        // The longest path has five segments below /api; what follows a sixth is of no interest.
-        let segments: Vec<&str> = path.strip_prefix('/')?.splitn(7, '/').collect();
+        // The longest path has six segments below /api; what follows a seventh is of no interest.
+        let segments: Vec<&str> = path.strip_prefix('/')?.splitn(8, '/').collect();
         let is = |at: usize, word: &str| segments.get(at).is_some_and(|s: &&str| s.eq_ignore_ascii_case(word));
         if !is(0, "api") {
             return None;
@@ -109,6 +114,9 @@ impl Endpoint {
             3 => id().map(Self::Client),
             4 if is(3, "finance") => id().map(Self::Records),
             6 if is(3, "finance") => Some(Self::Record(id()?, Period::parse(segments[4], segments[5])?)),
+            7 if is(3, "finance") && is(6, "reminders") => {
+                Some(Self::Reminders(id()?, Period::parse(segments[4], segments[5])?))
+            }
             _ => None,
         }
     }
@@ -119,7 +127,9 @@ impl Endpoint {
             Self::Clients | Self::Records(_) => &["GET", "POST"],
             Self::Client(_) => &["GET", "PUT", "DELETE"],
             Self::Record(..) => &["GET", "PATCH", "DELETE"],
-            Self::DispatchOutbox | Self::SendEmail | Self::RetryEmail | Self::PruneOutbox => &["POST"],
+            Self::Reminders(..) | Self::DispatchOutbox | Self::SendEmail | Self::RetryEmail | Self::PruneOutbox => {
+                &["POST"]
+            }
         }
     }
 
@@ -135,7 +145,7 @@ impl Endpoint {
     pub(super) fn function(self) -> &'static str {
         match self {
             Self::Root => "ping",
-            Self::Clients | Self::Client(_) | Self::Records(_) | Self::Record(..) => "Finance",
+            Self::Clients | Self::Client(_) | Self::Records(_) | Self::Record(..) | Self::Reminders(..) => "Finance",
             Self::Health => "Health",
             Self::OpenApi => "OpenApi",
             Self::DispatchOutbox => "DispatchOutbox",
@@ -153,6 +163,7 @@ impl Endpoint {
             | Self::Client(_)
             | Self::Records(_)
             | Self::Record(..)
+            | Self::Reminders(..)
             | Self::Health
             | Self::OpenApi => false,
         }
@@ -164,6 +175,7 @@ impl Endpoint {
             Self::Client(_) => "/api/clients/{id}",
             Self::Records(_) => "/api/clients/{id}/finance",
             Self::Record(..) => "/api/clients/{id}/finance/{year}/{month}",
+            Self::Reminders(..) => "/api/clients/{id}/finance/{year}/{month}/reminders",
             Self::Health => "/api/health",
             Self::OpenApi => "/api/openapi.json",
             Self::Root => "/",
@@ -183,6 +195,10 @@ mod tests {
         assert_eq!(Endpoint::find("/api/clients/7/Finance"), Some(Endpoint::Records(ClientId(7))));
         let march = Period::new(2026, 3).unwrap();
         assert_eq!(Endpoint::find("/api/clients/7/finance/2026/03"), Some(Endpoint::Record(ClientId(7), march)));
+        assert_eq!(
+            Endpoint::find("/api/clients/7/finance/2026/3/Reminders"),
+            Some(Endpoint::Reminders(ClientId(7), march))
+        );
         for nowhere in [
             "",
             "*",
@@ -202,6 +218,9 @@ mod tests {
             "/api/clients/7/finance/1999/1",
             "/api/clients/7/finance/2026/3/x",
             "/api/clients/7/finance/2026/3/",
+            "/api/clients/7/finance/2026/3/reminders/",
+            "/api/clients/7/finance/2026/3/reminders/1",
+            "/api/clients/7/finance/2026/13/reminders",
             "/api/../SendEmail",
             "/api/health/",
             "/api/SendEmail",

@@ -520,6 +520,7 @@ async fn the_documented_bodies_are_the_ones_that_are_read() {
         ("PUT", format!("/api/clients/{id}"), "ClientDraft"),
         ("POST", record.clone(), "FinancialRecordDraft"),
         ("PATCH", format!("{record}/2026/1"), "FinancialRecordPatch"),
+        ("POST", format!("{record}/2026/1/reminders"), "PaymentReminderDraft"),
     ] {
         assert_eq!(document["components"]["schemas"][schema]["additionalProperties"], false, "{schema}");
         let missing = reported(&edge.write(method, &path, &[], r#"{"zzz":1}"#).await, "is missing");

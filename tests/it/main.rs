@@ -25,6 +25,7 @@ mod dead_letters;
 mod namespace;
 mod amqp_golden;
 mod events;
+mod reminders;
 mod mail;
 mod letters;
 mod erasure;

@@ -14,6 +14,7 @@ mod financial_record_updated;
 mod letter_value;
 mod new_event;
 mod notice;
+mod payment_reminder;
 mod samples;
 
 pub use about_record::AboutRecord;
@@ -25,6 +26,7 @@ pub use financial_record_updated::FinancialRecordUpdated;
 pub use letter_value::LetterValue;
 pub use new_event::NewEvent;
 pub use notice::{Notice, read};
+pub use payment_reminder::{DueDate, PaymentReminder};
 
 use super::{
     client::Email,
@@ -43,6 +45,7 @@ pub const ALL: &[EventType] = &[
     EventType::of::<FinancialRecordCreated>(),
     EventType::of::<FinancialRecordUpdated>(),
     EventType::of::<FinancialRecordDeleted>(),
+    EventType::of::<PaymentReminder>(),
 ];
 
 /// A message type: what is particular to it, and nothing else is.

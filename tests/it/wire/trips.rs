@@ -50,6 +50,13 @@ async fn a_write_is_one_question_and_one_batch_with_and_without_a_key() {
         assert_eq!(trips(&server, &edge, "POST", "/api/clients/1/finance", headers, &figures(7)).await, 2);
         let patch = r#"{"vat":231.5}"#;
         assert_eq!(trips(&server, &edge, "PATCH", "/api/clients/1/finance/2026/7", headers, patch).await, 2);
+        let (reminders, due) = ("/api/clients/1/finance/2026/7/reminders", r#"{"dueDate":"2026-08-20"}"#);
+        assert_eq!(trips(&server, &edge, "POST", reminders, headers, due).await, 2);
+        // Client and record stay as they were read, the record's lock before the message.
+        let batch = server.requests("books_lock_record").pop().unwrap().text;
+        let at = |statement: &str| batch.find(&format!("-- {statement}:")).unwrap();
+        let order = ["books_guard_client", "books_lock_record", "books_guard_one", "books_enqueue"].map(at);
+        assert!(order.is_sorted(), "{batch}");
     }
 }
 

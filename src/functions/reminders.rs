@@ -1,0 +1,62 @@
+//! `/api/clients/{id}/finance/{year}/{month}/reminders`: reminds a client that a month's taxes fall due.
+
+use super::{
+    body,
+    fields::{Fields, text},
+    openapi::{WriteHeaders, WriteProblems},
+    problem::Problem,
+    reply::Reply,
+    request::Request,
+    wire::RecordReply,
+    write::write,
+};
+use crate::{
+    domain::{booking::Command, events::DueDate, ids::ClientId, period::Period, schema},
+    flows::book::BookContext,
+};
+use std::sync::Arc;
+use utoipa::ToSchema;
+
+/// When the month's taxes are to be paid.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PaymentReminderDraft, rename_all = "camelCase")]
+#[expect(dead_code, reason = "documents the body, which is read field by field")]
+pub(super) struct ReminderBody {
+    /// From the month's first day to five years after its last.
+    #[schema(schema_with = schema::date)]
+    due_date: String,
+}
+
+#[utoipa::path(
+    post, path = "/api/clients/{id}/finance/{year}/{month}/reminders", tag = "finance", operation_id = "createReminder",
+    summary = "Reminds the client that a booked month's taxes fall due",
+    description = "Enqueues a message with the month's figures as they are booked; the books stay as they are. Each call sends one \
+                   reminder: repeat it with the same Idempotency-Key.",
+    params(
+        ("id" = i64, Path, minimum = 1, description = "The client's id"),
+        ("year" = u16, Path, minimum = 2000, maximum = 2100),
+        ("month" = u8, Path, minimum = 1, maximum = 12),
+        WriteHeaders,
+    ),
+    request_body = ReminderBody,
+    responses(
+        (status = 202, description = "Enqueued: the record whose figures the client is reminded of", body = RecordReply, headers(
+            ("ETag" = String, description = "Its version, for If-Match"),
+            ("Outbox-Message-Id" = String, description = "Id of the message, where the office sends reminders"),
+            ("Idempotency-Replayed" = String, description = "`true` where this is the answer to an earlier request with the key"),
+        )),
+        WriteProblems
+    )
+)]
+pub(super) async fn create_reminder(
+    context: &BookContext,
+    request: &Request,
+    id: ClientId,
+    period: Period,
+) -> Result<Reply, Problem> {
+    let mut fields = Fields::of_body(body::json_text(request)?)?;
+    let due_date = fields.required("dueDate", |token| DueDate::parse(&text(token)?, period));
+    let due_date = fields.finish(due_date)?;
+    write(context, request, Command::Enqueue(id, period, Arc::new(due_date))).await
+}
