@@ -140,14 +140,22 @@ async fn bus(settings: &Settings) -> Vec<Finding> {
     let routed: BTreeSet<&Destination> = settings.routes.destinations().collect();
     let wanted = routed.iter().copied().chain(&settings.email_queue).collect::<BTreeSet<_>>();
     let (entities, bus) = (compose::entities(settings), compose::bus(settings));
+    let dead_letters = compose::dead_letters(settings);
     let looks = wanted.into_iter().map(|at| {
         let (entities, bus, send) = (&entities, &bus, routed.contains(at));
+        let receive = dead_letters.as_ref().ok().filter(|_| settings.email_queue.as_ref() == Some(at));
         async move {
-            let (seen, reached) = tokio::join!(seen(entities.as_ref(), at), async {
-                let bus = bus.as_ref().ok().filter(|_| send)?;
-                bus.reach(at, Instant::now() + BUS_WITHIN).await
-            });
-            checkup::of(at, &seen, &reached, &expected(settings, at))
+            let (seen, reached, listened) = tokio::join!(
+                seen(entities.as_ref(), at),
+                async {
+                    let bus = bus.as_ref().ok().filter(|_| send)?;
+                    bus.reach(at, Instant::now() + BUS_WITHIN).await
+                },
+                async { Some(receive?.may_listen(at).await) }
+            );
+            let mut found = checkup::of(at, &seen, &reached, &expected(settings, at));
+            found.extend(listened.and_then(|tried| checkup::listening(at, &seen, &reached, &tried)));
+            found
         }
     });
     let mut found = credential(settings);

@@ -54,6 +54,27 @@ pub fn of(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
     found
 }
 
+/// What came of trying whether the email queue's trigger may receive from it; it uses this same credential.
+#[must_use]
+pub fn listening(at: &Destination, seen: &Seen, reached: &Reached, tried: &Reached) -> Option<Finding> {
+    let about = at.to_string();
+    match tried {
+        Some(Ok(())) => Some(Finding::fine(&about, "a link for receiving from it was opened, and nothing was taken")),
+        // Said already.
+        Some(Err(_)) if *seen == Seen::Missing || tried == reached => None,
+        Some(Err(why)) => {
+            let todo = "repair that: SendEmail is not called meanwhile, and its messages wait there";
+            Some(Finding::problem(&about, why, todo))
+        }
+        None => {
+            let what =
+                "whether SendEmail's trigger may receive from it was not tried: over REST that would take a message";
+            let todo = "look it up by hand: the credential needs the Listen claim, or the role Azure Service Bus Data Receiver";
+            Some(Finding::note(&about, what, todo))
+        }
+    }
+}
+
 /// A credential that was made elsewhere and ends by itself; who renews it should know before.
 #[must_use]
 pub fn signature(name: &str, ends_on: DateTime<Utc>, now: DateTime<Utc>) -> Finding {

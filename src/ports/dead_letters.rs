@@ -38,6 +38,15 @@ pub trait DeadLetters: Send + Sync {
     /// # Errors
     /// Why it cannot be read, and what to do.
     async fn open(&self, queue: &Destination) -> Result<Box<dyn DeadLetterQueue>, String>;
+
+    /// Whether the queue itself may be received from, as its trigger does: connected, allowed to listen, there. Takes
+    /// nothing. None: this transport cannot tell without taking a message.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    async fn may_listen(&self, _queue: &Destination) -> Option<Result<(), String>> {
+        None
+    }
 }
 
 /// Each letter is held under the queue's own lock, so that nobody else has it, until it is removed or given back; of a

@@ -171,6 +171,9 @@ function deliver(broker, sender, address) {
   if (dead) return deadletters.deliver(dead, sender);
   const entity = broker.entity(address);
   if (!entity) return sender.close({ condition: 'amqp:not-found', description: `there is no ${address}` });
+  if (entity.listen === false) {
+    return sender.close({ condition: 'amqp:unauthorized-access', description: "'Listen' claim(s) are required" });
+  }
   let next = 0;
   const more = () => {
     while (sender.is_open() && sender.sendable() && next < entity.messages.length) {

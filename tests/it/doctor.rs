@@ -45,6 +45,7 @@ async fn over_amqp_a_link_is_tried_and_nothing_is_sent() {
     let (code, fine) = office.findings("fine");
     assert_eq!(code, Some(0), "{fine:#?}");
     tells(&fine, &[&queue, "a link for sending"]);
+    tells(&fine, &[&queue, "a link for receiving", "nothing was taken"]);
     tells(&office.findings("unknown").1, &[&queue, "over REST only"]);
     assert_eq!(broker.stored(&queue).await.len(), 0);
 
@@ -52,6 +53,17 @@ async fn over_amqp_a_link_is_tried_and_nothing_is_sent() {
     let (code, problem) = nobody.findings("problem");
     assert_eq!(code, Some(1));
     tells(&problem, &["queue:nobody", "create it"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_credential_that_may_send_and_not_listen_must_be_mended_and_no_message_is_taken_to_see_it() {
+    let Some(broker) = broker::shared() else { return };
+    let queue = broker.create(json!({"listen": false})).await;
+    let (code, problem) = Office::new().on(broker, "amqp", &queue).findings("problem");
+    assert_eq!(code, Some(1), "{problem:#?}");
+    tells(&problem, &[&queue, "Listen claim", "SendEmail is not called"]);
+    let (_, notes) = Office::new().on(broker, "rest", &queue).findings("note");
+    tells(&notes, &[&queue, "was not tried", "over REST", "Data Receiver"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -32,6 +32,8 @@ use std::time::Duration;
 
 /// A broker that has a message hands it out at once; that it has none it does not say.
 const NONE_AFTER: Duration = Duration::from_secs(3);
+/// A refusal follows the link it refuses at once.
+const LASTS_FOR: Duration = Duration::from_secs(1);
 /// Goodbyes are not waited for longer.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
@@ -58,9 +60,8 @@ impl AmqpDeadLetters {
         Ok(Self { connection, access, dialer, timeout })
     }
 
-    async fn attach(&self, queue: &str) -> Result<AmqpDeadLetterQueue, Failure> {
+    async fn attach(&self, queue: &str, address: &str) -> Result<AmqpDeadLetterQueue, Failure> {
         let host = self.connection.host();
-        let address = format!("{queue}/$deadletterqueue");
         let audience = format!("amqps://{host}/{address}");
         let granted = self.access.token(&audience).await.map_err(Failure::Other)?;
         let name = format!("client-organizer-{}", uuid::Uuid::new_v4());
@@ -68,7 +69,7 @@ impl AmqpDeadLetters {
         let attached = async {
             let _client = session::authorise(&mut session, &name, &audience, &granted).await?;
             // With a target, as every client names one: an answer with an empty one is not read well by our library.
-            let receiver = Receiver::builder().name(&name).source(address.as_str()).target(name.as_str());
+            let receiver = Receiver::builder().name(&name).source(address).target(name.as_str());
             // Else a broker may count what it hands out as done, and it is gone before it is stored. Which mode it grants
             // our library does not show.
             let receiver = receiver.sender_settle_mode(SenderSettleMode::Unsettled).credit_mode(CreditMode::Manual);
@@ -85,22 +86,35 @@ impl AmqpDeadLetters {
             (self.connection.namespace().to_owned(), self.access.clone(), queue.to_owned());
         Ok(AmqpDeadLetterQueue { namespace, access, queue, receiver, session, connection, held: Vec::new() })
     }
+
+    /// `address`: of the queue, or of its dead letters.
+    async fn opened(&self, queue: &str, address: &str) -> Result<AmqpDeadLetterQueue, String> {
+        let namespace = self.connection.namespace();
+        match tokio::time::timeout(self.timeout, self.attach(queue, address)).await {
+            Ok(Ok(letters)) => Ok(letters),
+            Ok(Err(failure)) => Err(described(namespace, &self.access, queue, &failure)),
+            Err(_) => Err(format!("{namespace}/{address} could not be opened within {} ms", self.timeout.as_millis())),
+        }
+    }
 }
 
 #[async_trait]
 impl DeadLetters for AmqpDeadLetters {
     async fn open(&self, queue: &Destination) -> Result<Box<dyn DeadLetterQueue>, String> {
-        let namespace = self.connection.namespace();
-        let opened = tokio::time::timeout(self.timeout, self.attach(queue.entity())).await;
-        match opened {
-            Ok(Ok(letters)) => Ok(Box::new(letters)),
-            Ok(Err(failure)) => Err(described(namespace, &self.access, queue.entity(), &failure)),
-            Err(_) => Err(format!(
-                "{namespace}/{}: its dead letters could not be opened within {} ms",
-                queue.entity(),
-                self.timeout.as_millis()
-            )),
-        }
+        let queue = queue.entity();
+        Ok(Box::new(self.opened(queue, &format!("{queue}/$deadletterqueue")).await?))
+    }
+
+    async fn may_listen(&self, queue: &Destination) -> Option<Result<(), String>> {
+        let queue = queue.entity();
+        let mut link = match self.opened(queue, queue).await {
+            Ok(link) => link,
+            Err(why) => return Some(Err(why)),
+        };
+        let lasted =
+            link.lasts().await.map_err(|failure| described(self.connection.namespace(), &self.access, queue, &failure));
+        Box::new(link).close().await;
+        Some(lasted)
     }
 }
 
@@ -115,6 +129,20 @@ struct AmqpDeadLetterQueue {
     connection: ConnectionHandle<()>,
     /// By number; None: removed.
     held: Vec<Option<DeliveryInfo>>,
+}
+
+impl AmqpDeadLetterQueue {
+    /// Waits a little for an end: a broker may grant a link first, and say what is wrong with it in the next frame.
+    async fn lasts(&mut self) -> Result<(), Failure> {
+        tokio::select! {
+            biased;
+            // No credit was given, so no message comes: only an end does.
+            ended = self.receiver.recv::<Body<Value>>() => ended.map(drop).map_err(|error| of_receiving(&error)),
+            closed = self.connection.on_close() => Err(ended("connection", closed)),
+            closed = self.session.on_end() => Err(ended("session", closed)),
+            () = tokio::time::sleep(LASTS_FOR) => Ok(()),
+        }
+    }
 }
 
 #[async_trait]
@@ -195,10 +223,14 @@ fn bytes(body: Body<Value>) -> Vec<u8> {
 
 async fn received(receiver: &mut Receiver) -> Result<Received, Failure> {
     receiver.set_credit(1).await.map_err(|e| Failure::Other(words(&e)))?;
-    receiver.recv().await.map_err(|error| match error {
-        RecvError::LinkStateError(error) => state_of(&error),
-        other => Failure::Other(words(&other)),
-    })
+    receiver.recv().await.map_err(|error| of_receiving(&error))
+}
+
+fn of_receiving(error: &RecvError) -> Failure {
+    match error {
+        RecvError::LinkStateError(error) => state_of(error),
+        other => Failure::Other(words(other)),
+    }
 }
 
 /// For a person.
