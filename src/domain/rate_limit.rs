@@ -17,8 +17,16 @@ pub const LEASE_MS_MAX: i64 = 600_000;
 /// Status queries have a limit of their own, and a name that they count by beside the provider's mails.
 #[must_use]
 pub fn of_queries(provider: &str) -> String {
-    format!("{provider} queries")
+    format!("{provider}{QUERIES}")
 }
+
+/// It is in the table of destinations, where its limit is kept; nothing is sent there, and it cannot be paused.
+#[must_use]
+pub fn is_of_queries(name: &str) -> bool {
+    name.starts_with("mail:") && name.ends_with(QUERIES)
+}
+
+const QUERIES: &str = " queries";
 
 /// 0: no such limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

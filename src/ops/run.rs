@@ -12,7 +12,7 @@ use crate::{
         delivery::{EMAIL_CONSUMER, MailState},
         duplicates::DuplicateWindows,
         ids::MESSAGE_ID_CHARS_MAX,
-        printable,
+        printable, rate_limit,
         recipient::RecipientKey,
         route::{Destination, Routes},
     },
@@ -101,11 +101,11 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
             remedied(context, out, "replayed", &done)
         }
         OpsCommand::Pause { destination, why } => {
-            let known = context.ops.pause(&destination, &signature(why)).await?;
+            let known = is_known(&destination) && context.ops.pause(&destination, &signature(why)).await?;
             destination_done(context, out, &destination, "paused", known)
         }
         OpsCommand::Resume { destination, why } => {
-            let known = context.ops.resume(&destination, &signature(why)).await?;
+            let known = is_known(&destination) && context.ops.resume(&destination, &signature(why)).await?;
             destination_done(context, out, &destination, "resumed", known)
         }
         OpsCommand::Mail { command } => mail(context, command, out).await,
@@ -259,6 +259,11 @@ fn remedied(context: &OpsContext<'_>, out: &mut (dyn Write + Send), verb: &str, 
         if rows.len() > 1 { say(out, &format!("{done} row(s) {verb}, {} not", rows.len() - done)) } else { Ok(()) }
     })?;
     Ok(!rows.is_empty() && rows.iter().all(|row| row.done))
+}
+
+/// Pausing that would do nothing.
+fn is_known(destination: &str) -> bool {
+    !rate_limit::is_of_queries(destination)
 }
 
 fn destination_done(

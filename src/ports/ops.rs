@@ -5,6 +5,7 @@ use crate::domain::{
     delivery::{Delivery, MailState},
     duplicates::DuplicateWindows,
     outbox::{LastOutcome, RowState},
+    rate_limit,
     recipient::{Addressee, RecipientHash},
 };
 use async_trait::async_trait;
@@ -57,7 +58,10 @@ impl Status {
         if let Some(waiting) = self.destinations.iter_mut().find(|one| one.name.is_empty()) {
             (waiting.pending, waiting.oldest_claimable_ms) = (pending, oldest_ms);
         }
-        self.destinations.retain(|one| !one.name.is_empty() || one.pending + one.leased + one.dead > 0);
+        self.destinations.retain(|one| {
+            let stands = !one.name.is_empty() || one.pending + one.leased + one.dead > 0;
+            stands && !rate_limit::is_of_queries(&one.name)
+        });
     }
 }
 

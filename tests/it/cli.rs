@@ -434,6 +434,19 @@ fn what_is_not_there_is_told_with_exit_1() {
     assert_eq!(shell.run(&["ops", "show", "nobody"], &[]).status.code(), Some(1));
     assert_eq!(shell.run(&["ops", "pause", "queue:nobody", "--reason", "x"], &[]).status.code(), Some(1));
     assert_eq!(shell.run(&["ops", "requeue", "nobody", "--reason", "x"], &[]).status.code(), Some(1));
+    // Where the limit of status queries is kept: pausing it would do nothing.
+    shell.sql("INSERT INTO Destinations (Name) VALUES ('mail:acs queries'), ('mail:acs')");
+    for (name, code) in [("mail:acs queries", 1), ("mail:acs", 0)] {
+        for verb in ["pause", "resume"] {
+            assert_eq!(
+                shell.run(&["ops", verb, name, "--reason", "x"], &[]).status.code(),
+                Some(code),
+                "{verb} {name}"
+            );
+        }
+    }
+    let status = stdout(&shell.run(&["ops", "status"], &[]));
+    assert!(status.contains("mail:acs ") && !status.contains("queries"), "{status}");
 }
 
 #[test]

@@ -298,6 +298,8 @@ async fn queries_have_a_pace_of_their_own(backend: &impl Backend) {
         assert_eq!(may_query("doubt", &first).await, None, "a repeat has its place");
     }
     assert_eq!(may_query("other", &queries(LeaseToken::fresh(), 2, 0)).await, None);
+    let shown = backend.ops().status(&[]).await.unwrap().destinations;
+    assert!(shown.iter().all(|one| !one.name.contains("queries")), "no destination that is always ready: {shown:?}");
     assert_eq!(may_query("doubt", &first).await, None, "also where no more have one");
     let full = may_query("third", &queries(LeaseToken::fresh(), 2, 0)).await.unwrap();
     assert!((LEASE_MS + MINUTE_MS - SOON_MS..=LEASE_MS + MINUTE_MS + SOON_MS).contains(&full), "{full}");
