@@ -95,14 +95,6 @@ async fn a_trigger_on_a_table_of_ours_is_noted_with_the_cure() {
 }
 
 #[tokio::test]
-async fn a_listener_is_reached_by_whichever_of_its_addresses_lives() {
-    let server = TdsServer::start().await;
-    let text = server.plain().replace("127.0.0.1", "localhost") + ";MultiSubnetFailover=yes";
-    SqlServer::open(&SqlServerOptions::at(text)).await.unwrap();
-    assert_eq!(server.logins().len(), 1);
-}
-
-#[tokio::test]
 async fn a_role_that_lacks_the_tables_of_the_last_migrate_is_told_before_anything_is_done() {
     let server = TdsServer::start().await;
     server.fault("schema_rights", Fault::Error(229));
