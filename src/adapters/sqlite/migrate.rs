@@ -133,3 +133,14 @@ impl Query<Vec<Migration>> for Migrating<'_> {
 }
 
 impl Migrate for Migrating<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_migrations_have_one_version() {
+        let versions: std::collections::BTreeSet<i32> = ours().iter().map(Migration::version).collect();
+        assert_eq!(versions.len(), ours().len(), "{versions:?}");
+    }
+}
