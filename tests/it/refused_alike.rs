@@ -8,7 +8,7 @@ use crate::support::{
 use client_organizer::{
     domain::delivery::{MailOutcome, OnDoubt},
     flows::mailing::NotifyReport,
-    ports::{mailer::Letter, outbox::Breaker},
+    ports::{mailer::Letter, ops::Signature, outbox::Breaker},
 };
 
 fn odd(letter: &Letter) -> MailOutcome {
@@ -96,6 +96,24 @@ async fn one_recipient_or_refusals_that_are_certain_blame_nobody_else() {
         world(|_| MailOutcome::RecipientPermanent { reason: "550 5.1.1 unknown".to_owned(), alike: None });
     assert_eq!(refused(&reported(&mut certain, 1..9).await), 8);
     assert_eq!(breaker(&certain).await, Breaker::Closed);
+}
+
+#[tokio::test]
+async fn what_was_taken_back_three_times_and_is_refused_again_beside_mails_that_go_is_refused_for_good() {
+    let mut world = world(|letter| if letter.to.as_str() == "klient9@example.pl" { taken() } else { odd(letter) });
+    reported(&mut world, 1..6).await;
+    let client = world.client(9).await;
+    let by = Signature { actor: "anna".to_owned(), reason: "the others go".to_owned() };
+    for (month, refused_for_good) in [(1, "0"), (2, "0"), (3, "5"), (4, "5")] {
+        world.backend.ops().resume(world.notify.mailer.provider(), &by).await.unwrap();
+        let delivered = world.bus.accepted("queue:client-emails").len();
+        world.book_month(client, month, 100).await;
+        world.run_dispatch().await;
+        assert_eq!(world.deliver_from(delivered).await, [NotifyReport::Sent]);
+        world.advance_ms(3_600_000);
+        world.run_retry().await;
+        assert_eq!(mails(&world, 5), refused_for_good, "{month}");
+    }
 }
 
 #[tokio::test]
