@@ -146,6 +146,21 @@ mod tests {
     }
 
     #[test]
+    fn only_a_refusal_that_knows_the_recipient_may_be_of_this_mail_alone() {
+        for (step, code, text, expected) in [
+            (Step::Recipient, 550, "5.7.705 tenant over its threshold", true),
+            (Step::End, 550, "5.7.26 neither SPF nor DKIM", true),
+            (Step::Sender, 550, "5.7.1 not your address", false),
+            (Step::Recipient, 535, "5.7.8 no", false),
+            (Step::Recipient, 451, "4.7.500 the server is busy", false),
+            (Step::Connect, 554, "no service here", false),
+        ] {
+            let outcome = failed(step, &Failure::Reply { code, text: text.to_owned() });
+            assert!(matches!(outcome, MailOutcome::Provider { of_mail, .. } if of_mail == expected), "{text}");
+        }
+    }
+
+    #[test]
     fn silence_is_a_doubt_from_the_last_dot_on_and_never_before() {
         use Step::{Announce, Connect, Content, End, Login, Recipient, Sender};
         for failure in [Failure::Lost { cause: "reset".to_owned() }, Failure::OutOfTime] {
