@@ -88,7 +88,7 @@ async fn database(settings: &Settings) -> Vec<Finding> {
     match within(DATABASE_WITHIN, standing(settings)).await {
         Ok(standing) => found.extend(standing),
         Err(why) => {
-            found.push(Finding::problem(about, &why, "see that it is up, and that the login may read its tables"))
+            found.push(Finding::problem(about, &why, "see that it is up, and that the login may read its tables"));
         }
     }
     found

@@ -11,7 +11,7 @@ use tokio::{sync::Notify, time::Instant};
 
 pub(super) struct Slots {
     limits: Limits,
-    slots: Mutex<Vec<Arc<Slot>>>,
+    open: Mutex<Vec<Arc<Slot>>>,
     left: Notify,
 }
 
@@ -29,7 +29,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Slots {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, slots: Mutex::default(), left: Notify::new() }
+        Self { limits, open: Mutex::default(), left: Notify::new() }
     }
 
     /// None: no place came free in time, and nobody was to be evicted.
@@ -70,7 +70,7 @@ impl Slots {
     }
 
     fn slots(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
