@@ -2,7 +2,8 @@
 
 use super::columns::Columns;
 use crate::ports::error::{StoreError, StoreResult};
-use refinery::{Migration, Runner};
+use include_dir::Dir;
+use refinery_core::{Migration, Runner};
 use std::num::ParseIntError;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -34,6 +35,14 @@ const STRANGE_REMEDY: &str = "name another database, or find out who made it wit
 
 const LEVEL_REMEDY: &str = "run ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 160 in it (SQL Server 2022 and Azure SQL; 150 on 2019, 140 on 2017)";
 const TRIGGER_REMEDY: &str = "drop it, or disable it with DISABLE TRIGGER";
+
+/// Of the files in a dialect's folder, which are part of the program.
+pub(super) fn runner(folder: &Dir<'_>) -> Runner {
+    let migration = |file: &include_dir::File<'_>| {
+        Migration::unapplied(file.path().file_stem()?.to_str()?, file.contents_utf8()?).ok()
+    };
+    Runner::new(&folder.files().filter_map(migration).collect::<Vec<_>>())
+}
 
 /// Why a database of SQL Server that plays an old one is refused.
 pub(super) fn old_level(database: &str, level: i64, wanted: i64) -> String {
@@ -150,6 +159,15 @@ fn refusal(database: &str, applied: &[Migration], ours: &[Migration]) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::{sqlite, sqlserver};
+
+    #[test]
+    fn every_file_of_a_dialects_migrations_is_one() {
+        for folder in [&sqlite::migrate::MIGRATIONS, &sqlserver::migrate::MIGRATIONS] {
+            let files = folder.files().count();
+            assert!(files > 5 && runner(folder).get_migrations().len() == files, "{files}");
+        }
+    }
 
     fn ours() -> Vec<Migration> {
         ["U0__make_way", "V1__tables", "V2__engine"].map(|name| one(name, "SELECT 1")).to_vec()

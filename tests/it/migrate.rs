@@ -3,7 +3,7 @@
 
 use crate::support::{backend::memory, host::executable};
 use client_organizer::adapters::sqlite::{Sqlite, SqliteOptions, migrate};
-use refinery::Migration;
+use refinery_core::Migration;
 use std::{
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -68,7 +68,8 @@ fn at_version<'a>(connection: &rusqlite::Connection, migrations: impl Iterator<I
 
 #[test]
 fn a_database_of_any_earlier_version_keeps_its_rows() {
-    let all = refinery::load_sql_migrations(concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/sqlite/migrations"));
+    let all =
+        refinery_core::load_sql_migrations(concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/sqlite/migrations"));
     let all = all.unwrap();
     for version in 1..i32::try_from(migrate::wanted()).unwrap() {
         let folder = Folder::new();

@@ -94,7 +94,7 @@ async fn instances_that_migrate_at_once_do_not_collide() {
 async fn of_version(version: i32) -> Option<Database> {
     let database = Database::create().await?;
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/sqlserver/migrations");
-    let mut earlier = refinery::load_sql_migrations(folder).unwrap();
+    let mut earlier = refinery_core::load_sql_migrations(folder).unwrap();
     earlier.retain(|one| (i32::from(version < 3)..=version).contains(&one.version()));
     earlier.sort();
     let history =

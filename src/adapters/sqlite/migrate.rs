@@ -6,14 +6,15 @@ use crate::{
     ports::error::{StoreError, StoreResult},
     private,
 };
-use refinery::{Migrate, Migration, Runner};
-use refinery_core::traits::sync::{Query, Transaction as Execute};
+use include_dir::{Dir, include_dir};
+use refinery_core::{
+    Migrate, Migration, Runner,
+    traits::sync::{Query, Transaction as Execute},
+};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::{path::Path, time::Duration};
 
-mod embedded {
-    refinery::embed_migrations!("src/adapters/sqlite/migrations");
-}
+pub(in crate::adapters) static MIGRATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/adapters/sqlite/migrations");
 
 const STEP: &str = "migrate";
 const HISTORY: &str = "refinery_schema_history";
@@ -22,7 +23,7 @@ const HISTORY: &str = "refinery_schema_history";
 const TURN_WAIT: Duration = Duration::from_mins(1);
 
 fn runner() -> Runner {
-    embedded::migrations::runner()
+    schema::runner(&MIGRATIONS)
 }
 
 fn ours() -> Vec<Migration> {

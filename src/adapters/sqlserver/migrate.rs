@@ -16,14 +16,16 @@ use crate::{
     },
     ports::error::{StoreError, StoreResult},
 };
-use refinery::{AsyncMigrate, Migration, Runner};
-use refinery_core::traits::r#async::{AsyncQuery, AsyncTransaction};
+use include_dir::{Dir, include_dir};
+use refinery_core::{
+    AsyncMigrate, Migration, Runner,
+    traits::r#async::{AsyncQuery, AsyncTransaction},
+};
 use std::{error::Error as _, time::Duration};
 use tiberius::{Row, error::Error};
 
-mod embedded {
-    refinery::embed_migrations!("src/adapters/sqlserver/migrations");
-}
+pub(in crate::adapters) static MIGRATIONS: Dir<'_> =
+    include_dir!("$CARGO_MANIFEST_DIR/src/adapters/sqlserver/migrations");
 
 const STEP: &str = "migrate";
 
@@ -48,7 +50,7 @@ const MAKE_WAY: &str = include_str!("migrations/U0__make_way.sql");
 const CHECKS_END: &str = "-- The checks end here";
 
 fn runner() -> Runner {
-    let mut runner = embedded::migrations::runner();
+    let mut runner = schema::runner(&MIGRATIONS);
     // Named in full: a login's own schema may be another.
     runner.set_migration_table_name(HISTORY);
     runner
@@ -203,7 +205,7 @@ fn checks() -> &'static str {
 }
 
 /// The server's text is for the one who runs this command.
-fn failed(error: refinery::Error) -> StoreError {
+fn failed(error: refinery_core::Error) -> StoreError {
     let cause = error.source().and_then(|source| source.downcast_ref::<Error>());
     cause.and_then(thrown).unwrap_or_else(|| StoreError::Broken {
         step: STEP,

@@ -3,7 +3,7 @@
 //! U0 knew the names of its time; these are read from the migrations, so those of later ones are among them.
 
 use super::migrate::HISTORY;
-use refinery::Migration;
+use refinery_core::Migration;
 use std::fmt::Write;
 
 /// Taken over, where it is the .NET system's (U0).

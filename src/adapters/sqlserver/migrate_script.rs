@@ -4,7 +4,7 @@ use super::{
     migrate::{HISTORY, history_table, ours},
     migrate_foreign,
 };
-use refinery::Migration;
+use refinery_core::Migration;
 use std::fmt::Write;
 
 /// The rights of the role that the program runs under.

@@ -179,7 +179,7 @@ impl TdsServer {
         let known = Cell::Int(i64::from(migrated));
         self.place(known, 150);
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/sqlserver/migrations");
-        let history = refinery::load_sql_migrations(folder).unwrap();
+        let history = refinery_core::load_sql_migrations(folder).unwrap();
         let rows = history.iter().map(|one| {
             let checksum = one.checksum().to_string();
             vec![
