@@ -1,8 +1,106 @@
-//! ClientOrganizer's outbox: if the books changed, the message goes out; if they did not, it does not.
+//! ClientOrganizer's outbox. **If the books changed, the message goes out; if they did not, it does not.**
 //!
-//! The house, in reading order: `domain` (what things are) ← `ports` (what we need from outside) ← `flows` (the
-//! rivers: book, dispatch, notify, prune) ← `functions` (the Azure host's edge), `local` (a small host for newcomers)
-//! and `ops` (for people); `adapters` implement `ports` and never see flows; `app` joins them.
+//! The record and its message are written in one transaction; what was written is published until the bus accepts it; the
+//! receiver remembers each id. So delivery is *at least once, same id, deduplicated on arrival*.
+//!
+//! # Three rivers
+//!
+//! | river | starts at | in words | flow |
+//! |---|---|---|---|
+//! | booking | HTTP `Finance` | check → record, outbox row and idempotency key in one transaction → answer | [`flows::book`] |
+//! | sending | timer `DispatchOutbox`, and a nudge after each booking | route → claim a batch → publish → settle, until nothing is due | [`flows::dispatch`] |
+//! | mailing | queue `SendEmail`, timer `RetryEmail` | seen before? → store it → mail it → remember | [`flows::notify`] |
+//!
+//! A fourth, [`flows::prune`], removes what is finished.
+//!
+//! # The rooms
+//!
+//! | room | what is in it | it may see |
+//! |---|---|---|
+//! | [`domain`] | what clients, records, messages and mails are, and every decision; pure: no I/O, no async, no clock | nothing |
+//! | [`ports`] | what we need from outside: traits, and their errors | `domain` |
+//! | [`flows`] | the rivers, over ports | `domain`, `ports` |
+//! | [`adapters`] | SQLite, SQL Server, Service Bus, mail providers: they implement `ports` | `config`, and the above but `flows` |
+//! | [`functions`] | the edge of the Azure Functions host: HTTP, timers, the queue | all of the above but `adapters` |
+//! | `local` | a small host in Azure's place, the queue and the demo; a feature that a staged build lacks | `domain`, `ports` |
+//! | [`ops`] | the command line of operators | all of the above but `adapters` and `local` |
+//! | [`config`] | every setting: read once, all problems reported at once | `domain` |
+//! | [`app`] | commands; the only room that sees all others, and joins them (`src/app/compose.rs`) | all |
+//!
+//! `tests/it/tidy.rs` keeps these arrows. Long texts for other readers stand in the rooms they are about, and open their
+//! module's page here: the API ([`functions`]), operating ([`ops`]), the database ([`adapters::sqlserver`]), mail
+//! ([`adapters::mail`]), Service Bus ([`adapters::servicebus`]).
+//!
+//! # Where is …
+//!
+//! | what | where |
+//! |---|---|
+//! | a field of the API and its validation | read in `src/functions/clients.rs` or `src/functions/records.rs` by a type of `domain` that parses it; the document in `src/functions/wire.rs` |
+//! | the text of a letter | `src/adapters/mail/letters`, a folder for each message type, in it one for each language |
+//! | what an answer of the bus means (a 503, an AMQP condition) | `src/adapters/servicebus/outcome.rs` and `src/adapters/servicebus/refusal.rs`; what follows from it, `src/domain/verdict.rs` |
+//! | what an answer of a mail provider means | `src/adapters/mail/smtp_outcome.rs`, `src/adapters/mail/acs_outcome.rs`; what follows from it, `src/domain/mail_verdict.rs` |
+//! | the claim's SQL | `src/adapters/sqlserver/sql/outbox_heads.sql` finds the rows, `src/adapters/sqlserver/sql/outbox_lease.sql` leases them |
+//! | how long something is kept | a setting (`src/config/catalogue.rs`); what removes it, `src/flows/prune.rs` and each dialect's `prune_*.sql` |
+//! | a column of the outbox | a migration in each dialect; then `src/adapters/sqlserver/rows.rs`, its namesake in `sqlite`, and the statements |
+//! | who may invoke a function | `src/functions/guard.rs` |
+//!
+//! # How to add
+//!
+//! Each walk ends with the tests that find what was forgotten.
+//!
+//! **A message type.** One file in `src/domain/events`, as `src/domain/events/financial_record_deleted.rs`: name, version,
+//! data, default route, size limit, samples, the letter's folder; and its line in `ALL` of `src/domain/events/mod.rs`. If the data is
+//! new, a struct that implements `EventData`: recipient, ordering key, what the letter is filled with. Its letters: a folder under
+//! `src/adapters/mail/letters` with `pl` and `en`, embedded as they are. What enqueues it is a write of `src/flows/book.rs`, from an endpoint in
+//! `src/functions`. Routes, settings, the OpenAPI document, `mail preview` and the tests find it through `ALL`.
+//! Tests: golden letters in `tests/it/golden/letters` (look at them: `client-organizer mail preview`).
+//!
+//! **A setting.** One row in `src/config/catalogue.rs`: name, default, bounds, meaning. One line that reads it into a
+//! typed field, in the concern's file beside it (for example `src/config/outbox.rs`). If it contradicts another one,
+//! a check in `src/config/checks.rs`. Then print the two files that are made of the table (the top of the catalogue says how). In Azure
+//! it is a line of `infra/main.bicep` only if the app needs it to start. To rename one, give its former name in the
+//! row. Tests: `tests/it/settings.rs` compares the table with what is enforced, with the files, and with the template.
+//!
+//! **An SQL statement.** A file of the same name in `src/adapters/sqlite/sql` and `src/adapters/sqlserver/sql`; its first
+//! line names the statement and its parameters, for example `src/adapters/sqlite/sql/prune_finished_rows.sql`. It is
+//! taken in by `include_str!` where it is used. On SQL Server, what walks the outbox or the inbox skips locked rows
+//! (`READPAST, READCOMMITTEDLOCK`) and names its index. What it does for the port is a test in `tests/it/contracts`, written
+//! once and run on both. Tests: `tests/it/tidy.rs` pairs the dialects; `tests/it/sql_lint.rs` has others' parsers read them.
+//!
+//! **A migration.** The next `V<n>__name.sql` in `src/adapters/sqlite/migrations` and in `src/adapters/sqlserver/migrations`
+//! (each counts for itself). One that has landed is never edited. Imitate
+//! `src/adapters/sqlserver/migrations/V10__inbox_due.sql`. A new column has a default, since other programs insert rows
+//! with three columns; a new table needs its line in `src/adapters/sqlserver/grants.sql`. `CHANGELOG.md` says that `migrate` must be run.
+//! Tests: `tests/it/migrate.rs`, `tests/it/migrate_sqlserver.rs` bring every earlier version here.
+//!
+//! **A destination.** Another queue or topic is a setting (`Routes__<EventType>`). Another *kind*, beside `queue:` and
+//! `topic:`, is a variant of `EntityKind` in `src/domain/route.rs`; the compiler then shows every place that must decide.
+//! Its sender implements `Bus` of `src/ports/bus.rs`, as `src/adapters/servicebus/rest.rs` does: an outcome for each message,
+//! and no error, since what is not known to be refused is unknown. `src/app/compose.rs` selects it. Tests: a line for it in
+//! `tests/it/conformance/mod.rs`, whose suite every bus passes.
+//!
+//! **A mail provider.** A file beside `src/adapters/mail/smtp.rs` that implements `Mailer` of `src/ports/mailer.rs`, and a pure one
+//! for what its answers mean, as `src/adapters/mail/acs_outcome.rs`: sent, refused, this recipient's for now, the provider's
+//! fault, or unknown. If it answers status queries, it implements `Inquiries` too. A variant of `EmailProvider` in
+//! `src/config/mod.rs` with its settings; `src/app/compose.rs` makes it. Tests: `tests/it/providers.rs`, which every provider
+//! passes, against a server that misbehaves as it is told, such as `tests/smtp/server.py`.
+//!
+//! **A database.** A folder beside `src/adapters/sqlite` with the same file names, and one line in
+//! `tests/it/contracts/mod.rs`.
+//!
+//! **An ops verb.** Its words in `src/ops/args.rs`, its arm in `src/ops/run.rs`, its table in `src/ops/tables.rs`. What it
+//! needs of the store is a method of `src/ports/ops.rs`, in both dialects (`src/adapters/sqlite/ops.rs`). Whether a row may be
+//! touched is decided in `src/domain/remedy.rs`, without the database, with a sentence for the operator. A remedy takes `--reason` and is
+//! recorded. `src/ops/README.md` lists it. Tests: `tests/it/contracts/ops.rs` for the port, `tests/it/cli.rs` for the words.
+//!
+//! # Habits
+//!
+//! - Time, randomness and settings come in at one door each: `src/adapters/clock.rs`, a context's dice, `src/config/env.rs`;
+//!   `clippy.toml` refuses other ways. So tests move time instead of waiting for it.
+//! - A flow is a function over a borrowed context, and returns a typed report; log line, table and JSON print that report.
+//! - Decisions are pure functions of values in `domain`, with their tests beside them; the code that acts on them is thin.
+//! - No transaction is open across a network call: a claim is a lease with a token, and settling checks the token.
+//! - Bad input never panics and never ends the process. Every loop, wait, body and queue has a limit.
 
 pub mod domain;
 pub mod ports;
