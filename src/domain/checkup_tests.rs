@@ -1,3 +1,5 @@
+//! What `doctor` finds of settings, queues and topics that do not fit together.
+
 use super::*;
 use crate::domain::finding::Level;
 

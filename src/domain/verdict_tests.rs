@@ -1,3 +1,5 @@
+//! What each outcome of a publish means for its row and its destination.
+
 use super::*;
 use chrono::{DateTime, Utc};
 
