@@ -57,9 +57,9 @@
 //!
 //! **A setting.** One row in `src/config/catalogue.rs`: name, default, bounds, meaning. One line that reads it into a
 //! typed field, in the concern's file beside it (for example `src/config/outbox.rs`). If it contradicts another one,
-//! a check in `src/config/checks.rs`. Then print the two files that are made of the table (the top of the catalogue says how). In Azure
-//! it is a line of `infra/main.bicep` only if the app needs it to start. To rename one, give its former name in the
-//! row. Tests: `tests/it/settings.rs` compares the table with what is enforced, with the files, and with the template.
+//! a check in `src/config/checks.rs`. Then print the two files that are made of the table, with `client-organizer settings
+//! --markdown` and `--example`. It is a line of `infra/main.bicep` only if the app needs it to start in Azure. To rename
+//! one, give its former name in the row (`formerly`). Tests: `tests/it/settings.rs` compares the table with what is enforced, with the files, and with the template.
 //!
 //! **An SQL statement.** A file of the same name in `src/adapters/sqlite/sql` and `src/adapters/sqlserver/sql`; its first
 //! line names the statement and its parameters, for example `src/adapters/sqlite/sql/prune_finished_rows.sql`. It is
