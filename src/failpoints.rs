@@ -1,13 +1,14 @@
-//! Named points where a test stops the process and kills it; without the `failpoints` feature they are nothing.
+//! Named points where a test stops the process and kills it. Without the `failpoints` feature they do nothing.
 //!
-//! `FAILPOINT=<name>=<file>`: the first to reach the point makes the file, says so in one JSON line on stdout, and
-//! waits for ever. Where the file exists already, nothing happens, so a restarted process goes on.
+//! `FAILPOINT=<name>=<file>`: the first task that reaches the point creates the file, writes one JSON line to stdout,
+//! and waits for ever. If the file exists already, nothing happens, so a restarted process goes on.
 
-/// Is this build able to stop at points? Staging refuses such a build.
+/// Whether this build can stop at failpoints. Staging refuses such a build.
 pub const BUILT_IN: bool = cfg!(feature = "failpoints");
 
+/// Stops here for ever if `FAILPOINT` names this point and its file does not exist yet.
 #[cfg(feature = "failpoints")]
-#[expect(clippy::disallowed_methods, reason = "a test's own switch, in builds that are never staged")]
+#[expect(clippy::disallowed_methods, reason = "a switch for tests, in builds that are never staged")]
 pub async fn reach(name: &str) {
     let Ok(setting) = std::env::var("FAILPOINT") else { return };
     let Some((wanted, file)) = setting.split_once('=') else { return };
@@ -18,6 +19,7 @@ pub async fn reach(name: &str) {
     std::future::pending::<()>().await;
 }
 
+/// Does nothing: this build has no failpoints.
 #[cfg(not(feature = "failpoints"))]
 #[expect(clippy::unused_async, reason = "the same shape as the real one")]
 pub async fn reach(_name: &str) {}

@@ -1,12 +1,14 @@
-//! The HTTP server under the handler, the local front and the local queue: its places, times and bodies are bounded.
+//! The HTTP server under the handler, the local front and the local queue: connections, times and bodies are bounded.
 //!
-//! A connection holds a place. Where all are held, a newcomer gets the place of who keeps us waiting: idle, or in the
-//! middle of its headers or its body; first of the peer that holds most places, and there of who waits longest. What
-//! is being answered is never cut. Where nobody is to be cut, the newcomer waits a little and is told 503.
+//! Each connection holds a slot. When no slot is free, a new connection takes the slot of a client that the server is
+//! waiting for: one that is idle, or in the middle of its headers or body. The peer with the most slots loses one
+//! first, and of its connections the one that has waited longest. A request that is being answered is never cut. When
+//! no connection may be cut, the new one waits a little and gets 503.
 //!
-//! The limits: at most 512 connections, fewer where the process may open few files; a client that lets us wait for over
-//! a second may lose its connection to a newcomer, which waits 2 s for one. Headers must arrive within 15 s (at the handler's port 2 min:
-//! longer than .NET keeps an idle connection), a whole body within 30 s, whatever its framing.
+//! The limits: at most 512 connections, fewer if the process may open few files. A client that keeps the server waiting
+//! for more than 1 s may lose its connection to a new one, which waits 2 s for a slot. Headers must arrive within 15 s
+//! (at the handler's port 2 min: longer than .NET keeps an idle connection), a whole body within 30 s, whatever its
+//! framing.
 
 mod inbound;
 mod slots;
@@ -32,23 +34,24 @@ use tokio::{
     time::Instant,
 };
 
-/// What a client may hold, and how long it may take.
+/// How many connections clients may hold, and how long they may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Connections served at once.
     pub slots: usize,
-    /// From the first byte of a connection, or the end of the last answer, to the end of the next headers.
+    /// From the connection's begin, or the end of the last answer, to the end of the next headers.
     pub headers_within: Duration,
-    /// From the headers to the body's end, whatever its framing and however it comes.
+    /// From the headers to the end of the body, whatever its framing.
     pub body_within: Duration,
-    /// A client that lets us wait for less than this loses its place to nobody.
+    /// A client that keeps the server waiting for less than this keeps its slot.
     pub patience: Duration,
-    /// A newcomer is told 503 after this.
+    /// How long a new connection waits for a slot before it gets 503.
     pub slot_within: Duration,
 }
 
 impl Limits {
-    /// `servers`: how many share this process's file handles. Each connection may need another one onward.
+    /// The limits of one of `servers` servers that share this process's file handles. Each connection counts as two:
+    /// it may need another connection onward.
     #[must_use]
     pub fn sharing(servers: u64) -> Self {
         let open_max = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -63,16 +66,16 @@ impl Limits {
     }
 }
 
-/// More than a browser, a test and a load run use.
+/// More than a browser, a test or a load run uses.
 const SLOTS_MAX: usize = 512;
 const SLOTS_MIN: usize = 4;
-/// Of the process's file handles: databases, pipes, connections of its own, and newcomers that wait.
+/// File handles kept for databases, pipes, outgoing connections, and new connections that wait.
 const HANDLES_KEPT: u64 = 64;
-/// Newcomers that wait for a place or are being told 503; further ones wait in the system's queue.
-const NEWCOMERS_MAX: usize = 16;
+/// New connections that wait for a slot or are being refused; further ones wait in the operating system's queue.
+const PENDING_MAX: usize = 16;
 
-/// Answers requests until `shutdown`; then what is being answered is answered, and no more is taken. Dropped, it ends
-/// with its connections.
+/// Answers requests until `shutdown`, then finishes those under way and accepts no more. When the future is dropped, all
+/// its connections end.
 pub async fn serve<S, B>(listener: TcpListener, limits: Limits, service: S, shutdown: impl Future<Output = ()>)
 where
     S: Service<Request<Inbound>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
@@ -80,21 +83,21 @@ where
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let (stop, stopping) = watch::channel(false);
-    let (slots, newcomers) = (Arc::new(Slots::new(limits)), Arc::new(Semaphore::new(NEWCOMERS_MAX)));
+    let (slots, pending) = (Arc::new(Slots::new(limits)), Arc::new(Semaphore::new(PENDING_MAX)));
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
         while connections.try_join_next().is_some() {}
         let next = async {
-            let newcomer = newcomers.clone().acquire_owned().await;
-            (newcomer, listener.accept().await)
+            let permit = pending.clone().acquire_owned().await;
+            (permit, listener.accept().await)
         };
-        let (newcomer, accepted) = tokio::select! {
+        let (permit, accepted) = tokio::select! {
             next = next => next,
             () = &mut shutdown => break,
         };
         let Ok((stream, peer)) = accepted else {
-            // Out of file handles, or a client gone before its turn: neither is better for a busy loop.
+            // Out of file handles, or the client went away before its turn: a busy loop helps with neither.
             tokio::time::sleep(Duration::from_millis(20)).await;
             continue;
         };
@@ -102,7 +105,7 @@ where
         connections.spawn(async move {
             let _ = stream.set_nodelay(true);
             let Some(slot) = slots.acquire(peer.ip()).await else { return refuse(stream).await };
-            drop(newcomer);
+            drop(permit);
             attend(stream, limits, service, &slot, stopping).await;
             slots.release(&slot);
         });
@@ -137,7 +140,7 @@ where
     let mut is_stopping = false;
     loop {
         tokio::select! {
-            // Err: the client went away or spoke no HTTP; nobody is left to tell.
+            // Err: the client went away or did not speak HTTP; there is no one to answer.
             _ = &mut connection => return,
             () = slot.evicted() => return,
             _ = stop.wait_for(|stop| *stop), if !is_stopping => {
@@ -148,10 +151,10 @@ where
     }
 }
 
-/// Read as far as its headers, so that the client is not cut while it sends and never sees the answer.
+/// Answers 503. Reads the headers first: a client that is cut while it sends never sees the answer.
 async fn refuse(stream: TcpStream) {
     let full = service_fn(|_: Request<Incoming>| async {
-        let mut response = Response::new(Full::<Bytes>::from("all places are taken"));
+        let mut response = Response::new(Full::<Bytes>::from("all connection slots are in use"));
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         response.headers_mut().insert(RETRY_AFTER, hyper::header::HeaderValue::from_static("1"));
         response.headers_mut().insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));

@@ -1,4 +1,4 @@
-//! Files and folders that only their owner may read, whatever the umask: they hold figures and addresses.
+//! Files and folders that only their owner may read, whatever the umask: they hold amounts and addresses.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions, Permissions},
@@ -10,15 +10,15 @@ use std::{
 const FILE: u32 = 0o600;
 const FOLDER: u32 = 0o700;
 
-/// Makes the folder, and those above it that are missing; one that is there stays as it is.
+/// Creates the folder and its missing parents with mode 0700. An existing folder keeps its mode.
 ///
 /// # Errors
-/// As of the system.
+/// Those of the operating system.
 pub fn folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER).create(path)
 }
 
-/// For a file to write: made private where it is not there.
+/// Options to open a file for writing; a file that they create has mode 0600.
 #[must_use]
 pub fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
@@ -26,19 +26,19 @@ pub fn options() -> OpenOptions {
     options
 }
 
-/// Makes an empty file where there is none, for a library that would choose the mode by the umask.
+/// Creates an empty file with mode 0600 if it does not exist, before a library creates it with the umask's mode.
 ///
 /// # Errors
-/// As of the system.
+/// Those of the operating system.
 pub fn make(path: &Path) -> io::Result<()> {
     options().create(true).truncate(false).open(path).map(drop)
 }
 
-/// What an earlier version made in `folder`, by the beginnings of its names: others may no longer read it. The folder
-/// itself may be anybody's (`--data .`): it is left as it is where it holds something else.
+/// Closes to others what an earlier version created in `folder`: the entries whose names begin with one of `ours`. The
+/// folder itself is closed only if it holds nothing else: it may be the user's own (`--data .`).
 ///
 /// # Errors
-/// As of the system.
+/// Those of the operating system.
 pub fn tighten(folder: &Path, ours: &[&str]) -> io::Result<()> {
     let mut only_ours = true;
     for entry in fs::read_dir(folder)? {
@@ -53,7 +53,7 @@ pub fn tighten(folder: &Path, ours: &[&str]) -> io::Result<()> {
     if only_ours { close(folder, FOLDER) } else { Ok(()) }
 }
 
-/// A file, or a folder with the files in it.
+/// Closes a file, or a folder and the files in it.
 fn own(entry: &fs::DirEntry) -> io::Result<()> {
     let (path, kind) = (entry.path(), entry.file_type()?);
     if kind.is_dir() {
@@ -75,7 +75,7 @@ fn close(path: &Path, mode: u32) -> io::Result<()> {
     match fs::metadata(path).map(is_open) {
         Ok(true) => fs::set_permissions(path, Permissions::from_mode(mode)),
         Ok(false) => Ok(()),
-        // Gone since it was listed: a journal of SQLite, a mail's draft.
+        // Deleted since it was listed: a journal of SQLite, a mail's draft.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
@@ -107,7 +107,7 @@ mod tests {
         tighten(&folder, &ours).unwrap();
         let modes = |names: &[&str]| names.iter().map(|name| mode(&folder.join(name))).collect::<Vec<_>>();
         assert_eq!(modes(&["app.db", "app.db-wal", "mail", "mail/1.eml"]), [0o600, 0o600, 0o700, 0o600]);
-        assert_eq!(modes(&["", "thesis.txt"]), [0o755, 0o644], "it holds something of another's");
+        assert_eq!(modes(&["", "thesis.txt"]), [0o755, 0o644], "it holds a file that is not ours");
         fs::remove_file(folder.join("thesis.txt")).unwrap();
         tighten(&folder, &ours).unwrap();
         assert_eq!(mode(&folder), 0o700);

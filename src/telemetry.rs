@@ -1,14 +1,14 @@
-//! Logs: one JSON line per event on stdout; stderr stays empty unless the process itself dies.
+//! Logs: one JSON line per event on stdout. stderr stays empty unless the process itself dies.
 
 use crate::domain::printable;
 use std::{io, panic::PanicHookInfo};
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-/// From here on the whole process logs so, its panics too. A second call only changes nothing.
+/// Makes the whole process log this way, its panics too. A second call changes nothing.
 ///
 /// # Errors
-/// The filter is none.
+/// `Log__Level` is not a valid filter of `tracing`.
 pub fn init(filter: &str) -> Result<(), String> {
     let subscriber = subscriber(filter, || Escaped(io::stdout()))?;
     if tracing::subscriber::set_global_default(subscriber).is_ok() {
@@ -17,11 +17,11 @@ pub fn init(filter: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// JSON leaves characters as they are that turn a terminal's line or begin another: they are escaped.
+/// Escapes characters that JSON allows but that reverse a terminal's line or begin another.
 struct Escaped<W>(W);
 
 impl<W: io::Write> io::Write for Escaped<W> {
-    /// A whole line at a time, as the formatter writes it.
+    /// The formatter writes a whole line at a time.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.0.write_all(printable::json(&String::from_utf8_lossy(line)).as_bytes())?;
         Ok(line.len())
@@ -32,32 +32,35 @@ impl<W: io::Write> io::Write for Escaped<W> {
     }
 }
 
-/// Fields stand beside `message`, so that a line can be read alone and searched by any of them.
+/// A subscriber that writes one JSON object per line. Fields stand beside `message`, so that each can be searched for.
 ///
 /// # Errors
-/// The filter is none.
+/// `Log__Level` is not a valid filter of `tracing`.
 pub fn subscriber<W>(filter: &str, writer: W) -> Result<impl Subscriber + Send + Sync, String>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // The driver logs the server's own messages, which may quote values; ours tell number and step.
-    // The server calls it an error when a caller goes away or sends too many headers: anybody could fill the log.
+    // The driver logs the server's own messages, which may quote values; ours name the error's number and the step.
+    // warp logs an error when a caller goes away or sends too many headers: any caller could fill the log.
     let quiet = format!("{filter},tiberius=off,warp::server=off");
-    let filter = EnvFilter::try_new(quiet).map_err(|_| "Log__Level is no log filter".to_owned())?;
+    let filter = EnvFilter::try_new(quiet).map_err(|_| {
+        "Log__Level is invalid: expected a level such as info, or a filter such as info,client_organizer=debug"
+            .to_owned()
+    })?;
     let json = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
     Ok(json.with_env_filter(filter).with_writer(writer).finish())
 }
 
-/// The host shows stderr as errors without correlation, and a panic of many lines as many errors: one line instead.
+/// One line: the host shows each line of stderr as an error of its own, without its invocation.
 fn log_panic(info: &PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or("no message");
     let message: String = message.chars().take(MESSAGE_CHARS_MAX).collect();
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
-    tracing::error!(panic = message, location, thread, "a defect: the invocation in it failed");
+    tracing::error!(panic = message, location, thread, "panicked: this is a defect, and the invocation failed");
 }
 
-/// A panic's message may quote what it choked on; enough to find the defect, not a document.
+/// A panic's message may quote the value that caused it: enough to find the defect, not a whole document.
 const MESSAGE_CHARS_MAX: usize = 300;
 
 #[cfg(test)]

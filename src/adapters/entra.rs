@@ -1,4 +1,4 @@
-//! Entra ID: access tokens of an identity for one resource, kept until they are nearly used up.
+//! Entra ID: access tokens of an identity for one resource, cached until shortly before they expire.
 
 pub use crate::config::identity::Identity;
 use azure_core_1::{
@@ -16,26 +16,28 @@ use std::{
     time::Duration,
 };
 
-/// `Tokens` for Azure SQL.
+/// The scope of `Tokens` for Azure SQL.
 pub const SQL_SCOPE: &str = "https://database.windows.net/.default";
-/// `Tokens` for Service Bus.
+/// The scope of `Tokens` for Service Bus.
 pub const SERVICE_BUS_SCOPE: &str = "https://servicebus.azure.net/.default";
-/// `Tokens` for Azure Communication Services.
+/// The scope of `Tokens` for Azure Communication Services.
 pub const COMMUNICATION_SCOPE: &str = "https://communication.azure.com/.default";
 
-/// Where no token could be had. Says who asked for what, and what Entra ID or the machine answered.
+/// No token could be obtained. Names the identity, the scope, and what Entra ID or the machine answered.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("no token of {identity} for {scope}: {reason}")]
+#[error("no token for {identity} and {scope}: {reason}")]
 pub struct EntraError {
     identity: String,
     scope: &'static str,
     reason: String,
 }
 
+/// An access token for one resource. `Debug` shows its expiry only.
 #[derive(Clone)]
 pub struct Token {
-    /// A secret: the bearer's word is taken for the identity's.
+    /// A secret: whoever bears it acts as the identity.
     pub text: String,
+    /// As Entra ID states it, in full seconds.
     pub expires_on: DateTime<Utc>,
 }
 
@@ -45,28 +47,29 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Cheap to clone; clones share what is kept.
+/// The tokens of one identity for one scope. Cheap to clone; clones share the cached token.
 #[derive(Clone)]
 pub struct Tokens {
     credential: Arc<dyn TokenCredential>,
     identity: String,
     scope: &'static str,
-    /// Outlives a failed renewal: the crate forgets a token 5 minutes before its end.
+    /// Kept through a failed renewal: the crate drops a token 5 minutes before it expires.
     last: Arc<Mutex<Option<Token>>>,
     wait: Duration,
 }
 
-/// A token endpoint that does not answer in this time will not: the caller has a deadline of its own. The crate asks
-/// a busy one again within it.
+/// How long one token request may take, the crate's own retries included: the caller has a deadline of its own.
 const WAIT: Duration = Duration::from_secs(15);
-/// A token is not handed out in its last seconds: it still has to travel and to be checked.
+/// A token is not returned in its last seconds: it still has to travel and to be verified.
 const LAST_SECONDS: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
-/// Of a failure's text; Entra ID's are long.
+/// Bound of a failure's text; Entra ID's are long.
 const REASON_CHARS_MAX: usize = 400;
 
 impl Tokens {
+    /// Sends no request yet.
+    ///
     /// # Errors
-    /// The identity cannot be one (a tenant that is no id), or TLS cannot be set up here. Nothing is asked yet.
+    /// The identity is invalid (a tenant that is not an id, for example), or TLS cannot be set up on this machine.
     pub fn new(identity: &Identity, scope: &'static str) -> Result<Self, EntraError> {
         let failed = |reason: String| EntraError { identity: identity.name(), scope, reason };
         let options = |proxied| {
@@ -92,10 +95,10 @@ impl Tokens {
         Ok(Self { credential, identity: identity.name(), scope, last: Arc::default(), wait: WAIT })
     }
 
-    /// A token with at least 30 s to live; renewed from 5 minutes before its end on.
+    /// A token that is valid for at least another 30 s. Renewed from 5 minutes before it expires.
     ///
     /// # Errors
-    /// None could be had, and the last one is used up.
+    /// No token could be obtained, and the cached one has expired.
     pub async fn get(&self) -> Result<Token, EntraError> {
         let requested = tokio::time::timeout(self.wait, self.credential.get_token(&[self.scope], None)).await;
         let reason = match requested {
@@ -116,7 +119,7 @@ impl Tokens {
     }
 }
 
-/// Our own client, for its limits. The machine's identity endpoint is never behind a proxy.
+/// Our own client, for its timeouts. The machine's identity endpoint is never behind a proxy.
 fn transport(proxied: bool) -> Result<Transport, String> {
     let builder = reqwest::Client::builder()
         .connect_timeout(Duration::from_secs(5))
@@ -132,12 +135,12 @@ fn token(fresh: &AccessToken) -> Token {
     Token { text: fresh.token.secret().to_owned(), expires_on }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a token's end is a time of the world's, which no test moves")]
+#[expect(clippy::disallowed_methods, reason = "a token expires by the real clock, which no test moves")]
 fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// On one line, and not for ever.
+/// The error on one line, cut to `REASON_CHARS_MAX`.
 fn words(error: &azure_core_1::Error) -> String {
     let text = error.to_string();
     let words: Vec<&str> = text.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! The parts of the outside world we can use, each implementing ports. They never see flows.
+//! The outside world: each adapter implements ports. Adapters never see flows.
 
 pub mod clock;
 pub mod entra;

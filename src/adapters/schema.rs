@@ -1,4 +1,4 @@
-//! What a database's migration history says to this build: it fits, is older, is newer, or belongs to another program.
+//! Compares a database's migration history with this build: it fits, is older, is newer, or is another program's.
 
 use super::columns::Columns;
 use crate::ports::error::{StoreError, StoreResult};
@@ -7,25 +7,29 @@ use refinery_core::{Migration, Runner};
 use std::num::ParseIntError;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// What `migrate --dry-run` tells of one database.
+/// What `migrate --dry-run` reports of one database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// How to call the database.
+    /// The database's name as it is shown to a person.
     pub database: String,
+    /// Schema version found; 0: no migration was applied yet.
     pub version: u32,
+    /// Schema version that this build needs.
     pub wanted: u32,
-    /// Names of what would be applied, in order.
+    /// Names of the migrations that would be applied, in order.
     pub pending: Vec<String>,
-    /// What else would happen, a sentence each.
+    /// What else would happen, one sentence each.
     pub notes: Vec<String>,
 }
 
 /// What was done to a database.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrated {
+    /// The database's name as it is shown to a person.
     pub database: String,
+    /// Schema version after the migration.
     pub version: u32,
-    /// Names, in order; none: there was nothing to do.
+    /// Names of the applied migrations, in order; empty: there was nothing to do.
     pub applied: Vec<String>,
 }
 
@@ -36,7 +40,7 @@ const STRANGE_REMEDY: &str = "name another database, or find out who made it wit
 const LEVEL_REMEDY: &str = "run ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 160 in it (SQL Server 2022 and Azure SQL; 150 on 2019, 140 on 2017)";
 const TRIGGER_REMEDY: &str = "drop it, or disable it with DISABLE TRIGGER";
 
-/// Of the files in a dialect's folder, which are part of the program.
+/// The runner of the migrations in a dialect's folder, which is compiled into the program.
 pub(super) fn runner(folder: &Dir<'_>) -> Runner {
     let migration = |file: &include_dir::File<'_>| {
         Migration::unapplied(file.path().file_stem()?.to_str()?, file.contents_utf8()?).ok()
@@ -44,19 +48,19 @@ pub(super) fn runner(folder: &Dir<'_>) -> Runner {
     Runner::new(&folder.files().filter_map(migration).collect::<Vec<_>>())
 }
 
-/// Why a database of SQL Server that plays an old one is refused.
+/// Why a SQL Server database with an old compatibility level is refused.
 pub(super) fn old_level(database: &str, level: i64, wanted: i64) -> String {
     format!("{database} has compatibility level {level}, and OPENJSON needs {wanted} at least: {LEVEL_REMEDY}")
 }
 
-/// What a trigger on a table of ours does to us.
+/// Why a trigger on one of our tables is refused.
 pub(super) fn trigger(table: &str, name: Option<&str>) -> String {
     let which =
         name.map_or("a trigger whose name this login may not see".to_owned(), |name| format!("the trigger {name}"));
     format!("dbo.{table} has {which}, and SQL Server then refuses our statements (error 334): {TRIGGER_REMEDY}")
 }
 
-/// Of why a database cannot be planned for: what is so, and what to do, where its history is the reason.
+/// Splits a refusal by this module into the finding and the remedy; None: `why` is another error.
 #[must_use]
 pub fn remedy_in(why: &str) -> Option<(&str, &str)> {
     [NEWER_REMEDY, STRANGE_REMEDY, LEVEL_REMEDY, TRIGGER_REMEDY]
@@ -70,7 +74,7 @@ enum Standing {
     /// What is missing, in order.
     Older(Vec<String>),
     Newer,
-    /// A migration of the database's that is not ours.
+    /// The database has a migration that is not ours: its name.
     Strange(String),
 }
 
@@ -94,7 +98,7 @@ fn standing(applied: &[Migration], ours: &[Migration]) -> Standing {
     Standing::Older(missing.iter().map(ToString::to_string).collect())
 }
 
-/// One that was applied, as refinery's history has it.
+/// An applied migration, from a row of refinery's history.
 pub(super) fn applied<R: Columns>(row: &R) -> Result<Migration, R::Error> {
     let on = OffsetDateTime::parse(&row.own_text("applied_on")?, &Rfc3339).map_err(R::broken)?;
     let version = i32::try_from(row.number("version")?).map_err(R::broken)?;
@@ -102,14 +106,14 @@ pub(super) fn applied<R: Columns>(row: &R) -> Result<Migration, R::Error> {
     Ok(Migration::applied(version, row.own_text("name")?, on, checksum))
 }
 
-/// In the order in which they are applied.
+/// The migrations of this build, in the order in which they are applied.
 pub(super) fn in_order(runner: &Runner) -> Vec<Migration> {
     let mut all = runner.get_migrations().clone();
     all.sort();
     all
 }
 
-/// What `migrate` would apply.
+/// The names of the migrations that `migrate` would apply.
 ///
 /// # Errors
 /// The database was made by a newer build, or is another program's.
@@ -121,7 +125,7 @@ pub(super) fn pending(database: &str, applied: &[Migration], ours: &[Migration])
 }
 
 /// # Errors
-/// This build does not start on such a database; says why, and the command that helps.
+/// This build does not start on such a database: the reason, and the command that helps.
 pub(super) fn check(database: &str, applied: &[Migration], ours: &[Migration]) -> StoreResult<u32> {
     match refusal(database, applied, ours) {
         None => Ok(version_of(ours)),
@@ -133,25 +137,25 @@ pub(super) fn version_of(migrations: &[Migration]) -> u32 {
     migrations.iter().filter_map(|one| u32::try_from(one.version()).ok()).max().unwrap_or(0)
 }
 
-/// Why this build does not start on such a database, and the command that mends it; None: it starts.
+/// Why this build does not start on such a database, and the command that repairs it; None: it starts.
 fn refusal(database: &str, applied: &[Migration], ours: &[Migration]) -> Option<String> {
     let (found, wanted) = (version_of(applied), version_of(ours));
     Some(match standing(applied, ours) {
         Standing::Fits => return None,
         Standing::Older(_) if applied.is_empty() => format!(
             "{database} has no tables of this program that this login can see: run `client-organizer migrate` \
-             (with `--dry-run` it only tells what it would do)"
+             (with `--dry-run` it only reports what it would do)"
         ),
         Standing::Older(_) => format!(
             "{database} has schema version {found}, this build needs {wanted}: run `client-organizer migrate` \
-             (with `--dry-run` it only tells what it would do)"
+             (with `--dry-run` it only reports what it would do)"
         ),
         Standing::Newer => format!(
             "{database} has schema version {found}, made by a newer build than this one, which knows {wanted}: \
              {NEWER_REMEDY}"
         ),
         Standing::Strange(name) => {
-            format!("{database} has the migration {name}, which is not of this build: {STRANGE_REMEDY}")
+            format!("{database} has the migration {name}, which this build does not know: {STRANGE_REMEDY}")
         }
     })
 }
@@ -178,12 +182,12 @@ mod tests {
     }
 
     #[test]
-    fn each_history_has_its_words() {
+    fn each_history_has_its_own_refusal() {
         let strange = vec![one("V1__tables", "SELECT 2")];
         let mut newer = ours();
         newer.push(one("V3__later", "SELECT 1"));
         let without_the_first = ours()[1..].to_vec();
-        for (applied, standing_, said) in [
+        for (applied, standing_, expected) in [
             (ours(), Standing::Fits, None),
             (
                 vec![],
@@ -197,13 +201,13 @@ mod tests {
             ),
             (without_the_first, Standing::Older(vec!["U0__make_way".into()]), Some("`client-organizer migrate`")),
             (newer, Standing::Newer, Some("newer build")),
-            (strange, Standing::Strange("V1__tables".into()), Some("not of this build")),
+            (strange, Standing::Strange("V1__tables".into()), Some("this build does not know")),
         ] {
             assert_eq!(standing(&applied, &ours()), standing_);
             let refusal = refusal("app.db", &applied, &ours());
-            match said {
+            match expected {
                 None => assert_eq!(refusal, None),
-                Some(said) => assert!(refusal.clone().unwrap().contains(said), "{said}: {refusal:?}"),
+                Some(expected) => assert!(refusal.clone().unwrap().contains(expected), "{expected}: {refusal:?}"),
             }
         }
     }

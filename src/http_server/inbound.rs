@@ -1,4 +1,4 @@
-//! A request's body on its way in: one deadline for all of it.
+//! A request's body on its way in, with one deadline for the whole body.
 
 use super::slots::Slot;
 use bytes::Bytes;
@@ -12,11 +12,12 @@ use std::{
 };
 use tokio::time::{Instant, Sleep};
 
+/// A request's body. Reading it fails once `Limits::body_within` is over.
 #[derive(Debug)]
 pub struct Inbound {
     body: Incoming,
     slot: Arc<Slot>,
-    /// None: it is whole.
+    /// The deadline; None: the body is complete.
     until: Option<Pin<Box<Sleep>>>,
 }
 

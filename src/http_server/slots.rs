@@ -1,4 +1,4 @@
-//! Who holds a place, and who gives one up.
+//! The connection slots: who holds one, and who loses it to a new connection.
 
 use super::Limits;
 use std::{
@@ -11,28 +11,28 @@ use tokio::{sync::Notify, time::Instant};
 
 pub(super) struct Slots {
     limits: Limits,
-    open: Mutex<Vec<Arc<Slot>>>,
+    held: Mutex<Vec<Arc<Slot>>>,
     left: Notify,
 }
 
-/// One connection's place.
+/// The slot of one connection.
 #[derive(Debug)]
 pub struct Slot {
     peer: IpAddr,
-    /// Since when we wait for the client; None: it waits for us.
+    /// Since when the server waits for the client; None: the client waits for the server.
     waits_since: Mutex<Option<Instant>>,
     evicted: Notify,
 }
 
-/// Who may be evicted changes with time alone, so a newcomer looks again.
+/// A connection becomes evictable by the passing of time alone, so a waiting one checks again.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 impl Slots {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, open: Mutex::default(), left: Notify::new() }
+        Self { limits, held: Mutex::default(), left: Notify::new() }
     }
 
-    /// None: no place came free in time, and nobody was to be evicted.
+    /// None: no slot came free in time, and no connection could be evicted.
     pub(super) async fn acquire(&self, peer: IpAddr) -> Option<Arc<Slot>> {
         let until = Instant::now() + self.limits.slot_within;
         loop {
@@ -48,39 +48,39 @@ impl Slots {
 
     fn try_acquire(&self, peer: IpAddr) -> Option<Arc<Slot>> {
         let now = Instant::now();
-        let mut slots = self.slots();
-        if slots.len() >= self.limits.slots {
-            let mut held: HashMap<IpAddr, usize> = HashMap::new();
-            for slot in slots.iter() {
-                *held.entry(slot.peer).or_default() += 1;
+        let mut held = self.held();
+        if held.len() >= self.limits.slots {
+            let mut per_peer: HashMap<IpAddr, usize> = HashMap::new();
+            for slot in held.iter() {
+                *per_peer.entry(slot.peer).or_default() += 1;
             }
             let waits = |slot: &Slot| slot.since().filter(|since| now - *since >= self.limits.patience);
-            let candidates = slots.iter().enumerate().filter_map(|(at, slot)| Some((at, slot.peer, waits(slot)?)));
-            let (at, ..) = candidates.max_by_key(|(_, peer, since)| (held[peer], now - *since))?;
-            slots.swap_remove(at).evicted.notify_one();
+            let candidates = held.iter().enumerate().filter_map(|(at, slot)| Some((at, slot.peer, waits(slot)?)));
+            let (at, ..) = candidates.max_by_key(|(_, peer, since)| (per_peer[peer], now - *since))?;
+            held.swap_remove(at).evicted.notify_one();
         }
         let slot = Arc::new(Slot { peer, waits_since: Mutex::new(Some(now)), evicted: Notify::new() });
-        slots.push(slot.clone());
+        held.push(slot.clone());
         Some(slot)
     }
 
     pub(super) fn release(&self, slot: &Arc<Slot>) {
-        self.slots().retain(|one| !Arc::ptr_eq(one, slot));
+        self.held().retain(|one| !Arc::ptr_eq(one, slot));
         self.left.notify_one();
     }
 
-    fn slots(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, Vec<Arc<Slot>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Slot {
-    /// From now on the client is awaited: for its body, the next request, or to take its answer.
+    /// The server now waits for the client: for its body, its next request, or to take its answer.
     pub(super) fn waits(&self) {
         *self.lock() = Some(Instant::now());
     }
 
-    /// The client waits for us.
+    /// The client now waits for the server.
     pub(super) fn works(&self) {
         *self.lock() = None;
     }

@@ -1,4 +1,4 @@
-//! The server against clients that hold places, dribble and never end.
+//! The server against clients that hold slots, dribble and never finish.
 
 use super::*;
 use http_body_util::BodyExt;
@@ -9,10 +9,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Only a test that is going to fail waits this long.
+/// Only a failing test waits this long.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// What is waited for must come before the server's own limits end it anyway.
+/// Longer than `DEADLINE`, so that no test passes because of a limit it does not test.
 const LIMIT: Duration = Duration::from_mins(2);
 
 const LIMITS: Limits = Limits {
@@ -34,7 +34,7 @@ impl Drop for Server {
     }
 }
 
-/// Answers `/never` never, and all else once its body is whole: 200, or 400 where it is not.
+/// Never answers `/never`. Answers everything else when its body has ended: 200, or 400 if it is incomplete.
 async fn server(limits: Limits) -> Server {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let at = listener.local_addr().unwrap();
@@ -50,7 +50,7 @@ async fn server(limits: Limits) -> Server {
     Server { at, task: tokio::spawn(serve(listener, limits, service, std::future::pending())) }
 }
 
-/// A connection from one of the loopback's addresses, on which `bytes` were sent.
+/// A connection from the given loopback address, on which `bytes` were sent.
 async fn sent(server: &Server, from: &str, bytes: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
@@ -73,7 +73,7 @@ const CHUNKED: &str = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\
 const SIZED: &str = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n{";
 
 #[tokio::test]
-async fn a_newcomer_is_answered_whatever_the_others_dribble() {
+async fn a_new_connection_is_answered_whatever_the_others_dribble() {
     for held in ["", "GET / HT", CHUNKED, SIZED] {
         let server = server(LIMITS).await;
         let mut holders = Vec::new();
@@ -85,7 +85,7 @@ async fn a_newcomer_is_answered_whatever_the_others_dribble() {
 }
 
 #[tokio::test]
-async fn who_is_answered_and_stays_connected_gives_its_place_up_too() {
+async fn an_idle_connection_loses_its_slot_to_a_new_one() {
     let server = server(LIMITS).await;
     let mut idle = Vec::new();
     for _ in 0..LIMITS.slots {
@@ -94,11 +94,11 @@ async fn who_is_answered_and_stays_connected_gives_its_place_up_too() {
         idle.push(stream);
     }
     assert_eq!(status(&mut sent(&server, "127.0.0.1", GET).await).await, 200);
-    assert_eq!(status(&mut idle[0]).await, 0, "the one that was idle longest");
+    assert_eq!(status(&mut idle[0]).await, 0, "the connection that was idle longest");
 }
 
 #[tokio::test]
-async fn the_peer_with_most_places_gives_one_up_first() {
+async fn the_peer_with_the_most_slots_loses_one_first() {
     let server = server(LIMITS).await;
     let mut modest = sent(&server, "127.0.0.1", "").await;
     let mut greedy = Vec::new();
@@ -111,17 +111,17 @@ async fn the_peer_with_most_places_gives_one_up_first() {
 }
 
 #[tokio::test]
-async fn where_all_are_being_answered_a_newcomer_is_told_503_in_time() {
+async fn when_every_slot_is_being_answered_a_new_connection_gets_503_in_time() {
     let server = server(Limits { slot_within: Duration::from_millis(200), ..LIMITS }).await;
     let mut busy = Vec::new();
     for _ in 0..LIMITS.slots {
         busy.push(sent(&server, "127.0.0.1", NEVER).await);
     }
-    let newcomers = (0..NEWCOMERS_MAX + 2).map(|_| async {
+    let pending = (0..PENDING_MAX + 2).map(|_| async {
         let mut stream = sent(&server, "127.0.0.1", CHUNKED).await;
         status(&mut stream).await
     });
-    assert!(futures::future::join_all(newcomers).await.iter().all(|status| *status == 503));
+    assert!(futures::future::join_all(pending).await.iter().all(|status| *status == 503));
     drop(busy);
     assert_eq!(status(&mut sent(&server, "127.0.0.1", GET).await).await, 200, "once they are gone");
 }
@@ -158,7 +158,7 @@ async fn headers_that_never_end_are_cut() {
 }
 
 #[test]
-fn places_follow_what_the_process_may_open() {
+fn the_number_of_slots_follows_the_limit_of_open_files() {
     let limits = Limits::sharing(1);
     assert!((SLOTS_MIN..=SLOTS_MAX).contains(&limits.slots));
     assert!(Limits::sharing(2).slots <= limits.slots);

@@ -316,7 +316,7 @@ impl DeadLetterQueue for Round {
 
     async fn remove(&mut self, number: usize) -> Result<(), String> {
         if !self.removable {
-            return Err("its lock had ended".to_owned());
+            return Err("its lock has expired".to_owned());
         }
         self.letters.retain(|one| one.number != number);
         self.asked = 0;

@@ -132,7 +132,7 @@ fn a_database_of_another_build_has_a_remedy_of_its_own() {
         ),
         (
             "UPDATE refinery_schema_history SET name = 'theirs' WHERE version = 1",
-            "not of this build",
+            "this build does not know",
             "→ name another database",
         ),
     ] {

@@ -139,7 +139,7 @@ fn another_schema_is_refused_with_the_way_out() {
             "INSERT INTO refinery_schema_history VALUES (99, 'later', '2030-01-01T00:00:00Z', '1')",
             "schema version 99, made by a newer build",
         ),
-        ("UPDATE refinery_schema_history SET checksum = '1'", "not of this build"),
+        ("UPDATE refinery_schema_history SET checksum = '1'", "this build does not know"),
         ("UPDATE refinery_schema_history SET name = 'theirs'", "V1__theirs"),
     ] {
         let folder = Folder::new();

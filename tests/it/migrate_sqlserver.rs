@@ -151,7 +151,7 @@ async fn another_schema_is_refused_with_the_way_out() {
     assert!(scripted[0].contains("by a newer build"), "{scripted:?}");
     run(&database, "DELETE dbo.refinery_schema_history WHERE version = 99").await;
     run(&database, "UPDATE dbo.refinery_schema_history SET checksum = N'1' WHERE version = 2").await;
-    assert!(open().await.contains("V2__engine, which is not of this build"), "{}", open().await);
+    assert!(open().await.contains("V2__engine, which this build does not know"), "{}", open().await);
     assert!(migrate::run(&options(&database)).await.is_err());
 }
 

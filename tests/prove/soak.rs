@@ -212,7 +212,7 @@ const WORDS: [(&str, &str); 11] = [
     ("no answer within", "no answer"),
     ("before its answer", "cut"),
     ("no connection", "no connection"),
-    ("takes nothing", "no connection"),
+    ("accepts no messages", "no connection"),
 ];
 
 /// Every instance kept the pauses that the throttled broker asked for: what came in them had been claimed before.

@@ -1,4 +1,4 @@
-//! What opens the namespace: a key, a signature made elsewhere, or an identity; each gives tokens for an entity.
+//! Access to the namespace: a key, a ready signature, or an identity. Each gives tokens for an entity.
 
 use super::ConnectionString;
 use crate::{
@@ -19,22 +19,22 @@ pub(super) enum Access {
     Identity(Tokens),
 }
 
-/// What is asked of the bus.
+/// The claim that an operation needs on its entity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Right {
     Send,
     Listen,
 }
 
-/// A token for one entity, and its real life.
+/// A token for one entity.
 pub(super) struct Granted {
     pub text: String,
-    /// The token's type, as `$cbs` wants it named.
+    /// The token's type, as `$cbs` names it.
     pub kind: &'static str,
     pub expires_on: DateTime<Utc>,
 }
 
-/// Of a signature made from a key. Renewed long before.
+/// Lifetime of a signature made from a key. It is renewed long before.
 const SIGNED_FOR: TimeDelta = TimeDelta::hours(1);
 
 const SAS: &str = "servicebus.windows.net:sastoken";
@@ -50,7 +50,7 @@ impl Access {
     }
 
     /// # Errors
-    /// Why there is no token now, for a person.
+    /// Why there is no token now, in words for an operator.
     pub(super) async fn token(&self, audience: &str) -> Result<Granted, String> {
         match self {
             Self::Shared(SharedAccess::Key { name, key }) => {
@@ -59,7 +59,7 @@ impl Access {
                 Ok(Granted { text, kind: SAS, expires_on })
             }
             Self::Shared(SharedAccess::Signature { expires_on, name, .. }) if *expires_on <= now() => Err(format!(
-                "the SharedAccessSignature of '{name}' in ServiceBusConnection ended {expires_on}: give a new one"
+                "the SharedAccessSignature of '{name}' in ServiceBusConnection expired at {expires_on}: set a new one"
             )),
             Self::Shared(SharedAccess::Signature { text, expires_on, .. }) => {
                 Ok(Granted { text: text.clone(), kind: SAS, expires_on: *expires_on })
@@ -71,19 +71,20 @@ impl Access {
         }
     }
 
-    /// A token as a request over HTTP carries it.
+    /// The token as an Authorization header.
     ///
     /// # Errors
     /// As `token`.
     pub(super) async fn header(&self, audience: &str) -> Result<HeaderValue, String> {
         let token = self.token(audience).await?.text;
         let text = if matches!(self, Self::Identity(_)) { format!("Bearer {token}") } else { token };
-        let mut value = HeaderValue::from_str(&text).map_err(|_| "the token holds a character no header can")?;
+        let mut value =
+            HeaderValue::from_str(&text).map_err(|_| "the token has a character that a header cannot carry")?;
         value.set_sensitive(true);
         Ok(value)
     }
 
-    /// What a person does when the bus refuses us.
+    /// What is wrong with our access when the bus refuses it, in words for an operator.
     pub(super) fn remedy(&self, namespace: &str, entity: &str, needs: Right) -> String {
         let (claim, role) = match needs {
             Right::Send => ("Send", "Azure Service Bus Data Sender"),
@@ -110,14 +111,14 @@ impl fmt::Debug for Access {
     }
 }
 
-/// What a signature does not leave as it is. RFC 3986's unreserved characters stay, as Microsoft's clients have it: a
-/// broker may encode the resource by itself, and compares what was signed with that.
+/// The characters that a signature percent-encodes: all but RFC 3986's unreserved ones, as in Microsoft's clients. A
+/// broker may encode the resource by itself, and compares the result with what was signed.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// The key is used as the bytes of its text, never base64-decoded.
+/// A SharedAccessSignature. The HMAC's key is the bytes of the key's text, never base64-decoded.
 fn signed(resource: &str, name: &str, key: &str, expires_at_s: i64) -> String {
     let [resource, name] = [resource, name].map(|text| utf8_percent_encode(text, ENCODED).to_string());
-    // Never fails: HMAC takes a key of any length.
+    // Never fails: HMAC accepts a key of any length.
     let signature = Hmac::<Sha256>::new_from_slice(key.as_bytes()).map(|mut hmac| {
         hmac.update(format!("{resource}\n{expires_at_s}").as_bytes());
         STANDARD.encode(hmac.finalize().into_bytes())
@@ -127,7 +128,7 @@ fn signed(resource: &str, name: &str, key: &str, expires_at_s: i64) -> String {
     format!("SharedAccessSignature sr={resource}&sig={signature}&se={expires_at_s}&skn={name}")
 }
 
-#[expect(clippy::disallowed_methods, reason = "a token's end is a time of the world's, which no test moves")]
+#[expect(clippy::disallowed_methods, reason = "a token expires by the real clock, which no test moves")]
 pub(super) fn now() -> DateTime<Utc> {
     Utc::now()
 }
@@ -138,7 +139,7 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn a_signature_is_what_two_others_compute() {
+    fn a_signature_equals_those_of_two_other_clients() {
         let cases: Value = serde_json::from_str(include_str!("../../../tests/cases/sas.json")).unwrap();
         let cases = cases["cases"].as_array().unwrap();
         assert!(!cases.is_empty());

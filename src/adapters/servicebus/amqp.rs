@@ -1,4 +1,4 @@
-//! The bus port over AMQP: batches, several under way, and an outcome for each message of each.
+//! The bus port over AMQP: several batches under way at once, and an outcome for each message.
 
 use super::{
     ConnectionString, Shape,
@@ -24,33 +24,38 @@ use std::{
 };
 use tokio::{sync::Mutex, time::Instant};
 
-/// Service Bus takes no more in one batch, whatever a link allows for one message.
+/// Service Bus accepts no larger batch, whatever a link allows for one message.
 const BATCH_BYTES_MAX: usize = 1_048_576;
 const BATCH_COUNT_MAX: usize = 4_500;
 
-/// A refusal follows the link it refuses at once.
+/// A broker that refuses a link does so immediately after attaching it.
 const LASTS_FOR: Duration = Duration::from_secs(1);
 
+/// How `AmqpBus` connects and sends.
 #[derive(Debug, Clone)]
 pub struct AmqpOptions {
-    /// How long one transfer may wait for its outcome, and a connection for being opened.
+    /// How long one transfer may wait for its outcome, and how long opening a connection may take.
     pub timeout: Duration,
-    /// Transfers under way at once, per publish.
+    /// Transfers under way at once in one publish; 0 counts as 1.
     pub concurrency: usize,
-    /// A link unused for so long is replaced: the broker may have let it go.
+    /// A link that was idle for this long is replaced: the broker may have dropped it.
     pub idle_max: Duration,
-    /// AMQP inside WebSocket, for networks where only port 443 is open.
+    /// AMQP inside WebSocket, for networks that allow only port 443.
     pub websocket: bool,
-    /// `host:port` to connect to in the namespace's place (a gateway); names and tokens stay the namespace's.
+    /// `host:port` to connect to instead of the namespace (a gateway). TLS names and tokens stay the namespace's.
     pub gateway: Option<String>,
+    /// What the destinations require of messages.
     pub shapes: Shapes,
 }
 
-/// What the destinations are, as the settings say.
+/// The shapes of all destinations, as the settings name them.
 #[derive(Debug, Clone, Default)]
 pub struct Shapes {
+    /// Destinations that require a session.
     pub sessions: Vec<Destination>,
+    /// Destinations that are partitioned.
     pub partitioned: Vec<Destination>,
+    /// Whether all destinations detect duplicates.
     pub duplicate_detection: bool,
 }
 
@@ -64,9 +69,10 @@ impl Shapes {
     }
 }
 
-/// A destination's link, while there is one.
+/// A destination's link; None: there is none yet, or it was dropped.
 type Slot = Arc<Mutex<Option<Arc<Link>>>>;
 
+/// Service Bus over AMQP, with one connection and link per destination.
 pub struct AmqpBus {
     connection: ConnectionString,
     access: Access,
@@ -94,7 +100,7 @@ impl AmqpBus {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).entry(to.clone()).or_default().clone()
     }
 
-    /// The destination's link, new where the old one is over or was idle.
+    /// The destination's link; a new one if the old one ended or was idle for too long.
     async fn link(&self, to: &Destination, deadline: Instant) -> Result<Arc<Link>, PublishOutcome> {
         let target = self.target(to);
         let until = deadline.min(Instant::now() + self.options.timeout);
@@ -113,12 +119,12 @@ impl AmqpBus {
             return Err(waited("no connection was free"));
         };
         if let Some(link) = held.as_ref().filter(|link| link.is_usable(self.options.idle_max)) {
-            // Where it fails, a new link asks with a new token: what is wrong with that is told below.
+            // If renewing fails, a new link tries with a new token, and the failure is reported below.
             if let Ok(Ok(())) = tokio::time::timeout_at(until, link.renew(access)).await {
                 return Ok(link.clone());
             }
         }
-        // Others may still wait for answers on it: it closes with the last of them.
+        // Other tasks may still wait for answers on the old link: it closes when the last one drops it.
         *held = None;
         let host = self.connection.host();
         let open = Link::open(&self.dialer, &host, to.entity(), access);
@@ -129,7 +135,7 @@ impl AmqpBus {
                 Ok(link)
             }
             Ok(Err(failure)) => Err(failed(target, &failure)),
-            Err(_) => Err(waited(&format!("no connection was made ({})", self.dialer.advice()))),
+            Err(_) => Err(waited(&format!("no connection was opened ({})", self.dialer.advice()))),
         }
     }
 }
@@ -214,9 +220,9 @@ impl Publish<'_> {
             let Some((sent_on, pack, answer)) = under_way.next().await else { break };
             let target = self.bus.target(self.to);
             let outcome = match answer {
-                // Halves until it is known which it was.
+                // Halved until it is known which message was refused.
                 Answer::Refused(refusal) if pack.len() > 1 && refusal.blames_a_message() => {
-                    // Definitely not stored, should the time be over before a half's turn comes.
+                    // The outcome if the deadline passes before a half's turn comes: certainly not stored.
                     self.note(&pack, &not_alone(&refusal.outcome(target)));
                     let (left, right) = pack.split_at(pack.len() / 2);
                     waiting.push_front(right.to_vec());
@@ -227,7 +233,7 @@ impl Publish<'_> {
                     waiting.push_front(pack);
                     continue;
                 }
-                // It had ended while it lay idle: nothing is lost by another try on a new one.
+                // The link had ended while idle: nothing was sent, so a new link is tried once.
                 Answer::NotSent(_) if !relinked => {
                     relinked = true;
                     match self.bus.link(self.to, self.deadline).await {
@@ -251,7 +257,7 @@ impl Publish<'_> {
             self.wires.iter().enumerate().filter_map(|(i, wire)| Some((i, wire.as_ref()?))).collect();
         let items: Vec<Item<'_>> =
             going.iter().map(|(_, wire)| Item { key: wire.key.as_deref(), bytes: wire.bytes_in_batch() }).collect();
-        // Several MessageIds in one batch are refused where both are on.
+        // Service Bus refuses several MessageIds in one batch when both are on.
         let alone = self.shape.partitioned && self.shape.duplicate_detection;
         let bounds = Bounds {
             bytes_max: message_bytes_max.min(BATCH_BYTES_MAX).saturating_sub(ENVELOPE_BYTES),
@@ -285,7 +291,7 @@ impl Publish<'_> {
             Answer::Accepted => PublishOutcome::Accepted,
             Answer::Refused(refusal) => refusal.outcome(target),
             Answer::Released => {
-                PublishOutcome::Retry { after_ms: None, reason: format!("{at} gave the message back without a word") }
+                PublishOutcome::Retry { after_ms: None, reason: format!("{at} released the message without a reason") }
             }
             Answer::TimedOut => outcome::timed_out(target, self.bus.options.timeout.as_millis()),
             Answer::Cut(Failure::Refused(Refusal { condition, detail })) => PublishOutcome::Cut {
@@ -308,7 +314,7 @@ impl Publish<'_> {
 
 pub(super) fn failed(target: Target<'_>, failure: &Failure) -> PublishOutcome {
     match failure {
-        // Whatever it says of a link, no message was judged.
+        // A refused link judges no message.
         Failure::Refused(refusal) => match refusal.outcome(target) {
             PublishOutcome::Permanent { reason } | PublishOutcome::Retry { reason, .. } => {
                 PublishOutcome::Blocked { after_ms: None, reason }
@@ -317,17 +323,17 @@ pub(super) fn failed(target: Target<'_>, failure: &Failure) -> PublishOutcome {
         },
         Failure::Other(reason) => PublishOutcome::Blocked {
             after_ms: None,
-            reason: format!("{}/{} takes nothing: {reason}", target.namespace, target.entity),
+            reason: format!("{}/{} accepts no messages: {reason}", target.namespace, target.entity),
         },
     }
 }
 
-/// Of a batch that was refused for one of its messages: which one is not known yet.
+/// The outcome of each message of a refused batch while it is unknown which message was refused.
 fn not_alone(refused: &PublishOutcome) -> PublishOutcome {
     match refused {
         PublishOutcome::Permanent { reason } | PublishOutcome::Retry { reason, .. } => PublishOutcome::Retry {
             after_ms: None,
-            reason: format!("refused together with others, and no time was left to find out why: {reason}"),
+            reason: format!("refused in a batch, and no time was left to find the message that caused it: {reason}"),
         },
         other => other.clone(),
     }

@@ -1,4 +1,4 @@
-//! A queue's dead letters over AMQP: one receiving link, peek-lock, accepted only when removed.
+//! A queue's dead letters over AMQP: one receiving link with peek-lock; a message is accepted only to remove it.
 
 use super::{
     ConnectionString,
@@ -30,13 +30,14 @@ use fe2o3_amqp_types::{
 };
 use std::time::Duration;
 
-/// A broker that has a message hands it out at once; that it has none it does not say.
+/// A broker delivers a message at once, but does not report that there is none: silence this long means none.
 const NONE_AFTER: Duration = Duration::from_secs(3);
-/// A refusal follows the link it refuses at once.
+/// A broker that refuses a link does so immediately after attaching it.
 const LASTS_FOR: Duration = Duration::from_secs(1);
-/// Goodbyes are not waited for longer.
+/// How long closing may wait for the broker.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
+/// Reads and removes dead letters over AMQP.
 pub struct AmqpDeadLetters {
     connection: ConnectionString,
     access: Access,
@@ -45,7 +46,7 @@ pub struct AmqpDeadLetters {
 }
 
 impl AmqpDeadLetters {
-    /// Connects to nothing yet. `timeout`: of opening.
+    /// Connects to nothing yet. `timeout` bounds opening a queue's dead letters.
     ///
     /// # Errors
     /// TLS cannot be set up on this machine.
@@ -68,10 +69,10 @@ impl AmqpDeadLetters {
         let (mut connection, mut session) = session::begin(&self.dialer, &host, &name).await?;
         let attached = async {
             let _client = session::authorise(&mut session, &name, &audience, &granted).await?;
-            // With a target, as every client names one: an answer with an empty one is not read well by our library.
+            // Names a target, as every client does: our library cannot read an answer with an empty one.
             let receiver = Receiver::builder().name(&name).source(address).target(name.as_str());
-            // Else a broker may count what it hands out as done, and it is gone before it is stored. Which mode it grants
-            // our library does not show.
+            // Otherwise a broker may settle what it delivers, and the message is gone before it is stored. The library
+            // does not show which mode the broker grants.
             let receiver = receiver.sender_settle_mode(SenderSettleMode::Unsettled).credit_mode(CreditMode::Manual);
             receiver.attach(&mut session).await.map_err(|error| match error {
                 ReceiverAttachError::RemoteClosedWithError(error) => Failure::Refused(Refusal::of(Some(&error))),
@@ -127,7 +128,7 @@ struct AmqpDeadLetterQueue {
     receiver: Receiver,
     session: SessionHandle<()>,
     connection: ConnectionHandle<()>,
-    /// By number; None: removed.
+    /// The locked messages by number; None: removed.
     held: Vec<Option<DeliveryInfo>>,
 }
 
@@ -163,21 +164,21 @@ impl DeadLetterQueue for AmqpDeadLetterQueue {
 
     async fn remove(&mut self, number: usize) -> Result<(), String> {
         let Some(info) = self.held.get_mut(number).and_then(Option::take) else {
-            return Err("it is not held".to_owned());
+            return Err("it is not locked by this command".to_owned());
         };
         self.receiver.accept(info).await.map_err(|e| words(&e))
     }
 
     async fn close(mut self: Box<Self>) {
         let Self { receiver, mut session, mut connection, held, .. } = *self;
-        let goodbye = async {
-            // A broker that is gone frees them when their locks end.
+        let closing = async {
+            // If the broker is gone, the messages become free when their locks expire.
             let _ = receiver.release_all(held.into_iter().flatten()).await;
             let _ = receiver.close().await;
             let _ = session.end().await;
             let _ = connection.close().await;
         };
-        let _ = tokio::time::timeout(CLOSE_WAIT, goodbye).await;
+        let _ = tokio::time::timeout(CLOSE_WAIT, closing).await;
     }
 }
 
@@ -208,7 +209,8 @@ fn letter(number: usize, message: Message<Body<Value>>) -> DeadLetter {
     DeadLetter { number, sequence_number, delivery, reason, description }
 }
 
-/// Other programs may send text as a value; what is neither text nor bytes is none of our events, and empty.
+/// The body's bytes. Other programs may send text as a value; a body that is neither text nor bytes is not one of our
+/// events, and reads as empty.
 fn bytes(body: Body<Value>) -> Vec<u8> {
     match body {
         Body::Data(parts) => parts.into_iter().flat_map(|part| part.0.into_vec()).collect(),
@@ -233,7 +235,7 @@ fn of_receiving(error: &RecvError) -> Failure {
     }
 }
 
-/// For a person.
+/// The failure in words for an operator.
 fn described(namespace: &str, access: &Access, queue: &str, failure: &Failure) -> String {
     let target = Target { namespace, entity: queue, access, needs: Right::Listen };
     failed(target, failure).reason().to_owned()

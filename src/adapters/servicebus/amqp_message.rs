@@ -1,4 +1,4 @@
-//! A message as AMQP carries it: alone, or as one item of a batch.
+//! The AMQP form of a message: alone, or as one item of a batch.
 
 use super::{Shape, properties};
 use crate::ports::bus::Outgoing;
@@ -15,14 +15,14 @@ use fe2o3_amqp_types::{
 const BATCH_FORMAT: u32 = 0x8001_3700;
 const PARTITION_KEY: &str = "x-opt-partition-key";
 const ENQUEUE_AT: &str = "x-opt-scheduled-enqueue-time";
-/// Around an item: the Data section's descriptor, and the longer form of a length.
+/// Overhead of an item: the Data section's descriptor, and the longer form of a length.
 const ITEM_HEAD_BYTES: usize = 8;
-/// Around a batch: the envelope with id, session and partition key at their longest, the frame's own head.
+/// Overhead of a batch: the envelope with the longest id, session and partition key, and the frame's header.
 pub(super) const ENVELOPE_BYTES: usize = 2_048;
 
-/// A message ready to go.
+/// An encoded message.
 pub(super) struct Wire {
-    /// What it may share a batch with.
+    /// Only messages with the same key share a batch.
     pub key: Option<String>,
     message: Message<Data>,
     encoded: Vec<u8>,
@@ -54,7 +54,7 @@ pub(super) enum Parcel {
 }
 
 impl Parcel {
-    /// `wires` is not empty, and of one key.
+    /// `wires` is not empty, and all have the same key.
     pub(super) fn of(wires: &[&Wire]) -> Self {
         if let [one] = wires {
             return Self::One(one.message.clone().into());
@@ -79,7 +79,7 @@ impl Parcel {
     }
 }
 
-/// The bytes of one transfer's payload, for tests that compare them with what others read and write.
+/// The bytes of one transfer's payload, for tests that compare them with other clients.
 ///
 /// # Errors
 /// As `Wire::of`.
@@ -106,7 +106,7 @@ fn message(outgoing: &Outgoing, shape: Shape) -> Result<Message<Data>, String> {
         ..Properties::default()
     };
     let mut annotations = MessageAnnotations::default();
-    // Where sessions are, the session is the partition key.
+    // With sessions, the session is the partition key.
     if shape.partitioned && !shape.sessions {
         annotations.0.insert(Symbol::from(PARTITION_KEY).into(), Value::String(key_of(outgoing)));
     }
@@ -126,7 +126,7 @@ fn message(outgoing: &Outgoing, shape: Shape) -> Result<Message<Data>, String> {
     })
 }
 
-/// What the envelope says for all its messages; when each is due is each one's own.
+/// The annotations of a batch's envelope: the partition key only, since each message has its own time.
 fn partition_key(message: &Message<Data>) -> Option<MessageAnnotations> {
     let key = message.message_annotations.as_ref()?.0.get(&PARTITION_KEY as &dyn AnnotationKey)?.clone();
     let mut annotations = MessageAnnotations::default();

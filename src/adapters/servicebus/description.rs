@@ -1,4 +1,4 @@
-//! Reads a queue's or topic's description: an Atom entry of Service Bus's management interface. Pure.
+//! Parses a queue's or topic's description: an Atom entry of Service Bus's management interface. Pure.
 
 use crate::domain::{
     entity::{Entity, EntityState},
@@ -6,12 +6,12 @@ use crate::domain::{
 };
 use roxmltree::{Document, Node};
 
-/// None: the answer is a feed without an entry of that name, which is how "there is none" is said.
+/// None: the answer is a feed, which is how Service Bus answers that there is no entity of that name.
 ///
 /// # Errors
-/// It is no such description.
+/// It is not a description of a queue or a topic.
 pub(super) fn read(xml: &str) -> Result<Option<Entity>, String> {
-    let document = Document::parse(xml).map_err(|e| format!("it is no XML: {e}"))?;
+    let document = Document::parse(xml).map_err(|e| format!("it is not XML: {e}"))?;
     let root = document.root_element();
     let described = |name: &str| root.descendants().find(|node| node.tag_name().name() == name);
     match (root.tag_name().name(), described("QueueDescription"), described("TopicDescription")) {
@@ -31,7 +31,7 @@ fn of(node: Node<'_, '_>, kind: EntityKind) -> Result<Entity, String> {
     Ok(Entity {
         kind,
         duplicate_window_ms: if duplicates { window_ms } else { None },
-        // A topic has none; its subscriptions may.
+        // A topic itself has no sessions; its subscriptions may.
         sessions: kind == EntityKind::Queue && fields.flag("RequiresSession")?,
         partitioned: fields.flag("EnablePartitioning")?,
         state: match fields.text("Status") {
@@ -52,7 +52,7 @@ fn of(node: Node<'_, '_>, kind: EntityKind) -> Result<Entity, String> {
     })
 }
 
-/// The elements below a description, whatever prefix they have.
+/// The elements of a description, whatever their namespace prefix.
 struct Fields<'a>(Node<'a, 'a>);
 
 impl<'a> Fields<'a> {
@@ -65,22 +65,24 @@ impl<'a> Fields<'a> {
         match self.text(name) {
             None | Some("false" | "0") => Ok(false),
             Some("true" | "1") => Ok(true),
-            Some(other) => Err(format!("{name} is '{other}'")),
+            Some(other) => Err(format!("{name} is invalid: expected true or false, found '{other}'")),
         }
     }
 
     fn number(&self, name: &str) -> Result<Option<u64>, String> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        text.parse().map(Some).map_err(|_| format!("{name} is '{text}'"))
+        text.parse().map(Some).map_err(|_| format!("{name} is invalid: expected a number, found '{text}'"))
     }
 
     fn duration(&self, name: &str) -> Result<Option<i64>, String> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        duration_ms(text).map(Some).ok_or_else(|| format!("{name} is '{text}'"))
+        duration_ms(text)
+            .map(Some)
+            .ok_or_else(|| format!("{name} is invalid: expected a duration such as PT30S, found '{text}'"))
     }
 }
 
-/// `P14DT2H48M5.5S`, as .NET writes a TimeSpan; its longest stands for "for ever".
+/// Milliseconds of `P14DT2H48M5.5S`, as .NET writes a TimeSpan. .NET's longest TimeSpan means no limit: `i64::MAX`.
 fn duration_ms(text: &str) -> Option<i64> {
     const FOR_EVER_DAYS: f64 = 10_675_198.0;
     let (days, time) = text.strip_prefix('P')?.split_once('T').unwrap_or((text.strip_prefix('P')?, ""));
@@ -111,7 +113,7 @@ fn duration_ms(text: &str) -> Option<i64> {
 mod tests {
     use super::*;
 
-    /// As Microsoft's own clients read it in their public tests.
+    /// The form that Microsoft's clients read in their public tests.
     fn entry(description: &str) -> String {
         format!(
             r#"<entry xmlns="http://www.w3.org/2005/Atom"><id>https://office.servicebus.windows.net/mails?enrich=false&amp;api-version=2021-05</id><title type="text">mails</title><content type="application/xml">{description}</content></entry>"#
@@ -121,7 +123,7 @@ mod tests {
     const INSIDE: &str = r#"xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect" xmlns:i="http://www.w3.org/2001/XMLSchema-instance""#;
 
     #[test]
-    fn a_queue_is_read_with_all_that_is_told_of_it() {
+    fn a_queue_is_read_with_all_its_properties() {
         let queue = entry(&format!(
             r#"<QueueDescription {INSIDE}><LockDuration>PT1M30S</LockDuration><MaxSizeInMegabytes>1024</MaxSizeInMegabytes><RequiresDuplicateDetection>true</RequiresDuplicateDetection><RequiresSession>true</RequiresSession><DefaultMessageTimeToLive>P10675199DT2H48M5.4775807S</DefaultMessageTimeToLive><DuplicateDetectionHistoryTimeWindow>PT10M</DuplicateDetectionHistoryTimeWindow><MaxDeliveryCount>10</MaxDeliveryCount><SizeInBytes>512</SizeInBytes><AuthorizationRules></AuthorizationRules><Status>SendDisabled</Status><CountDetails xmlns:d2p1="http://schemas.microsoft.com/netservices/2011/06/servicebus"><d2p1:ActiveMessageCount>1</d2p1:ActiveMessageCount><d2p1:DeadLetterMessageCount>3</d2p1:DeadLetterMessageCount></CountDetails><EnablePartitioning>false</EnablePartitioning><MaxMessageSizeInKilobytes>256</MaxMessageSizeInKilobytes></QueueDescription>"#
         ));
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_is_read_and_a_window_counts_only_where_duplicates_are_dropped() {
+    fn a_topics_duplicate_window_counts_only_with_duplicate_detection() {
         let topic = entry(&format!(
             "<TopicDescription {INSIDE}><RequiresDuplicateDetection>false</RequiresDuplicateDetection><DuplicateDetectionHistoryTimeWindow>PT10M</DuplicateDetectionHistoryTimeWindow><Status>Active</Status><SubscriptionCount>2</SubscriptionCount></TopicDescription>"
         ));
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_feed_says_that_there_is_none_and_anything_else_is_no_description() {
+    fn a_feed_means_no_such_entity_and_anything_else_is_an_error() {
         assert_eq!(
             read(r#"<feed xmlns="http://www.w3.org/2005/Atom"><title>Publicly Listed Services</title></feed>"#),
             Ok(None)
@@ -167,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_dotnets() {
+    fn durations_are_read_as_dotnet_writes_them() {
         for (text, ms) in [("PT20S", 20_000), ("P14D", 1_209_600_000), ("P1DT2H3M4.5S", 93_784_500), ("PT0S", 0)] {
             assert_eq!(duration_ms(text), Some(ms), "{text}");
         }

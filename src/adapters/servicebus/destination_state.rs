@@ -1,4 +1,4 @@
-//! What a publish has learnt of its destination: one that is down is not hammered with the rest of the batch.
+//! What a publish has learnt about its destination: once it is down, the rest of the batch is not sent.
 
 use crate::domain::verdict::PublishOutcome;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Default)]
 pub(super) struct DestinationState {
     blocked: AtomicUsize,
-    /// Cuts and timeouts in a row: one may be a message's own fault, as many as run side by side are not.
+    /// Cuts and timeouts in a row. One may be a message's own fault; as many as run concurrently are not.
     unanswered: AtomicUsize,
 }
 

@@ -1,4 +1,4 @@
-//! How a connection, a link or a transfer of the AMQP library ended, in our words. Pure.
+//! Maps how the AMQP library reports the end of a connection, link or transfer to our types. Pure.
 
 use super::{
     link::{Answer, Failure},

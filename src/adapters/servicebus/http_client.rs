@@ -1,4 +1,4 @@
-//! The HTTP client under the REST crate: ours, so that status, Retry-After and body are not lost on the way.
+//! The HTTP client under the REST crate. It is ours so that status, Retry-After and body are not lost.
 
 use super::{
     ConnectionString,
@@ -14,7 +14,7 @@ use azure_core::{Body, HttpClient, Request, StatusCode, headers::Headers};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use std::time::Duration;
 
-/// The crate turns every answer but 2xx into an error that lost body and headers: ours travels inside.
+/// An error that carries the answer: the crate's own errors lose the body and headers of any answer but 2xx.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
     #[error("the bus answered {}", .0.status)]
@@ -31,16 +31,16 @@ pub(super) struct BusHttp {
     access: Access,
 }
 
-/// A destination that does not even shake hands in this time, or half of the send's, counts as unreachable.
+/// A destination that completes no handshake in this time, or in half of a send's timeout, counts as unreachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Below the minutes after which gateways drop idle connections silently.
+/// Shorter than the minutes after which gateways silently drop idle connections.
 const POOL_IDLE: Duration = Duration::from_secs(50);
-/// What is read of an answer's body, and for how long: the status has said everything already.
+/// How much of an answer's body is read, and for how long: the status alone decides.
 const BODY_BYTES_MAX: usize = 4_096;
 const BODY_WAIT: Duration = Duration::from_secs(1);
 
 /// # Errors
-/// TLS cannot be set up on this machine (no root certificates, say).
+/// TLS cannot be set up on this machine (no root certificates, for example).
 pub(super) fn client(
     connection: &ConnectionString,
     timeout: Duration,
@@ -52,7 +52,7 @@ pub(super) fn client(
         .pool_max_idle_per_host(idle_max)
         .redirect(reqwest::redirect::Policy::none())
         .tcp_nodelay(true);
-    // No TLS towards this machine, so that a demo needs no root certificates; a proxy could not reach it.
+    // No TLS to this machine, so that a demo needs no root certificates, and no proxy, which could not reach it.
     let builder = if connection.is_local() { builder.no_proxy().tls_certs_only([]) } else { builder.https_only(true) };
     builder.build().map_err(|e| format!("TLS cannot be set up: {}", root_cause(&e)))
 }
@@ -72,13 +72,13 @@ impl BusHttp {
         };
         let mut headers = HeaderMap::new();
         for (name, value) in request.headers().iter() {
-            // The broker properties are the crate's own JSON, which may hold letters no header line can.
+            // The broker properties are the crate's own JSON, which may have characters that a header cannot carry.
             let value = match name.as_str() {
                 "brokerproperties" => properties::broker_line(value.as_str()),
                 _ => value.as_str().to_owned(),
             };
-            let name = HeaderName::from_bytes(name.as_str().as_bytes()).map_err(|_| "a header name is not legal")?;
-            let value = HeaderValue::from_str(&value).map_err(|_| format!("the value of {name} is not legal"))?;
+            let name = HeaderName::from_bytes(name.as_str().as_bytes()).map_err(|_| "a header name is invalid")?;
+            let value = HeaderValue::from_str(&value).map_err(|_| format!("the value of header {name} is invalid"))?;
             headers.insert(name, value);
         }
         let Body::Bytes(body) = request.body() else { return Err("its body is a stream".to_owned()) };
@@ -87,12 +87,12 @@ impl BusHttp {
     }
 
     async fn send(&self, request: &Request) -> Result<u16, Ended> {
-        // In place of the crate's own signature, which encodes as forms do and the policy's name not at all.
+        // Replaces the crate's own signature, which encodes like a form, and the policy's name not at all.
         let authorization = self.access.header(request.url().as_str()).await;
         let authorization = authorization.map_err(|cause| Ended::NoAnswer(NoAnswer::NoToken { cause }))?;
         let mut request = self.prepare(request).map_err(|cause| Ended::NoAnswer(NoAnswer::Unsendable { cause }))?;
         request.headers_mut().insert(AUTHORIZATION, authorization);
-        // hyper itself repeats a request only when the pooled connection was closed before any of it was written.
+        // hyper repeats a request only if the pooled connection was closed before any byte of it was written.
         let mut response = self.client.execute(request).await.map_err(|e| Ended::NoAnswer(no_answer(&e)))?;
         let status = response.status().as_u16();
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -106,7 +106,7 @@ impl BusHttp {
                 }
             }
         };
-        // Read to its end also after a 2xx, so that the connection can be used again.
+        // Read to its end after a 2xx too, so that the connection can be reused.
         let _ = tokio::time::timeout(BODY_WAIT, reading).await;
         if (200..300).contains(&status) {
             return Ok(status);
@@ -134,13 +134,13 @@ fn no_answer(error: &reqwest::Error) -> NoAnswer {
     } else if error.is_builder() {
         NoAnswer::Unsendable { cause }
     } else {
-        // Reset, closed, or an answer that is no HTTP: some of the request may have arrived.
+        // Reset, closed, or an answer that is not HTTP: part of the request may have arrived.
         NoAnswer::Cut { cause }
     }
 }
 
-/// The innermost error's words; the outer ones only repeat the URL. A request over HTTPS goes by the environment's proxy
-/// on its own, so it is named where nothing was reached.
+/// The innermost error's text; the outer ones only repeat the URL. If no connection was made over HTTPS, the proxy that
+/// reqwest takes from the environment is named too.
 pub(super) fn root_cause(error: &reqwest::Error) -> String {
     let outside = error.url().filter(|url| error.is_connect() && url.scheme() == "https");
     let note = outside.and_then(|url| url.host_str()).map(Proxy::note);

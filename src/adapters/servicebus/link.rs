@@ -1,4 +1,4 @@
-//! One connection with one sender link: opened, authorised, watched, used, and never resumed.
+//! One AMQP connection with one sender link: opened, authorised, watched and used, never resumed.
 
 use super::{
     access::Granted,
@@ -33,12 +33,12 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// A link that names no bound is given Service Bus Standard's.
+/// The bound of Service Bus Standard, for a link that names none.
 const MESSAGE_BYTES_MAX: u64 = 262_144;
 const RENEW_BEFORE: TimeDelta = TimeDelta::minutes(5);
-/// Goodbyes are not waited for longer.
+/// How long closing may wait for the broker.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
-/// What was begun when the link ended is told by its owner at once.
+/// How long to wait for the sender's owner to report whether a transfer was begun when the link ended.
 const BEGUN_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Link {
@@ -46,7 +46,7 @@ pub(super) struct Link {
     cbs: Mutex<Permit>,
     audience: String,
     pub message_bytes_max: usize,
-    /// Why it is over, once it is.
+    /// Why the link ended; None: it is alive.
     ended: watch::Receiver<Ended>,
     spoiled: AtomicBool,
     used: Lock<Instant>,
@@ -72,36 +72,36 @@ struct Permit {
 pub(super) enum Answer {
     Accepted,
     Refused(Refusal),
-    /// The broker gave it back without a word.
+    /// The broker released it without a reason.
     Released,
     TimedOut,
-    /// It was on its way when the link or its connection ended.
+    /// It was under way when the link or its connection ended.
     Cut(Failure),
-    /// The link had ended before: another may be tried at once.
+    /// The link had ended before it was sent: another link may be tried at once.
     NotSent(Failure),
-    /// The time was over before its turn came.
+    /// The deadline passed before its turn came.
     NotBegun,
 }
 
-/// Why no link came about, or why it ended.
+/// Why no link was opened, or why it ended.
 #[derive(Debug, Clone)]
 pub(super) enum Failure {
     Refused(Refusal),
-    /// For a person; the namespace is named by the caller.
+    /// In words for an operator; the caller names the namespace.
     Other(String),
 }
 
 impl Link {
     /// # Errors
-    /// At which step it failed, and how. Has no limit of its own: the caller has.
+    /// At which step it failed, and how. There is no timeout here: the caller sets one.
     pub(super) async fn open(dialer: &Dialer, host: &str, entity: &str, access: &Access) -> Result<Self, Failure> {
         let audience = format!("amqps://{host}/{entity}");
         let granted = access.token(&audience).await.map_err(Failure::Other)?;
-        // Never a name used before: the broker would take it for a link to be resumed.
+        // Always a new name: the broker takes a known one for a link to be resumed.
         let name = format!("client-organizer-{}", uuid::Uuid::new_v4());
         let (mut connection, mut session) = session::begin(dialer, host, &name).await?;
         let attached = attach(&mut session, &name, entity, &audience, &granted);
-        // An attach on a connection that ends would wait for its answer.
+        // Otherwise an attach would wait for ever when its connection ends.
         let (client, sender) = tokio::select! {
             attached = attached => attached?,
             closed = connection.on_close() => {
@@ -127,16 +127,16 @@ impl Link {
         })
     }
 
-    /// Whether it may take another message: alive, and not idle for so long that the broker may have let it go.
+    /// Whether the link may be used for another message: it is alive, and was not idle for `idle_max`.
     pub(super) fn is_usable(&self, idle_max: Duration) -> bool {
         let used = *self.used.lock().unwrap_or_else(PoisonError::into_inner);
         !self.spoiled.load(Ordering::Relaxed) && self.ended.borrow().is_none() && used.elapsed() < idle_max
     }
 
-    /// Puts a new token while 5 minutes of the old one are left.
+    /// Puts a new token when the old one expires in less than 5 minutes.
     ///
     /// # Errors
-    /// The old one is used up, or the broker refused the new.
+    /// The old token has expired and there is no new one, or the broker refused the new one.
     pub(super) async fn renew(&self, access: &Access) -> Result<(), Failure> {
         let mut permit = self.cbs.lock().await;
         if permit.expires_on - RENEW_BEFORE > now() {
@@ -152,9 +152,9 @@ impl Link {
                 permit.expires_on = granted.expires_on;
                 Ok(())
             }
-            // The old one is still good: better used than nothing sent.
+            // The old one is still valid.
             Ok(_) | Err(_) if permit.expires_on > now() => Ok(()),
-            Ok(_) => Err(Failure::Other("the token ended, and no newer one was given".to_owned())),
+            Ok(_) => Err(Failure::Other("the token expired, and no newer one was obtained".to_owned())),
             Err(reason) => Err(Failure::Other(reason)),
         }
     }
@@ -172,7 +172,7 @@ impl Link {
     async fn transfer(&self, parcel: Parcel, until: Instant) -> Answer {
         let (begun, reply) = oneshot::channel();
         let transfer = async {
-            // Both fail only where the owner of the sender is gone, and it has said why.
+            // Both fail only if the sender's owner is gone, and it has reported why.
             let _ = self.transfer.send(Transfer { parcel, until, begun }).await;
             match reply.await {
                 Ok(begun) => begun,
@@ -183,7 +183,7 @@ impl Link {
         let begun = tokio::select! {
             biased;
             begun = &mut transfer => begun,
-            // Whether it was begun is known by the sender's owner alone; who guesses says unknown.
+            // Only the sender's owner knows whether it was begun; if it does not answer, the outcome is unknown.
             why = over(&self.ended) => {
                 tokio::time::timeout(BEGUN_WAIT, transfer).await.unwrap_or(Err(Answer::Cut(why)))
             }
@@ -193,7 +193,7 @@ impl Link {
             Err(answer) => return answer,
         };
         tokio::select! {
-            // An answer that came is an answer, whatever ended since.
+            // An answer that arrived counts, whatever has ended since.
             biased;
             settled = delivery => settled_as(settled),
             why = over(&self.ended) => Answer::Cut(why),
@@ -201,7 +201,7 @@ impl Link {
         }
     }
 
-    /// Waits a little for an end: a broker may grant a link first, and say what is wrong with it in the next frame.
+    /// Waits until `until` for the link to end: a broker may attach a link first, and refuse it in the next frame.
     ///
     /// # Errors
     /// Why it ended.
@@ -209,7 +209,7 @@ impl Link {
         tokio::time::timeout_at(until, over(&self.ended)).await.map_or(Ok(()), Err)
     }
 
-    /// Says goodbye, and waits for it a little.
+    /// Closes the connection, and waits at most 2 s for the broker.
     pub(super) async fn close(&self) {
         self.close.cancel();
         let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -246,7 +246,7 @@ async fn attach(
     Ok((client, sender))
 }
 
-/// Owns the sender: begins transfers in turn, and notices a detach while their answers are waited for.
+/// Owns the sender: begins transfers in turn, and notices a detach while they wait for their outcomes.
 async fn serve(mut sender: Sender, mut waiting: mpsc::Receiver<Transfer>, described: watch::Sender<Ended>) {
     loop {
         let transfer = tokio::select! {
@@ -277,7 +277,7 @@ async fn serve(mut sender: Sender, mut waiting: mpsc::Receiver<Transfer>, descri
     }
 }
 
-/// The first reason is the reason.
+/// Records why the link ended. The first reason stays.
 fn report(described: &watch::Sender<Ended>, why: Failure) {
     described.send_if_modified(|known| {
         let first = known.is_none();
@@ -288,7 +288,7 @@ fn report(described: &watch::Sender<Ended>, why: Failure) {
     });
 }
 
-/// Owns both handles, so that an end is noticed whoever waits, and is told once.
+/// Owns both handles, so that their end is noticed whoever waits, and is reported once.
 async fn watch_over(
     mut connection: ConnectionHandle<()>,
     mut session: SessionHandle<()>,
@@ -307,7 +307,7 @@ async fn watch_over(
     }
 }
 
-/// Waits for the end.
+/// Waits until the link has ended.
 async fn over(ended: &watch::Receiver<Ended>) -> Failure {
     let mut ended = ended.clone();
     let why = ended.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());

@@ -1,4 +1,4 @@
-//! What the queues and topics are, over Service Bus's management interface (Atom over HTTPS), whatever the transport.
+//! Looks up queues and topics over Service Bus's management interface: Atom over HTTPS, whatever the transport.
 
 use super::{
     ConnectionString,
@@ -16,15 +16,16 @@ use async_trait::async_trait;
 use reqwest::Method;
 use std::time::Duration;
 
-/// The first version that tells how large a message may be.
+/// The first version that reports how large a message may be.
 const QUERY: &str = "api-version=2021-05&enrich=false";
 
+/// Reads the properties of queues and topics.
 pub struct Management {
     web: Web,
 }
 
 impl Management {
-    /// Connects to nothing yet. `timeout`: of one look.
+    /// Connects to nothing yet. `timeout` bounds one request.
     ///
     /// # Errors
     /// TLS cannot be set up on this machine.
@@ -43,13 +44,13 @@ impl Management {
             200 => match description::read(&String::from_utf8_lossy(&reply.body)) {
                 Ok(Some(found)) => Seen::Found(Box::new(found)),
                 Ok(None) => Seen::Missing,
-                Err(why) => {
-                    Seen::Unknown { why: format!("{namespace}/{entity} answered what is no description: {why}") }
-                }
+                Err(why) => Seen::Unknown {
+                    why: format!("{namespace}/{entity} answered something that is not a description: {why}"),
+                },
             },
             404 => Seen::Missing,
             401 | 403 => Seen::Unknown { why: answer(&allowing(self.web.access(), entity)) },
-            _ => Seen::Away { why: answer("it could not be looked at now: try again") },
+            _ => Seen::Away { why: answer("it cannot be read now: try again") },
         }
     }
 }
@@ -65,7 +66,7 @@ impl Entities for Management {
     }
 }
 
-/// Sending needs less than looking, and mostly has no more.
+/// What is wrong with our access to the management interface. Sending needs fewer rights, and usually has only those.
 fn allowing(access: &Access, entity: &str) -> String {
     match access {
         Access::Shared(SharedAccess::Key { name, .. }) => {

@@ -1,4 +1,4 @@
-//! Azure Service Bus as a bus: AMQP in batches, AMQP inside WebSocket, or REST with one request a message.
+//! Azure Service Bus as a bus: AMQP in batches, AMQP inside WebSocket, or REST with one request per message.
 //!
 #![doc = include_str!("README.md")]
 
@@ -30,15 +30,18 @@ pub use management::Management;
 pub use rest::{RestBus, RestOptions};
 pub use rest_dead::RestDeadLetters;
 
-/// What a destination demands of the messages sent to it.
+/// What a destination requires of the messages sent to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shape {
+    /// Each message needs a session: its ordering key.
     pub sessions: bool,
+    /// Each message has a partition key, and a batch has one partition.
     pub partitioned: bool,
+    /// Together with `partitioned`, each message travels alone.
     pub duplicate_detection: bool,
 }
 
-/// The payload of one AMQP transfer, for tests that compare it with what others read.
+/// The payload of one AMQP transfer, for tests that compare it with other clients.
 ///
 /// # Errors
 /// A message cannot be sent over AMQP.

@@ -1,9 +1,9 @@
-//! What an answer of Service Bus, or the lack of one, means for the message that was sent. Pure.
+//! What an answer of Service Bus, or a missing one, means for the message that was sent. Pure.
 
 use super::access::{Access, Right};
 use crate::domain::verdict::PublishOutcome;
 
-/// Where a request went, for reasons a person reads.
+/// Where a request went, for reasons that an operator reads.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
     pub namespace: &'a str,
@@ -12,7 +12,7 @@ pub(super) struct Target<'a> {
     pub needs: Right,
 }
 
-/// An HTTP answer, as far as it matters.
+/// The parts of an HTTP answer that decide the outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answer {
     pub status: u16,
@@ -24,13 +24,13 @@ pub(super) struct Answer {
 /// How a request ended without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NoAnswer {
-    /// No connection came about, so nothing was sent.
+    /// No connection was made, so nothing was sent.
     NotConnected { cause: String },
-    /// The request was begun on a connection that then ended.
+    /// The connection ended after the request was begun.
     Cut { cause: String },
-    /// We have nothing to sign in with.
+    /// There is no token to sign in with.
     NoToken { cause: String },
-    /// The request could not be made of this message.
+    /// No request can be built from this message.
     Unsendable { cause: String },
 }
 
@@ -52,7 +52,7 @@ pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
             permanent(described(format!("{namespace}/{entity} answered 413: the message is too large for it"), detail))
         }
         _ if full => blocked(FULL),
-        // Also a firewall's, a disabled namespace's: what it says comes first, what it mostly is second.
+        // Firewalls and disabled namespaces answer 403 too: their own reason comes first, the usual cause second.
         403 if !detail.is_empty() => blocked(&format!(
             "it forbids this, for the reason in brackets; where that is about access, {}",
             access.remedy(namespace, entity, needs)
@@ -60,13 +60,13 @@ pub(super) fn of_answer(target: Target<'_>, answer: &Answer) -> PublishOutcome {
         401 | 403 => blocked(&access.remedy(namespace, entity, needs)),
         404 => blocked("there is no such queue or topic: create it, or correct its name in the settings"),
         410 => blocked("it is disabled or was deleted: enable or create it"),
-        // Also a 503 or 500 that says so.
+        // A 503 or 500 may name throttling too.
         _ if busy => blocked("it is throttled: wait, or give the namespace more units"),
         408 | 500..=599 => blocked("the bus itself fails: wait"),
-        // Of one message alone or of all: that is judged by what becomes of its neighbours.
-        400 | 414 | 431 => blocked("a gateway between refuses the request, and not Service Bus"),
-        // A redirect, or something that is no Service Bus at all: nothing was said about the message.
-        _ => blocked("this is no answer of Service Bus: is the Endpoint right, or is there a proxy between?"),
+        // One message or all of them may be the cause: the outcomes of its neighbours decide that.
+        400 | 414 | 431 => blocked("a gateway refuses the request, not Service Bus"),
+        // A redirect, or a server that is not Service Bus: the message was not judged.
+        _ => blocked("this is not an answer of Service Bus: is the Endpoint right, or does a proxy answer?"),
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) fn of_no_answer(target: Target<'_>, end: &NoAnswer) -> PublishOutcome
             after_ms: None,
             reason: format!("nothing is sent to {namespace}/{entity}: {cause}"),
         },
-        NoAnswer::Unsendable { cause } => permanent(format!("no request can be made of this message: {cause}")),
+        NoAnswer::Unsendable { cause } => permanent(format!("no request can be built from this message: {cause}")),
     }
 }
 
@@ -102,16 +102,16 @@ pub(super) fn names_busy(words: &str) -> bool {
     words.contains("50009") || words.contains("50002")
 }
 
-/// A queue that is full lets small messages pass and not large ones: it is no message's fault, so it has a pause.
+/// A full queue refuses large messages and still accepts small ones. No message is to blame, so the destination pauses.
 pub(super) const FULL: &str = "it is full: receive from it, or raise its size";
 
-/// Service Bus's words for it; over REST its status is that of a wrong key.
+/// Whether Service Bus reports a full entity. Over REST the status is the one of a wrong key, so its text decides.
 fn names_full(words: &str) -> bool {
     let words = words.to_ascii_lowercase();
     ["quota", "maximum entity size", "size of entity", "is full"].iter().any(|answer| words.contains(answer))
 }
 
-/// Whether Service Bus itself speaks, and no gateway: its errors are XML of its own.
+/// Whether Service Bus itself answered, not a gateway: its errors are XML of its own.
 fn is_service_bus(detail: &str) -> bool {
     detail.contains("<Detail>") || detail.contains("<Code>")
 }
@@ -125,10 +125,10 @@ pub(super) fn busy_ms(words: &str) -> i64 {
     seconds.map_or(BUSY_MS, |seconds| i64::from(seconds) * 1_000)
 }
 
-/// Where it names no pause; Microsoft's clients wait as long.
+/// The pause if the answer names none, as in Microsoft's clients.
 const BUSY_MS: i64 = 10_000;
 
-/// The start of an error body in one line; `LastError` and logs have no room for pages.
+/// The start of an error body on one line: `LastError` and logs cannot hold pages.
 pub(super) fn one_line(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_throttled_namespace_names_its_pause_else_it_is_ten_seconds() {
+    fn a_throttled_namespace_names_its_pause_and_the_default_is_ten_seconds() {
         assert_eq!(busy_ms("Error code : 50009. Please wait 2 seconds and try again."), 2_000);
         assert_eq!(busy_ms("do wait for it, or wait 1 second"), 1_000);
         for unclear in ["50009", "please wait", "wait for 5 seconds", "wait -3 seconds", "wait 2 minutes"] {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_request_condemns_its_message_only_where_service_bus_itself_says_so() {
+    fn a_bad_request_is_permanent_only_when_service_bus_itself_answers_it() {
         let theirs = "<Error><Code>400</Code><Detail>A MessageId is too long</Detail></Error>";
         assert!(matches!(answer(400, theirs), PublishOutcome::Permanent { .. }));
         for (status, page) in [
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_is_not_told_as_a_wrong_key() {
+    fn a_full_queue_is_not_reported_as_a_wrong_key() {
         for words in [
             "<Error><Code>403</Code><Detail>The maximum entity size has been reached or exceeded for Queue: 'q'. Size of entity in bytes:1073742326, Max entity size in bytes:1073741824.</Detail></Error>",
             "<Detail>QuotaExceeded</Detail>",

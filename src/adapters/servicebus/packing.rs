@@ -1,28 +1,28 @@
-//! Which messages travel in one transfer: by bytes, by count, and by what the destination lets share a batch. Pure.
+//! Which messages share a transfer: by bytes, by count, and by session or partition. Pure.
 
 use std::collections::HashMap;
 
-/// What matters of a message for packing.
+/// The properties of a message that packing needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Item<'a> {
-    /// Messages of different keys share no batch: the session, or the partition. `None`: any may.
+    /// The session or partition: messages with different keys never share a batch. `None` is a key too.
     pub key: Option<&'a str>,
-    /// As an item of a batch.
+    /// Its size as an item of a batch.
     pub bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
-    /// Of all items of one batch.
+    /// For all items of one batch together.
     pub bytes_max: usize,
-    /// 1: every message alone.
+    /// Items in one batch; 1: every message travels alone.
     pub count_max: usize,
 }
 
-/// Indices into `items`, each once; within a key in their order. An item above the bound travels alone.
+/// Indices into `items`, each once, in order within a key. An item above the bound travels alone.
 pub(super) fn pack(items: &[Item<'_>], bounds: Bounds) -> Vec<Vec<usize>> {
     let mut packs: Vec<Vec<usize>> = Vec::new();
-    // Per key the batch that still takes some, and its bytes.
+    // For each key, the batch that still has room, and its bytes.
     let mut open: HashMap<Option<&str>, (usize, usize)> = HashMap::new();
     for (index, item) in items.iter().enumerate() {
         match open.get_mut(&item.key) {
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn one_above_the_bound_travels_alone() {
+    fn a_message_above_the_bound_travels_alone() {
         let all = items(&[("", 1), ("", 500), ("", 1)]);
         assert_eq!(pack(&all, Bounds { bytes_max: 80, count_max: 9 }), [vec![0], vec![1], vec![2]]);
     }
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_comes_each_goes_once_within_the_bounds() {
+    fn any_messages_are_each_packed_once_within_the_bounds() {
         let mut dice = fastrand::Rng::with_seed(4);
         for _ in 0..300 {
             let keys = ["", "a", "b", "c"];

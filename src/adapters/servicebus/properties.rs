@@ -1,4 +1,4 @@
-//! Broker and custom properties of a message, over AMQP and as REST's header lines, or why it cannot have them.
+//! Broker and custom properties of a message, over AMQP and as REST's headers, or why it cannot have them.
 
 use crate::{
     domain::{message::Headers, traceparent::trace_id},
@@ -14,14 +14,14 @@ use std::{
 };
 use time::OffsetDateTime;
 
-/// Version of our event types' data; a consumer may branch on it.
+/// Version of our event types' data, for consumers to branch on.
 const SCHEMA_VERSION: &str = "1";
 
-/// Our own property names. Header names have no case, so over REST they arrive in lower case.
+/// Our own property names. Header names are case-insensitive, so over REST they arrive in lower case.
 const OURS: [&str; 4] = ["eventtype", "schemaversion", "occurredon", "orderingkey"];
 
-/// Header names that are HTTP's or the broker's: a custom property of that name would change the request.
-const TAKEN: [&str; 17] = [
+/// Header names of HTTP or the broker: a custom property with one of them would change the request.
+const RESERVED: [&str; 17] = [
     "authorization",
     "brokerproperties",
     "connection",
@@ -41,7 +41,7 @@ const TAKEN: [&str; 17] = [
     "accept",
 ];
 
-/// The application properties over AMQP, where names keep their case and values are any text.
+/// The application properties over AMQP, where names keep their case and values may be any text.
 ///
 /// # Errors
 /// Why this message can never be sent.
@@ -55,7 +55,7 @@ pub(super) fn custom(message: &Outgoing) -> Result<Vec<(String, String)>, String
     all.extend(message.ordering_key.clone().map(|key| ("orderingKey".to_owned(), key)));
     for (name, value) in &traced(&message.headers) {
         if OURS.contains(&name.to_ascii_lowercase().as_str()) {
-            return Err(format!("its header '{name}' cannot be a property: the name is taken"));
+            return Err(format!("its header '{name}' cannot be a property: the name is reserved"));
         }
         all.push((name.clone(), value.clone()));
     }
@@ -66,11 +66,11 @@ pub(super) fn correlation_id(message: &Outgoing) -> Option<String> {
     traced(&message.headers).get(TRACES[0]).and_then(|parent| trace_id(parent)).map(str::to_owned)
 }
 
-/// The names of a trace: W3C's, and the one that Microsoft's clients and the Functions host read.
+/// The names of the trace context: W3C's, and the name that Microsoft's clients and the Functions host read.
 const TRACES: [&str; 2] = ["traceparent", "Diagnostic-Id"];
 
-/// The headers, with the trace under both names, so that it goes on whoever reads. W3C's counts where they differ; what
-/// is no trace context stays as it is.
+/// The headers with the trace context under both names, so that any consumer can continue it. If the two differ, W3C's
+/// counts. A value that is not a trace context stays as it is.
 fn traced(headers: &Headers) -> BTreeMap<String, String> {
     let mut all = headers.0.clone();
     let answer =
@@ -96,14 +96,16 @@ pub(super) fn options(message: &Outgoing) -> Result<SendMessageOptions, String> 
     }
     for (name, value) in &traced(&message.headers) {
         let lower = name.to_ascii_lowercase();
-        if OURS.contains(&lower.as_str()) || TAKEN.contains(&lower.as_str()) {
-            return Err(format!("its header '{name}' cannot be a property over REST: the name is taken"));
+        if OURS.contains(&lower.as_str()) || RESERVED.contains(&lower.as_str()) {
+            return Err(format!("its header '{name}' cannot be a property over REST: the name is reserved"));
         }
         if !is_token(&lower) {
-            return Err("one of its header names is not one HTTP can carry: letters, digits and -_. only".to_owned());
+            return Err(
+                "one of its header names is invalid over REST: expected letters, digits and -_. only".to_owned()
+            );
         }
         if custom.insert(lower, quoted(value)).is_some() {
-            return Err(format!("its header '{name}' is there twice, in different cases"));
+            return Err(format!("its header '{name}' occurs twice, in different cases"));
         }
     }
     Ok(SendMessageOptions {
@@ -120,13 +122,13 @@ pub(super) fn options(message: &Outgoing) -> Result<SendMessageOptions, String> 
     })
 }
 
-/// REST knows full seconds only: never before the time asked for.
+/// REST knows whole seconds only: rounded up, so that no message is due before its time.
 fn full_second(at: DateTime<Utc>) -> Option<OffsetDateTime> {
     let up = i64::from(at.timestamp_subsec_nanos() > 0);
     OffsetDateTime::from_unix_timestamp(at.timestamp() + up).ok()
 }
 
-/// The crate's BrokerProperties as a header line. It writes a time's zone as `+0000`; Service Bus documents `GMT`.
+/// The crate's BrokerProperties as a header value. The crate writes a time's zone as `+0000`, Service Bus documents `GMT`.
 pub(super) fn broker_line(json: &str) -> String {
     const AT: &str = "ScheduledEnqueueTimeUtc";
     let Ok(mut all) = serde_json::from_str::<Map<String, Value>>(json) else { return ascii_json(json) };
@@ -138,7 +140,7 @@ pub(super) fn broker_line(json: &str) -> String {
     ascii_json(&Value::Object(all).to_string())
 }
 
-/// JSON text with everything outside printable ASCII escaped, so that it is legal in a header line. No meaning changes.
+/// The same JSON with everything outside printable ASCII escaped, so that it is valid in a header.
 pub(super) fn ascii_json(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
@@ -153,7 +155,7 @@ pub(super) fn ascii_json(json: &str) -> String {
     out
 }
 
-/// Service Bus reads a custom property in quotes as a string, one without as a number, a date or a boolean.
+/// Service Bus reads a custom property in quotes as a string, and one without as a number, a date or a boolean.
 fn quoted(text: &str) -> String {
     ascii_json(&serde_json::Value::from(text).to_string())
 }
@@ -167,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_text_becomes_a_legal_header_value_that_reads_back_the_same() {
+    fn any_text_becomes_a_valid_header_value_that_reads_back_the_same() {
         for text in ["zażółć 🦀", "a\"b\\c", "tab\tcr\r\nX: y", "\u{7f}\u{85}\u{2028}", ""] {
             let value = quoted(text);
             assert!(value.bytes().all(|b| (b' '..=b'~').contains(&b)), "{value}");
@@ -176,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trace_goes_under_both_names_with_one_value() {
+    fn a_trace_is_sent_under_both_names_with_one_value() {
         let [one, other] = ["4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"]
             .map(|id| format!("00-{id}-00f067aa0ba902b7-01"));
         let of = |pairs: &[(&str, &str)]| {
@@ -194,7 +196,7 @@ mod tests {
             assert_eq!(of(pairs), both, "{pairs:?}");
         }
         let odd = [("Diagnostic-Id", "|of.an.older.form.")];
-        assert_eq!(of(&odd).len(), 1, "and no traceparent that is none");
+        assert_eq!(of(&odd).len(), 1, "no invalid traceparent is added");
         assert!(of(&[]).is_empty());
     }
 }

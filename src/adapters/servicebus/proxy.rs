@@ -1,4 +1,4 @@
-//! The way out through an HTTP proxy, where `HTTPS_PROXY` and `NO_PROXY` say so, as requests over REST go by themselves.
+//! Connections through the HTTP proxy of `HTTPS_PROXY` and `NO_PROXY`, as reqwest makes them for REST.
 
 use bytes::Bytes;
 use http_body_util::Empty;
@@ -19,15 +19,15 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// None: one goes to `address` (`host:port`) directly.
+    /// None: `address` (`host:port`) is reached directly.
     ///
     /// # Errors
-    /// It is named, and is one that we cannot go through.
+    /// The environment names a proxy that is not supported.
     pub(super) fn towards(address: &str) -> Result<Option<Self>, String> {
         Self::of(&Matcher::from_env(), address)
     }
 
-    /// For a failed request that went by it on its own.
+    /// Names the proxy in the reason of a failed request that reqwest sent through it.
     pub(super) fn note(host: &str) -> String {
         match Self::towards(&format!("{host}:443")) {
             Ok(None) => String::new(),
@@ -37,7 +37,8 @@ impl Proxy {
     }
 
     fn of(environment: &Matcher, address: &str) -> Result<Option<Self>, String> {
-        let to = format!("https://{address}").parse().map_err(|_| format!("'{address}' is no host:port"))?;
+        let to =
+            format!("https://{address}").parse().map_err(|_| format!("'{address}' is invalid: expected host:port"))?;
         let Some(found) = environment.intercept(&to) else { return Ok(None) };
         let uri = found.uri();
         if uri.scheme() != Some(&Scheme::HTTP) {
@@ -47,10 +48,10 @@ impl Proxy {
         Ok(Some(Self { address, login: found.basic_auth().cloned() }))
     }
 
-    /// Has it connect a connection to itself on to `address`.
+    /// Sends CONNECT for `address` to the proxy at the other end of `to_proxy`.
     ///
     /// # Errors
-    /// What it answered, for a person; never the login.
+    /// What the proxy answered, in words for an operator; never the login.
     pub(super) async fn lead(&self, to_proxy: TcpStream, address: &str) -> Result<TcpStream, String> {
         let (mut sender, connection) = http1::handshake(TokioIo::new(to_proxy)).await.map_err(|e| e.to_string())?;
         let driving = tokio::spawn(connection.with_upgrades());
@@ -64,7 +65,7 @@ impl Proxy {
             status if status.is_success() => {}
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 return Err(
-                    "it wants another login (407): expected HTTPS_PROXY=http://user:password@host:port".to_owned()
+                    "it requires another login (407): expected HTTPS_PROXY=http://user:password@host:port".to_owned()
                 );
             }
             status => return Err(format!("it answered {}", status.as_u16())),
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn the_proxy_is_read_from_where_others_read_it() {
+    fn the_proxy_is_read_from_the_usual_variables() {
         assert_eq!(of("", ""), Ok(None));
         assert_eq!(of("http://proxy.office:3128", ""), Ok(Some(("proxy.office:3128".to_owned(), false))));
         assert_eq!(of("me:secret@[::1]", ""), Ok(Some(("[::1]:80".to_owned(), true))));

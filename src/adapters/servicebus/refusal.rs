@@ -1,10 +1,10 @@
-//! What an AMQP error condition of Service Bus means: is it the message, or the destination? Pure.
+//! What an AMQP error condition of Service Bus means: whether the message or the destination is to blame. Pure.
 
 use super::outcome::{FULL, Target, busy_ms, names_busy, one_line, permanent};
 use crate::domain::verdict::PublishOutcome;
 use fe2o3_amqp_types::definitions::{self, ErrorCondition};
 
-/// A condition and its words, as the broker said them.
+/// A condition and its description, as the broker sent them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Refusal {
     pub condition: String,
@@ -19,11 +19,11 @@ impl Refusal {
     }
 
     pub(super) fn too_large(bytes: usize, bytes_max: usize) -> Self {
-        let detail = format!("{bytes} bytes, the link takes {bytes_max}");
+        let detail = format!("{bytes} bytes, the link accepts {bytes_max}");
         Self { condition: "amqp:link:message-size-exceeded".to_owned(), detail }
     }
 
-    /// Whether a batch that was refused so is worth halving: one of its messages may be the reason.
+    /// Whether a batch with this refusal is worth halving: one of its messages may be the cause.
     pub(super) fn blames_a_message(&self) -> bool {
         matches!(self.blame(), Blame::Message | Blame::Size | Blame::Unknown)
     }
@@ -40,7 +40,7 @@ impl Refusal {
             Blame::Size => permanent(described("the message is too large for it")),
             Blame::Message => permanent(described("it refuses this message")),
             Blame::Unknown => {
-                PublishOutcome::Retry { after_ms: None, reason: described("it did not take this message") }
+                PublishOutcome::Retry { after_ms: None, reason: described("it did not accept this message") }
             }
             Blame::Busy => blocked(Some(busy_ms(detail)), "it is throttled: wait, or give the namespace more units"),
             Blame::Full => blocked(Some(busy_ms(detail)), FULL),
@@ -50,7 +50,7 @@ impl Refusal {
             }
             Blame::Disabled => blocked(None, "it is disabled: enable it"),
             Blame::Sessions => {
-                blocked(None, "it takes only messages with a session: name it in ServiceBus__SessionDestinations")
+                blocked(None, "it accepts only messages with a session: name it in ServiceBus__SessionDestinations")
             }
             Blame::Broker => blocked(None, "the bus itself fails: wait"),
         }
@@ -71,7 +71,7 @@ impl Refusal {
             | "amqp:connection:forced"
             | "amqp:link:detach-forced"
             | "com.microsoft:container-close" => Blame::Broker,
-            // A setting's fault, not the message's: all of them would die of it.
+            // A wrong setting, not a bad message: otherwise every message would be dead-lettered.
             "amqp:not-allowed" | "com.microsoft:argument-error" if self.detail.contains("SessionId was not set") => {
                 Blame::Sessions
             }
@@ -100,7 +100,7 @@ enum Blame {
     Broker,
 }
 
-/// The symbol on the wire.
+/// The condition's symbol on the wire.
 fn name(condition: &ErrorCondition) -> String {
     match serde_amqp::to_value(condition) {
         Ok(serde_amqp::Value::Symbol(symbol)) => symbol.as_str().to_owned(),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_destination_refuses_opens_its_breaker_and_says_what_to_do() {
+    fn a_destinations_refusal_blocks_it_and_names_the_remedy() {
         for (condition, described) in [
             (custom("com.microsoft:server-busy"), "throttled"),
             (AmqpError::ResourceLimitExceeded.into(), "full"),
@@ -153,11 +153,11 @@ mod tests {
         let (outcome, _) = of(AmqpError::InternalError, "Error code : 50009. Please wait 2 seconds and try again.");
         assert!(matches!(outcome, PublishOutcome::Blocked { after_ms: Some(2_000), .. }));
         let (outcome, _) = of(AmqpError::NotAllowed, "The SessionId was not set on a message, and it cannot be sent");
-        assert!(matches!(outcome, PublishOutcome::Blocked { .. }), "a setting's fault kills no message");
+        assert!(matches!(outcome, PublishOutcome::Blocked { .. }), "a wrong setting dead-letters no message");
     }
 
     #[test]
-    fn what_the_message_is_refused_for_counts_against_it_alone() {
+    fn a_messages_refusal_counts_against_it_alone() {
         for condition in [
             LinkError::MessageSizeExceeded.into(),
             AmqpError::NotAllowed.into(),

@@ -1,4 +1,4 @@
-//! The bus port over REST: one request per message, some at a time, an outcome for each.
+//! The bus port over REST: one request per message, several under way at once, an outcome for each.
 
 use super::{
     ConnectionString,
@@ -22,14 +22,16 @@ use futures::StreamExt;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
+/// How `RestBus` sends.
 #[derive(Debug, Clone, Copy)]
 pub struct RestOptions {
     /// How long one message may wait for its answer.
     pub timeout: Duration,
-    /// Requests under way at once, over all destinations of one publish.
+    /// Requests under way at once in one publish; 0 counts as 1.
     pub concurrency: usize,
 }
 
+/// Service Bus over REST.
 pub struct RestBus {
     connection: ConnectionString,
     access: Access,
@@ -49,12 +51,12 @@ impl RestBus {
     }
 
     fn sender(&self, to: &Destination) -> Result<Sender, String> {
-        // The URL would be normalised after it was signed, and name another entity.
+        // The URL is normalised after it was signed, and would name another entity.
         if to.entity().split('/').any(|segment| matches!(segment, "" | "." | "..")) {
             return Err(format!("'{to}' cannot be named in a URL: correct the route"));
         }
         let (http, namespace) = (self.http.clone(), self.connection.namespace.as_str());
-        // What the crate signs is replaced in our client.
+        // Our client replaces the crate's signature.
         let none = "none";
         let sender = match to.kind() {
             EntityKind::Queue => QueueClient::new(http, namespace, to.entity(), none, none).map(Sender::Queue),
@@ -80,10 +82,10 @@ impl RestBus {
             Ok(Err(error)) => match error.downcast_ref::<Ended>() {
                 Some(Ended::Answered(answer)) => outcome::of_answer(target, answer),
                 Some(Ended::NoAnswer(end)) => outcome::of_no_answer(target, end),
-                // The crate's own, before anything was sent: a URL or key it cannot use.
+                // The crate's own error, before anything was sent: it cannot use the URL or the key.
                 None => PublishOutcome::Blocked {
                     after_ms: None,
-                    reason: format!("no request can be made for {}: {error}", target.entity),
+                    reason: format!("no request can be built for {}: {error}", target.entity),
                 },
             },
         }

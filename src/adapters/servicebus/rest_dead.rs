@@ -1,4 +1,4 @@
-//! A queue's dead letters over REST: peek-lock each, delete or unlock it by the address of its lock.
+//! A queue's dead letters over REST: peek-lock a message, then delete or unlock it by the URL of its lock.
 
 use super::{
     ConnectionString,
@@ -17,16 +17,17 @@ use reqwest::{Method, header::LOCATION};
 use serde_json::{Map, Value};
 use std::{sync::Arc, time::Duration};
 
-/// How long the bus looks before it says that there is none.
+/// How long the bus waits for a message before it answers that there is none.
 const NONE_AFTER: Duration = Duration::from_secs(1);
 const UNLOCKS_AT_ONCE: usize = 16;
-/// Giving back is not waited for longer, however many they are.
+/// How long unlocking all messages may take.
 const CLOSE_WAIT: Duration = Duration::from_secs(10);
 
+/// Reads and removes dead letters over REST.
 pub struct RestDeadLetters(Arc<Web>);
 
 impl RestDeadLetters {
-    /// Connects to nothing yet. `timeout`: of one request.
+    /// Connects to nothing yet. `timeout` bounds one request.
     ///
     /// # Errors
     /// TLS cannot be set up on this machine.
@@ -45,7 +46,7 @@ impl DeadLetters for RestDeadLetters {
 struct RestDeadLetterQueue {
     web: Arc<Web>,
     queue: String,
-    /// The paths of the locks, by number; None: removed.
+    /// The paths of the locks by number; None: removed.
     locks: Vec<Option<String>>,
 }
 
@@ -76,25 +77,25 @@ impl DeadLetterQueue for RestDeadLetterQueue {
             _ => return Err(self.unexpected(&reply)),
         }
         let lock = reply.headers.get(LOCATION).and_then(|value| value.to_str().ok()).and_then(path_of);
-        let lock =
-            lock.ok_or_else(|| format!("{} gave a message without the Location of its lock", self.web.namespace()))?;
+        let lock = lock
+            .ok_or_else(|| format!("{} returned a message without the Location of its lock", self.web.namespace()))?;
         self.locks.push(Some(lock));
         Ok(Some(letter(self.locks.len() - 1, reply)))
     }
 
     async fn remove(&mut self, number: usize) -> Result<(), String> {
         let Some(lock) = self.locks.get_mut(number).and_then(Option::take) else {
-            return Err("it is not held".to_owned());
+            return Err("it is not locked by this command".to_owned());
         };
         let reply = self.request(Method::DELETE, &lock, Duration::ZERO).await?;
         if reply.status == 200 {
             return Ok(());
         }
-        Err(if reply.status == 404 { "its lock had ended".to_owned() } else { self.unexpected(&reply) })
+        Err(if reply.status == 404 { "its lock has expired".to_owned() } else { self.unexpected(&reply) })
     }
 
     async fn close(self: Box<Self>) {
-        // One that cannot be unlocked comes free when its lock ends.
+        // A message that cannot be unlocked becomes free when its lock expires.
         let unlock = stream::iter(self.locks.iter().flatten()).for_each_concurrent(UNLOCKS_AT_ONCE, |lock| async {
             let _ = self.request(Method::PUT, lock, Duration::ZERO).await;
         });
@@ -102,7 +103,7 @@ impl DeadLetterQueue for RestDeadLetterQueue {
     }
 }
 
-/// `https://<host>/<path>`: the host is left to us, since a local one is named otherwise.
+/// The path of `https://<host>/<path>`. The host is not used: a local bus has another address than its name.
 fn path_of(location: &str) -> Option<String> {
     let (_, rest) = location.split_once("://")?;
     rest.split_once('/').map(|(_, path)| path.to_owned())
@@ -114,7 +115,7 @@ fn letter(number: usize, reply: Reply) -> DeadLetter {
     let broker: Map<String, Value> =
         header("brokerproperties").and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
     let text = |name: &str| broker.get(name).and_then(Value::as_str);
-    // Strings of properties come quoted.
+    // String properties arrive in quotes.
     let property = |name: &str| header(name).map(|text| serde_json::from_str(&text).unwrap_or(text));
     let (reason, description) = (property("deadletterreason"), property("deadlettererrordescription"));
     let delivery = Delivery {

@@ -1,4 +1,4 @@
-//! The first steps of any AMQP link: a connection with its session, and a token put for one entity.
+//! The first steps of every AMQP link: a connection with its session, and a token put for one entity.
 
 use super::{access::Granted, endings::not_opened, link::Failure, refusal::Refusal, socket::Dialer};
 use fe2o3_amqp::{
@@ -8,9 +8,9 @@ use fe2o3_amqp_cbs::{client::CbsClient, token::CbsToken};
 use fe2o3_amqp_management::error::Error as ManagementError;
 use fe2o3_amqp_types::primitives::Timestamp;
 
-/// What Service Bus itself uses.
+/// Service Bus's own value.
 const FRAME_BYTES_MAX: u32 = 65_536;
-/// A peer silent for so long, heartbeats included, is gone.
+/// A peer that sent nothing for this long, not even heartbeats, is gone.
 const SILENCE_MAX_MS: u32 = 60_000;
 
 /// # Errors
@@ -30,8 +30,9 @@ pub(super) async fn begin(
         .open_with_stream(stream)
         .await
         .map_err(not_opened)?;
-    let session =
-        Session::begin(&mut connection).await.map_err(|e| Failure::Other(format!("no session was begun: {e}")))?;
+    let session = Session::begin(&mut connection)
+        .await
+        .map_err(|e| Failure::Other(format!("the session could not be begun: {e}")))?;
     Ok((connection, session))
 }
 
@@ -61,7 +62,10 @@ pub(super) async fn put(client: &mut CbsClient, audience: &str, granted: &Grante
                 _ => "amqp:internal-error",
             };
             let answer = super::outcome::one_line(status.description.unwrap_or_default().as_bytes());
-            Failure::Refused(Refusal { condition: condition.to_owned(), detail: format!("$cbs said {code} {answer}") })
+            Failure::Refused(Refusal {
+                condition: condition.to_owned(),
+                detail: format!("$cbs answered {code} {answer}"),
+            })
         }
         other => Failure::Other(format!("the token could not be put: {other}")),
     })

@@ -1,4 +1,4 @@
-//! The way to the namespace's broker: TCP, TLS around it, and WebSocket around that where only port 443 is open.
+//! Connects to the namespace's broker: TCP, TLS on it, and WebSocket on that where only port 443 is open.
 
 use super::{ConnectionString, proxy::Proxy};
 use fe2o3_amqp_ws::WebSocketStream;
@@ -13,9 +13,9 @@ use tokio_rustls::TlsConnector;
 
 const AMQPS_PORT: u16 = 5671;
 const WEBSOCKET_PORT: u16 = 443;
-/// Where Service Bus speaks AMQP over WebSocket.
+/// The path of Service Bus's AMQP over WebSocket.
 const WEBSOCKET_PATH: &str = "/$servicebus/websocket";
-/// Bytes of ours without a word of the peer for so long: the connection is gone, and the system says so.
+/// If sent bytes stay unacknowledged for this long, the operating system ends the connection.
 const UNACKNOWLEDGED_MAX: Duration = Duration::from_secs(10);
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 
@@ -23,13 +23,13 @@ pub(super) trait Io: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + fmt::Debug + Send + Unpin> Io for T {}
 
 pub(super) struct Dialer {
-    /// For TLS and for the token: always the namespace's own.
+    /// The namespace's own name, for TLS and for the token.
     host: String,
-    /// Asked of DNS anew for each connection: after a failover the name leads elsewhere.
+    /// Resolved anew for each connection: after a failover the name has another address.
     address: String,
     tls: Option<TlsConnector>,
     websocket: bool,
-    /// What the environment names for this address. Plain AMQP passes it by, as Microsoft's clients do.
+    /// The environment's proxy for this address. AMQP without WebSocket ignores it, as in Microsoft's clients.
     proxy: Option<Proxy>,
 }
 
@@ -78,20 +78,20 @@ impl Dialer {
             return Ok(stream);
         }
         let host = if self.tls.is_some() { &self.host } else { &self.address };
-        // TLS is ours, below.
+        // `ws`, not `wss`: the TLS stream is already there.
         let url = format!("ws://{host}{WEBSOCKET_PATH}");
         let stream = WebSocketStream::connect_with_stream(url, stream);
         Ok(Box::new(stream.await.map_err(|e| failed("WebSocket", e.to_string()))?))
     }
 
-    /// Where nobody answers at an address.
+    /// What to check when no connection can be made.
     pub(super) fn advice(&self) -> String {
         match (&self.tls, self.websocket, &self.proxy) {
             (None, ..) => "is it up, and the Endpoint right?".to_owned(),
             (Some(_), true, None) => "is the name right, and port 443 open?".to_owned(),
             (Some(_), true, Some(Proxy { address, .. })) => {
                 format!(
-                    "through the proxy {address} of HTTPS_PROXY: is it up, and does it let one there? NO_PROXY excepts a host"
+                    "through the proxy {address} of HTTPS_PROXY: is it up, and does it allow this host? NO_PROXY excepts a host"
                 )
             }
             (Some(_), false, None) => {
@@ -105,12 +105,12 @@ impl Dialer {
         }
     }
 
-    /// A certificate is what a person can do something about.
+    /// The reason of a failed handshake. A refused certificate is explained: an operator can repair it.
     fn distrust(&self, error: &std::io::Error) -> String {
         match error.get_ref().and_then(|inner| inner.downcast_ref()) {
             Some(rustls::Error::InvalidCertificate(why)) => format!(
-                "the certificate shown for {} is not trusted here ({why}): is there a proxy that opens TLS between, or \
-                 does this machine lack its root certificate?",
+                "the certificate of {} is not trusted by this machine ({why}): does a proxy open TLS, or does this \
+                 machine lack the root certificate?",
                 self.host
             ),
             _ => error.to_string(),
@@ -118,7 +118,7 @@ impl Dialer {
     }
 }
 
-/// Small frames go at once; a peer that went without a word is noticed.
+/// Sends small frames at once, and notices a peer that went away silently.
 fn ready(tcp: &TcpStream) -> std::io::Result<()> {
     tcp.set_nodelay(true)?;
     let socket = socket2::SockRef::from(tcp);

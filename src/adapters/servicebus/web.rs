@@ -1,4 +1,4 @@
-//! Requests to the namespace over HTTPS beside sending: authorised, bounded in time and in size.
+//! HTTPS requests to the namespace other than sending: authorised, and bounded in time and size.
 
 use super::{ConnectionString, access::Access, http_client};
 use reqwest::{
@@ -7,7 +7,7 @@ use reqwest::{
 };
 use std::time::Duration;
 
-/// Larger than any message this program sends or mails.
+/// Larger than any message that this program sends or mails.
 const BODY_BYTES_MAX: usize = 2_000_000;
 
 pub(super) struct Web {
@@ -25,7 +25,7 @@ pub(super) struct Reply {
 
 impl Web {
     /// # Errors
-    /// TLS cannot be set up on this machine, or the identity cannot be one.
+    /// TLS cannot be set up on this machine, or the identity is invalid.
     pub(super) fn new(connection: ConnectionString, timeout: Duration) -> Result<Self, String> {
         let client = http_client::client(&connection, timeout, 1)?;
         let access = Access::of(&connection).map_err(|e| e.to_string())?;
@@ -40,11 +40,11 @@ impl Web {
         &self.access
     }
 
-    /// `path` below the namespace, with its query; it belongs to `entity`. `patience`: how long the bus itself waits
-    /// before it answers.
+    /// `path`, with its query, is below the namespace and belongs to `entity`. `patience` is how long the bus itself
+    /// waits before it answers; it is added to the timeout.
     ///
     /// # Errors
-    /// There was no answer; says where and why.
+    /// There was no answer: from whom, and why.
     pub(super) async fn request(
         &self,
         method: Method,
@@ -55,7 +55,7 @@ impl Web {
         let namespace = self.connection.namespace();
         let requested = tokio::time::timeout(self.timeout + patience, self.answer(method, entity, path)).await;
         match requested {
-            Ok(reply) => reply.map_err(|why| format!("no answer of {namespace} for {entity}: {why}")),
+            Ok(reply) => reply.map_err(|why| format!("no answer from {namespace} for {entity}: {why}")),
             Err(_) => Err(format!(
                 "{namespace} gave no answer for {entity} within {} ms",
                 (self.timeout + patience).as_millis()

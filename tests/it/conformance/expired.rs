@@ -30,7 +30,7 @@ async fn a_signature_that_is_over_is_told_and_nothing_is_sent(on: &Bench) {
     for outcome in over.publish(&messages(2)).await {
         let spared = outcome == PublishOutcome::NotTried;
         let reported = reason(&outcome);
-        assert!(spared || (reported.contains("2001-09-09") && reported.contains("give a new one")), "{outcome:?}");
+        assert!(spared || (reported.contains("2001-09-09") && reported.contains("set a new one")), "{outcome:?}");
     }
     assert_eq!(on.broker.reported(&on.entity).await["transfers"], 0);
 }
