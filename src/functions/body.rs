@@ -1,4 +1,4 @@
-//! The JSON body of a write: present, small enough, UTF-8, and called application/json.
+//! The JSON body of a write: present, small enough, UTF-8, and declared as application/json.
 
 use super::{
     problem::{Kind, Problem},
@@ -7,15 +7,15 @@ use super::{
 use crate::domain::byte_order_mark::without_mark;
 use warp::http::{HeaderMap, header};
 
-/// Of the API; a client or record takes a fraction of it.
+/// Bound of an API request's body; a client or record takes a fraction of it.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// The bytes, for the fingerprint; DELETE and GET may have any or none.
+/// The body's bytes, for the fingerprint. A GET or DELETE may have any body or none.
 pub(super) fn bytes(request: &Request) -> Result<&[u8], Problem> {
     match &request.body {
         Body::Whole(bytes) => Ok(bytes),
         Body::TooLarge => Err(Problem::new(Kind::BodyTooLarge, format!("a body has at most {BODY_BYTES_MAX} bytes"))),
-        Body::Cut => Err(Problem::new(Kind::Malformed, "the body broke off")),
+        Body::Cut => Err(Problem::new(Kind::Malformed, "the body ended early")),
         Body::Slow => Err(Problem::new(Kind::SlowBody, "the body did not arrive in time: send it again")),
     }
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_json_in_utf8_is_json() {
+    fn only_json_in_utf8_is_accepted() {
         for fine in [
             "application/json",
             "Application/JSON; charset=UTF-8",

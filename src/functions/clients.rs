@@ -40,7 +40,7 @@ pub(super) async fn list_clients(context: &BookContext, request: &Request) -> Re
     let limit = fields.optional("limit", |t| digits(t, 1, LIMIT_MAX)).unwrap_or(LIMIT);
     let after = fields.optional("after", |t| digits(t, 0, i64::MAX)).unwrap_or(0);
     let (limit, after) = fields.finish(Some((limit, after)))?;
-    // One more than asked for tells whether there is a next page.
+    // One row more than the limit shows whether there is a next page.
     let rows_max = u32::try_from(limit + 1).unwrap_or(1);
     let mut clients = read(context, context.books.clients(after, rows_max)).await?;
     let page = usize::try_from(limit).unwrap_or(1);
@@ -53,15 +53,15 @@ pub(super) async fn list_clients(context: &BookContext, request: &Request) -> Re
 
 #[utoipa::path(
     post, path = "/api/clients", tag = "clients", operation_id = "createClient",
-    summary = "A new client; the server makes its id",
-    description = "Nobody is mailed. 409 where another client has the nipNb.",
+    summary = "Creates a client; the server assigns its id",
+    description = "No mail is sent. 409 if another client has the nipNb.",
     params(WriteHeaders),
     request_body = ClientBody,
     responses(
         (status = 201, description = "Created", body = ClientReply, headers(
             ("Location" = String, description = "The client's path"),
             ("ETag" = String, description = "Its version, for If-Match"),
-            ("Idempotency-Replayed" = String, description = "`true` where this is the answer to an earlier request with the key"),
+            ("Idempotency-Replayed" = String, description = "`true` if this is the answer to an earlier request with the key"),
         )),
         WriteProblems
     )
@@ -93,14 +93,14 @@ pub(super) async fn get_client(context: &BookContext, request: &Request, id: Cli
 
 #[utoipa::path(
     put, path = "/api/clients/{id}", tag = "clients", operation_id = "replaceClient",
-    summary = "Replaces all a client's fields",
-    description = "A body that equals what is stored changes nothing. Mails on their way still go to the earlier address.",
+    summary = "Replaces all fields of a client",
+    description = "A body that equals the stored client changes nothing. Mails that are under way still go to the earlier address.",
     params(("id" = i64, Path, minimum = 1, description = "The client's id"), WriteHeaders),
     request_body = ClientBody,
     responses(
         (status = 200, description = "Replaced", body = ClientReply, headers(
             ("ETag" = String, description = "Its version, for If-Match"),
-            ("Idempotency-Replayed" = String, description = "`true` where this is the answer to an earlier request with the key"),
+            ("Idempotency-Replayed" = String, description = "`true` if this is the answer to an earlier request with the key"),
         )),
         WriteProblems
     )
@@ -111,12 +111,12 @@ pub(super) async fn replace_client(context: &BookContext, request: &Request, id:
 
 #[utoipa::path(
     delete, path = "/api/clients/{id}", tag = "clients", operation_id = "deleteClient",
-    summary = "Deletes a client without records; mails on their way still go",
-    description = "409 while it has records.",
+    summary = "Deletes a client without records; mails that are under way are still sent",
+    description = "409 while the client has records.",
     params(("id" = i64, Path, minimum = 1, description = "The client's id"), WriteHeaders),
     responses(
         (status = 204, description = "Deleted", headers(
-            ("Idempotency-Replayed" = String, description = "`true` where this is the answer to an earlier request with the key"),
+            ("Idempotency-Replayed" = String, description = "`true` if this is the answer to an earlier request with the key"),
         )),
         WriteProblems
     )

@@ -1,4 +1,4 @@
-//! The function DispatchOutbox: sends what is due, on its timer. What the timer says of its schedule is not needed.
+//! The function DispatchOutbox: sends due messages, on its timer. The timer's own data is not needed.
 
 use super::{idle::Idle, invocation, reply::Reply};
 use crate::flows::dispatch::{self, DispatchContext, DispatchReport};

@@ -1,4 +1,4 @@
-//! One request: found its place, answered in a task of its own, logged in one line.
+//! One request: matched to its endpoint, answered in a task of its own, logged in one line.
 
 use super::{
     Guard, Services, body, dispatch_outbox, finance, health, invocation, openapi,
@@ -20,7 +20,7 @@ use warp::{
     http::{HeaderMap, Method, StatusCode},
 };
 
-/// A task of its own: a caller who hangs up cancels nothing half-way, and a panic is this request's 500 only.
+/// Runs in a task of its own: a caller that disconnects cancels nothing halfway, and a panic fails this request only.
 pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
     services: Arc<Services>,
     guard: Arc<Guard>,
@@ -32,11 +32,11 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
     let mut line = Line::of(&head, endpoint);
     let trace = Trace::of(&head.headers);
     let trace_id = trace.id().to_owned();
-    // Whatever the flows log on the way carries these.
+    // Every line that the flows log carries these.
     let span = tracing::info_span!("invocation", function = line.function, id = line.invocation, trace = trace_id);
     let is_invocation = endpoint.is_some_and(Endpoint::is_invocation);
     let reply = if let Some(reason) = guard.refusal(endpoint, &head) {
-        // Whose id it is nobody knows.
+        // The id was not sent by the host.
         line.invocation.clear();
         tracing::warn!(function = line.function, trace = trace_id, reason, "refused: not the host's own request");
         if is_invocation {
@@ -75,11 +75,11 @@ async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Reques
     let method = if request.head.method == Method::HEAD { "GET" } else { request.head.method.as_str() };
     if !endpoint.methods().contains(&method) {
         let allow = endpoint.allow();
-        let problem = Problem::new(Kind::MethodNotAllowed, format!("this path takes {allow}"));
+        let problem = Problem::new(Kind::MethodNotAllowed, format!("this path allows {allow}"));
         return problem.with_header("allow", allow).reply();
     }
     match endpoint {
-        // Touches nothing: the host asks until we are up, and later to see whether we are.
+        // Uses nothing: the host polls it until the handler is up, and later to check that it still is.
         Endpoint::Root => reply::json(StatusCode::OK, &serde_json::json!({ "version": services.version })),
         Endpoint::Health => health::health(&services.health, services.version),
         Endpoint::OpenApi => openapi::openapi(),
@@ -103,7 +103,7 @@ async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Reques
     }
 }
 
-/// What the log line says of a request: never its query, which may hold the function key, nor its body.
+/// The log line of a request. It never has the query, which may hold the function key, or the body.
 struct Line {
     function: &'static str,
     invocation: String,
@@ -111,7 +111,7 @@ struct Line {
     path: String,
 }
 
-/// Long enough for every path of ours; what is longer is nobody's.
+/// Longer than every path of the API.
 const PATH_CHARS_MAX: usize = 120;
 const ID_CHARS_MAX: usize = 64;
 
@@ -129,6 +129,6 @@ impl Line {
 fn invocation_id(headers: &HeaderMap) -> String {
     let given = headers.get_all("x-azure-functions-invocationid").iter().next_back();
     let given = given.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // What stands before the last comma is the client's own: forwarding adds the host's after it.
+    // Text before the last comma is from the client: when it forwards, the host appends its own id.
     given.rsplit(',').next().unwrap_or_default().trim().chars().take(ID_CHARS_MAX).collect()
 }

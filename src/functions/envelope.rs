@@ -1,7 +1,7 @@
-//! The host's envelope of a queue message, in any of the forms that versions and documentation show.
+//! Reads the host's envelope of a queue message, in each of the forms that its versions and documentation show.
 //!
-//! Values may be bare, or JSON text inside a JSON string; keys we do not know and the host's junk objects are passed
-//! over unread. What comes out is one `Delivery`, and nothing behind this file knows how it came.
+//! Values may be bare, or JSON text inside a JSON string. Unknown keys and the host's other objects are skipped unread.
+//! The result is one `Delivery`; no other file knows the envelope's form.
 
 use super::fields::pairs_of;
 use crate::domain::{delivery::Delivery, traceparent};
@@ -9,20 +9,20 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use serde_json::value::RawValue;
 
-/// The name of the queue trigger's binding in function.json, and of the message in Data.
+/// The queue trigger's binding in function.json, which is also the message's key in Data.
 pub(super) const BINDING: &str = "message";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Envelope {
     pub(super) delivery: Delivery,
-    /// Of the booking that wrote the message, from its application properties.
+    /// The trace of the booking that wrote the message, from the message's application properties.
     pub(super) trace_id: Option<String>,
 }
 
-/// None: the portal's *Test/Run* without any input, which no broker sent.
+/// None: the portal's *Test/Run* without input, which came from no broker.
 ///
 /// # Errors
-/// Why there is nothing to store: then the invocation fails, and the broker keeps the message.
+/// There is nothing to store, and why. The invocation must fail, so that the broker keeps the message.
 pub(super) fn read(body: &[u8]) -> Result<Option<Envelope>, String> {
     let text = std::str::from_utf8(body).map_err(|_| "the envelope is not UTF-8")?;
     let envelope = pairs_of(text).ok_or("the envelope is not a JSON object")?;
@@ -36,7 +36,7 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Envelope>, String> {
         if delivery_count == Some(0) {
             return Ok(None);
         }
-        return Err(format!("the envelope holds neither Data.{BINDING} nor Metadata.MessageId"));
+        return Err(format!("the envelope has neither Data.{BINDING} nor Metadata.MessageId"));
     }
     let delivery = Delivery {
         message_id,
@@ -48,7 +48,7 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Envelope>, String> {
     };
     let trace_id = ["ApplicationProperties", "UserProperties"].into_iter().find_map(|key| {
         let properties = pairs_of(find(&metadata, key)?.get())?;
-        // The second is what Microsoft's own clients write.
+        // Microsoft's clients write the second.
         ["traceparent", "Diagnostic-Id"].into_iter().find_map(|name| {
             let parent = string(find(&properties, name)?)?;
             traceparent::trace_id(&parent).map(str::to_owned)
@@ -57,7 +57,7 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Envelope>, String> {
     Ok(Some(Envelope { delivery, trace_id }))
 }
 
-/// By name, in its own casing first: a body's own fields may stand beside the broker's in another casing.
+/// Finds a key, in its exact casing first: a body's own fields may stand beside the broker's in another casing.
 fn find<'a>(pairs: &[(String, &'a RawValue)], key: &str) -> Option<&'a RawValue> {
     let exact = pairs.iter().find(|(name, _)| name == key);
     exact.or_else(|| pairs.iter().find(|(name, _)| name.eq_ignore_ascii_case(key))).map(|(_, value)| *value)
@@ -78,7 +78,8 @@ fn integer(raw: &RawValue) -> Option<i64> {
     string(raw)?.trim().parse().ok()
 }
 
-/// With no zone (UTC is meant), `Z` or an offset, and 0 to 7 decimals. .NET's year 1 stands for "not set".
+/// A time without a zone (which means UTC), with `Z` or with an offset, and 0 to 7 decimals. .NET's year 1 means "not
+/// set".
 fn time(text: &str) -> Option<DateTime<Utc>> {
     let zoned = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
     let at =
@@ -86,7 +87,7 @@ fn time(text: &str) -> Option<DateTime<Utc>> {
     (at.year() > 1).then_some(at)
 }
 
-/// Base64, as `dataType: binary` gives it; else the text itself (bare or JSON inside JSON); else the value as JSON.
+/// Base64, as `dataType: binary` gives it; otherwise the text itself (bare or JSON inside JSON), or the value as JSON.
 fn bytes(raw: &RawValue) -> Vec<u8> {
     let Ok(outer) = serde_json::from_str::<String>(raw.get()) else { return raw.get().as_bytes().to_vec() };
     if let Ok(body) = STANDARD.decode(&outer) {
@@ -201,6 +202,6 @@ mod tests {
             "[".repeat(9000),
             "]".repeat(9000)
         );
-        assert!(read(deep.as_bytes()).is_ok(), "junk is not looked into");
+        assert!(read(deep.as_bytes()).is_ok(), "unknown objects are skipped unread");
     }
 }

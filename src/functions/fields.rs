@@ -1,7 +1,7 @@
-//! Reads the fields of a JSON body or a query, and gathers everything that is wrong with them before answering.
+//! Reads the fields of a JSON body or a query, and collects everything that is wrong with them before answering.
 //!
-//! A body is read as a list of names with the raw text of their values, so that duplicates are seen and no number
-//! passes through a float. serde_json skips over nested values without recursion, so depth cannot exhaust the stack.
+//! A body is read as a list of names with the raw text of their values, so that duplicates are noticed and no number
+//! passes through a float. serde_json skips nested values without recursion, so depth cannot exhaust the stack.
 
 use super::problem::{FieldError, Kind, Problem};
 use crate::domain::money::Money;
@@ -14,21 +14,21 @@ use serde_json::value::RawValue;
 use std::{borrow::Cow, fmt};
 
 pub(super) struct Fields<'a> {
-    /// Names as given, with a JSON token (body) or the decoded text (query).
+    /// Each name with a JSON token (body) or the decoded text (query).
     given: Vec<(String, Cow<'a, str>)>,
     known: Vec<&'static str>,
     errors: Vec<FieldError>,
-    /// What an error without a name is about.
+    /// The subject of an error without a field name.
     nameless: &'static str,
 }
 
-/// A body of 64 KB holds thousands of unknown fields; nobody reads more complaints than this.
+/// A body of 64 KB may have thousands of unknown fields; no one reads more errors than this.
 const ERRORS_MAX: usize = 100;
-/// Of them, in the detail: a generated client's exception shows nothing else.
+/// How many errors the detail repeats: a generated client's exception shows nothing else.
 const DETAIL_ERRORS_MAX: usize = 3;
-/// Of a name that is repeated to its sender.
+/// How much of a name is repeated to its sender.
 const NAME_CHARS_MAX: usize = 60;
-/// The Azure host's function key may come as a query parameter, in any casing, and is passed on.
+/// The Azure host accepts its function key as a query parameter, in any casing, and passes it on.
 const HOST_PARAMETER: &str = "code";
 
 impl<'a> Fields<'a> {
@@ -58,7 +58,7 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// A field that must be there. None: it is wrong, and `finish` says so.
+    /// A required field. None: it is missing or wrong, and `finish` reports it.
     pub(super) fn required<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
         let there = self.given.iter().any(|(given, _)| given == name);
         if !there {
@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
         !self.errors.is_empty()
     }
 
-    /// `built` is what the fields made; it is missing only where one of them was wrong.
+    /// Returns `built`, or every error. `built` is None only if a field was wrong.
     pub(super) fn finish<T>(mut self, built: Option<T>) -> Result<T, Problem> {
         let unknown: Vec<String> =
             self.given.iter().map(|(name, _)| name).filter(|n| !self.known.contains(&n.as_str())).cloned().collect();
@@ -131,11 +131,11 @@ pub(super) fn text(token: &str) -> Result<String, String> {
     if !token.starts_with('"') {
         return Err("must be a string".to_owned());
     }
-    // Its grammar was checked with the body; what remains is half of a surrogate pair.
+    // The grammar was checked with the body; only half of a surrogate pair can be wrong here.
     serde_json::from_str(token).map_err(|_| "must be a string of valid Unicode".to_owned())
 }
 
-/// A JSON integer by its value, as JSON Schema has it: `2026.0` is one, and is read as an amount without grosze.
+/// A JSON integer by its value, as in JSON Schema: `2026.0` is an integer. It is read as an amount without grosze.
 pub(super) fn integer<T: TryFrom<i64> + fmt::Display + Copy>(token: &str, min: T, max: T) -> Result<T, String>
 where
     i64: From<T>,
@@ -144,13 +144,13 @@ where
     within(grosze.filter(|grosze| grosze % 100 == 0).map(|grosze| grosze / 100), min, max)
 }
 
-/// The same of a query parameter: digits only. A repeated one comes comma-joined from the host.
+/// An integer of a query parameter: digits only. The host joins repeated parameters with commas.
 pub(super) fn digits<T: TryFrom<i64> + fmt::Display + Copy>(text: &str, min: T, max: T) -> Result<T, String>
 where
     i64: From<T>,
 {
     if text.contains(',') {
-        return Err("is given more than once, or is no number".to_owned());
+        return Err("is given more than once, or is not a number".to_owned());
     }
     within(text.parse().ok().filter(|_| !text.starts_with(['+', '-'])), min, max)
 }
@@ -186,7 +186,7 @@ impl<'de> Visitor<'de> for Pairs {
     }
 }
 
-/// The pairs of a JSON object, in order, duplicates kept; None for anything else.
+/// The pairs of a JSON object, in order and with duplicates; None for anything else.
 pub(super) fn pairs_of(text: &str) -> Option<Vec<(String, &RawValue)>> {
     serde_json::Deserializer::from_str(text).deserialize_map(Pairs).ok()
 }
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn every_wrong_field_is_named_at_once() {
+    fn all_wrong_fields_are_named_at_once() {
         let mut fields =
             Fields::of_body(r#"{"a":"x","b":1,"b":2,"c":2026.5,"d":"\ud800","z":[[]],"z":1}"#).ok().unwrap();
         assert_eq!(fields.required("a", |t| integer(t, 1, 9)), None);
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn an_integer_is_judged_by_its_value() {
+    fn an_integer_is_read_by_its_value() {
         for fine in ["2026", "2026.0", "2026.000", "2.026e3", "20260e-1"] {
             assert_eq!(integer(fine, 2000, 2100), Ok(2026), "{fine}");
         }
@@ -229,9 +229,9 @@ mod tests {
         }
     }
 
-    /// As the exception of a generated client shows it.
+    /// The detail is what the exception of a generated client shows.
     #[test]
-    fn the_detail_says_what_is_wrong() {
+    fn the_detail_names_what_is_wrong() {
         let detail = |mut fields: Fields<'_>| {
             fields.optional("year", |t| integer(t, 2000, 2100));
             fields.optional("vat", Money::from_json_number);
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_is_no_danger_and_complaints_are_bounded() {
+    fn a_deep_body_is_safe_and_errors_are_bounded() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(30_000), "]".repeat(30_000));
         let mut fields = Fields::of_body(&deep).ok().unwrap();
         assert_eq!(fields.required("a", text), None);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_decoded_and_the_hosts_key_passed_over() {
+    fn a_query_is_decoded_and_the_hosts_key_is_ignored() {
         let mut fields = Fields::of_query("limit=%31%30&code=secret&Code=secret&after=");
         assert_eq!(fields.optional("limit", |t| digits(t, 1, 100)), Some(10));
         assert_eq!(fields.optional("after", |t| digits(t, 0, i64::MAX)), None);

@@ -31,7 +31,7 @@ pub(super) async fn answer(context: &BookContext, endpoint: Endpoint, request: &
     }
 }
 
-/// A read, which also tells Health how the database is.
+/// Reads from the books, and records for Health whether that worked.
 pub(super) async fn read<T>(
     context: &BookContext,
     reading: impl Future<Output = StoreResult<T>>,

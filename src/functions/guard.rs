@@ -1,33 +1,33 @@
-//! Who may ask for what: an invocation is taken only from the Functions host itself.
+//! Refuses invocations that do not come from the Functions host itself.
 //!
-//! The host forwards HTTP requests to the very port on which it invokes, so a request whose path was bent on the way,
-//! or a page in a browser on a developer's machine, could look like an invocation: a mail with made-up figures would
-//! leave. What no such request can have, and what only such a request has, is looked at here, beside the constraint on
-//! each route (`places`) and proxying (host.json).
+//! The host forwards HTTP requests to the same port on which it invokes functions. So a request whose path was changed
+//! on the way, or a page in a browser on a developer's machine, could look like an invocation, and a mail with invented
+//! figures would be sent. This module checks for what only the host sends, and for what only clients send. It comes on
+//! top of the constraint on each route (`routes`) and of proxying (host.json).
 
 use super::{request::Head, routes::Endpoint};
 use warp::http::{HeaderMap, header};
 
-/// What this handler knows of its host.
+/// What the handler knows about its host.
 pub struct Guard {
-    /// The handler's own, which the host calls on 127.0.0.1.
+    /// The handler's own port, which the host calls on 127.0.0.1.
     pub port: u16,
     #[cfg(feature = "local")]
-    /// Under the local host: what its invocations carry, as header and value.
+    /// Under the local host: the header and the secret value that its invocations carry.
     pub local: Option<(&'static str, String)>,
 }
 
-/// The host adds none of these to an invocation; a client, a browser or a front end before the host does.
+/// Headers that clients, browsers and front ends send, and that the host never adds to an invocation.
 const OF_CLIENTS: [&str; 6] = ["x-functions-key", "origin", "cookie", "referer", "authorization", "x-ms-invocation-id"];
 const OF_CLIENTS_BEGINNINGS: [&str; 3] = ["sec-fetch-", "x-forwarded-", "x-arr-"];
 const PRODUCT: &str = "Azure-Functions-Host/";
 
 impl Guard {
-    /// Why this request is refused, in words that hold nothing of it.
+    /// Why this request is refused; None: it is accepted. The reason repeats no part of the request.
     pub(super) fn refusal(&self, endpoint: Option<Endpoint>, head: &Head) -> Option<&'static str> {
         #[cfg(feature = "local")]
         if self.local.is_some() && !is_loopback(single(&head.headers, "host")) {
-            // A page elsewhere whose name was bound to 127.0.0.1 (DNS rebinding).
+            // A page of another site whose name was bound to 127.0.0.1 (DNS rebinding).
             return Some("Host is not this machine's loopback");
         }
         if !endpoint.is_some_and(Endpoint::is_invocation) {
@@ -41,22 +41,22 @@ impl Guard {
             return Some("User-Agent is not the Functions host's");
         }
         if !single(headers, "x-azure-functions-invocationid").is_some_and(|id| !id.is_empty() && !id.contains(',')) {
-            return Some("there is not one invocation id");
+            return Some("the invocation id is missing, empty or repeated");
         }
         if !head.query.is_empty() {
-            return Some("there is a query");
+            return Some("there is a query string");
         }
         let of_clients = |name: &str| {
             OF_CLIENTS.contains(&name) || OF_CLIENTS_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning))
         };
         if headers.keys().any(|name| of_clients(name.as_str())) {
-            return Some("there is a header of a client's request");
+            return Some("a header of a client's request is present");
         }
         #[cfg(feature = "local")]
         if let Some((name, secret)) = &self.local
             && single(headers, name) != Some(secret)
         {
-            return Some("the local host's secret is not there");
+            return Some("the local host's secret is missing or wrong");
         }
         None
     }
@@ -70,13 +70,13 @@ fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     }
 }
 
-/// One product and nothing else: a forwarded request has its client's before the host's.
+/// The host's product and nothing else: a forwarded request has its client's before it.
 fn is_the_host(user_agent: &str) -> bool {
     let version = user_agent.strip_prefix(PRODUCT);
     version.is_some_and(|v| !v.is_empty() && v.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+".contains(&b)))
 }
 
-/// Any port: a forwarded request says its host's.
+/// With any port: a forwarded request names its host's.
 #[cfg(feature = "local")]
 fn is_loopback(host: Option<&str>) -> bool {
     let name = host.map(|host| match host.rsplit_once(':') {
@@ -110,10 +110,10 @@ mod tests {
     }
 
     #[test]
-    fn an_invocation_is_the_hosts_own_or_nothing() {
+    fn only_the_host_itself_may_invoke() {
         assert_eq!(refusal(false, "/SendEmail", "", &OWN), None);
         let traced: Vec<_> = OWN.into_iter().chain([("traceparent", "00-x"), ("content-type", "x/y")]).collect();
-        assert_eq!(refusal(false, "/SendEmail", "", &traced), None, "what the host may add does no harm");
+        assert_eq!(refusal(false, "/SendEmail", "", &traced), None, "the host may add more headers");
         for (at, one) in OWN.into_iter().enumerate().take(3) {
             let without: Vec<_> = OWN.into_iter().enumerate().filter(|(n, _)| *n != at).map(|(_, h)| h).collect();
             assert!(refusal(false, "/SendEmail", "", &without).is_some(), "without {one:?}");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_api_is_for_every_client_and_under_local_for_this_machine() {
+    fn the_api_serves_every_client_and_under_local_only_this_machine() {
         let proxied = [("host", "127.0.0.1:7000"), ("x-forwarded-for", "10.0.0.1"), ("origin", "https://office")];
         assert_eq!(refusal(false, "/api/clients", "code=k", &proxied), None);
         assert_eq!(refusal(false, "/api/clients", "", &[("host", "app.azurewebsites.net")]), None);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn under_local_an_invocation_carries_the_secret() {
+    fn under_local_an_invocation_needs_the_secret() {
         assert!(refusal(true, "/SendEmail", "", &OWN).is_some());
         let with = |secret| OWN.into_iter().chain([("x-local", secret)]).collect::<Vec<_>>();
         assert!(refusal(true, "/SendEmail", "", &with("other")).is_some());

@@ -1,4 +1,4 @@
-//! The function Health: the last known state of the parts. Nothing is queried, so it answers when nothing else does.
+//! The function Health: the last known state of the parts. It queries nothing, so it always answers.
 
 use super::{
     openapi::RefusedUnread,
@@ -18,7 +18,7 @@ pub(super) struct HealthReply {
     #[schema(pattern = "^(ok|degraded)$", example = "ok")]
     status: &'static str,
     version: &'static str,
-    /// `database`, `bus` and `mail`; a part this process has not met yet is absent.
+    /// `database`, `bus` and `mail`; a part that this process has not used yet is absent.
     #[schema(value_type = BTreeMap<String, PartReply>)]
     parts: BTreeMap<Part, PartReply>,
 }
@@ -27,7 +27,7 @@ pub(super) struct HealthReply {
 #[schema(as = Part)]
 struct PartReply {
     ok: bool,
-    /// Since when it has been so.
+    /// When this state began.
     #[schema(value_type = String, format = "date-time")]
     since: DateTime<Utc>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,11 +37,11 @@ struct PartReply {
 #[utoipa::path(
     get, path = "/api/health", tag = "about", operation_id = "health",
     summary = "The last known state of the parts; nothing is queried",
-    description = "A part is `ok` until this process meets a failure of it, and again when it next answers.",
+    description = "A part is `ok` until this process sees it fail, and again when it next answers.",
     security(()),
     responses(
-        (status = 200, description = "`ok`, or `degraded` by the bus or the mail: the API works", body = HealthReply),
-        (status = 503, description = "`degraded`: the database failed when it was last met", body = HealthReply),
+        (status = 200, description = "`ok`, or `degraded` because the bus or the mail fails: the API works", body = HealthReply),
+        (status = 503, description = "`degraded`: the database failed when it was last used", body = HealthReply),
         RefusedUnread
     )
 )]
@@ -54,7 +54,7 @@ pub(super) fn health(health: &Health, version: &'static str) -> Reply {
         })
         .collect();
     let status = if parts.values().all(|part| part.ok) { "ok" } else { "degraded" };
-    // What watches us by the code alone is to hear of it where nothing can be booked, and not where mails wait.
+    // A probe that reads the status code alone must see a failure when nothing can be booked, not when mails wait.
     let without_books = parts.get(&Part::Database).is_some_and(|part| !part.ok);
     let code = if without_books { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     reply::json(code, &HealthReply { status, version, parts })

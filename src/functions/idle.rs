@@ -1,4 +1,4 @@
-//! A timer function that finds nothing leaves the database alone for a while, so that a serverless one can pause.
+//! A timer function that finds nothing skips runs for a while, so that a serverless database can pause.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -7,12 +7,12 @@ use std::{
 use tokio::time::Instant;
 
 /// What one timer function remembers of its runs in this process. It delays work and loses none: every run that is
-/// not skipped asks the database for all there is.
+/// not skipped queries the database for all due work.
 pub struct Idle {
-    /// Between two questions while idle; zero: every run asks.
+    /// Time between two queries while idle; zero: no run is skipped.
     every: Duration,
-    /// Runs that find nothing for so long make it idle: longer than any retry waits, so that what this process put
-    /// back is seen on time.
+    /// The function is idle after this time without work. It is longer than any retry waits, so that rows that this
+    /// process put back are found on time.
     after: Duration,
     seen: Mutex<Seen>,
 }
@@ -24,25 +24,26 @@ struct Seen {
 }
 
 impl Idle {
+    /// After `after` without work, runs are skipped until `every` has passed since the last one. `every` zero: none is.
     #[must_use]
     pub fn new(every: Duration, after: Duration) -> Self {
         Self { every, after, seen: Mutex::default() }
     }
 
-    /// May this run go without asking?
+    /// Whether this run is skipped.
     pub(super) fn skips(&self) -> bool {
         let Seen { quiet_since: Some(since), last_run: Some(last_run) } = self.seen() else { return false };
         since.elapsed() >= self.after && last_run.elapsed() < self.every
     }
 
-    /// A run has asked.
+    /// Records a run that queried the database.
     pub(super) fn ran(&self, found_nothing: bool) {
         let now = Instant::now();
         let quiet_since = found_nothing.then(|| self.seen().quiet_since.unwrap_or(now));
         self.set(Seen { quiet_since, last_run: Some(now) });
     }
 
-    /// Something came in through this process: the next run asks.
+    /// Something came in through this process: the next run is not skipped.
     pub(super) fn wake(&self) {
         self.set(Seen::default());
     }
@@ -63,34 +64,34 @@ mod tests {
     const HOUR: Duration = Duration::from_hours(1);
     const TICK: Duration = Duration::from_secs(10);
 
-    /// Runs on a timer for so long; answers how many of them asked.
+    /// Runs on a timer for `length`; returns how many runs were not skipped.
     async fn runs(idle: &Idle, length: Duration) -> u32 {
-        let (until, mut last_run) = (Instant::now() + length, 0);
+        let (until, mut queried) = (Instant::now() + length, 0);
         while Instant::now() < until {
             if !idle.skips() {
-                last_run += 1;
+                queried += 1;
                 idle.ran(true);
             }
             tokio::time::advance(TICK).await;
         }
-        last_run
+        queried
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_quiet_time_only_some_runs_ask_until_something_comes_in() {
+    async fn an_idle_function_skips_runs_until_something_comes_in() {
         let idle = Idle::new(6 * HOUR, HOUR);
         assert_eq!(runs(&idle, HOUR).await, 360);
         // The last of these was ten seconds ago, so the next is due ten seconds before the end.
         assert_eq!(runs(&idle, 6 * HOUR).await, 1);
         idle.wake();
         assert_eq!(runs(&idle, HOUR).await, 360);
-        // What was found has followers and retries: it is watched for as long again.
+        // Work that was found brings retries, so no run is skipped for that time again.
         idle.ran(false);
         assert_eq!(runs(&idle, HOUR).await, 360);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn by_default_every_run_asks() {
+    async fn by_default_no_run_is_skipped() {
         assert_eq!(runs(&Idle::new(Duration::ZERO, HOUR), 2 * HOUR).await, 720);
     }
 }

@@ -1,9 +1,8 @@
 //! The host's edge: one warp service that answers the HTTP API and the host's invocations.
 //!
-//! Paths are taken raw and matched by `places`. `/api/…` is the HTTP of Finance, Health and OpenApi, forwarded or
-//! proxied: their answers reach the caller as they are. `POST /<Function>` is an invocation by a timer or the queue,
-//! taken only from the host itself (`guard`): its answer is always a JSON object with a body, since an empty 2xx would
-//! hang the host until it kills the process.
+//! `routes` matches the raw paths. `/api/…` is the HTTP API of Finance, Health and OpenApi, forwarded or proxied: the
+//! answers reach the caller unchanged. `POST /<Function>` is an invocation by a timer or the queue, accepted only from
+//! the host itself (`guard`). It always answers a JSON object: an empty 2xx hangs the host until it kills the process.
 //!
 #![doc = include_str!("README.md")]
 
@@ -49,25 +48,31 @@ use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use warp::Filter;
 
-/// What the functions work with.
+/// The flows' contexts and the state that the functions share.
 pub struct Services {
+    /// For writes and reads of Finance.
     pub book: Arc<BookContext>,
+    /// For DispatchOutbox.
     pub dispatch: Arc<DispatchContext>,
+    /// For SendEmail and RetryEmail.
     pub notify: Arc<NotifyContext>,
+    /// For PruneOutbox.
     pub prune: Arc<PruneContext>,
-    /// What DispatchOutbox and RetryEmail remember of their runs.
+    /// When DispatchOutbox may skip a run.
     pub idle_outbox: Idle,
+    /// When RetryEmail may skip a run.
     pub idle_mail: Idle,
+    /// The last known state of the dependencies, for Health.
     pub health: Arc<Health>,
+    /// This build's version, as Health and the root path report it.
     pub version: &'static str,
 }
 
-/// Longer than the host keeps a connection that it does not use (.NET: one minute), so that it never sends on one that
-/// ends just then.
+/// Longer than the host keeps an idle connection (.NET: one minute), so that it never sends on a closing one.
 const HEADERS_WITHIN: Duration = Duration::from_mins(2);
 
-/// Serves on a listener that was bound before anything else was opened, until `shutdown`; then what is being answered
-/// is answered, and no more is taken.
+/// Serves until `shutdown`, then finishes the requests under way and accepts no more. The listener is bound before
+/// anything else is opened.
 pub async fn serve(
     listener: TcpListener,
     services: Arc<Services>,

@@ -24,17 +24,17 @@ use warp::http::header;
     info(
         title = "ClientOrganizer",
         description = "Clients of an accounting office and their monthly figures. If the books changed, the message goes out.\n\n\
-                       Errors are problem details (RFC 9457) that name every wrong field. Repeat a write whose answer was \
-                       lost with the same Idempotency-Key. What the Functions host answers by itself has no body: 401, 404 for a \
-                       path that is no route, 500 for a header that is not ASCII.",
+                       Errors are problem details (RFC 9457) that name every wrong field. If the answer to a write is lost, \
+                       repeat it with the same Idempotency-Key. Answers of the Functions host itself have no body: 401, 404 \
+                       for an unknown route, 500 for a header that is not ASCII.",
         contact(name = "The developers of ClientOrganizer")
     ),
-    servers((url = "/", description = "Where this document was read")),
+    servers((url = "/", description = "The server of this document")),
     tags(
-        (name = "clients", description = "Clients of the office"),
+        (name = "clients", description = "The office's clients"),
         (name = "finance", description = "Their monthly figures; a change is mailed to the client"),
-        (name = "messages", description = "What goes over the bus when something changed"),
-        (name = "about", description = "Of the service itself; no key is needed"),
+        (name = "messages", description = "The bus messages about changes"),
+        (name = "about", description = "About the service itself; no key is needed"),
     ),
     paths(
         clients::list_clients,
@@ -57,7 +57,7 @@ use warp::http::header;
 )]
 struct Document;
 
-/// The document, as text.
+/// The OpenAPI 3.1 document of the HTTP API, as indented JSON.
 #[must_use]
 pub fn document() -> &'static str {
     static TEXT: LazyLock<String> = LazyLock::new(|| Document::openapi().to_pretty_json().unwrap_or_default());
@@ -67,7 +67,7 @@ pub fn document() -> &'static str {
 #[utoipa::path(
     get, path = "/api/openapi.json", tag = "about", operation_id = "openApi",
     summary = "This document",
-    description = "Generated from the code that answers.",
+    description = "Generated from the code that serves the API.",
     security(()),
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json"), RefusedUnread)
 )]
@@ -77,7 +77,7 @@ pub(super) fn openapi() -> Reply {
     reply
 }
 
-/// authLevel `function`: the host checks the key before we see the request.
+/// authLevel `function`: the host checks the key before it passes the request on.
 struct FunctionKey;
 
 impl Modify for FunctionKey {
@@ -89,14 +89,14 @@ impl Modify for FunctionKey {
     }
 }
 
-/// What `IdempotencyKey::parse` takes: bare without a quote, or a structured-field string (RFC 8941); spaces around it
-/// are no part of a header's value.
+/// What `IdempotencyKey::parse` accepts: a bare text without a quote, or a structured-field string (RFC 8941). Spaces
+/// around it are not part of a header's value.
 pub(super) const KEY_PATTERN: &str =
     r#"^ *(?:[!#-~](?:[ !#-~]{0,253}[!#-~])?|"(?:[ !#-\[\]-~]|\\["\\]){0,254}(?:[!#-\[\]-~]|\\["\\])") *$"#;
-/// In quotes, with every character escaped.
+/// The longest key: in quotes, with every character escaped.
 const KEY_LENGTH_MAX: usize = 512;
 
-/// The headers that every write takes.
+/// The headers that every write accepts.
 pub(super) struct WriteHeaders;
 
 impl IntoParams for WriteHeaders {
@@ -114,35 +114,35 @@ impl IntoParams for WriteHeaders {
         vec![
             header(
                 "Idempotency-Key",
-                "1 to 255 printable ASCII characters, bare or quoted: a repeat with the same key gets the first one's answer",
+                "1 to 255 printable ASCII characters, bare or quoted: a repeat with the same key gets the first request's answer",
                 text().min_length(Some(1)).max_length(Some(KEY_LENGTH_MAX)).pattern(Some(KEY_PATTERN)),
             ),
-            header("If-Match", "ETags, or *: the write is refused with 412 where none is current", text()),
-            header("traceparent", "W3C trace context; goes with the message", text()),
-            header("tracestate", "Goes with traceparent", text()),
+            header("If-Match", "ETags, or *: the write is refused with 412 if none of them is current", text()),
+            header("traceparent", "W3C trace context; sent with the message", text()),
+            header("tracestate", "Sent with traceparent", text()),
         ]
     }
 }
 
-/// What no place of ours answers, but what stands before it may.
+/// Answers of the host or the HTTP server, which come before any endpoint.
 pub(super) struct RefusedUnread;
 
 impl IntoResponses for RefusedUnread {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let text = "Refused unread by the Functions host or the HTTP server, such as headers that are malformed or too large; \
-                    no problem details";
+        let text = "Refused by the Functions host or the HTTP server, for example because headers are malformed or too large; \
+                    without problem details";
         BTreeMap::from([("4XX".to_owned(), ResponseBuilder::new().description(text).build().into())])
     }
 }
 
-/// What any read may answer instead.
+/// The errors that any read may answer.
 pub(super) struct ReadProblems;
 
 impl IntoResponses for ReadProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
             UNAUTHORISED,
-            (404, "No such client or record, or an id or period that can never be"),
+            (404, "There is no such client or record, or the id or period is invalid"),
             (422, "A query parameter is wrong, unknown or repeated; `errors` names each"),
             (500, "Something is wrong on our side"),
             (503, "The books are not available now"),
@@ -150,21 +150,21 @@ impl IntoResponses for ReadProblems {
     }
 }
 
-/// What any write may answer instead.
+/// The errors that any write may answer.
 pub(super) struct WriteProblems;
 
 impl IntoResponses for WriteProblems {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
-            (400, "Malformed or empty JSON, not UTF-8, or a malformed header"),
+            (400, "The JSON is malformed, empty or not UTF-8, or a header is malformed"),
             UNAUTHORISED,
-            (404, "No such client or record, or an id or period that can never be"),
+            (404, "There is no such client or record, or the id or period is invalid"),
             (408, "The body did not arrive in time"),
             (
                 409,
-                "In the way: the nipNb is taken, the month is booked, the client has records, or the key is under way",
+                "A conflict: the nipNb is taken, the month is booked, the client has records, or a request with the key is under way",
             ),
-            (412, "If-Match names no current version"),
+            (412, "If-Match does not name the current version"),
             (413, "The body is over 64 KB"),
             (415, "The body is not application/json"),
             (
@@ -172,7 +172,7 @@ impl IntoResponses for WriteProblems {
                 "A field is wrong, unknown, missing or duplicate (`errors` names each), or the key was used for another request",
             ),
             (500, "Something is wrong on our side"),
-            (503, "The books are not available now, or it may or may not have been done"),
+            (503, "The books are not available now, or the write may or may not have been done"),
         ])
     }
 }
@@ -195,7 +195,7 @@ fn problems(list: &[(u16, &str)]) -> BTreeMap<String, RefOr<Response>> {
         let response = response.content("application/problem+json", content);
         match status {
             412 => response.header("ETag", text("The current version")),
-            409 => response.header("Retry-After", text("Seconds; only where the key is under way")),
+            409 => response.header("Retry-After", text("Seconds; only if a request with the key is under way")),
             503 => response.header("Retry-After", text("Seconds")),
             _ => response,
         }

@@ -1,4 +1,4 @@
-//! What goes over the bus, in the OpenAPI document: a webhook for each message type, and its data as a component.
+//! The bus messages in the OpenAPI document: a webhook for each message type, and its data as a component.
 
 use crate::domain::{
     events::{self, EventType},
@@ -17,9 +17,9 @@ use utoipa::{
     },
 };
 
-/// How a webhook is read here: the document has no other place for a message.
-const NOT_HTTP: &str = "It comes over Service Bus, not HTTP: the message's body is this document. Its `id` is the MessageId, and a repeat \
-     has the same one.";
+/// Explains the webhooks: OpenAPI has no other element for a message.
+const NOT_HTTP: &str = "It is delivered over Service Bus, not HTTP: this is the message's body. Its `id` is the MessageId; a repeat has the \
+     same id.";
 
 pub(super) struct Messages;
 
@@ -46,7 +46,7 @@ fn webhook(event_type: &EventType) -> PathItem {
         .security(SecurityRequirement::default())
         .request_body(Some(body))
         .response("200", ResponseBuilder::new().description("The message is completed").build())
-        .response("4XX", ResponseBuilder::new().description("The message is abandoned, and comes again").build())
+        .response("4XX", ResponseBuilder::new().description("The message is abandoned and delivered again").build())
         .build();
     PathItem::new(HttpMethod::Post, operation)
 }

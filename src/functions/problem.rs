@@ -1,4 +1,4 @@
-//! Every refusal and failure of the HTTP API, as RFC 9457 problem details; the only place that maps errors to statuses.
+//! Every refusal and failure of the HTTP API as RFC 9457 problem details. Only this file maps errors to statuses.
 
 use super::reply::{Reply, set, to_json};
 use crate::{
@@ -17,10 +17,10 @@ pub(super) struct Problem {
     headers: Vec<(&'static str, String)>,
 }
 
-/// One wrong field of a body, or one wrong query parameter.
+/// A wrong field of a body, or a wrong query parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct FieldError {
-    /// Its name; empty where the body as a whole is meant.
+    /// Its name; empty if the body as a whole is wrong.
     pub(super) field: String,
     pub(super) message: String,
 }
@@ -29,14 +29,14 @@ pub(super) struct FieldError {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemReply {
-    /// A stable name of the kind of problem, for programs.
+    /// A stable name of the problem's kind, for programs.
     #[serde(rename = "type")]
     #[schema(example = "urn:problem-type:clientorganizer:invalid")]
     problem_type: String,
     title: &'static str,
     status: u16,
     /// What is wrong with this request, for a person.
-    // The text of the exception that a generated client (Kiota) throws.
+    // A generated client (Kiota) shows this text in its exception.
     #[schema(extensions(("x-ms-primary-error-message" = json!(true))))]
     detail: String,
     /// Every wrong field at once.
@@ -74,7 +74,7 @@ impl Kind {
             Self::Malformed => (400, "malformed", "The body is not JSON"),
             Self::BadHeader => (400, "bad-header", "A header is malformed"),
             Self::NotFound => (404, "not-found", "There is nothing here"),
-            Self::MethodNotAllowed => (405, "method-not-allowed", "This method is not for this path"),
+            Self::MethodNotAllowed => (405, "method-not-allowed", "This path does not allow this method"),
             Self::SlowBody => (408, "slow-body", "The body did not arrive in time"),
             Self::NipTaken => (409, "nip-taken", "Another client has this nipNb"),
             Self::RecordExists => (409, "record-exists", "This month is booked already"),
@@ -83,10 +83,10 @@ impl Kind {
             Self::Changed => (412, "changed", "It was changed in the meantime"),
             Self::BodyTooLarge => (413, "body-too-large", "The body is too large"),
             Self::NotJson => (415, "not-json", "The body must be application/json"),
-            Self::Misdirected => (421, "misdirected", "This request is not for us"),
-            Self::Invalid => (422, "invalid", "The request says something that cannot be"),
+            Self::Misdirected => (421, "misdirected", "This request is not meant for this service"),
+            Self::Invalid => (422, "invalid", "The request is invalid"),
             Self::KeyReused => (422, "key-reused", "This Idempotency-Key was used for another request"),
-            Self::Unsendable => (422, "unsendable", "The message about it could never be sent"),
+            Self::Unsendable => (422, "unsendable", "The message about the change cannot be sent"),
             Self::Broken => (500, "broken", "Something is wrong on our side"),
             Self::Unavailable => (503, "unavailable", "The books are not available now"),
             Self::OutcomeUnknown => (503, "outcome-unknown", "It may or may not have been done"),
@@ -94,9 +94,9 @@ impl Kind {
     }
 }
 
-/// Seconds. A commit takes milliseconds, and a busy key was already waited for.
+/// Seconds. A commit takes milliseconds, and the answer waited for a busy key already.
 const RETRY_AFTER: &str = "1";
-/// Seconds. A database that is away is tried again at least so often.
+/// Seconds. How soon to try again while the database is unavailable.
 const RETRY_AFTER_AWAY: &str = "5";
 
 impl Problem {
@@ -115,11 +115,11 @@ impl Problem {
     }
 
     pub(super) fn not_found() -> Self {
-        Self::new(Kind::NotFound, "no path of the API, or an id or period that can never be")
+        Self::new(Kind::NotFound, "there is no such path, or the id or period in it is invalid")
     }
 
     pub(super) fn key_busy() -> Self {
-        Self::new(Kind::KeyBusy, "repeat it in a moment: the answer will be the first one's")
+        Self::new(Kind::KeyBusy, "repeat it in a moment: it gets the first request's answer")
             .with_header("retry-after", RETRY_AFTER)
     }
 
@@ -169,24 +169,24 @@ impl From<Refusal> for Problem {
 }
 
 impl From<StoreError> for Problem {
-    /// Logged here, since here it is handled: the host counts a forwarded 5xx as a success.
+    /// Logs the error, because it is handled here: the host counts a forwarded 5xx as a success.
     fn from(error: StoreError) -> Self {
         tracing::error!(error = %chain(&error), "the store failed");
         match error {
             StoreError::Unavailable { .. } => Self::new(Kind::Unavailable, "nothing was changed: repeat it")
                 .with_header("retry-after", RETRY_AFTER_AWAY),
             StoreError::Locked { .. } => {
-                Self::new(Kind::Unavailable, "nothing was changed: another transaction holds it; repeat it")
+                Self::new(Kind::Unavailable, "nothing was changed: another transaction has locked it; repeat it")
                     .with_header("retry-after", RETRY_AFTER_AWAY)
             }
             StoreError::Unknown { .. } => Self::new(
                 Kind::OutcomeUnknown,
-                "it may have been done: repeat it with the same Idempotency-Key, which does it one time at most; \
-                 without a key, look before you repeat it",
+                "it may have been done: repeat it with the same Idempotency-Key, which does it at most once; without a \
+                 key, check before you repeat it",
             )
             .with_header("retry-after", RETRY_AFTER),
             StoreError::Broken { .. } => {
-                Self::new(Kind::Broken, "nothing was changed; a person must look, and it was logged")
+                Self::new(Kind::Broken, "nothing was changed; the cause is in the log, for an operator")
             }
         }
     }
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_outcome_is_not_told_as_a_failure() {
+    fn an_unknown_outcome_is_not_reported_as_a_failure() {
         let unknown = StoreError::Unknown { step: "commit", reason: "lost".into(), source: None };
         let reply = Problem::from(unknown).reply();
         assert_eq!(reply.status(), 503);
@@ -205,6 +205,6 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(reply.body()).unwrap();
         assert_eq!(body["type"], "urn:problem-type:clientorganizer:outcome-unknown");
         assert!(body["detail"].as_str().unwrap().contains("same Idempotency-Key"));
-        assert!(!body["detail"].as_str().unwrap().contains("lost"), "the driver's words stay in the log");
+        assert!(!body["detail"].as_str().unwrap().contains("lost"), "the driver's reason stays in the log");
     }
 }

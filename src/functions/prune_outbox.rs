@@ -1,4 +1,4 @@
-//! The function PruneOutbox: forgets what is finished and past its retention, on its timer.
+//! The function PruneOutbox: deletes finished rows that are past their retention, on its timer.
 
 use super::{invocation, reply::Reply};
 use crate::flows::prune::{self, PruneContext};

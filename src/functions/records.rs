@@ -1,4 +1,4 @@
-//! `/api/clients/{id}/finance`: a client's monthly figures. Writes tell the client by mail.
+//! `/api/clients/{id}/finance`: a client's monthly figures. The client is mailed about writes.
 
 use super::{
     body,
@@ -47,15 +47,15 @@ pub(super) async fn list_records(context: &BookContext, request: &Request, id: C
 #[utoipa::path(
     post, path = "/api/clients/{id}/finance", tag = "finance", operation_id = "createRecord",
     summary = "Books a month's figures",
-    description = "The record and the message to the client are written together or not at all. 409 where the month is booked.",
+    description = "The record and the message to the client are written together or not at all. 409 if the month is booked already.",
     params(("id" = i64, Path, minimum = 1, description = "The client's id"), WriteHeaders),
     request_body = RecordBody,
     responses(
         (status = 201, description = "Booked", body = RecordReply, headers(
             ("Location" = String, description = "The record's path"),
             ("ETag" = String, description = "Its version, for If-Match"),
-            ("Outbox-Message-Id" = String, description = "Id of the message written with it, where there is one"),
-            ("Idempotency-Replayed" = String, description = "`true` where this is the answer to an earlier request with the key"),
+            ("Outbox-Message-Id" = String, description = "Id of the message that was written with it, if any"),
+            ("Idempotency-Replayed" = String, description = "`true` if this is the answer to an earlier request with the key"),
         )),
         WriteProblems
     )
@@ -106,7 +106,7 @@ pub(super) async fn get_record(
 
 #[utoipa::path(
     patch, path = "/api/clients/{id}/finance/{year}/{month}", tag = "finance", operation_id = "patchRecord",
-    summary = "Changes one amount or more; what changes nothing tells nobody",
+    summary = "Changes one or more amounts; if nothing changes, no mail is sent",
     description = "The amounts that are not given stay. The client is mailed the figures before and after.",
     params(
         ("id" = i64, Path, minimum = 1, description = "The client's id"),
@@ -118,8 +118,8 @@ pub(super) async fn get_record(
     responses(
         (status = 200, description = "The record as it is now", body = RecordReply, headers(
             ("ETag" = String, description = "Its version, for If-Match"),
-            ("Outbox-Message-Id" = String, description = "Id of the message written with it, where there is one"),
-            ("Idempotency-Replayed" = String, description = "`true` where this is the answer to an earlier request with the key"),
+            ("Outbox-Message-Id" = String, description = "Id of the message that was written with it, if any"),
+            ("Idempotency-Replayed" = String, description = "`true` if this is the answer to an earlier request with the key"),
         )),
         WriteProblems
     )
@@ -137,7 +137,7 @@ pub(super) async fn patch_record(
         insurance_amount: fields.optional("insuranceAmount", Money::from_json_number),
     };
     if patch == FiguresPatch::default() && !fields.has_errors() {
-        fields.wrong("", "must hold at least one of incomeTax, vat and insuranceAmount");
+        fields.wrong("", "must have at least one of incomeTax, vat and insuranceAmount");
     }
     let patch = fields.finish(Some(patch))?;
     write(context, request, Command::PatchRecord(id, period, patch)).await
@@ -155,8 +155,8 @@ pub(super) async fn patch_record(
     ),
     responses(
         (status = 204, description = "Deleted", headers(
-            ("Outbox-Message-Id" = String, description = "Id of the message written with it, where there is one"),
-            ("Idempotency-Replayed" = String, description = "`true` where this is the answer to an earlier request with the key"),
+            ("Outbox-Message-Id" = String, description = "Id of the message that was written with it, if any"),
+            ("Idempotency-Replayed" = String, description = "`true` if this is the answer to an earlier request with the key"),
         )),
         WriteProblems
     )

@@ -1,4 +1,4 @@
-//! A request with its body: read whole, under a cap and a deadline, before anyone looks at it.
+//! A request with its body, which is read whole, within a size and a deadline, before it is used.
 
 use super::trace::Trace;
 use futures::{Stream, StreamExt};
@@ -10,7 +10,7 @@ use warp::{
 
 pub(super) struct Head {
     pub(super) method: Method,
-    /// Raw, as it came.
+    /// Raw, as it arrived.
     pub(super) path: String,
     pub(super) query: String,
     pub(super) headers: HeaderMap,
@@ -26,19 +26,19 @@ pub(super) struct Request {
 pub(super) enum Body {
     Whole(Vec<u8>),
     TooLarge,
-    /// The peer broke off, or its chunks are malformed.
+    /// The peer disconnected, or its chunks are malformed.
     Cut,
-    /// Not there after `READ_WITHIN`.
+    /// It was not complete after `READ_WITHIN`.
     Slow,
 }
 
-/// The host is on this machine and has the whole body, or streams it from a caller whom it bounds itself.
+/// The host is on this machine and has the whole body, or streams it from a caller that it bounds itself.
 const READ_WITHIN: Duration = Duration::from_secs(30);
-/// What is too large is still read, and dropped, to here (the Azure host takes 100 MB): answering in the middle breaks
-/// the connection, and who sends all before it listens would not see our 413.
+/// A body that is too large is still read and dropped up to this size (the Azure host accepts 100 MB): an answer in the
+/// middle breaks the connection, and a client that sends everything before it reads would not see the 413.
 const DROPPED_BYTES_MAX: usize = 128 * 1024 * 1024;
 
-/// No Content-Length is demanded: in Azure the host's own bodies are chunked.
+/// Reads the whole body. No Content-Length is required: in Azure the host's own bodies are chunked.
 pub(super) async fn read<B: Buf, E>(stream: impl Stream<Item = Result<B, E>>, bytes_max: usize) -> Body {
     let whole = async {
         let mut stream = pin!(stream);
@@ -70,7 +70,7 @@ mod tests {
     use futures::stream;
 
     #[tokio::test]
-    async fn the_cap_counts_over_all_chunks() {
+    async fn the_size_limit_counts_all_chunks() {
         let chunks = |sizes: &[usize]| {
             stream::iter(sizes.iter().map(|n| Ok::<_, ()>(vec![b'x'; *n])).collect::<Vec<_>>())
                 .map(|chunk| chunk.map(std::io::Cursor::new))
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_never_ends_is_given_up() {
+    async fn a_body_that_never_ends_times_out() {
         assert_eq!(read(stream::pending::<Result<&[u8], ()>>(), 7).await, Body::Slow);
     }
 }

@@ -1,4 +1,4 @@
-//! The function RetryEmail: takes up mails that were parked, left behind or are in doubt, on its timer.
+//! The function RetryEmail: retries mails that were parked, abandoned or are in doubt, on its timer.
 
 use super::{idle::Idle, invocation, reply::Reply};
 use crate::flows::{

@@ -1,25 +1,44 @@
-//! Which raw path is which place, what it takes, and which function of the host it belongs to.
+//! Maps each raw path to its endpoint, the methods it allows, and the host's function that it belongs to.
 
 use crate::domain::{ids::ClientId, period::Period};
 
 /// A function as its folder under `functions/` must describe it; a test compares the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Function {
+    /// The name of its folder under `functions/`.
     pub name: &'static str,
+    /// What invokes it.
     pub trigger: Trigger,
 }
 
+/// What makes the host invoke a function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// No methods are named in function.json, so that every method reaches us and 405 can say what is allowed.
-    Http { route: &'static str, anonymous: bool },
-    /// `setting` holds the schedule.
-    Timer { setting: &'static str },
-    /// `setting` holds the queue's name; `binding` is the key of the message in the envelope's Data.
-    Queue { setting: &'static str, connection: &'static str, binding: &'static str },
+    /// An HTTP request. function.json names no methods, so that every method reaches the handler and 405 can name those
+    /// that are allowed.
+    Http {
+        /// The route below `/api`, with the host's constraints.
+        route: &'static str,
+        /// Whether the host lets requests without a function key through.
+        anonymous: bool,
+    },
+    /// A schedule.
+    Timer {
+        /// The setting with the schedule, an NCRONTAB expression.
+        setting: &'static str,
+    },
+    /// A message of a queue.
+    Queue {
+        /// The setting with the queue's name.
+        setting: &'static str,
+        /// The setting with the namespace's connection.
+        connection: &'static str,
+        /// The message's key in the envelope's Data.
+        binding: &'static str,
+    },
 }
 
-/// Every function of the app. A catch-all without its constraint would let a client run the others: the host turns
+/// Every function of the app. Without its constraint the catch-all would let a client run the others: the host turns
 /// the backslashes of `/api/clients/..%5C..%5CSendEmail` into slashes after it matched the route.
 pub const FUNCTIONS: [Function; 7] = [
     Function { name: "DispatchOutbox", trigger: Trigger::Timer { setting: "OutboxSchedule" } },
@@ -45,7 +64,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     FUNCTIONS.iter().map(|function| function.name)
 }
 
-/// Name and route of each HTTP function.
+/// The name and route of each HTTP function.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
     FUNCTIONS.iter().filter_map(|function| match function.trigger {
         Trigger::Http { route, .. } => Some((function.name, route)),
@@ -53,7 +72,7 @@ pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// Every path of the HTTP API with its methods (HEAD goes wherever GET goes).
+/// Every path of the HTTP API with its methods. HEAD is allowed wherever GET is.
 pub fn endpoints() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     [Endpoint::Clients, Endpoint::Client(ClientId(1)), Endpoint::Records(ClientId(1))]
         .into_iter()
@@ -84,8 +103,8 @@ pub(super) enum Endpoint {
 }
 
 impl Endpoint {
-    /// The path as it came: nothing is decoded or normalised, so `%63lients`, `..` and a trailing slash are nowhere.
-    /// The words below `/api` match in any casing, since the Azure host's routes do and it passes the caller's.
+    /// Matches the raw path: nothing is decoded or normalised, so `%63lients`, `..` and a trailing slash match nothing.
+    /// The words below `/api` match in any casing, as the Azure host's routes do, which pass on the caller's casing.
     pub(super) fn find(path: &str) -> Option<Self> {
         match path {
             "/" => return Some(Self::Root),
@@ -95,7 +114,7 @@ impl Endpoint {
             "/PruneOutbox" => return Some(Self::PruneOutbox),
             _ => {}
         }
-        // The longest path has six segments below /api; what follows a seventh is of no interest.
+        // The longest path has six segments below /api; an eighth part is enough to see that a path is too long.
         let segments: Vec<&str> = path.strip_prefix('/')?.splitn(8, '/').collect();
         let is = |at: usize, word: &str| segments.get(at).is_some_and(|s: &&str| s.eq_ignore_ascii_case(word));
         if !is(0, "api") {
@@ -133,7 +152,7 @@ impl Endpoint {
         }
     }
 
-    /// Allow, with HEAD beside GET.
+    /// The value of the Allow header, with HEAD after GET.
     pub(super) fn allow(self) -> String {
         let mut allowed = self.methods().to_vec();
         if allowed.contains(&"GET") {

@@ -1,5 +1,5 @@
-//! The function SendEmail: one queue message. Answered 200 once it is stored, whatever becomes of it; fails only where
-//! it could not be stored, so that the broker delivers it again and in the end keeps it in its dead-letter queue.
+//! The function SendEmail: takes in one queue message. It answers 200 once the message is stored, whatever its outcome.
+//! It fails only if the message could not be stored, so that the broker delivers it again and finally dead-letters it.
 
 use super::{
     envelope, invocation,
@@ -22,7 +22,7 @@ struct Report<'a> {
     message_id: &'a str,
     delivery_count: i64,
     outcome: &'static str,
-    /// The state in which a repeat found it.
+    /// The state in which a repeated delivery found it.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<MailState>,
 }
@@ -31,7 +31,7 @@ pub(super) async fn answer(context: &NotifyContext, request: &Request) -> Reply 
     let body = match &request.body {
         Body::Whole(body) => body,
         Body::TooLarge => return refused(StatusCode::PAYLOAD_TOO_LARGE, "the envelope is too large"),
-        Body::Cut | Body::Slow => return refused(StatusCode::BAD_REQUEST, "the envelope did not arrive whole"),
+        Body::Cut | Body::Slow => return refused(StatusCode::BAD_REQUEST, "the envelope did not arrive completely"),
     };
     let envelope = match envelope::read(body) {
         Ok(Some(envelope)) => envelope,
@@ -52,13 +52,13 @@ pub(super) async fn answer(context: &NotifyContext, request: &Request) -> Reply 
             invocation::answer(StatusCode::OK, &report)
         }
         Err(error) => {
-            tracing::error!(message_id, delivery_count, trace, error = %chain(&error), "not stored: the broker delivers it again");
+            tracing::error!(message_id, delivery_count, trace, error = %chain(&error), "not stored: the broker will deliver it again");
             invocation::failed(StatusCode::INTERNAL_SERVER_ERROR, "the message could not be stored")
         }
     }
 }
 
-/// Reasons may quote a mail provider or a body, so they stay in the inbox (`ops mail list`) and out of the logs.
+/// Without reasons: they may quote a mail provider or a body, so they are in the inbox (`ops mail list`), not in logs.
 fn report_of(report: &NotifyReport) -> (&'static str, Option<MailState>) {
     match report {
         NotifyReport::Sent => ("sent", None),
@@ -73,6 +73,6 @@ fn report_of(report: &NotifyReport) -> (&'static str, Option<MailState>) {
 }
 
 fn refused(status: StatusCode, reason: &str) -> Reply {
-    tracing::error!(reason, "an envelope without a message: left to the broker");
+    tracing::error!(reason, "an envelope without a message: the broker keeps it");
     invocation::failed(status, reason)
 }

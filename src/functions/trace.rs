@@ -1,18 +1,18 @@
-//! W3C trace context: taken from a request where it is well-formed, made afresh where it is not.
+//! W3C trace context: that of a request if it is well-formed, otherwise a new one.
 
 use crate::domain::{message::Headers, traceparent::trace_id};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 use warp::http::HeaderMap;
 
-/// Trace context of a request, as it goes with the message.
+/// The trace context of a request, which is sent with the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Trace {
     traceparent: String,
     tracestate: Option<String>,
 }
 
-/// The specification has everyone keep 512 characters; more may be dropped.
+/// The specification requires 512 characters to be kept; a longer state may be dropped.
 const STATE_CHARS_MAX: usize = 512;
 
 impl Trace {
@@ -56,7 +56,7 @@ mod tests {
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[test]
-    fn a_callers_context_goes_on_and_a_broken_one_does_not() {
+    fn a_valid_trace_context_is_kept_and_an_invalid_one_is_replaced() {
         let mut headers = HeaderMap::new();
         headers.insert("traceparent", HeaderValue::from_static(PARENT));
         headers.insert("tracestate", HeaderValue::from_static("a=1"));
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(trace.headers().0["traceparent"], PARENT);
         assert_eq!(trace.headers().0["tracestate"], "a=1");
         headers.append("traceparent", HeaderValue::from_static(PARENT));
-        assert_ne!(Trace::of(&headers).id(), trace.id(), "two are none");
+        assert_ne!(Trace::of(&headers).id(), trace.id(), "two headers are invalid");
         for bad in ["", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"] {
             headers.insert("traceparent", HeaderValue::from_static(bad));
             let made = Trace::of(&headers);

@@ -1,4 +1,4 @@
-//! The JSON of the API: what goes out, and (for the OpenAPI document) what comes in.
+//! The JSON of the API's answers and, for the OpenAPI document, of its requests.
 
 use crate::domain::{
     client::Client,
@@ -24,7 +24,7 @@ pub(super) struct ClientReply {
     nip_nb: String,
     #[schema(format = "email")]
     email: String,
-    /// Of their letters; without it, the office's.
+    /// The language of their letters; without it, the office's language.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = language, required = false)]
     language: Option<Language>,
@@ -59,7 +59,7 @@ pub(super) struct RecordReply {
     vat: Money,
     #[schema(schema_with = amount)]
     insurance_amount: Money,
-    /// Starts at 1, plus 1 for every change.
+    /// Starts at 1 and grows by 1 with every change.
     version: i64,
 }
 
@@ -80,7 +80,7 @@ impl From<FinancialRecord> for RecordReply {
 #[derive(Serialize, ToSchema)]
 pub(super) struct ClientPage {
     pub(super) items: Vec<ClientReply>,
-    /// What to pass as `after` for the next page; null on the last.
+    /// The `after` of the next page; null on the last page.
     #[schema(required)]
     pub(super) next: Option<i64>,
 }
@@ -90,9 +90,9 @@ pub(super) struct RecordList {
     pub(super) items: Vec<RecordReply>,
 }
 
-// The three bodies are read field by field (clients, records); a test holds the readers and these together.
+// The three bodies are read field by field (clients, records); a test compares the readers with these.
 
-/// All of a client that its caller says.
+/// The fields of a client that the caller sets.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ClientDraft, rename_all = "camelCase")]
@@ -102,13 +102,13 @@ pub(super) struct ClientBody {
     name: String,
     #[schema(schema_with = postal_address)]
     address: String,
-    /// Polish tax number: ten digits, the last of them a check digit. Unique.
+    /// Polish tax number: ten digits, of which the last is a check digit. Unique.
     #[schema(format = "nip", pattern = "^[0-9]{10}$", example = "5260250274")]
     nip_nb: String,
-    /// One address in ASCII, as mail servers take it. No name around it, no quotes, no `%` and no `!`.
+    /// One address in ASCII, without a display name, quotes, `%` or `!`.
     #[schema(format = "email", max_length = 254, example = "biuro@example.pl")]
     email: String,
-    /// Of their letters; without it, the office's.
+    /// The language of their letters; without it, the office's language.
     #[schema(schema_with = language, required = false)]
     language: Language,
 }
@@ -131,7 +131,7 @@ pub(super) struct RecordBody {
     insurance_amount: Money,
 }
 
-/// At least one of the amounts; the others stay.
+/// At least one amount; amounts that are not given stay.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = FinancialRecordPatch, rename_all = "camelCase", min_properties = 1)]
@@ -145,7 +145,7 @@ pub(super) struct PatchBody {
     insurance_amount: Money,
 }
 
-/// What `client::one_line` takes, as far as regular expressions of all clients can say it.
+/// What `client::one_line` accepts, as far as every client's regular expressions can express it.
 const LINE_PATTERN: &str = r"^\s*[^\x00-\x1F\x7F-\x9F\u2028-\u202E\u2066-\u2069]*[\p{L}\p{N}][^\x00-\x1F\x7F-\x9F\u2028-\u202E\u2066-\u2069]*\s*$";
 
 fn line(chars_max: usize, example: &str) -> ObjectBuilder {
@@ -154,7 +154,7 @@ fn line(chars_max: usize, example: &str) -> ObjectBuilder {
         .min_length(Some(1))
         .max_length(Some(chars_max))
         .pattern(Some(LINE_PATTERN))
-        .description(Some("One line with a letter or a digit; white space around it is cut off."))
+        .description(Some("One line with at least one letter or digit; white space around it is removed."))
         .examples([example])
 }
 

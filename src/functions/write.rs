@@ -1,4 +1,4 @@
-//! Every write's way: its headers, the booking, and what became of it as an answer.
+//! What every write shares: its headers, the booking, and the answer.
 
 use super::{
     body,
@@ -83,7 +83,7 @@ fn booked_reply(booked: Booked) -> Reply {
     reply
 }
 
-/// The header as one text; several lines of it are one list.
+/// The header as one text; repeated headers form one list.
 fn if_match(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let values: Option<Vec<&str>> = headers.get_all("if-match").iter().map(|value| value.to_str().ok()).collect();
     let values = values.ok_or_else(|| Problem::new(Kind::BadHeader, "If-Match must be ASCII"))?;

@@ -88,7 +88,7 @@ impl AmqpDeadLetters {
         Ok(AmqpDeadLetterQueue { namespace, access, queue, receiver, session, connection, held: Vec::new() })
     }
 
-    /// `address`: of the queue, or of its dead letters.
+    /// `address` is that of the queue or of its dead letters.
     async fn opened(&self, queue: &str, address: &str) -> Result<AmqpDeadLetterQueue, String> {
         let namespace = self.connection.namespace();
         match tokio::time::timeout(self.timeout, self.attach(queue, address)).await {
@@ -133,11 +133,11 @@ struct AmqpDeadLetterQueue {
 }
 
 impl AmqpDeadLetterQueue {
-    /// Waits a little for an end: a broker may grant a link first, and say what is wrong with it in the next frame.
+    /// Waits briefly for the link to end: a broker may attach a link first, and refuse it in the next frame.
     async fn lasts(&mut self) -> Result<(), Failure> {
         tokio::select! {
             biased;
-            // No credit was given, so no message comes: only an end does.
+            // Without credit no message arrives: only the end of the link can.
             ended = self.receiver.recv::<Body<Value>>() => ended.map(drop).map_err(|error| of_receiving(&error)),
             closed = self.connection.on_close() => Err(ended("connection", closed)),
             closed = self.session.on_end() => Err(ended("session", closed)),
