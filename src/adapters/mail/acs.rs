@@ -1,8 +1,7 @@
-//! A mailer that hands each letter to Azure Communication Services, by its Email REST interface (2023-03-31).
+//! A mailer that sends each letter through the Email REST API of Azure Communication Services (2023-03-31).
 //!
-//! 202 means taken. Every sending of one message goes under the same Operation-Id and Message-ID, and asks for the
-//! Message-ID to be checked; what the service does with a repeated Operation-Id is documented nowhere, so nothing here
-//! rests on it.
+//! 202 means accepted. Every attempt to send a message has the same Operation-Id and Message-ID, and requests that the
+//! service checks the Message-ID. What it does with a repeated Operation-Id is not documented, so nothing relies on it.
 
 use super::{
     acs_outcome::{self, Answer, Silence},
@@ -30,19 +29,25 @@ use serde_json::json;
 use std::{sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
-/// Who we are to the service.
+/// How the service authenticates us.
 pub enum AcsLogin {
+    /// An access key, which signs each request.
     Key(AcsKey),
+    /// Tokens of an identity that has `ACS_ROLE`.
     Entra(Tokens),
 }
 
+/// How `AcsMailer` connects.
 pub struct AcsOptions {
+    /// `https://<resource>.<region>.communication.azure.com`; `http` only for a local server.
     pub endpoint: String,
+    /// A secret.
     pub login: AcsLogin,
-    /// For one mail, a token included.
+    /// Bound of one mail or one status query, obtaining a token included.
     pub timeout: Duration,
 }
 
+/// Sends letters through Azure Communication Services, and supports status queries.
 pub struct AcsMailer {
     client: reqwest::Client,
     endpoint: Url,
@@ -54,23 +59,26 @@ pub struct AcsMailer {
 
 const API: &str = "2023-03-31";
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
-/// Below the minutes after which gateways drop idle connections silently.
+/// Shorter than the minutes after which gateways silently drop idle connections.
 const POOL_IDLE: Duration = Duration::from_secs(50);
-/// What is read of an answer's body, and for how long.
+/// How much of an answer's body is read, and for how long.
 const BODY_BYTES_MAX: usize = 16_384;
 const BODY_TIME_MAX: Duration = Duration::from_secs(2);
 
 impl AcsMailer {
+    /// The name of the provider's breaker and rate limit.
     pub const PROVIDER: &'static str = "mail:acs";
 
+    /// Connects to nothing yet.
+    ///
     /// # Errors
-    /// The endpoint is none, or TLS cannot be set up here. No connection is made.
+    /// The endpoint is invalid, or TLS cannot be set up on this machine.
     pub fn new(options: AcsOptions, from: Sender, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let endpoint = endpoint(&options.endpoint)?;
         let builder = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIME_MAX.min(options.timeout / 2))
             .pool_idle_timeout(POOL_IDLE)
-            // A signature is for one place.
+            // A signature is valid for one host and path.
             .redirect(reqwest::redirect::Policy::none())
             .tcp_nodelay(true);
         let builder = match endpoint.scheme() {
@@ -81,7 +89,7 @@ impl AcsMailer {
         Ok(Self { client, endpoint, login: options.login, timeout: options.timeout, from, clock })
     }
 
-    /// One request, within one deadline; until it is written, running out of time is no doubt.
+    /// Sends one request within one deadline. Running out of time before the request is written is not a doubt.
     async fn request(
         &self,
         method: Method,
@@ -122,14 +130,14 @@ impl AcsMailer {
         };
         let reading = async {
             while let Ok(Some(chunk)) = response.chunk().await {
-                let room = BODY_BYTES_MAX - answer.body.len();
-                answer.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                let left = BODY_BYTES_MAX - answer.body.len();
+                answer.body.extend_from_slice(&chunk[..chunk.len().min(left)]);
                 if answer.body.len() == BODY_BYTES_MAX {
                     break;
                 }
             }
         };
-        // The status has said it: what is missing of the body is done without.
+        // The status decides: a missing rest of the body does not matter.
         let _ = timeout_at(until.min(Instant::now() + BODY_TIME_MAX), reading).await;
         Ok(answer)
     }
@@ -145,7 +153,7 @@ impl Mailer for AcsMailer {
         let operation = mime::key_of(&letter.message_id).to_string();
         let path = format!("/emails:send?api-version={API}");
         let body = body(letter, &self.from).to_string().into_bytes();
-        // The same at each sending: by its time a repeat would be another request.
+        // The same for every attempt: with another time, a repeat would be another request.
         let first_sent = letter.date.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let ids = [
             ("Operation-Id", operation.clone()),
@@ -174,7 +182,7 @@ impl Inquiries for AcsMailer {
     }
 }
 
-/// The letter as the service's description has it. The sender's shown name is set at the service.
+/// The letter in the service's JSON. The sender's display name is configured at the service.
 fn body(letter: &Letter, from: &Sender) -> serde_json::Value {
     let mut mail = json!({
         "senderAddress": from.address().to_string(),
@@ -182,11 +190,11 @@ fn body(letter: &Letter, from: &Sender) -> serde_json::Value {
         "content": { "subject": mime::subject(letter), "plainText": letter.text, "html": letter.html },
         "headers": {
             "Message-ID": mime::internet_id(letter, from),
-            // Answered by a 400 where it has one with this id already.
+            // The service answers 400 if it already has a mail with this id.
             "x-ms-acsemail-validate-message-id": "true",
             "Auto-Submitted": "auto-generated",
         },
-        // A client's mail does not report who opened it.
+        // No tracking of who opens a client's mail.
         "userEngagementTrackingDisabled": true,
     });
     for (name, value) in from.list_headers(letter) {

@@ -1,4 +1,4 @@
-//! An access key of Azure Communication Services, and the signature it puts under a request (HMAC-SHA256).
+//! Signs requests with an access key of Azure Communication Services (HMAC-SHA256).
 
 use crate::config::connection::acs::AcsKey;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-/// The three headers a signed request carries beside its Host.
+/// The three headers of a signed request, beside its Host.
 pub(super) struct Signed {
     pub date: String,
     pub content_sha256: String,
@@ -14,7 +14,7 @@ pub(super) struct Signed {
 }
 
 impl AcsKey {
-    /// `host` with its port where the URL has one; `path` with the query.
+    /// `host` includes the port if the URL has one; `path` includes the query.
     pub(super) fn sign(&self, method: &str, path: &str, host: &str, body: &[u8], now: DateTime<Utc>) -> Signed {
         let date = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
         let content_sha256 = STANDARD.encode(Sha256::digest(body));
@@ -25,7 +25,7 @@ impl AcsKey {
     }
 
     fn mac(&self, text: &str) -> String {
-        // HMAC takes keys of any length.
+        // Never fails: HMAC accepts keys of any length.
         Hmac::<Sha256>::new_from_slice(self.bytes())
             .map(|mac| STANDARD.encode(mac.chain_update(text.as_bytes()).finalize().into_bytes()))
             .unwrap_or_default()
@@ -38,7 +38,7 @@ mod tests {
 
     /// Computed by Python's `hmac` and `hashlib` from the public description.
     #[test]
-    fn a_signature_is_the_one_python_makes() {
+    fn a_signature_equals_pythons() {
         let key = AcsKey::new(b"secret".to_vec());
         let now = DateTime::from_timestamp(1_764_000_000, 0).unwrap();
         let path = "/emails:send?api-version=2023-03-31";

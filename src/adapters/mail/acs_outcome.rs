@@ -1,18 +1,18 @@
-//! What an answer of Azure Communication Services, or its silence, means for a mail. Pure.
+//! What an answer of Azure Communication Services, or a missing one, means for a mail. Pure.
 //!
-//! As with SMTP: before the request was written nothing can have been taken, so that is the provider's failure and the
-//! mail waits; from then on only an answer counts, and silence is `Unknown`. What is ours (keys, roles, domains,
-//! limits) opens the breaker; what names a recipient refuses that mail; a 400 that says neither parks the one mail
-//! until it is given up, so that it neither blocks the others nor costs the mails of a whole month.
+//! As with SMTP, nothing can have been accepted before the request was written: a failure until then is the provider's,
+//! and the mail waits. From then on only an answer counts, and silence is `Unknown`. An error about us (keys, roles,
+//! domains, limits) opens the breaker. An error about the recipient refuses that mail. A 400 that names neither parks
+//! the mail until it is given up, so that it neither blocks the others nor loses the mails of a whole month.
 //!
-//! A reason that is logged (`Provider`) holds the error's code, not its words; one that is only stored holds them without
-//! the addresses they like to name.
+//! A logged reason (`Provider`) has the error's code, not its text. A reason that is only stored has the text, without
+//! addresses.
 
 use super::quoted::quoted;
 use crate::domain::delivery::{MailOutcome, Whereabouts};
 use serde::Deserialize;
 
-/// What an identity needs at the resource to send mail and to ask about it.
+/// The role that an identity needs at the resource for sending and for status queries.
 pub const ACS_ROLE: &str = "Communication and Email Service Owner (09976791-48a7-449e-bb21-39d1a415f350)";
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,9 +24,9 @@ pub(super) struct Answer {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Silence {
-    /// Nothing of the request can have arrived.
+    /// No part of the request can have arrived.
     NotSent { cause: String },
-    /// Some of it may have.
+    /// Part of the request may have arrived.
     Cut { cause: String },
 }
 
@@ -46,7 +46,7 @@ struct Fault {
 }
 
 impl Fault {
-    /// Of the alphabet codes are made of, so that nothing else gets into a log by it.
+    /// The code, or empty if it has characters that codes do not have: it is logged.
     fn code(&self) -> &str {
         let code = self.code.as_deref().unwrap_or_default();
         let plain = code.len() <= 60 && code.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '_');
@@ -63,8 +63,8 @@ impl Fault {
         any.iter().any(|word| text.contains(word))
     }
 
-    /// It blames the sender, the account or its limits. Who is on the suppression list is a recipient, whatever else is
-    /// said there.
+    /// Whether it blames the sender, the account or its limits. The suppression list is about recipients, whatever else
+    /// the text names.
     fn is_ours(&self) -> bool {
         !self.contains(&["suppress"])
             && (self.contains(&OURS) || (self.contains(&OURS_ALONE) && !self.contains(&["recipient"])))
@@ -75,17 +75,17 @@ fn details(body: &[u8]) -> Details {
     serde_json::from_slice(body).unwrap_or_default()
 }
 
-/// `operation`: the id we sent it under.
+/// The outcome of a sending with the Operation-Id `operation`.
 pub(super) fn sent(answer: &Answer, operation: &str) -> MailOutcome {
     let details = details(&answer.body);
     let fault = details.error.unwrap_or_default();
     match answer.status {
         202 => MailOutcome::Accepted { reference: details.id.unwrap_or_else(|| operation.to_owned()) },
-        200..=299 => MailOutcome::Unknown { reason: format!("it answered {} where 202 is meant", answer.status) },
+        200..=299 => MailOutcome::Unknown { reason: format!("it answered {}, expected 202", answer.status) },
         400 if duplicate(&fault) => {
             MailOutcome::Accepted { reference: format!("{operation}: it had a mail with this Message-ID already") }
         }
-        // It knows the operation, or takes the request for a repeat: it may have this mail already. It is asked.
+        // It knows the operation, or regards this as a repeat: it may have the mail already. A status query decides.
         409 => doubt(answer, &fault),
         400 | 412 if fault.contains(&REPEATED) => doubt(answer, &fault),
         400 if fault.contains(&["suppress"]) || (fault.contains(&["recipient"]) && !fault.is_ours()) => {
@@ -104,7 +104,7 @@ pub(super) fn sent(answer: &Answer, operation: &str) -> MailOutcome {
     }
 }
 
-/// What it says of the ids that a repeat is known by.
+/// Words of errors about the ids that identify a repeat.
 const REPEATED: [&str; 2] = ["operationid", "repeatab"];
 
 fn doubt(answer: &Answer, fault: &Fault) -> MailOutcome {
@@ -112,13 +112,13 @@ fn doubt(answer: &Answer, fault: &Fault) -> MailOutcome {
     MailOutcome::Unknown { reason: reason.trim_end().to_owned() }
 }
 
-/// What it says of the sender, its domain and its quota.
+/// Words of errors about the sender, its domain and its quota.
 const OURS: [&str; 5] = ["sender", "domain", "username", "unauthorized", "quota"];
-/// The same, where no recipient is named: one may have an account, too.
+/// Words of errors about us only if no recipient is named: recipients have accounts too.
 const OURS_ALONE: [&str; 5] = ["account", "suspended", "subscription", "throttl", "ratelimit"];
 
-/// "Already there" for the Message-ID, of which the description only says that it is a bad request: so both must be
-/// named, and any other bad request is none.
+/// Whether the service already has a mail with this Message-ID. Its documentation describes only a bad request, so the
+/// text must name both the id and the repetition.
 fn duplicate(fault: &Fault) -> bool {
     fault.contains(&["messageid"]) && fault.contains(&["duplicate", "already"])
 }
@@ -131,7 +131,7 @@ pub(super) fn silent(silence: Silence) -> MailOutcome {
             of_mail: false,
         },
         Silence::Cut { cause } => {
-            MailOutcome::Unknown { reason: format!("no answer after the mail was handed over: {cause}") }
+            MailOutcome::Unknown { reason: format!("no answer after the mail was sent: {cause}") }
         }
     }
 }
@@ -145,8 +145,8 @@ pub(super) fn found(answer: &Answer) -> Whereabouts {
         }
         (200, Some(status @ ("Failed" | "Canceled"))) => {
             let ours = fault.is_ours();
-            let addressee = if ours { "a fault of ours" } else { "not delivered" };
-            Whereabouts::Failed { reason: format!("{status} at the provider, {addressee}: {}", fault.words()), ours }
+            let what = if ours { "because of our account or settings" } else { "not delivered" };
+            Whereabouts::Failed { reason: format!("{status} at the provider, {what}: {}", fault.words()), ours }
         }
         (404, _) => Whereabouts::NotFound,
         _ => {
@@ -168,18 +168,18 @@ fn ours(answer: &Answer, fault: &Fault) -> MailOutcome {
 
 fn read(answer: &Answer, fault: &Fault) -> (Option<i64>, String) {
     let forbids =
-        format!("forbids it: the identity lacks a role that may send mail at this resource, such as {ACS_ROLE}");
+        format!("forbids sending: the identity lacks a role that allows it at this resource, such as {ACS_ROLE}");
     let what = match answer.status {
-        401 => "refuses our signature or token: check the access key, the role of the identity, and the clock",
+        401 => "refuses the signature or token: check the access key, the identity's role, and the clock",
         403 => &forbids,
         404 => {
-            "knows no such resource or domain: check Email__AcsEndpoint, and that the domain of Email__From is linked"
+            "does not know the resource or domain: check Email__AcsEndpoint, and that the domain of Email__From is linked"
         }
         400 => "refuses the sender: its domain must be verified and linked, and Email__From one of its sender names",
-        429 => "throttles us: its limits can be raised by a support request",
+        429 => "throttles sending: a support request can raise its limits",
         500..=599 => "fails",
-        300..=399 => "sends us elsewhere, where no signature is taken: check Email__AcsEndpoint",
-        _ => "does not take it",
+        300..=399 => "redirects, which is not followed: check Email__AcsEndpoint",
+        _ => "does not accept it",
     };
     let code = if fault.code().is_empty() { String::new() } else { format!(", {}", fault.code()) };
     (answer.after_ms, format!("Azure Communication Services {what} ({}{code})", answer.status))
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_to_a_mail_has_its_class() {
+    fn every_answer_to_a_mail_has_its_outcome() {
         let cases = [
             (202, "", "", "taken"),
             (200, "", "", "doubt"),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_a_doubt_only_after_the_request() {
+    fn a_missing_answer_is_in_doubt_only_after_the_request() {
         let cause = || "reset".to_owned();
         assert!(matches!(silent(Silence::NotSent { cause: cause() }), MailOutcome::Provider { .. }));
         assert!(matches!(silent(Silence::Cut { cause: cause() }), MailOutcome::Unknown { .. }));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_that_was_given_up_is_ours_where_the_reason_speaks_of_us() {
+    fn a_mail_that_the_provider_gave_up_is_our_fault_if_its_reason_names_us() {
         let cases = [
             ("EmailDropped", "The message was dropped", false),
             ("EmailDroppedAllRecipientsSuppressed", "All recipients are suppressed for this sender domain", false),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_read_and_one_that_is_none_settles_nothing() {
+    fn a_known_status_is_read_and_an_unknown_one_settles_nothing() {
         let status = |status: &str| {
             found(&Answer {
                 status: 200,

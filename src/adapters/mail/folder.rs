@@ -1,4 +1,4 @@
-//! A mailer that puts each sending as one `.eml` file into a folder: for newcomers and tests, refused in Azure.
+//! A mailer that writes each sending as one `.eml` file into a folder: for local runs and tests, refused in Azure.
 
 use super::mime::{self, Sender};
 use crate::{
@@ -17,6 +17,7 @@ use std::{
     sync::Arc,
 };
 
+/// Writes letters as `.eml` files.
 pub struct FolderMailer {
     folder: PathBuf,
     from: Sender,
@@ -24,15 +25,16 @@ pub struct FolderMailer {
 }
 
 impl FolderMailer {
+    /// The name of the provider's breaker and rate limit.
     pub const PROVIDER: &'static str = "mail:folder";
 
-    /// The folder is made with the first mail.
+    /// The folder is created with the first mail.
     #[must_use]
     pub fn new(folder: impl Into<PathBuf>, from: Sender, clock: Arc<dyn Clock>) -> Self {
         Self { folder: folder.into(), from, clock }
     }
 
-    /// A name per sending, not per message: a duplicate must be visible as a second file.
+    /// A new name for each sending, not for each message: a duplicate must be visible as a second file.
     fn name(&self, message_id: &str) -> String {
         let time = self.clock.now().format("%Y%m%dT%H%M%S%.3fZ");
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
@@ -42,7 +44,7 @@ impl FolderMailer {
     }
 }
 
-/// File names have 255 bytes on most systems; a UUID has 36 characters.
+/// File names may have 255 bytes on most systems; a UUID has 36 characters.
 const ID_CHARS_MAX: usize = 100;
 
 #[async_trait]
@@ -69,18 +71,18 @@ impl Mailer for FolderMailer {
             Ok(Err(NotWritten::After(error))) => {
                 MailOutcome::Unknown { reason: format!("the mail folder {shown} may have lost the file: {error}") }
             }
-            Err(_) => MailOutcome::Unknown { reason: "writing the file was broken off".to_owned() },
+            Err(_) => MailOutcome::Unknown { reason: "writing the file was interrupted".to_owned() },
         }
     }
 }
 
-/// Before the file had its name, or after.
+/// Whether the error came before the file had its name, or after.
 enum NotWritten {
     Before(io::Error),
     After(io::Error),
 }
 
-/// Whoever sees the `.eml` sees all of it: written under another name, then renamed. On the disk before we say so.
+/// Writes the file under another name, syncs and renames it, so that an `.eml` file is always complete and on disk.
 fn write(folder: &Path, name: &str, message: &[u8]) -> Result<String, NotWritten> {
     let file_name = format!("{name}.eml");
     let draft = folder.join(format!(".{name}.tmp"));
@@ -95,7 +97,7 @@ fn write(folder: &Path, name: &str, message: &[u8]) -> Result<String, NotWritten
         let _ = fs::remove_file(&draft);
         return Err(NotWritten::Before(error));
     }
-    // Windows has no handle to sync a folder by; there the rename is as good as it gets.
+    // Windows cannot sync a folder.
     if cfg!(unix) {
         File::open(folder).and_then(|opened| opened.sync_all()).map_err(NotWritten::After)?;
     }

@@ -1,6 +1,6 @@
-//! Letters from templates that are compiled into the program: subject, plain text and HTML in each language.
+//! Renders letters from templates that are compiled into the program: subject, plain text and HTML in each language.
 //!
-//! A message type has a folder under `letters/`, in it one per language with `subject.txt`, `body.txt` and `body.html`.
+//! A message type has a folder under `letters/`, and in it one per language: `subject.txt`, `body.txt`, `body.html`.
 
 use super::{mime::Sender, words::held_together};
 use crate::{
@@ -18,24 +18,25 @@ use std::collections::BTreeMap;
 
 static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/adapters/mail/letters");
 
+/// Renders letters in the office's language or the client's own.
 pub struct TemplateLetters {
     templates: Environment<'static>,
-    /// The office's: of clients who want no other.
+    /// The office's language, for clients without one of their own.
     language: Language,
-    /// Who signs, where it has a name.
+    /// The office's name in the signature.
     office: Option<String>,
-    /// Lines below the name.
+    /// The signature's lines below the name.
     contact: Vec<String>,
 }
 
 impl TemplateLetters {
     /// # Errors
-    /// A template is not well formed; a test keeps that from happening.
+    /// A template is invalid; a test prevents that.
     pub fn new(language: Language, sender: &Sender) -> Result<Self, String> {
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         let syntax = SyntaxConfig::builder().trim_blocks(true).build();
-        templates.set_syntax(syntax.map_err(|e| format!("the templates' syntax is broken: {e}"))?);
+        templates.set_syntax(syntax.map_err(|e| format!("the templates' syntax is invalid: {e}"))?);
         templates.set_auto_escape_callback(|name| match name.rsplit_once('.') {
             Some((_, "html")) => AutoEscape::Html,
             Some(_) | None => AutoEscape::None,
@@ -46,10 +47,10 @@ impl TemplateLetters {
 
     fn render(&self, name: &str, values: &Value) -> Result<String, String> {
         let template = self.templates.get_template(name);
-        template.and_then(|t| t.render(values)).map_err(|e| format!("the template {name} cannot be filled: {e}"))
+        template.and_then(|t| t.render(values)).map_err(|e| format!("the template {name} cannot be rendered: {e}"))
     }
 
-    /// Name first.
+    /// The signature's lines, the name first.
     fn signature(&self, language: Language) -> Vec<String> {
         let nameless = match language {
             Language::Pl => "Biuro rachunkowe",
@@ -60,25 +61,27 @@ impl TemplateLetters {
     }
 }
 
-/// Each under its path below `letters/`.
+/// Adds each template under its path below `letters/`.
 fn add_all(templates: &mut Environment<'static>, folder: &'static Dir<'static>) -> Result<(), String> {
     for file in folder.files() {
         let name = file.path().to_string_lossy();
         let text = file.contents_utf8().ok_or_else(|| format!("the template {name} is not UTF-8"))?;
         let added = templates.add_template_owned(name.clone().into_owned(), text);
-        added.map_err(|e| format!("the template {name} is broken: {e}"))?;
+        added.map_err(|e| format!("the template {name} is invalid: {e}"))?;
     }
     folder.dirs().try_for_each(|below| add_all(templates, below))
 }
 
-/// As the templates show it.
+/// A value as the templates show it.
 fn shown(language: Language, value: &LetterValue) -> Result<Value, String> {
     Ok(match value {
         LetterValue::Name(name) => held_together(name.as_str()).into(),
         LetterValue::Amount(money) => language.amount(*money).into(),
         LetterValue::Month { year, month } => {
             let period = Period::new(*year, *month);
-            language.month(period.ok_or_else(|| format!("{year}-{month} is not a month we keep books of"))?).into()
+            language
+                .month(period.ok_or_else(|| format!("{year}-{month} is invalid: expected a month of the books"))?)
+                .into()
         }
         LetterValue::Date(date) => language.date(*date).into(),
         LetterValue::Nothing => ().into(),
@@ -93,9 +96,9 @@ fn fields_shown(language: Language, fields: &[(&'static str, LetterValue)]) -> R
 
 impl Letters for TemplateLetters {
     fn write(&self, notice: &Notice) -> Result<Letter, String> {
-        // A Date header has four digits for the year; the event's maker is not only us.
+        // A Date header has four digits for the year, and other programs write events too.
         if !(1970..=9998).contains(&notice.time.year()) {
-            return Err("its time is not a date a mail can carry".to_owned());
+            return Err("its time is invalid: a mail's date needs a year from 1970 to 9998".to_owned());
         }
         let language = notice.language.unwrap_or(self.language);
         let values = context! { signature => self.signature(language), ..fields_shown(language, &notice.values)? };

@@ -1,4 +1,4 @@
-//! A letter as an internet message (RFC 5322, MIME), whatever way it then goes.
+//! A letter as an internet message (RFC 5322, MIME), for every mailer.
 
 use crate::{
     config::{Unsubscribe, mailbox},
@@ -14,43 +14,44 @@ use lettre::{
 use std::time::SystemTime;
 use uuid::Uuid;
 
-/// Who the mails are from: `Biuro Rachunkowe <biuro@example.pl>`, or an address alone; who gets the answers; and where one
-/// says that one wants no more of them.
+/// The sender of all mails: `Biuro Rachunkowe <biuro@example.pl>`, or an address alone. With it go the address for
+/// replies, the links to unsubscribe, and the contact lines of the signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {
     from: Mailbox,
     reply_to: Option<Mailbox>,
     unsubscribe: Option<Unsubscribe>,
-    /// Where the office is, and its telephone.
+    /// The office's postal address and telephone.
     postal_address: Option<String>,
     phone: Option<String>,
 }
 
 impl Sender {
     /// # Errors
-    /// Says what was expected, for a person.
+    /// `text` is not a mailbox: what was expected, in words for an operator.
     pub fn parse(text: &str) -> Result<Self, String> {
         let from = mailbox::parse(text)?;
         Ok(Self { from, reply_to: None, unsubscribe: None, postal_address: None, phone: None })
     }
 
-    /// Answers go there, not to the sender.
+    /// Replies go to `other`, not to the sender.
     #[must_use]
     pub fn with_answers_to(self, other: Self) -> Self {
         Self { reply_to: Some(other.from), ..self }
     }
 
+    /// Sends the List-Unsubscribe headers with each mail.
     #[must_use]
     pub fn with_unsubscribe(self, unsubscribe: Unsubscribe) -> Self {
         Self { unsubscribe: Some(unsubscribe), ..self }
     }
 
-    /// Headers by name and value.
+    /// The List-Unsubscribe headers, by name and value.
     pub(super) fn list_headers(&self, letter: &Letter) -> Vec<(&'static str, String)> {
         self.unsubscribe.as_ref().map_or_else(Vec::new, |one| one.headers(key_of(&letter.message_id)))
     }
 
-    /// Below its name, the office signs with these.
+    /// Sets the lines of the signature below the office's name.
     #[must_use]
     pub fn with_contact(self, postal_address: Option<String>, phone: Option<String>) -> Self {
         Self { postal_address, phone, ..self }
@@ -60,7 +61,7 @@ impl Sender {
         self.from.name.clone()
     }
 
-    /// Lines of the signature; who said neither place nor telephone is reached where answers go.
+    /// The contact lines of the signature; without a postal address and telephone, the address for replies.
     pub(super) fn contact(&self) -> Vec<String> {
         let phone = self.phone.as_ref().map(|phone| format!("tel. {phone}"));
         let lines: Vec<String> = self.postal_address.iter().cloned().chain(phone).collect();
@@ -71,7 +72,7 @@ impl Sender {
         &self.from.email
     }
 
-    /// Address and name of who gets the answers, if not the sender.
+    /// The address and name for replies, if they do not go to the sender.
     pub(super) fn answers_to(&self) -> Option<(String, Option<&str>)> {
         self.reply_to.as_ref().map(|to| (to.email.to_string(), to.name.as_deref()))
     }
@@ -82,13 +83,13 @@ impl Sender {
 }
 
 /// # Errors
-/// Its own fault: it cannot be written into a mail.
+/// A permanent failure: the address cannot be written into a mail.
 pub(super) fn recipient(letter: &Letter) -> Result<Address, String> {
     letter.to.as_str().parse().map_err(|_| "the recipient's address cannot be written into a mail".to_owned())
 }
 
 /// # Errors
-/// Why no message can be made of the letter: its own fault.
+/// A permanent failure: no message can be built from the letter, and why.
 pub(super) fn message(letter: &Letter, sender: &Sender) -> Result<Vec<u8>, String> {
     let to = recipient(letter)?;
     let mut builder = Message::builder().from(sender.from.clone());
@@ -103,14 +104,14 @@ pub(super) fn message(letter: &Letter, sender: &Sender) -> Result<Vec<u8>, Strin
         .subject(subject(letter))
         .date(SystemTime::from(letter.date))
         .message_id(Some(internet_id(letter, sender)))
-        // No holiday replies to a program (RFC 3834).
+        // No automatic replies to a program (RFC 3834).
         .raw_header(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".to_owned()))
         .multipart(both(letter))
         .map(|message| message.formatted())
-        .map_err(|e| format!("no mail can be made of it: {e}"))
+        .map_err(|e| format!("no mail can be built from it: {e}"))
 }
 
-/// The line between the parts is made of what it parts: no text can hold it, and a second sending has the same bytes.
+/// The boundary is a hash of the parts, so no part can contain it, and a second sending has the same bytes.
 fn both(letter: &Letter) -> MultiPart {
     let content = format!("{}\n{}", letter.text, letter.html);
     let boundary = Uuid::new_v5(&key_of(&letter.message_id), content.as_bytes());
@@ -120,8 +121,8 @@ fn both(letter: &Letter) -> MultiPart {
         .singlepart(SinglePart::html(letter.html.clone()))
 }
 
-/// A line break would begin another header, and `=?` a word in another encoding, which says what it pleases when it is
-/// read. The domain lets no line break through; this is the last door.
+/// The subject on one line, without encoded words. A line break would begin another header, and `=?` an encoded word,
+/// which decodes to any text. The domain already refuses line breaks; this is the last check.
 pub(super) fn subject(letter: &Letter) -> String {
     let odd = |c: char| {
         c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -135,7 +136,7 @@ pub(super) fn internet_id(letter: &Letter, sender: &Sender) -> String {
     format!("<{}@{}>", key_of(&letter.message_id), sender.domain())
 }
 
-/// The same for every sending of one message, so that a duplicate is recognisable. Foreign ids may hold any text.
+/// The same for every sending of a message, so that a duplicate is recognisable. Other programs' ids may be any text.
 pub(super) fn key_of(message_id: &str) -> Uuid {
     Uuid::parse_str(message_id).unwrap_or_else(|_| Uuid::new_v5(&Uuid::NAMESPACE_OID, message_id.as_bytes()))
 }

@@ -1,4 +1,4 @@
-//! Mail: letters written from templates, and the ways to send them.
+//! Mail: letters rendered from templates, and the mailers that send them.
 //!
 #![doc = include_str!("README.md")]
 

@@ -1,4 +1,4 @@
-//! Every letter there is, in each language, written from samples that show what could go wrong with it.
+//! Every letter in each language, rendered from samples that cover its difficult cases.
 
 use super::{
     letters::TemplateLetters,
@@ -14,12 +14,16 @@ use minijinja::{AutoEscape, Environment, context};
 /// One file of the preview, by its path in the folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PreviewFile {
+    /// Relative path, with `/`.
     pub path: String,
+    /// The file's content.
     pub bytes: Vec<u8>,
 }
 
+/// Renders every sample of every message type as subject, text, HTML and `.eml`, and an `index.html` of them.
+///
 /// # Errors
-/// A letter cannot be written; a test keeps that from happening.
+/// A letter cannot be rendered; a test prevents that.
 pub fn preview(sender: &Sender) -> Result<Vec<PreviewFile>, String> {
     let id = MessageId::parse("01938f5e-7a3b-7c11-9d2e-3f4a5b6c7d8e")?;
     // 2 April 2026, 8:00 UTC: the same preview on any day.
@@ -29,7 +33,7 @@ pub fn preview(sender: &Sender) -> Result<Vec<PreviewFile>, String> {
         let letters = TemplateLetters::new(language, sender)?;
         for event_type in events::ALL {
             for (name, event) in (event_type.samples)(&id, time)? {
-                // As SendEmail reads it.
+                // The way SendEmail reads it.
                 let notice = events::read(event.as_bytes()).map_err(|e| format!("the sample {name}: {e}"))?;
                 let letter = letters.write(&notice)?;
                 let path = format!("{}/{name}", language.code());
@@ -57,5 +61,5 @@ fn index(pages: &[minijinja::Value]) -> Result<String, String> {
     templates.set_auto_escape_callback(|_| AutoEscape::Html);
     templates
         .render_str(include_str!("preview.html"), context! { pages })
-        .map_err(|e| format!("the preview's index cannot be filled: {e}"))
+        .map_err(|e| format!("the preview's index cannot be rendered: {e}"))
 }

@@ -1,9 +1,9 @@
-//! What a provider said, fit to be kept and logged: one bounded line, without addresses.
+//! A provider's answer for storing and logging: one bounded line, without addresses.
 
 /// Enough for any server's reference or reason; it goes into a database column and a log line.
 const CHARS_MAX: usize = 200;
 
-/// Providers like to repeat the recipient's address, which belongs into no log: every word with an @ is left out.
+/// Replaces every word with an @: providers often repeat the recipient's address, which must not be logged.
 pub(super) fn quoted(text: &str) -> String {
     let words = text.split_whitespace().map(|word| if word.contains('@') { "<address>" } else { word });
     let line = words.collect::<Vec<_>>().join(" ");

@@ -1,10 +1,10 @@
-//! A mailer that hands each letter to an SMTP server.
+//! A mailer that sends each letter to an SMTP server.
 //!
-//! The commands are given one by one, and the step is noted before each: that tells "before the content's end" from
-//! "after it", and with that a mail that waits from a mail in doubt.
+//! The commands are sent one by one, and the step is recorded before each. It separates "before the end of the content"
+//! from "after it", and so a mail that waits from a mail in doubt.
 //!
-//! One deadline covers all of it, from the name's look-up to the last reply. Connections are kept open for the next
-//! mail, within bounds, and one that failed in any way is never used again.
+//! One deadline covers a mail, from the name's look-up to the last reply. A limited number of connections is kept open
+//! for the next mails; a connection that failed in any way is never used again.
 
 use super::{
     mime::{self, Sender},
@@ -27,19 +27,23 @@ use std::{
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 
-/// Holds the password, so it has no Debug.
+/// How `SmtpMailer` connects. It has the password, so it has no Debug.
 pub struct SmtpOptions {
+    /// The server's name, which its certificate must have, or its IP address.
     pub host: String,
+    /// Usually 587 with STARTTLS and 465 with TLS.
     pub port: u16,
+    /// How the connection is encrypted.
     pub security: SmtpSecurity,
-    /// User and password.
+    /// User and password; None: no login.
     pub login: Option<(String, String)>,
-    /// PEM certificates trusted beside the system's.
+    /// PEM certificates that are trusted in addition to the system's.
     pub ca_pem: Option<Vec<u8>>,
-    /// For one mail, everything included.
+    /// Bound of one mail, from the name's look-up to the last reply.
     pub timeout: Duration,
 }
 
+/// Sends letters over SMTP. SMTP has no status query.
 pub struct SmtpMailer {
     host: String,
     port: u16,
@@ -58,19 +62,22 @@ struct Link {
     since: Instant,
 }
 
-/// More mails at once than this open connections that are closed again after them.
+/// Connections kept open; further ones are closed after their mail.
 const IDLE_MAX: usize = 4;
-/// Below what servers and gateways allow a silent connection (Postfix 300 s, Azure 4 min, others 30 s).
+/// Shorter than servers and gateways keep a silent connection (Postfix 300 s, Azure 4 min, others 30 s).
 const IDLE_TIME_MAX: Duration = Duration::from_secs(20);
-/// Servers end a connection after some number of mails (often 100), at a moment of their own.
+/// Servers close a connection after some number of mails (often 100), at any moment.
 const MAILS_PER_LINK_MAX: u32 = 50;
-/// What an idle connection gets to prove itself; a dead one must not use up the mail's time.
+/// How long an idle connection may take to answer NOOP; a dead one must not use up the mail's time.
 const PROOF_TIME_MAX: Duration = Duration::from_secs(2);
 impl SmtpMailer {
+    /// The name of the provider's breaker and rate limit.
     pub const PROVIDER: &'static str = "mail:smtp";
 
+    /// Connects to nothing yet.
+    ///
     /// # Errors
-    /// The certificates cannot be read. No connection is made here.
+    /// The certificates cannot be read, or TLS cannot be set up on this machine.
     pub fn new(options: SmtpOptions, from: Sender) -> Result<Self, String> {
         let tls = match options.security {
             SmtpSecurity::None => None,
@@ -103,7 +110,7 @@ impl SmtpMailer {
         *step = Step::Content;
         if let Some(early) = connection.content(&mail.bytes).await.map_err(|e| lost(&e))? {
             positive(Ok(early))?;
-            return Err(Failure::Lost { cause: "it answered before the content's end".to_owned() });
+            return Err(Failure::Lost { cause: "it answered before the end of the content".to_owned() });
         }
         *step = Step::End;
         let answer = positive(connection.end_of_content().await)?;
@@ -121,7 +128,7 @@ impl SmtpMailer {
         positive(connection.reply().await)?;
         positive(connection.hello(self.from.domain()).await)?;
         if let (Some(tls), SmtpSecurity::Starttls) = (&self.tls, self.security) {
-            // Never on in the clear.
+            // Never continues unencrypted.
             if !connection.offers_starttls() {
                 return Err(Failure::Lost { cause: "STARTTLS is not supported by this server".to_owned() });
             }
@@ -132,15 +139,15 @@ impl SmtpMailer {
         if let Some((user, password)) = &self.login {
             *step = Step::Login;
             let answer = connection.login(user, password).await.map_err(|e| lost(&e))?;
-            let none = || Failure::Lost { cause: "the server takes no login by PLAIN or LOGIN".to_owned() };
+            let none = || Failure::Lost { cause: "the server offers neither AUTH PLAIN nor LOGIN".to_owned() };
             positive(Ok(answer.ok_or_else(none)?))?;
         }
         Ok(Link { connection, mails: 0, since: Instant::now() })
     }
 
-    /// One that still answers; those that do not are closed.
+    /// An idle connection that still answers; those that do not are closed.
     async fn idle_link(&self) -> Option<Link> {
-        // Bounded: each turn takes one away, and nobody waits longer than for `IDLE_MAX` proofs.
+        // Bounded: each turn removes a connection, so a mail waits for at most `IDLE_MAX` proofs.
         for _ in 0..IDLE_MAX {
             let mut link = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
             let young = link.since.elapsed() < IDLE_TIME_MAX;
@@ -173,7 +180,7 @@ impl Mailer for SmtpMailer {
             Ok(mail) => mail,
             Err(reason) => return MailOutcome::RecipientPermanent { reason, alike: None },
         };
-        // Outside of the conversation, so that it is known also where the deadline ends that.
+        // Outside the conversation, so that it is known when the deadline ends the conversation.
         let mut step = Step::Connect;
         let ended = timeout(self.timeout, self.converse(&mail, &mut step)).await.unwrap_or(Err(Failure::OutOfTime));
         match ended {
@@ -192,9 +199,9 @@ struct Outgoing {
 impl Outgoing {
     fn of(letter: &Letter, from: &Sender) -> Result<Self, String> {
         let bytes = mime::message(letter, from)?;
-        // Then no server needs 8BITMIME or SMTPUTF8; encodings and addresses see to it.
+        // Encodings and addresses keep it ASCII, so that no server needs 8BITMIME or SMTPUTF8.
         if !bytes.is_ascii() {
-            return Err("its message is not in ASCII, which not every server takes".to_owned());
+            return Err("its message is not in ASCII, which some servers refuse".to_owned());
         }
         Ok(Self { from: from.address().clone(), to: mime::recipient(letter)?, bytes })
     }
@@ -209,8 +216,8 @@ fn expected(reply: io::Result<Reply>, codes: std::ops::Range<u16>) -> Result<Rep
     match reply.code {
         code if codes.contains(&code) => Ok(reply),
         code @ 400..600 => Err(Failure::Reply { code, text: reply.text() }),
-        // The two sides talk past each other.
-        code => Err(Failure::Lost { cause: format!("its reply {code} makes no sense there") }),
+        // The sides disagree about the state of the conversation.
+        code => Err(Failure::Lost { cause: format!("its reply {code} is not valid at this step") }),
     }
 }
 

@@ -1,21 +1,21 @@
-//! Whose fault an SMTP server's refusal is: the step says it first, then the enhanced code (RFC 3463), then the reply
-//! code, and the words last. Pure.
+//! Who is to blame for an SMTP server's refusal. The step decides first, then the enhanced code (RFC 3463), then the
+//! reply code, and the text last. Pure.
 //!
-//! A refusal that speaks of us (sender, account, quota, login, address, policy) must not condemn a client's mail: it is
-//! the provider's. Where nothing says whose it is, the mail is refused, and counted: several in a row that look alike are
-//! the provider's too.
+//! A refusal about us (sender, account, quota, login, address, policy) must not refuse a client's mail: it is the
+//! provider's failure. If nothing shows who is to blame, the mail is refused and counted: several alike in a row are
+//! the provider's failure too.
 
 use super::smtp_outcome::Step;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Blame {
-    /// Ours or the provider's own: the mail waits.
+    /// We or the provider itself: the mail waits.
     Provider,
-    /// The recipient's for now.
+    /// The recipient, for now.
     RecipientForNow,
-    /// Certainly the recipient's.
+    /// Certainly the recipient.
     Recipient,
-    /// The mail's or the recipient's, as far as anybody can see.
+    /// Probably the mail or the recipient.
     Unknown,
 }
 
@@ -23,47 +23,47 @@ pub(super) fn blame(step: Step, code: u16, text: &str) -> Blame {
     let words = text.to_lowercase();
     let has = |any: &[&str]| any.iter().any(|word| words.contains(word));
     match step {
-        // Of a mail nothing is known there but its size.
+        // At this step the server knows only the mail's size.
         Step::Sender if enhanced(text) == Some((3, 4)) => return Blame::Unknown,
         Step::Connect | Step::Login | Step::Sender => return Blame::Provider,
         Step::Recipient | Step::Announce | Step::Content | Step::End => {}
     }
-    // Authentication, encryption and the order of commands: nothing the recipient could have done.
+    // Authentication, encryption and the order of commands: the recipient cannot be to blame.
     if matches!(code, 421 | 432 | 454 | 500 | 502..=504 | 530 | 534 | 535 | 538) || !(400..600).contains(&code) {
         return Blame::Provider;
     }
     let by_code = enhanced(text).and_then(|(subject, detail)| by_enhanced(subject, detail));
     let found = by_code.or_else(|| by_words(step, code, &has)).unwrap_or(match (step, code) {
-        // "Relay access denied" comes so.
+        // "Relay access denied" has this code.
         (Step::Recipient, 554) => Blame::Provider,
-        // Busy mailbox, greylisting, full disk. Those of one recipient and those of the server cannot be told apart,
-        // and one recipient must not close the way for all.
+        // Busy mailbox, greylisting, full disk. The recipient's and the server's failures look the same here, and one
+        // recipient must not block all mails.
         (_, 400..500) => Blame::RecipientForNow,
         _ => Blame::Unknown,
     });
     match found {
-        // Of the content nothing is known yet, and the recipient was taken.
+        // The content was not sent yet, and the recipient was accepted.
         Blame::Recipient | Blame::Unknown if step == Step::Announce => Blame::Provider,
-        // "For now" by its own code.
+        // A 4xx code is temporary.
         Blame::Recipient | Blame::Unknown if code < 500 => Blame::RecipientForNow,
         found => found,
     }
 }
 
-/// `None`: the code does not say whose.
+/// `None`: the code does not show who is to blame.
 fn by_enhanced(subject: u16, detail: u16) -> Option<Blame> {
     Some(match (subject, detail) {
-        // Addresses; mailboxes that are disabled; no such host, or refused at the domain's border; by Microsoft's list,
-        // who may write to this recipient.
+        // Addresses; disabled mailboxes; no such host, or refused at the domain's border; Microsoft's codes for
+        // recipients that restrict who may write to them.
         (1, 1..=4 | 6 | 10) | (2, 1 | 4) | (4, 1 | 3 | 4 | 6 | 7 | 310) | (7, 12 | 124 | 133..=136) => Blame::Recipient,
-        // The mailbox is full; the system is, or takes none now; too many recipients in this conversation.
+        // The mailbox is full; the system is full or accepts no mail now; too many recipients in this conversation.
         (2, 2) | (3, 1 | 2) | (5, 3) => Blame::RecipientForNow,
         // Too large, for the mailbox or the system; the content.
         (2, 3) | (3, 4) | (6, _) => Blame::Unknown,
-        // Of the sender: its address, how many recipients a day it may have (Microsoft) and how many mails (Google),
-        // and that its account may send no more; the system as we use it; commands out of order, unknown or odd; policy.
+        // The sender: its address, its limit of recipients a day (Microsoft) or mails (Google), and a blocked account;
+        // features of the system that we lack or misuse; commands out of order, unknown or invalid; policy.
         (1, 7 | 8 | 90) | (2, 252) | (3, 3 | 5) | (4, 5) | (5, 1 | 2 | 4) | (7, 2..) => Blame::Provider,
-        // 7.0 and 7.1 are said of everything: relaying, block lists, and a content that looks like spam.
+        // 7.0 and 7.1 are used for everything: relaying, block lists, and content that looks like spam.
         _ => return None,
     })
 }
@@ -108,11 +108,11 @@ fn by_words(step: Step, code: u16, has: &dyn Fn(&[&str]) -> bool) -> Option<Blam
     if has(&ours) {
         return Some(Blame::Provider);
     }
-    // Policy that names nothing of the mail.
+    // A policy that names no part of the mail.
     (step == Step::Recipient && has(&["5.7.1", "5.7.0"])).then_some(Blame::Provider)
 }
 
-/// Subject and detail of `5.1.1`, where the text begins with one.
+/// The subject and detail of an enhanced code such as `5.1.1`, if the text begins with one.
 pub(super) fn enhanced(text: &str) -> Option<(u16, u16)> {
     let word = text.split_whitespace().next()?;
     let numbers: Vec<&str> = word.split('.').collect();
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_the_providers_or_the_recipients() {
+    fn a_refusal_blames_the_provider_or_the_recipient() {
         use Blame::{Provider, Recipient, RecipientForNow, Unknown};
         use Step::{Announce, Connect, Content, End, Login, Recipient as Rcpt, Sender};
         for (step, code, text, expected) in [

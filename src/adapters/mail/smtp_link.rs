@@ -1,7 +1,7 @@
-//! A link to an SMTP server: one command, one reply, and a content with its dots doubled.
+//! A connection to an SMTP server: one command, one reply, and the content with its dots doubled.
 //!
-//! Whoever holds it knows how far it came: lettre's own connection takes a reply that is not UTF-8 or has no text for a
-//! broken link, after the server took the mail.
+//! It is our own because the caller must know how far a mail came: lettre's connection reports a reply that is not
+//! UTF-8 or has no text as a broken connection, although the server accepted the mail.
 
 use super::smtp_reply::{self, Reply};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -23,18 +23,18 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Io for T {}
 
 pub(super) struct SmtpLink {
     stream: BufReader<Box<dyn Io>>,
-    /// What EHLO was answered, in upper case.
+    /// The extensions that EHLO was answered with, in upper case.
     offers: Vec<String>,
 }
 
-/// For one address of the host, so that a second one gets its turn.
+/// Bound for one address of the host, so that the next one gets its turn.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 
 impl SmtpLink {
-    /// Connects, and reads no greeting yet.
+    /// Connects to the first address that accepts, without reading the greeting.
     ///
     /// # Errors
-    /// The last address's.
+    /// The last address's error.
     pub(super) async fn connect(host: &str, port: u16) -> io::Result<Self> {
         let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
         for address in tokio::net::lookup_host((host, port)).await? {
@@ -50,8 +50,10 @@ impl SmtpLink {
         Err(last)
     }
 
+    /// Encrypts the connection.
+    ///
     /// # Errors
-    /// The handshake's; or something was said in the clear that was not asked for, and would be taken for said inside.
+    /// The handshake failed; or the server sent unrequested plain text, which would be mistaken for encrypted text.
     pub(super) async fn encrypted(self, tls: &TlsConnector, host: &str) -> io::Result<Self> {
         self.nothing_unasked()?;
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
@@ -66,14 +68,14 @@ impl SmtpLink {
     }
 
     /// # Errors
-    /// As `smtp_reply::read`; or the server said something before it was asked, so that replies belong to no command.
+    /// As `smtp_reply::read`; or the server sent something before the command, so that replies belong to no command.
     pub(super) async fn command(&mut self, line: &str) -> io::Result<Reply> {
         self.nothing_unasked()?;
         self.write(format!("{line}\r\n").as_bytes()).await?;
         self.reply().await
     }
 
-    /// What the server offers is known after it.
+    /// Sends EHLO, and stores the extensions that the server offers.
     ///
     /// # Errors
     /// As `command`.
@@ -87,13 +89,13 @@ impl SmtpLink {
         self.offers.iter().any(|offer| offer.trim() == "STARTTLS")
     }
 
-    /// By PLAIN, else by LOGIN. The last reply; none where neither is offered.
+    /// Logs in by PLAIN, or else by LOGIN. Returns the last reply; None: neither is offered.
     ///
     /// # Errors
     /// As `command`.
     pub(super) async fn login(&mut self, user: &str, password: &str) -> io::Result<Option<Reply>> {
         let offered = |mechanism: &str| {
-            // `AUTH=` is how servers wrote it before there was a standard.
+            // Servers wrote `AUTH=` before there was a standard.
             let ways = |offer: &str| offer.strip_prefix("AUTH").map(|ways| ways.replace('=', " "));
             self.offers.iter().filter_map(|o| ways(o)).any(|ways| ways.split_whitespace().any(|way| way == mechanism))
         };
@@ -114,26 +116,26 @@ impl SmtpLink {
         Ok(Some(reply))
     }
 
-    /// All of a mail but the dot that ends it: so far no server can have taken it.
+    /// Sends the whole mail except the dot that ends it: until then no server can have accepted it.
     ///
     /// # Errors
-    /// As `command`; the reply to what was written, where the server gave one and hung up.
+    /// As `command`. `Ok(Some)` is the reply of a server that answered early and closed the connection.
     pub(super) async fn content(&mut self, mail: &[u8]) -> io::Result<Option<Reply>> {
         self.nothing_unasked()?;
         match self.write(&dotted(mail)).await {
             Ok(()) => Ok(None),
-            // It may have said why before it hung up.
+            // The server may have sent its reason before it closed the connection.
             Err(error) => self.reply().await.map(Some).map_err(|_| error),
         }
     }
 
-    /// The dot: from here on the server may have the mail, until its reply says otherwise.
+    /// Sends the dot. From here on the server may have the mail, unless its reply refuses it.
     ///
     /// # Errors
-    /// The link's, or its reply cannot be read.
+    /// The connection's error, or the reply cannot be read.
     pub(super) async fn end_of_content(&mut self) -> io::Result<Reply> {
         self.write(b".\r\n").await?;
-        // Lines before the reply that have no code are no reply.
+        // Lines without a code before the reply are skipped.
         for _ in 0..UNCODED_LINES_MAX {
             match self.reply().await {
                 Err(error) if error.kind() == io::ErrorKind::InvalidData => {}
@@ -143,12 +145,12 @@ impl SmtpLink {
         Err(io::Error::new(io::ErrorKind::InvalidData, "is not SMTP"))
     }
 
-    /// What was said meanwhile is no answer to what comes next.
+    /// Fails if the server sent something unrequested: it would be read as the reply to the next command.
     fn nothing_unasked(&self) -> io::Result<()> {
         if self.stream.buffer().is_empty() {
             return Ok(());
         }
-        Err(io::Error::other("it said something that it was not asked"))
+        Err(io::Error::other("it sent something that was not requested"))
     }
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -160,7 +162,7 @@ impl SmtpLink {
 
 const UNCODED_LINES_MAX: usize = 100;
 
-/// A line's first dot is doubled, else one alone would end the mail; the last line is ended.
+/// Doubles the dot at the begin of a line, since a line with one dot ends the mail, and ends the last line.
 fn dotted(mail: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(mail.len() + 64);
     for line in mail.split_inclusive(|byte| *byte == b'\n') {
@@ -175,12 +177,12 @@ fn dotted(mail: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Trusts what the system does, and the certificates in `ca_pem` beside.
+/// Trusts the system's certificates, and those in `ca_pem`.
 ///
 /// # Errors
-/// For a person.
+/// In words for an operator.
 pub(super) fn tls(ca_pem: Option<&[u8]>) -> Result<TlsConnector, String> {
-    let no_certificate = |e: &dyn std::fmt::Display| format!("the CA file holds no certificate: {e}");
+    let no_certificate = |e: &dyn std::fmt::Display| format!("the CA file has no valid certificate: {e}");
     let read = CertificateDer::pem_slice_iter(ca_pem.unwrap_or_default()).collect::<Result<Vec<_>, _>>();
     let authorities = read.map_err(|e| no_certificate(&e))?;
     if ca_pem.is_some() && authorities.is_empty() {
@@ -203,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_line_of_a_mail_ends_it() {
+    fn no_line_of_a_mail_can_end_it() {
         for (mail, wire) in
             [("a\r\n.\r\nb\r\n", "a\r\n..\r\nb\r\n"), (".a\r\n..", "..a\r\n...\r\n"), ("a.b", "a.b\r\n"), ("", "\r\n")]
         {

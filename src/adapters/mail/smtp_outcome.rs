@@ -1,8 +1,8 @@
-//! What an SMTP server's reply, or its silence, means for a mail. Pure.
+//! What an SMTP server's reply, or a missing one, means for a mail. Pure.
 //!
-//! The step decides first. Until the dot that ends the content was begun nothing can have been accepted, so a lost link
-//! is the provider's failure and the mail simply waits. From then on only a reply counts: a server may have taken the
-//! mail whose answer we never read, so silence is `Unknown`; a duplicate beats a mail that was lost.
+//! The step decides first. Before the dot that ends the content, nothing can have been accepted: a lost connection is
+//! the provider's failure, and the mail waits. From then on only a reply counts. The server may have accepted the mail
+//! although its reply was lost, so a missing reply is `Unknown`: a duplicate is better than a lost mail.
 
 use super::{
     quoted::quoted,
@@ -10,32 +10,32 @@ use super::{
 };
 use crate::domain::delivery::MailOutcome;
 
-/// How far the conversation had come.
+/// How far the conversation came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Name, link, TLS, greeting.
+    /// Look-up, connection, TLS, greeting.
     Connect,
     Login,
     /// MAIL FROM.
     Sender,
     /// RCPT TO.
     Recipient,
-    /// DATA, before a byte of the content.
+    /// DATA, before any content.
     Announce,
     /// The content, without the dot that ends it.
     Content,
-    /// That dot, and the answer.
+    /// That dot, and its reply.
     End,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The server said no.
+    /// The server refused.
     Reply {
         code: u16,
         text: String,
     },
-    /// No reply: refused, reset, closed, not SMTP, TLS not agreed, or a reply that makes no sense there.
+    /// No usable reply: refused, reset, closed, not SMTP, TLS failed, or a reply that is not valid at this step.
     Lost {
         cause: String,
     },
@@ -62,7 +62,8 @@ pub(super) fn failed(step: Step, failure: &Failure) -> MailOutcome {
     }
 }
 
-/// The server knows the recipient by then, and from 550 on it judges what it was given, not the conversation.
+/// Whether the refusal is about this mail: the server knows the recipient by then, and codes from 550 on judge what it
+/// was given, not the conversation.
 fn of_mail(step: Step, code: u16) -> bool {
     match step {
         Step::Recipient | Step::Content | Step::End => (550..600).contains(&code),
@@ -70,7 +71,7 @@ fn of_mail(step: Step, code: u16) -> bool {
     }
 }
 
-/// Step, code and enhanced code: words may name the recipient.
+/// The fingerprint of a refusal: code, enhanced code and step. The text is left out: it may name the recipient.
 fn alike(step: Step, code: u16, text: &str) -> String {
     let enhanced = enhanced(text).map(|(subject, detail)| format!(" {subject}.{detail}")).unwrap_or_default();
     format!("{code}{enhanced} {}", at(step))
@@ -90,8 +91,8 @@ fn at(step: Step) -> &'static str {
 fn reason(step: Step, failure: &Failure) -> String {
     let at = at(step);
     match failure {
-        Failure::Reply { code, text } => format!("the mail server said {code} {at}: {}", quoted(text)),
-        Failure::Lost { cause } => format!("the link to the mail server failed, {at}: {}", quoted(cause)),
+        Failure::Reply { code, text } => format!("the mail server answered {code} {at}: {}", quoted(text)),
+        Failure::Lost { cause } => format!("the connection to the mail server failed, {at}: {}", quoted(cause)),
         Failure::OutOfTime => format!("the mail server gave no answer in time, {at}"),
     }
 }
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_servers_say_blames_whom_they_mean() {
+    async fn known_replies_of_servers_have_the_expected_outcome() {
         let cases: Value = serde_json::from_str(include_str!("../../../tests/cases/smtp-replies.json")).unwrap();
         let cases = cases["cases"].as_array().unwrap();
         assert!(!cases.is_empty());
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_refusal_that_knows_the_recipient_may_be_of_this_mail_alone() {
+    fn only_a_refusal_after_the_recipient_is_known_may_be_about_this_mail() {
         for (step, code, text, expected) in [
             (Step::Recipient, 550, "5.7.705 tenant over its threshold", true),
             (Step::End, 550, "5.7.26 neither SPF nor DKIM", true),
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_a_doubt_from_the_last_dot_on_and_never_before() {
+    fn a_missing_reply_is_in_doubt_only_after_the_last_dot() {
         use Step::{Announce, Connect, Content, End, Login, Recipient, Sender};
         for failure in [Failure::Lost { cause: "reset".to_owned() }, Failure::OutOfTime] {
             for step in [Connect, Login, Sender, Recipient, Announce, Content] {
@@ -172,11 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn no_address_and_no_novel_reaches_the_log() {
+    fn a_logged_reason_has_no_address_and_is_short() {
         let text = format!("5.1.1 <anna@example.pl>: unknown\r\n{}", "x".repeat(1_000));
         let failure = Failure::Reply { code: 550, text };
         let MailOutcome::RecipientPermanent { reason, .. } = failed(Step::Recipient, &failure) else { panic!() };
-        assert!(reason.starts_with("the mail server said 550 to the recipient: 5.1.1 <address> unknown x"), "{reason}");
+        assert!(
+            reason.starts_with("the mail server answered 550 to the recipient: 5.1.1 <address> unknown x"),
+            "{reason}"
+        );
         assert!(reason.len() < 300 && !reason.contains("anna") && !reason.contains(char::is_control), "{reason}");
         assert_eq!(accepted("2.0.0 OK id=7"), MailOutcome::Accepted { reference: "2.0.0 OK id=7".to_owned() });
     }

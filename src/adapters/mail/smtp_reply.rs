@@ -1,7 +1,7 @@
-//! An SMTP reply as its bytes have it: the code decides, and the text is only for people (RFC 5321, 4.2).
+//! Reads an SMTP reply from its bytes: the code decides, and the text is only for people (RFC 5321, 4.2).
 //!
-//! So a reply is one whatever its text is: in no encoding, empty, longer than servers should write, or with lines between
-//! that have another code or none. The last line's code counts.
+//! So the text may be anything: in an unknown encoding, empty, longer than allowed, or with lines that have another
+//! code or none. The last line's code counts.
 
 use std::io;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Reply {
     pub code: u16,
-    /// Its lines' texts, as far as they are kept.
+    /// The texts of its lines, within the bounds below.
     pub lines: Vec<String>,
 }
 
@@ -19,14 +19,14 @@ impl Reply {
     }
 }
 
-/// What is kept of a line, and read of a reply: far more than any server needs, and bounded.
+/// How much of a line and of a reply is kept, and how much of a reply is read: far more than any server sends.
 const LINE_KEPT_MAX: usize = 1_000;
 const LINES_KEPT_MAX: usize = 100;
 const REPLY_BYTES_MAX: u64 = 1_048_576;
 
 /// # Errors
-/// The link's; `InvalidData` where what comes first has no code, so that it is no SMTP; `UnexpectedEof` where it ended
-/// within the reply, or the reply did not end.
+/// The connection's; `InvalidData`: the first line has no code, so it is not SMTP; `UnexpectedEof`: the connection
+/// ended within the reply, or the reply is too long.
 pub(super) async fn read(stream: &mut (dyn AsyncBufRead + Send + Unpin)) -> io::Result<Reply> {
     let mut stream = stream.take(REPLY_BYTES_MAX);
     let mut lines: Vec<String> = Vec::new();
@@ -35,7 +35,8 @@ pub(super) async fn read(stream: &mut (dyn AsyncBufRead + Send + Unpin)) -> io::
         line.clear();
         stream.read_until(b'\n', &mut line).await?;
         let Some(whole) = line.strip_suffix(b"\n") else {
-            let what = if stream.limit() == 0 { "its reply did not end" } else { "the link ended before a reply" };
+            let what =
+                if stream.limit() == 0 { "its reply did not end" } else { "the connection ended before a reply" };
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
         };
         let whole = whole.strip_suffix(b"\r").unwrap_or(whole);
@@ -56,7 +57,7 @@ pub(super) async fn read(stream: &mut (dyn AsyncBufRead + Send + Unpin)) -> io::
     }
 }
 
-/// Its code and what follows that, with the character between them.
+/// A line's code and the rest, which begins with the separator.
 fn code(line: &[u8]) -> Option<(u16, &[u8])> {
     let (code, text) = line.split_at_checked(3)?;
     let digits = code.iter().all(u8::is_ascii_digit) && !text.first().is_some_and(u8::is_ascii_digit);
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_reply_is_an_error_and_what_follows_one_is_left() {
+    async fn an_invalid_reply_is_an_error_and_bytes_after_a_reply_stay_unread() {
         for bytes in [
             b"".as_slice(),
             b"250",

@@ -1,9 +1,9 @@
-//! Amounts and months as a client reads them in a language.
+//! Amounts, months and names as a letter shows them in each language.
 
 use crate::domain::{language::Language, money::Money, period::Period};
 use chrono::{Datelike, NaiveDate};
 
-/// Keeps an amount on one line, whatever the width of the screen.
+/// Keeps an amount on one line, however narrow the screen.
 const NO_BREAK_SPACE: char = '\u{a0}';
 
 const MIESIACE: [&str; 12] = [
@@ -81,7 +81,7 @@ impl Language {
     }
 }
 
-/// A legal form stays on one line: `sp. z o.o.`
+/// Joins a legal form (`sp. z o.o.`) with no-break spaces, so that it stays on one line.
 pub(super) fn held_together(name: &str) -> String {
     let mut out = String::with_capacity(name.len() + 4);
     for word in name.split(' ') {
