@@ -1,4 +1,4 @@
-//! `/api/clients/{id}/finance/{year}/{month}/reminders`: reminds a client that a month's taxes fall due.
+//! `/api/clients/{id}/finance/{year}/{month}/reminders`: reminds a client that a month's taxes are due.
 
 use super::{
     body,
@@ -30,9 +30,9 @@ pub(super) struct ReminderBody {
 
 #[utoipa::path(
     post, path = "/api/clients/{id}/finance/{year}/{month}/reminders", tag = "finance", operation_id = "createReminder",
-    summary = "Reminds the client that a booked month's taxes fall due",
-    description = "Enqueues a message with the month's figures as they are booked; the books stay as they are. Each call sends one \
-                   reminder: repeat it with the same Idempotency-Key.",
+    summary = "Reminds the client that a booked month's taxes are due",
+    description = "Enqueues a message with the month's booked figures; the books do not change. Each call sends one reminder: repeat \
+                   it with the same Idempotency-Key.",
     params(
         ("id" = i64, Path, minimum = 1, description = "The client's id"),
         ("year" = u16, Path, minimum = 2000, maximum = 2100),
@@ -41,10 +41,10 @@ pub(super) struct ReminderBody {
     ),
     request_body = ReminderBody,
     responses(
-        (status = 202, description = "Enqueued: the record whose figures the client is reminded of", body = RecordReply, headers(
+        (status = 202, description = "Enqueued: the record with the figures in the reminder", body = RecordReply, headers(
             ("ETag" = String, description = "Its version, for If-Match"),
-            ("Outbox-Message-Id" = String, description = "Id of the message, where the office sends reminders"),
-            ("Idempotency-Replayed" = String, description = "`true` where this is the answer to an earlier request with the key"),
+            ("Outbox-Message-Id" = String, description = "Id of the message, if the office sends reminders"),
+            ("Idempotency-Replayed" = String, description = "`true` if this is the answer to an earlier request with the key"),
         )),
         WriteProblems
     )

@@ -1,4 +1,4 @@
-//! Clients and records as stored; a row that breaks our own rules is an error, never a guess.
+//! Clients and records as stored. A row that breaks our own rules is an error, never a guess.
 
 use super::Columns;
 use crate::{
@@ -26,7 +26,7 @@ pub(in crate::adapters) fn client<R: Columns>(row: &R) -> Result<Client, R::Erro
     Ok(Client { id: ClientId(row.number("ClientKey")?), draft, version: row.number("Version")? })
 }
 
-/// What an idempotency key of this fingerprint was answered.
+/// The stored answer to an idempotency key, if it was used for a request with this fingerprint.
 pub(in crate::adapters) fn answered<R: Columns>(row: &R, fingerprint: &Fingerprint) -> Result<Committed, R::Error> {
     if row.own_text("Fingerprint")? != fingerprint.as_str() {
         return Ok(Committed::Refused(Refusal::KeyReused));

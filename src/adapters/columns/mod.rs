@@ -1,4 +1,4 @@
-//! A row of either database, read by its columns' names; what a whole row means stands beside, once for both.
+//! Reads a row of either database by its columns' names. The modules below read whole rows, once for both databases.
 
 pub(super) mod books;
 pub(super) mod operator;
@@ -6,24 +6,24 @@ pub(super) mod outbox;
 
 use chrono::{DateTime, Utc};
 
-/// An error where a column is missing or holds something else, never a panic.
+/// A row. A missing column or a value of another type is an error, never a panic.
 pub(super) trait Columns {
     type Error;
 
-    /// A value that our own schema rules out: a defect, or someone wrote there.
+    /// The error for a value that our schema rules out: a defect, or another program wrote it.
     fn broken(why: impl ToString) -> Self::Error;
 
     fn has(&self, column: &str) -> bool;
 
     fn number_opt(&self, column: &str) -> Result<Option<i64>, Self::Error>;
 
-    /// Text that anyone may have written: where it is not valid, a likeness of it.
+    /// Text that any program may have written: invalid characters are replaced.
     fn text_opt(&self, column: &str) -> Result<Option<String>, Self::Error>;
 
-    /// Text that only we write: an error where it is not valid.
+    /// Text that only we write: invalid text is an error.
     fn own_text_opt(&self, column: &str) -> Result<Option<String>, Self::Error>;
 
-    /// A message's content, as bytes since another program's insert may hold what is not UTF-8.
+    /// A message's content, as bytes: another program's insert may not be UTF-8.
     fn content(&self, column: &str) -> Result<Vec<u8>, Self::Error>;
 
     fn time_opt(&self, column: &str) -> Result<Option<DateTime<Utc>>, Self::Error>;
@@ -43,7 +43,7 @@ pub(super) trait Columns {
         Ok(self.number(column)? != 0)
     }
 
-    /// A count that can be added to: 0 to what fits in 31 bits.
+    /// A count, clamped to 0 to `i32::MAX`, so that it can be increased.
     fn count(&self, column: &str) -> Result<u32, Self::Error> {
         Ok(u32::try_from(self.number(column)?.clamp(0, i64::from(i32::MAX))).unwrap_or_default())
     }

@@ -1,4 +1,4 @@
-//! What an operator reads, and the rows that a remedy is about.
+//! The rows that an operator reads, and those that a remedy changes.
 
 use super::{Columns, outbox::last_outcome};
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 
-/// Its oldest claimable row is found by a statement of its own.
+/// Without its oldest claimable row, which a statement of its own finds.
 pub(in crate::adapters) fn destination<R: Columns>(row: &R) -> Result<DestinationStatus, R::Error> {
     Ok(DestinationStatus {
         name: row.text("Name")?,
@@ -44,7 +44,7 @@ pub(in crate::adapters) fn found<R: Columns>(row: &R) -> Result<Found, R::Error>
     Ok(Found { id: row.text("FoundId")?, destination: row.text_opt("Destination")? })
 }
 
-/// With its payload where the statement reads it.
+/// With its payload if the statement reads it.
 pub(in crate::adapters) fn outbox_row<R: Columns>(row: &R) -> Result<OutboxRow, R::Error> {
     Ok(OutboxRow {
         seq: row.number("Seq")?,
@@ -69,7 +69,7 @@ fn row_state<R: Columns>(row: &R) -> Result<RowState, R::Error> {
     RowState::from_code(row.number("State")?).ok_or_else(|| R::broken("no such row state"))
 }
 
-/// A row that a remedy is about, with what judges it.
+/// A row that a remedy would change, with the facts that decide whether it may.
 pub(in crate::adapters) struct Candidate {
     pub seq: i64,
     pub id: String,
@@ -103,7 +103,7 @@ impl Candidate {
         RemedyRow { id, destination, done: why_not.is_none(), new_id: None, why_not }
     }
 
-    /// As `OperatorActions` names it.
+    /// The row's name in `OperatorActions`.
     pub(in crate::adapters) fn target(&self) -> String {
         format!("{} to {}", self.id, self.destination)
     }

@@ -40,7 +40,7 @@ pub(in crate::adapters) fn breaker<R: Columns>(row: &R, now: DateTime<Utc>) -> R
     })
 }
 
-/// Adds a line of `outbox_due` to what waits. True: its destination has no row of its own yet.
+/// Adds a row of `outbox_due` to `waiting`. True: its destination has no row of its own yet.
 pub(in crate::adapters) fn due<R: Columns>(
     row: &R,
     now: DateTime<Utc>,
