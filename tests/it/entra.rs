@@ -111,7 +111,7 @@ async fn a_mail_goes_to_communication_services_under_the_identitys_token() {
         let mailer = mailer(&std::env::var(TOLD).unwrap());
         let sent = mailer.send(&letter).await;
         let MailOutcome::Provider { reason, .. } = &sent else { panic!("{sent:?}") };
-        assert!(reason.contains("401") && reason.contains("role of the identity"), "{reason}");
+        assert!(reason.contains("401") && reason.contains("identity's role"), "{reason}");
         assert!(!reason.contains("another's"), "{reason}");
         let sent = mailer.send(&letter).await;
         assert!(matches!(sent, MailOutcome::Accepted { .. }), "{sent:?}");

@@ -158,6 +158,6 @@ async fn a_reply_that_was_not_asked_for_is_none_of_ours() {
     let (port, serving) = server(script).await;
     let outcome = send(port, SmtpSecurity::Starttls, String::new()).await;
     let MailOutcome::Provider { reason, .. } = outcome else { panic!("{outcome:?}") };
-    assert!(reason.contains("not asked"), "{reason}");
+    assert!(reason.contains("not requested"), "{reason}");
     assert_eq!(serving.await.unwrap().last().map(String::as_str), Some("STARTTLS"));
 }
