@@ -1,4 +1,4 @@
-//! What every store owes to a write: change, message and answer together or not at all, and once.
+//! The books contract: change, message and stored answer are written together or not at all, and once.
 
 mod keys;
 
@@ -26,26 +26,26 @@ contract!(
     writers_of_several_processes_wait_for_one_another,
     a_record_without_its_message_cannot_be_written,
     a_patch_that_changes_nothing_enqueues_nothing,
-    an_id_never_comes_back,
+    an_id_is_never_reused,
     one_event_to_two_destinations_is_two_rows_of_one_id,
-    an_event_without_a_route_waits_and_one_to_nobody_is_not_written,
+    an_event_without_a_route_waits_and_one_with_an_empty_route_is_not_written,
     a_stale_tag_refuses_and_changes_nothing,
     a_tax_number_belongs_to_one_client,
-    a_clients_language_is_kept_and_told_with_what_is_booked,
-    a_client_with_records_stays,
+    a_clients_language_is_stored_and_goes_with_the_message,
+    a_client_with_records_cannot_be_deleted,
     a_deleted_client_is_noted_for_erasure_with_the_deletion_itself,
-    what_names_nothing_is_refused_by_name,
+    a_write_to_what_does_not_exist_is_refused_with_its_id,
     amounts_are_exact_to_the_largest,
     the_message_is_due_by_the_databases_clock_and_carries_what_was_booked,
     a_message_names_the_client_as_written,
-    a_message_without_a_change_says_what_is_booked_and_is_written_once,
-    a_message_about_nothing_booked_is_refused_and_one_to_nobody_is_not_written,
+    a_message_without_a_change_shows_what_is_booked_and_is_written_once,
+    a_message_about_no_record_is_refused_and_one_with_an_empty_route_is_not_written,
     lists_are_bounded_and_in_order,
 );
 
 fn draft(number: u32) -> ClientDraft {
     let nine = |n: u32| format!("52602{n:04}").chars().filter_map(|c| c.to_digit(10)).collect::<Vec<_>>();
-    // Some nine digits have no check digit; ten steps apart no two drafts meet.
+    // Some nine digits have no valid check digit; in steps of ten no two drafts get the same number.
     let (digits, check) = (number * 10..).map(nine).find_map(|d| Nip::check_digit(&d).map(|check| (d, check))).unwrap();
     let text: String = digits.iter().chain([&check]).map(ToString::to_string).collect();
     ClientDraft {
@@ -162,12 +162,12 @@ async fn a_record_without_its_message_cannot_be_written(backend: &impl Backend) 
         routes: routes(&["queue:client-emails", "topic:finance"]),
         ..keyed(Command::CreateRecord(id, march(), figures("1")), "k")
     };
-    // The second of the two rows cannot be written: its place is taken.
+    // The second of the two rows cannot be written: its Seq is in use.
     backend.execute(&format!(
         "INSERT INTO OutboxMessages (Id, EventType, Destination, Payload) VALUES ('{}', 'x', 'topic:finance', '{{}}')",
         entry.message_id
     ));
-    // A store may keep keys of its own for those who called without one.
+    // A store may keep a key of its own for a caller without one.
     let keys = count(backend, "IdempotencyKeys");
     let failed = backend.books().commit(&entry).await.unwrap_err();
     assert!(matches!(failed, StoreError::Broken { .. }), "{failed}");
@@ -189,7 +189,7 @@ async fn a_patch_that_changes_nothing_enqueues_nothing(backend: &impl Backend) {
     assert_eq!(backend.books().record(id, march()).await.unwrap(), Some(before));
 }
 
-async fn an_id_never_comes_back(backend: &impl Backend) {
+async fn an_id_is_never_reused(backend: &impl Backend) {
     let gone = client(backend, 1).await.id;
     let old = record(backend, gone, march()).await;
     done(backend, entry(Command::DeleteRecord(gone, march()))).await;
@@ -217,7 +217,7 @@ async fn one_event_to_two_destinations_is_two_rows_of_one_id(backend: &impl Back
     assert_eq!(count(backend, "Destinations"), 2, "so that both can be paused before anything is sent");
 }
 
-async fn an_event_without_a_route_waits_and_one_to_nobody_is_not_written(backend: &impl Backend) {
+async fn an_event_without_a_route_waits_and_one_with_an_empty_route_is_not_written(backend: &impl Backend) {
     let id = client(backend, 1).await.id;
     let create = Command::CreateRecord(id, march(), figures("1"));
     let booked = done(backend, Entry { routes: Arc::default(), ..entry(create) }).await;
@@ -265,24 +265,24 @@ async fn a_tax_number_belongs_to_one_client(backend: &impl Backend) {
     assert_eq!(count(backend, "Clients"), 2);
 }
 
-async fn a_clients_language_is_kept_and_told_with_what_is_booked(backend: &impl Backend) {
-    const TOLD: &str = "SELECT count(*) FROM OutboxMessages WHERE Payload LIKE '%\"language\":\"en\"%'";
+async fn a_clients_language_is_stored_and_goes_with_the_message(backend: &impl Backend) {
+    const IN_ENGLISH: &str = "SELECT count(*) FROM OutboxMessages WHERE Payload LIKE '%\"language\":\"en\"%'";
     let english = ClientDraft { language: Some(Language::En), ..draft(1) };
     let id = client(backend, 1).await.id;
     record(backend, id, march()).await;
-    assert_eq!(backend.query(TOLD).as_deref(), Some("0"));
+    assert_eq!(backend.query(IN_ENGLISH).as_deref(), Some("0"));
     done(backend, entry(Command::ReplaceClient(id, english.clone()))).await;
     assert_eq!(backend.books().client(id).await.unwrap().unwrap().draft, english);
     assert_eq!(backend.books().clients(0, 10).await.unwrap()[0].draft, english);
     done(backend, entry(Command::PatchRecord(id, march(), vat("7")))).await;
-    assert_eq!(backend.query(TOLD).as_deref(), Some("1"));
+    assert_eq!(backend.query(IN_ENGLISH).as_deref(), Some("1"));
     done(backend, entry(Command::CreateClient(ClientDraft { language: Some(Language::En), ..draft(2) }))).await;
     done(backend, entry(Command::ReplaceClient(id, draft(1)))).await;
     let languages = backend.books().clients(0, 10).await.unwrap().into_iter().map(|client| client.draft.language);
     assert_eq!(languages.collect::<Vec<_>>(), [None, Some(Language::En)]);
 }
 
-async fn a_client_with_records_stays(backend: &impl Backend) {
+async fn a_client_with_records_cannot_be_deleted(backend: &impl Backend) {
     let id = client(backend, 1).await.id;
     record(backend, id, march()).await;
     assert_eq!(refused(backend, entry(Command::DeleteClient(id))).await, Refusal::HasRecords(id));
@@ -307,7 +307,7 @@ async fn a_deleted_client_is_noted_for_erasure_with_the_deletion_itself(backend:
     assert_eq!(backend.query("SELECT Subject FROM OutboxMessages"), Some(format!("clients/{id}")));
 }
 
-async fn what_names_nothing_is_refused_by_name(backend: &impl Backend) {
+async fn a_write_to_what_does_not_exist_is_refused_with_its_id(backend: &impl Backend) {
     let id = client(backend, 1).await.id;
     let nobody = ClientId(i64::MAX);
     for command in [
@@ -338,7 +338,7 @@ async fn amounts_are_exact_to_the_largest(backend: &impl Backend) {
 
 async fn the_message_is_due_by_the_databases_clock_and_carries_what_was_booked(backend: &impl Backend) {
     let client = client(backend, 1).await;
-    // Only the database's clock moves; the entry's stays where it was.
+    // Only the database's clock moves; the entry's clock stays.
     backend.advance_ms(3_600_000);
     let created = done(backend, entry(Command::CreateRecord(client.id, march(), figures("10")))).await;
     let patched = done(backend, entry(Command::PatchRecord(client.id, march(), vat("7")))).await;
@@ -372,49 +372,49 @@ async fn a_message_names_the_client_as_written(backend: &impl Backend) {
     }
 }
 
-/// Any type would do.
+/// Stands for any message type that shows a booked record.
 #[derive(Debug)]
-struct Again;
+struct Shown;
 
-impl AboutRecord for Again {
+impl AboutRecord for Shown {
     fn event(&self, client: &Client, record: &FinancialRecord) -> Result<NewEvent, String> {
         NewEvent::of::<FinancialRecordCreated>(&FinancialChange::of(client, record, None))
     }
 }
 
-fn again(id: ClientId) -> Command {
-    Command::Enqueue(id, march(), Arc::new(Again))
+fn show_again(id: ClientId) -> Command {
+    Command::Enqueue(id, march(), Arc::new(Shown))
 }
 
-async fn a_message_without_a_change_says_what_is_booked_and_is_written_once(backend: &impl Backend) {
+async fn a_message_without_a_change_shows_what_is_booked_and_is_written_once(backend: &impl Backend) {
     let client = client(backend, 1).await;
     done(backend, entry(Command::CreateRecord(client.id, march(), figures("10")))).await;
     done(backend, entry(Command::PatchRecord(client.id, march(), vat("7")))).await;
     let before = backend.books().record(client.id, march()).await.unwrap().unwrap();
-    let enqueued = done(backend, keyed(again(client.id), "k-1")).await;
+    let enqueued = done(backend, keyed(show_again(client.id), "k-1")).await;
     assert_eq!(enqueued.result, BookedResult::Enqueued(before));
-    assert_eq!(backend.books().record(client.id, march()).await.unwrap(), Some(before), "the books stay as they are");
+    assert_eq!(backend.books().record(client.id, march()).await.unwrap(), Some(before), "the books do not change");
     let id = enqueued.message_id.clone().unwrap();
     let row = &backend.ops().show(&id).await.unwrap()[0];
     assert_eq!((row.ordering_key.as_deref(), row.destination.as_str()), (Some("1/2026-03"), "queue:client-emails"));
     let event: CloudEvent<FinancialChange> = serde_json::from_str(row.payload.as_deref().unwrap()).unwrap();
     assert_eq!((event.id, event.data.figures, event.data.version), (id, before.figures, 2));
 
-    let repeated = backend.books().commit(&keyed(again(client.id), "k-1")).await.unwrap();
+    let repeated = backend.books().commit(&keyed(show_again(client.id), "k-1")).await.unwrap();
     assert_eq!(repeated, Committed::Replayed(enqueued));
-    done(backend, tagged(again(client.id), &record_etag(&before))).await;
-    let stale = refused(backend, tagged(again(client.id), "\"1-1\"")).await;
+    done(backend, tagged(show_again(client.id), &record_etag(&before))).await;
+    let stale = refused(backend, tagged(show_again(client.id), "\"1-1\"")).await;
     assert_eq!(stale, Refusal::Changed { current: record_etag(&before) });
     assert_eq!(backend.query("SELECT COUNT(*) FROM OutboxMessages").unwrap(), "4");
 }
 
-async fn a_message_about_nothing_booked_is_refused_and_one_to_nobody_is_not_written(backend: &impl Backend) {
-    assert_eq!(refused(backend, entry(again(ClientId(1)))).await, Refusal::NoClient(ClientId(1)));
+async fn a_message_about_no_record_is_refused_and_one_with_an_empty_route_is_not_written(backend: &impl Backend) {
+    assert_eq!(refused(backend, entry(show_again(ClientId(1)))).await, Refusal::NoClient(ClientId(1)));
     let client = client(backend, 1).await;
-    assert_eq!(refused(backend, entry(again(client.id))).await, Refusal::NoRecord(client.id, march()));
+    assert_eq!(refused(backend, entry(show_again(client.id))).await, Refusal::NoRecord(client.id, march()));
     done(backend, Entry { routes: routes(&[]), ..entry(Command::CreateRecord(client.id, march(), figures("10"))) })
         .await;
-    let silent = done(backend, Entry { routes: routes(&[]), ..entry(again(client.id)) }).await;
+    let silent = done(backend, Entry { routes: routes(&[]), ..entry(show_again(client.id)) }).await;
     assert_eq!(silent.message_id, None);
     assert_eq!(backend.query("SELECT COUNT(*) FROM OutboxMessages").unwrap(), "0");
 }
@@ -444,7 +444,7 @@ async fn lists_are_bounded_and_in_order(backend: &impl Backend) {
     assert_eq!(books.records(ClientId(4), None, None).await.unwrap(), None, "there is no such client");
 }
 
-/// Not a contract: how SQLite keeps it. Its one write lock stands for the lock of every key.
+/// Not a contract, but how SQLite keeps it: its one write lock stands for the lock of every key.
 #[tokio::test]
 async fn a_key_whose_lock_is_held_for_2_s_is_busy() {
     let backend = SqliteBackend::new();
@@ -459,9 +459,9 @@ async fn a_key_whose_lock_is_held_for_2_s_is_busy() {
     assert_eq!(count(&backend, "Clients"), 0);
 }
 
-/// Not a contract either: those of one process share a connection, and must not wait one after another.
+/// Not a contract either: writes of one process share a connection, and must not wait one after another.
 #[tokio::test]
-async fn many_writes_behind_a_held_lock_wait_side_by_side() {
+async fn many_writes_wait_for_a_held_lock_in_parallel() {
     let backend = SqliteBackend::new();
     let holder = rusqlite::Connection::open(&backend.options.path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();

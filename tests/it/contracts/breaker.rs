@@ -1,4 +1,4 @@
-//! The breaker contract: what one finds broken stops all, one probe at a time finds out.
+//! The breaker contract: a failure that one process meets stops all of them, and one probe at a time tries again.
 
 use super::outbox::{
     AUDIT, BATCH, CLAIMS_MAX, LEASE_MS, MAILS, claim, claim_at, due, enqueue, ids, number, open, settle_with, to,
@@ -36,7 +36,7 @@ fn is_open(breaker: Breaker) -> bool {
     matches!(breaker, Breaker::Open { .. })
 }
 
-async fn an_unknown_name_is_closed_and_gets_its_row(backend: &impl Backend) {
+async fn a_breaker_not_seen_before_is_closed_and_gets_a_row(backend: &impl Backend) {
     assert_eq!(state(backend).await, (Breaker::Closed, 0));
     assert_eq!(number(backend, "SELECT count(*) FROM Destinations"), 1);
     backend.breakers().change("mail:folder", LeaseToken::fresh(), &open(OPEN_MS)).await.unwrap();
@@ -44,7 +44,7 @@ async fn an_unknown_name_is_closed_and_gets_its_row(backend: &impl Backend) {
     assert!(is_open(mail.breaker), "opening one that has no row yet opens it: {mail:?}");
 }
 
-async fn an_open_breaker_lets_nothing_through_until_a_probe_may(backend: &impl Backend) {
+async fn an_open_breaker_lets_nothing_through_until_a_probe_is_due(backend: &impl Backend) {
     enqueue(backend, MAILS, None, &["m"]);
     opened(backend).await;
     assert!(claim(backend, BATCH).await.1.rows.is_empty());
@@ -149,7 +149,7 @@ async fn a_second_report_of_the_same_outage_neither_counts_nor_shortens(backend:
     assert_eq!(state(backend).await.0, Breaker::Closed, "nor does it take the probe from its holder");
 }
 
-async fn what_is_paused_is_not_probed(backend: &impl Backend) {
+async fn a_paused_destination_is_not_probed(backend: &impl Backend) {
     opened(backend).await;
     backend.execute(&format!("UPDATE Destinations SET PausedOnUtc = {}", backend.at_ms(1)));
     backend.advance_ms(OPEN_MS + 1);
@@ -157,7 +157,7 @@ async fn what_is_paused_is_not_probed(backend: &impl Backend) {
     assert!(backend.breakers().breaker(MAILS).await.unwrap().paused);
 }
 
-async fn a_breaker_is_its_destinations_alone(backend: &impl Backend) {
+async fn each_destination_has_a_breaker_of_its_own(backend: &impl Backend) {
     enqueue(backend, AUDIT, None, &["a"]);
     opened(backend).await;
     assert_eq!(due(backend, AUDIT).await.unwrap().breaker, Breaker::Closed);
@@ -165,8 +165,8 @@ async fn a_breaker_is_its_destinations_alone(backend: &impl Backend) {
 }
 
 contract!(
-    an_unknown_name_is_closed_and_gets_its_row,
-    an_open_breaker_lets_nothing_through_until_a_probe_may,
+    a_breaker_not_seen_before_is_closed_and_gets_a_row,
+    an_open_breaker_lets_nothing_through_until_a_probe_is_due,
     exactly_one_takes_the_probe,
     one_probe_takes_one_row_and_closes_it,
     a_failed_probe_opens_it_again_and_counts,
@@ -174,13 +174,13 @@ contract!(
     a_probe_that_finds_nothing_is_given_back_by_its_holder_only,
     only_the_probes_holder_closes,
     a_second_report_of_the_same_outage_neither_counts_nor_shortens,
-    what_is_paused_is_not_probed,
-    a_breaker_is_its_destinations_alone,
+    a_paused_destination_is_not_probed,
+    each_destination_has_a_breaker_of_its_own,
 );
 
-/// Two handles on one file, with connections of their own, as two processes have.
+/// Two handles on one database, each with its own connections, as two processes have.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_one_process_opens_stops_another_and_one_probe_of_either_closes_it() {
+async fn a_breaker_opened_by_one_process_stops_another_and_a_probe_by_either_closes_it() {
     let backend = SqliteBackend::new();
     let (one, other) = (backend.db.clone(), Sqlite::open(backend.options.clone()).unwrap());
     enqueue(&backend, MAILS, None, &["m1", "m2"]);

@@ -1,4 +1,4 @@
-//! The bus over REST, against small servers of the tests' own: what goes on the wire, and what each ending means.
+//! The bus over REST, against small servers in this file: what goes on the wire, and what each response means.
 
 use crate::support::{
     backend::{Backend, SqliteBackend},
@@ -28,7 +28,7 @@ use tokio::{
 
 const KEY: &str = "c2VjcmV0LWtleS1vZi10aGUtdGVzdA==";
 
-/// What a server does with a request it has read in full.
+/// What a server does with a request that it has read in full.
 #[derive(Clone)]
 enum Does {
     Answers(String),
@@ -141,7 +141,7 @@ fn message(id: &str, body: &str) -> Outgoing {
 }
 
 #[tokio::test]
-async fn a_message_says_how_long_it_lives_and_when_it_is_due_in_the_documented_form() {
+async fn a_message_carries_its_time_to_live_and_due_time_in_the_documented_form() {
     let server = serve(|_| created()).await;
     let not_before = DateTime::from_timestamp_millis(1_404_264_746_001);
     let timed = Outgoing { timing: Timing { live_ms: Some(4_444), not_before }, ..message("m1", "{}") };
@@ -150,7 +150,7 @@ async fn a_message_says_how_long_it_lives_and_when_it_is_due_in_the_documented_f
     let seen = server.seen.lock().unwrap().remove(0);
     let broker: serde_json::Value = serde_json::from_str(&seen.headers["brokerproperties"]).unwrap();
     assert_eq!(broker["TimeToLive"].as_f64(), Some(4.444));
-    assert_eq!(broker["ScheduledEnqueueTimeUtc"], "Wed, 02 Jul 2014 01:32:27 GMT", "never before the time asked for");
+    assert_eq!(broker["ScheduledEnqueueTimeUtc"], "Wed, 02 Jul 2014 01:32:27 GMT", "never before the requested time");
 }
 
 fn queue() -> Destination {
@@ -224,7 +224,7 @@ async fn a_request_is_signed_for_the_namespace_and_entity() {
     assert_eq!(resource_as_sent, "https%3A%2F%2Flocal.servicebus.windows.net%2Ffinance%2Fevents%2Fmessages");
     assert_eq!(field("skn").0, "send%20only");
     let signed = format!("{resource_as_sent}\n{}", field("se").1);
-    // The key is used as the text it is, not base64-decoded.
+    // The key is used as text, not decoded from base64.
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
     mac.update(signed.as_bytes());
     let expected = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
@@ -251,7 +251,7 @@ async fn outcomes_come_in_the_order_of_the_messages() {
 }
 
 #[tokio::test]
-async fn a_destination_that_judges_nothing_blocks_and_says_what_to_do() {
+async fn a_failure_of_the_destination_blocks_it_and_names_the_remedy() {
     for (status, headers, after, says) in [
         ("401 Unauthorized", "", None, "lacks the Send claim on client-emails"),
         ("404 Not Found", "", None, "create it"),
@@ -278,7 +278,7 @@ async fn a_destination_that_judges_nothing_blocks_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn a_refused_port_blocks_since_nothing_was_sent() {
+async fn a_refused_connection_blocks_the_destination_because_nothing_was_sent() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     drop(listener);
@@ -297,7 +297,7 @@ async fn a_link_cut_before_the_answer_is_a_cut_not_a_failure() {
 }
 
 #[tokio::test]
-async fn a_cut_on_a_connection_used_before_is_not_sent_twice_behind_our_back() {
+async fn a_request_cut_on_a_reused_connection_is_not_silently_sent_again() {
     let server = serve(|body| if body == "cut" { Does::Cuts } else { created() }).await;
     let bus = bus(server.port, 1, LONG);
     let outcomes = bus.publish(&queue(), &[message("m1", "ok"), message("m2", "cut")], far()).await;
@@ -328,7 +328,7 @@ async fn a_destination_that_is_down_is_not_hammered_with_the_rest() {
 }
 
 #[tokio::test]
-async fn a_message_whose_headers_a_gateway_refuses_dies_alone_and_holds_up_nobody() {
+async fn a_message_whose_headers_a_gateway_refuses_is_dead_alone_and_delays_no_other() {
     let server = serve(|body| if body.contains("odd") { answer("431 Too Large", "", "") } else { created() }).await;
     let store = SqliteBackend::new();
     let insert = |id: &str| {
@@ -359,12 +359,12 @@ async fn a_message_without_answer_times_out_and_the_next_goes_on() {
 }
 
 #[tokio::test]
-async fn by_the_deadline_what_was_begun_has_timed_out_and_the_rest_was_not_tried() {
+async fn at_the_deadline_what_was_started_has_timed_out_and_the_rest_was_not_tried() {
     let server = serve(|_| Does::Stalls).await;
     let batch: Vec<_> = (0..3).map(|i| message(&format!("m{i}"), "{}")).collect();
     let deadline = Instant::now() + Duration::from_millis(500);
     let bus = bus(server.port, 2, LONG);
-    // Far less than a send may wait by itself.
+    // Far less than the timeout of a send.
     let outcomes = tokio::time::timeout(LONG / 2, bus.publish(&queue(), &batch, deadline)).await.unwrap();
     assert!(matches!(outcomes[0], PublishOutcome::TimedOut { .. }), "{outcomes:?}");
     assert!(matches!(outcomes[1], PublishOutcome::TimedOut { .. }), "{outcomes:?}");

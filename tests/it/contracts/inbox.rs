@@ -1,4 +1,4 @@
-//! What every inbox owes: one holder at a time, nothing forgotten, nothing sent again that anyone knows was sent.
+//! The inbox contract: one holder at a time, nothing is lost, and a mail known to be sent is not sent again.
 
 use crate::support::backend::Backend;
 use client_organizer::{
@@ -19,32 +19,32 @@ use client_organizer::{
 
 contract!(
     a_mail_held_for_a_person_is_due_no_more_and_counts_no_further_doubt,
-    one_of_many_deliveries_at_once_is_ours,
-    a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_left_alone,
-    a_lease_that_ran_out_is_in_doubt_and_due_where_we_resend,
-    a_lease_that_ran_out_is_held_where_a_person_decides,
-    doubts_turn_up_in_bounded_steps,
-    a_late_outcome_ends_the_doubt_while_nobody_took_the_mail,
+    one_of_many_parallel_deliveries_gets_the_lease,
+    a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_not_changed,
+    a_mail_whose_lease_ran_out_is_in_doubt_and_due_where_doubts_are_resent,
+    a_mail_whose_lease_ran_out_is_held_where_a_person_decides,
+    expired_leases_become_doubts_in_bounded_steps,
+    a_late_outcome_ends_the_doubt_while_no_other_leased_the_mail,
     a_late_doubt_is_not_counted_twice,
-    what_a_provider_was_asked_is_remembered_until_the_next_doubt,
-    a_late_finish_is_lost_once_another_took_the_mail,
+    results_of_status_queries_are_remembered_until_the_next_doubt,
+    a_late_outcome_is_lost_once_another_leased_the_mail,
     a_stopped_provider_gets_nothing_and_nothing_is_lost,
     only_the_holder_of_the_probe_passes_an_open_breaker,
-    a_delivery_takes_up_what_was_left_behind,
+    a_later_delivery_leases_a_mail_that_waited,
     a_parked_mail_is_due_only_after_its_delay,
-    due_mails_are_taken_oldest_first_and_bounded,
+    due_mails_are_leased_oldest_first_and_bounded,
     the_recipients_clock_starts_at_its_first_failure,
-    time_in_which_nobody_tried_is_not_the_recipients,
+    time_without_an_attempt_does_not_count_against_the_recipient,
     a_tombstone_recognises_a_repeat_when_the_body_is_gone,
-    a_repeated_finish_is_applied_once,
+    a_repeated_outcome_is_applied_once,
     a_refused_mail_keeps_its_body_and_is_never_due,
     consumers_do_not_see_each_other,
-    whose_a_mail_is_is_remembered_when_its_content_is_gone,
+    the_client_of_a_mail_is_remembered_when_its_content_is_erased,
 );
 
 const CONSUMER: &str = "SendEmail";
 const PROVIDER: &str = "mail:folder";
-/// Long against what a slow machine takes between two steps of a test.
+/// Much longer than a slow machine's pause between two steps of a test.
 const LEASE_MS: i64 = 600_000;
 
 fn delivery(id: &str) -> Delivery {
@@ -117,28 +117,28 @@ fn ids(works: &[MailWork]) -> Vec<&str> {
     works.iter().map(|work| work.message_id.as_str()).collect()
 }
 
-async fn what_a_provider_was_asked_is_remembered_until_the_next_doubt(backend: &impl Backend) {
+async fn results_of_status_queries_are_remembered_until_the_next_doubt(backend: &impl Backend) {
     let work = ours(backend, "m").await;
     assert_eq!((work.doubted_on, work.not_found), (None, 0));
     assert_eq!(finish(backend, &work, &doubt(Some(0))).await, Settled::Applied);
-    let asked = take(backend, 1).await.remove(0);
-    let since = asked.doubted_on.unwrap();
-    assert_eq!((asked.doubts, asked.not_found), (1, 0));
+    let leased = take(backend, 1).await.remove(0);
+    let since = leased.doubted_on.unwrap();
+    assert_eq!((leased.doubts, leased.not_found), (1, 0));
     let unknown = |not_found| MailFinish::StillInDoubt { delay_ms: 60_000, reason: "not found".to_owned(), not_found };
-    assert_eq!(finish(backend, &asked, &unknown(true)).await, Settled::Applied);
-    assert_eq!(finish(backend, &asked, &unknown(true)).await, Settled::Applied, "its answer was lost");
+    assert_eq!(finish(backend, &leased, &unknown(true)).await, Settled::Applied);
+    assert_eq!(finish(backend, &leased, &unknown(true)).await, Settled::Applied, "its answer was lost");
     assert!(take(backend, 1).await.is_empty(), "not before its delay");
     backend.advance_ms(60_000);
 
-    // The process dies while it asks: the doubt is the same one.
+    // The process dies during the status query: the doubt stays the same.
     assert_eq!(take(backend, 1).await.remove(0).not_found, 1);
     backend.advance_ms(LEASE_MS + 1);
     expire(backend, OnDoubt::Resend).await;
-    let asked = take(backend, 1).await.remove(0);
-    assert_eq!((asked.doubted_on, asked.not_found), (Some(since), 1));
-    assert_eq!(finish(backend, &asked, &unknown(true)).await, Settled::Applied);
+    let leased = take(backend, 1).await.remove(0);
+    assert_eq!((leased.doubted_on, leased.not_found), (Some(since), 1));
+    assert_eq!(finish(backend, &leased, &unknown(true)).await, Settled::Applied);
 
-    // Parked by another's turn, it is still cleared to be sent; a lease that runs out then is a doubt of its own.
+    // Another run parked it, and it may still be sent; a lease that runs out after that is a new doubt.
     backend.advance_ms(60_000);
     let cleared = take(backend, 1).await.remove(0);
     assert_eq!(cleared.not_found, 2);
@@ -152,7 +152,7 @@ async fn what_a_provider_was_asked_is_remembered_until_the_next_doubt(backend: &
     assert!(again.doubted_on.unwrap() <= again.now);
 }
 
-async fn one_of_many_deliveries_at_once_is_ours(backend: &impl Backend) {
+async fn one_of_many_parallel_deliveries_gets_the_lease(backend: &impl Backend) {
     let handles = [backend.inbox(), backend.inbox(), backend.others().inbox, backend.others().inbox];
     let tasks: Vec<_> = (0..32)
         .map(|n| {
@@ -174,7 +174,7 @@ async fn one_of_many_deliveries_at_once_is_ours(backend: &impl Backend) {
     assert_eq!(mail(backend, "m").await.deliveries, 32);
 }
 
-async fn a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_left_alone(backend: &impl Backend) {
+async fn a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_not_changed(backend: &impl Backend) {
     let refuse = async |id| backend.inbox().refuse(CONSUMER, &delivery(id), &addressee(), "not ours").await.unwrap();
     refuse("bad").await;
     refuse("bad").await;
@@ -188,7 +188,7 @@ async fn a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_left_al
     assert_eq!(finish(backend, &work, &sent()).await, Settled::Applied);
 }
 
-async fn a_lease_that_ran_out_is_in_doubt_and_due_where_we_resend(backend: &impl Backend) {
+async fn a_mail_whose_lease_ran_out_is_in_doubt_and_due_where_doubts_are_resent(backend: &impl Backend) {
     let first = ours(backend, "m").await;
     backend.advance_ms(LEASE_MS / 2);
     assert_eq!(expire(backend, OnDoubt::Resend).await, [""; 0], "its lease still runs");
@@ -207,7 +207,7 @@ async fn a_lease_that_ran_out_is_in_doubt_and_due_where_we_resend(backend: &impl
     assert_eq!((again[0].attempts, again[0].doubts, &again[0].body), (2, 1, &first.body));
 }
 
-async fn a_lease_that_ran_out_is_held_where_a_person_decides(backend: &impl Backend) {
+async fn a_mail_whose_lease_ran_out_is_held_where_a_person_decides(backend: &impl Backend) {
     ours(backend, "m").await;
     backend.advance_ms(LEASE_MS);
     assert_eq!(expire(backend, OnDoubt::Hold).await, ["m"]);
@@ -218,7 +218,7 @@ async fn a_lease_that_ran_out_is_held_where_a_person_decides(backend: &impl Back
     assert_eq!((row.state, row.due_at), (MailState::InDoubt, None));
 }
 
-async fn doubts_turn_up_in_bounded_steps(backend: &impl Backend) {
+async fn expired_leases_become_doubts_in_bounded_steps(backend: &impl Backend) {
     for id in ["a", "b", "c"] {
         ours(backend, id).await;
         backend.advance_ms(1);
@@ -229,7 +229,7 @@ async fn doubts_turn_up_in_bounded_steps(backend: &impl Backend) {
     assert_eq!(step().await, ["c"]);
 }
 
-async fn a_late_outcome_ends_the_doubt_while_nobody_took_the_mail(backend: &impl Backend) {
+async fn a_late_outcome_ends_the_doubt_while_no_other_leased_the_mail(backend: &impl Backend) {
     for (id, finished, state) in
         [("s", sent(), MailState::Sent), ("p", parked(1), MailState::Parked), ("r", refused(), MailState::Refused)]
     {
@@ -250,7 +250,7 @@ async fn a_late_doubt_is_not_counted_twice(backend: &impl Backend) {
     assert_eq!((row.doubts, row.due_at), (1, None));
 }
 
-async fn a_late_finish_is_lost_once_another_took_the_mail(backend: &impl Backend) {
+async fn a_late_outcome_is_lost_once_another_leased_the_mail(backend: &impl Backend) {
     let first = ours(backend, "m").await;
     backend.advance_ms(LEASE_MS);
     expire(backend, OnDoubt::Resend).await;
@@ -310,7 +310,7 @@ async fn only_the_holder_of_the_probe_passes_an_open_breaker(backend: &impl Back
     assert_eq!(ids(&inbox.take_due(CONSUMER, &holder, true, 1).await.unwrap()), ["m"]);
 }
 
-async fn a_delivery_takes_up_what_was_left_behind(backend: &impl Backend) {
+async fn a_later_delivery_leases_a_mail_that_waited(backend: &impl Backend) {
     let by = Signature { actor: "anna".to_owned(), reason: "stop".to_owned() };
     backend.breakers().breaker(PROVIDER).await.unwrap();
     backend.ops().pause(PROVIDER, &by).await.unwrap();
@@ -343,7 +343,7 @@ async fn a_parked_mail_is_due_only_after_its_delay(backend: &impl Backend) {
     assert_eq!(ids(&take(backend, 1).await), ["m"]);
 }
 
-async fn due_mails_are_taken_oldest_first_and_bounded(backend: &impl Backend) {
+async fn due_mails_are_leased_oldest_first_and_bounded(backend: &impl Backend) {
     for (id, delay_ms) in [("late", 3_000_000), ("early", 1_000_000), ("middle", 2_000_000), ("not-yet", 9_000_000)] {
         let work = ours(backend, id).await;
         finish(backend, &work, &parked(delay_ms)).await;
@@ -377,10 +377,10 @@ fn failing_ms(work: &MailWork) -> i64 {
     (work.now - work.first_transient_on.unwrap()).num_milliseconds()
 }
 
-async fn time_in_which_nobody_tried_is_not_the_recipients(backend: &impl Backend) {
+async fn time_without_an_attempt_does_not_count_against_the_recipient(backend: &impl Backend) {
     let work = ours(backend, "m").await;
     finish(backend, &work, &parked(600_000)).await;
-    // The provider was away for three days, or its pace had no room.
+    // The provider was away for three days, or its rate limit was used up.
     backend.advance_ms(72 * 3_600_000);
     let again = take(backend, 1).await.remove(0);
     assert!((540_000..=660_000).contains(&failing_ms(&again)), "{} ms", failing_ms(&again));
@@ -401,7 +401,7 @@ async fn a_tombstone_recognises_a_repeat_when_the_body_is_gone(backend: &impl Ba
     assert!(row.finished_on.is_some());
 }
 
-async fn a_repeated_finish_is_applied_once(backend: &impl Backend) {
+async fn a_repeated_outcome_is_applied_once(backend: &impl Backend) {
     for (id, finished) in [("s", sent()), ("p", parked(60_000)), ("r", refused()), ("d", doubt(None))] {
         let work = ours(backend, id).await;
         assert_eq!(finish(backend, &work, &finished).await, Settled::Applied);
@@ -437,7 +437,7 @@ async fn consumers_do_not_see_each_other(backend: &impl Backend) {
     assert_eq!(backend.query("SELECT State FROM InboxMessages WHERE Consumer = 'Audit'").as_deref(), Some("1"));
 }
 
-async fn whose_a_mail_is_is_remembered_when_its_content_is_gone(backend: &impl Backend) {
+async fn the_client_of_a_mail_is_remembered_when_its_content_is_erased(backend: &impl Backend) {
     let find = async |address: &str, limit| {
         let hash = key().hash(&Email::parse(address).unwrap());
         let rows = backend.ops().mail_of(CONSUMER, &hash, limit).await.unwrap();

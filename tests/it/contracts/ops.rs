@@ -1,4 +1,4 @@
-//! What every store owes to its operators: what waits and why, and remedies that refuse with a reason.
+//! The operators' contract: what waits and why, and remedies that are refused with a reason.
 
 mod again;
 mod mails;
@@ -22,15 +22,15 @@ use client_organizer::{
 };
 
 contract!(
-    status_tells_what_waits_where_and_how_long,
+    status_reports_the_backlog_and_lag_of_each_destination,
     status_shows_what_has_no_destination_yet,
-    a_row_behind_another_of_its_key_is_no_lag,
-    lists_are_filtered_and_bounded_and_only_show_tells_the_payload,
-    each_state_but_its_own_is_refused_with_what_would_help,
-    a_discarded_row_makes_way_for_its_followers,
-    all_dead_rows_of_a_destination_go_in_bounded_steps,
-    what_was_done_is_recorded_with_who_and_why,
-    a_paused_destination_says_since_when_and_resuming_closes_its_breaker,
+    a_row_behind_another_of_its_key_does_not_count_as_lag,
+    lists_are_filtered_and_bounded_and_only_show_returns_the_payload,
+    a_remedy_for_another_state_is_refused_with_what_would_help,
+    a_discarded_row_no_longer_blocks_its_key,
+    all_dead_rows_of_a_destination_are_remedied_in_bounded_steps,
+    every_remedy_is_recorded_with_its_operator_and_reason,
+    a_paused_destination_shows_since_when_and_resuming_closes_its_breaker,
     a_message_is_found_by_every_id_that_is_printed,
 );
 
@@ -104,7 +104,7 @@ async fn lease(backend: &impl Backend) -> (LeaseToken, Claimed) {
     (token, claimed)
 }
 
-/// One dispatch in which every head of the queue ends so.
+/// One dispatch that settles every head of the queue alike.
 async fn dispatch(backend: &impl Backend, end: Settlement) {
     let (token, claimed) = lease(backend).await;
     let rows = claimed.rows.iter().map(|row| (row.seq, end.clone())).collect();
@@ -144,7 +144,7 @@ fn actions(backend: &impl Backend) -> i64 {
     backend.query("SELECT count(*) FROM OperatorActions").unwrap().parse().unwrap()
 }
 
-async fn status_tells_what_waits_where_and_how_long(backend: &impl Backend) {
+async fn status_reports_the_backlog_and_lag_of_each_destination(backend: &impl Backend) {
     let inbox = backend.inbox();
     backend.breakers().breaker(PROVIDER).await.unwrap();
     insert(backend, "bad", "k1");
@@ -196,7 +196,7 @@ async fn status_shows_what_has_no_destination_yet(backend: &impl Backend) {
     assert_eq!((status.unrouted.len(), status.destinations[0].pending), (0, 3));
 }
 
-async fn a_row_behind_another_of_its_key_is_no_lag(backend: &impl Backend) {
+async fn a_row_behind_another_of_its_key_does_not_count_as_lag(backend: &impl Backend) {
     insert(backend, "head", "k");
     insert(backend, "follower", "k");
     let later = backend.plus_ms("DueAt", 10 * HOUR_MS);
@@ -210,7 +210,7 @@ async fn a_row_behind_another_of_its_key_is_no_lag(backend: &impl Backend) {
     assert!((HOUR_MS..2 * HOUR_MS + HOUR_MS / 2).contains(&lag), "{lag}");
 }
 
-async fn lists_are_filtered_and_bounded_and_only_show_tells_the_payload(backend: &impl Backend) {
+async fn lists_are_filtered_and_bounded_and_only_show_returns_the_payload(backend: &impl Backend) {
     insert(backend, "bad", "k");
     dispatch(backend, dead(LastOutcome::Permanent)).await;
     insert(backend, "gone", "k");
@@ -241,7 +241,7 @@ async fn lists_are_filtered_and_bounded_and_only_show_tells_the_payload(backend:
     assert_eq!(backend.ops().show("none").await.unwrap(), []);
 }
 
-async fn each_state_but_its_own_is_refused_with_what_would_help(backend: &impl Backend) {
+async fn a_remedy_for_another_state_is_refused_with_what_would_help(backend: &impl Backend) {
     let unforced = ReplayRules { requeue: NO_WINDOW, force: false };
     insert(backend, "pending", "k1");
     assert_why_not(&requeue(backend, "pending", NO_WINDOW).await, &["pending", "by itself"]);
@@ -270,7 +270,7 @@ async fn each_state_but_its_own_is_refused_with_what_would_help(backend: &impl B
     assert_eq!(actions(backend), 1, "only the one that was done");
 }
 
-async fn a_discarded_row_makes_way_for_its_followers(backend: &impl Backend) {
+async fn a_discarded_row_no_longer_blocks_its_key(backend: &impl Backend) {
     for id in ["head", "second", "third"] {
         insert(backend, id, "k");
     }
@@ -292,7 +292,7 @@ async fn a_discarded_row_makes_way_for_its_followers(backend: &impl Backend) {
     assert_eq!(ids, ["second"], "at once, in order, and of this key only");
 }
 
-async fn all_dead_rows_of_a_destination_go_in_bounded_steps(backend: &impl Backend) {
+async fn all_dead_rows_of_a_destination_are_remedied_in_bounded_steps(backend: &impl Backend) {
     insert_to(backend, "elsewhere", "k", "topic:finance");
     backend.execute("UPDATE OutboxMessages SET State = 3 WHERE Id = 'elsewhere'");
     for n in 0..5 {
@@ -311,7 +311,7 @@ async fn all_dead_rows_of_a_destination_go_in_bounded_steps(backend: &impl Backe
     assert_eq!(actions(backend), 4);
 }
 
-async fn what_was_done_is_recorded_with_who_and_why(backend: &impl Backend) {
+async fn every_remedy_is_recorded_with_its_operator_and_reason(backend: &impl Backend) {
     insert(backend, "m", "k");
     dispatch(backend, dead(LastOutcome::Permanent)).await;
     requeue(backend, "m", NO_WINDOW).await;
@@ -347,7 +347,7 @@ async fn what_was_done_is_recorded_with_who_and_why(backend: &impl Backend) {
     assert_eq!(recorded, expected.map(|(action, target)| (action.to_owned(), target)));
 }
 
-async fn a_paused_destination_says_since_when_and_resuming_closes_its_breaker(backend: &impl Backend) {
+async fn a_paused_destination_shows_since_when_and_resuming_closes_its_breaker(backend: &impl Backend) {
     assert!(!backend.ops().pause("queue:unknown", &by()).await.unwrap());
     assert!(!backend.ops().resume("queue:unknown", &by()).await.unwrap());
     assert_eq!(actions(backend), 0);
@@ -383,7 +383,7 @@ fn mail_lease(provider: &str) -> Lease {
     }
 }
 
-/// A mail that is ours to send.
+/// A mail that this process has leased.
 async fn mail(backend: &impl Backend, id: &str) -> MailWork {
     let delivery = Delivery { message_id: id.to_owned(), body: b"body".to_vec(), delivery_count: 1, enqueued_on: None };
     match backend.inbox().begin(CONSUMER, &delivery, &Addressee::default(), &mail_lease(PROVIDER)).await.unwrap() {

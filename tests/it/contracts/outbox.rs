@@ -1,11 +1,11 @@
-//! The outbox contract, by theme, with the words its tests share.
+//! The outbox contract, by theme, with the helpers its tests share.
 
 mod leases;
 mod killer;
 mod late;
 mod order;
 mod routing;
-mod strangers;
+mod other_programs;
 
 use crate::support::backend::Backend;
 use client_organizer::{
@@ -19,7 +19,7 @@ use client_organizer::{
 
 pub(super) const MAILS: &str = "queue:mails";
 pub(super) const AUDIT: &str = "topic:audit";
-/// Real time passes too, and much of it on a busy machine with a database behind a network.
+/// Long, because real time passes too: much of it on a busy machine with a database behind a network.
 pub(super) const LEASE_MS: i64 = 3_600_000;
 pub(super) const CLAIMS_MAX: u32 = 3;
 pub(super) const BATCH: ClaimMode = ClaimMode::Batch { rows_max: 100, bytes_max: 1_000_000 };
@@ -28,7 +28,7 @@ pub(super) fn to(destination: &str) -> Destination {
     Destination::parse(destination).unwrap()
 }
 
-/// Rows with an id, in this order, of one destination and one key (or none).
+/// Inserts rows with these ids, in this order, for one destination and one key (or none).
 pub(super) fn enqueue(backend: &impl Backend, destination: &str, key: Option<&str>, ids: &[&str]) {
     let key = key.map_or("NULL".to_owned(), |key| format!("'{key}'"));
     let rows: Vec<_> = ids.iter().map(|id| format!("('{id}', 'Happened', '{destination}', {key}, '{{}}')")).collect();
@@ -74,7 +74,7 @@ pub(super) async fn settle_with(
     backend.outbox().settle(&settle).await.unwrap()
 }
 
-/// The same for all rows of a claim.
+/// Settles all rows of a claim alike.
 pub(super) async fn settle(
     backend: &impl Backend,
     token: LeaseToken,
@@ -89,7 +89,7 @@ pub(super) fn retry(delay_ms: i64) -> Settlement {
     Settlement::Retry { delay_ms, outcome: LastOutcome::Refused, error: "not now".to_owned(), suspect: false }
 }
 
-/// Given back without having been tried.
+/// Released without an attempt.
 pub(super) fn release(delay_ms: i64) -> Settlement {
     Settlement::Release { delay_ms, outcome: None, error: None, suspect: false }
 }
@@ -102,7 +102,7 @@ pub(super) fn open(for_ms: i64) -> BreakerChange {
     BreakerChange::Open { for_ms, reason: "503".to_owned() }
 }
 
-/// Everything that is due, whatever is to be routed.
+/// Everything that is due, without regard to rows that are not routed yet.
 pub(super) async fn all_due(backend: &impl Backend) -> Vec<Due> {
     backend.outbox().waiting(&Routes::default()).await.unwrap().due
 }

@@ -1,4 +1,4 @@
-//! What every inbox owes to a provider's pace: no window holds more mails than it may, of all processes together.
+//! The rate limit contract: no window holds more mails of a provider than its limit, over all processes.
 
 use crate::support::backend::Backend;
 use client_organizer::{
@@ -17,29 +17,29 @@ use client_organizer::{
 };
 
 contract!(
-    a_mail_without_room_is_stored_and_goes_when_there_is_room,
-    windows_slide,
+    a_rate_limited_mail_is_stored_and_goes_when_the_limit_allows_it,
+    windows_of_a_rate_limit_slide,
     a_mail_counts_from_the_end_of_its_sending,
     a_mail_whose_sending_never_ended_counts_from_the_end_of_its_lease,
-    what_was_not_handed_over_leaves_its_room_to_another,
-    asking_about_a_doubt_needs_no_room,
+    a_mail_that_was_not_handed_over_does_not_count,
+    a_status_query_does_not_count_as_a_mail,
     a_new_mail_waits_behind_those_that_wait,
-    a_repeat_takes_no_room,
-    a_probe_needs_room_too,
-    all_processes_share_one_pace,
-    providers_do_not_share_a_pace,
+    a_repeat_does_not_count,
+    a_probe_is_rate_limited_too,
+    all_processes_share_one_rate_limit,
+    providers_do_not_share_a_rate_limit,
     a_raised_limit_counts_at_once,
-    a_clock_that_went_back_stops_nobody_for_long,
-    what_no_window_holds_is_forgotten,
-    queries_have_a_pace_of_their_own,
-    all_processes_share_the_pace_of_queries,
+    a_clock_that_was_set_back_delays_mails_by_minutes_only,
+    attempts_older_than_every_window_are_deleted,
+    status_queries_have_a_rate_limit_of_their_own,
+    all_processes_share_the_rate_limit_of_status_queries,
 );
 
 const CONSUMER: &str = "SendEmail";
 const PROVIDER: &str = "mail:acs";
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
-/// More than the margin and what a slow machine takes between two steps; less than what is tested.
+/// Longer than the margin and a slow machine's pause between two steps; shorter than the windows under test.
 const SOON_MS: i64 = 10_000;
 const LEASE_MS: i64 = 300_000;
 
@@ -73,7 +73,7 @@ async fn finish(backend: &impl Backend, work: &MailWork, finish: &MailFinish) {
     assert_eq!(settled, Settled::Applied);
 }
 
-/// A mail that goes at once.
+/// Leases a mail and settles it as sent.
 async fn send(backend: &impl Backend, id: &str, lease: &Lease) {
     let work = begin(backend, id, lease).await.unwrap();
     finish(backend, &work, &sent()).await;
@@ -91,7 +91,7 @@ fn ids(works: &[MailWork]) -> Vec<&str> {
     works.iter().map(|work| work.message_id.as_str()).collect()
 }
 
-async fn a_mail_without_room_is_stored_and_goes_when_there_is_room(backend: &impl Backend) {
+async fn a_rate_limited_mail_is_stored_and_goes_when_the_limit_allows_it(backend: &impl Backend) {
     for id in ["a", "b"] {
         send(backend, id, &lease(2, 0)).await;
     }
@@ -104,18 +104,18 @@ async fn a_mail_without_room_is_stored_and_goes_when_there_is_room(backend: &imp
     assert!((MINUTE_MS - SOON_MS..=MINUTE_MS + SOON_MS).contains(&reported.in_ms), "{reported:?}");
     let repeat = backend.inbox().begin(CONSUMER, &delivery("a"), &Addressee::default(), &lease(2, 0)).await.unwrap();
     assert_eq!(repeat, Begun::Done(MailState::Sent));
-    assert!(rate_limited(backend).await.is_some(), "a repeat of one that was sent says nothing of those that wait");
+    assert!(rate_limited(backend).await.is_some(), "a repeat of a sent mail changes nothing for those that wait");
     backend.advance_ms(MINUTE_MS - SOON_MS);
     assert_eq!(take(backend, &lease(2, 0), 10).await, []);
     backend.advance_ms(2 * SOON_MS);
-    let room = backend.breakers().breaker(PROVIDER).await.unwrap().rate_limited;
-    assert_eq!(room.map(|reported| reported.in_ms), Some(0), "there is room, and they wait until somebody takes them");
+    let waiting = backend.breakers().breaker(PROVIDER).await.unwrap().rate_limited;
+    assert_eq!(waiting.map(|reported| reported.in_ms), Some(0), "they may go, and wait until they are leased");
     assert_eq!(ids(&take(backend, &lease(2, 0), 10).await), ["c", "d"], "oldest first");
-    assert_eq!(take(backend, &lease(2, 0), 10).await, [], "and no more than there is room for");
+    assert_eq!(take(backend, &lease(2, 0), 10).await, [], "and no more than the limit allows");
 }
 
-/// A bucket that fills up again would take a hundred at the end of one hour, and a hundred at the next one's beginning.
-async fn windows_slide(backend: &impl Backend) {
+/// A window that starts anew each hour would allow a hundred at the end of one hour and a hundred more a moment later.
+async fn windows_of_a_rate_limit_slide(backend: &impl Backend) {
     send(backend, "a", &lease(0, 3)).await;
     backend.advance_ms(HOUR_MS - 2 * SOON_MS);
     for id in ["b", "c"] {
@@ -125,7 +125,7 @@ async fn windows_slide(backend: &impl Backend) {
     backend.advance_ms(3 * SOON_MS);
     assert_eq!(ids(&take(backend, &lease(0, 3), 10).await), ["d"], "one has left the hour");
     assert_eq!(begin(backend, "e", &lease(0, 3)).await, None);
-    assert!(rate_limited(backend).await.unwrap().in_ms > HOUR_MS - 4 * SOON_MS, "both limits are told of");
+    assert!(rate_limited(backend).await.unwrap().in_ms > HOUR_MS - 4 * SOON_MS, "both limits are reported");
 }
 
 async fn a_mail_counts_from_the_end_of_its_sending(backend: &impl Backend) {
@@ -149,7 +149,7 @@ async fn a_mail_whose_sending_never_ended_counts_from_the_end_of_its_lease(backe
     assert_eq!(ids(&take(backend, &lease(1, 0), 1).await), ["a"]);
 }
 
-async fn what_was_not_handed_over_leaves_its_room_to_another(backend: &impl Backend) {
+async fn a_mail_that_was_not_handed_over_does_not_count(backend: &impl Backend) {
     let work = begin(backend, "a", &lease(1, 1)).await.unwrap();
     let refused = MailFinish::Refused { reason: "no letter".to_owned() };
     for _ in 0..2 {
@@ -159,7 +159,7 @@ async fn what_was_not_handed_over_leaves_its_room_to_another(backend: &impl Back
     assert!(begin(backend, "b", &lease(1, 1)).await.is_some());
 }
 
-async fn asking_about_a_doubt_needs_no_room(backend: &impl Backend) {
+async fn a_status_query_does_not_count_as_a_mail(backend: &impl Backend) {
     let asks = || Lease { asks: true, ..lease(1, 0) };
     let work = begin(backend, "doubt", &asks()).await.unwrap();
     assert_eq!(begin(backend, "waits", &asks()).await, None);
@@ -171,7 +171,7 @@ async fn asking_about_a_doubt_needs_no_room(backend: &impl Backend) {
     let again = take(backend, &asks(), 10).await;
     assert_eq!(ids(&again), ["doubt"]);
     backend.inbox().finish(CONSUMER, "doubt", again[0].token, &unknown, false).await.unwrap();
-    assert_eq!(take(backend, &asks(), 10).await, [], "now it would be sent again, which takes room");
+    assert_eq!(take(backend, &asks(), 10).await, [], "now it would be sent again, which counts");
     backend.advance_ms(MINUTE_MS + SOON_MS);
     assert_eq!(ids(&take(backend, &asks(), 10).await), ["waits"]);
 }
@@ -180,14 +180,14 @@ async fn a_new_mail_waits_behind_those_that_wait(backend: &impl Backend) {
     send(backend, "a", &lease(1, 0)).await;
     assert_eq!(begin(backend, "b", &lease(1, 0)).await, None);
     backend.advance_ms(MINUTE_MS + SOON_MS);
-    assert_eq!(begin(backend, "c", &lease(1, 0)).await, None, "there is room, and b waits for it");
+    assert_eq!(begin(backend, "c", &lease(1, 0)).await, None, "the limit allows one, and b is first");
     assert!(begin(backend, "b", &lease(1, 0)).await.is_none(), "c waits too: RetryEmail knows the order");
     assert_eq!(ids(&take(backend, &lease(1, 0), 10).await), ["b"]);
     backend.advance_ms(LEASE_MS + MINUTE_MS + SOON_MS);
     assert_eq!(ids(&take(backend, &lease(1, 0), 10).await), ["c"]);
 }
 
-async fn a_repeat_takes_no_room(backend: &impl Backend) {
+async fn a_repeat_does_not_count(backend: &impl Backend) {
     send(backend, "a", &lease(2, 0)).await;
     for _ in 0..3 {
         let known = backend.inbox().begin(CONSUMER, &delivery("a"), &Addressee::default(), &lease(2, 0)).await.unwrap();
@@ -196,7 +196,7 @@ async fn a_repeat_takes_no_room(backend: &impl Backend) {
     assert!(begin(backend, "b", &lease(2, 0)).await.is_some());
 }
 
-async fn a_probe_needs_room_too(backend: &impl Backend) {
+async fn a_probe_is_rate_limited_too(backend: &impl Backend) {
     send(backend, "a", &lease(1, 0)).await;
     let open = BreakerChange::Open { for_ms: 0, reason: "503".to_owned() };
     backend.breakers().change(PROVIDER, LeaseToken::fresh(), &open).await.unwrap();
@@ -209,7 +209,7 @@ async fn a_probe_needs_room_too(backend: &impl Backend) {
     assert_eq!(ids(&taken().await), ["b"]);
 }
 
-async fn all_processes_share_one_pace(backend: &impl Backend) {
+async fn all_processes_share_one_rate_limit(backend: &impl Backend) {
     let handles = [backend.inbox(), backend.inbox(), backend.others().inbox, backend.others().inbox];
     let tasks: Vec<_> = (0..32)
         .map(|n| {
@@ -234,7 +234,7 @@ async fn all_processes_share_one_pace(backend: &impl Backend) {
     for task in tasks {
         taken.extend(task.await.unwrap().into_iter().map(|work| work.message_id));
     }
-    // Who is held up by another may find nothing just now.
+    // A claimer that meets another's lock may find nothing for now.
     taken.extend(take(backend, &lease(0, 5), 10).await.into_iter().map(|work| work.message_id));
     let all = taken.len();
     taken.sort();
@@ -242,7 +242,7 @@ async fn all_processes_share_one_pace(backend: &impl Backend) {
     assert_eq!((taken.len(), all), (5, 5), "{taken:?}");
 }
 
-async fn providers_do_not_share_a_pace(backend: &impl Backend) {
+async fn providers_do_not_share_a_rate_limit(backend: &impl Backend) {
     send(backend, "a", &lease(1, 0)).await;
     let other = Lease { provider: "mail:smtp".to_owned(), ..lease(1, 0) };
     assert!(begin(backend, "b", &other).await.is_some());
@@ -259,7 +259,7 @@ async fn a_raised_limit_counts_at_once(backend: &impl Backend) {
     assert_eq!(ids(&take(backend, &lease(0, 0), 10).await), ["c"]);
 }
 
-async fn a_clock_that_went_back_stops_nobody_for_long(backend: &impl Backend) {
+async fn a_clock_that_was_set_back_delays_mails_by_minutes_only(backend: &impl Backend) {
     backend.advance_ms(24 * HOUR_MS);
     send(backend, "a", &lease(1, 0)).await;
     backend.advance_ms(-24 * HOUR_MS);
@@ -269,7 +269,7 @@ async fn a_clock_that_went_back_stops_nobody_for_long(backend: &impl Backend) {
     assert_eq!(ids(&take(backend, &lease(1, 0), 10).await), ["b"]);
 }
 
-async fn what_no_window_holds_is_forgotten(backend: &impl Backend) {
+async fn attempts_older_than_every_window_are_deleted(backend: &impl Backend) {
     for id in ["a", "b"] {
         send(backend, id, &lease(30, 100)).await;
     }
@@ -287,7 +287,7 @@ fn queries(token: LeaseToken, per_minute: u32, per_hour: u32) -> Lease {
     Lease { token, provider: rate_limit::of_queries(PROVIDER), ..lease(per_minute, per_hour) }
 }
 
-async fn queries_have_a_pace_of_their_own(backend: &impl Backend) {
+async fn status_queries_have_a_rate_limit_of_their_own(backend: &impl Backend) {
     let asks = Lease { asks: true, ..lease(1, 0) };
     let work = begin(backend, "doubt", &asks).await.unwrap();
     finish(backend, &work, &MailFinish::InDoubt { delay_ms: Some(0), reason: "cut".to_owned() }).await;
@@ -305,19 +305,19 @@ async fn queries_have_a_pace_of_their_own(backend: &impl Backend) {
     assert!((LEASE_MS + MINUTE_MS - SOON_MS..=LEASE_MS + MINUTE_MS + SOON_MS).contains(&full), "{full}");
     assert_eq!(may_query("third", &queries(LeaseToken::fresh(), 0, 0)).await, None, "no limit, nothing to wait for");
 
-    // An answer ends the first; from then on it counts for a minute.
+    // The first query ends with its answer, and counts for a minute from then on.
     let unknown = MailFinish::StillInDoubt { delay_ms: HOUR_MS, reason: "not found".to_owned(), not_found: true };
     finish(backend, &work, &unknown).await;
     let left = may_query("third", &queries(LeaseToken::fresh(), 2, 0)).await.unwrap();
     assert!((MINUTE_MS - SOON_MS..=MINUTE_MS + SOON_MS).contains(&left), "{left}");
     backend.advance_ms(MINUTE_MS + SOON_MS);
-    assert!(begin(backend, "mail", &lease(1, 0)).await.is_some(), "queries take no room of mails");
+    assert!(begin(backend, "mail", &lease(1, 0)).await.is_some(), "queries do not count as mails");
     assert_eq!(may_query("third", &queries(LeaseToken::fresh(), 2, 0)).await, None, "nor mails of queries");
     let hour = may_query("fourth", &queries(LeaseToken::fresh(), 0, 3)).await.unwrap();
     assert!(hour > HOUR_MS - 2 * (MINUTE_MS + SOON_MS), "{hour}");
 }
 
-async fn all_processes_share_the_pace_of_queries(backend: &impl Backend) {
+async fn all_processes_share_the_rate_limit_of_status_queries(backend: &impl Backend) {
     let handles = [backend.inbox(), backend.inbox(), backend.others().inbox, backend.others().inbox];
     let tasks: Vec<_> = (0..32)
         .map(|n| {

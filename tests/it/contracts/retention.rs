@@ -1,4 +1,4 @@
-//! The retention contract: bounded steps, only what is finished, never what waits or is dead.
+//! The retention contract: rows are deleted in bounded steps, only finished ones, never pending or dead ones.
 
 use super::outbox::number;
 use crate::support::backend::Backend;
@@ -10,7 +10,7 @@ async fn prune(backend: &impl Backend, what: Prunable, rows_max: u32) -> u32 {
     backend.retention().prune(what, rows_max).await.unwrap()
 }
 
-/// Of each kind, some finished just now: 3 sent, 2 discarded; and 1 pending, 1 leased, 1 dead.
+/// Just finished: 3 sent and 2 discarded; not finished: 1 pending, 1 leased and 1 dead.
 fn outbox_rows(backend: &impl Backend) {
     let at = backend.at_ms(1);
     backend.execute(&format!(
@@ -23,7 +23,7 @@ fn outbox_rows(backend: &impl Backend) {
     backend.execute("UPDATE OutboxMessages SET ProcessedOnUtc = OccurredOnUtc WHERE State IN (2, 3, 4)");
 }
 
-async fn finished_rows_go_after_their_time_in_bounded_steps(backend: &impl Backend) {
+async fn finished_rows_are_deleted_after_their_retention_in_bounded_steps(backend: &impl Backend) {
     outbox_rows(backend);
     let week = Prunable::FinishedRows { older_than_days: 7 };
     backend.advance_ms(6 * DAY_MS);
@@ -31,11 +31,11 @@ async fn finished_rows_go_after_their_time_in_bounded_steps(backend: &impl Backe
     backend.advance_ms(DAY_MS);
     assert_eq!(prune(backend, week, 2).await, 2);
     assert_eq!(prune(backend, week, 2).await, 2);
-    assert_eq!(prune(backend, week, 2).await, 1, "fewer than asked: done");
+    assert_eq!(prune(backend, week, 2).await, 1, "fewer than the limit: done");
     assert_eq!(prune(backend, week, 2).await, 0);
 }
 
-async fn rows_that_wait_or_are_dead_never_go(backend: &impl Backend) {
+async fn pending_and_dead_rows_are_never_deleted(backend: &impl Backend) {
     outbox_rows(backend);
     backend.advance_ms(10_000 * DAY_MS);
     assert_eq!(prune(backend, Prunable::FinishedRows { older_than_days: 0 }, 100).await, 5);
@@ -43,8 +43,8 @@ async fn rows_that_wait_or_are_dead_never_go(backend: &impl Backend) {
     assert_eq!(number(backend, left), 3);
 }
 
-async fn idempotency_keys_go_once_expired(backend: &impl Backend) {
-    // A row's own default is the only clock a stranger has here.
+async fn idempotency_keys_are_deleted_once_expired(backend: &impl Backend) {
+    // The column's default is the only clock that another program has here.
     outbox_rows(backend);
     for (key, lives_ms) in [("k1", DAY_MS), ("k2", DAY_MS), ("k3", DAY_MS), ("alive", 2 * DAY_MS)] {
         let expiry = backend.plus_ms("OccurredOnUtc", lives_ms);
@@ -60,7 +60,7 @@ async fn idempotency_keys_go_once_expired(backend: &impl Backend) {
     assert_eq!(backend.query("SELECT [Key] FROM IdempotencyKeys").as_deref(), Some("alive"));
 }
 
-/// Sent, refused, and one of every state that is not finished; what an operator sent back may still say when it was.
+/// Sent, refused, and one of every unfinished state; a mail that an operator resent may still have its finish time.
 fn inbox_rows(backend: &impl Backend) {
     for (id, state) in [
         ("sent", 2),
@@ -80,7 +80,7 @@ fn inbox_rows(backend: &impl Backend) {
     }
 }
 
-async fn tombstones_go_after_their_time_and_unfinished_mail_never(backend: &impl Backend) {
+async fn tombstones_are_deleted_after_their_retention_and_unfinished_mails_never(backend: &impl Backend) {
     inbox_rows(backend);
     assert_eq!(prune(backend, Prunable::Tombstones { older_than_days: 1_000_000 }, 100).await, 0, "too young");
     assert_eq!(prune(backend, Prunable::Tombstones { older_than_days: 400 }, 2).await, 2);
@@ -89,7 +89,7 @@ async fn tombstones_go_after_their_time_and_unfinished_mail_never(backend: &impl
     assert_eq!(number(backend, "SELECT count(*) FROM InboxMessages"), 4);
 }
 
-async fn bodies_of_refused_mail_are_erased_and_their_tombstones_stay(backend: &impl Backend) {
+async fn bodies_of_refused_mails_are_erased_and_their_tombstones_stay(backend: &impl Backend) {
     inbox_rows(backend);
     assert_eq!(prune(backend, Prunable::RefusedBodies { older_than_days: 1_000_000 }, 100).await, 0, "too young");
     let month = Prunable::RefusedBodies { older_than_days: 30 };
@@ -104,7 +104,7 @@ async fn bodies_of_refused_mail_are_erased_and_their_tombstones_stay(backend: &i
     );
 }
 
-/// Client 1 was deleted now; client 2 was not. Of both, a message in every state.
+/// A message in every state of client 1, who was just deleted, and of client 2, who was not.
 fn messages_of_two_clients(backend: &impl Backend) {
     for client in [1, 2] {
         for (name, state) in [("waiting", 0), ("leased", 1), ("sent", 2), ("dead", 3), ("discarded", 4)] {
@@ -116,15 +116,17 @@ fn messages_of_two_clients(backend: &impl Backend) {
             ));
         }
     }
-    // A row's own default is the only clock a stranger has here.
+    // The column's default is the only clock that another program has here.
     let now = "SELECT 'clients/1', OccurredOnUtc FROM OutboxMessages WHERE Id = 'waiting 1'";
     backend.execute(&format!("INSERT INTO Erasures (Subject, OnUtc) {now}"));
 }
 
-/// Later than any clock of a test.
+/// Later than every clock of a test.
 const YEAR_2100_MS: i64 = 4_102_444_800_000;
 
-async fn messages_of_a_deleted_client_go_once_sent_and_dead_ones_after_their_time(backend: &impl Backend) {
+async fn messages_of_a_deleted_client_are_deleted_once_sent_and_dead_ones_after_their_retention(
+    backend: &impl Backend,
+) {
     messages_of_two_clients(backend);
     let what = Prunable::ErasedRows { dead_older_than_days: 7 };
     assert_eq!(prune(backend, what, 1).await, 1);
@@ -151,7 +153,7 @@ async fn messages_of_a_deleted_client_go_once_sent_and_dead_ones_after_their_tim
     assert_eq!(prune(backend, what, 10).await, 0);
 }
 
-async fn mails_of_a_deleted_client_become_tombstones_of_nobody(backend: &impl Backend) {
+async fn mails_of_a_deleted_client_become_tombstones_without_a_client(backend: &impl Backend) {
     messages_of_two_clients(backend);
     let states = [
         ("accepted", 0, true),
@@ -198,17 +200,17 @@ async fn mails_of_a_deleted_client_become_tombstones_of_nobody(backend: &impl Ba
     assert_eq!(backend.query(why).as_deref(), Some("erased: its client was deleted"));
     let held =
         "SELECT count(*) FROM InboxMessages WHERE MessageId = 'held 1' AND State = 5 AND FinishedOnUtc IS NOT NULL";
-    assert_eq!(number(backend, held), 1, "nobody is asked to decide of it any more, and its tombstone goes in time");
+    assert_eq!(number(backend, held), 1, "no decision is pending, and its tombstone is deleted in time");
     let repeats = "SELECT count(*) FROM InboxMessages WHERE MessageId IN ('sent 1', 'held 1', 'refused 1')";
     assert_eq!(number(backend, repeats), 3, "a repeat is recognised all the same");
 }
 
 contract!(
-    finished_rows_go_after_their_time_in_bounded_steps,
-    rows_that_wait_or_are_dead_never_go,
-    idempotency_keys_go_once_expired,
-    tombstones_go_after_their_time_and_unfinished_mail_never,
-    bodies_of_refused_mail_are_erased_and_their_tombstones_stay,
-    messages_of_a_deleted_client_go_once_sent_and_dead_ones_after_their_time,
-    mails_of_a_deleted_client_become_tombstones_of_nobody,
+    finished_rows_are_deleted_after_their_retention_in_bounded_steps,
+    pending_and_dead_rows_are_never_deleted,
+    idempotency_keys_are_deleted_once_expired,
+    tombstones_are_deleted_after_their_retention_and_unfinished_mails_never,
+    bodies_of_refused_mails_are_erased_and_their_tombstones_stay,
+    messages_of_a_deleted_client_are_deleted_once_sent_and_dead_ones_after_their_retention,
+    mails_of_a_deleted_client_become_tombstones_without_a_client,
 );

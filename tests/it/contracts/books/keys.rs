@@ -6,7 +6,7 @@ contract!(
     parallel_writes_with_one_key_leave_one_record_and_one_answer,
     a_key_used_for_another_request_is_refused,
     a_repeat_is_recognised_before_if_match_and_uniqueness,
-    every_answer_is_repeated_as_it_was_given,
+    every_response_is_repeated_as_it_was,
     a_refused_write_stores_no_key,
     an_expired_key_counts_as_absent,
 );
@@ -61,7 +61,7 @@ async fn a_repeat_is_recognised_before_if_match_and_uniqueness(backend: &impl Ba
     assert_eq!(count(backend, "OutboxMessages"), 2);
 }
 
-async fn every_answer_is_repeated_as_it_was_given(backend: &impl Backend) {
+async fn every_response_is_repeated_as_it_was(backend: &impl Backend) {
     let one = ClientId(1);
     let commands = [
         Command::CreateClient(draft(1)),

@@ -1,20 +1,20 @@
-//! Requeue, replay and forced replay: what goes again, and what stands in the way.
+//! Requeue, replay and forced replay: what is sent again, and what prevents it.
 
 use super::*;
 
 contract!(
-    a_dead_row_goes_again_as_if_never_tried,
+    a_requeued_row_is_sent_as_if_never_tried,
     a_requeue_waits_for_the_row_of_its_key_that_is_being_sent,
-    an_older_row_goes_after_a_newer_one_only_when_told_so,
-    what_the_bus_may_hold_waits_for_the_end_of_its_window,
+    an_older_row_goes_after_a_newer_one_only_on_request,
+    a_row_that_the_bus_may_hold_is_requeued_only_after_the_window,
     a_sent_row_is_replayed_after_the_window_under_its_id,
     a_forced_replay_is_a_new_message_that_names_the_old,
-    a_copy_would_arrive_after_what_is_newer,
+    a_copy_that_would_arrive_after_a_newer_row_is_refused,
     a_message_to_two_destinations_can_be_requeued_for_one,
-    what_the_inbox_knows_goes_again_only_as_a_new_message,
+    a_message_known_to_the_inbox_is_sent_again_only_as_a_new_message,
 );
 
-async fn what_the_inbox_knows_goes_again_only_as_a_new_message(backend: &impl Backend) {
+async fn a_message_known_to_the_inbox_is_sent_again_only_as_a_new_message(backend: &impl Backend) {
     let rules = RequeueRules { mail_queue: Some(QUEUE.to_owned()), ..NO_WINDOW };
     let unforced = ReplayRules { requeue: rules.clone(), force: false };
     for (id, end) in [("sent", Settlement::Sent), ("dead", dead(LastOutcome::Unknown)), ("new", Settlement::Sent)] {
@@ -44,7 +44,7 @@ async fn what_the_inbox_knows_goes_again_only_as_a_new_message(backend: &impl Ba
     }
 }
 
-async fn a_dead_row_goes_again_as_if_never_tried(backend: &impl Backend) {
+async fn a_requeued_row_is_sent_as_if_never_tried(backend: &impl Backend) {
     insert(backend, "m", "k");
     dispatch(backend, dead(LastOutcome::Permanent)).await;
     assert_eq!(row(backend, "m").await.retry_count, 1);
@@ -72,7 +72,7 @@ async fn a_requeue_waits_for_the_row_of_its_key_that_is_being_sent(backend: &imp
     assert!(requeue(backend, "stranger", NO_WINDOW).await.done, "another key is another order");
 }
 
-async fn an_older_row_goes_after_a_newer_one_only_when_told_so(backend: &impl Backend) {
+async fn an_older_row_goes_after_a_newer_one_only_on_request(backend: &impl Backend) {
     insert(backend, "old", "k");
     insert(backend, "stranger", "k2");
     dispatch(backend, dead(LastOutcome::Permanent)).await;
@@ -88,7 +88,7 @@ async fn an_older_row_goes_after_a_newer_one_only_when_told_so(backend: &impl Ba
     assert!(requeue(backend, "old", RequeueRules { out_of_order: true, ..NO_WINDOW }).await.done);
 }
 
-async fn what_the_bus_may_hold_waits_for_the_end_of_its_window(backend: &impl Backend) {
+async fn a_row_that_the_bus_may_hold_is_requeued_only_after_the_window(backend: &impl Backend) {
     insert(backend, "m", "k");
     dispatch(backend, dead(LastOutcome::Unknown)).await;
     backend.advance_ms(HOUR_MS / 2);
@@ -150,7 +150,7 @@ async fn a_forced_replay_is_a_new_message_that_names_the_old(backend: &impl Back
     assert_eq!(row(backend, &new_id).await.state, RowState::Sent);
 }
 
-async fn a_copy_would_arrive_after_what_is_newer(backend: &impl Backend) {
+async fn a_copy_that_would_arrive_after_a_newer_row_is_refused(backend: &impl Backend) {
     insert(backend, "old", "k");
     dispatch(backend, Settlement::Sent).await;
     insert(backend, "new", "k");

@@ -1,4 +1,4 @@
-//! What an operator decides of mails.
+//! What an operator decides about mails.
 
 use super::*;
 use client_organizer::domain::{
@@ -7,13 +7,13 @@ use client_organizer::domain::{
 };
 
 contract!(
-    a_refused_or_doubtful_mail_can_be_resent,
-    only_a_doubtful_mail_can_be_taken_as_sent,
-    a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing,
-    without_a_state_all_that_is_not_sent_is_listed,
+    a_mail_that_is_refused_or_in_doubt_can_be_resent,
+    only_a_mail_in_doubt_can_be_assumed_sent,
+    a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing,
+    without_a_state_every_unsent_mail_is_listed,
 );
 
-async fn without_a_state_all_that_is_not_sent_is_listed(backend: &impl Backend) {
+async fn without_a_state_every_unsent_mail_is_listed(backend: &impl Backend) {
     for (id, finish) in [
         ("refused", MailFinish::Refused { reason: "no".to_owned() }),
         ("parked", MailFinish::Parked { delay_ms: HOUR_MS, reason: "later".to_owned(), recipient_failed: true }),
@@ -37,7 +37,7 @@ async fn without_a_state_all_that_is_not_sent_is_listed(backend: &impl Backend) 
     assert_eq!(backend.ops().mail_show(CONSUMER, "none").await.unwrap(), None);
 }
 
-async fn a_refused_or_doubtful_mail_can_be_resent(backend: &impl Backend) {
+async fn a_mail_that_is_refused_or_in_doubt_can_be_resent(backend: &impl Backend) {
     let (ops, inbox) = (backend.ops(), backend.inbox());
     let parked = MailFinish::Parked { delay_ms: 0, reason: "full".to_owned(), recipient_failed: true };
     for (id, finish) in [
@@ -70,7 +70,7 @@ async fn a_refused_or_doubtful_mail_can_be_resent(backend: &impl Backend) {
     assert_eq!(actions(backend), 2);
 }
 
-async fn only_a_doubtful_mail_can_be_taken_as_sent(backend: &impl Backend) {
+async fn only_a_mail_in_doubt_can_be_assumed_sent(backend: &impl Backend) {
     let (ops, inbox) = (backend.ops(), backend.inbox());
     let work = mail(backend, "m").await;
     let why = ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap_err();
@@ -94,7 +94,7 @@ async fn only_a_doubtful_mail_can_be_taken_as_sent(backend: &impl Backend) {
     assert_eq!(actions(backend), 1);
 }
 
-async fn a_message_taken_in_by_hand_is_due_and_a_repeat_changes_nothing(backend: &impl Backend) {
+async fn a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing(backend: &impl Backend) {
     let (ops, inbox) = (backend.ops(), backend.inbox());
     let delivery = |id: &str| Delivery {
         message_id: id.to_owned(),

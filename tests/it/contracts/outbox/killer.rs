@@ -1,9 +1,9 @@
-//! Rows whose claimers die: they are found, go alone, and are set aside, and their neighbours live.
+//! Rows that kill their claimers: they are found, sent alone, then set dead, and the other rows are sent.
 
 use super::*;
 
-/// The dispatcher's turns, without the dispatcher: batch and suspect until neither finds a row; whoever holds the
-/// killer is gone before it settles.
+/// Claims as the dispatcher does, a batch and a suspect by turns, until neither finds a row. The process that claims
+/// the killer dies before it settles: true.
 async fn drain_until_killed(backend: &impl Backend, killer: &str) -> bool {
     let (mut mode, mut empty) = (BATCH, 0);
     while empty < 2 {
@@ -35,7 +35,7 @@ async fn of_500_rows_with_one_killer_499_are_sent(backend: &impl Backend) {
     assert_eq!(deaths, 2 + i64::from(CLAIMS_MAX), "twice in a batch, then alone");
 }
 
-async fn the_claim_that_sets_a_row_dead_says_so_and_takes_the_next(backend: &impl Backend) {
+async fn a_claim_that_sets_a_row_dead_reports_it_and_leases_the_next(backend: &impl Backend) {
     enqueue(backend, MAILS, Some("k"), &["killer", "next"]);
     for turn in 0..2 + CLAIMS_MAX {
         let mode = if turn < 2 { BATCH } else { ClaimMode::Suspect };
@@ -48,7 +48,7 @@ async fn the_claim_that_sets_a_row_dead_says_so_and_takes_the_next(backend: &imp
     assert_eq!((ids(&claimed), claimed.set_dead), (vec!["next"], 1));
 }
 
-async fn its_last_holder_has_lost_the_lease(backend: &impl Backend) {
+async fn the_last_holder_of_a_row_set_dead_has_lost_the_lease(backend: &impl Backend) {
     enqueue(backend, MAILS, None, &["m"]);
     backend.execute("UPDATE OutboxMessages SET Claims = 4");
     let (token, claimed) = claim(backend, ClaimMode::Suspect).await;
@@ -58,7 +58,7 @@ async fn its_last_holder_has_lost_the_lease(backend: &impl Backend) {
     assert_eq!(counts(backend, "m")[0], 3);
 }
 
-async fn suspects_and_batches_take_only_their_own(backend: &impl Backend) {
+async fn a_claim_for_a_suspect_and_one_for_a_batch_lease_different_rows(backend: &impl Backend) {
     enqueue(backend, MAILS, None, &["m1", "suspect 1", "suspect 2"]);
     backend.execute("UPDATE OutboxMessages SET Claims = 2 WHERE Id <> 'm1'");
     assert_eq!(due(backend, MAILS).await.map(|due| (due.rows, due.suspects)), Some((3, 2)));
@@ -68,7 +68,7 @@ async fn suspects_and_batches_take_only_their_own(backend: &impl Backend) {
     assert_eq!(ids(&claim(backend, ClaimMode::Suspect).await.1), ["suspect 2"]);
 }
 
-async fn a_row_put_back_as_suspect_goes_alone_next(backend: &impl Backend) {
+async fn a_row_released_as_suspect_is_claimed_alone_next(backend: &impl Backend) {
     enqueue(backend, MAILS, None, &["m"]);
     for suspect in [true, false] {
         let (token, claimed) = claim(backend, if suspect { BATCH } else { ClaimMode::Suspect }).await;
@@ -94,9 +94,9 @@ async fn a_suspect_waits_for_the_head_of_its_key_too(backend: &impl Backend) {
 
 contract!(
     of_500_rows_with_one_killer_499_are_sent,
-    the_claim_that_sets_a_row_dead_says_so_and_takes_the_next,
-    its_last_holder_has_lost_the_lease,
-    suspects_and_batches_take_only_their_own,
-    a_row_put_back_as_suspect_goes_alone_next,
+    a_claim_that_sets_a_row_dead_reports_it_and_leases_the_next,
+    the_last_holder_of_a_row_set_dead_has_lost_the_lease,
+    a_claim_for_a_suspect_and_one_for_a_batch_lease_different_rows,
+    a_row_released_as_suspect_is_claimed_alone_next,
     a_suspect_waits_for_the_head_of_its_key_too,
 );

@@ -1,8 +1,8 @@
-//! A row with an earlier Seq that commits later: the classic hole of outboxes that remember how far they got.
+//! A late row: it commits after rows with a later Seq. An outbox that remembers how far it got would skip it.
 
 use super::*;
 
-/// Of one destination and key.
+/// Inserts a row for a destination and key; the function that is returned commits it.
 fn slowly<'a>(backend: &'a impl Backend, destination: &str, key: &str, id: &str) -> Box<dyn FnOnce() + Send + 'a> {
     let columns = "Id, EventType, Destination, OrderingKey, Payload";
     backend.insert_slowly(columns, &format!("'{id}', 'Happened', '{destination}', '{key}', '1'"))
@@ -14,19 +14,19 @@ async fn sent(backend: &impl Backend) -> Vec<String> {
     ids(&claimed).into_iter().map(str::to_owned).collect()
 }
 
-async fn it_is_claimed_after_later_ones_were_sent(backend: &impl Backend) {
+async fn a_late_row_is_claimed_after_later_ones_were_sent(backend: &impl Backend) {
     let commit = slowly(backend, MAILS, "slow", "first");
     enqueue(backend, MAILS, Some("fast"), &["second"]);
     enqueue(backend, MAILS, None, &["third"]);
-    assert_eq!(sent(backend).await, ["second", "third"], "nobody waits for it");
+    assert_eq!(sent(backend).await, ["second", "third"], "no other key waits for it");
     assert_eq!(sent(backend).await, [""; 0]);
     commit();
     assert_eq!(due(backend, MAILS).await.unwrap().rows, 1);
     assert_eq!(sent(backend).await, ["first"]);
 }
 
-/// Whether the second goes before it committed depends on what the store lets us see; it can be no later than it says.
-async fn it_goes_before_all_of_its_key_that_wait(backend: &impl Backend) {
+/// Whether the second row goes before the late one commits depends on the store's isolation; both orders are right.
+async fn a_late_row_goes_before_the_waiting_rows_of_its_key(backend: &impl Backend) {
     let commit = slowly(backend, MAILS, "k", "first");
     enqueue(backend, MAILS, Some("k"), &["second"]);
     let mut order = sent(backend).await;
@@ -41,7 +41,7 @@ async fn it_goes_before_all_of_its_key_that_wait(backend: &impl Backend) {
     assert!(order == waited || order == passed, "{order:?}");
 }
 
-async fn it_is_routed_after_later_ones_were(backend: &impl Backend) {
+async fn a_late_row_is_routed_after_later_ones_were(backend: &impl Backend) {
     let both = routes(&[("Happened", &[MAILS, AUDIT])]);
     let commit = slowly(backend, "", "slow", "first");
     enqueue(backend, "", Some("fast"), &["second"]);
@@ -54,7 +54,7 @@ async fn it_is_routed_after_later_ones_were(backend: &impl Backend) {
     assert_eq!(number(backend, "SELECT count(*) FROM OutboxMessages WHERE Destination = ''"), 0);
 }
 
-async fn it_is_seen_by_operators_and_outlives_pruning(backend: &impl Backend) {
+async fn a_late_row_is_shown_to_operators_and_outlives_pruning(backend: &impl Backend) {
     let commit = slowly(backend, MAILS, "slow", "first");
     enqueue(backend, MAILS, Some("fast"), &["second"]);
     assert_eq!(sent(backend).await, ["second"]);
@@ -67,8 +67,8 @@ async fn it_is_seen_by_operators_and_outlives_pruning(backend: &impl Backend) {
 }
 
 contract!(
-    it_is_claimed_after_later_ones_were_sent,
-    it_goes_before_all_of_its_key_that_wait,
-    it_is_routed_after_later_ones_were,
-    it_is_seen_by_operators_and_outlives_pruning,
+    a_late_row_is_claimed_after_later_ones_were_sent,
+    a_late_row_goes_before_the_waiting_rows_of_its_key,
+    a_late_row_is_routed_after_later_ones_were,
+    a_late_row_is_shown_to_operators_and_outlives_pruning,
 );

@@ -1,4 +1,4 @@
-//! Leases: who may settle, what a settle leaves, what a claim may take.
+//! Leases: who may settle, what a settle leaves behind, and how much a claim may lease.
 
 use super::*;
 use client_organizer::ports::outbox::Breaker;
@@ -24,7 +24,7 @@ async fn a_lost_lease_cannot_settle(backend: &impl Backend) {
     assert_eq!((state.breaker, state.failures), (Breaker::Closed, 0), "nor does it open the breaker");
 }
 
-async fn one_lost_row_takes_no_other_with_it(backend: &impl Backend) {
+async fn a_row_whose_lease_is_lost_does_not_affect_the_others(backend: &impl Backend) {
     enqueue(backend, MAILS, None, &["m1", "m2"]);
     let (a, claimed) = claim(backend, BATCH).await;
     backend.advance_ms(LEASE_MS + 1);
@@ -62,7 +62,7 @@ async fn an_expired_lease_that_nobody_claimed_can_still_be_settled(backend: &imp
     assert_eq!(counts(backend, "m"), [2, 0, 0]);
 }
 
-async fn a_leased_row_is_nobody_elses_until_its_lease_ends(backend: &impl Backend) {
+async fn a_leased_row_is_not_claimed_again_until_its_lease_ends(backend: &impl Backend) {
     enqueue(backend, MAILS, None, &["m"]);
     claim(backend, BATCH).await;
     assert!(claim(backend, BATCH).await.1.rows.is_empty());
@@ -73,7 +73,7 @@ async fn a_leased_row_is_nobody_elses_until_its_lease_ends(backend: &impl Backen
     assert_eq!((again.rows[0].id.as_str(), again.rows[0].claims), ("m", 2));
 }
 
-async fn a_sent_row_says_when_and_nothing_of_earlier_failures(backend: &impl Backend) {
+async fn a_sent_row_keeps_its_time_and_nothing_of_earlier_failures(backend: &impl Backend) {
     enqueue(backend, MAILS, None, &["m"]);
     let (token, claimed) = claim(backend, BATCH).await;
     assert_eq!(claimed.last_accepted_on, None);
@@ -92,7 +92,7 @@ async fn a_sent_row_says_when_and_nothing_of_earlier_failures(backend: &impl Bac
     assert!(claim(backend, BATCH).await.1.last_accepted_on.is_some());
 }
 
-async fn a_release_burns_no_retry_and_forgets_nothing(backend: &impl Backend) {
+async fn a_release_uses_no_retry_and_forgets_nothing(backend: &impl Backend) {
     enqueue(backend, MAILS, None, &["m"]);
     let (token, claimed) = claim(backend, BATCH).await;
     settle(backend, token, &claimed, release(0)).await;
@@ -114,7 +114,7 @@ async fn a_release_burns_no_retry_and_forgets_nothing(backend: &impl Backend) {
     assert_eq!(column(backend, "m", "LastError").as_deref(), Some("503"));
 }
 
-async fn a_dead_row_counts_as_told_and_is_claimed_no_more(backend: &impl Backend) {
+async fn a_dead_row_counts_its_retry_as_settled_and_is_claimed_no_more(backend: &impl Backend) {
     enqueue(backend, MAILS, None, &["counted", "not counted"]);
     let (token, claimed) = claim(backend, BATCH).await;
     let error = "x".repeat(100_000);
@@ -146,7 +146,7 @@ async fn a_claim_is_bounded_by_bytes_but_takes_at_least_one(backend: &impl Backe
     assert_eq!(ids(&claim(backend, of(10)).await.1), ["m3"]);
 }
 
-async fn claimed_rows_come_by_due_time_then_seq(backend: &impl Backend) {
+async fn claimed_rows_are_ordered_by_due_time_then_seq(backend: &impl Backend) {
     enqueue(backend, MAILS, None, &["late", "early", "early too"]);
     let (token, claimed) = claim(backend, BATCH).await;
     let rows =
@@ -159,14 +159,14 @@ async fn claimed_rows_come_by_due_time_then_seq(backend: &impl Backend) {
 
 contract!(
     a_lost_lease_cannot_settle,
-    one_lost_row_takes_no_other_with_it,
+    a_row_whose_lease_is_lost_does_not_affect_the_others,
     a_repeated_settle_is_applied_and_counts_nothing_twice,
     an_expired_lease_that_nobody_claimed_can_still_be_settled,
-    a_leased_row_is_nobody_elses_until_its_lease_ends,
-    a_sent_row_says_when_and_nothing_of_earlier_failures,
-    a_release_burns_no_retry_and_forgets_nothing,
-    a_dead_row_counts_as_told_and_is_claimed_no_more,
+    a_leased_row_is_not_claimed_again_until_its_lease_ends,
+    a_sent_row_keeps_its_time_and_nothing_of_earlier_failures,
+    a_release_uses_no_retry_and_forgets_nothing,
+    a_dead_row_counts_its_retry_as_settled_and_is_claimed_no_more,
     a_claim_is_bounded_by_rows,
     a_claim_is_bounded_by_bytes_but_takes_at_least_one,
-    claimed_rows_come_by_due_time_then_seq,
+    claimed_rows_are_ordered_by_due_time_then_seq,
 );

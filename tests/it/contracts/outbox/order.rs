@@ -1,4 +1,4 @@
-//! Order: one row per key at a time, and one key, one row, one destination never hold up another.
+//! Order: one row of a key at a time, and no key, row or destination delays another.
 
 use super::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +19,7 @@ async fn a_waiting_head_holds_back_only_its_own_key(backend: &impl Backend) {
     assert_eq!(ids(&claim(backend, BATCH).await.1), ["k1 second"]);
 }
 
-async fn a_dead_row_leaves_the_line(backend: &impl Backend) {
+async fn a_dead_row_no_longer_blocks_its_key(backend: &impl Backend) {
     enqueue(backend, MAILS, Some("k"), &["first", "second"]);
     let (token, claimed) = claim(backend, BATCH).await;
     settle(backend, token, &claimed, dead()).await;
@@ -60,7 +60,7 @@ async fn an_earlier_row_that_is_not_routed_yet_blocks_its_key(backend: &impl Bac
     assert_eq!(ids(&claim(backend, BATCH).await.1), ["routed"], "it went elsewhere");
 }
 
-async fn one_event_to_two_destinations_goes_on_where_one_is_broken(backend: &impl Backend) {
+async fn an_event_to_two_destinations_reaches_one_while_the_other_fails(backend: &impl Backend) {
     let paused = format!("PausedOnUtc = {}", backend.at_ms(1));
     let open = format!("PausedOnUtc = NULL, OpenUntil = {}", backend.at_ms(9_999_999_999_999));
     for (stop, mode) in [(paused, "paused"), (open, "open")] {
@@ -80,7 +80,7 @@ async fn one_event_to_two_destinations_goes_on_where_one_is_broken(backend: &imp
     assert_eq!(number(backend, "SELECT count(*) FROM OutboxMessages WHERE State = 0"), 2, "they wait, unharmed");
 }
 
-/// Two dispatchers by turns, with partial outcomes, retries and leases that run out.
+/// Two dispatchers claim by turns, with partial outcomes, retries and leases that run out.
 async fn two_claimers_never_hold_two_rows_of_one_key(backend: &impl Backend) {
     let mut dice = fastrand::Rng::with_seed(7);
     for key in ["k1", "k2", "k3", "k4"] {
@@ -101,7 +101,7 @@ async fn two_claimers_never_hold_two_rows_of_one_key(backend: &impl Backend) {
             for row in claimed.rows {
                 let sent = published.entry(row.ordering_key.clone().unwrap()).or_default();
                 let what = match dice.u8(0..4) {
-                    // Published, and its settle lost with the process.
+                    // Published, and the process died before it settled.
                     0 if row.claims < 2 => None,
                     1 => Some(retry(dice.i64(1..5_000))),
                     2 => Some(release(0)),
@@ -118,7 +118,7 @@ async fn two_claimers_never_hold_two_rows_of_one_key(backend: &impl Backend) {
             }
         }
         backend.advance_ms(dice.i64(0..LEASE_MS));
-        // A lease that ran out twice makes a suspect; this test's claimers take only batches.
+        // A lease that ran out twice makes a suspect; the claimers of this test claim only batches.
         backend.execute("UPDATE OutboxMessages SET Claims = 0 WHERE Claims > 1 AND State = 1");
         if number(backend, "SELECT count(*) FROM OutboxMessages WHERE State <> 2") == 0 {
             break;
@@ -131,9 +131,9 @@ async fn two_claimers_never_hold_two_rows_of_one_key(backend: &impl Backend) {
 
 contract!(
     a_waiting_head_holds_back_only_its_own_key,
-    a_dead_row_leaves_the_line,
+    a_dead_row_no_longer_blocks_its_key,
     followers_move_with_their_head_and_never_earlier,
     an_earlier_row_that_is_not_routed_yet_blocks_its_key,
-    one_event_to_two_destinations_goes_on_where_one_is_broken,
+    an_event_to_two_destinations_reaches_one_while_the_other_fails,
     two_claimers_never_hold_two_rows_of_one_key,
 );

@@ -28,7 +28,7 @@ async fn a_row_goes_to_every_destination_of_its_route(backend: &impl Backend) {
     assert_eq!(number(backend, "SELECT count(*) FROM Destinations"), 2, "so that they can be paused and opened");
 }
 
-async fn a_destination_named_twice_is_meant_once(backend: &impl Backend) {
+async fn a_destination_named_twice_gets_one_row(backend: &impl Backend) {
     plain(backend, "Happened", &["e"]);
     let routed = backend.outbox().route(&routes(&[("Happened", &[MAILS, MAILS])]), 100).await.unwrap();
     assert_eq!((routed.routed, routed.siblings), (1, 0));
@@ -48,7 +48,7 @@ async fn siblings_keep_the_order_of_their_events(backend: &impl Backend) {
     }
 }
 
-async fn a_second_row_with_a_routed_id_is_dead_and_stops_nobody(backend: &impl Backend) {
+async fn a_second_row_with_a_routed_id_is_dead_and_blocks_no_other(backend: &impl Backend) {
     let both = routes(&[("Happened", &[MAILS, AUDIT])]);
     plain(backend, "Happened", &["e"]);
     backend.outbox().route(&both, 100).await.unwrap();
@@ -74,7 +74,7 @@ async fn an_empty_route_discards_and_names_the_setting(backend: &impl Backend) {
     assert!(column(backend, "e", "LastError").unwrap().contains("Routes__Nobody"));
 }
 
-async fn an_event_type_without_a_route_waits_and_starves_nobody(backend: &impl Backend) {
+async fn an_event_type_without_a_route_waits_and_starves_no_other(backend: &impl Backend) {
     plain(backend, "Undecided", &["u1", "u2", "u3"]);
     plain(backend, "Happened", &["m1", "m2", "m3"]);
     let some = routes(&[("Happened", &[MAILS])]);
@@ -98,8 +98,8 @@ async fn rows_of_several_types_are_routed_by_seq(backend: &impl Backend) {
     }
 }
 
-/// A sibling gets its Seq when its row is routed: routed first, the later event's would go first.
-async fn of_a_key_only_its_oldest_row_is_routed(backend: &impl Backend) {
+/// A sibling gets its Seq when its row is routed, so a later event must not be routed first: it would be sent first.
+async fn only_the_oldest_row_of_a_key_is_routed(backend: &impl Backend) {
     let columns = "INSERT INTO OutboxMessages (Id, EventType, OrderingKey, Payload) VALUES";
     for (id, event_type) in [("e1", "Undecided"), ("e2", "Happened"), ("e3", "Happened")] {
         backend.execute(&format!("{columns} ('{id}', '{event_type}', 'k', '1')"));
@@ -107,7 +107,7 @@ async fn of_a_key_only_its_oldest_row_is_routed(backend: &impl Backend) {
     let both: &[&str] = &[MAILS, AUDIT];
     let some = routes(&[("Happened", both)]);
     assert!(!backend.outbox().waiting(&some).await.unwrap().unrouted, "nothing that can be routed");
-    assert_eq!(backend.outbox().route(&some, 100).await.unwrap().routed, 0, "e1 waits, and they behind it");
+    assert_eq!(backend.outbox().route(&some, 100).await.unwrap().routed, 0, "e1 waits, and the others behind it");
     let all = routes(&[("Happened", both), ("Undecided", both)]);
     for _ in 0..3 {
         assert!(backend.outbox().waiting(&all).await.unwrap().unrouted);
@@ -125,7 +125,7 @@ async fn of_a_key_only_its_oldest_row_is_routed(backend: &impl Backend) {
     }
 }
 
-async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend) {
+async fn due_reports_the_backlog_of_each_destination_and_what_blocks_it(backend: &impl Backend) {
     assert_eq!(all_due(backend).await, []);
     plain(backend, "Happened", &["unrouted"]);
     assert_eq!(all_due(backend).await, [], "not routed, so due nowhere");
@@ -150,12 +150,12 @@ async fn due_tells_what_waits_where_and_why_it_may_not_go(backend: &impl Backend
     assert_eq!((later.rows, later.breaker), (2, Breaker::ProbeDue));
 }
 
-async fn what_waits_says_whether_there_is_something_to_route(backend: &impl Backend) {
+async fn waiting_reports_whether_there_are_rows_to_route(backend: &impl Backend) {
     let settings = routes(&[("Happened", &[MAILS]), ("Nobody", &[])]);
     let unrouted = async || backend.outbox().waiting(&settings).await.unwrap().unrouted;
     assert!(!unrouted().await);
     plain(backend, "Undecided", &["u"]);
-    assert!(!unrouted().await, "it waits for a route, and costs nobody a question");
+    assert!(!unrouted().await, "it waits for a route, and costs no query");
     for event_type in ["Happened", "Nobody"] {
         plain(backend, event_type, &[event_type]);
         assert!(unrouted().await, "{event_type}");
@@ -166,7 +166,7 @@ async fn what_waits_says_whether_there_is_something_to_route(backend: &impl Back
     assert!(unrouted().await, "a duplicate is to be set dead");
 }
 
-async fn rows_for_what_is_no_destination_are_buried_in_bounded_steps(backend: &impl Backend) {
+async fn rows_with_an_invalid_destination_are_dead_lettered_in_bounded_steps(backend: &impl Backend) {
     enqueue(backend, "mails", None, &["b1", "b2", "b3"]);
     enqueue(backend, MAILS, None, &["good"]);
     assert_eq!(due(backend, "mails").await.unwrap().rows, 3);
@@ -179,14 +179,14 @@ async fn rows_for_what_is_no_destination_are_buried_in_bounded_steps(backend: &i
 
 contract!(
     a_row_goes_to_every_destination_of_its_route,
-    a_destination_named_twice_is_meant_once,
+    a_destination_named_twice_gets_one_row,
     siblings_keep_the_order_of_their_events,
-    a_second_row_with_a_routed_id_is_dead_and_stops_nobody,
+    a_second_row_with_a_routed_id_is_dead_and_blocks_no_other,
     an_empty_route_discards_and_names_the_setting,
-    an_event_type_without_a_route_waits_and_starves_nobody,
+    an_event_type_without_a_route_waits_and_starves_no_other,
     rows_of_several_types_are_routed_by_seq,
-    of_a_key_only_its_oldest_row_is_routed,
-    due_tells_what_waits_where_and_why_it_may_not_go,
-    what_waits_says_whether_there_is_something_to_route,
-    rows_for_what_is_no_destination_are_buried_in_bounded_steps,
+    only_the_oldest_row_of_a_key_is_routed,
+    due_reports_the_backlog_of_each_destination_and_what_blocks_it,
+    waiting_reports_whether_there_are_rows_to_route,
+    rows_with_an_invalid_destination_are_dead_lettered_in_bounded_steps,
 );

@@ -1,5 +1,5 @@
-//! Rows inserted by other programs: defaults fill what they leave out, CHECKs refuse what can never be, and what is
-//! merely odd stops nobody.
+//! Rows inserted by other programs: defaults fill what they leave out, CHECKs refuse impossible values, and odd
+//! values do not stop other rows.
 
 use super::*;
 use crate::support::backend::SqliteBackend;
@@ -22,7 +22,7 @@ async fn a_plain_insert_of_three_columns_is_claimed_like_any_other(backend: &imp
 
 contract!(a_plain_insert_of_three_columns_is_claimed_like_any_other);
 
-/// SQLite alone takes bytes as text, and counts no calendar has.
+/// Only SQLite stores bytes as text, and times that no calendar has.
 #[tokio::test]
 async fn bytes_that_are_not_utf8_and_absurd_numbers_do_not_fail_the_claim() {
     let backend = SqliteBackend::new();
@@ -46,7 +46,7 @@ async fn bytes_that_are_not_utf8_and_absurd_numbers_do_not_fail_the_claim() {
 }
 
 #[tokio::test]
-async fn a_destination_that_is_not_utf8_is_buried_too() {
+async fn a_row_whose_destination_is_not_utf8_is_dead_lettered() {
     let backend = SqliteBackend::new();
     enqueue(&backend, "?", None, &["odd"]);
     backend.execute("UPDATE OutboxMessages SET Destination = CAST(x'713aff' AS TEXT)");
@@ -55,14 +55,14 @@ async fn a_destination_that_is_not_utf8_is_buried_too() {
     assert_eq!(all_due(&backend).await, []);
 }
 
-/// On a connection of its own: a refusal is its caller's error, with the constraint's name.
+/// On a connection of its own: the refusal is an error of that insert, and names the constraint.
 #[tokio::test]
-async fn what_can_never_be_is_refused_at_the_insert() {
+async fn an_impossible_row_is_refused_at_the_insert() {
     let backend = SqliteBackend::new();
-    let stranger = rusqlite::Connection::open(&backend.options.path).unwrap();
+    let other = rusqlite::Connection::open(&backend.options.path).unwrap();
     let refused = |columns: &str, values: &str| {
         let sql = format!("INSERT INTO OutboxMessages (EventType, Payload, {columns}) VALUES ('E', '{{}}', {values})");
-        let why = stranger.execute(&sql, []).expect_err(&sql).to_string();
+        let why = other.execute(&sql, []).expect_err(&sql).to_string();
         assert!(why.contains("CHECK constraint failed"), "{sql}: {why}");
     };
     let long = "x".repeat(129);
