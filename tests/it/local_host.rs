@@ -1,4 +1,4 @@
-//! The local host against a stub handler, a process of its own: this test binary, started again by the host.
+//! The local host with a stub handler as its process: this test binary, started again by the host.
 
 mod front;
 mod stub;
@@ -25,10 +25,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Only a test that is going to fail waits this long.
+/// Only a failing test waits this long.
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// What a test wants other than usual.
+/// What a test changes of the usual setup.
 struct Setup {
     env: Vec<(&'static str, String)>,
     max_delivery_count: u32,
@@ -110,7 +110,7 @@ fn options(root: &Path, data: &Path, setup: &Setup) -> LocalOptions {
 }
 
 impl Host {
-    /// Runs a host on `folder`; listening, its handler perhaps not up yet.
+    /// Starts a host on `folder`; it listens, and its handler may not be up yet.
     async fn start(folder: &Path, setup: Setup) -> Self {
         let options = options(&folder.join("app"), &folder.join("data"), &setup);
         let feed = options.events.subscribe();
@@ -144,7 +144,7 @@ impl Host {
         picked.unwrap_or_else(|_| panic!("no event `{name}`; seen: {seen:#?}"))
     }
 
-    /// The next request the handler says it got.
+    /// The next request that the handler printed.
     async fn got(&mut self) -> Value {
         let got = |what: &What| match what {
             What::Log { stream: Stream::Stdout, line } => line.get("got").cloned(),
@@ -178,7 +178,7 @@ impl Host {
         serde_json::from_slice(&get(self.port, "/api/clients/env").await.body).unwrap()
     }
 
-    /// Sends to the queue as the handler would: by the connection string it was given.
+    /// Sends to the queue as the handler would: with the connection string that the host gave it.
     async fn enqueue(&self, message_id: &str, body: &str) {
         let env = self.handler_env().await;
         let connection = &env["ServiceBusConnection"];
@@ -231,7 +231,7 @@ async fn a_request_is_forwarded_with_what_dotnets_client_loses() {
 }
 
 #[tokio::test]
-async fn nothing_but_a_route_reaches_the_handler() {
+async fn only_a_route_reaches_the_handler() {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), Setup::default()).await;
     for target in [
@@ -272,7 +272,7 @@ async fn nothing_but_a_route_reaches_the_handler() {
 }
 
 #[tokio::test]
-async fn a_name_bound_to_this_machine_is_refused() {
+async fn a_setting_bound_to_this_machine_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), Setup::default()).await;
     for name in ["evil.example", "evil.example:80", "127.0.0.1", "localhost:1"] {
@@ -328,7 +328,7 @@ async fn a_queue_message_arrives_in_the_hosts_envelope_and_is_completed() {
 }
 
 #[tokio::test]
-async fn a_failed_delivery_comes_again_until_it_is_dead() {
+async fn a_failed_delivery_is_repeated_until_it_is_dead() {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), Setup { max_delivery_count: 3, ..Setup::default() }).await;
     host.enqueue("m-1", "fail").await;
@@ -344,7 +344,7 @@ async fn a_failed_delivery_comes_again_until_it_is_dead() {
 }
 
 #[tokio::test]
-async fn an_empty_success_is_told_as_the_hang_it_is_and_counts_as_failure() {
+async fn an_empty_success_is_reported_as_a_hang_and_counts_as_a_failure() {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), Setup::default()).await;
     host.enqueue("m-1", "empty-once").await;
@@ -367,7 +367,7 @@ async fn a_handler_that_dies_is_restarted_and_gets_the_message_again() {
 }
 
 #[tokio::test]
-async fn deliveries_can_be_held_until_the_handler_has_died() {
+async fn deliveries_can_be_held_back_until_the_handler_has_died() {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), Setup { hold_deliveries_until_exit: true, ..Setup::default() }).await;
     host.enqueue("m-1", "ok").await;
@@ -382,14 +382,14 @@ async fn deliveries_can_be_held_until_the_handler_has_died() {
 }
 
 #[tokio::test]
-async fn an_invocation_past_function_timeout_costs_the_process() {
+async fn an_invocation_past_the_function_timeout_ends_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let setup = Setup { function_timeout: "00:00:01", ..Setup::default() };
     let mut host = Host::start(folder.path(), setup).await;
     host.enqueue("m-1", "never-once").await;
     assert_eq!(host.exited().await, (None, Some(9)));
     host.is(What::Completed { entity: "email".into(), message_id: "m-1".into(), delivery_count: 2 }).await;
-    // It is the host's own doing, and none of the three exits.
+    // The host ended it itself, so it is not one of the three exits.
     for id in ["m-2", "m-3"] {
         host.enqueue(id, "die-once").await;
         assert_eq!(host.exited().await, (Some(7), None));
@@ -417,7 +417,7 @@ async fn a_timer_fires_by_its_schedule_without_status_when_faster_than_a_minute(
 }
 
 #[tokio::test]
-async fn the_third_exit_is_told_and_the_host_starts_afresh() {
+async fn the_third_exit_is_reported_and_the_host_starts_afresh() {
     let folder = tempfile::tempdir().unwrap();
     let setup = Setup { env: vec![("STUB_EXIT", "3".to_owned())], ..Setup::default() };
     let mut host = Host::start(folder.path(), setup).await;
@@ -450,7 +450,7 @@ async fn a_second_host_on_the_same_data_is_refused_until_the_first_is_gone() {
 }
 
 #[tokio::test]
-async fn a_host_told_to_stop_finishes_what_is_under_way() {
+async fn a_host_that_must_stop_finishes_what_is_in_flight() {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), Setup::default()).await;
     host.enqueue("m-1", "slow").await;
@@ -500,7 +500,7 @@ async fn a_handler_has_one_id_by_two_names_and_keeps_its_port_when_it_is_restart
 }
 
 #[tokio::test]
-async fn a_host_whose_data_folder_is_deleted_says_so_and_ends() {
+async fn a_host_whose_data_folder_is_deleted_reports_it_and_ends() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), Setup::default()).await;
     host.handler_env().await;
@@ -510,7 +510,7 @@ async fn a_host_whose_data_folder_is_deleted_says_so_and_ends() {
 }
 
 #[tokio::test]
-async fn a_host_whose_data_folder_is_replaced_says_so_and_ends() {
+async fn a_host_whose_data_folder_is_replaced_reports_it_and_ends() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), Setup::default()).await;
     std::fs::rename(folder.path().join("data"), folder.path().join("elsewhere")).unwrap();
@@ -525,7 +525,7 @@ async fn a_host_whose_data_folder_is_replaced_says_so_and_ends() {
 async fn a_new_host_waits_until_the_old_handler_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     Host::start(folder.path(), Setup::default()).await.stop().await.unwrap();
-    // What a handler holds that something keeps from ending with its host.
+    // What a handler holds when something prevents it from ending with its host.
     let old = std::fs::File::options().write(true).open(folder.path().join("data/handler.lock")).unwrap();
     old.lock().unwrap();
     let options = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
@@ -549,9 +549,9 @@ async fn a_new_host_waits_until_the_old_handler_is_gone() {
     host.abort();
 }
 
-/// As it is started, and with the runtime's own threads: the handler listens already, and its database is a folder.
+/// Started as in production, with the runtime's own threads: the handler listens already, and its database is a folder.
 #[tokio::test]
-async fn a_handler_that_fails_after_it_listens_ends_at_once_and_the_host_says_so() {
+async fn a_handler_that_fails_after_it_listens_ends_at_once_and_the_host_reports_it() {
     let folder = tempfile::tempdir().unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut options = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
@@ -572,21 +572,21 @@ async fn a_handler_that_fails_after_it_listens_ends_at_once_and_the_host_says_so
     let mut feed = options.events.subscribe();
     let host = tokio::spawn(local::run(options, std::future::pending()));
     let ended = async {
-        let mut said_at = None;
+        let mut failed_at = None;
         loop {
             let event = feed.recv().await.unwrap();
             match event.what {
                 What::Log { stream: Stream::Stderr, line } if line.to_string().contains("error: ") => {
-                    said_at = Some(event.at);
+                    failed_at = Some(event.at);
                 }
-                What::HandlerExited { code, .. } => return (code, said_at, event.at),
+                What::HandlerExited { code, .. } => return (code, failed_at, event.at),
                 _ => {}
             }
         }
     };
-    let (code, said_at, exited_at) = tokio::time::timeout(DEADLINE, ended).await.expect("it hangs");
+    let (code, failed_at, exited_at) = tokio::time::timeout(DEADLINE, ended).await.expect("it hangs");
     assert_eq!(code, Some(1));
-    let took = exited_at - said_at.expect("its error was passed on");
+    let took = exited_at - failed_at.expect("its error was passed on");
     assert!(took < chrono::TimeDelta::seconds(1), "{took}");
     host.abort();
 }
@@ -621,7 +621,7 @@ fn stub_host() {
     tokio::runtime::Runtime::new().unwrap().block_on(local::run(options, std::future::pending())).unwrap();
 }
 
-/// Not a test: the handler the hosts start.
+/// Not a test: the handler that the hosts start.
 #[test]
 #[ignore = "a process that the host starts"]
 fn stub_handler() {

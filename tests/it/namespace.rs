@@ -27,9 +27,9 @@ struct Namespace {
     entity: String,
     store: SqliteBackend,
     door: &'static str,
-    /// The door inside TLS.
+    /// The transport inside TLS.
     port: u16,
-    /// REST knows no gateway: it gets there as through an office's proxy.
+    /// REST has no setting for a gateway: it uses the broker as a proxy, as an office would.
     proxy: Proxy,
     trusted: tempfile::NamedTempFile,
 }
@@ -81,7 +81,7 @@ impl Namespace {
         settings
     }
 
-    /// As if its time were over.
+    /// As if its pause were over.
     fn close_breaker(&self) {
         self.store.execute("UPDATE Destinations SET OpenUntil = NULL");
     }
@@ -91,7 +91,7 @@ impl Namespace {
         self.store.execute(&format!("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES {values}"));
     }
 
-    /// Nobody else's token on a broker that others use too.
+    /// A token of this test's own, on a broker that other tests use too.
     fn token(&self, name: &str) -> String {
         format!("{name}-{}", self.entity)
     }
@@ -104,7 +104,7 @@ impl Namespace {
         self.broker.reported(&self.entity).await
     }
 
-    /// As the broker says, who tells at once when it is so.
+    /// Waits until the broker reports that many distinct messages.
     async fn arrived(&self, distinct: usize) {
         let count = self.broker.tell("until", json!({"name": self.entity, "distinct": distinct, "ms": 30_000})).await;
         assert_eq!(count["distinct"], distinct);
@@ -123,7 +123,7 @@ fn by_identity(endpoint: &IdentityEndpoint) -> Settings {
     settings
 }
 
-/// Why breakers opened, as logged; no secret is among it.
+/// The logged reasons why breakers opened; checks that they hold no secret.
 fn reasons(said: &Said) -> Vec<String> {
     let lines = said.troubles.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let reasons: Vec<String> = lines.filter_map(|line| line["reason"].as_str().map(str::to_owned)).collect();
@@ -174,7 +174,7 @@ async fn amqp_over_websocket_goes_out_through_the_proxy_unless_the_host_is_excep
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn plain_amqp_never_goes_through_the_proxy_and_says_so_where_it_fails() {
+async fn plain_amqp_never_uses_the_proxy_and_reports_that_where_it_fails() {
     let Some(on) = Namespace::start("amqp").await else { return };
     on.insert("direct");
     let said = Worker::once(&on.by(keyed(), [on.gateway(), ("HTTPS_PROXY", on.proxy())]));
@@ -188,9 +188,9 @@ async fn plain_amqp_never_goes_through_the_proxy_and_says_so_where_it_fails() {
     assert_eq!(on.proxy.places(), [""; 0]);
 }
 
-/// It is proxy.py, and not ours.
+/// The proxy is proxy.py, an independent implementation.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_proxy_that_is_not_ours_leads_there_and_its_refusals_are_told() {
+async fn an_independent_proxy_works_and_its_refusals_are_reported() {
     let Some(on) = Namespace::start("websocket").await else { return };
     let mut python = Command::new(broker::made("python/bin/python"));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broker/connect.py");
@@ -216,7 +216,7 @@ async fn a_proxy_that_is_not_ours_leads_there_and_its_refusals_are_told() {
     assert!(proxy.wait().unwrap().success());
 }
 
-/// Nobody is asked: the proxy is not there.
+/// No broker is needed: the proxy is not there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_proxy_that_is_away_is_named() {
     for door in ["websocket", "rest"] {
@@ -229,7 +229,7 @@ async fn a_proxy_that_is_away_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_certificate_of_nobodys_or_of_another_name_is_refused_and_no_token_leaves() {
+async fn an_unknown_certificate_or_one_of_another_name_is_refused_and_no_token_leaves() {
     let (known, unknown) = (Authority::new(), Authority::new());
     for door in DOORS {
         for (signs, host) in [(&unknown, HOST), (&known, "elsewhere.servicebus.windows.net")] {
@@ -246,7 +246,7 @@ async fn a_certificate_of_nobodys_or_of_another_name_is_refused_and_no_token_lea
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_identity_opens_the_namespace_and_its_token_is_renewed_before_its_end() {
+async fn an_identity_opens_the_namespace_and_its_token_is_renewed_before_it_expires() {
     for door in DOORS {
         let Some(on) = Namespace::start(door).await else { return };
         // A token in its last five minutes is due for renewal: the next publish asks for another.
@@ -261,7 +261,7 @@ async fn an_identity_opens_the_namespace_and_its_token_is_renewed_before_its_end
         on.arrived(2).await;
         let said = worker.stop();
         assert_eq!((said.sent, reasons(&said)), (2, vec![]), "{door}");
-        assert_eq!(endpoint.heads().len(), 2, "{door}: asked once more, and then no more");
+        assert_eq!(endpoint.heads().len(), 2, "{door}: requested once more, and then never again");
         assert!(endpoint.heads()[0].contains("resource=https%3A%2F%2Fservicebus.azure.net"), "{:?}", endpoint.heads());
         if door != "rest" {
             let reported = on.reported().await;
@@ -276,7 +276,7 @@ async fn an_identity_opens_the_namespace_and_its_token_is_renewed_before_its_end
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_role_that_was_taken_away_is_named_and_given_back_everything_goes_on() {
+async fn a_revoked_role_is_named_and_all_is_sent_once_it_is_granted_again() {
     for door in DOORS {
         let Some(on) = Namespace::start(door).await else { return };
         let endpoint = IdentityEndpoint::start(vec![granted(&on.token("the-first"), HOUR)]);
@@ -287,7 +287,7 @@ async fn a_role_that_was_taken_away_is_named_and_given_back_everything_goes_on()
         let before = on.reported().await["refusals"].as_u64().unwrap();
         on.broker.tell("revoke", json!({"token": on.token("the-first")})).await;
         on.insert("two");
-        // Refused, and refused again by a probe: it is the state of things.
+        // Refused, and refused again when probed: the refusal lasts.
         on.broker.tell("refusals", json!({"name": on.entity, "count": before + 2, "ms": 30_000})).await;
         on.allow("the-first").await;
         on.arrived(2).await;

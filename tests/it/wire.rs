@@ -24,7 +24,7 @@ use client_organizer::{
 };
 use std::time::Duration;
 
-/// Generous where an answer comes: a busy machine is no fault. What stalls does so for as long as `answer_within`.
+/// Generous where an answer comes: a busy machine is not a fault. A stalled request lasts for `answer_within`.
 fn options(server: &TdsServer, answer_within: Duration) -> SqlServerOptions {
     let long = Duration::from_secs(30);
     let pool = PoolOptions {
@@ -47,7 +47,7 @@ async fn opened(server: &TdsServer) -> SqlServer {
     SqlServer::open(&options(server, Duration::from_secs(30))).await.unwrap()
 }
 
-/// One client, as `books_client` answers it.
+/// One client, as `books_client` returns it.
 fn client() -> Vec<Table> {
     let columns = ["ClientKey", "Name", "Address", "NipNb", "Email", "Language", "Version"];
     let row =

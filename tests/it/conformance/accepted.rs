@@ -1,4 +1,4 @@
-//! Accepted means stored: each message once, as it was, and an outcome for each in its place.
+//! Accepted means stored: each message once and unchanged, with one outcome per message, in order.
 
 use super::{Bench, accepted, message, messages};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -7,14 +7,14 @@ use client_organizer::domain::verdict::PublishOutcome;
 use serde_json::json;
 
 conformance!(
-    what_is_accepted_is_stored_as_it_was,
+    an_accepted_message_is_stored_unchanged,
     a_hundred_messages_have_a_hundred_outcomes_in_order,
     an_id_seen_before_is_accepted_and_dropped,
-    nothing_to_send_is_no_outcome,
-    each_message_has_its_own_time_and_life,
+    an_empty_batch_has_no_outcomes,
+    each_message_has_its_own_due_time_and_time_to_live,
 );
 
-async fn what_is_accepted_is_stored_as_it_was(on: &Bench) {
+async fn an_accepted_message_is_stored_unchanged(on: &Bench) {
     let body = "{\"name\":\"Zażółć gęślą jaźń 🦀\"}";
     assert!(accepted(&on.publish(&[message("m1", body)]).await));
     let stored = on.broker.stored(&on.entity).await;
@@ -60,11 +60,11 @@ async fn an_id_seen_before_is_accepted_and_dropped(on: &Bench) {
     assert_eq!(on.ids().await.len(), 3);
 }
 
-async fn nothing_to_send_is_no_outcome(on: &Bench) {
+async fn an_empty_batch_has_no_outcomes(on: &Bench) {
     assert!(on.publish(&[]).await.is_empty());
 }
 
-async fn each_message_has_its_own_time_and_life(on: &Bench) {
+async fn each_message_has_its_own_due_time_and_time_to_live(on: &Bench) {
     let mut batch = messages(3);
     batch[1].timing.live_ms = Some(1_500);
     batch[2].timing.not_before = DateTime::from_timestamp_millis(1_800_000_000_000);

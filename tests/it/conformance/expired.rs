@@ -1,4 +1,4 @@
-//! Tokens that are over: told as what they are, and nothing is lost when a good one comes.
+//! Expired tokens: they are reported as expired, and no message is lost once a valid one is there.
 
 use super::{Bench, PATIENCE, accepted, message, messages, reason};
 use crate::support::broker::{Broker, KEY_NAME};
@@ -7,8 +7,8 @@ use serde_json::json;
 
 conformance!(
     a_signature_made_elsewhere_opens_its_entity,
-    a_signature_that_is_over_is_told_and_nothing_is_sent,
-    a_token_that_ends_on_the_way_is_no_fault_of_the_message,
+    an_expired_signature_is_reported_and_nothing_is_sent,
+    a_token_that_expires_on_the_way_does_not_blame_the_message,
 );
 
 /// In 2096; and in 2001.
@@ -25,7 +25,7 @@ async fn a_signature_made_elsewhere_opens_its_entity(on: &Bench) {
     assert!(reason(&outcomes[0]).contains(KEY_NAME), "{outcomes:?}");
 }
 
-async fn a_signature_that_is_over_is_told_and_nothing_is_sent(on: &Bench) {
+async fn an_expired_signature_is_reported_and_nothing_is_sent(on: &Bench) {
     let over = on.by(&on.broker.signature(on.door, &on.entity, OVER), PATIENCE);
     for outcome in over.publish(&messages(2)).await {
         let spared = outcome == PublishOutcome::NotTried;
@@ -35,7 +35,7 @@ async fn a_signature_that_is_over_is_told_and_nothing_is_sent(on: &Bench) {
     assert_eq!(on.broker.reported(&on.entity).await["transfers"], 0);
 }
 
-async fn a_token_that_ends_on_the_way_is_no_fault_of_the_message(on: &Bench) {
+async fn a_token_that_expires_on_the_way_does_not_blame_the_message(on: &Bench) {
     let Some(own) = Broker::start() else { return };
     let own: &'static Broker = Box::leak(Box::new(own));
     let on = Bench::new(own, on.door, json!({})).await;
@@ -44,7 +44,7 @@ async fn a_token_that_ends_on_the_way_is_no_fault_of_the_message(on: &Bench) {
     let one = [message("later", "{}")];
     let first = on.publish(&one).await;
     assert!(matches!(first[0], PublishOutcome::Cut { .. } | PublishOutcome::Blocked { .. }), "{first:?}");
-    // What we sign is over there before it comes: a clock is wrong, and who looks at it is told where.
+    // Our signature has expired on arrival: one of the clocks is wrong, and the reason reports both.
     let again = on.publish(&one).await;
     assert!(matches!(again[0], PublishOutcome::Blocked { .. }), "{again:?}");
     assert!(reason(&again[0]).contains("expired") && reason(&again[0]).contains(KEY_NAME), "{again:?}");

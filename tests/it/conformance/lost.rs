@@ -1,4 +1,4 @@
-//! Connections that end and answers that never come: nothing is called accepted that is not, and nothing hangs.
+//! Connections that end and answers that never come: nothing is wrongly called accepted, and nothing hangs.
 
 use super::{Bench, PATIENCE, accepted, bus, idling, message, messages, reason, unknown};
 use crate::support::{broker::Broker, proxy::Proxy};
@@ -8,22 +8,22 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 conformance!(
-    cut_before_it_was_stored_it_is_unknown_and_goes_again,
-    cut_after_it_was_stored_it_is_unknown_and_goes_again_under_the_same_id,
+    a_message_cut_before_it_was_stored_is_unknown_and_is_sent_again,
+    a_message_cut_after_it_was_stored_is_unknown_and_is_sent_again_under_the_same_id,
     a_detach_or_a_close_loses_nothing,
-    an_idle_link_that_was_let_go_is_replaced_unnoticed,
+    an_idle_link_that_the_broker_detached_is_replaced_unnoticed,
     an_answer_that_never_comes_ends_with_the_timeout,
-    a_deadline_that_is_over_tries_nothing,
-    a_broker_that_was_restarted_is_found_again,
-    a_connection_that_went_silent_is_left_after_the_timeout,
-    an_address_that_leads_elsewhere_is_followed,
-    where_nobody_listens_it_says_so_and_tries_the_rest_no_more,
+    a_publish_past_its_deadline_tries_nothing,
+    a_restarted_broker_is_reached_again,
+    a_connection_that_went_silent_is_dropped_after_the_timeout,
+    a_name_that_now_leads_to_another_address_is_followed,
+    where_no_broker_listens_the_reason_names_it_and_the_rest_is_not_tried,
     ; amqp alone:
-    who_closes_says_goodbye_and_may_come_back,
-    a_silent_connection_that_lay_idle_is_not_used,
+    a_closed_bus_ends_its_connection_properly_and_can_connect_again,
+    an_idle_connection_that_went_silent_is_not_used,
 );
 
-async fn cut_before_it_was_stored_it_is_unknown_and_goes_again(on: &Bench) {
+async fn a_message_cut_before_it_was_stored_is_unknown_and_is_sent_again(on: &Bench) {
     on.plan(json!(["cut-before"])).await;
     let outcomes = on.publish(&messages(1)).await;
     assert!(unknown(&outcomes[0]), "{outcomes:?}");
@@ -32,11 +32,11 @@ async fn cut_before_it_was_stored_it_is_unknown_and_goes_again(on: &Bench) {
     assert_eq!(on.ids().await, ["m0"]);
 }
 
-async fn cut_after_it_was_stored_it_is_unknown_and_goes_again_under_the_same_id(on: &Bench) {
+async fn a_message_cut_after_it_was_stored_is_unknown_and_is_sent_again_under_the_same_id(on: &Bench) {
     on.plan(json!(["cut-after"])).await;
     let outcomes = on.publish(&messages(1)).await;
     assert!(unknown(&outcomes[0]), "{outcomes:?}");
-    assert_eq!(on.ids().await, ["m0"], "it was stored, and nobody told");
+    assert_eq!(on.ids().await, ["m0"], "it was stored, and the answer was lost");
     assert!(accepted(&on.publish(&messages(1)).await));
     assert_eq!(on.ids().await, ["m0", "m0"]);
 }
@@ -54,10 +54,10 @@ async fn a_detach_or_a_close_loses_nothing(on: &Bench) {
     }
 }
 
-async fn an_idle_link_that_was_let_go_is_replaced_unnoticed(on: &Bench) {
+async fn an_idle_link_that_the_broker_detached_is_replaced_unnoticed(on: &Bench) {
     assert!(accepted(&on.publish(&messages(1)).await));
     on.broker.tell("detach", json!({"name": on.entity})).await;
-    // It is let go once our side has heard of it, which this waits for.
+    // The link is gone once our side has received the detach; wait for that.
     let to = Destination::parse(&format!("queue:{}", on.entity)).unwrap();
     on.bus.reach(&to, Instant::now() + super::PATIENCE).await;
     let after = on.publish(&[message("after", "{}")]).await;
@@ -74,7 +74,7 @@ async fn an_answer_that_never_comes_ends_with_the_timeout(on: &Bench) {
     assert!(accepted(&on.publish(&messages(1)).await));
 }
 
-async fn a_deadline_that_is_over_tries_nothing(on: &Bench) {
+async fn a_publish_past_its_deadline_tries_nothing(on: &Bench) {
     let to = Destination::parse(&format!("queue:{}", on.entity)).unwrap();
     let outcomes = on.bus.publish(&to, &messages(3), Instant::now()).await;
     assert_eq!(outcomes.len(), 3);
@@ -82,13 +82,13 @@ async fn a_deadline_that_is_over_tries_nothing(on: &Bench) {
     assert!(on.ids().await.is_empty());
 }
 
-async fn a_broker_that_was_restarted_is_found_again(on: &Bench) {
+async fn a_restarted_broker_is_reached_again(on: &Bench) {
     let Some(own) = Broker::start() else { return };
     let own: &'static Broker = Box::leak(Box::new(own));
     let on = Bench::new(own, on.door, json!({})).await;
     assert!(accepted(&on.publish(&messages(1)).await));
     own.tell("restart", json!({"ms": 10})).await;
-    // A pooled connection may be found dead by the first message; that message is not lost, and the next finds a new one.
+    // The first message may find its pooled connection dead; it is not lost, and the next one gets a new connection.
     let one = [message("after", "{}")];
     let first = on.publish(&one).await;
     if !accepted(&first) {
@@ -99,17 +99,17 @@ async fn a_broker_that_was_restarted_is_found_again(on: &Bench) {
 }
 
 impl Bench {
-    /// The same entity through a network of the test's own.
+    /// The same entity, reached through the test's proxy.
     fn through(&self, proxy: &Proxy, timeout: Duration) -> Self {
         let port = self.broker.port(self.door).to_string();
         self.by(&self.broker.connection(self.door).replace(&port, &proxy.port.to_string()), timeout)
     }
 }
 
-/// Met by the silent connection in full, and by nothing else.
+/// The silent connection uses it up in full; nothing else comes near it.
 const SHORT: Duration = Duration::from_millis(1_500);
 
-async fn a_connection_that_went_silent_is_left_after_the_timeout(on: &Bench) {
+async fn a_connection_that_went_silent_is_dropped_after_the_timeout(on: &Bench) {
     let proxy = Proxy::to(on.broker.port(on.door)).await;
     let on = on.through(&proxy, SHORT);
     assert!(accepted(&on.publish(&messages(1)).await));
@@ -123,7 +123,7 @@ async fn a_connection_that_went_silent_is_left_after_the_timeout(on: &Bench) {
 }
 
 /// As after a failover, when the namespace's name answers with another address.
-async fn an_address_that_leads_elsewhere_is_followed(on: &Bench) {
+async fn a_name_that_now_leads_to_another_address_is_followed(on: &Bench) {
     let Some(elsewhere) = Broker::start() else { return };
     elsewhere.tell("create", json!({"name": on.entity})).await;
     let Some(own) = Broker::start() else { return };
@@ -142,7 +142,7 @@ async fn an_address_that_leads_elsewhere_is_followed(on: &Bench) {
     assert_eq!(elsewhere.ids(&on.entity).await, ["after"]);
 }
 
-async fn who_closes_says_goodbye_and_may_come_back(on: &Bench) {
+async fn a_closed_bus_ends_its_connection_properly_and_can_connect_again(on: &Bench) {
     assert!(accepted(&on.publish(&messages(1)).await));
     on.bus.close().await;
     assert_eq!(on.broker.reported(&on.entity).await["goodbyes"], 1);
@@ -150,7 +150,7 @@ async fn who_closes_says_goodbye_and_may_come_back(on: &Bench) {
     assert_eq!(on.broker.reported(&on.entity).await["links"], 2);
 }
 
-async fn a_silent_connection_that_lay_idle_is_not_used(on: &Bench) {
+async fn an_idle_connection_that_went_silent_is_not_used(on: &Bench) {
     let proxy = Proxy::to(on.broker.port(on.door)).await;
     let port = on.broker.port(on.door).to_string();
     let connection = on.broker.connection(on.door).replace(&port, &proxy.port.to_string());
@@ -161,7 +161,7 @@ async fn a_silent_connection_that_lay_idle_is_not_used(on: &Bench) {
     assert_eq!(proxy.connections(), 2);
 }
 
-async fn where_nobody_listens_it_says_so_and_tries_the_rest_no_more(on: &Bench) {
+async fn where_no_broker_listens_the_reason_names_it_and_the_rest_is_not_tried(on: &Bench) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
     let nobody = on.broker.connection(on.door).replace(&on.broker.port(on.door).to_string(), &port);
     let outcomes = on.by(&nobody, PATIENCE).publish(&messages(20)).await;

@@ -1,4 +1,4 @@
-//! What a transport of the bus promises, against a broker that is not ours; each test is written once, for all.
+//! What every transport of the bus promises, against an independent broker; each test is written once, for all.
 
 use crate::support::broker::{self, Broker};
 use client_organizer::{
@@ -41,7 +41,7 @@ mod partial;
 mod read_back;
 mod shapes;
 
-/// One entity of the broker's, and a bus to it over one transport.
+/// One entity of the broker, and a bus to it over one transport.
 pub struct Bench {
     pub broker: &'static Broker,
     pub door: &'static str,
@@ -49,7 +49,7 @@ pub struct Bench {
     pub bus: Arc<dyn Bus>,
 }
 
-/// Far beyond what anything here takes on a busy machine: met only where an answer never comes.
+/// Far longer than anything here takes on a busy machine: reached only where an answer never comes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Bench {
@@ -59,7 +59,7 @@ impl Bench {
         Self { broker, door, entity, bus }
     }
 
-    /// The same entity and transport, by another connection string and with less patience.
+    /// The same entity and transport, with another connection string and timeout.
     pub fn by(&self, connection: &str, timeout: Duration) -> Self {
         Self { bus: bus(connection, self.door, timeout), entity: self.entity.clone(), ..*self }
     }
@@ -74,7 +74,7 @@ impl Bench {
         let outcomes = self.bus.publish(&to, batch, Instant::now() + PATIENCE).await;
         for outcome in &outcomes {
             let reported = reason(outcome);
-            assert!(!broker::SECRETS.iter().any(|secret| reported.contains(secret)), "a secret is told: {reported}");
+            assert!(!broker::SECRETS.iter().any(|secret| reported.contains(secret)), "a secret is shown: {reported}");
             assert!(reported.is_empty() || reported.contains(&self.entity), "the entity is not named: {reported}");
         }
         outcomes
@@ -97,7 +97,7 @@ pub fn shaped(connection: &str, door: &str, timeout: Duration, shapes: Shapes) -
     made(connection, door, timeout, Duration::from_mins(4), shapes)
 }
 
-/// Links that were used no longer than so ago are used again.
+/// A link is used again if it was last used no longer than `idle_max` ago.
 pub fn idling(connection: &str, door: &str, idle_max: Duration) -> Arc<dyn Bus> {
     made(connection, door, PATIENCE, idle_max, Shapes::default())
 }
@@ -140,12 +140,12 @@ pub fn accepted(outcomes: &[PublishOutcome]) -> bool {
     outcomes.iter().all(|outcome| *outcome == PublishOutcome::Accepted)
 }
 
-/// What a person reads of an outcome.
+/// The reason of an outcome, as a person reads it.
 pub fn reason(outcome: &PublishOutcome) -> &str {
     outcome.reason()
 }
 
-/// Nobody knows whether it was stored: it is sent again.
+/// Whether it was stored is unknown, so it is sent again.
 pub fn unknown(outcome: &PublishOutcome) -> bool {
     matches!(outcome, PublishOutcome::Cut { .. } | PublishOutcome::TimedOut { .. })
 }

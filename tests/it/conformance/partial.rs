@@ -1,4 +1,4 @@
-//! Faults that hit one of several transfers under way: each message has its own outcome, and what was accepted is stored.
+//! Faults that hit one of several transfers in flight: each message has its own outcome, and accepted means stored.
 
 use super::{Bench, accepted, message, messages, reason, unknown};
 use client_organizer::{domain::verdict::PublishOutcome, ports::bus::Outgoing};
@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 conformance!(
-    one_of_several_under_way_that_is_cut_loses_none,
-    a_failing_destination_is_not_sent_the_rest,
-    what_is_given_back_goes_again,
-    a_throttled_destination_names_its_pause,
+    a_cut_of_one_of_several_transfers_loses_no_message,
+    the_rest_is_not_sent_to_a_failing_destination,
+    a_released_message_is_sent_again,
+    a_throttled_destination_reports_its_pause,
     a_size_that_only_the_broker_knows_is_the_messages_fault,
     ; amqp alone:
     a_batch_that_is_too_large_for_the_broker_goes_in_halves,
 );
 
-/// Some 300 bytes each on the wire, and the link takes no more than a few dozen of them.
+/// Some 300 bytes each on the wire; the link has credit for only a few dozen of them.
 const SMALL: u32 = 8_192;
 const MANY: usize = 200;
 
-async fn one_of_several_under_way_that_is_cut_loses_none(on: &Bench) {
+async fn a_cut_of_one_of_several_transfers_loses_no_message(on: &Bench) {
     for fault in ["cut-before", "cut-after", "detach-before", "detach-after", "close-before", "close-after"] {
         let on = on.to(json!({"maxMessageSize": SMALL})).await;
         on.plan(json!([null, null, fault])).await;
@@ -35,13 +35,13 @@ async fn one_of_several_under_way_that_is_cut_loses_none(on: &Bench) {
                 _ => left.push(message.clone()),
             }
         }
-        assert!(!left.is_empty(), "{fault} was told to nobody");
+        assert!(!left.is_empty(), "{fault} was not reported");
         assert!(accepted(&on.publish(&left).await), "{fault}");
         assert_eq!(on.ids().await.into_iter().collect::<BTreeSet<_>>().len(), MANY, "{fault}");
     }
 }
 
-async fn a_failing_destination_is_not_sent_the_rest(on: &Bench) {
+async fn the_rest_is_not_sent_to_a_failing_destination(on: &Bench) {
     let on = on.to(json!({"maxMessageSize": SMALL})).await;
     on.plan(json!([{"reject": "com.microsoft:server-busy"}])).await;
     let outcomes = on.publish(&messages(MANY)).await;
@@ -51,13 +51,13 @@ async fn a_failing_destination_is_not_sent_the_rest(on: &Bench) {
     };
     assert!(outcomes.iter().all(fine), "{outcomes:?}");
     let transfers = on.broker.reported(&on.entity).await["transfers"].as_u64().unwrap();
-    // Four under way, and one more for each of the others that was answered before the refused one; over REST, where
-    // connections are answered as they like, some more.
+    // Four in flight, and one more for each that was answered before the refused one; over REST, where answers
+    // come in any order, some more.
     assert!(transfers <= if on.door == "rest" { MANY as u64 / 2 } else { 7 }, "{transfers}");
     assert_eq!(on.ids().await.len(), outcomes.iter().filter(|outcome| **outcome == PublishOutcome::Accepted).count());
 }
 
-async fn what_is_given_back_goes_again(on: &Bench) {
+async fn a_released_message_is_sent_again(on: &Bench) {
     for fault in ["release", "modify"] {
         on.plan(json!([fault])).await;
         let one = [message(fault, "{}")];
@@ -69,7 +69,7 @@ async fn what_is_given_back_goes_again(on: &Bench) {
     assert_eq!(on.ids().await, ["release", "modify"]);
 }
 
-async fn a_throttled_destination_names_its_pause(on: &Bench) {
+async fn a_throttled_destination_reports_its_pause(on: &Bench) {
     let words = "The request was terminated because the namespace office is being throttled. Error code : 50009. \
                  Please wait 2 seconds and try again.";
     on.plan(json!([{"reject": "com.microsoft:server-busy", "description": words}])).await;

@@ -1,4 +1,4 @@
-//! A throttled destination slows every instance: what one is told, the stored breaker tells the others.
+//! A throttled destination slows every instance: the stored breaker passes the broker's answer to the others.
 
 use super::{Bench, PATIENCE, bus};
 use crate::support::{
@@ -10,10 +10,10 @@ use client_organizer::flows::dispatch::{DispatchContext, dispatch};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-conformance!(throttled_it_slows_every_instance_and_heals);
+conformance!(a_throttled_destination_slows_every_instance_and_recovers);
 
 const ROWS: usize = 40;
-/// So long that a busy machine's own minutes do not count.
+/// So long that the delays of a busy machine do not matter.
 const PAUSE_S: u32 = 3_600;
 const NEARLY_MS: i64 = 3_000_000;
 const REST_MS: i64 = 700_000;
@@ -33,7 +33,7 @@ impl<'a> Instances<'a> {
             let bus = bus(&on.broker.connection(on.door), on.door, PATIENCE);
             let routes = routes(&[("FinancialRecordCreated", &[&to])]);
             let mut context = dispatcher(&store, bus, Arc::new(FakeClock::new()), routes, seed);
-            // So short that what is waited for is the broker's own word.
+            // So short that only the pause that the broker names is waited for.
             context.settings.policy.breaker_base_ms = 1;
             context.settings.policy.breaker_max_ms = 1;
             context
@@ -41,7 +41,7 @@ impl<'a> Instances<'a> {
         Self { on, store, both }
     }
 
-    /// Runs both, one after the other; answers how many transfers came of it.
+    /// Runs both, one after the other; returns how many transfers that took.
     async fn transfers(&self) -> u64 {
         let before = self.reported("transfers").await;
         for context in &self.both {
@@ -65,7 +65,7 @@ fn busy(seconds: u32) -> Value {
     json!({"reject": "com.microsoft:server-busy", "description": words})
 }
 
-async fn throttled_it_slows_every_instance_and_heals(on: &Bench) {
+async fn a_throttled_destination_slows_every_instance_and_recovers(on: &Bench) {
     let on = Instances::start(on);
     for n in 0..ROWS {
         let values = format!("('r{n}', 'FinancialRecordCreated', '{{}}')");
@@ -80,7 +80,7 @@ async fn throttled_it_slows_every_instance_and_heals(on: &Bench) {
     on.store.advance_ms(NEARLY_MS);
     assert_eq!(on.transfers().await, 0, "nobody comes before the pause is over");
 
-    // Still throttled: one message of one instance finds out.
+    // Still throttled: one message of one instance shows it.
     on.on.plan(json!([busy(PAUSE_S)])).await;
     on.store.advance_ms(REST_MS);
     assert_eq!(on.transfers().await, 1);
@@ -89,7 +89,7 @@ async fn throttled_it_slows_every_instance_and_heals(on: &Bench) {
 
     on.store.advance_ms(REST_MS);
     on.transfers().await;
-    // What a probe moved back is due a little later.
+    // A row that a probe put off is due a little later.
     on.store.advance_ms(NEARLY_MS + REST_MS);
     on.transfers().await;
     let mut ids = on.on.ids().await;

@@ -1,4 +1,4 @@
-//! What was sent, as Microsoft's own SDK for Python receives it.
+//! What was sent, as Microsoft's SDK for Python receives it.
 
 use super::{Bench, accepted, message};
 use crate::support::broker::made;

@@ -1,4 +1,4 @@
-//! What the broker refuses: blamed on the message or on the destination, and told to a person without a key.
+//! What the broker refuses: blamed on the message or on the destination, and reported without a key.
 
 use super::{Bench, PATIENCE, accepted, message, messages, reason};
 use crate::support::broker::{KEY, KEY_NAME, WRONG_KEY};
@@ -6,12 +6,12 @@ use client_organizer::domain::verdict::PublishOutcome;
 use serde_json::json;
 
 conformance!(
-    a_destinations_failure_blames_no_message,
-    a_refused_message_is_its_own_fault,
-    too_large_alone_and_among_others_harms_only_itself,
-    a_full_and_a_disabled_queue_say_so,
+    a_failure_of_the_destination_blames_no_message,
+    a_refused_message_is_blamed_alone,
+    a_message_that_is_too_large_fails_alone_whatever_it_is_sent_with,
+    a_full_and_a_disabled_queue_are_reported_as_such,
     a_queue_that_is_not_there_is_named,
-    a_wrong_key_says_what_to_do_and_shows_no_key,
+    a_wrong_key_is_reported_with_the_remedy_and_without_the_key,
 );
 
 const DESTINATIONS: [&str; 7] = [
@@ -24,7 +24,7 @@ const DESTINATIONS: [&str; 7] = [
     "amqp:internal-error",
 ];
 
-async fn a_destinations_failure_blames_no_message(on: &Bench) {
+async fn a_failure_of_the_destination_blames_no_message(on: &Bench) {
     for condition in DESTINATIONS {
         on.plan(json!([{"reject": condition}])).await;
         let outcomes = on.publish(&messages(1)).await;
@@ -40,14 +40,14 @@ async fn a_destinations_failure_blames_no_message(on: &Bench) {
     assert!(accepted(&on.publish(&messages(1)).await), "and it goes on once it is over");
 }
 
-async fn a_refused_message_is_its_own_fault(on: &Bench) {
+async fn a_refused_message_is_blamed_alone(on: &Bench) {
     let outcomes = on.publish(&[message("bad", "poison"), message("good", "{}")]).await;
     assert!(matches!(outcomes[0], PublishOutcome::Permanent { .. }), "{outcomes:?}");
     assert_eq!(outcomes[1], PublishOutcome::Accepted);
     assert_eq!(on.ids().await, ["good"]);
 }
 
-async fn too_large_alone_and_among_others_harms_only_itself(on: &Bench) {
+async fn a_message_that_is_too_large_fails_alone_whatever_it_is_sent_with(on: &Bench) {
     let on = on.to(json!({"maxMessageSize": 65_536})).await;
     let large = message("large", &"x".repeat(70_000));
     let alone = on.publish(std::slice::from_ref(&large)).await;
@@ -60,7 +60,7 @@ async fn too_large_alone_and_among_others_harms_only_itself(on: &Bench) {
     assert_eq!(ids, ["a", "b"]);
 }
 
-async fn a_full_and_a_disabled_queue_say_so(on: &Bench) {
+async fn a_full_and_a_disabled_queue_are_reported_as_such(on: &Bench) {
     let full = on.to(json!({"quota": 2})).await;
     assert!(accepted(&full.publish(&messages(2)).await));
     let disabled = on.to(json!({"disabled": true})).await;
@@ -78,7 +78,7 @@ async fn a_queue_that_is_not_there_is_named(on: &Bench) {
     assert!(reported.contains("no-such-queue") && reported.contains("create it"), "{reported}");
 }
 
-async fn a_wrong_key_says_what_to_do_and_shows_no_key(on: &Bench) {
+async fn a_wrong_key_is_reported_with_the_remedy_and_without_the_key(on: &Bench) {
     let wrong = on.broker.connection(on.door).replace(KEY, WRONG_KEY);
     let outcomes = on.by(&wrong, PATIENCE).publish(&messages(2)).await;
     let reported = blocked(&outcomes);
@@ -86,7 +86,7 @@ async fn a_wrong_key_says_what_to_do_and_shows_no_key(on: &Bench) {
     assert!(on.ids().await.is_empty());
 }
 
-/// Two messages to a destination that takes none: it is told of one at least, and the other may be spared the try.
+/// The reason of two messages to a destination that accepts none: at least one has it; the other may not be tried.
 fn blocked(outcomes: &[PublishOutcome]) -> &str {
     assert_eq!(outcomes.len(), 2);
     let spared =

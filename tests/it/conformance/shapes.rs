@@ -1,4 +1,4 @@
-//! Batches as each kind of destination takes them: with sessions, partitioned, and partitioned with duplicate detection.
+//! Batches as each kind of destination needs them: with sessions, partitioned, partitioned with duplicate detection.
 
 use super::{Bench, PATIENCE, accepted, message, messages, read_back, reason, shaped};
 use client_organizer::{adapters::servicebus::Shapes, domain::route::Destination, ports::bus::Outgoing};
@@ -10,10 +10,10 @@ conformance!(amqp alone:
     a_session_enabled_queue_takes_one_session_a_batch,
     a_partitioned_queue_takes_one_key_a_batch,
     a_partitioned_queue_that_drops_duplicates_takes_them_alone,
-    a_queue_with_sessions_that_nobody_told_us_of_blames_the_setting,
+    an_unannounced_queue_with_sessions_is_reported_as_a_wrong_setting,
 );
 
-/// Of three keys in turn; every fourth has none.
+/// Messages of three keys in turn; every fourth has no key.
 fn keyed(count: usize) -> Vec<Outgoing> {
     let mut batch = messages(count);
     for (n, message) in batch.iter_mut().enumerate() {
@@ -75,7 +75,7 @@ async fn a_partitioned_queue_that_drops_duplicates_takes_them_alone(on: &Bench) 
     assert!(stored.iter().all(|message| message["batch"] == 1));
 }
 
-async fn a_queue_with_sessions_that_nobody_told_us_of_blames_the_setting(on: &Bench) {
+async fn an_unannounced_queue_with_sessions_is_reported_as_a_wrong_setting(on: &Bench) {
     let on = on.to(json!({"sessions": true})).await;
     let outcomes = on.publish(&[message("one", "{}"), message("two", "{}")]).await;
     for outcome in &outcomes {

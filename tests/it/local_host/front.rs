@@ -1,4 +1,4 @@
-//! The front against what the real host did: paths, requests and answers of tests/cases/host.json.
+//! The front compared with the real host: paths, requests and answers of tests/cases/host.json.
 
 use super::*;
 use crate::support::http_client::Answer;
@@ -141,7 +141,7 @@ async fn a_proxied_request_has_the_proxys_headers_and_its_own_query() {
     assert!(header("host").starts_with("127.0.0.1:") && header("host") != header("x-forwarded-host"));
 }
 
-/// Forwarded it ends one process, proxied it ends the host: nothing in a request may kill the handler.
+/// Forwarded, it ends one process; proxied, it ends the host: no request may kill the handler.
 #[tokio::test]
 async fn a_request_without_a_body_that_kills_the_process_is_sent_again() {
     for (proxying, exits) in [(false, 1), (true, 3)] {
@@ -158,7 +158,7 @@ async fn a_request_without_a_body_that_kills_the_process_is_sent_again() {
 }
 
 #[test]
-fn the_real_routes_are_the_ones_that_were_tried() {
+fn the_routes_are_the_ones_that_the_real_host_was_tried_with() {
     let finance = functions::routes().find(|(name, _)| *name == "Finance").unwrap();
     assert_eq!(finance.1, CLIENTS);
 }

@@ -1,4 +1,4 @@
-//! A handler that says what it got and does what a message tells it.
+//! A handler that prints what it received and does what a message orders.
 
 use base64::Engine;
 use bytes::Bytes;
@@ -44,7 +44,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     let text = String::from_utf8_lossy(&body[..body.len().min(10_000)]).into_owned();
     let response = Response::builder();
     let path = parts.uri.path();
-    // Asked by the host until it answers, and by tests for what they need.
+    // The host requests it until it answers, and tests request what they need.
     if path == "/" {
         return Ok(response.status(404).body(Full::default()).unwrap());
     }
@@ -66,7 +66,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     let response = response.header("content-type", "application/json");
     let (command, first) = command(&serde_json::from_slice(&body).unwrap());
     if command == "slow" {
-        // Long enough for the host to be told to stop in the middle; no test waits for it to pass.
+        // Long enough for the host's stop to come in the middle; no test waits until it has passed.
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     Ok(match command.as_str() {

@@ -23,10 +23,10 @@ use client_organizer::{
 };
 use std::sync::Arc;
 
-/// The server did it, and we are not told.
+/// The server did it, and its answer never arrives.
 const UNANSWERED: [Fault; 5] =
     [Fault::CutAnswer, Fault::CutInAnswer, Fault::Garbage, Fault::Stall, Fault::Error(40_197)];
-/// The server says that it did not, and that it will.
+/// The server answers that it did not do it, and that a repeat may succeed.
 const BUSY: [u32; 8] = [1205, 40_613, 40_501, 49_918, 49_919, 49_920, 10_928, 10_929];
 
 async fn met(fault: Fault) -> (TdsServer, SqlServer) {
@@ -34,7 +34,7 @@ async fn met(fault: Fault) -> (TdsServer, SqlServer) {
     server.answer("books_client", client());
     server.answer("outbox_settle_repeat", vec![table(&["Place", "Applied"], vec![vec![0.into(), 1.into()]])]);
     server.answer("ops_destination_known", vec![table(&["Known"], vec![vec![1.into()]])]);
-    // Only a stall is waited for.
+    // Only a stall uses up the timeout.
     let answer_within = Duration::from_millis(if fault == Fault::Stall { 400 } else { 30_000 });
     let db = SqlServer::open(&options(&server, answer_within)).await.unwrap();
     (server, db)
@@ -54,12 +54,12 @@ async fn settle(db: &SqlServer) -> StoreResult<Vec<Settled>> {
     db.settle(&settle).await
 }
 
-/// A remedy is recorded each time, so it is never repeated unasked.
+/// A remedy is recorded each time, so it is never repeated by itself.
 async fn pause(db: &SqlServer) -> StoreResult<bool> {
     db.pause("queue:q", &Signature { actor: "ania".to_owned(), reason: "test".to_owned() }).await
 }
 
-/// What was cut is not asked again, and the pool goes on.
+/// The connection that was cut is not used again, and the pool still works.
 async fn healthy(server: &TdsServer, db: &SqlServer, faulty: Option<usize>) {
     let before = server.all_requests().len();
     for _ in 0..3 {
@@ -70,7 +70,7 @@ async fn healthy(server: &TdsServer, db: &SqlServer, faulty: Option<usize>) {
 }
 
 #[tokio::test]
-async fn a_read_goes_again_whatever_became_of_it() {
+async fn a_read_is_repeated_whatever_happened_to_it() {
     for fault in UNANSWERED.into_iter().chain(BUSY.map(Fault::Error)).chain([Fault::CutRequest]) {
         let (server, db) = met(fault).await;
         read(&db).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_settle_whose_answer_was_lost_is_repeated_with_its_token() {
 }
 
 #[tokio::test]
-async fn a_write_that_could_happen_twice_is_told_as_unknown_and_not_repeated() {
+async fn a_write_that_could_happen_twice_is_reported_as_unknown_and_not_repeated() {
     for fault in UNANSWERED.into_iter().chain([Fault::CutRequest]) {
         let (server, db) = met(fault).await;
         server.fault("ops_pause", fault);
@@ -107,7 +107,7 @@ async fn a_write_that_could_happen_twice_is_told_as_unknown_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_write_that_the_server_refused_for_now_goes_again_and_is_done_one_time() {
+async fn a_write_that_the_server_refused_for_now_is_repeated_and_done_once() {
     for fault in BUSY.map(Fault::Error) {
         let (server, db) = met(fault).await;
         server.fault("ops_pause", fault);
@@ -129,7 +129,7 @@ async fn a_connection_that_ended_while_idle_is_noticed_before_anything_is_sent_o
 }
 
 #[tokio::test]
-async fn a_claim_whose_answer_was_lost_asks_for_the_rows_of_its_token_first() {
+async fn a_claim_whose_answer_was_lost_first_reads_the_rows_of_its_token() {
     for fault in UNANSWERED {
         let (server, db) = met(fault).await;
         server.answer(
@@ -144,7 +144,7 @@ async fn a_claim_whose_answer_was_lost_asks_for_the_rows_of_its_token_first() {
 }
 
 #[tokio::test]
-async fn what_a_deadlock_may_have_left_is_undone_before_the_connection_is_asked_again() {
+async fn an_open_transaction_after_a_deadlock_is_rolled_back_before_the_connection_is_used_again() {
     let (server, db) = met(Fault::Error(1205)).await;
     read(&db).await.unwrap();
     server.fault("ops_pause", Fault::Error(1205));
@@ -161,7 +161,7 @@ async fn what_a_deadlock_may_have_left_is_undone_before_the_connection_is_asked_
 }
 
 #[tokio::test]
-async fn whatever_stays_wrong_is_told_after_a_bound() {
+async fn a_fault_that_stays_is_reported_after_a_bounded_time() {
     let (server, db) = met(Fault::CutAnswer).await;
     for _ in 0..100 {
         server.fault("ops_pause", Fault::Error(1205));
@@ -173,7 +173,7 @@ async fn whatever_stays_wrong_is_told_after_a_bound() {
 }
 
 #[tokio::test]
-async fn a_claim_that_is_always_the_victim_finds_nothing_just_now() {
+async fn a_claim_that_is_always_the_deadlock_victim_finds_no_rows_for_now() {
     let (server, db) = met(Fault::CutAnswer).await;
     for _ in 0..100 {
         server.fault("outbox_lease", Fault::Error(1205));
@@ -209,13 +209,13 @@ async fn a_row_that_another_program_keeps_locked_delays_routing_and_nothing_else
 }
 
 #[tokio::test]
-async fn a_callers_end_leaves_no_answer_for_the_next_one() {
+async fn a_cancelled_call_leaves_no_answer_for_the_next_one() {
     let (server, db) = met(Fault::CutAnswer).await;
     server.fault("books_client", Fault::Stall);
     let stalled = server.requests("books_client").len();
     {
         let mut asked = std::pin::pin!(read(&db));
-        // Dropped when the server has the question.
+        // Dropped when the server has received the query.
         tokio::select! {
             _ = &mut asked => panic!("answered"),
             () = async { while server.requests("books_client").len() == stalled { tokio::task::yield_now().await } } => {}
@@ -226,13 +226,13 @@ async fn a_callers_end_leaves_no_answer_for_the_next_one() {
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_is_never_told_as_not_done() {
+async fn a_write_whose_answer_was_lost_is_never_reported_as_not_done() {
     let server = TdsServer::start().await;
     let mut options = options(&server, Duration::from_secs(30));
     options.pool.wait = Duration::from_secs(1);
     let db = SqlServer::open(&options).await.unwrap();
     let edge = Edge::with_books(Arc::new(db)).await;
-    // The repeats that would find out cannot reach it either.
+    // The repeats that would show it cannot reach the server either.
     server.fault("books_store_key", Fault::CutForGood);
     let reported = edge.write("POST", "/api/clients", &[("idempotency-key", "k-1")], &draft(1).to_string()).await;
     problem(&reported, 503, "outcome-unknown");
@@ -252,7 +252,7 @@ async fn callers_share_as_many_connections_as_are_allowed_and_all_are_served() {
 }
 
 #[tokio::test]
-async fn an_errors_words_hold_its_number_and_no_value_of_the_servers() {
+async fn an_errors_text_holds_its_number_and_no_value_from_the_server() {
     let (server, db) = met(Fault::CutAnswer).await;
     server.fault("ops_pause", Fault::Error(8152));
     let reported = pause(&db).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! The handler as a process whose database is away: it is up, says so, and heals without a restart.
+//! The handler as a process whose database is away: it is up, reports it, and recovers without a restart.
 
 use super::*;
 use crate::support::{
@@ -51,10 +51,10 @@ impl Handler {
         Self { child, lines, port }
     }
 
-    /// The next log line that says this.
-    fn says(&self, words: &str) -> Value {
+    /// The next log line with these words.
+    fn logs(&self, words: &str) -> Value {
         loop {
-            let line = self.lines.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("never said: {words}"));
+            let line = self.lines.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("never logged: {words}"));
             if line["message"].as_str().unwrap_or_default().contains(words) {
                 return line;
             }
@@ -77,14 +77,14 @@ async fn invoke(port: u16, function: &str, envelope: &str) -> (u16, Value) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_handler_is_up_while_its_database_is_away_and_heals_without_a_restart() {
+async fn the_handler_is_up_while_its_database_is_away_and_recovers_without_a_restart() {
     let mut server = TdsServer::down(None).await;
     server.answer("books_client", client());
     let handler = Handler::start(&server);
     let port = handler.port;
-    handler.says("handler up");
+    handler.logs("handler up");
     assert_eq!(http_client::get(port, "/").await.status, 200);
-    let line = handler.says("the database is away");
+    let line = handler.logs("the database is away");
     assert!(line["reason"].as_str().unwrap().contains("connection refused"), "{line}");
     assert!(!line.to_string().contains("geheim"), "{line}");
 
@@ -109,14 +109,14 @@ async fn the_handler_is_up_while_its_database_is_away_and_heals_without_a_restar
 
     server.migrated(false);
     server.listen().await;
-    let line = handler.says("the database is away");
+    let line = handler.logs("the database is away");
     assert!(line["detail"].as_str().unwrap().contains("run `client-organizer migrate`"), "{line}");
     let (status, health) = handler.health().await;
     assert_eq!(status, 503);
     assert!(health["parts"]["database"]["reason"].as_str().unwrap().contains("schema"), "{health}");
 
     server.migrated(true);
-    handler.says("the database is back");
+    handler.logs("the database is back");
     assert_eq!(http_client::get(port, "/api/clients/1").await.status, 200);
     assert_eq!(handler.health().await.0, 200);
     assert!(!server.requests("outbox_destination_add").is_empty(), "named once it could be");

@@ -1,4 +1,4 @@
-//! Rows that another program's transaction holds: what is told of it, and what goes on meanwhile.
+//! Rows that another program's transaction holds: what is reported, and what goes on meanwhile.
 
 use super::*;
 use crate::support::{
@@ -33,7 +33,7 @@ async fn run(db: &Arc<SqlServer>) -> DispatchReport {
 }
 
 #[tokio::test]
-async fn a_dispatch_tells_who_holds_rows_that_should_have_gone() {
+async fn a_dispatch_reports_who_holds_rows_that_should_have_been_sent() {
     let (server, db) = held().await;
     let report = run(&db).await;
     let reported = report.stalled.unwrap();
@@ -45,7 +45,7 @@ async fn a_dispatch_tells_who_holds_rows_that_should_have_gone() {
 }
 
 #[tokio::test]
-async fn where_the_holder_cannot_be_seen_the_right_that_lacks_is_named() {
+async fn where_the_holder_cannot_be_seen_the_missing_permission_is_named() {
     for (number, word) in [(300, "VIEW SERVER STATE"), (262, "VIEW DATABASE STATE"), (208, "error 208")] {
         let (server, db) = held().await;
         server.fault("outbox_holders", Fault::Error(number));
@@ -55,21 +55,21 @@ async fn where_the_holder_cannot_be_seen_the_right_that_lacks_is_named() {
 }
 
 #[tokio::test]
-async fn the_status_tells_it_too() {
+async fn the_status_reports_held_rows_too() {
     let (server, db) = held().await;
     server.answer(
         "ops_status",
         vec![table(&["HeldRows"], vec![vec![3.into()]]), table(&["Version"], vec![vec![7.into()]])],
     );
-    // Answered by the first name that is known: this one's, not the rows' alone.
+    // The stand-in answers by the first name that it knows: this statement, not only the rows.
     server.answer("outbox_locked", vec![]);
     let reported = db.status(&[]).await.unwrap().stalled.unwrap();
     assert!(reported.contains("3 row(s)") && reported.contains("session 57"), "{reported}");
 }
 
-/// The others are settled; a repeat with the same token settles the held one when it is let go.
+/// The others are settled; a repeat with the same token settles the held row once it is released.
 #[tokio::test]
-async fn a_settle_passes_over_a_held_row_and_is_to_be_repeated() {
+async fn a_settle_skips_a_held_row_and_must_be_repeated() {
     let (server, db) = held().await;
     let settle = Settle {
         destination: Destination::parse("queue:q").unwrap(),
@@ -88,7 +88,7 @@ async fn a_settle_passes_over_a_held_row_and_is_to_be_repeated() {
 }
 
 #[tokio::test]
-async fn every_connection_waits_for_a_lock_for_a_while_and_not_for_ever() {
+async fn every_connection_waits_for_a_lock_for_a_bounded_time() {
     let (server, _db) = held().await;
     let resets: Vec<_> =
         server.all_requests().into_iter().filter(|one| one.names[0].contains("XACT_ABORT ON")).collect();

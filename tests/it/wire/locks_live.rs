@@ -1,5 +1,5 @@
-//! On a real SQL Server, with row versions (RCSI) and without: another program's open transaction holds rows, and all
-//! others go, reports answer, and what was held goes when it is let go.
+//! On a real SQL Server, with row versions (RCSI) and without: another program's open transaction holds rows. All
+//! other rows are sent, reports are answered, and the held rows are sent once they are released.
 
 use super::*;
 use crate::support::{
@@ -22,7 +22,7 @@ use client_organizer::{
 
 const QUEUE: &str = "queue:q";
 
-/// Long enough for a busy server, and shorter than a lock is waited for.
+/// Long enough for a busy server, and shorter than the wait for a lock.
 async fn soon<T>(what: &str, call: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(9), call).await.unwrap_or_else(|_| panic!("{what} waits for a held row"))
 }
@@ -43,7 +43,7 @@ async fn settle(db: &SqlServer, token: LeaseToken, rows: &[(i64, String)], what:
     soon("settle", db.settle(&settle)).await.unwrap();
 }
 
-async fn all_others_go(row_versions: &str) {
+async fn all_other_rows_are_sent(row_versions: &str) {
     let Some(backend) = SqlServerBackend::start().await else { return };
     if backend.query("SELECT CAST(@@VERSION AS nvarchar(4000))").unwrap().contains("Babelfish") {
         skip::skip("Babelfish ignores lock hints");
@@ -52,7 +52,7 @@ async fn all_others_go(row_versions: &str) {
     let mut owner = connect(&backend.database.connection()).await;
     let alter = format!("ALTER DATABASE CURRENT SET READ_COMMITTED_SNAPSHOT {row_versions} WITH ROLLBACK IMMEDIATE");
     run(&mut owner, &alter).await;
-    // Its other connections were ended by that.
+    // That ended its other connections.
     let mut owner = connect(&backend.database.connection()).await;
     let db = SqlServer::open(&backend.options).await.unwrap();
     let row = |id: &str, to: &str, key: &str| {
@@ -86,7 +86,7 @@ async fn all_others_go(row_versions: &str) {
     let mut ids: Vec<_> = rows.iter().map(|(_, id)| id.as_str()).collect();
     ids.sort_unstable();
     assert_eq!(ids, ["free", "free, routed"]);
-    // It moves its follower, which is held.
+    // This moves its follower, which is held.
     let later =
         Settlement::Retry { delay_ms: 1, outcome: LastOutcome::Refused, error: "503".to_owned(), suspect: false };
     settle(&db, token, &rows, &later).await;
@@ -117,11 +117,11 @@ async fn all_others_go(row_versions: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_others_go_while_a_row_is_held_without_row_versions() {
-    all_others_go("OFF").await;
+async fn all_other_rows_are_sent_while_a_row_is_held_without_row_versions() {
+    all_other_rows_are_sent("OFF").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_others_go_while_a_row_is_held_with_row_versions() {
-    all_others_go("ON").await;
+async fn all_other_rows_are_sent_while_a_row_is_held_with_row_versions() {
+    all_other_rows_are_sent("ON").await;
 }

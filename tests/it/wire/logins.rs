@@ -1,4 +1,4 @@
-//! Connecting: refused, cut, stalled, without encryption, with a certificate nobody knows, with a token.
+//! Connecting: refused, cut, stalled, without encryption, with an unknown certificate, with a token.
 
 use super::*;
 use crate::support::{
@@ -19,7 +19,7 @@ async fn refusal(options: &SqlServerOptions) -> StoreError {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_to_come_again_is_asked_again() {
+async fn a_server_that_is_busy_for_now_is_tried_again() {
     for number in [40_613, 40_501, 49_918, 10_928, 4060] {
         let server = TdsServer::start().await;
         server.login_fault(Fault::Error(number));
@@ -29,7 +29,7 @@ async fn a_server_that_asks_to_come_again_is_asked_again() {
 }
 
 #[tokio::test]
-async fn what_a_person_must_mend_is_told_at_once_and_plainly() {
+async fn a_login_failure_that_a_person_must_fix_is_reported_at_once() {
     let server = TdsServer::start().await;
     for (number, word) in [(18_456, "login was refused"), (40_615, "firewall")] {
         server.login_fault(Fault::Error(number));
@@ -45,7 +45,7 @@ async fn what_a_person_must_mend_is_told_at_once_and_plainly() {
 }
 
 #[tokio::test]
-async fn a_node_that_the_server_names_and_nobody_reaches_is_told_with_the_rule_that_lacks() {
+async fn an_unreachable_redirect_target_is_reported_with_the_missing_firewall_rule() {
     let (server, node, nobody) = (TdsServer::start().await, TdsServer::start().await, TdsServer::down(None).await);
     server.login_fault(Fault::SentOn(node.address.port()));
     opened(&server).await;
@@ -61,7 +61,7 @@ async fn a_node_that_the_server_names_and_nobody_reaches_is_told_with_the_rule_t
 }
 
 #[tokio::test]
-async fn a_database_that_plays_an_old_server_is_refused_with_the_cure() {
+async fn a_database_at_an_old_compatibility_level_is_refused_with_the_remedy() {
     let server = TdsServer::start().await;
     let options = options(&server, Duration::from_secs(30));
     assert!(migrate::plan(&options).await.is_ok());
@@ -81,7 +81,7 @@ async fn refused_to_migrate(options: &SqlServerOptions) -> Option<StoreError> {
 }
 
 #[tokio::test]
-async fn a_trigger_on_a_table_of_ours_is_noted_with_the_cure() {
+async fn a_trigger_on_one_of_our_tables_is_noted_with_the_remedy() {
     let server = TdsServer::start().await;
     let options = options(&server, Duration::from_secs(30));
     assert_eq!(migrate::plan(&options).await.unwrap().notes, Vec::<String>::new());
@@ -95,7 +95,7 @@ async fn a_trigger_on_a_table_of_ours_is_noted_with_the_cure() {
 }
 
 #[tokio::test]
-async fn a_role_that_lacks_the_tables_of_the_last_migrate_is_told_before_anything_is_done() {
+async fn a_role_without_the_tables_of_the_last_migrate_is_reported_before_anything_is_done() {
     let server = TdsServer::start().await;
     server.fault("schema_rights", Fault::Error(229));
     let reported = refusal(&options(&server, Duration::from_secs(30))).await;
@@ -123,7 +123,7 @@ async fn a_login_that_breaks_off_or_never_ends_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_call_outlasts_a_failover_and_says_nothing_of_it() {
+async fn a_call_outlasts_a_failover_without_an_error() {
     let mut server = TdsServer::start().await;
     server.answer("books_client", client());
     let db = opened(&server).await;
@@ -136,7 +136,7 @@ async fn a_call_outlasts_a_failover_and_says_nothing_of_it() {
 
 /// The new primary may not know its users yet.
 #[tokio::test]
-async fn a_login_that_worked_outlasts_being_refused_in_a_failover() {
+async fn a_login_that_worked_is_tried_again_when_a_failover_refuses_it() {
     let mut server = TdsServer::start().await;
     server.answer("books_client", client());
     let db = opened(&server).await;
@@ -149,7 +149,7 @@ async fn a_login_that_worked_outlasts_being_refused_in_a_failover() {
 }
 
 #[tokio::test]
-async fn a_login_that_goes_on_being_refused_is_told_and_tried_seldom() {
+async fn a_login_that_stays_refused_is_reported_and_seldom_tried() {
     let mut server = TdsServer::start().await;
     let db = opened(&server).await;
     server.cut().await;
@@ -166,7 +166,7 @@ async fn a_login_that_goes_on_being_refused_is_told_and_tried_seldom() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_told_at_once_and_heals_by_itself() {
+async fn a_database_that_is_away_is_reported_at_once_and_recovers_by_itself() {
     let mut server = TdsServer::down(None).await;
     server.answer("books_client", client());
     let mut options = options(&server, Duration::from_secs(30));
@@ -206,7 +206,7 @@ async fn a_delivery_waits_for_a_database_that_is_away() {
 }
 
 #[tokio::test]
-async fn a_refused_login_and_a_wrong_schema_heal_too() {
+async fn a_refused_login_and_a_wrong_schema_recover_too() {
     let server = TdsServer::start().await;
     server.answer("books_client", client());
     server.migrated(false);
@@ -226,7 +226,7 @@ async fn a_refused_login_and_a_wrong_schema_heal_too() {
 }
 
 #[tokio::test]
-async fn a_server_without_encryption_is_refused_unless_the_string_says_so() {
+async fn a_server_without_encryption_is_refused_unless_the_connection_string_allows_it() {
     let server = TdsServer::start().await;
     let plain = SqlServerOptions::at(server.connection_string("User ID=app;Password=geheim"));
     let reported = refusal(&plain).await.to_string();
@@ -235,7 +235,7 @@ async fn a_server_without_encryption_is_refused_unless_the_string_says_so() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_verified_unless_the_string_says_which_or_any() {
+async fn a_certificate_is_verified_unless_the_connection_string_names_it_or_trusts_any() {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let tls = rustls::ServerConfig::builder();
@@ -263,7 +263,7 @@ async fn a_certificate_is_verified_unless_the_string_says_which_or_any() {
     assert!(reported.to_string().contains("certificate"), "{reported}");
 }
 
-/// The identity library reads the endpoint from the environment, so this is a process of its own.
+/// The identity library reads the endpoint from the environment, so this runs as a process of its own.
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "which of the two processes this is")]
 async fn a_managed_identity_logs_in_with_a_token_fetched_anew_for_each_connection() {
@@ -275,7 +275,7 @@ async fn a_managed_identity_logs_in_with_a_token_fetched_anew_for_each_connectio
     let server = TdsServer::start().await;
     server.answer("books_client", client());
     server.fault("books_client", Fault::CutAnswer);
-    // Each is due for renewal when it comes.
+    // Each token is due for renewal on arrival.
     let tokens = ["token-one", "token-two", "token-three"].map(|text| granted(text, Duration::from_secs(200)));
     let endpoint = IdentityEndpoint::start(tokens.to_vec());
     let rest = "Authentication=Active Directory Managed Identity;User Id=my-identity;Encrypt=DANGER_PLAINTEXT";

@@ -23,19 +23,19 @@ use std::sync::Arc;
 
 const CASES: &str = include_str!("../../cases/sql-errors.json");
 
-/// One entry of the file as the server says it: by its number, or by the class that ends a connection.
+/// One entry of the file as the server answers it: with its number, or with the class that ends a connection.
 fn cases(meaning: &str) -> Vec<Fault> {
     let file: Value = serde_json::from_str(CASES).unwrap();
     let number = |one: &Value| one["number"].as_u64().map(|number| u32::try_from(number).unwrap());
     let fault = |one: &Value| number(one).map_or(Fault::Fatal(823), Fault::Error);
-    // What is a login's alone is in logins.rs.
+    // Errors of a login are tested in logins.rs.
     let statements = file[meaning].as_array().unwrap().iter().filter(|one| one.get("state_note").is_none());
     let found: Vec<_> = statements.map(fault).collect();
     assert!(!found.is_empty(), "{meaning}");
     found
 }
 
-/// Each case on a server of its own, side by side: every repeat is after a pause.
+/// Each case runs on a server of its own, all in parallel, because every repeat waits for a pause.
 async fn each<F: Future<Output = ()>>(faults: Vec<Fault>, case: impl Fn(Fault) -> F) {
     futures::future::join_all(faults.into_iter().map(case)).await;
 }
@@ -54,7 +54,7 @@ async fn met(statement: &str, fault: Fault, times: usize) -> (TdsServer, SqlServ
     (server, db)
 }
 
-/// A remedy is recorded each time, so it must not go twice.
+/// A remedy is recorded each time, so it must not be sent twice.
 async fn pause(db: &SqlServer) -> StoreResult<bool> {
     db.pause("queue:q", &Signature { actor: "ania".to_owned(), reason: "test".to_owned() }).await
 }
@@ -68,7 +68,7 @@ async fn settle(db: &SqlServer) -> StoreResult<Vec<Settled>> {
 const LOCK_WAIT_OVER: Fault = Fault::Error(1222);
 
 #[tokio::test]
-async fn what_passes_is_outlasted_by_reads_and_settles() {
+async fn reads_and_settles_outlast_a_transient_error() {
     each(cases("transient"), |fault| async move {
         if fault == LOCK_WAIT_OVER {
             return;
@@ -81,9 +81,9 @@ async fn what_passes_is_outlasted_by_reads_and_settles() {
     .await;
 }
 
-/// Waited for once already; who holds a lease tries again (flaky_store.rs).
+/// The lock was waited for already; the holder of a lease tries again (flaky_store.rs).
 #[tokio::test]
-async fn a_lock_that_is_not_released_is_an_error_of_its_own() {
+async fn a_lock_that_is_not_released_has_its_own_error() {
     let (server, db) = met("outbox_settle", LOCK_WAIT_OVER, 1).await;
     let reported = settle(&db).await.unwrap_err();
     assert!(matches!(reported, StoreError::Locked { .. }), "{reported}");
@@ -97,7 +97,7 @@ async fn a_lock_that_is_not_released_is_an_error_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_may_have_been_done_is_told_as_unknown_and_repeated_only_by_its_token() {
+async fn what_may_have_been_done_is_reported_as_unknown_and_repeated_only_by_its_token() {
     let severe = [Fault::Fatal(596), Fault::Fatal(33_333), Fault::Fatal(1205)];
     each(cases("unanswered").into_iter().chain(severe).collect(), |fault| async move {
         let (server, db) = met("ops_pause", fault, 1).await;
@@ -113,7 +113,7 @@ async fn what_may_have_been_done_is_told_as_unknown_and_repeated_only_by_its_tok
 }
 
 #[tokio::test]
-async fn what_no_repeat_helps_is_told_at_once() {
+async fn a_permanent_error_is_reported_at_once() {
     each(cases("final"), |fault| async move {
         let (server, db) = met("ops_pause", fault, 1).await;
         let reported = pause(&db).await.unwrap_err();
@@ -124,7 +124,7 @@ async fn what_no_repeat_helps_is_told_at_once() {
 }
 
 #[tokio::test]
-async fn a_number_nobody_told_us_of_may_pass_and_keeps_nobody_for_long() {
+async fn an_unknown_error_number_may_be_transient_and_is_not_retried_for_long() {
     let unlisted = Fault::Error(33_333);
     let (_server, db) = met("books_client", unlisted, 1).await;
     db.client(ClientId(1)).await.unwrap();
@@ -135,9 +135,9 @@ async fn a_number_nobody_told_us_of_may_pass_and_keeps_nobody_for_long() {
     assert_eq!(server.requests("books_client").len(), 3);
 }
 
-/// A read-only database while its failover lasts, a full log: the API's caller comes again.
+/// A database that is read-only during a failover, a full log: the API's caller tries again.
 #[tokio::test]
-async fn the_api_asks_to_come_again_and_calls_for_nobody() {
+async fn the_api_answers_a_transient_error_with_a_retry_time_and_raises_no_alarm() {
     for number in [3906, 9002, 33_333] {
         let (server, _) = met("books_nip_owner", Fault::Error(number), 100).await;
         let mut options = options(&server, Duration::from_secs(30));

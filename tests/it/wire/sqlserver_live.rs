@@ -1,4 +1,4 @@
-//! The same on a live TDS server, with a proxy that cuts after the commit or halts a request: what the books hold then.
+//! The same on a real server, through a proxy that cuts after the commit or halts a request: what the books then hold.
 
 use super::*;
 use crate::support::{
@@ -24,7 +24,7 @@ struct Live {
     db: SqlServer,
 }
 
-/// Generous where an answer comes: a busy server is no fault.
+/// Generous where an answer comes: a busy server is not a fault.
 const LONG: Duration = Duration::from_mins(2);
 
 /// `wait` is how long a call tries. None: there is no server.
@@ -56,7 +56,7 @@ fn count(backend: &SqlServerBackend, table: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_booking_cut_at_its_commit_is_answered_by_its_key_and_booked_one_time() {
+async fn a_booking_cut_at_its_commit_is_answered_by_its_key_and_booked_once() {
     let Some(Live { backend, proxy, db }) = live(LONG).await else { return };
     let edge = Edge::with_books(Arc::new(db)).await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
@@ -71,7 +71,7 @@ async fn a_booking_cut_at_its_commit_is_answered_by_its_key_and_booked_one_time(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_caller_told_that_nobody_knows_gets_the_stored_answer_when_the_database_is_back() {
+async fn a_caller_whose_outcome_was_unknown_gets_the_stored_answer_when_the_database_is_back() {
     let Some(Live { backend, proxy, db }) = live(Duration::from_secs(5)).await else { return };
     let mut presence = db.presence();
     let edge = Edge::with_books(Arc::new(db)).await;
@@ -92,7 +92,7 @@ async fn a_caller_told_that_nobody_knows_gets_the_stored_answer_when_the_databas
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_claim_cut_after_its_commit_answers_the_rows_it_leased_and_claims_no_others() {
+async fn a_claim_cut_after_its_commit_returns_the_rows_it_leased_and_claims_no_others() {
     let Some(Live { backend, proxy, db }) = live(LONG).await else { return };
     for n in 1..=5 {
         backend.execute(&format!(
@@ -113,7 +113,7 @@ async fn a_claim_cut_after_its_commit_answers_the_rows_it_leased_and_claims_no_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_booking_without_a_key_that_is_cut_at_its_commit_is_answered_and_booked_one_time() {
+async fn a_booking_without_a_key_that_is_cut_at_its_commit_is_answered_and_booked_once() {
     let Some(Live { backend, proxy, db }) = live(LONG).await else { return };
     let edge = Edge::with_books(Arc::new(db)).await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
@@ -128,7 +128,7 @@ async fn a_booking_without_a_key_that_is_cut_at_its_commit_is_answered_and_booke
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_requeue_is_judged_again_where_a_newer_row_of_its_key_went_out_in_between() {
+async fn a_requeue_is_checked_again_where_a_newer_row_of_its_key_was_sent_in_between() {
     let Some(Live { backend, proxy, db }) = live(LONG).await else { return };
     for (id, state) in [("old", 3), ("new", 0)] {
         backend.execute(&format!(

@@ -1,5 +1,5 @@
-//! How often we ask the database: each answer a write waits for is time that a caller waits, and who polls pays for
-//! every question all day.
+//! How many requests a call sends to the database: a caller waits for each of a write, and polling pays for each all
+//! day.
 
 use super::*;
 use crate::support::{
@@ -10,7 +10,7 @@ use crate::support::{
 use client_organizer::{domain::ids::ClientId, flows::dispatch::dispatch, ports::books::Books};
 use std::sync::Arc;
 
-/// How many requests one call made.
+/// The requests that one call sent.
 async fn trips(
     server: &TdsServer,
     edge: &Edge,
@@ -38,13 +38,13 @@ async fn office() -> (TdsServer, Edge) {
     server.answer("books_records", found);
     server.answer("books_end", vec![table(&["Ended"], vec![vec![0.into()]])]);
     let db = opened(&server).await;
-    // The first use of a connection sets it up.
+    // The first use of a connection also sets it up.
     db.client(ClientId(1)).await.unwrap();
     (server, Edge::with_books(Arc::new(db)).await)
 }
 
 #[tokio::test]
-async fn a_write_is_one_question_and_one_batch_with_and_without_a_key() {
+async fn a_write_is_one_query_and_one_batch_with_and_without_a_key() {
     let (server, edge) = office().await;
     for headers in [&[][..], &[("idempotency-key", "k-1")]] {
         assert_eq!(trips(&server, &edge, "POST", "/api/clients/1/finance", headers, &figures(7)).await, 2);
@@ -52,7 +52,7 @@ async fn a_write_is_one_question_and_one_batch_with_and_without_a_key() {
         assert_eq!(trips(&server, &edge, "PATCH", "/api/clients/1/finance/2026/7", headers, patch).await, 2);
         let (reminders, due) = ("/api/clients/1/finance/2026/7/reminders", r#"{"dueDate":"2026-08-20"}"#);
         assert_eq!(trips(&server, &edge, "POST", reminders, headers, due).await, 2);
-        // Client and record stay as they were read, the record's lock before the message.
+        // Client and record cannot change after they were read: the record is locked before the message is written.
         let batch = server.requests("books_lock_record").pop().unwrap().text;
         let at = |statement: &str| batch.find(&format!("-- {statement}:")).unwrap();
         let order = ["books_guard_client", "books_lock_record", "books_guard_one", "books_enqueue"].map(at);
@@ -60,9 +60,9 @@ async fn a_write_is_one_question_and_one_batch_with_and_without_a_key() {
     }
 }
 
-/// A parameter's type is part of the text that a plan is kept for.
+/// The types of parameters are part of the text under which the server caches a plan.
 #[tokio::test]
-async fn the_plans_of_a_write_do_not_grow_with_its_amounts() {
+async fn the_plans_of_a_write_do_not_depend_on_its_amounts() {
     let (server, edge) = office().await;
     let before = server.all_requests().len();
     for amount in ["0", "0.01", "12.3", "9999999999999999.99"] {
@@ -71,17 +71,17 @@ async fn the_plans_of_a_write_do_not_grow_with_its_amounts() {
         let patch = format!(r#"{{"vat":{amount}}}"#);
         trips(&server, &edge, "PATCH", "/api/clients/1/finance/2026/7", &[], &patch).await;
     }
-    let asked = &server.all_requests()[before..];
-    assert!(asked.iter().any(|one| one.text.contains("books_insert_record")));
-    assert!(asked.iter().any(|one| one.text.contains("books_update_record")));
-    for one in asked {
+    let sent = &server.all_requests()[before..];
+    assert!(sent.iter().any(|one| one.text.contains("books_insert_record")));
+    assert!(sent.iter().any(|one| one.text.contains("books_update_record")));
+    for one in sent {
         assert!(!one.text.contains("numeric("), "{}", one.text);
     }
 }
 
-/// Whatever is routed: the number of event types is no number of questions.
+/// The number of routed event types does not matter.
 #[tokio::test]
-async fn a_dispatcher_with_nothing_to_do_asks_one_question() {
+async fn a_dispatcher_with_nothing_to_do_sends_one_query() {
     let server = TdsServer::start().await;
     let db = Arc::new(opened(&server).await);
     db.client(ClientId(1)).await.unwrap();
@@ -92,7 +92,7 @@ async fn a_dispatcher_with_nothing_to_do_asks_one_question() {
         let before = server.all_requests().len();
         let report = dispatch(&context).await;
         assert_eq!((report.claimed, report.store_error), (0, None));
-        let asked = &server.all_requests()[before..];
-        assert!(asked.len() == 1 && asked[0].names.iter().any(|name| name.contains("outbox_due")), "{asked:?}");
+        let sent = &server.all_requests()[before..];
+        assert!(sent.len() == 1 && sent[0].names.iter().any(|name| name.contains("outbox_due")), "{sent:?}");
     }
 }
