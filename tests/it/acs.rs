@@ -73,7 +73,7 @@ fn provider(outcome: MailOutcome) -> (Option<i64>, String) {
 }
 
 #[tokio::test]
-async fn a_mail_is_signed_goes_under_its_own_ids_and_says_what_the_letter_says() {
+async fn a_mail_is_signed_carries_its_own_ids_and_holds_the_letter() {
     let Some(mut server) = AcsServer::start(true, json!({}), json!({})).await else { return };
     let outcome = mailer(&server).send(&letter(ID)).await;
     assert_eq!(outcome, MailOutcome::Accepted { reference: ID.to_owned() });
@@ -101,7 +101,7 @@ async fn a_mail_is_signed_goes_under_its_own_ids_and_says_what_the_letter_says()
 }
 
 #[tokio::test]
-async fn an_id_that_is_no_uuid_has_always_the_same_operation() {
+async fn an_id_that_is_not_a_uuid_always_gets_the_same_operation() {
     let Some(mut server) = AcsServer::start(false, json!({}), json!({})).await else { return };
     let mailer = mailer(&server);
     for _ in 0..2 {
@@ -130,7 +130,7 @@ async fn a_wrong_key_is_our_failure() {
 }
 
 #[tokio::test]
-async fn each_refusal_is_whose_it_is() {
+async fn each_refusal_is_the_recipients_fault_or_ours() {
     let turns = [
         "after 7.0 429 TooManyRequests slow down",
         "503 ServiceUnavailable anna@example.pl",
@@ -153,7 +153,7 @@ async fn each_refusal_is_whose_it_is() {
 }
 
 #[tokio::test]
-async fn nobody_there_is_no_doubt_and_a_link_cut_after_the_request_is_one() {
+async fn a_refused_connection_leaves_no_doubt_and_one_cut_after_the_request_does() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let nobody = mailer_at(&format!("endpoint=http://127.0.0.1:{free};accesskey=a2V5"));
     provider(nobody.send(&letter(ID)).await);
@@ -167,7 +167,7 @@ async fn nobody_there_is_no_doubt_and_a_link_cut_after_the_request_is_one() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_come_in_time_is_a_doubt() {
+async fn an_answer_that_does_not_come_in_time_leaves_a_doubt() {
     let Some(mut server) = AcsServer::start(true, json!({ ANNA: ["hang"] }), json!({})).await else { return };
     let mailer = mailer(&server);
     let sending = tokio::spawn(async move { mailer.send(&letter(ID)).await });
@@ -179,7 +179,7 @@ async fn an_answer_that_does_not_come_in_time_is_a_doubt() {
 }
 
 #[tokio::test]
-async fn what_became_of_a_mail_is_told_as_the_service_says() {
+async fn a_status_query_returns_what_the_service_answers() {
     let status =
         ["NotStarted", "Running", "Succeeded", "Failed EmailDropped", "unknown", "after 9 429 X", "500", "cut"];
     let Some(server) = AcsServer::start(true, json!({}), json!({ ANNA: status })).await else { return };
@@ -235,7 +235,7 @@ impl Doubt {
 }
 
 #[tokio::test]
-async fn a_doubt_is_asked_about_and_not_sent_again_where_the_service_has_it() {
+async fn a_mail_in_doubt_is_not_sent_again_where_a_status_query_finds_it() {
     for dedup in [true, false] {
         for status in ["Succeeded", "Running", "NotStarted"] {
             let Some(doubt) = Doubt::begin(dedup, OnDoubt::Resend, "cut", &[status]).await else { return };
@@ -247,7 +247,7 @@ async fn a_doubt_is_asked_about_and_not_sent_again_where_the_service_has_it() {
 }
 
 #[tokio::test]
-async fn a_mail_that_never_arrived_is_sent_after_the_service_did_not_know_it_twice() {
+async fn a_mail_that_never_arrived_is_sent_after_two_status_queries_did_not_find_it() {
     for dedup in [true, false] {
         let Some(doubt) = Doubt::begin(dedup, OnDoubt::Resend, "lose", &[]).await else { return };
         assert_eq!(doubt.after(2 * MINUTE_MS).await, "4 due", "once is not enough");
@@ -257,7 +257,7 @@ async fn a_mail_that_never_arrived_is_sent_after_the_service_did_not_know_it_twi
 }
 
 #[tokio::test]
-async fn a_mail_the_service_forgot_goes_twice_only_where_it_does_not_look_at_ids() {
+async fn a_mail_that_the_service_forgot_is_sent_twice_only_where_it_ignores_ids() {
     for (dedup, times) in [(true, 1), (false, 2)] {
         let Some(doubt) = Doubt::begin(dedup, OnDoubt::Resend, "cut", &["unknown", "unknown"]).await else { return };
         assert_eq!(doubt.after(2 * MINUTE_MS).await, "4 due");
@@ -267,14 +267,14 @@ async fn a_mail_the_service_forgot_goes_twice_only_where_it_does_not_look_at_ids
 }
 
 #[tokio::test]
-async fn a_mail_the_service_gave_up_is_refused() {
+async fn a_mail_that_the_service_gave_up_is_refused() {
     let Some(doubt) = Doubt::begin(true, OnDoubt::Resend, "cut", &["Failed EmailDropped"]).await else { return };
     assert_eq!(doubt.after(2 * MINUTE_MS).await, "5");
     assert_eq!(doubt.end().await, (1, 1));
 }
 
 #[tokio::test]
-async fn a_mail_the_service_gave_up_for_a_fault_of_ours_is_kept_and_goes_once_that_is_repaired() {
+async fn a_mail_that_the_service_gave_up_for_our_fault_is_kept_and_sent_once_that_is_repaired() {
     let status = ["Failed DomainNotLinked"];
     let Some(doubt) = Doubt::begin(false, OnDoubt::Resend, "cut", &status).await else { return };
     assert_eq!(doubt.after(2 * MINUTE_MS).await, "4", "held for a person");
@@ -289,7 +289,7 @@ async fn a_mail_the_service_gave_up_for_a_fault_of_ours_is_kept_and_goes_once_th
 }
 
 #[tokio::test]
-async fn a_service_that_cannot_be_asked_is_asked_later() {
+async fn a_status_query_that_fails_is_repeated_later() {
     let Some(doubt) = Doubt::begin(true, OnDoubt::Resend, "cut", &["503", "after 200 429 X", "cut"]).await else {
         return;
     };
@@ -313,7 +313,7 @@ async fn an_unknown_mail_older_than_a_day_or_with_doubts_held_waits_for_a_person
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_service_is_reached_through_the_offices_proxy_also_by_the_handler_of_local() {
+async fn the_service_is_reached_through_the_offices_proxy_by_the_handler_of_local_too() {
     let proxy = Proxy::of_http(1).await;
     let folder = tempfile::tempdir().unwrap();
     let address = format!("http://127.0.0.1:{}", proxy.port);

@@ -41,7 +41,7 @@ fn is_golden(name: &str, messages: &[Outgoing], shape: Shape) {
 }
 
 #[test]
-fn a_batch_has_the_bytes_that_others_read() {
+fn a_batch_has_the_golden_bytes() {
     let messages = [message("m-1", r#"{"city":"Łódź"}"#), message("m-2", r#"{"crab":"🦀"}"#)];
     is_golden("amqp_batch.hex", &messages, Shape::default());
     is_golden("amqp_batch_of_a_session.hex", &messages, Shape { sessions: true, ..Shape::default() });
@@ -49,7 +49,7 @@ fn a_batch_has_the_bytes_that_others_read() {
 }
 
 #[test]
-fn what_one_message_of_a_batch_asks_is_not_said_for_all() {
+fn what_one_message_of_a_batch_requests_does_not_apply_to_all() {
     let mut due = message("m-1", "{}");
     due.timing = Timing { live_ms: Some(1), not_before: DateTime::from_timestamp(1_800_000_000, 0) };
     let payload = amqp_payload(&[due, message("m-2", "{}")], Shape::default()).unwrap();
@@ -58,7 +58,7 @@ fn what_one_message_of_a_batch_asks_is_not_said_for_all() {
 }
 
 #[test]
-fn a_message_alone_has_the_bytes_that_others_read() {
+fn a_single_message_has_the_golden_bytes() {
     is_golden("amqp_single.hex", &[message("m-1", r#"{"city":"Łódź"}"#)], Shape::default());
 }
 

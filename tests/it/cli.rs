@@ -65,7 +65,7 @@ const DEAD: &str = "INSERT INTO OutboxMessages (Id, EventType, Payload, Destinat
     VALUES ('m-1', 'FinancialRecordCreated', '{}', 'queue:client-emails', 3, 'refused by the bus')";
 
 #[test]
-fn without_a_command_it_helps_and_exits_2() {
+fn without_a_command_the_help_is_printed_and_the_exit_code_is_2() {
     let output = Shell::new().run(&[], &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stdout(&output).contains("local"), "{}", stdout(&output));
@@ -99,7 +99,7 @@ fn migrating_twice_is_a_no_op() {
 }
 
 #[test]
-fn a_store_that_was_never_migrated_says_the_command_that_mends_it() {
+fn a_store_that_was_never_migrated_is_reported_with_the_command_to_run() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.db");
     rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
@@ -110,7 +110,7 @@ fn a_store_that_was_never_migrated_says_the_command_that_mends_it() {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_told_and_not_made() {
+fn a_missing_store_is_reported_and_not_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("typo").join("app.db");
     let output =
@@ -123,7 +123,7 @@ fn a_store_that_is_not_there_is_told_and_not_made() {
 }
 
 #[test]
-fn a_local_host_in_a_wrong_folder_says_so_and_makes_nothing() {
+fn a_local_host_in_a_wrong_folder_reports_it_and_creates_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(executable())
         .args(["local", "--port", "0"])
@@ -138,7 +138,7 @@ fn a_local_host_in_a_wrong_folder_says_so_and_makes_nothing() {
 
 /// `script` plays the terminal: without one, nothing is measured and nothing folded.
 #[test]
-fn a_narrow_terminal_gets_cut_lines_and_the_id_in_one_piece() {
+fn a_narrow_terminal_gets_shortened_lines_with_the_whole_id() {
     let shell = Shell::new();
     let id = "01a20aad-5406-7624-8468-200154c49ec4";
     shell.sql(&DEAD.replace("m-1", id));
@@ -163,7 +163,7 @@ fn a_narrow_terminal_gets_cut_lines_and_the_id_in_one_piece() {
 }
 
 #[test]
-fn every_wrong_setting_is_told_at_once_and_the_exit_is_not_zero() {
+fn every_wrong_setting_is_reported_at_once_and_the_exit_code_is_not_zero() {
     let wrong = [("FUNCTIONS_CUSTOMHANDLER_PORT", "0"), ("Outbox__BatchMax", "many"), ("Outbox__BatchMx", "1")];
     let output = Shell::new().run(&["serve"], &wrong);
     assert_eq!(output.status.code(), Some(1));
@@ -173,7 +173,7 @@ fn every_wrong_setting_is_told_at_once_and_the_exit_is_not_zero() {
 }
 
 #[test]
-fn local_parts_are_refused_in_azure() {
+fn commands_for_local_use_are_refused_in_azure() {
     let azure = [("FUNCTIONS_CUSTOMHANDLER_PORT", "0"), ("WEBSITE_SITE_NAME", "office"), NO_BUS];
     let output = Shell::new().run(&["serve"], &azure);
     assert_eq!(output.status.code(), Some(1));
@@ -219,7 +219,7 @@ fn a_remedy_without_a_reason_is_a_wrong_command_line() {
 }
 
 #[test]
-fn which_rows_a_remedy_means_must_be_said_and_the_usage_says_how() {
+fn a_remedy_needs_a_selection_and_the_usage_shows_how() {
     let shell = Shell::new();
     shell.sql(DEAD);
     for remedy in ["requeue", "discard"] {
@@ -320,7 +320,7 @@ fn a_message_that_was_sent_and_not_mailed_is_shown_as_both() {
 }
 
 #[test]
-fn every_id_that_is_printed_is_taken_in_any_casing() {
+fn every_printed_id_is_accepted_in_any_casing() {
     let shell = Shell::new();
     shell.sql(&format!(
         "INSERT INTO OutboxMessages (Seq, Id, EventType, Payload, Destination, State)
@@ -429,7 +429,7 @@ fn every_summary_adds_up_to_the_rows_beneath_it() {
 }
 
 #[test]
-fn what_is_not_there_is_told_with_exit_1() {
+fn a_missing_row_is_reported_with_exit_code_1() {
     let shell = Shell::new();
     assert_eq!(shell.run(&["ops", "show", "nobody"], &[]).status.code(), Some(1));
     assert_eq!(shell.run(&["ops", "pause", "queue:nobody", "--reason", "x"], &[]).status.code(), Some(1));
@@ -450,7 +450,7 @@ fn what_is_not_there_is_told_with_exit_1() {
 }
 
 #[test]
-fn dispatching_once_into_an_outage_is_no_failure_and_burns_nothing() {
+fn dispatching_once_into_an_outage_succeeds_and_uses_no_retry() {
     let shell = Shell::new();
     shell.sql("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('m-1', 'FinancialRecordCreated', '{}')");
     let output = shell.run(&["dispatch", "--once"], &[NO_BUS]);
@@ -462,7 +462,7 @@ fn dispatching_once_into_an_outage_is_no_failure_and_burns_nothing() {
 }
 
 #[test]
-fn the_demo_needs_mails_it_can_see() {
+fn the_demo_needs_the_folder_mailer() {
     let shell = Shell::new();
     let smtp = [("Email__Provider", "smtp"), ("Email__SmtpHost", "127.0.0.1"), ("Email__SmtpSecurity", "none")];
     let data = shell.folder.path().join("demo");
@@ -501,7 +501,7 @@ fn a_row_inserted_by_another_sqlite_client_has_every_default() {
 }
 
 #[test]
-fn what_other_programs_wrote_cannot_play_with_the_terminal() {
+fn texts_of_other_programs_cannot_control_the_terminal() {
     let shell = Shell::new();
     shell.sql(
         "INSERT INTO OutboxMessages (Id, EventType, Payload)
@@ -516,7 +516,7 @@ fn what_other_programs_wrote_cannot_play_with_the_terminal() {
 
 /// In every place that an operator reads: a table, a field, an answer, a finding, an error, and JSON.
 #[test]
-fn what_other_programs_wrote_cannot_forge_a_line_nor_turn_one() {
+fn texts_of_other_programs_cannot_forge_or_reverse_a_line() {
     let shell = Shell::new();
     let odd = "x\u{85}\u{202e}\n all is well";
     let quoted = odd.replace('\'', "''");

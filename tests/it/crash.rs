@@ -130,7 +130,7 @@ async fn killed_after_the_publish_it_is_published_again_and_mailed_as_one_file()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_after_the_mail_it_is_in_doubt_told_and_sent_once_more() {
+async fn killed_after_the_mail_it_is_in_doubt_reported_and_sent_once_more() {
     let mut after = killed_at("after-mail", 1, &[], &[]).await;
     let store = after.host.data.join("app.db");
     let doubts: usize = value(&store, "SELECT Doubts FROM InboxMessages").parse().unwrap();
@@ -148,7 +148,7 @@ async fn killed_after_the_mail_it_is_in_doubt_told_and_sent_once_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_after_the_mail_on_hold_it_waits_for_a_person() {
+async fn killed_after_the_mail_it_waits_for_a_person_where_doubts_are_held() {
     let after = killed_at("after-mail", 1, &[], &[("Email__OnDoubt", "hold")]).await;
     assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id.clone(), 1)]));
     let store = after.host.data.join("app.db").display().to_string();

@@ -72,7 +72,7 @@ fn free(ids: &[&str]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn they_are_listed_with_their_reason_and_given_back() {
+async fn dead_letters_are_listed_with_their_reason_and_released() {
     let Some(broker) = broker::shared() else { return };
     for door in DOORS {
         let entity = dead(broker, &["a", "b", "c"]).await;
@@ -96,7 +96,7 @@ async fn they_are_listed_with_their_reason_and_given_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_what_is_removed_leaves_the_queue() {
+async fn only_removed_dead_letters_leave_the_queue() {
     let Some(broker) = broker::shared() else { return };
     for door in DOORS {
         let entity = dead(broker, &["a", "b", "c"]).await;
@@ -113,7 +113,7 @@ async fn only_what_is_removed_leaves_the_queue() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_stands_in_the_way_is_told_and_no_key_is() {
+async fn a_failure_to_read_dead_letters_is_reported_without_a_key() {
     let Some(broker) = broker::shared() else { return };
     let entity = dead(broker, &["a"]).await;
     for door in DOORS {
@@ -129,7 +129,7 @@ async fn what_stands_in_the_way_is_told_and_no_key_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_link_that_is_cut_is_told_at_once_and_nothing_is_lost() {
+async fn a_cut_link_is_reported_at_once_and_no_dead_letter_is_lost() {
     let Some(broker) = Broker::start() else { return };
     let broker: &'static Broker = Box::leak(Box::new(broker));
     for door in ["amqp", "websocket"] {
@@ -209,7 +209,7 @@ impl Stand {
 const TAKE_IN: [&str; 6] = ["ops", "mail", "dead-letters", "take-in", "--reason", "database was away"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_operator_lists_them_and_has_them_mailed() {
+async fn an_operator_lists_dead_letters_and_has_them_mailed() {
     let stand = Stand::start(Duration::from_mins(1)).await;
     stand.dead_letter("m-1", &event("m-1")).await;
     stand.dead_letter("m-2", "no event").await;
@@ -327,7 +327,7 @@ impl DeadLetterQueue for Round {
 }
 
 #[tokio::test]
-async fn reading_ends_where_letters_come_back_because_their_locks_ended() {
+async fn reading_ends_when_dead_letters_come_back_because_their_locks_ended() {
     let backend = SqliteBackend::new();
     let (at, recipients) = (queue("client-emails"), RecipientKey::new("a key of the tests"));
     let by = Signature { actor: "anna".to_owned(), reason: "a test".to_owned() };
@@ -357,7 +357,7 @@ async fn reading_ends_where_letters_come_back_because_their_locks_ended() {
 }
 
 #[test]
-fn without_a_bus_it_says_what_is_missing() {
+fn without_a_bus_the_missing_setting_is_named() {
     let office = Office::new();
     let output = office.run(&["ops", "mail", "dead-letters"]);
     assert_eq!(output.status.code(), Some(1));

@@ -22,7 +22,7 @@ fn report(answer: &Answer) -> Value {
 }
 
 #[tokio::test]
-async fn whatever_a_queue_message_holds_is_stored_and_answered_200() {
+async fn a_queue_message_with_any_content_is_stored_and_answered_200() {
     let edge = Edge::new().await;
     let event = body("a", ANNA, FakeClock::new().now());
     let bodies: [(&str, Vec<u8>); 7] = [
@@ -76,7 +76,7 @@ async fn a_message_id_of_any_characters_up_to_128_is_mailed_and_its_repeat_is_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_timer_that_fires_late_and_twice_sends_each_row_one_time() {
+async fn a_timer_that_fires_late_and_twice_sends_each_row_once() {
     let edge = Edge::new().await;
     let list = format!("/api/clients/{}/finance", edge.client(1).await);
     for month in 1..=6 {
@@ -93,7 +93,7 @@ async fn a_timer_that_fires_late_and_twice_sends_each_row_one_time() {
 }
 
 #[tokio::test]
-async fn names_of_any_language_addresses_and_amounts_at_their_bounds_reach_the_mail() {
+async fn names_in_any_language_and_addresses_and_amounts_at_their_bounds_reach_the_mail() {
     let edge = Edge::new().await;
     // 64 before the @ and 254 in all are the most that mail knows.
     let address = |length: usize| {

@@ -10,7 +10,7 @@ use serde_json::json;
 use std::path::Path;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_all_is_well_it_says_so_and_ends_with_0() {
+async fn where_all_is_well_the_report_states_it_and_the_exit_code_is_0() {
     let Some(broker) = broker::shared() else { return };
     let queue = broker.create(json!({"duplicateDetection": true})).await;
     let office = Office::new().on(broker, "rest", &queue);
@@ -24,7 +24,7 @@ async fn where_all_is_well_it_says_so_and_ends_with_0() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_queue_is_and_the_settings_do_not_say_must_be_mended() {
+async fn a_queue_that_differs_from_the_settings_is_a_problem() {
     let Some(broker) = broker::shared() else { return };
     let odd = json!({"duplicateDetection": true, "window": "P7D", "maxDeliveryCount": 3, "maxMessageSize": 65_536});
     let queue = broker.create(odd).await;
@@ -56,7 +56,7 @@ async fn over_amqp_a_link_is_tried_and_nothing_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_credential_that_may_send_and_not_listen_must_be_mended_and_no_message_is_taken_to_see_it() {
+async fn a_credential_that_may_send_and_not_listen_is_a_problem_found_without_receiving_a_message() {
     let Some(broker) = broker::shared() else { return };
     let queue = broker.create(json!({"listen": false})).await;
     let (code, problem) = Office::new().on(broker, "amqp", &queue).findings("problem");
@@ -67,7 +67,7 @@ async fn a_credential_that_may_send_and_not_listen_must_be_mended_and_no_message
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_right_to_look_it_is_unknown_which_is_no_failure() {
+async fn without_the_right_to_look_the_queue_is_unknown_which_is_not_a_failure() {
     let Some(broker) = broker::shared() else { return };
     let queue = broker.create(json!({"manage": false})).await;
     let office = Office::new().on(broker, "rest", &queue);
@@ -79,7 +79,7 @@ async fn without_the_right_to_look_it_is_unknown_which_is_no_failure() {
 }
 
 #[test]
-fn a_signature_says_when_it_ends_and_what_is_passed_over_is_named() {
+fn the_expiry_of_a_signature_and_ignored_keywords_are_reported() {
     let fields = "SharedAccessSignature=SharedAccessSignature sr=x&sig=s3cret&skn=K&se=";
     let on = |more: &str| {
         let bus = format!("Endpoint=sb://127.0.0.1:1;UseDevelopmentEmulator=true;{more}");
@@ -94,7 +94,7 @@ fn a_signature_says_when_it_ends_and_what_is_passed_over_is_named() {
 }
 
 #[test]
-fn a_bus_that_is_away_is_told_after_a_bounded_wait() {
+fn a_bus_that_is_away_is_reported_after_a_bounded_wait() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     for (port, transport) in [(1, "rest"), (1, "amqp"), (silent.local_addr().unwrap().port(), "amqp")] {
         let connection = format!(
@@ -112,7 +112,7 @@ fn a_bus_that_is_away_is_told_after_a_bounded_wait() {
 }
 
 #[test]
-fn a_database_that_is_missing_or_older_is_told_and_not_touched() {
+fn a_missing_or_older_database_is_reported_and_not_changed() {
     let office = Office::new().with("Store__Path", "elsewhere.db");
     let (code, problem) = office.findings("problem");
     assert_eq!(code, Some(1));
@@ -146,7 +146,7 @@ fn a_database_of_another_build_has_a_remedy_of_its_own() {
 }
 
 #[test]
-fn wrong_settings_are_told_first_and_alone() {
+fn wrong_settings_are_reported_first_and_alone() {
     let office = Office::new().with("Outbox__BatchMax", "many").with("Outbox__BatchMx", "1");
     let (code, problem) = office.findings("problem");
     assert_eq!((code, problem.len()), (Some(1), 2), "{problem:#?}");
@@ -162,7 +162,7 @@ fn a_setting_under_its_former_name_is_noted() {
 }
 
 #[test]
-fn what_stands_still_in_the_database_is_noted() {
+fn paused_destinations_and_dead_or_unrouted_rows_are_noted() {
     let office = Office::new();
     let sql =
         "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, State) VALUES ('d', 'E', '{}', 'queue:x', 3);
@@ -176,7 +176,7 @@ fn what_stands_still_in_the_database_is_noted() {
 }
 
 #[test]
-fn the_examples_sender_is_no_sender() {
+fn the_sender_of_the_example_file_is_a_problem() {
     let smtp = Office::new().with("Email__Provider", "smtp").with("Email__SmtpHost", "mail.example");
     tells(&smtp.findings("problem").1, &["mail", "Email__From"]);
     let own = smtp.with("Email__From", "biuro@office.example").with("Email__SmtpUser", "office");
@@ -203,7 +203,7 @@ fn the_role_that_mail_by_entra_id_needs_is_named_with_its_id() {
 }
 
 #[test]
-fn beside_a_local_host_it_looks_at_its_queue_and_afterwards_there_is_none() {
+fn beside_a_running_local_host_its_queue_is_examined() {
     let folder = tempfile::tempdir_in(memory()).unwrap();
     let office = Office::beside;
     let host = Host::start(folder.path(), &[], &["--duplicate-detection", "30"]);
@@ -239,7 +239,7 @@ const UNKNOWN: &str =
     VALUES ('m', 'E', '{}', 'queue:NAME', 3, 3, unixepoch() * 1000)";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_requeue_asks_the_queue_itself_for_its_window_and_else_believes_the_setting() {
+async fn a_requeue_reads_the_window_from_the_queue_or_else_from_the_setting() {
     let Some(broker) = broker::shared() else { return };
     let requeue = |office: &Office| {
         let output = office.run(&["ops", "requeue", "m", "--reason", "mended"]);

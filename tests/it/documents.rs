@@ -91,7 +91,7 @@ async fn run_twice(name: &str, script: &str, expected: &[&str]) {
 }
 
 #[test]
-fn what_a_document_links_to_is_there() {
+fn every_link_of_a_document_leads_to_a_file() {
     let link = Regex::new(r#"\]\(([^)#]+)(#[^)]*)?\)|<img src="([^"]+)""#).unwrap();
     let mut wrong = Vec::new();
     let mut links = 0;
@@ -125,7 +125,7 @@ fn missing(pattern: &Regex, at: &str, text: &str, all: &[String]) -> Vec<String>
 }
 
 #[test]
-fn every_file_that_is_named_is_there() {
+fn every_file_that_a_document_names_exists() {
     let all = tracked();
     let pattern =
         Regex::new(r"`((?:[\w.-]+/)*[\w-]+\.rs|(?:src|tests|infra|benches|functions)(?:/[\w.-]+)+/?)`").unwrap();
@@ -142,7 +142,7 @@ fn every_file_that_is_named_is_there() {
 
 /// What a reader would set in vain.
 #[test]
-fn every_setting_that_is_named_is_in_the_catalogue() {
+fn every_setting_that_a_document_names_is_in_the_catalogue() {
     let named = Regex::new(r"\b([A-Z]\w*?__[A-Za-z]\w*)").unwrap();
     let known: BTreeSet<&str> = catalogue::all().map(|setting| setting.name).collect();
     let mut wrong = Vec::new();

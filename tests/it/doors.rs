@@ -90,7 +90,7 @@ fn root(proxying: bool) -> tempfile::TempDir {
 
 /// One lock at a time: the other two are open.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_lock_alone_keeps_a_client_from_running_another_function() {
+async fn each_protection_alone_keeps_a_client_from_running_another_function() {
     let cases: Value = serde_json::from_str(include_str!("../cases/host.json")).unwrap();
     let message = envelope("forged", &body("forged", "canary@example.pl", chrono::DateTime::UNIX_EPOCH));
     let headers = [
@@ -355,7 +355,7 @@ fn a_development_host_needs_no_migrate() {
 
 /// The proxy sends it again where its connection closed without an answer, and the client never hears of it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_without_a_body_bears_repetition() {
+async fn a_write_without_a_body_can_be_repeated_safely() {
     let data = tempfile::tempdir().unwrap();
     let host = Host::start(data.path(), &[], &[]);
     assert_eq!(post_json(host.port, "/api/clients", &draft(1)).await.status, 201);

@@ -51,7 +51,7 @@ fn unusual() -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_queue_is_seen_as_it_is_and_a_missing_one_is_told() {
+async fn the_properties_of_a_queue_are_read_and_a_missing_queue_is_reported() {
     let Some(broker) = broker::shared() else { return };
     let queue = found(look(broker, &format!("queue:{}", broker.create(unusual()).await)).await);
     assert_eq!((queue.kind, queue.duplicate_window_ms), (EntityKind::Queue, Some(20_000)));
@@ -68,7 +68,7 @@ async fn a_queue_is_seen_as_it_is_and_a_missing_one_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_right_to_look_it_is_said_what_would_allow_it_and_no_key_is_shown() {
+async fn without_the_right_to_look_the_missing_claim_is_named_and_no_key_is_shown() {
     let Some(broker) = broker::shared() else { return };
     let queue = broker.create(json!({"manage": false})).await;
     let Seen::Unknown { why } = look(broker, &format!("queue:{queue}")).await else { panic!() };
@@ -78,7 +78,7 @@ async fn without_the_right_to_look_it_is_said_what_would_allow_it_and_no_key_is_
 
 /// The description is written from public pages; this is how Microsoft's own client reads it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn microsofts_sdk_sees_the_brokers_queues_the_same() {
+async fn microsofts_sdk_reads_the_brokers_queues_alike() {
     let Some(broker) = broker::shared() else { return };
     let queue = broker.create(unusual()).await;
     let connection = broker.connection("rest");
@@ -101,7 +101,7 @@ async fn microsofts_sdk_sees_the_brokers_queues_the_same() {
 }
 
 #[tokio::test]
-async fn who_does_not_answer_is_away_and_not_waited_for() {
+async fn a_bus_that_does_not_answer_is_reported_away_after_a_bounded_wait() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = silent.local_addr().unwrap().port();
     for (port, timeout) in [(port, Duration::from_millis(200)), (1, Duration::from_secs(20))] {
@@ -115,7 +115,7 @@ async fn who_does_not_answer_is_away_and_not_waited_for() {
 }
 
 #[tokio::test]
-async fn the_local_queue_says_what_it_is() {
+async fn the_local_queue_reports_its_properties() {
     let folder = tempfile::tempdir_in(memory()).unwrap();
     let options = QueueOptions {
         topics: ["audit".to_owned()].into(),

@@ -54,7 +54,7 @@ fn tokens() -> Tokens {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_before_its_end_and_outlives_a_failed_renewal() {
+async fn a_token_is_renewed_before_it_expires_and_outlives_a_failed_renewal() {
     if is_child() {
         let tokens = tokens();
         assert_eq!(tokens.get().await.unwrap().text, "first");
@@ -66,7 +66,7 @@ async fn a_token_is_renewed_before_its_end_and_outlives_a_failed_renewal() {
     let minutes = |n: u64| Duration::from_secs(n * 60);
     let answers = vec![granted("first", minutes(4)), refused(), granted("second", minutes(60))];
     let endpoint = IdentityEndpoint::start(answers);
-    let child = in_child("a_token_is_renewed_before_its_end_and_outlives_a_failed_renewal", &endpoint);
+    let child = in_child("a_token_is_renewed_before_it_expires_and_outlives_a_failed_renewal", &endpoint);
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
     let requests = endpoint.heads();
     assert_eq!(requests.len(), 3, "{requests:#?}");
@@ -76,7 +76,7 @@ async fn a_token_is_renewed_before_its_end_and_outlives_a_failed_renewal() {
 }
 
 #[tokio::test]
-async fn an_identity_without_a_token_is_named_and_no_secret_is() {
+async fn an_identity_without_a_token_is_named_without_a_secret() {
     if is_child() {
         let error = tokens().get().await.unwrap_err().to_string();
         assert!(error.contains(&format!("the managed identity {CLIENT_ID}")), "{error}");
@@ -85,7 +85,7 @@ async fn an_identity_without_a_token_is_named_and_no_secret_is() {
         return;
     }
     let endpoint = IdentityEndpoint::start(vec![refused()]);
-    let child = in_child("an_identity_without_a_token_is_named_and_no_secret_is", &endpoint);
+    let child = in_child("an_identity_without_a_token_is_named_without_a_secret", &endpoint);
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
 }
 
@@ -98,7 +98,7 @@ fn mailer(endpoint: &str) -> AcsMailer {
 
 #[tokio::test]
 #[expect(clippy::disallowed_methods, reason = "what the other process told this one")]
-async fn a_mail_goes_to_communication_services_under_the_identitys_token() {
+async fn a_mail_goes_to_communication_services_with_the_identitys_token() {
     if is_child() {
         let letter = Letter {
             message_id: "m".to_owned(),
@@ -123,7 +123,7 @@ async fn a_mail_goes_to_communication_services_under_the_identitys_token() {
     // The first is short-lived and the service does not know it; the second it knows, and that is kept.
     let answers = vec![granted("another's", Duration::from_mins(1)), granted(TOKEN, Duration::from_hours(1))];
     let endpoint = IdentityEndpoint::start(answers);
-    let test = "a_mail_goes_to_communication_services_under_the_identitys_token";
+    let test = "a_mail_goes_to_communication_services_with_the_identitys_token";
     let child = in_child_with(test, &endpoint, &server.endpoint());
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
     let asked = endpoint.heads()[0].to_lowercase();

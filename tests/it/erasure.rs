@@ -52,7 +52,7 @@ fn found(backend: &SqliteBackend, words: &[&str]) -> Vec<String> {
 const PERSONAL: [&str; 3] = ["klient1@example.pl", "Klient 1", "4711.11"];
 
 #[tokio::test]
-async fn of_a_deleted_client_nothing_is_left_once_their_mails_went_out() {
+async fn nothing_of_a_deleted_client_is_left_once_their_mails_were_sent() {
     let mut first = true;
     let mailer = FakeMailer::new(move |letter| {
         if std::mem::take(&mut first) {
@@ -130,7 +130,7 @@ fn tells_nothing(reported: &str, outcomes: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn at_the_most_talkative_level_the_log_names_no_recipient_and_no_amount() {
+async fn even_at_trace_level_the_log_names_no_recipient_and_no_amount() {
     let at = |local: &str| format!("{local}@tajna.example.pl");
     let plan = json!({
         at("never"): ["rcpt 550 5.1.1 <never@tajna.example.pl> Zofia is unknown"],
@@ -153,7 +153,7 @@ async fn at_the_most_talkative_level_the_log_names_no_recipient_and_no_amount() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nor_does_it_where_the_mail_goes_to_azure() {
+async fn at_trace_level_the_log_names_no_recipient_where_the_mail_goes_to_azure() {
     let at = |local: &str| format!("{local}@tajna.example.pl");
     let plan = json!({
         at("never"): ["400 RecipientSuppressed never@tajna.example.pl"],

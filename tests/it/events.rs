@@ -61,7 +61,7 @@ fn against(schema: &Value, value: &Value, at: &str) -> Vec<String> {
 }
 
 #[test]
-fn names_are_told_apart_and_files_are_named_after_them() {
+fn type_names_are_distinct_and_files_are_named_after_them() {
     let mut names = BTreeSet::new();
     for event_type in events::ALL {
         assert!(names.insert(event_type.name), "{} stands twice", event_type.name);
@@ -153,7 +153,7 @@ fn every_type_is_routed_by_default_and_has_its_setting() {
 
 /// Byte for byte what consumers were sent before each type had a room of its own.
 #[test]
-fn a_change_is_written_as_ever() {
+fn a_change_is_serialized_as_before() {
     let updated = events::ALL.iter().find(|one| one.name == "FinancialRecordUpdated").unwrap();
     let texts: BTreeMap<_, _> = samples(updated).into_iter().collect();
     assert_eq!(
@@ -166,7 +166,7 @@ fn a_change_is_written_as_ever() {
 
 /// Another program's: `dispatch` sends it as it is, the mail function refuses it.
 #[test]
-fn a_type_of_another_program_is_read_by_nobody_here() {
+fn a_type_of_another_program_is_not_read_by_the_mail_function() {
     let (_, ours) = samples(&events::ALL[0]).remove(0);
     let theirs = ours.replacen(events::ALL[0].name, "Invoice", 1);
     assert!(events::read(theirs.as_bytes()).is_err());

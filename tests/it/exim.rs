@@ -41,7 +41,7 @@ fn mailer(security: SmtpSecurity, port: u16, password: &str) -> SmtpMailer {
 }
 
 #[tokio::test]
-async fn exim_takes_a_mail_whole_in_both_ways_of_encryption() {
+async fn exim_accepts_a_whole_mail_with_both_kinds_of_encryption() {
     for security in [SmtpSecurity::Starttls, SmtpSecurity::Tls] {
         let Some(exim) = Exim::start(security) else { return };
         let letter = letter("anna@example.pl");
@@ -69,7 +69,7 @@ async fn exim_takes_a_mail_whole_in_both_ways_of_encryption() {
 }
 
 #[tokio::test]
-async fn what_exim_refuses_is_the_recipients_or_ours() {
+async fn a_refusal_by_exim_is_the_recipients_fault_or_ours() {
     let Some(exim) = Exim::start(SmtpSecurity::Starttls) else { return };
     let mailer = mailer(SmtpSecurity::Starttls, exim.port, PASSWORD);
     let large = Letter { text: "x".repeat(40_000), ..letter("anna@example.pl") };
@@ -92,7 +92,7 @@ async fn what_exim_refuses_is_the_recipients_or_ours() {
 }
 
 #[tokio::test]
-async fn a_password_that_exim_does_not_know_is_our_failure() {
+async fn a_password_that_exim_refuses_is_our_failure() {
     let Some(exim) = Exim::start(SmtpSecurity::Tls) else { return };
     let outcome = mailer(SmtpSecurity::Tls, exim.port, "guessed-wrong").send(&letter("anna@example.pl")).await;
     let MailOutcome::Provider { reason, .. } = outcome else { panic!("{outcome:?}") };

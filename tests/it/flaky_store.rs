@@ -156,7 +156,7 @@ async fn a_settle_is_tried_again_as_long_as_its_lease_lasts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_settle_that_fails_for_longer_than_its_lease_is_told() {
+async fn a_settle_that_fails_for_longer_than_its_lease_is_reported() {
     let mut world = World::new();
     let client = world.client(1).await;
     world.book_month(client, 7, 23_000).await;
@@ -200,7 +200,7 @@ async fn a_breakers_change_is_tried_again_as_long_as_the_lease_lasts() {
 
 /// Lost, it would keep the destination closed until the probe's lease ends.
 #[tokio::test(start_paused = true)]
-async fn a_probe_that_found_nothing_is_given_back_whatever_fails_for_a_while() {
+async fn a_probe_that_found_nothing_is_given_back_even_if_the_store_fails_for_a_while() {
     let mut world = World::new();
     world.bus.behave(|_, batch| {
         batch.iter().map(|_| PublishOutcome::Blocked { after_ms: None, reason: "503".to_owned() }).collect()

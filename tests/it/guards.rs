@@ -32,7 +32,7 @@ use std::{
 use tokio::{sync::mpsc, time::Instant};
 
 #[tokio::test]
-async fn a_flood_that_is_only_routed_ends_with_the_runs_time_too() {
+async fn a_flood_of_rows_to_route_also_ends_with_the_runs_time() {
     let mut world = World::new();
     world.dispatch.settings.run_ms = 0;
     world.backend.execute(
@@ -95,7 +95,7 @@ impl io::Write for Lines {
 }
 
 #[tokio::test]
-async fn what_a_provider_or_a_body_says_is_kept_in_the_inbox_and_out_of_the_logs() {
+async fn the_text_of_a_provider_or_a_body_is_kept_in_the_inbox_and_out_of_the_logs() {
     let lines = Lines::default();
     let writer = lines.clone();
     let guard = tracing::subscriber::set_default(telemetry::subscriber("trace", move || writer.clone()).unwrap());
@@ -127,7 +127,7 @@ async fn what_a_provider_or_a_body_says_is_kept_in_the_inbox_and_out_of_the_logs
 }
 
 #[tokio::test]
-async fn a_reason_is_stored_bounded_and_quotes_nothing_of_the_body() {
+async fn a_stored_reason_is_bounded_and_quotes_nothing_of_the_body() {
     let world = World::new();
     let long = format!(r#"{{"id":"{}","type":"klient1@example.pl"}}"#, "klient1@example.pl".repeat(5_000));
     let foreign = r#"{"id":"b","type":"klient1@example.pl"}"#.to_owned();
@@ -142,7 +142,7 @@ async fn a_reason_is_stored_bounded_and_quotes_nothing_of_the_body() {
 }
 
 #[tokio::test]
-async fn a_dispatcher_told_to_stop_settles_what_it_has_and_claims_no_more() {
+async fn a_dispatcher_that_must_stop_settles_its_leased_rows_and_claims_no_more() {
     let mut world = World::new();
     world.dispatch.settings.batch_max = 1;
     let client = world.client(1).await;
@@ -160,7 +160,7 @@ async fn a_dispatcher_told_to_stop_settles_what_it_has_and_claims_no_more() {
 }
 
 #[tokio::test]
-async fn a_panic_over_one_destinations_row_leaves_the_others_alone() {
+async fn a_panic_over_a_row_of_one_destination_does_not_affect_the_others() {
     let mut world = World::new();
     for (id, queue) in [("bad", "a"), ("good", "b")] {
         world.backend.execute(&format!(
@@ -176,7 +176,7 @@ async fn a_panic_over_one_destinations_row_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn a_panic_over_one_mail_leaves_its_neighbours_alone() {
+async fn a_panic_over_one_mail_does_not_affect_the_others() {
     let mut world = World::new();
     world.mailer.behave(|_| MailOutcome::Provider { after_ms: None, reason: "down".into(), of_mail: false });
     let mut ids = Vec::new();
@@ -226,7 +226,7 @@ async fn health_keeps_the_reason_while_a_breaker_is_open() {
 }
 
 #[tokio::test]
-async fn a_nudged_dispatcher_told_to_stop_ends() {
+async fn a_nudged_dispatcher_that_must_stop_ends() {
     let world = World::new();
     let client = world.client(1).await;
     world.book_month(client, 1, 100).await;

@@ -83,7 +83,7 @@ fn event(id: &str, name: &str, recipient: &str) -> Value {
 }
 
 #[tokio::test]
-async fn no_message_of_another_program_writes_a_header() {
+async fn no_message_of_another_program_can_write_a_header() {
     let Some(server) = SmtpServer::start(SmtpSecurity::None, "here", json!({})).await else { return };
     let mut world = World::with(FakeBus::accepting(), FakeMailer::accepting(), OnDoubt::Resend);
     world.notify.mailer = Arc::new(smtp(server.port, sender()));
@@ -145,7 +145,7 @@ async fn no_message_of_another_program_writes_a_header() {
 }
 
 #[tokio::test]
-async fn no_subject_and_no_name_is_read_as_anything_but_itself() {
+async fn every_subject_and_name_is_read_back_as_it_was_written() {
     let Some(mut server) = SmtpServer::start(SmtpSecurity::None, "here", json!({})).await else { return };
     let mailer = smtp(server.port, sender());
     for (subject, read_as) in [
@@ -171,7 +171,7 @@ async fn no_subject_and_no_name_is_read_as_anything_but_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn neither_the_api_nor_a_row_of_another_program_writes_a_header() {
+async fn neither_the_api_nor_a_row_of_another_program_can_write_a_header() {
     let Some(mut server) = SmtpServer::start(SmtpSecurity::None, "here", json!({})).await else { return };
     let folder = tempfile::tempdir().unwrap();
     let port = server.port.to_string();
@@ -219,7 +219,7 @@ async fn neither_the_api_nor_a_row_of_another_program_writes_a_header() {
 }
 
 #[tokio::test]
-async fn where_to_unsubscribe_is_told_whatever_way_the_mail_goes() {
+async fn every_provider_sends_the_unsubscribe_header() {
     let id = "01938f5e-7a3b-7c11-9d2e-3f4a5b6c7d8e";
     let letter = Letter {
         message_id: id.to_owned(),

@@ -159,7 +159,7 @@ async fn the_timers_answer_with_their_reports() {
 }
 
 #[tokio::test]
-async fn an_idle_timer_leaves_the_database_alone_until_something_comes_in() {
+async fn an_idle_timer_does_not_query_the_database_until_a_write_or_message_arrives() {
     let edge = Edge::idle(Duration::from_hours(1)).await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
     for function in ["DispatchOutbox", "RetryEmail"] {
@@ -174,7 +174,7 @@ async fn an_idle_timer_leaves_the_database_alone_until_something_comes_in() {
 }
 
 #[tokio::test]
-async fn a_run_whose_store_failed_is_a_failed_run() {
+async fn a_timer_run_whose_store_failed_is_a_failed_run() {
     let edge = Edge::new().await;
     for table in ["OutboxMessages", "InboxMessages"] {
         edge.backend.execute(&format!("DROP TABLE {table}"));
@@ -189,7 +189,7 @@ async fn a_run_whose_store_failed_is_a_failed_run() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_hosts_own_invocation_does_nothing() {
+async fn a_request_that_is_not_the_hosts_invocation_is_refused_and_does_nothing() {
     let edge = Edge::new().await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
     edge.write("POST", &path, &[], &figures(1)).await;
@@ -231,7 +231,7 @@ async fn what_is_not_the_hosts_own_invocation_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_panic_is_its_own_invocations_500() {
+async fn a_panic_is_a_500_of_its_own_invocation_only() {
     let edge = Edge::new().await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
     edge.write("POST", &path, &[], &figures(1)).await;
@@ -308,7 +308,7 @@ async fn a_booking_is_mailed_once_however_its_delivery_is_written() {
 }
 
 #[tokio::test]
-async fn what_is_not_ours_is_recorded_as_refused_and_answered_200() {
+async fn a_message_that_is_not_our_event_is_recorded_as_refused_and_answered_200() {
     let edge = Edge::new().await;
     let (_, body) = booked(&edge, 1).await;
     let known = report(&edge.invoke("SendEmail", MESSAGE.as_bytes()).await, 200);
@@ -337,7 +337,7 @@ async fn what_is_not_ours_is_recorded_as_refused_and_answered_200() {
 }
 
 #[tokio::test]
-async fn an_envelope_that_holds_no_message_fails_so_that_the_broker_keeps_it() {
+async fn an_envelope_without_a_message_fails_so_that_the_broker_keeps_the_message() {
     let edge = Edge::new().await;
     let huge = json!({"Data": {"message": "A".repeat(3 << 20)}, "Metadata": {"MessageId": "m"}}).to_string();
     for (envelope, status) in [("", 400), ("null", 400), ("{", 400), ("[]", 400), (r#"{"Data":{}}"#, 400), (&huge, 413)]
@@ -355,7 +355,7 @@ async fn an_envelope_that_holds_no_message_fails_so_that_the_broker_keeps_it() {
 }
 
 #[tokio::test]
-async fn the_portals_test_run_ends_well() {
+async fn a_test_run_of_the_portal_is_answered_200() {
     let edge = Edge::new().await;
     let metadata = json!({"DeliveryCount": "0", "SequenceNumber": "-1", "sys": {"MethodName": "SendEmail"}});
     for nothing in [json!({ "Metadata": metadata }), json!({"Data": {"message": null}, "Metadata": metadata})] {
@@ -399,7 +399,7 @@ async fn no_invocation_kills_the_process() {
 }
 
 #[tokio::test]
-async fn a_stop_ends_the_server_though_the_host_keeps_its_connection() {
+async fn a_stop_ends_the_server_although_the_host_keeps_its_connection() {
     let mut edge = Edge::new().await;
     assert_eq!(edge.get("/").await.status, 200);
     // Would wait for ever, were an idle connection waited for.
@@ -407,7 +407,7 @@ async fn a_stop_ends_the_server_though_the_host_keeps_its_connection() {
 }
 
 #[tokio::test]
-async fn every_request_is_one_line_that_tells_no_secrets() {
+async fn every_request_is_one_log_line_without_secrets() {
     // In a process of its own, as the host reads it: tracing's caches are shared by all tests of this one.
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), &[("Log__Level", "info")], &[]);
@@ -444,7 +444,7 @@ async fn every_request_is_one_line_that_tells_no_secrets() {
 }
 
 #[tokio::test]
-async fn the_openapi_document_tells_every_path_method_status_and_header() {
+async fn the_openapi_document_names_every_path_method_status_and_header() {
     let edge = Edge::new().await;
     let answer = edge.get("/api/openapi.json").await;
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("application/json")));
@@ -498,7 +498,7 @@ async fn the_openapi_document_tells_every_path_method_status_and_header() {
 }
 
 #[tokio::test]
-async fn the_documented_bodies_are_the_ones_that_are_read() {
+async fn the_documented_request_bodies_are_the_accepted_ones() {
     let edge = Edge::new().await;
     let id = edge.client(1).await;
     let document: Value = serde_json::from_str(functions::document()).unwrap();

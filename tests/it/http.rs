@@ -226,7 +226,7 @@ async fn every_wrong_field_is_named_at_once() {
 type Unreadable<'a> = (&'a [(&'a str, &'a [u8])], &'a [&'a [u8]], u16, &'a str);
 
 #[tokio::test]
-async fn a_body_that_cannot_be_read_is_told_why() {
+async fn a_body_that_cannot_be_read_is_refused_with_the_reason() {
     let edge = Edge::new().await;
     let json: (&str, &[u8]) = ("content-type", b"application/json");
     let big = format!("{{\"name\":\"{}\"", "x".repeat(65_536));
@@ -269,7 +269,7 @@ async fn a_body_that_cannot_be_read_is_told_why() {
 }
 
 #[tokio::test]
-async fn a_caller_in_the_middle_of_a_huge_body_still_hears_413() {
+async fn a_caller_in_the_middle_of_a_huge_body_still_receives_413() {
     let edge = Edge::new().await;
     let piece = vec![b' '; 1 << 20];
     for (path, status) in [("/api/clients", "413"), ("/api/nowhere", "404")] {
@@ -291,7 +291,7 @@ async fn a_caller_in_the_middle_of_a_huge_body_still_hears_413() {
 }
 
 #[tokio::test]
-async fn paths_that_are_none_are_404_and_other_methods_405() {
+async fn unknown_paths_are_404_and_other_methods_405() {
     let edge = Edge::new().await;
     edge.client(1).await;
     for path in [
@@ -451,7 +451,7 @@ impl Books for FailingBooks {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_is_told_by_what_the_caller_can_do() {
+async fn a_store_failure_is_answered_with_what_the_caller_can_do() {
     for (books, status, name, retry_after) in [
         (FailingBooks::Unavailable, 503, "unavailable", true),
         (FailingBooks::Locked, 503, "unavailable", true),
@@ -474,7 +474,7 @@ async fn a_store_that_fails_is_told_by_what_the_caller_can_do() {
 }
 
 #[tokio::test]
-async fn health_reports_what_the_flows_met_and_asks_nobody() {
+async fn health_reports_what_the_flows_met_and_queries_nothing() {
     let edge = Edge::with_books(Arc::new(FailingBooks::Unavailable)).await;
     let health = edge.get("/api/health").await;
     assert_eq!(health.json(), json!({"status": "ok", "version": "1.2.3", "parts": {}}));
@@ -493,7 +493,7 @@ async fn health_reports_what_the_flows_met_and_asks_nobody() {
 }
 
 #[tokio::test]
-async fn whatever_is_sent_is_answered_and_never_with_a_5xx() {
+async fn every_request_is_answered_and_never_with_a_5xx() {
     let edge = Edge::new().await;
     edge.client(1).await;
     let mut dice = fastrand::Rng::with_seed(20_261_123);

@@ -61,7 +61,7 @@ fn differences(name: &str, golden: &str, now: &str) -> String {
 }
 
 #[test]
-fn every_letter_is_the_one_that_was_looked_at() {
+fn every_letter_is_the_reviewed_one() {
     let folder = tempfile::tempdir().unwrap();
     let written = preview(folder.path());
     assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));

@@ -28,7 +28,7 @@ impl Drop for Ended {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mail_is_told_of_once_at_each_step_also_by_the_timer_and_the_end_is_said() {
+async fn each_step_of_a_mail_is_printed_once_and_so_is_the_stop() {
     let folder = tempfile::tempdir_in(memory()).unwrap();
     // A file where the mails should lie: the first try fails, and RetryEmail takes it up.
     let mails = folder.path().join("mail");

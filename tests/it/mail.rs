@@ -134,7 +134,7 @@ biuro@office.example.pl
 }
 
 #[test]
-fn a_change_whose_former_figures_nobody_told_shows_the_new_ones() {
+fn a_change_without_its_former_figures_shows_the_new_ones() {
     let notice = notice::<FinancialRecordUpdated>(&change(None));
     let letter = TemplateLetters::new(Language::En, &sender()).unwrap().write(&notice).unwrap();
     assert!(shown(&letter.text).contains("\n  VAT:                    PLN~500.00\n"), "{}", letter.text);
@@ -142,7 +142,7 @@ fn a_change_whose_former_figures_nobody_told_shows_the_new_ones() {
 }
 
 #[test]
-fn a_withdrawal_says_so() {
+fn a_letter_about_a_deleted_record_states_the_withdrawal() {
     assert_eq!(
         write::<FinancialRecordDeleted>(Language::Pl).subject,
         "Podatki i składki za marzec 2026 – kwoty nieaktualne"
@@ -174,7 +174,7 @@ fn an_office_signs_with_its_name_its_address_and_its_telephone() {
 }
 
 #[test]
-fn a_client_reads_the_language_they_chose_and_else_the_offices() {
+fn a_letter_is_in_the_clients_language_or_else_the_offices() {
     let letters = TemplateLetters::new(Language::Pl, &sender()).unwrap();
     for (language, expected) in [(None, "Podatki"), (Some(Language::Pl), "Podatki"), (Some(Language::En), "Your")] {
         let text = cloud_event::<FinancialRecordCreated>(&FinancialChange { language, ..change(None) });
@@ -191,7 +191,7 @@ fn a_client_reads_the_language_they_chose_and_else_the_offices() {
 }
 
 #[test]
-fn an_event_no_letter_can_be_written_of_says_why() {
+fn an_event_that_cannot_become_a_letter_is_refused_with_the_reason() {
     let letters = TemplateLetters::new(Language::Pl, &sender()).unwrap();
     let of_no_month = notice::<FinancialRecordCreated>(&FinancialChange { month: 13, ..change(None) });
     assert!(letters.write(&of_no_month).unwrap_err().contains("2026-13"));
@@ -208,7 +208,7 @@ fn files(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_mail_in_the_folder_is_one_any_mail_program_reads() {
+async fn any_mail_program_can_read_a_mail_in_the_folder() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("mail/new");
     let mailer = FolderMailer::new(&folder, sender(), Arc::new(Stopped));
@@ -255,7 +255,7 @@ async fn a_duplicate_is_a_second_file_with_the_same_message_id() {
 }
 
 #[tokio::test]
-async fn no_text_begins_a_header_of_its_own() {
+async fn no_text_can_begin_a_header() {
     let folder = tempfile::tempdir().unwrap();
     let mailer = FolderMailer::new(folder.path(), sender(), Arc::new(Stopped));
     let subject = format!("Hello\r\nBcc: thief@example.pl\r\n\r\n{}", "ż".repeat(300));

@@ -102,7 +102,7 @@ fn a_migration_that_fails_leaves_the_file_as_it_was() {
 }
 
 #[test]
-fn a_dry_run_tells_what_would_be_applied_and_makes_nothing() {
+fn a_dry_run_prints_what_would_be_applied_and_creates_nothing() {
     let folder = Folder::new();
     let dry = || said(&folder.command(&["migrate", "--dry-run"]).output().unwrap());
     let before = dry();
@@ -132,7 +132,7 @@ fn a_script_needs_no_connection_and_is_refused_for_sqlite() {
 }
 
 #[test]
-fn another_schema_is_refused_with_the_way_out() {
+fn another_schema_is_refused_with_the_remedy() {
     for (change, words) in [
         ("DELETE FROM refinery_schema_history", "run `client-organizer migrate`"),
         (

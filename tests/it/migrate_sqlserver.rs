@@ -136,7 +136,7 @@ async fn a_database_of_any_earlier_version_keeps_its_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_schema_is_refused_with_the_way_out() {
+async fn another_schema_is_refused_with_the_remedy() {
     let Some(database) = Database::create().await else { return };
     let open = async || SqlServer::open(&options(&database)).await.err().unwrap().to_string();
     let never = open().await;

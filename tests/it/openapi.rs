@@ -13,7 +13,7 @@ fn document() -> Value {
 }
 
 #[test]
-fn generated_clients_keep_money_exact_and_say_what_was_wrong() {
+fn generated_clients_keep_money_exact_and_report_what_was_wrong() {
     let document = document();
     let schemas = &document["components"]["schemas"];
     for schema in ["FinancialRecord", "FinancialRecordDraft", "FinancialRecordPatch"] {
@@ -25,7 +25,7 @@ fn generated_clients_keep_money_exact_and_say_what_was_wrong() {
 }
 
 #[test]
-fn it_says_where_it_is_served_and_what_the_host_answers() {
+fn the_document_states_where_it_is_served_and_what_the_host_answers() {
     let document = document();
     assert_eq!(document["servers"][0]["url"], "/");
     for (path, item) in document["paths"].as_object().unwrap() {
@@ -42,7 +42,7 @@ fn it_says_where_it_is_served_and_what_the_host_answers() {
 }
 
 #[tokio::test]
-async fn the_pattern_of_a_name_takes_what_the_api_takes() {
+async fn the_pattern_of_a_name_matches_what_the_api_accepts() {
     let edge = Edge::new().await;
     let schema = &document()["components"]["schemas"]["ClientDraft"]["properties"]["name"];
     let pattern = Regex::new(schema["pattern"].as_str().unwrap()).unwrap();
@@ -83,7 +83,7 @@ async fn the_pattern_of_a_name_takes_what_the_api_takes() {
 }
 
 #[tokio::test]
-async fn the_pattern_of_an_idempotency_key_takes_what_the_api_takes() {
+async fn the_pattern_of_an_idempotency_key_matches_what_the_api_accepts() {
     let edge = Edge::new().await;
     let list = format!("/api/clients/{}/finance", edge.client(1).await);
     let parameters = &document()["paths"]["/api/clients"]["post"]["parameters"];

@@ -25,7 +25,7 @@ fn walked(folder: &Path) -> (Vec<PathBuf>, Vec<String>) {
 }
 
 #[test]
-fn no_file_of_a_running_host_may_be_read_by_others() {
+fn no_file_of_a_running_host_is_readable_by_others() {
     let top = tempfile::tempdir().unwrap();
     let data = top.path().join("made/data");
     let _host = Host::start(&data, &[], &[]);
@@ -38,7 +38,7 @@ fn no_file_of_a_running_host_may_be_read_by_others() {
 }
 
 #[test]
-fn that_holds_for_mails_too_and_without_a_umask() {
+fn mails_are_not_readable_by_others_even_without_a_umask() {
     let top = tempfile::tempdir().unwrap();
     let data = top.path().join("data");
     let output = Command::new("sh")

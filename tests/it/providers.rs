@@ -43,7 +43,7 @@ fn smtp(security: SmtpSecurity, port: u16, ca_pem: Option<Vec<u8>>) -> SmtpMaile
 }
 
 #[tokio::test]
-async fn a_mail_server_whose_certificate_is_over_gets_nothing() {
+async fn a_mail_server_with_an_expired_certificate_gets_nothing() {
     let authority = Authority::new();
     let folder = tempfile::tempdir().unwrap();
     let certificate = authority.certify_until("127.0.0.1", 2021);
@@ -80,7 +80,7 @@ async fn a_mail_server_that_greets_late_is_waited_for() {
 }
 
 #[tokio::test]
-async fn an_acceptance_by_communication_services_without_an_operation_is_one() {
+async fn an_acceptance_by_communication_services_without_an_operation_counts() {
     for answer in ["Content-Length: 0\r\n\r\n", "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

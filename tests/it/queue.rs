@@ -146,7 +146,7 @@ async fn the_rest_crate_sends_receives_and_deletes() {
 }
 
 #[tokio::test]
-async fn without_a_valid_signature_nothing_is_taken_or_given() {
+async fn without_a_valid_signature_nothing_is_sent_or_received() {
     let stand = Stand::start().await;
     let (name, later) = (stand.policy.name.clone(), stand.clock.now().timestamp() + 60);
     let forger = Policy { name: name.clone(), key: "another key".to_owned() };
@@ -166,7 +166,7 @@ async fn without_a_valid_signature_nothing_is_taken_or_given() {
 }
 
 #[tokio::test]
-async fn a_message_abandoned_ten_times_is_dead_and_can_be_read_there() {
+async fn a_message_abandoned_ten_times_is_dead_lettered_and_can_be_read() {
     let stand = Stand::start().await;
     stand.post("email", &json!({"MessageId": "m-1"}), "poison").await;
     stand.post("email", &json!({"MessageId": "m-2"}), "fine").await;
@@ -238,7 +238,7 @@ async fn duplicates_are_dropped_only_where_that_is_on_and_inside_the_window() {
 }
 
 #[tokio::test]
-async fn what_a_queue_would_refuse_is_refused() {
+async fn a_message_that_a_real_queue_would_refuse_is_refused() {
     let stand = Stand::start().await;
     assert_eq!(stand.post("emial", &json!({}), "x").await.status, 404, "an unknown queue");
     assert_eq!(stand.post("email", &json!([1]), "x").await.status, 400, "properties that are no object");
@@ -274,7 +274,7 @@ async fn an_expired_message_is_gone() {
 }
 
 #[tokio::test]
-async fn a_scheduled_message_is_handed_out_at_its_time() {
+async fn a_scheduled_message_is_delivered_at_its_time() {
     let stand = Stand::start().await;
     let at = stand.clock.now() + TimeDelta::seconds(60);
     let at = at.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -285,7 +285,7 @@ async fn a_scheduled_message_is_handed_out_at_its_time() {
 }
 
 #[tokio::test]
-async fn a_held_queue_hands_nothing_out_until_released() {
+async fn a_queue_that_is_held_back_delivers_nothing_until_released() {
     let stand = Stand::start().await;
     stand.post("email", &json!({}), "x").await;
     let local = [("x-local", "1")];

@@ -78,7 +78,7 @@ fn strict(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backlog_drains_at_the_providers_pace_by_two_processes_and_nothing_is_refused() {
+async fn two_processes_drain_a_backlog_within_the_rate_limit_and_nothing_is_refused() {
     let mut world = rate_limited(ACS);
     // Runs end rather than wait: time is moved here.
     world.notify.settings.run_ms = 300;
@@ -104,7 +104,7 @@ async fn a_backlog_drains_at_the_providers_pace_by_two_processes_and_nothing_is_
 }
 
 #[tokio::test]
-async fn a_run_waits_for_room_that_comes_while_it_may_run() {
+async fn a_run_waits_for_the_rate_limit_while_it_may_run() {
     let world = rate_limited(RateLimit { per_minute: 1, per_hour: 0 });
     assert_eq!(deliver(&world, "a").await, NotifyReport::Sent);
     assert_eq!(deliver(&world, "b").await, NotifyReport::Accepted);
@@ -117,7 +117,7 @@ async fn a_run_waits_for_room_that_comes_while_it_may_run() {
 }
 
 #[tokio::test]
-async fn an_operator_reads_that_the_pace_holds_the_mails() {
+async fn an_operator_sees_that_mails_wait_for_the_rate_limit() {
     let world = rate_limited(RateLimit { per_minute: 0, per_hour: 1 });
     deliver(&world, "a").await;
     deliver(&world, "b").await;
@@ -164,7 +164,7 @@ impl Inquiries for Silent {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn mails_in_doubt_wait_until_the_provider_may_be_asked_again_by_any_process() {
+async fn mails_in_doubt_wait_until_any_process_may_send_a_status_query() {
     let mut world = World::new();
     let mailer = Arc::new(Silent::default());
     world.notify.mailer = mailer.clone();
@@ -194,7 +194,7 @@ async fn mails_in_doubt_wait_until_the_provider_may_be_asked_again_by_any_proces
 
 /// A provider that was never told of its pace shows it by its answers: then its breaker does the rest, for all.
 #[tokio::test]
-async fn without_a_limit_of_ours_a_429_holds_every_process_until_it_said() {
+async fn without_a_configured_limit_a_429_stops_every_process_until_its_retry_time() {
     let world = World::new();
     let refused = Arc::new(AtomicU32::new(0));
     world.mailer.behave(strict(RateLimit { per_minute: 2, per_hour: 0 }, world.clock.clone(), refused.clone()));
@@ -230,7 +230,7 @@ async fn thirty_two_deliveries_of_one_message_at_once_are_all_answered_200_and_s
 }
 
 #[tokio::test]
-async fn a_repeat_that_says_something_else_sends_what_was_stored() {
+async fn a_repeat_with_another_body_sends_the_stored_one() {
     let world = World::new();
     let breakers = world.backend.breakers();
     let open = BreakerChange::Open { for_ms: HOUR_MS, reason: "503".to_owned() };

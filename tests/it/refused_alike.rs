@@ -70,7 +70,7 @@ async fn the_fifth_recipient_refused_alike_takes_all_five_back_and_none_is_lost(
 }
 
 #[tokio::test]
-async fn what_the_provider_takes_in_between_ends_the_row() {
+async fn an_acceptance_in_between_ends_the_series() {
     let mut turn = 0;
     let mut world = world(move |letter| {
         turn += 1;
@@ -84,7 +84,7 @@ async fn what_the_provider_takes_in_between_ends_the_row() {
 }
 
 #[tokio::test]
-async fn one_recipient_or_refusals_that_are_certain_blame_nobody_else() {
+async fn one_recipient_or_certain_refusals_do_not_blame_the_provider() {
     let one = world(odd);
     let client = one.client(1).await;
     for month in 1..9 {
@@ -99,7 +99,7 @@ async fn one_recipient_or_refusals_that_are_certain_blame_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_was_taken_back_three_times_and_is_refused_again_beside_mails_that_go_is_refused_for_good() {
+async fn a_mail_taken_back_three_times_and_refused_again_while_others_are_sent_is_refused_for_good() {
     let mut world = world(|letter| if letter.to.as_str() == "klient9@example.pl" { taken() } else { odd(letter) });
     reported(&mut world, 1..6).await;
     let client = world.client(9).await;
@@ -117,7 +117,7 @@ async fn what_was_taken_back_three_times_and_is_refused_again_beside_mails_that_
 }
 
 #[tokio::test]
-async fn recipients_that_are_really_bad_are_refused_in_the_end() {
+async fn truly_invalid_recipients_are_refused_in_the_end() {
     let mut world = world(|letter| if letter.to.as_str() == "klient9@example.pl" { taken() } else { odd(letter) });
     reported(&mut world, 1..6).await;
     assert_eq!(mails(&world, 5), "0");

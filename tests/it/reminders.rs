@@ -93,7 +93,7 @@ async fn a_repeat_with_its_key_is_one_reminder_and_without_one_another() {
 }
 
 #[tokio::test]
-async fn a_reminder_of_nothing_booked_or_of_no_day_is_refused() {
+async fn a_reminder_without_a_booked_month_or_a_valid_due_date_is_refused() {
     let edge = Edge::new().await;
     let (record, _) = booked(&edge).await;
     let month = record.trim_end_matches('3');

@@ -75,7 +75,7 @@ async fn a_bus_down_for_a_day_burns_no_retry_and_then_everything_goes_out_in_ord
 }
 
 #[tokio::test]
-async fn an_idle_breaker_is_probed_not_hammered() {
+async fn an_open_breaker_lets_one_row_through_per_probe() {
     let world = World::with(down(), FakeMailer::accepting(), OnDoubt::Resend);
     for n in 1..=20 {
         let client = world.client(n).await;
@@ -92,7 +92,7 @@ async fn an_idle_breaker_is_probed_not_hammered() {
 }
 
 #[tokio::test]
-async fn a_row_that_cuts_the_connection_is_poison_and_no_outage() {
+async fn a_row_that_cuts_the_connection_is_set_dead_and_does_not_stop_the_destination() {
     let world = World::new();
     let client = world.client(1).await;
     let poison = world.book_month(client, 1, 666).await;
@@ -161,7 +161,7 @@ fn gateway(meets: Meets, refused: [String; 2]) -> impl FnMut(&[Outgoing]) -> Vec
 }
 
 #[tokio::test]
-async fn what_a_gateway_refuses_of_one_message_alone_is_that_messages_fault_and_holds_up_nobody() {
+async fn a_message_that_a_gateway_refuses_is_set_dead_and_delays_no_other() {
     for meets in [Meets::Alone, Meets::First, Meets::Batch] {
         let world = World::new();
         let mut bad = Vec::new();
@@ -246,7 +246,7 @@ async fn an_event_of_ours_put_in_by_another_program_is_mailed() {
 }
 
 #[tokio::test]
-async fn payloads_that_are_not_what_they_say_are_dead_with_the_reason_and_stop_nobody() {
+async fn malformed_payloads_are_dead_with_the_reason_and_stop_no_other() {
     let world = World::new();
     for (id, columns, values) in [
         ("broken-json", "", ""),
@@ -273,7 +273,7 @@ async fn payloads_that_are_not_what_they_say_are_dead_with_the_reason_and_stop_n
 }
 
 #[tokio::test]
-async fn a_destination_that_can_be_none_is_buried_with_the_reason() {
+async fn a_row_with_an_invalid_destination_is_dead_with_the_reason() {
     let world = World::new();
     world.backend.execute(
         "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination) VALUES ('x', 'Plain', '{}', 'que:typo')",
@@ -361,7 +361,7 @@ async fn a_provider_that_takes_a_hundred_an_hour_gets_every_mail_once() {
 }
 
 #[tokio::test]
-async fn a_mail_cut_off_after_it_was_handed_over_is_in_doubt_and_told() {
+async fn a_mail_cut_off_after_it_was_handed_over_is_in_doubt_and_reported() {
     for (on_doubt, mails) in [(OnDoubt::Resend, 2), (OnDoubt::Hold, 1)] {
         let world = World::with(FakeBus::accepting(), FakeMailer::accepting(), on_doubt);
         let client = world.client(1).await;
@@ -395,7 +395,7 @@ async fn five_parked(world: &World) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_mail_that_is_in_doubt_again_and_again_is_held_and_its_neighbours_go() {
+async fn a_mail_that_is_repeatedly_in_doubt_is_held_and_the_others_are_sent() {
     let world = World::new();
     let ids = five_parked(&world).await;
     let (cursed, tries) = (ids[0].clone(), std::sync::Arc::new(std::sync::atomic::AtomicI64::new(0)));
@@ -424,7 +424,7 @@ fn refuses_us() -> MailOutcome {
 const BREAKERS_OPEN: &str = "SELECT count(*) FROM Destinations WHERE OpenUntil IS NOT NULL";
 
 #[tokio::test]
-async fn a_mail_refused_in_words_that_speak_of_us_waits_alone_while_others_go() {
+async fn a_mail_refused_by_a_policy_against_us_waits_alone_while_others_are_sent() {
     let world = World::new();
     world.mailer.behave(|letter| match letter.to.as_str() {
         "klient1@example.pl" => refuses_us(),
@@ -451,7 +451,7 @@ async fn a_mail_refused_in_words_that_speak_of_us_waits_alone_while_others_go() 
 }
 
 #[tokio::test]
-async fn a_provider_that_refuses_us_is_stopped_by_the_second_mail_at_the_latest() {
+async fn the_breaker_opens_at_the_second_mail_that_a_provider_refuses_because_of_us() {
     let world = World::new();
     world.mailer.behave(|_| MailOutcome::RecipientTransient { after_ms: None, reason: "greylisted".into() });
     for n in 1..=30 {
@@ -469,7 +469,7 @@ async fn a_provider_that_refuses_us_is_stopped_by_the_second_mail_at_the_latest(
 
 /// Each further doubt holds it again; a person's word lets it go once more.
 #[tokio::test]
-async fn a_mail_held_for_its_doubts_goes_when_a_person_resends_it() {
+async fn a_mail_held_for_its_doubts_is_sent_when_an_operator_resends_it() {
     let world = World::new();
     let client = world.client(1).await;
     let id = world.book_month(client, 1, 100).await;
@@ -492,7 +492,7 @@ async fn a_mail_held_for_its_doubts_goes_when_a_person_resends_it() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_sender_dies_each_time_goes_alone_and_is_held() {
+async fn a_mail_that_kills_its_sender_each_time_is_tried_alone_and_then_held() {
     let world = World::new();
     let ids = five_parked(&world).await;
     let killer = ids[2].clone();

@@ -50,7 +50,7 @@ fn nothing_needs_to_be_set_where_no_bus_is_needed() {
 }
 
 #[test]
-fn a_domain_that_azure_manages_has_its_own_pace_and_sender() {
+fn a_domain_that_azure_manages_has_its_own_rate_limit_and_sender() {
     let read = |from: &str| {
         let acs = [("Email__Provider", "acs"), ("Email__AcsEndpoint", "https://x.communication.azure.com")];
         Settings::read(&env(&[acs[0], acs[1], ("Email__From", from)]))
@@ -68,7 +68,7 @@ fn a_domain_that_azure_manages_has_its_own_pace_and_sender() {
 }
 
 #[test]
-fn every_problem_is_told_at_once_and_by_name() {
+fn every_problem_is_reported_at_once_and_by_name() {
     let problems = Settings::read_with_bus(&env(&[
         ("Outbox__BatchMax", "2001"),
         ("Outbox__RetryMax", "ten"),
@@ -100,7 +100,7 @@ fn every_problem_is_told_at_once_and_by_name() {
 }
 
 #[test]
-fn each_problem_is_told_once_and_none_that_only_follows_from_another() {
+fn each_problem_is_reported_once_and_none_that_only_follows_from_another() {
     for setting in catalogue::all() {
         // A path may be anything.
         if setting.default.is_none() || Settings::read(&env(&[(setting.name, "§")])).is_ok() {
@@ -172,7 +172,7 @@ fn settings_that_are_fine_alone_may_contradict_each_other() {
 }
 
 #[test]
-fn a_misspelt_name_is_told_and_a_foreign_one_ignored() {
+fn a_misspelt_name_is_reported_and_a_foreign_one_ignored() {
     assert!(problem(&[("Outbox__BatchMx", "5")]).contains("is not a setting"));
     assert!(problem(&[("outbox__batchmax", "5")]).contains("is written Outbox__BatchMax"));
     assert!(problem(&[("EMAILQUEUENAME", "q")]).contains("is written EmailQueueName"));
@@ -192,7 +192,7 @@ fn a_route_names_each_destination_once() {
 }
 
 #[test]
-fn serving_needs_a_connection_string_and_its_key_is_never_told() {
+fn serving_needs_a_connection_string_and_its_key_is_never_shown() {
     assert!(Settings::read_with_bus(&env(&[("ServiceBusConnection", CONNECTION)])).is_ok());
     let missing = |pairs: &[(&str, &str)]| Settings::read_with_bus(&env(pairs)).unwrap_err()[0].to_string();
     assert!(missing(&[]).contains("ServiceBusConnection is not set"));
@@ -215,7 +215,7 @@ fn serving_needs_a_connection_string_and_its_key_is_never_told() {
 }
 
 #[test]
-fn an_identity_opens_the_namespace_in_the_place_of_a_key_not_beside_it() {
+fn an_identity_opens_the_namespace_instead_of_a_key_and_not_together_with_one() {
     const NAMESPACE: &str = "ServiceBusConnection__fullyQualifiedNamespace";
     let office = (NAMESPACE, "office.servicebus.windows.net");
     let identity = ("ServiceBusConnection__credential", "managedidentity");
@@ -236,7 +236,7 @@ fn an_identity_opens_the_namespace_in_the_place_of_a_key_not_beside_it() {
 }
 
 #[test]
-fn what_is_said_of_the_bus_must_fit_together() {
+fn settings_of_the_bus_must_be_consistent() {
     for (pairs, name, says) in [
         (vec![("ServiceBus__Transport", "http")], "ServiceBus__Transport", "amqp, websocket or rest"),
         (vec![("ServiceBus__SessionDestinations", "queue:other")], "ServiceBus__SessionDestinations", "no route"),
@@ -260,7 +260,7 @@ fn what_is_said_of_the_bus_must_fit_together() {
 }
 
 #[test]
-fn what_is_local_is_refused_in_azure() {
+fn local_settings_are_refused_in_azure() {
     let site = ("WEBSITE_SITE_NAME", "office");
     let reported = problems(&[site, ("ServiceBusConnection", EMULATOR), ("Store__SkewMs", "1")]);
     let names: Vec<_> = reported.iter().map(|problem| problem.setting.as_str()).collect();
@@ -273,7 +273,7 @@ fn what_is_local_is_refused_in_azure() {
 const SMTP: [(&str, &str); 2] = [("Email__Provider", "smtp"), ("Email__SmtpHost", "smtp.example.pl")];
 
 #[test]
-fn a_mail_server_is_told_whole_and_fits_the_lease() {
+fn a_mail_server_is_configured_completely_and_fits_the_lease() {
     let with = |pairs: &[(&'static str, &'static str)]| [&SMTP, pairs].concat();
     assert!(Settings::read(&env(&SMTP)).is_ok());
     for (pairs, name, says) in [
@@ -301,7 +301,7 @@ fn a_mail_server_is_told_whole_and_fits_the_lease() {
 }
 
 #[test]
-fn a_mail_server_is_for_azure_where_the_way_there_is_encrypted() {
+fn a_mail_server_is_allowed_in_azure_only_with_encryption() {
     let secret = ("Inbox__RecipientKey", "0123456789abcdef0123456789abcdef");
     let azure = [&SMTP[..], &[("WEBSITE_SITE_NAME", "office"), secret]].concat();
     let named = |pairs: &[(&str, &str)]| problems(pairs).into_iter().map(|p| p.setting).collect::<Vec<_>>();
@@ -311,7 +311,7 @@ fn a_mail_server_is_for_azure_where_the_way_there_is_encrypted() {
 }
 
 #[test]
-fn where_one_unsubscribes_is_one_address_and_by_one_click_says_whose_mail_it_was() {
+fn the_unsubscribe_setting_is_one_address_and_a_one_click_url_names_the_recipient() {
     const URI: &str = "Email__ListUnsubscribe";
     const CLICK: (&str, &str) = ("Email__ListUnsubscribeOneClick", "yes");
     let own = "https://office.example.pl/stop?mail={id}";
@@ -342,7 +342,7 @@ fn a_recipients_key_is_a_secret_in_azure_and_is_not_shown() {
 }
 
 #[test]
-fn azure_communication_services_are_told_in_one_way_that_can_be_meant() {
+fn azure_communication_services_are_configured_in_one_valid_way() {
     const KEY: (&str, &str) =
         ("Email__AcsConnectionString", "endpoint=https://office.communication.azure.com/;accesskey=aHVzaA==");
     const ENDPOINT: (&str, &str) = ("Email__AcsEndpoint", "https://office.communication.azure.com");
@@ -397,7 +397,7 @@ fn the_log_level_may_come_from_rust_log() {
 }
 
 #[test]
-fn the_example_file_is_made_of_the_table_and_works() {
+fn the_example_file_is_made_from_the_table_and_works() {
     assert!(
         file("local.settings.example.json") == printed::example(),
         "client-organizer settings --example > local.settings.example.json"
@@ -408,7 +408,7 @@ fn the_example_file_is_made_of_the_table_and_works() {
 }
 
 #[test]
-fn the_page_of_settings_is_made_of_the_table() {
+fn the_page_of_settings_is_made_from_the_table() {
     assert!(
         file("src/config/README.md").replace("\r\n", "\n") == printed::markdown(),
         "client-organizer settings --markdown > src/config/README.md"
@@ -416,7 +416,7 @@ fn the_page_of_settings_is_made_of_the_table() {
 }
 
 #[test]
-fn what_is_printed_holds_every_setting_and_what_it_expects() {
+fn the_printed_settings_hold_each_setting_and_what_it_expects() {
     let (page, terminal) = (printed::markdown(), printed::text());
     for setting in catalogue::all() {
         let expected = setting.kind.to_string();
@@ -430,7 +430,7 @@ fn what_is_printed_holds_every_setting_and_what_it_expects() {
 
 /// The table is where types, bounds and words stand: what reads a setting must enforce them, and can hold them.
 #[test]
-fn every_default_bound_and_word_of_the_table_is_the_one_that_is_enforced() {
+fn every_default_bound_and_word_of_the_table_is_enforced() {
     let invalid = |name: &'static str, value: &str| {
         let read = Settings::read(&env(&[(name, value)])).err().unwrap_or_default();
         // At its bounds a setting may contradict another one; that is not what is asked here.
@@ -567,7 +567,7 @@ const SQL: &str =
     "Server=tcp:srv.example,1433;Database=office;User ID=app;Password=geheim;Connect Timeout=7;Command Timeout=9";
 
 #[test]
-fn timeouts_of_the_connection_string_count_where_the_settings_say_nothing() {
+fn timeouts_of_the_connection_string_count_where_no_setting_is_given() {
     let timeouts = |more: &[(&str, &str)]| {
         let given = [&[("Store__Kind", "sqlserver"), ("SqlConnectionString", SQL)], more].concat();
         match Settings::read(&env(&given)).unwrap().store.kind {
@@ -580,7 +580,7 @@ fn timeouts_of_the_connection_string_count_where_the_settings_say_nothing() {
 }
 
 #[test]
-fn a_connection_string_that_contradicts_itself_is_told_by_keyword_without_its_values() {
+fn a_contradictory_connection_string_is_reported_by_keyword_without_its_values() {
     let text = "Server=x;Authentication=Active Directory MSI;Password=geheim;Encrypt=maybe";
     let reported = problems(&[("Store__Kind", "sqlserver"), ("SqlConnectionString", text)]);
     let reported: Vec<String> = reported.iter().map(ToString::to_string).collect();
@@ -593,7 +593,7 @@ fn a_connection_string_that_contradicts_itself_is_told_by_keyword_without_its_va
 }
 
 #[test]
-fn a_connection_string_that_would_not_be_used_is_told() {
+fn a_connection_string_that_would_not_be_used_is_reported() {
     let reported = problem(&[("SqlConnectionString", SQL)]);
     assert!(reported.starts_with("Store__Kind is not set") && reported.contains("sqlserver"), "{reported}");
     assert!(!reported.contains("geheim"));

@@ -27,7 +27,7 @@ fn closing(skipped: &str, printed: &str) -> String {
 }
 
 #[test]
-fn a_skipped_test_is_named_and_counts_as_no_pass() {
+fn a_skipped_test_is_named_and_does_not_count_as_passed() {
     let skipped = "contracts::two\tno server\nexim::a\tno Exim\ncontracts::one\tno server\n\
                    contracts::two\tno server\ncontracts::three\tno server\n";
     let expected = "
@@ -46,7 +46,7 @@ skipped: no server
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_skip_knows_its_test() {
+async fn a_skip_names_its_test() {
     let named = skip::line("why");
-    assert!(["skips::a_skip_knows_its_test\twhy\n", "main\twhy\n"].contains(&named.as_str()), "{named}");
+    assert!(["skips::a_skip_names_its_test\twhy\n", "main\twhy\n"].contains(&named.as_str()), "{named}");
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 #[test]
-fn a_host_that_may_open_few_files_answers_beside_many_connections() {
+fn a_host_that_may_open_few_files_still_answers_with_many_connections_open() {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Command::new("sh")
         .args(["-c", "ulimit -n 128; exec \"$0\" \"$@\"", executable(), "local", "--json", "--port", "0"])

@@ -86,7 +86,7 @@ fn provider(outcome: MailOutcome) -> String {
 }
 
 #[tokio::test]
-async fn what_arrives_is_what_was_written_as_another_parser_reads_it() {
+async fn another_parser_reads_each_mail_as_it_was_written() {
     for security in [SmtpSecurity::Starttls, SmtpSecurity::Tls, SmtpSecurity::None] {
         let Some(mut server) = SmtpServer::start(security, "here", json!({})).await else { return };
         let mut letter = letter();
@@ -140,7 +140,7 @@ async fn mails_share_a_connection_and_a_failed_one_is_not_used_again() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_the_recipients_or_ours_and_never_names_the_address() {
+async fn a_refusal_is_the_recipients_fault_or_ours_and_never_names_the_address() {
     let cases = [
         (OFFICE, "mail 550 5.7.1 <anna@example.pl> not for you", "provider"),
         (OFFICE, "mail 530 5.7.0 log in", "provider"),
@@ -184,7 +184,7 @@ async fn a_refusal_is_the_recipients_or_ours_and_never_names_the_address() {
 }
 
 #[tokio::test]
-async fn a_server_that_took_the_content_and_stays_silent_leaves_a_doubt_at_the_deadline() {
+async fn a_server_that_is_silent_after_the_content_leaves_a_doubt_at_the_deadline() {
     let plan = json!({ANNA: ["data hang"]});
     let Some(mut server) = SmtpServer::start(SmtpSecurity::Tls, "here", plan).await else { return };
     let mailer = mailer(SmtpSecurity::Tls, server.port);
@@ -226,7 +226,7 @@ async fn a_server_that_is_away_or_closing_is_the_providers_failure() {
 }
 
 #[tokio::test]
-async fn nothing_is_sent_to_a_server_that_cannot_show_who_it_is_or_does_not_encrypt() {
+async fn nothing_is_sent_to_a_server_without_a_valid_certificate_or_encryption() {
     for security in [SmtpSecurity::Starttls, SmtpSecurity::Tls] {
         let Some(server) = SmtpServer::start(security, "here", json!({})).await else { return };
         let stranger = SmtpMailer::new(SmtpOptions { ca_pem: None, ..options(security, server.port) }, sender());
@@ -246,7 +246,7 @@ async fn nothing_is_sent_to_a_server_that_cannot_show_who_it_is_or_does_not_encr
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_our_failure_and_is_not_told() {
+async fn a_wrong_password_is_our_failure_and_is_not_shown() {
     let Some(server) = SmtpServer::start(SmtpSecurity::Starttls, "here", json!({})).await else { return };
     let login = Some((USER.to_owned(), "guessed-wrong".to_owned()));
     let mailer = SmtpMailer::new(SmtpOptions { login, ..options(SmtpSecurity::Starttls, server.port) }, sender());
@@ -284,7 +284,7 @@ async fn a_booking_over_http_arrives_at_the_mail_server_of_the_settings() {
 }
 
 #[tokio::test]
-async fn a_booking_goes_out_is_refused_parked_or_in_doubt_as_the_server_says() {
+async fn a_booking_is_sent_refused_parked_or_in_doubt_as_the_server_answers() {
     let plan = json!({
         "klient1@example.pl": ["rcpt 550 5.1.1 unknown"],
         "klient2@example.pl": ["rcpt 450 4.2.0 greylisted"],

@@ -81,7 +81,7 @@ async fn plain(script: Script) -> (MailOutcome, Vec<String>) {
 }
 
 #[tokio::test]
-async fn a_mail_taken_with_an_odd_reply_is_taken() {
+async fn a_mail_accepted_with_an_odd_reply_is_accepted() {
     let answers: [Script; 9] = [
         &[(".", b"250 przyj\xeate\r\n")],
         &[(".", b"250\r\n")],
@@ -118,7 +118,7 @@ async fn a_refusal_with_an_odd_text_is_a_refusal() {
 }
 
 #[tokio::test]
-async fn only_what_ended_after_the_last_dot_is_in_doubt() {
+async fn only_a_mail_cut_off_after_its_last_dot_is_in_doubt() {
     let before: [Script; 2] = [&[("DATA", b"")], &[("RCPT", b"2x0 what\r\n")]];
     for script in before {
         let (outcome, _) = plain(script).await;
@@ -148,7 +148,7 @@ async fn only_what_ended_after_the_last_dot_is_in_doubt() {
 }
 
 #[tokio::test]
-async fn a_reply_that_was_not_asked_for_is_none_of_ours() {
+async fn an_unsolicited_reply_is_never_taken_for_an_answer() {
     // Taken for answers to what follows, this one would make a mail sent that nobody has.
     let (outcome, commands) = plain(&[("RCPT", b"250 ok\r\n354 go\r\n250 queued\r\n"), (".", b"")]).await;
     assert!(matches!(outcome, MailOutcome::Provider { .. }), "{outcome:?}");

@@ -106,7 +106,7 @@ const STAGED: [&str; 7] = [
 ];
 
 #[test]
-fn the_folder_holds_what_the_host_needs_and_no_secret() {
+fn the_staged_folder_holds_what_the_host_needs_and_no_secret() {
     let checkout = Checkout::new();
     let report = checkout.stage().unwrap();
     assert_eq!(report.functions, ["Finance", "SendEmail"]);
@@ -144,7 +144,7 @@ fn staging_again_replaces_its_own_files_and_leaves_others() {
 }
 
 #[test]
-fn a_folder_of_somebody_elses_is_left_alone() {
+fn a_folder_that_staging_did_not_make_is_not_changed() {
     let checkout = Checkout::new();
     fs::create_dir_all(checkout.target()).unwrap();
     fs::write(checkout.target().join("thesis.txt"), "the only copy").unwrap();
@@ -163,7 +163,7 @@ fn a_marker_cannot_name_files_outside() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_refused_before_anything_is_written() {
+fn an_inconsistent_checkout_is_refused_before_anything_is_written() {
     let both = ["Finance", "SendEmail"];
     let checkout = Checkout::new();
     assert!(checkout.refusal(&["Finance"], &[]).contains("SendEmail"), "a folder the executable does not know");

@@ -98,7 +98,7 @@ async fn taken_over_and_sent(database: Database) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_goes_out_and_ef_goes_on_inserting() {
+async fn waiting_rows_are_sent_and_ef_goes_on_inserting() {
     let Some(database) = of_dotnet().await else { return };
     let plan = migrate::plan(&options(&database)).await.unwrap();
     for said in ["4 of its 5 rows wait", "the oldest of 2026-01-01 10:00", "(1 were tried before)", "Stop the old"] {
@@ -109,7 +109,7 @@ async fn what_waits_goes_out_and_ef_goes_on_inserting() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_script_takes_it_over_as_well() {
+async fn the_script_takes_the_old_table_over_too() {
     let Some(database) = of_dotnet().await else { return };
     assert_eq!(run_script(&database, &migrate_script::script()).await, Vec::<String>::new());
     taken_over_and_sent(database).await;
