@@ -116,8 +116,8 @@ fn a_missing_store_is_reported_and_not_created() {
     let output =
         Command::new(executable()).args(["ops", "status"]).env_clear().env("Store__Path", &path).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    for said in ["there is no database", "Store__Path", "client-organizer migrate"] {
-        assert!(stderr(&output).contains(said), "{said}: {}", stderr(&output));
+    for words in ["there is no database", "Store__Path", "client-organizer migrate"] {
+        assert!(stderr(&output).contains(words), "{words}: {}", stderr(&output));
     }
     assert!(!folder.path().join("typo").exists());
 }
@@ -152,8 +152,8 @@ fn a_narrow_terminal_gets_shortened_lines_with_the_whole_id() {
         };
         let row = stdout(&output).lines().find(|line| line.contains(id)).map(str::to_owned);
         let row = row.unwrap_or_else(|| panic!("{}", stdout(&output)));
-        for said in ["dead", "queue:client-emails"] {
-            assert!(row.contains(said), "{said}: {row}");
+        for words in ["dead", "queue:client-emails"] {
+            assert!(row.contains(words), "{words}: {row}");
         }
         assert!(row.trim_end().ends_with('…'), "what is cut off is seen: {row}");
         for line in stdout(&output).lines() {
@@ -294,8 +294,8 @@ fn a_message_that_was_sent_and_not_mailed_is_shown_as_both() {
                 ('SendEmail', 'alone', 5, NULL, 'no such mailbox', x'00', 1)"
     ));
     let reported = stdout(&shell.run(&["ops", "show", OURS], &[]));
-    for said in ["state         sent", "its mail: parked", "mailbox full"] {
-        assert!(reported.contains(said), "{said}: {reported}");
+    for words in ["state         sent", "its mail: parked", "mailbox full"] {
+        assert!(reported.contains(words), "{words}: {reported}");
     }
     let json = shell.json(&["ops", "show", OURS]);
     assert_eq!((&json[0]["state"], &json[0]["mail"]["state"]), (&"sent".into(), &"parked".into()));
@@ -305,8 +305,8 @@ fn a_message_that_was_sent_and_not_mailed_is_shown_as_both() {
     let reported = stdout(&shell.run(&["ops", "mail", "list"], &[]));
     assert!(reported.contains("no such mailbox") && reported.contains("mailbox full"), "{reported}");
     let reported = stdout(&shell.run(&["ops", "status"], &[]));
-    for said in ["parked", "refused", "2 mail(s)"] {
-        assert!(reported.contains(said), "{said}: {reported}");
+    for words in ["parked", "refused", "2 mail(s)"] {
+        assert!(reported.contains(words), "{words}: {reported}");
     }
     let replay = shell.run(&["ops", "replay", OURS, "--destination", "queue:client-emails", "--reason", "x"], &[]);
     assert_eq!(replay.status.code(), Some(1));

@@ -143,7 +143,7 @@ async fn killed_after_the_mail_it_is_in_doubt_reported_and_sent_once_more() {
     };
     // The database, which said that all is done, may be ahead of what was read of the log.
     if !after.host.seen.iter().any(reported) {
-        after.host.wait_for("a log line that says so", reported);
+        after.host.wait_for("a log line that reports it", reported);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
         backend::{Backend, SqliteBackend, memory},
         broker::{self, Broker},
         http_client,
-        office::{Office, tells},
+        office::{Office, assert_reports},
     },
 };
 use async_trait::async_trait;
@@ -59,12 +59,12 @@ async fn dead(broker: &'static Broker, ids: &[&str]) -> String {
         assert!(accepted(&bench.publish(&[message(id, &format!("{{\"id\":\"{id}\",\"city\":\"Łódź\"}}"))]).await));
     }
     let why = json!({"name": bench.entity, "reason": "MaxDeliveryCountExceeded", "description": "10 times, \"źle\"", "deliveries": 10});
-    broker.tell("bury", why).await;
+    broker.command("bury", why).await;
     bench.entity
 }
 
 async fn left(broker: &Broker, entity: &str) -> Value {
-    broker.tell("dead", json!({"name": entity})).await
+    broker.command("dead", json!({"name": entity})).await
 }
 
 fn free(ids: &[&str]) -> Value {
@@ -136,7 +136,7 @@ async fn a_cut_link_is_reported_at_once_and_no_dead_letter_is_lost() {
         let entity = dead(broker, &["a"]).await;
         let mut letters = dead_letters(&broker.connection(door), door).open(&queue(&entity)).await.unwrap();
         assert!(letters.next().await.unwrap().is_some());
-        broker.tell("cut", json!({})).await;
+        broker.command("cut", json!({})).await;
         assert!(letters.next().await.is_err(), "{door}");
         letters.close().await;
         assert_eq!(left(broker, &entity).await, json!([{"id": "a", "held": true}]), "until its lock ends");
@@ -218,7 +218,7 @@ async fn an_operator_lists_dead_letters_and_has_them_mailed() {
     assert_eq!((listed[0]["messageId"].as_str(), listed[1]["messageId"].as_str()), (Some("m-1"), Some("m-2")));
     assert_eq!(listed[0]["reason"], "MaxDeliveryCountExceeded");
     assert!(!listed.to_string().contains('@'), "the body is a client's");
-    tells(&office.findings("note").1, &["2 message(s) were set aside", "dead-letters take-in"]);
+    assert_reports(&office.findings("note").1, &["2 message(s) were set aside", "dead-letters take-in"]);
     assert_eq!(stand.dead().await, 2);
 
     let one = office.run(&[&TAKE_IN[..], &["m-2", "m-9"]].concat());

@@ -4,7 +4,7 @@ use crate::support::{
     backend::memory,
     broker,
     host::Host,
-    office::{Office, tells},
+    office::{Office, assert_reports},
 };
 use serde_json::json;
 use std::path::Path;
@@ -17,8 +17,8 @@ async fn where_all_is_well_the_report_states_it_and_the_exit_code_is_0() {
     let output = office.run(&["doctor"]);
     let reported = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{reported}");
-    for said in ["settings: ", "schema version", &format!("queue:{queue}: it is there"), "stand in for mail"] {
-        assert!(reported.contains(said), "{said}: {reported}");
+    for words in ["settings: ", "schema version", &format!("queue:{queue}: it is there"), "stand in for mail"] {
+        assert!(reported.contains(words), "{words}: {reported}");
     }
     assert!(reported.ends_with("nothing must be mended\n"), "{reported}");
 }
@@ -31,10 +31,10 @@ async fn a_queue_that_differs_from_the_settings_is_a_problem() {
     let office = Office::new().on(broker, "rest", &queue).with("Routes__Audit", "topic:nobody");
     let (code, problem) = office.findings("problem");
     assert_eq!((code, problem.len()), (Some(1), 4), "{problem:#?}");
-    tells(&problem, &[&queue, "7 days", "Bus__DuplicateWindowMs=604800000"]);
-    tells(&problem, &[&queue, "delivers 3 times"]);
-    tells(&problem, &[&queue, "65536", "Outbox__MessageBytesMax"]);
-    tells(&problem, &["topic:nobody: there is no such queue or topic → create it"]);
+    assert_reports(&problem, &[&queue, "7 days", "Bus__DuplicateWindowMs=604800000"]);
+    assert_reports(&problem, &[&queue, "delivers 3 times"]);
+    assert_reports(&problem, &[&queue, "65536", "Outbox__MessageBytesMax"]);
+    assert_reports(&problem, &["topic:nobody: there is no such queue or topic → create it"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -44,15 +44,15 @@ async fn over_amqp_a_link_is_tried_and_nothing_is_sent() {
     let office = Office::new().on(broker, "amqp", &queue);
     let (code, fine) = office.findings("fine");
     assert_eq!(code, Some(0), "{fine:#?}");
-    tells(&fine, &[&queue, "a link for sending"]);
-    tells(&fine, &[&queue, "a link for receiving", "nothing was taken"]);
-    tells(&office.findings("unknown").1, &[&queue, "over REST only"]);
+    assert_reports(&fine, &[&queue, "a link for sending"]);
+    assert_reports(&fine, &[&queue, "a link for receiving", "nothing was taken"]);
+    assert_reports(&office.findings("unknown").1, &[&queue, "over REST only"]);
     assert_eq!(broker.stored(&queue).await.len(), 0);
 
     let nobody = Office::new().on(broker, "amqp", "nobody");
     let (code, problem) = nobody.findings("problem");
     assert_eq!(code, Some(1));
-    tells(&problem, &["queue:nobody", "create it"]);
+    assert_reports(&problem, &["queue:nobody", "create it"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,9 +61,9 @@ async fn a_credential_that_may_send_and_not_listen_is_a_problem_found_without_re
     let queue = broker.create(json!({"listen": false})).await;
     let (code, problem) = Office::new().on(broker, "amqp", &queue).findings("problem");
     assert_eq!(code, Some(1), "{problem:#?}");
-    tells(&problem, &[&queue, "Listen claim", "SendEmail is not called"]);
+    assert_reports(&problem, &[&queue, "Listen claim", "SendEmail is not called"]);
     let (_, notes) = Office::new().on(broker, "rest", &queue).findings("note");
-    tells(&notes, &[&queue, "was not tried", "over REST", "Data Receiver"]);
+    assert_reports(&notes, &[&queue, "was not tried", "over REST", "Data Receiver"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -73,7 +73,7 @@ async fn without_the_right_to_look_the_queue_is_unknown_which_is_not_a_failure()
     let office = Office::new().on(broker, "rest", &queue);
     let (code, unknown) = office.findings("unknown");
     assert_eq!(code, Some(0));
-    tells(&unknown, &[&queue, "drops duplicates", "Manage claim", "a credential that may"]);
+    assert_reports(&unknown, &[&queue, "drops duplicates", "Manage claim", "a credential that may"]);
     let reported = format!("{:?}", office.run(&["doctor"]));
     assert!(!reported.contains(&broker::KEY[..8]), "{reported}");
 }
@@ -85,11 +85,14 @@ fn the_expiry_of_a_signature_and_ignored_keywords_are_reported() {
         let bus = format!("Endpoint=sb://127.0.0.1:1;UseDevelopmentEmulator=true;{more}");
         Office::new().with("ServiceBusConnection", &bus)
     };
-    tells(&on(&format!("{fields}1")).findings("problem").1, &["SharedAccessSignature of 'K'", "ended 1970-01-01"]);
+    assert_reports(
+        &on(&format!("{fields}1")).findings("problem").1,
+        &["SharedAccessSignature of 'K'", "ended 1970-01-01"],
+    );
     let far = on(&format!("{fields}4102444800;TransportType=AmqpWebSockets"));
-    tells(&far.findings("fine").1, &["ends 2100-01-01"]);
+    assert_reports(&far.findings("fine").1, &["ends 2100-01-01"]);
     let notes = far.findings("note").1;
-    tells(&notes, &["TransportType", "passed over", "ServiceBus__Transport"]);
+    assert_reports(&notes, &["TransportType", "passed over", "ServiceBus__Transport"]);
     assert!(!notes.concat().contains("s3cret"));
 }
 
@@ -106,7 +109,7 @@ fn a_bus_that_is_away_is_reported_after_a_bounded_wait() {
             .with("Bus__TimeoutMs", "500");
         let (code, problem) = office.findings("problem");
         assert_eq!(code, Some(1));
-        tells(&problem, &["queue:client-emails", "127.0.0.1"]);
+        assert_reports(&problem, &["queue:client-emails", "127.0.0.1"]);
         assert!(!problem.concat().contains("s3cret"), "{problem:?}");
     }
 }
@@ -116,8 +119,8 @@ fn a_missing_or_older_database_is_reported_and_not_changed() {
     let office = Office::new().with("Store__Path", "elsewhere.db");
     let (code, problem) = office.findings("problem");
     assert_eq!(code, Some(1));
-    tells(&problem, &["database", "elsewhere.db", "client-organizer migrate"]);
-    tells(&problem, &["bus", "ServiceBusConnection is not set"]);
+    assert_reports(&problem, &["database", "elsewhere.db", "client-organizer migrate"]);
+    assert_reports(&problem, &["bus", "ServiceBusConnection is not set"]);
     assert!(!office.folder().join("elsewhere.db").exists());
 }
 
@@ -140,7 +143,7 @@ fn a_database_of_another_build_has_a_remedy_of_its_own() {
         office.sql(sql);
         let (code, problem) = office.findings("problem");
         assert_eq!(code, Some(1));
-        tells(&problem, &["database", what, todo]);
+        assert_reports(&problem, &["database", what, todo]);
         assert!(!problem.concat().contains("see that it is up"), "{problem:#?}");
     }
 }
@@ -150,15 +153,15 @@ fn wrong_settings_are_reported_first_and_alone() {
     let office = Office::new().with("Outbox__BatchMax", "many").with("Outbox__BatchMx", "1");
     let (code, problem) = office.findings("problem");
     assert_eq!((code, problem.len()), (Some(1), 2), "{problem:#?}");
-    tells(&problem, &["Outbox__BatchMax", "expected 1 to 2000"]);
-    tells(&problem, &["Outbox__BatchMx"]);
-    tells(&office.findings("unknown").1, &["database, bus, mail", "not looked at"]);
+    assert_reports(&problem, &["Outbox__BatchMax", "expected 1 to 2000"]);
+    assert_reports(&problem, &["Outbox__BatchMx"]);
+    assert_reports(&office.findings("unknown").1, &["database, bus, mail", "not looked at"]);
 }
 
 #[test]
 fn a_setting_under_its_former_name_is_noted() {
     let notes = Office::new().with("Email__AtOnceMax", "5").findings("note").1;
-    tells(&notes, &["settings", "Email__AtOnceMax is the former name of Email__ConcurrencyMax"]);
+    assert_reports(&notes, &["settings", "Email__AtOnceMax is the former name of Email__ConcurrencyMax"]);
 }
 
 #[test]
@@ -170,19 +173,19 @@ fn paused_destinations_and_dead_or_unrouted_rows_are_noted() {
                INSERT INTO Destinations (Name, PausedOnUtc) VALUES ('queue:x', 0)";
     office.sql(sql);
     let notes = office.findings("note").1;
-    tells(&notes, &["queue:x", "paused", "ops resume"]);
-    tells(&notes, &["queue:x", "1 row(s) are dead"]);
-    tells(&notes, &["Nowhere", "Routes__Nowhere"]);
+    assert_reports(&notes, &["queue:x", "paused", "ops resume"]);
+    assert_reports(&notes, &["queue:x", "1 row(s) are dead"]);
+    assert_reports(&notes, &["Nowhere", "Routes__Nowhere"]);
 }
 
 #[test]
 fn the_sender_of_the_example_file_is_a_problem() {
     let smtp = Office::new().with("Email__Provider", "smtp").with("Email__SmtpHost", "mail.example");
-    tells(&smtp.findings("problem").1, &["mail", "Email__From"]);
+    assert_reports(&smtp.findings("problem").1, &["mail", "Email__From"]);
     let own = smtp.with("Email__From", "biuro@office.example").with("Email__SmtpUser", "office");
     let own = own.with("Email__SmtpPassword", "s3cret");
     let fine = own.findings("fine").1;
-    tells(&fine, &["mail: SMTP by mail.example:587, STARTTLS, with a login"]);
+    assert_reports(&fine, &["mail: SMTP by mail.example:587, STARTTLS, with a login"]);
     assert!(!fine.concat().contains("s3cret"));
 }
 
@@ -191,13 +194,13 @@ fn the_role_that_mail_by_entra_id_needs_is_named_with_its_id() {
     const ROLE: &str = "Communication and Email Service Owner (09976791-48a7-449e-bb21-39d1a415f350)";
     let acs =
         Office::new().with("Email__Provider", "acs").with("Email__AcsEndpoint", "https://o.communication.azure.com");
-    tells(&acs.findings("problem").1, &["mail: ", "by Entra ID", ROLE, "Email__From"]);
+    assert_reports(&acs.findings("problem").1, &["mail: ", "by Entra ID", ROLE, "Email__From"]);
     let own = acs.with("Email__From", "biuro@office.example");
-    tells(&own.findings("fine").1, &["mail: ", "by Entra ID", ROLE]);
+    assert_reports(&own.findings("fine").1, &["mail: ", "by Entra ID", ROLE]);
     let key = own.with("Email__AcsEndpoint", "");
     let key = key.with("Email__AcsConnectionString", "endpoint=https://o.communication.azure.com/;accesskey=aHVzaA==");
     let fine = key.findings("fine").1;
-    tells(&fine, &["mail: ", "by access key"]);
+    assert_reports(&fine, &["mail: ", "by access key"]);
     assert!(!fine.concat().contains("aHVzaA"));
     assert!(!fine.concat().contains(ROLE), "a key has no role");
 }
@@ -211,8 +214,8 @@ fn beside_a_running_local_host_its_queue_is_examined() {
     assert_eq!(mode(&connection), 0o600, "a key stands in it");
     let (code, fine) = office(folder.path()).findings("fine");
     assert_eq!(code, Some(0), "{fine:#?}");
-    tells(&fine, &["queue:client-emails", "drops duplicates for 30 s"]);
-    tells(&office(folder.path()).findings("note").1, &["local host's queue"]);
+    assert_reports(&fine, &["queue:client-emails", "drops duplicates for 30 s"]);
+    assert_reports(&office(folder.path()).findings("note").1, &["local host's queue"]);
     let note = |office: Office| office.findings("note").1.concat();
     // Its queue holds nothing of another database's.
     let sql = ("SqlConnectionString", "Server=127.0.0.1,1;Database=d;User Id=u;Password=p;Encrypt=no");
@@ -225,7 +228,7 @@ fn beside_a_running_local_host_its_queue_is_examined() {
     assert!(!note(other).contains("local host's queue"));
     drop(host);
     assert!(!connection.exists());
-    tells(&office(folder.path()).findings("problem").1, &["ServiceBusConnection is not set"]);
+    assert_reports(&office(folder.path()).findings("problem").1, &["ServiceBusConnection is not set"]);
 }
 
 fn mode(path: &Path) -> u32 {
@@ -248,7 +251,7 @@ async fn a_requeue_reads_the_window_from_the_queue_or_else_from_the_setting() {
     let none = broker.create(json!({})).await;
     let long = broker.create(json!({"duplicateDetection": true, "window": "P1D"})).await;
     let closed = broker.create(json!({"manage": false})).await;
-    for (queue, setting_ms, code, said) in [
+    for (queue, setting_ms, code, words) in [
         (&none, "600000", 0, "requeued"),
         (&long, "0", 1, "as the bus itself says"),
         (&closed, "600000", 1, "by Bus__DuplicateWindowMs"),
@@ -256,7 +259,7 @@ async fn a_requeue_reads_the_window_from_the_queue_or_else_from_the_setting() {
         let office = Office::new().on(broker, "rest", queue).with("Bus__DuplicateWindowMs", setting_ms);
         office.sql(&UNKNOWN.replace("NAME", queue));
         let (is, reported) = requeue(&office);
-        assert!(is == Some(code) && reported.contains(said), "{reported}");
+        assert!(is == Some(code) && reported.contains(words), "{reported}");
     }
     let office = Office::new();
     office.sql(UNKNOWN);

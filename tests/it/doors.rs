@@ -347,10 +347,10 @@ fn a_development_host_needs_no_migrate() {
         let _ = child.kill();
         (is_up, String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap())
     };
-    let (is_up, said) = serve("Production");
-    assert!(!is_up && said.contains("client-organizer migrate"), "{said}");
-    let (is_up, said) = serve("Development");
-    assert!(is_up, "{said}");
+    let (is_up, printed) = serve("Production");
+    assert!(!is_up && printed.contains("client-organizer migrate"), "{printed}");
+    let (is_up, printed) = serve("Development");
+    assert!(is_up, "{printed}");
 }
 
 /// The proxy sends it again where its connection closed without an answer, and the client never hears of it.

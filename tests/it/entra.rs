@@ -37,12 +37,12 @@ fn in_child_with(test: &str, endpoint: &IdentityEndpoint, reported: &str) -> Out
         .args(["--exact", &format!("entra::{test}"), "--nocapture"])
         .envs(endpoint.settings())
         .env("HTTP_PROXY", "http://127.0.0.1:1")
-        .env(TOLD, reported)
+        .env(ENDPOINT, reported)
         .output()
         .unwrap()
 }
 
-const TOLD: &str = "TOLD_BY_THE_TEST";
+const ENDPOINT: &str = "ENDPOINT_OF_THE_TEST";
 
 #[expect(clippy::disallowed_methods, reason = "which of the two processes this is")]
 fn is_child() -> bool {
@@ -60,7 +60,7 @@ async fn a_token_is_renewed_before_it_expires_and_outlives_a_failed_renewal() {
         assert_eq!(tokens.get().await.unwrap().text, "first");
         assert_eq!(tokens.get().await.unwrap().text, "first", "the renewal is refused, the old one still lives");
         assert_eq!(tokens.get().await.unwrap().text, "second");
-        assert_eq!(tokens.clone().get().await.unwrap().text, "second", "kept: nobody is asked");
+        assert_eq!(tokens.clone().get().await.unwrap().text, "second", "kept: no request is made");
         return;
     }
     let minutes = |n: u64| Duration::from_secs(n * 60);
@@ -97,7 +97,7 @@ fn mailer(endpoint: &str) -> AcsMailer {
 }
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "what the other process told this one")]
+#[expect(clippy::disallowed_methods, reason = "how the test passes a value to its child process")]
 async fn a_mail_goes_to_communication_services_with_the_identitys_token() {
     if is_child() {
         let letter = Letter {
@@ -108,7 +108,7 @@ async fn a_mail_goes_to_communication_services_with_the_identitys_token() {
             html: "<p>t</p>".to_owned(),
             date: "2026-11-02T08:00:00Z".parse().unwrap(),
         };
-        let mailer = mailer(&std::env::var(TOLD).unwrap());
+        let mailer = mailer(&std::env::var(ENDPOINT).unwrap());
         let sent = mailer.send(&letter).await;
         let MailOutcome::Provider { reason, .. } = &sent else { panic!("{sent:?}") };
         assert!(reason.contains("401") && reason.contains("identity's role"), "{reason}");

@@ -76,7 +76,7 @@ async fn nothing_of_a_deleted_client_is_left_once_their_mails_were_sent() {
 
     let first = pruned(&world).await;
     assert_eq!((first.erased_rows, first.erased_mails), (1, 0), "the sent row; the refused mail has its time");
-    assert_eq!(world.run_dispatch().await.sent, 1, "what was booked is told, all the same");
+    assert_eq!(world.run_dispatch().await.sent, 1, "the booking is mailed all the same");
     let seen = world.mailer.sent().len();
     world.deliver_from(2).await;
     assert_eq!(world.mailer.sent().len(), seen + 1);
@@ -96,7 +96,7 @@ async fn nothing_of_a_deleted_client_is_left_once_their_mails_were_sent() {
 }
 
 /// Books one month for each client, and waits until each mail has an outcome; answers all that was logged and reported.
-async fn everything_told(env: &[(&str, &str)], clients: &[&str]) -> String {
+async fn everything_reported(env: &[(&str, &str)], clients: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), &[&[("Log__Level", "trace")], env].concat(), &[]);
     for (n, local) in (1..).zip(clients) {
@@ -117,7 +117,7 @@ async fn everything_told(env: &[(&str, &str)], clients: &[&str]) -> String {
     host.seen.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-fn tells_nothing(reported: &str, outcomes: &[&str]) {
+fn names_nobody(reported: &str, outcomes: &[&str]) {
     for outcome in outcomes {
         assert!(reported.contains(&format!("\"outcome\":\"{outcome}\"")), "no mail was {outcome}: {reported}");
     }
@@ -125,8 +125,8 @@ fn tells_nothing(reported: &str, outcomes: &[&str]) {
         let line = line.to_lowercase();
         ["tajna", "zofia", "ukryta", "4711.1", "4711,1", "4 711,1", "4\u{a0}711"].iter().any(|word| line.contains(word))
     });
-    assert_eq!(lines.collect::<Vec<_>>(), [""; 0], "the log tells of a client");
-    assert!(reported.contains("\"level\":\"TRACE\""), "it was not asked to tell all");
+    assert_eq!(lines.collect::<Vec<_>>(), [""; 0], "the log names a client");
+    assert!(reported.contains("\"level\":\"TRACE\""), "the level is not TRACE");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -147,8 +147,8 @@ async fn even_at_trace_level_the_log_names_no_recipient_and_no_amount() {
         ("Email__SmtpPassword", PASSWORD),
         ("Email__SmtpCaFile", "target/smtp-tests/ca.pem"),
     ];
-    let reported = everything_told(&smtp, &["fine", "never", "later", "doubt"]).await;
-    tells_nothing(&reported, &["sent", "refused", "parked", "inDoubt"]);
+    let reported = everything_reported(&smtp, &["fine", "never", "later", "doubt"]).await;
+    names_nobody(&reported, &["sent", "refused", "parked", "inDoubt"]);
     assert!(!reported.contains(PASSWORD.trim()));
 }
 
@@ -163,7 +163,7 @@ async fn at_trace_level_the_log_names_no_recipient_where_the_mail_goes_to_azure(
     let Some(server) = AcsServer::start(true, plan, json!({})).await else { return };
     let connection = server.connection_string();
     let acs = [("Email__Provider", "acs"), ("Email__AcsConnectionString", connection.as_str())];
-    let reported = everything_told(&acs, &["fine", "never", "later", "doubt"]).await;
-    tells_nothing(&reported, &["sent", "refused", "parked", "inDoubt"]);
+    let reported = everything_reported(&acs, &["fine", "never", "later", "doubt"]).await;
+    names_nobody(&reported, &["sent", "refused", "parked", "inDoubt"]);
     assert!(!reported.contains(crate::support::acs_server::KEY));
 }

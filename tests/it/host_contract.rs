@@ -542,7 +542,7 @@ async fn a_mail_provider_that_fails_is_logged_as_a_warning() {
     let booked = send(host.port, Method::POST, "/api/clients/1/finance", &headers, &figures(3)).await;
     assert_eq!(booked.status, 201);
     let failed = host.wait_for("the warning", |e| {
-        e["line"]["message"].as_str().is_some_and(|said| said.starts_with("mail provider failed"))
+        e["line"]["message"].as_str().is_some_and(|text| text.starts_with("mail provider failed"))
     });
     assert_eq!(failed["line"]["level"], "WARN");
 }

@@ -27,7 +27,7 @@ impl Folder {
     }
 }
 
-fn said(output: &Output) -> String {
+fn printed(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -45,10 +45,10 @@ fn processes_that_migrate_at_once_do_not_collide() {
     let children: Vec<_> = (0..6).map(start).collect();
     let outputs: Vec<Output> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
     for output in &outputs {
-        assert!(output.status.success(), "{}", said(output));
+        assert!(output.status.success(), "{}", printed(output));
     }
-    let applied = outputs.iter().filter(|output| said(output).contains("applied V1__tables")).count();
-    assert_eq!(applied, 1, "{:?}", outputs.iter().map(said).collect::<Vec<_>>());
+    let applied = outputs.iter().filter(|output| printed(output).contains("applied V1__tables")).count();
+    assert_eq!(applied, 1, "{:?}", outputs.iter().map(printed).collect::<Vec<_>>());
     let version = count(&folder.db(), "SELECT max(version) FROM refinery_schema_history");
     assert_eq!(version, i64::from(migrate::wanted()));
     assert_eq!(count(&folder.db(), "SELECT count(*) - count(DISTINCT version) FROM refinery_schema_history"), 0);
@@ -96,15 +96,15 @@ fn a_migration_that_fails_leaves_the_file_as_it_was() {
     connection.execute_batch("CREATE TABLE OperatorActions (Note TEXT)").unwrap();
     drop(connection);
     let output = folder.command(&["migrate"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    assert!(said(&output).contains("nothing was changed"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+    assert!(printed(&output).contains("nothing was changed"), "{}", printed(&output));
     assert_eq!(count(&folder.db(), "SELECT count(*) FROM sqlite_master WHERE type = 'table'"), 1);
 }
 
 #[test]
 fn a_dry_run_prints_what_would_be_applied_and_creates_nothing() {
     let folder = Folder::new();
-    let dry = || said(&folder.command(&["migrate", "--dry-run"]).output().unwrap());
+    let dry = || printed(&folder.command(&["migrate", "--dry-run"]).output().unwrap());
     let before = dry();
     for words in ["app.db", "schema version 0", "would apply V1__tables", "nothing was changed"] {
         assert!(before.contains(words), "{words}: {before}");
@@ -121,11 +121,11 @@ fn a_script_needs_no_connection_and_is_refused_for_sqlite() {
     for flag in ["--script", "--grants"] {
         let output = folder.command(&["migrate", flag]).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
-        assert!(said(&output).contains("Store__Kind=sqlserver"), "{}", said(&output));
+        assert!(printed(&output).contains("Store__Kind=sqlserver"), "{}", printed(&output));
         let output = folder.command(&["migrate", flag]).env("Store__Kind", "sqlserver").output().unwrap();
-        assert!(output.status.success() && output.stderr.is_empty(), "{}", said(&output));
-        assert!(said(&output).contains("ON dbo.OutboxMessages TO client_organizer"), "{flag}");
-        assert_eq!(said(&output).contains("CREATE TABLE dbo.OutboxMessages"), flag == "--script");
+        assert!(output.status.success() && output.stderr.is_empty(), "{}", printed(&output));
+        assert!(printed(&output).contains("ON dbo.OutboxMessages TO client_organizer"), "{flag}");
+        assert_eq!(printed(&output).contains("CREATE TABLE dbo.OutboxMessages"), flag == "--script");
     }
     let both = folder.command(&["migrate", "--script", "--dry-run"]).output().unwrap();
     assert_eq!(both.status.code(), Some(2));
@@ -149,6 +149,6 @@ fn another_schema_is_refused_with_the_remedy() {
         assert!(refusal.contains(words), "{change}: {refusal}");
         let output = folder.command(&["ops", "status"]).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
-        assert!(said(&output).contains(words), "{change}: {}", said(&output));
+        assert!(printed(&output).contains(words), "{change}: {}", printed(&output));
     }
 }

@@ -11,14 +11,14 @@ const HISTORY: &str = "SELECT CONCAT(version, N' ', name, N' ', checksum) AS Val
     ORDER BY version";
 
 /// The first error the server answers is told at once, or behind the rows.
-async fn ask(connection: &mut Connection, sql: &str) -> Result<Vec<Vec<tiberius::Row>>, String> {
+async fn query(connection: &mut Connection, sql: &str) -> Result<Vec<Vec<tiberius::Row>>, String> {
     let stream = connection.simple_query(sql).await.map_err(|error| error.to_string())?;
     stream.into_results().await.map_err(|error| error.to_string())
 }
 
 /// One text per row.
 async fn rows(database: &Database, sql: &str) -> Result<Vec<String>, String> {
-    let results = ask(&mut connect(&database.connection()).await, sql).await?;
+    let results = query(&mut connect(&database.connection()).await, sql).await?;
     let text = |row: &tiberius::Row| row.try_get::<&str, _>(0).ok().flatten().unwrap_or_default().to_owned();
     Ok(results.iter().flatten().map(text).collect())
 }
@@ -32,7 +32,7 @@ async fn run_script(database: &Database, script: &str) -> Vec<String> {
     let mut connection = connect(&database.connection()).await;
     let mut errors = Vec::new();
     for batch in script.split("\nGO\n").filter(|batch| !batch.trim().is_empty()) {
-        errors.extend(ask(&mut connection, batch).await.err());
+        errors.extend(query(&mut connection, batch).await.err());
     }
     errors
 }
@@ -120,8 +120,8 @@ async fn a_database_of_any_earlier_version_keeps_its_rows() {
     for version in 1..wanted {
         let (Some(migrated), Some(scripted)) = (of_version(version).await, of_version(version).await) else { return };
         let refused = SqlServer::open(&options(&migrated)).await.err().unwrap().to_string();
-        let said = format!("schema version {version},");
-        assert!(refused.contains(&said) && refused.contains("`client-organizer migrate`"), "{refused}");
+        let reported = format!("schema version {version},");
+        assert!(refused.contains(&reported) && refused.contains("`client-organizer migrate`"), "{refused}");
         migrate::run(&options(&migrated)).await.unwrap();
         assert_eq!(run_script(&scripted, &migrate_script::script()).await, Vec::<String>::new(), "{version}");
         for database in [&migrated, &scripted] {
@@ -167,11 +167,13 @@ async fn refused_by_name_and_stays(name: &str) {
     run(&database, &format!("CREATE TABLE dbo.{name} (Id int NOT NULL PRIMARY KEY); INSERT dbo.{name} VALUES (7);"))
         .await;
     let planned = migrate::plan(&options(&database)).await.unwrap_err().to_string();
-    for said in [planned, refusal(&database).await, run_script(&database, &migrate_script::script()).await.remove(0)] {
+    for reported in
+        [planned, refusal(&database).await, run_script(&database, &migrate_script::script()).await.remove(0)]
+    {
         assert!(
-            said.to_lowercase().contains(&format!("(dbo: {})", name.to_lowercase()))
-                && said.contains("Nothing was changed"),
-            "{said}"
+            reported.to_lowercase().contains(&format!("(dbo: {})", name.to_lowercase()))
+                && reported.contains("Nothing was changed"),
+            "{reported}"
         );
     }
     let left = "SELECT CONCAT(name, N'') FROM sys.tables WHERE schema_id = SCHEMA_ID(N'dbo')";
@@ -193,7 +195,7 @@ async fn the_role_may_change_rows_and_nothing_else() {
         "UPDATE dbo.OperatorActions SET Reason = N''",
         "DELETE dbo.refinery_schema_history",
     ] {
-        let answer = ask(&mut connection, forbidden).await;
+        let answer = query(&mut connection, forbidden).await;
         assert!(answer.is_err(), "{forbidden}");
     }
     assert_eq!(migrate::run(&SqlServerOptions::at(role)).await.unwrap().applied, Vec::<String>::new());

@@ -7,7 +7,7 @@ use crate::support::{
     certificates::Authority,
     identity_endpoint::{IdentityEndpoint, granted},
     proxy::Proxy,
-    workers::{Said, Worker},
+    workers::{Totals, Worker},
 };
 use serde_json::{Value, json};
 use std::{
@@ -97,7 +97,7 @@ impl Namespace {
     }
 
     async fn allow(&self, name: &str) {
-        self.broker.tell("allow", json!({"token": self.token(name)})).await;
+        self.broker.command("allow", json!({"token": self.token(name)})).await;
     }
 
     async fn reported(&self) -> Value {
@@ -106,7 +106,8 @@ impl Namespace {
 
     /// Waits until the broker reports that many distinct messages.
     async fn arrived(&self, distinct: usize) {
-        let count = self.broker.tell("until", json!({"name": self.entity, "distinct": distinct, "ms": 30_000})).await;
+        let count =
+            self.broker.command("until", json!({"name": self.entity, "distinct": distinct, "ms": 30_000})).await;
         assert_eq!(count["distinct"], distinct);
     }
 }
@@ -124,11 +125,11 @@ fn by_identity(endpoint: &IdentityEndpoint) -> Settings {
 }
 
 /// The logged reasons why breakers opened; checks that they hold no secret.
-fn reasons(said: &Said) -> Vec<String> {
-    let lines = said.troubles.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+fn reasons(totals: &Totals) -> Vec<String> {
+    let lines = totals.troubles.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let reasons: Vec<String> = lines.filter_map(|line| line["reason"].as_str().map(str::to_owned)).collect();
     for secret in broker::SECRETS.iter().chain(&["the-first", "the-second", "the-machines"]) {
-        assert!(!said.troubles.iter().any(|line| line.contains(secret)), "{secret}: {:#?}", said.troubles);
+        assert!(!totals.troubles.iter().any(|line| line.contains(secret)), "{secret}: {:#?}", totals.troubles);
     }
     reasons
 }
@@ -140,8 +141,8 @@ async fn every_transport_works_inside_tls() {
     for door in DOORS {
         let Some(on) = Namespace::start(door).await else { return };
         on.insert("inside");
-        let said = Worker::once(&on.settings(keyed()));
-        assert_eq!((said.sent, reasons(&said)), (1, vec![]), "{door}");
+        let totals = Worker::once(&on.settings(keyed()));
+        assert_eq!((totals.sent, reasons(&totals)), (1, vec![]), "{door}");
         assert_eq!(on.broker.ids(&on.entity).await, ["inside"]);
         if door == "rest" {
             assert_eq!(on.proxy.places(), [format!("{HOST}:443")]);
@@ -162,14 +163,14 @@ async fn amqp_over_websocket_goes_out_through_the_proxy_unless_the_host_is_excep
     let Some(on) = Namespace::start("websocket").await else { return };
     for name in ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
         on.insert(name);
-        let said = Worker::once(&on.by(keyed(), [(name, on.proxy())]));
-        assert_eq!((said.sent, reasons(&said)), (1, vec![]), "{name}");
+        let totals = Worker::once(&on.by(keyed(), [(name, on.proxy())]));
+        assert_eq!((totals.sent, reasons(&totals)), (1, vec![]), "{name}");
     }
     assert_eq!(on.proxy.places(), vec![format!("{HOST}:443"); 3]);
     on.insert("excepted");
     let excepted = ("NO_PROXY", "10.0.0.0/8, 127.0.0.1".to_owned());
-    let said = Worker::once(&on.by(keyed(), [on.gateway(), ("HTTPS_PROXY", on.proxy()), excepted]));
-    assert_eq!((said.sent, reasons(&said)), (1, vec![]));
+    let totals = Worker::once(&on.by(keyed(), [on.gateway(), ("HTTPS_PROXY", on.proxy()), excepted]));
+    assert_eq!((totals.sent, reasons(&totals)), (1, vec![]));
     assert_eq!(on.proxy.places().len(), 3, "not by the proxy");
 }
 
@@ -177,12 +178,12 @@ async fn amqp_over_websocket_goes_out_through_the_proxy_unless_the_host_is_excep
 async fn plain_amqp_never_uses_the_proxy_and_reports_that_where_it_fails() {
     let Some(on) = Namespace::start("amqp").await else { return };
     on.insert("direct");
-    let said = Worker::once(&on.by(keyed(), [on.gateway(), ("HTTPS_PROXY", on.proxy())]));
-    assert_eq!((said.sent, reasons(&said)), (1, vec![]));
+    let totals = Worker::once(&on.by(keyed(), [on.gateway(), ("HTTPS_PROXY", on.proxy())]));
+    assert_eq!((totals.sent, reasons(&totals)), (1, vec![]));
     on.insert("kept");
     let nowhere = ("ServiceBus__Gateway", "127.0.0.1:1".to_owned());
-    let said = Worker::once(&on.by(keyed(), [nowhere, ("HTTPS_PROXY", on.proxy())]));
-    let reported = reasons(&said).join("\n");
+    let totals = Worker::once(&on.by(keyed(), [nowhere, ("HTTPS_PROXY", on.proxy())]));
+    let reported = reasons(&totals).join("\n");
     assert!(reported.contains("AMQP on 5671 does not use HTTPS_PROXY"), "{reported}");
     assert!(reported.contains("ServiceBus__Transport=websocket"), "{reported}");
     assert_eq!(on.proxy.places(), [""; 0]);
@@ -210,8 +211,8 @@ async fn an_independent_proxy_works_and_its_refusals_are_reported() {
     let reported = reasons(&by("office:s3cret@", ("ServiceBus__Gateway", "127.0.0.1:1".to_owned()))).join("\n");
     assert!(reported.contains("CONNECT failed") && !reported.contains("s3cret"), "{reported}");
     on.close_breaker();
-    let said = by("office:s3cret@", on.gateway());
-    assert_eq!((said.sent, reasons(&said)), (1, vec![]));
+    let totals = by("office:s3cret@", on.gateway());
+    assert_eq!((totals.sent, reasons(&totals)), (1, vec![]));
     drop(proxy.stdin.take());
     assert!(proxy.wait().unwrap().success());
 }
@@ -222,8 +223,8 @@ async fn a_proxy_that_is_away_is_named() {
     for door in ["websocket", "rest"] {
         let Some(on) = Namespace::start(door).await else { return };
         on.insert("kept");
-        let said = Worker::once(&on.by(keyed(), [("HTTPS_PROXY", "http://127.0.0.1:1".to_owned())]));
-        let reported = reasons(&said).join("\n");
+        let totals = Worker::once(&on.by(keyed(), [("HTTPS_PROXY", "http://127.0.0.1:1".to_owned())]));
+        let reported = reasons(&totals).join("\n");
         assert!(reported.contains("through the proxy 127.0.0.1:1 of HTTPS_PROXY"), "{door}: {reported}");
     }
 }
@@ -235,10 +236,10 @@ async fn an_unknown_certificate_or_one_of_another_name_is_refused_and_no_token_l
         for (signs, host) in [(&unknown, HOST), (&known, "elsewhere.servicebus.windows.net")] {
             let Some(on) = Namespace::with(door, signs, &known, host).await else { return };
             on.insert("kept");
-            let said = Worker::once(&on.settings(keyed()));
-            let reported = reasons(&said).join("\n");
+            let totals = Worker::once(&on.settings(keyed()));
+            let reported = reasons(&totals).join("\n");
             assert!(reported.contains("certificate") && reported.contains("office"), "{door}: {reported}");
-            assert_eq!((said.sent, said.dead), (0, 0), "{door}");
+            assert_eq!((totals.sent, totals.dead), (0, 0), "{door}");
             let seen = on.reported().await;
             assert_eq!((&seen["transfers"], &seen["puts"]), (&json!(0), &json!([])), "{door}");
         }
@@ -259,8 +260,8 @@ async fn an_identity_opens_the_namespace_and_its_token_is_renewed_before_it_expi
         on.arrived(1).await;
         on.insert("two");
         on.arrived(2).await;
-        let said = worker.stop();
-        assert_eq!((said.sent, reasons(&said)), (2, vec![]), "{door}");
+        let totals = worker.stop();
+        assert_eq!((totals.sent, reasons(&totals)), (2, vec![]), "{door}");
         assert_eq!(endpoint.heads().len(), 2, "{door}: requested once more, and then never again");
         assert!(endpoint.heads()[0].contains("resource=https%3A%2F%2Fservicebus.azure.net"), "{:?}", endpoint.heads());
         if door != "rest" {
@@ -285,16 +286,16 @@ async fn a_revoked_role_is_named_and_all_is_sent_once_it_is_granted_again() {
         on.insert("one");
         on.arrived(1).await;
         let before = on.reported().await["refusals"].as_u64().unwrap();
-        on.broker.tell("revoke", json!({"token": on.token("the-first")})).await;
+        on.broker.command("revoke", json!({"token": on.token("the-first")})).await;
         on.insert("two");
         // Refused, and refused again when probed: the refusal lasts.
-        on.broker.tell("refusals", json!({"name": on.entity, "count": before + 2, "ms": 30_000})).await;
+        on.broker.command("refusals", json!({"name": on.entity, "count": before + 2, "ms": 30_000})).await;
         on.allow("the-first").await;
         on.arrived(2).await;
-        let said = worker.stop();
-        let reported = reasons(&said);
+        let totals = worker.stop();
+        let reported = reasons(&totals);
         let role = format!("the identity lacks the role Azure Service Bus Data Sender on office/{}", on.entity);
         assert!(reported.iter().any(|reason| reason.contains(&role)), "{door}: {reported:#?}");
-        assert_eq!((said.sent, said.dead), (2, 0), "{door}");
+        assert_eq!((totals.sent, totals.dead), (2, 0), "{door}");
     }
 }

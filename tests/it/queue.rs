@@ -78,7 +78,7 @@ impl Stand {
         self.policy.token("https://local.servicebus.windows.net/", self.clock.now().timestamp() + 60)
     }
 
-    async fn ask(&self, method: Method, path: &str) -> Answer {
+    async fn call(&self, method: Method, path: &str) -> Answer {
         send(self.port, method, path, &[("authorization", &self.token())], "").await
     }
 
@@ -90,7 +90,7 @@ impl Stand {
 
     /// Peek-lock without waiting.
     async fn receive(&self, entity: &str) -> Option<Received> {
-        let answer = self.ask(Method::POST, &format!("/{entity}/messages/head?timeout=0")).await;
+        let answer = self.call(Method::POST, &format!("/{entity}/messages/head?timeout=0")).await;
         if answer.status == 204 {
             return None;
         }
@@ -173,7 +173,7 @@ async fn a_message_abandoned_ten_times_is_dead_lettered_and_can_be_read() {
     for delivery in 1..=10 {
         let message = stand.receive("email").await.unwrap();
         assert_eq!((&message.broker["MessageId"], &message.broker["DeliveryCount"]), (&json!("m-1"), &json!(delivery)));
-        assert_eq!(stand.ask(Method::PUT, &message.lock).await.status, 200);
+        assert_eq!(stand.call(Method::PUT, &message.lock).await.status, 200);
     }
     assert_eq!(stand.counts().await, json!({"active": 1, "locked": 0, "dead": 1}));
     assert_eq!(stand.receive("email").await.unwrap().broker["MessageId"], "m-2", "the next is not held up");
@@ -189,13 +189,13 @@ async fn a_lock_that_ended_frees_the_message_and_settles_nothing() {
     let first = stand.receive("email").await.unwrap();
     assert!(stand.receive("email").await.is_none(), "locked");
     stand.advance(Duration::from_secs(61));
-    assert_eq!(stand.ask(Method::DELETE, &first.lock).await.status, 404, "ended, though nobody else came");
+    assert_eq!(stand.call(Method::DELETE, &first.lock).await.status, 404, "ended, though nobody else came");
     let second = stand.receive("email").await.unwrap();
     assert_eq!(second.broker["DeliveryCount"], 2);
     for method in [Method::DELETE, Method::PUT, Method::POST] {
-        assert_eq!(stand.ask(method.clone(), &first.lock).await.status, 404, "{method} by the old lock");
+        assert_eq!(stand.call(method.clone(), &first.lock).await.status, 404, "{method} by the old lock");
     }
-    assert_eq!(stand.ask(Method::DELETE, &second.lock).await.status, 200);
+    assert_eq!(stand.call(Method::DELETE, &second.lock).await.status, 200);
 }
 
 #[tokio::test]
@@ -204,10 +204,10 @@ async fn a_renewed_lock_lasts_longer() {
     stand.post("email", &json!({}), "x").await;
     let message = stand.receive("email").await.unwrap();
     stand.advance(Duration::from_secs(40));
-    assert_eq!(stand.ask(Method::POST, &message.lock).await.status, 200);
+    assert_eq!(stand.call(Method::POST, &message.lock).await.status, 200);
     stand.advance(Duration::from_secs(40));
     assert!(stand.receive("email").await.is_none());
-    assert_eq!(stand.ask(Method::DELETE, &message.lock).await.status, 200);
+    assert_eq!(stand.call(Method::DELETE, &message.lock).await.status, 200);
 }
 
 #[tokio::test]

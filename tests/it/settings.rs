@@ -150,7 +150,7 @@ fn no_message_may_be_larger_than_its_receiver_takes() {
 
 #[test]
 fn settings_that_are_fine_alone_may_contradict_each_other() {
-    for (pairs, name, says) in [
+    for (pairs, name, expected) in [
         (
             vec![("Inbox__RetentionDays", "43")],
             "Inbox__RetentionDays",
@@ -166,7 +166,7 @@ fn settings_that_are_fine_alone_may_contradict_each_other() {
         (vec![("Inbox__RefusedBodyDays", "401")], "Inbox__RefusedBodyDays", "at most Inbox__RetentionDays"),
     ] {
         let reported = problem(&pairs);
-        assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
+        assert!(reported.starts_with(name) && reported.contains(expected), "{reported}");
     }
     assert!(Settings::read(&env(&[("Inbox__RetentionDays", "44"), ("Outbox__HeadroomMs", "44999")])).is_ok());
 }
@@ -203,12 +203,12 @@ fn serving_needs_a_connection_string_and_its_key_is_never_shown() {
     assert!(problem(&[("ServiceBusConnection", &signature.replace("se=", "e="))]).contains("lacks sr, sig, se or skn"));
 
     let entity = format!("{CONNECTION};EntityPath=other");
-    for (text, says) in [
+    for (text, expected) in [
         ("Endpoint=sb://x;SharedAccessKey=c2VjcmV0LWtleQ==;SharedAccessKeyName=a", "other clouds"),
         (entity.as_str(), "its key is for other alone (EntityPath), but the routes name queue:client-emails"),
     ] {
         let reported = problem(&[("ServiceBusConnection", text)]);
-        assert!(reported.contains(says) && !reported.contains("c2Vj"), "{reported}");
+        assert!(reported.contains(expected) && !reported.contains("c2Vj"), "{reported}");
     }
     let settings = Settings::read(&env(&[("ServiceBusConnection", CONNECTION)])).unwrap();
     assert!(!format!("{settings:?}").contains("c2Vj"));
@@ -220,7 +220,7 @@ fn an_identity_opens_the_namespace_instead_of_a_key_and_not_together_with_one() 
     let office = (NAMESPACE, "office.servicebus.windows.net");
     let identity = ("ServiceBusConnection__credential", "managedidentity");
     assert!(Settings::read_with_bus(&env(&[office, identity, ("ServiceBusConnection__clientId", "7")])).is_ok());
-    for (pairs, name, says) in [
+    for (pairs, name, expected) in [
         (vec![office, ("ServiceBusConnection", CONNECTION)], NAMESPACE, "unset one"),
         (vec![identity, ("ServiceBusConnection", CONNECTION)], "ServiceBusConnection__credential", "unset one"),
         (vec![(NAMESPACE, "sb://office")], NAMESPACE, "without sb://"),
@@ -231,13 +231,13 @@ fn an_identity_opens_the_namespace_instead_of_a_key_and_not_together_with_one() 
         ),
     ] {
         let reported = problem(&pairs);
-        assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
+        assert!(reported.starts_with(name) && reported.contains(expected), "{reported}");
     }
 }
 
 #[test]
 fn settings_of_the_bus_must_be_consistent() {
-    for (pairs, name, says) in [
+    for (pairs, name, expected) in [
         (vec![("ServiceBus__Transport", "http")], "ServiceBus__Transport", "amqp, websocket or rest"),
         (vec![("ServiceBus__SessionDestinations", "queue:other")], "ServiceBus__SessionDestinations", "no route"),
         (vec![("ServiceBus__PartitionedDestinations", "x")], "ServiceBus__PartitionedDestinations", "queue:<name>"),
@@ -254,7 +254,7 @@ fn settings_of_the_bus_must_be_consistent() {
         ),
     ] {
         let reported = problem(&pairs);
-        assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
+        assert!(reported.starts_with(name) && reported.contains(expected), "{reported}");
     }
     assert!(Settings::read(&env(&[("ServiceBus__SessionDestinations", "queue:client-emails")])).is_ok());
 }
@@ -276,7 +276,7 @@ const SMTP: [(&str, &str); 2] = [("Email__Provider", "smtp"), ("Email__SmtpHost"
 fn a_mail_server_is_configured_completely_and_fits_the_lease() {
     let with = |pairs: &[(&'static str, &'static str)]| [&SMTP, pairs].concat();
     assert!(Settings::read(&env(&SMTP)).is_ok());
-    for (pairs, name, says) in [
+    for (pairs, name, expected) in [
         (vec![("Email__SmtpHost", "")], "Email__SmtpHost", "is not set"),
         (vec![("Email__SmtpHost", "smtp://x")], "Email__SmtpHost", "expected a host's name"),
         (vec![("Email__SmtpUser", "office")], "Email__SmtpPassword", "is not set"),
@@ -288,7 +288,7 @@ fn a_mail_server_is_configured_completely_and_fits_the_lease() {
         (vec![("Email__ReplyTo", "office")], "Email__ReplyTo", "expected an address"),
     ] {
         let reported = problem(&with(&pairs));
-        assert!(reported.starts_with(name) && reported.contains(says) && !reported.contains("hush"), "{reported}");
+        assert!(reported.starts_with(name) && reported.contains(expected) && !reported.contains("hush"), "{reported}");
     }
     for host in ["localhost", "127.0.0.1", "::1"] {
         let local = with(&[("Email__SmtpHost", host), ("Email__SmtpSecurity", "none")]);
@@ -318,7 +318,7 @@ fn the_unsubscribe_setting_is_one_address_and_a_one_click_url_names_the_recipien
     for fine in [&[(URI, "mailto:stop@office.example.pl")][..], &[(URI, own)], &[(URI, own), CLICK]] {
         assert!(Settings::read(&env(fine)).unwrap().email.unsubscribe.is_some(), "{fine:?}");
     }
-    for (pairs, name, says) in [
+    for (pairs, name, expected) in [
         (vec![(URI, "office")], URI, "expected mailto:"),
         (vec![(URI, "https://office.example.pl/>\r\nBcc: x@example.pl")], URI, "expected mailto:"),
         (vec![(URI, "https://office.example.pl/stop"), CLICK], URI, "{id}"),
@@ -326,7 +326,7 @@ fn the_unsubscribe_setting_is_one_address_and_a_one_click_url_names_the_recipien
         (vec![(CLICK.0, "true")], CLICK.0, "no or yes"),
     ] {
         let reported = problem(&pairs);
-        assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
+        assert!(reported.starts_with(name) && reported.contains(expected), "{reported}");
     }
 }
 
@@ -352,7 +352,7 @@ fn azure_communication_services_are_configured_in_one_valid_way() {
     }
     let http = "endpoint=http://127.0.0.1:8080/;accesskey=aHVzaA==";
     assert!(Settings::read(&env(&with(&[(KEY.0, http)]))).is_ok());
-    for (pairs, name, says) in [
+    for (pairs, name, expected) in [
         (vec![], ENDPOINT.0, "is not set, nor is"),
         (vec![KEY, ENDPOINT], ENDPOINT.0, "only one of them"),
         (vec![(KEY.0, "aHVzaA==")], KEY.0, "expected endpoint="),
@@ -373,7 +373,7 @@ fn azure_communication_services_are_configured_in_one_valid_way() {
         ),
     ] {
         let reported = problem(&with(&pairs));
-        assert!(reported.starts_with(name) && reported.contains(says), "{reported}");
+        assert!(reported.starts_with(name) && reported.contains(expected), "{reported}");
         assert!(!reported.contains("aHVzaA") && !reported.contains("hush"), "{reported}");
     }
     let settings = Settings::read(&env(&with(&[KEY]))).unwrap();

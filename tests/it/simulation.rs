@@ -137,7 +137,7 @@ impl Run {
         let in_time = self.now_ms < held.claimed_at_ms + LEASE_MS - HEADROOM_MS;
         let mut outcomes = Vec::new();
         for row in &held.claimed.rows {
-            let reason = || "said the seed".to_owned();
+            let reason = || "decided by the seed".to_owned();
             let outcome = match self.rng.u32(0..12) {
                 _ if !in_time => PublishOutcome::NotTried,
                 0 => PublishOutcome::Retry { after_ms: None, reason: reason() },

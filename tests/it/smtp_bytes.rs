@@ -44,11 +44,11 @@ async fn server(script: Script) -> (u16, JoinHandle<Vec<String>>) {
                 in_content = word == "DATA";
                 commands.push(word);
             }
-            let mut said = Vec::new();
-            if link.read_until(b'\n', &mut said).await.unwrap_or(0) == 0 {
+            let mut command = Vec::new();
+            if link.read_until(b'\n', &mut command).await.unwrap_or(0) == 0 {
                 return commands;
             }
-            word = String::from_utf8_lossy(&said).split_whitespace().map(str::to_owned).next().unwrap_or_default();
+            word = String::from_utf8_lossy(&command).split_whitespace().map(str::to_owned).next().unwrap_or_default();
         }
     });
     (port, serving)

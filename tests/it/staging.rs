@@ -19,12 +19,12 @@ fn the_oldest_glibc_is_one_number_everywhere() {
     for name in ["README.md", "infra/README.md", "src/ops/linkage.rs"] {
         let text = fs::read_to_string(root.join(name)).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap();
-        let said: Vec<&str> = text
+        let minors: Vec<&str> = text
             .split("glibc 2.")
             .skip(1)
             .map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next().unwrap())
             .collect();
-        assert!(said.iter().all(|minor| minor.is_empty() || *minor == "28"), "{name}: {said:?}");
+        assert!(minors.iter().all(|minor| minor.is_empty() || *minor == "28"), "{name}: {minors:?}");
         assert!(!text.contains("2.31"), "{name}");
     }
     let linkage = fs::read_to_string(root.join("src/ops/linkage.rs")).unwrap();
@@ -170,7 +170,7 @@ fn an_inconsistent_checkout_is_refused_before_anything_is_written() {
     assert!(checkout.refusal(&["Finance", "SendEmail", "Health"], &[]).contains("Health"), "a missing folder");
     let unfit = checkout.refusal(&both, &["failpoints", "local"]);
     assert!(unfit.contains("failpoints and local") && unfit.contains("--no-default-features"), "{unfit}");
-    for (host, says) in [
+    for (host, expected) in [
         ("{", "not JSON"),
         (r#"{"customHandler":{"description":{"defaultExecutablePath":"./handler"}}}"#, "must be \"handler\""),
         (
@@ -180,7 +180,7 @@ fn an_inconsistent_checkout_is_refused_before_anything_is_written() {
     ] {
         checkout.put("host.json", host);
         let reported = checkout.refusal(&both, &[]);
-        assert!(reported.contains(says) && reported.contains("host.json"), "{reported}");
+        assert!(reported.contains(expected) && reported.contains("host.json"), "{reported}");
     }
     checkout.put("host.json", HOST);
     checkout.put("functions/Finance/function.json", "not JSON");
@@ -226,8 +226,11 @@ fn a_build_with_the_local_host_does_not_stage_itself() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("app");
     let output = Command::new(executable()).arg("stage").arg(&target).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("local") && said.contains("--no-default-features"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && printed.contains("local") && printed.contains("--no-default-features"),
+        "{printed}"
+    );
     assert!(!target.exists());
 }
 
@@ -250,9 +253,9 @@ fn the_demo_runs_from_a_staged_folder() {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("first mail:"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(printed.contains("first mail:"), "{printed}");
     assert_eq!(mails(&data).values().copied().collect::<Vec<_>>(), [1, 1, 1, 1]);
     assert!(ran.exists(), "another handler than the staged one was run");
 }

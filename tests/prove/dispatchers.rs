@@ -3,7 +3,7 @@
 use crate::{
     bus::Bus,
     stores::Store,
-    support::workers::{Said, Worker},
+    support::workers::{Totals, Worker},
 };
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,7 @@ pub async fn prove(arguments: Arguments) {
 
     let began = Instant::now();
     let mut workers: Vec<Worker> = (0..processes).map(|_| Worker::start(&settings)).collect();
-    let (mut said, mut killed) = (Said::default(), Said::default());
+    let (mut totals, mut killed) = (Totals::default(), Totals::default());
     for n in 1..=kills {
         arrived(&bus, rows as usize * n / (kills + 1)).await;
         let victim = workers.remove(fastrand::usize(..workers.len()));
@@ -56,30 +56,30 @@ pub async fn prove(arguments: Arguments) {
     let took = began.elapsed();
     // The last ones are settled by who published them, since each ends in good order.
     for worker in workers {
-        said.add(worker.stop());
+        totals.add(worker.stop());
     }
     if kills > 0 {
-        settle_what_the_dead_left(&store, &bus, &settings, &mut said).await;
+        settle_what_the_dead_left(&store, &bus, &settings, &mut totals).await;
     }
     let repeats = bus.arrivals() - u64::from(rows);
     println!(
         "{rows} rows of {keys} keys by {processes} processes in {:.1} s: {} published, {repeats} repeats, {} leases lost, {} put back, {kills} killed",
         took.as_secs_f64(),
         bus.distinct(),
-        said.lost_leases,
-        said.put_back,
+        totals.lost_leases,
+        totals.put_back,
     );
     assert_eq!(store.count("State = 2"), u64::from(rows), "every row is sent");
     assert_eq!(store.count("State <> 2"), 0, "and nothing else is left");
     in_order(&bus, rows, keys);
-    let troubles: Vec<_> = said.troubles.iter().chain(&killed.troubles).collect();
+    let troubles: Vec<_> = totals.troubles.iter().chain(&killed.troubles).collect();
     assert!(troubles.is_empty(), "nothing surfaces as a warning or an error: {troubles:#?}");
     // What may go twice: a lost lease, an answer of the bus that came too late, and what a killed one held, a batch at most.
-    let again = said.lost_leases + said.put_back + killed.lost_leases + killed.put_back;
+    let again = totals.lost_leases + totals.put_back + killed.lost_leases + killed.put_back;
     let excused = again + kills as u64 * BATCH_MAX;
     assert!(repeats <= excused, "{repeats} repeats, and {excused} have an excuse");
     if kills == 0 {
-        assert_eq!(said.claimed, u64::from(rows) + again, "each row was claimed once, or again with an excuse");
+        assert_eq!(totals.claimed, u64::from(rows) + again, "each row was claimed once, or again with an excuse");
     }
 }
 
@@ -91,7 +91,7 @@ async fn arrived(bus: &Bus, distinct: usize) {
 }
 
 /// Rows a victim published and never settled come back when its lease ends; one dispatcher sees to them.
-async fn settle_what_the_dead_left(store: &Store, bus: &Bus, settings: &[(&'static str, String)], said: &mut Said) {
+async fn settle_what_the_dead_left(store: &Store, bus: &Bus, settings: &[(&'static str, String)], totals: &mut Totals) {
     let left = store.count("State < 2");
     if left == 0 {
         return;
@@ -103,7 +103,7 @@ async fn settle_what_the_dead_left(store: &Store, bus: &Bus, settings: &[(&'stat
         let more = tokio::time::timeout(STALLED, bus.more()).await;
         assert!(more.is_ok(), "what the dead left never came");
     }
-    said.add(worker.stop());
+    totals.add(worker.stop());
 }
 
 /// The rows of a key are `n`, `n + keys`, `n + 2 keys`, …

@@ -4,7 +4,7 @@ use crate::{
     stores::Store,
     support::{
         broker::Broker,
-        workers::{Said, Worker},
+        workers::{Totals, Worker},
     },
 };
 use serde_json::{Value, json};
@@ -63,7 +63,7 @@ pub async fn prove(arguments: Arguments) {
     let workers: Vec<Worker> = (0..processes).map(|_| Worker::start(&settings)).collect();
     for n in 1..=restarts {
         arrived(&broker, &entity, rows as usize * n / (restarts + 1)).await;
-        broker.tell("restart", json!({"ms": 300})).await;
+        broker.command("restart", json!({"ms": 300})).await;
     }
     arrived(&broker, &entity, rows as usize).await;
     settled(&store, "every row is settled").await;
@@ -74,9 +74,9 @@ pub async fn prove(arguments: Arguments) {
         .backend()
         .execute("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('last', 'FinancialRecordCreated', '{}')");
     settled(&store, "the breaker closes").await;
-    let mut said = Said::default();
+    let mut totals = Totals::default();
     for worker in workers {
-        said.add(worker.stop());
+        totals.add(worker.stop());
     }
 
     let ids = broker.ids(&entity).await;
@@ -84,17 +84,17 @@ pub async fn prove(arguments: Arguments) {
     for (at, id) in ids.iter().enumerate() {
         first.entry(id.as_str()).or_insert(at);
     }
-    let troubles = tell(&broker, &entity, &said, took, (ids.len(), first.len())).await;
+    let troubles = tell(&broker, &entity, &totals, took, (ids.len(), first.len())).await;
     assert_eq!(first.len(), rows as usize + 1, "every row arrived, and nothing else");
     for n in keys..rows {
         assert!(first[&*format!("n{}", n - keys)] < first[&*format!("n{n}")], "n{n} first arrived before its elder");
     }
     assert_eq!(store.count("State = 2"), u64::from(rows) + 1, "every row is sent: nothing that passes kills one");
-    assert_eq!(said.dead, 0, "none was dead on the way");
+    assert_eq!(totals.dead, 0, "none was dead on the way");
     let open = store.backend().query("SELECT COUNT(*) FROM Destinations WHERE OpenUntil IS NOT NULL");
     assert_eq!(open.as_deref(), Some("0"), "every breaker is closed");
     let bound = LEASE_MS - HEADROOM_MS + 1_000;
-    assert!(said.longest_publish_ms <= bound, "a publish took {} ms", said.longest_publish_ms);
+    assert!(totals.longest_publish_ms <= bound, "a publish took {} ms", totals.longest_publish_ms);
     assert!(troubles.is_empty(), "nothing else surfaces as a warning or an error: {troubles:#?}");
     let of_a_claim = if transport == "rest" { CLAIM_ROWS } else { TRANSFERS_OF_A_CLAIM };
     rate_limited(&broker, &entity, processes as u64 * of_a_claim).await;
@@ -140,13 +140,13 @@ fn settings(store: &Store, broker: &Broker, transport: &str, entity: &str) -> Ve
 
 async fn change(broker: &Broker, entity: &str, mut settings: Value) {
     settings["name"] = json!(entity);
-    broker.tell("change", settings).await;
+    broker.command("change", settings).await;
 }
 
 async fn arrived(broker: &Broker, entity: &str, distinct: usize) {
     let (mut seen, mut at) = (0, Instant::now());
     while seen < distinct as u64 {
-        let count = broker.tell("until", json!({"name": entity, "distinct": distinct, "ms": 5_000})).await;
+        let count = broker.command("until", json!({"name": entity, "distinct": distinct, "ms": 5_000})).await;
         let now = count["distinct"].as_u64().unwrap();
         if now > seen {
             (seen, at) = (now, Instant::now());
@@ -168,13 +168,13 @@ async fn settled(store: &Store, what: &str) {
 async fn tell(
     broker: &Broker,
     entity: &str,
-    said: &Said,
+    totals: &Totals,
     took: Duration,
     (stored, distinct): (usize, usize),
 ) -> Vec<String> {
     let mut openings: BTreeMap<String, (u64, i64)> = BTreeMap::new();
     let mut troubles = Vec::new();
-    for line in &said.troubles {
+    for line in &totals.troubles {
         let event: Value = serde_json::from_str(line).unwrap_or_default();
         let (Some(for_ms), Some(reason)) = (event["for_ms"].as_i64(), event["reason"].as_str()) else {
             troubles.push(line.clone());
@@ -184,19 +184,19 @@ async fn tell(
         let one = openings.entry(kind).or_default();
         *one = (one.0 + 1, one.1.max(for_ms));
     }
-    let (reported, counters) = (broker.reported(entity).await, broker.tell("counters", json!({})).await);
+    let (reported, counters) = (broker.reported(entity).await, broker.command("counters", json!({})).await);
     println!(
         "{distinct} ids stored in {:.1} s by {} transfers; {} repeats, {} leases lost",
         took.as_secs_f64(),
         reported["transfers"],
         stored - distinct,
-        said.lost_leases
+        totals.lost_leases
     );
     println!("faults: {}", reported["faults"]);
     if reported["links"] != 0 {
         println!("connections made: {}, links made: {}", counters["connections"], reported["links"]);
     }
-    println!("longest publish of a claim: {} ms (one send may wait {TIMEOUT_MS} ms)", said.longest_publish_ms);
+    println!("longest publish of a claim: {} ms (one send may wait {TIMEOUT_MS} ms)", totals.longest_publish_ms);
     println!("breaker openings (how often, longest pause in ms): {openings:?}");
     troubles
 }

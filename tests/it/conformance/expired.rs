@@ -40,7 +40,7 @@ async fn a_token_that_expires_on_the_way_does_not_blame_the_message(on: &Bench) 
     let own: &'static Broker = Box::leak(Box::new(own));
     let on = Bench::new(own, on.door, json!({})).await;
     assert!(accepted(&on.publish(&messages(1)).await));
-    own.tell("clock", json!({"aheadMs": TWO_HOURS_MS})).await;
+    own.command("clock", json!({"aheadMs": TWO_HOURS_MS})).await;
     let one = [message("later", "{}")];
     let first = on.publish(&one).await;
     assert!(matches!(first[0], PublishOutcome::Cut { .. } | PublishOutcome::Blocked { .. }), "{first:?}");
@@ -48,7 +48,7 @@ async fn a_token_that_expires_on_the_way_does_not_blame_the_message(on: &Bench) 
     let again = on.publish(&one).await;
     assert!(matches!(again[0], PublishOutcome::Blocked { .. }), "{again:?}");
     assert!(reason(&again[0]).contains("expired") && reason(&again[0]).contains(KEY_NAME), "{again:?}");
-    own.tell("clock", json!({"aheadMs": 0})).await;
+    own.command("clock", json!({"aheadMs": 0})).await;
     assert!(accepted(&on.publish(&one).await));
     assert_eq!(on.ids().await, ["m0", "later"]);
 }

@@ -56,7 +56,7 @@ async fn a_detach_or_a_close_loses_nothing(on: &Bench) {
 
 async fn an_idle_link_that_the_broker_detached_is_replaced_unnoticed(on: &Bench) {
     assert!(accepted(&on.publish(&messages(1)).await));
-    on.broker.tell("detach", json!({"name": on.entity})).await;
+    on.broker.command("detach", json!({"name": on.entity})).await;
     // The link is gone once our side has received the detach; wait for that.
     let to = Destination::parse(&format!("queue:{}", on.entity)).unwrap();
     on.bus.reach(&to, Instant::now() + super::PATIENCE).await;
@@ -87,7 +87,7 @@ async fn a_restarted_broker_is_reached_again(on: &Bench) {
     let own: &'static Broker = Box::leak(Box::new(own));
     let on = Bench::new(own, on.door, json!({})).await;
     assert!(accepted(&on.publish(&messages(1)).await));
-    own.tell("restart", json!({"ms": 10})).await;
+    own.command("restart", json!({"ms": 10})).await;
     // The first message may find its pooled connection dead; it is not lost, and the next one gets a new connection.
     let one = [message("after", "{}")];
     let first = on.publish(&one).await;
@@ -125,14 +125,14 @@ async fn a_connection_that_went_silent_is_dropped_after_the_timeout(on: &Bench) 
 /// As after a failover, when the namespace's name answers with another address.
 async fn a_name_that_now_leads_to_another_address_is_followed(on: &Bench) {
     let Some(elsewhere) = Broker::start() else { return };
-    elsewhere.tell("create", json!({"name": on.entity})).await;
+    elsewhere.command("create", json!({"name": on.entity})).await;
     let Some(own) = Broker::start() else { return };
-    own.tell("create", json!({"name": on.entity})).await;
+    own.command("create", json!({"name": on.entity})).await;
     let proxy = Proxy::to(own.port(on.door)).await;
     let on = on.through(&proxy, PATIENCE);
     assert!(accepted(&on.publish(&messages(1)).await));
     proxy.lead_to(elsewhere.port(on.door));
-    own.tell("cut", json!({})).await;
+    own.command("cut", json!({})).await;
     let one = [message("after", "{}")];
     let first = on.publish(&one).await;
     if !accepted(&first) {

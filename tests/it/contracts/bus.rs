@@ -252,7 +252,7 @@ async fn outcomes_come_in_the_order_of_the_messages() {
 
 #[tokio::test]
 async fn a_failure_of_the_destination_blocks_it_and_names_the_remedy() {
-    for (status, headers, after, says) in [
+    for (status, headers, after, expected) in [
         ("401 Unauthorized", "", None, "lacks the Send claim on client-emails"),
         ("404 Not Found", "", None, "create it"),
         ("410 Gone", "", None, "enable"),
@@ -270,7 +270,7 @@ async fn a_failure_of_the_destination_blocks_it_and_names_the_remedy() {
         let (outcome, _server) = publish_one(answer(status, headers, "<Code>40000</Code>")).await;
         let PublishOutcome::Blocked { after_ms, reason } = outcome else { panic!("{status}: {outcome:?}") };
         assert_eq!(after_ms, after, "{status}");
-        for part in [says, &status[..3], "client-emails", "40000"] {
+        for part in [expected, &status[..3], "client-emails", "40000"] {
             assert!(reason.contains(part), "{status}: {reason}");
         }
         assert!(!reason.contains(KEY), "{reason}");
@@ -386,9 +386,10 @@ async fn what_rest_cannot_carry_is_permanent_and_never_sent() {
         message("m6", "ok"),
     ];
     let outcomes = bus(server.port, 4, LONG).publish(&queue(), &batch, far()).await;
-    for (outcome, says) in outcomes.iter().zip(["UTF-8", "Authorization", "header name", "header name", "content-type"])
+    for (outcome, expected) in
+        outcomes.iter().zip(["UTF-8", "Authorization", "header name", "header name", "content-type"])
     {
-        assert!(matches!(outcome, PublishOutcome::Permanent { reason } if reason.contains(says)), "{outcome:?}");
+        assert!(matches!(outcome, PublishOutcome::Permanent { reason } if reason.contains(expected)), "{outcome:?}");
     }
     assert_eq!(outcomes[5], PublishOutcome::Accepted);
     assert_eq!(server.seen.lock().unwrap().len(), 1);

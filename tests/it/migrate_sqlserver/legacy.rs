@@ -101,8 +101,8 @@ async fn taken_over_and_sent(database: Database) {
 async fn waiting_rows_are_sent_and_ef_goes_on_inserting() {
     let Some(database) = of_dotnet().await else { return };
     let plan = migrate::plan(&options(&database)).await.unwrap();
-    for said in ["4 of its 5 rows wait", "the oldest of 2026-01-01 10:00", "(1 were tried before)", "Stop the old"] {
-        assert!(plan.notes[0].contains(said), "{said}: {:?}", plan.notes);
+    for words in ["4 of its 5 rows wait", "the oldest of 2026-01-01 10:00", "(1 were tried before)", "Stop the old"] {
+        assert!(plan.notes[0].contains(words), "{words}: {:?}", plan.notes);
     }
     migrate::run(&options(&database)).await.unwrap();
     taken_over_and_sent(database).await;
@@ -166,7 +166,7 @@ async fn a_failure_half_way_leaves_the_old_table_as_it_was() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_table_of_another_shape_is_refused_and_named() {
-    for (change, said) in [
+    for (change, words) in [
         ("ALTER TABLE dbo.OutboxMessages ADD CorrelationId nvarchar(50) NULL", "CorrelationId"),
         (
             "CREATE TABLE dbo.Notes (Id uniqueidentifier NOT NULL CONSTRAINT FK_Notes_Outbox REFERENCES dbo.OutboxMessages (Id))",
@@ -179,7 +179,7 @@ async fn a_table_of_another_shape_is_refused_and_named() {
             (migrate::plan(&options(&database)).await.unwrap_err().to_string(), refusal(&database).await);
         assert_eq!(planned, refused);
         assert!(
-            refused.to_lowercase().contains(&said.to_lowercase()) && refused.contains("Nothing was changed"),
+            refused.to_lowercase().contains(&words.to_lowercase()) && refused.contains("Nothing was changed"),
             "{refused}"
         );
         untouched(&database).await;

@@ -89,11 +89,11 @@ impl Broker {
 
     /// The same doors once more, inside TLS, with this certificate (PEM): their ports by name.
     pub async fn secure(&self, certificate: &Certificate) -> Value {
-        self.tell("secure", json!({"key": certificate.key, "cert": certificate.chain})).await
+        self.command("secure", json!({"key": certificate.key, "cert": certificate.chain})).await
     }
 
     /// A command of tests/broker/control.js.
-    pub async fn tell(&self, command: &str, words: Value) -> Value {
+    pub async fn command(&self, command: &str, words: Value) -> Value {
         let answer = http_client::post_json(self.port("control"), &format!("/{command}"), &words).await;
         assert_eq!(answer.status, 200, "{command}");
         answer.json()
@@ -104,26 +104,26 @@ impl Broker {
         let name = format!("q-{}", uuid::Uuid::new_v4().simple());
         let mut settings = settings;
         settings["name"] = json!(name);
-        self.tell("create", settings).await;
+        self.command("create", settings).await;
         name
     }
 
     /// For the next transfers to it, in this order.
     pub async fn plan(&self, entity: &str, faults: Value) {
-        self.tell("faults", json!({"name": entity, "faults": faults})).await;
+        self.command("faults", json!({"name": entity, "faults": faults})).await;
     }
 
     /// What came for it: links, transfers, tokens, faults.
     pub async fn reported(&self, entity: &str) -> Value {
-        self.tell("told", json!({"name": entity})).await
+        self.command("told", json!({"name": entity})).await
     }
 
     pub async fn stored(&self, entity: &str) -> Vec<Value> {
-        self.tell("stored", json!({"name": entity})).await.as_array().unwrap().clone()
+        self.command("stored", json!({"name": entity})).await.as_array().unwrap().clone()
     }
 
     pub async fn ids(&self, entity: &str) -> Vec<String> {
-        let ids = self.tell("ids", json!({"name": entity})).await;
+        let ids = self.command("ids", json!({"name": entity})).await;
         ids.as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
     }
 }

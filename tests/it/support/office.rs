@@ -90,6 +90,6 @@ impl Office {
 
 /// One of them has all the words.
 #[track_caller]
-pub fn tells(found: &[String], words: &[&str]) {
+pub fn assert_reports(found: &[String], words: &[&str]) {
     assert!(found.iter().any(|one| words.iter().all(|word| one.contains(word))), "{words:?} in {found:#?}");
 }

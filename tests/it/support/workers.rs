@@ -10,7 +10,7 @@ use std::{
 
 pub struct Worker {
     child: Child,
-    said: Option<JoinHandle<Said>>,
+    totals: Option<JoinHandle<Totals>>,
 }
 
 /// Where a test fails, it does not go on without it.
@@ -23,7 +23,7 @@ impl Drop for Worker {
 
 /// What the reports of a worker's runs add up to.
 #[derive(Debug, Default)]
-pub struct Said {
+pub struct Totals {
     pub claimed: u64,
     pub sent: u64,
     pub lost_leases: u64,
@@ -50,25 +50,26 @@ impl Worker {
             .spawn()
             .unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let said = std::thread::spawn(move || output.lines().map_while(Result::ok).fold(Said::default(), Said::and));
-        Self { child, said: Some(said) }
+        let totals =
+            std::thread::spawn(move || output.lines().map_while(Result::ok).fold(Totals::default(), Totals::and));
+        Self { child, totals: Some(totals) }
     }
 
     /// One run, to its end.
-    pub fn once(settings: &[(&'static str, String)]) -> Said {
+    pub fn once(settings: &[(&'static str, String)]) -> Totals {
         let output = command(settings).args(["dispatch", "--once"]).stdin(Stdio::null()).output().unwrap();
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).fold(Said::default(), Said::and)
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).fold(Totals::default(), Totals::and)
     }
 
     /// As a supervisor does it: it settles what it has claimed, and ends well.
-    pub fn stop(self) -> Said {
+    pub fn stop(self) -> Totals {
         self.signal("-TERM");
         self.end(|status| assert!(status.success(), "a dispatcher ended with {status}"))
     }
 
     /// As a crash does it.
-    pub fn kill(self) -> Said {
+    pub fn kill(self) -> Totals {
         self.signal("-KILL");
         self.end(|_| ())
     }
@@ -78,13 +79,13 @@ impl Worker {
         assert!(status.success());
     }
 
-    fn end(mut self, judge: impl Fn(std::process::ExitStatus)) -> Said {
+    fn end(mut self, judge: impl Fn(std::process::ExitStatus)) -> Totals {
         judge(self.child.wait().unwrap());
-        self.said.take().unwrap().join().unwrap()
+        self.totals.take().unwrap().join().unwrap()
     }
 }
 
-impl Said {
+impl Totals {
     fn and(mut self, line: String) -> Self {
         let Ok(event) = serde_json::from_str::<Value>(&line) else {
             self.troubles.push(line);

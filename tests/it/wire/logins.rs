@@ -215,9 +215,9 @@ async fn a_refused_login_and_a_wrong_schema_recover_too() {
     options.pool.refused_pause = Duration::from_millis(10);
     let db = SqlServer::begin(&options).unwrap();
     let mut presence = db.presence();
-    let says = |now: &Presence, word: &str| matches!(now, Presence::Away { reason } if reason.contains(word));
-    presence.wait_for(|now| says(now, "login was refused") || says(now, "schema")).await.unwrap();
-    presence.wait_for(|now| says(now, "schema")).await.unwrap();
+    let reports = |now: &Presence, word: &str| matches!(now, Presence::Away { reason } if reason.contains(word));
+    presence.wait_for(|now| reports(now, "login was refused") || reports(now, "schema")).await.unwrap();
+    presence.wait_for(|now| reports(now, "schema")).await.unwrap();
     let reported = db.client(ClientId(1)).await.unwrap_err().to_string();
     assert!(reported.contains("client-organizer migrate"), "{reported}");
     server.migrated(true);

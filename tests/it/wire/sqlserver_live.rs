@@ -31,16 +31,16 @@ const LONG: Duration = Duration::from_mins(2);
 async fn live(wait: Duration) -> Option<Live> {
     let backend = SqlServerBackend::start().await?;
     let direct = &backend.options.connection;
-    let said = |name: &str| {
+    let value = |name: &str| {
         let all = direct.split(';').filter_map(|part| part.split_once('='));
         all.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name))
             .map(|(_, value)| value.trim().to_owned())
             .next_back()
     };
-    let server = said("Server").unwrap().trim_start_matches("tcp:").replace(',', ":");
+    let server = value("Server").unwrap().trim_start_matches("tcp:").replace(',', ":");
     let proxy = TdsProxy::start(server.clone()).await;
-    let login = format!("User ID={};Password={}", said("User ID").unwrap(), said("Password").unwrap());
-    let (host, port, database) = (proxy.address.ip(), proxy.address.port(), said("Database").unwrap());
+    let login = format!("User ID={};Password={}", value("User ID").unwrap(), value("Password").unwrap());
+    let (host, port, database) = (proxy.address.ip(), proxy.address.port(), value("Database").unwrap());
     let text = format!("Server=tcp:{host},{port};Database={database};{login};Encrypt=DANGER_PLAINTEXT");
     let mut options = SqlServerOptions { connection: text, ..backend.options.clone() };
     options.pool.wait = wait;
