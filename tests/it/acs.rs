@@ -1,7 +1,7 @@
-//! The mailer of Azure Communication Services against a stand-in for it: what it is asked, and what each answer means.
+//! The mailer of Azure Communication Services against a stand-in: what is sent to it, and what each answer means.
 //!
 //! The stand-in (tests/acs/server.py) is made from the public description; it checks signatures with Python's own
-//! hmac. The real service was not here to be asked.
+//! hmac. It was never compared with the real service.
 
 use crate::support::{
     acs_server::AcsServer,
@@ -32,7 +32,7 @@ use std::{net::TcpListener, sync::Arc, time::Duration};
 
 const ID: &str = "01938f5e-7a3b-7c11-9d2e-3f4a5b6c7d8e";
 const ANNA: &str = "anna@example.pl";
-/// Far more than anything takes here; where the deadline itself is tested, time is moved.
+/// Far longer than anything here takes; tests of the deadline itself move the clock.
 const TIMEOUT: Duration = Duration::from_mins(1);
 const MINUTE_MS: i64 = 60_000;
 
@@ -78,7 +78,7 @@ async fn a_mail_is_signed_carries_its_own_ids_and_holds_the_letter() {
     let outcome = mailer(&server).send(&letter(ID)).await;
     assert_eq!(outcome, MailOutcome::Accepted { reference: ID.to_owned() });
     let request = server.next().await;
-    // By Python's hmac, of the very bytes that came.
+    // Checked by Python's hmac over the bytes that arrived.
     assert_eq!((&request["refused"], &request["taken"]), (&Value::Null, &json!(true)));
     assert_eq!(request["headers"]["operation-id"], ID);
     let expected = json!({
@@ -113,7 +113,7 @@ async fn an_id_that_is_not_a_uuid_always_gets_the_same_operation() {
         assert_eq!(first["headers"][name], second["headers"][name]);
     }
     for request in [&first, &second] {
-        // The letter's own: of two sendings in one second, each one's time would look the same.
+        // The date of the letter: the times of two sendings in one second would look alike.
         assert_eq!(request["headers"]["repeatability-first-sent"], "Thu, 02 Apr 2026 08:00:00 GMT");
     }
     assert_eq!(first["mail"], second["mail"]);
@@ -204,7 +204,7 @@ struct Doubt {
 }
 
 impl Doubt {
-    /// `turn`: what becomes of the first sending; `status`: what the service says when it is asked.
+    /// `turn`: what happens to the first sending; `status`: what the service answers to a status query.
     async fn begin(dedup: bool, on_doubt: OnDoubt, turn: &str, status: &[&str]) -> Option<Self> {
         let to = "klient1@example.pl";
         let server = AcsServer::start(dedup, json!({ to: [turn] }), json!({ to: status })).await?;
@@ -219,7 +219,7 @@ impl Doubt {
         Some(Self { world, server })
     }
 
-    /// Moves time and lets RetryEmail run; answers the state (2 sent, 4 in doubt, 5 refused) and whether it is due.
+    /// Moves the clock and runs RetryEmail; returns the state (2 sent, 4 in doubt, 5 refused) and whether it is due.
     async fn after(&self, ms: i64) -> String {
         self.world.advance_ms(ms);
         let report = self.world.run_retry().await;
@@ -239,9 +239,9 @@ async fn a_mail_in_doubt_is_not_sent_again_where_a_status_query_finds_it() {
     for dedup in [true, false] {
         for status in ["Succeeded", "Running", "NotStarted"] {
             let Some(doubt) = Doubt::begin(dedup, OnDoubt::Resend, "cut", &[status]).await else { return };
-            assert_eq!(doubt.after(MINUTE_MS - 2_000).await, "4 due", "too early to ask");
+            assert_eq!(doubt.after(MINUTE_MS - 2_000).await, "4 due", "too early for a status query");
             assert_eq!(doubt.after(MINUTE_MS).await, "2");
-            assert_eq!(doubt.end().await, (1, 1), "asked once, taken once");
+            assert_eq!(doubt.end().await, (1, 1), "one status query, one mail accepted");
         }
     }
 }
@@ -307,7 +307,7 @@ async fn an_unknown_mail_older_than_a_day_or_with_doubts_held_waits_for_a_person
     assert_eq!(old.after(25 * 60 * MINUTE_MS).await, "4");
     assert_eq!(old.end().await, (1, 0));
     let Some(held) = Doubt::begin(true, OnDoubt::Hold, "lose", &[]).await else { return };
-    assert_eq!(held.after(2 * MINUTE_MS).await, "4 due", "asked all the same");
+    assert_eq!(held.after(2 * MINUTE_MS).await, "4 due", "a status query is sent all the same");
     assert_eq!(held.after(2 * MINUTE_MS).await, "4");
     assert_eq!(held.end().await, (2, 0));
 }
@@ -326,7 +326,7 @@ async fn the_service_is_reached_through_the_offices_proxy_by_the_handler_of_loca
     let mut host = Host::start(folder.path(), &env, &[]);
     book(&host).await;
     host.wait_for("no answer of the provider", |e| e["line"]["provider"] == AcsMailer::PROVIDER);
-    assert_eq!(proxy.places(), ["office.communication.azure.com:443"]);
+    assert_eq!(proxy.targets(), ["office.communication.azure.com:443"]);
 }
 
 /// One client, and the figures of a month.

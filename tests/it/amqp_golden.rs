@@ -1,4 +1,4 @@
-//! The bytes of an AMQP batch, as they were when others had read them: a change of a library must not change them.
+//! The bytes of an AMQP batch, as other implementations read them: a new version of a library must not change them.
 
 use crate::support::broker;
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -27,7 +27,7 @@ fn message(id: &str, body: &'static str) -> Outgoing {
     }
 }
 
-/// Sixteen bytes a line.
+/// Sixteen bytes per line.
 fn hex(bytes: &[u8]) -> String {
     let line = |line: &[u8]| line.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     bytes.chunks(16).map(|chunk| line(chunk) + "\n").collect()
@@ -62,7 +62,7 @@ fn a_single_message_has_the_golden_bytes() {
     is_golden("amqp_single.hex", &[message("m-1", r#"{"city":"Łódź"}"#)], Shape::default());
 }
 
-/// Qpid Proton's reading of a golden file; None: it is not there, and that was said.
+/// A golden file as Qpid Proton reads it. `None`: Proton is missing, and the skip was reported.
 fn protons(form: &str, name: &str) -> Option<Vec<Value>> {
     broker::shared()?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,4 +1,4 @@
-//! The command line as people and scripts use it: words, exit codes, and what is printed.
+//! The command line as people and scripts use it: commands, exit codes and output.
 
 use crate::support::{backend::memory, host::executable, skip};
 use client_organizer::config::{catalogue, printed};
@@ -136,7 +136,7 @@ fn a_local_host_in_a_wrong_folder_reports_it_and_creates_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// `script` plays the terminal: without one, nothing is measured and nothing folded.
+/// `script` provides the terminal: without one, the width is unknown and no line is shortened.
 #[test]
 fn a_narrow_terminal_gets_shortened_lines_with_the_whole_id() {
     let shell = Shell::new();
@@ -190,7 +190,7 @@ fn the_mails_to_an_address_are_found_without_the_address_being_kept() {
         assert!(output.status.success(), "{}", stderr(&output));
         serde_json::from_slice::<Value>(&output.stdout).unwrap().as_array().unwrap().len()
     };
-    // Computed by Python's hmac, of anna@example.pl under the key "secret".
+    // Computed with Python's hmac for anna@example.pl and the key "secret".
     shell.sql(
         "INSERT INTO InboxMessages (Consumer, MessageId, State, RecipientHash, ReceivedOnUtc, FinishedOnUtc)
          VALUES ('SendEmail', 'm-1', 2, 'b032164e75272bf636caa845210004e6cebc88b59cf5f1ce0a19d89df4e24380', 1, 1)",
@@ -367,7 +367,7 @@ fn refused_mails_are_sent_again_as_a_group() {
     assert_eq!((refused(), resend(&[]).0), (0, Some(1)));
 }
 
-/// Rows in every state there is, to every kind of destination, and mails in every state.
+/// Rows in every state and for every kind of destination, and mails in every state.
 #[test]
 fn every_summary_adds_up_to_the_rows_beneath_it() {
     let shell = Shell::new();
@@ -434,7 +434,7 @@ fn a_missing_row_is_reported_with_exit_code_1() {
     assert_eq!(shell.run(&["ops", "show", "nobody"], &[]).status.code(), Some(1));
     assert_eq!(shell.run(&["ops", "pause", "queue:nobody", "--reason", "x"], &[]).status.code(), Some(1));
     assert_eq!(shell.run(&["ops", "requeue", "nobody", "--reason", "x"], &[]).status.code(), Some(1));
-    // Where the limit of status queries is kept: pausing it would do nothing.
+    // This row holds the rate limit of status queries: pausing it would do nothing.
     shell.sql("INSERT INTO Destinations (Name) VALUES ('mail:acs queries'), ('mail:acs')");
     for (name, code) in [("mail:acs queries", 1), ("mail:acs", 0)] {
         for verb in ["pause", "resume"] {
@@ -514,7 +514,7 @@ fn texts_of_other_programs_cannot_control_the_terminal() {
     }
 }
 
-/// In every place that an operator reads: a table, a field, an answer, a finding, an error, and JSON.
+/// Everywhere that an operator reads: a table, a field, an answer, a finding, an error and JSON.
 #[test]
 fn texts_of_other_programs_cannot_forge_or_reverse_a_line() {
     let shell = Shell::new();

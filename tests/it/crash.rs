@@ -1,7 +1,7 @@
 //! `kill -9` at named points, with duplicate detection off: every committed booking's mail comes.
 //!
-//! The handler stops at a failpoint and says so; the test kills it there. Leases are short, so that their end comes
-//! soon; nothing is waited for but events.
+//! The handler stops at a failpoint and reports it; the test kills it there. Leases are short, so that they expire
+//! soon; the tests wait only for events.
 
 use crate::support::{
     backend::memory,
@@ -11,8 +11,8 @@ use crate::support::{
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path, process::Command};
 
-/// Short leases and frequent timers: what a crash leaves behind comes back within seconds. Not so short that a busy
-/// machine lets one run out where nothing crashed.
+/// Short leases and frequent timers: what a crash leaves behind is taken up within seconds. Not so short that a lease
+/// runs out on a busy machine without a crash.
 const QUICK: [(&str, &str); 8] = [
     ("OutboxSchedule", "* * * * * *"),
     ("RetryEmailSchedule", "* * * * * *"),
@@ -72,8 +72,8 @@ async fn killed_at(point: &str, copies: u32, arguments: &[&str], more: &[(&str, 
     Aftermath { host, message_id, _folder: folder }
 }
 
-/// Waits, sweep by sweep, until no row is unfinished and every copy in the queue was settled; answers the message.
-/// The database may be ahead of the events that were read: only events tell how many copies there were.
+/// Waits, sweep by sweep, until no row is unfinished and every copy in the queue was settled; returns the message.
+/// The database may be ahead of the events that were read: only events show how many copies there were.
 fn finished(host: &mut Host, copies: u32) -> String {
     let mut queued = 0;
     let mut settled = 0;
@@ -135,13 +135,13 @@ async fn killed_after_the_mail_it_is_in_doubt_reported_and_sent_once_more() {
     let store = after.host.data.join("app.db");
     let doubts: usize = value(&store, "SELECT Doubts FROM InboxMessages").parse().unwrap();
     assert!(doubts > 0, "the kill left none");
-    // One, unless the machine was so slow that a lease ran out where nothing crashed.
+    // One, unless the machine was so slow that a lease ran out without a crash.
     assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id.clone(), 1 + doubts)]));
     let reported = |e: &Value| {
         let line = e["line"].to_string();
         e["event"] == "log" && line.contains("in doubt") && line.contains(&after.message_id)
     };
-    // The database, which said that all is done, may be ahead of what was read of the log.
+    // The database, which shows that all is done, may be ahead of the log that was read.
     if !after.host.seen.iter().any(reported) {
         after.host.wait_for("a log line that reports it", reported);
     }
@@ -162,7 +162,7 @@ async fn killed_after_the_mail_it_waits_for_a_person_where_doubts_are_held() {
     assert!(ops(&["mail", "list", "--state", "sent"]).contains(&after.message_id));
 }
 
-/// The host dies with everything under way; a new one on the same data finishes it all.
+/// The host dies with everything in flight; a new one on the same data finishes it all.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_host_killed_and_started_again_mails_every_booking_as_one_file() {
     let folder = tempfile::tempdir_in(memory()).unwrap();
@@ -201,7 +201,7 @@ async fn a_handler_stopped_and_then_killed_under_load_keeps_every_booking_that_i
                 let mut body = figures(month);
                 body["year"] = json!(year);
                 let answer = http_client::post_json(port, &format!("/api/clients/{client}/finance"), &body).await;
-                // What comes after the end may be refused.
+                // Requests after the end may be refused.
                 let Some(id) = answer.header("outbox-message-id") else { return };
                 acknowledge.send(id.to_owned()).unwrap();
             }
@@ -213,7 +213,7 @@ async fn a_handler_stopped_and_then_killed_under_load_keeps_every_booking_that_i
         ids.push(acknowledged.recv().await.unwrap());
     }
     for signal in ["-TERM", "-KILL"] {
-        // Gone already after the first, where it was quick.
+        // It may be gone already after the first signal.
         drop(Command::new("kill").args([signal, &host.handler_pid.to_string()]).output());
     }
     callers.iter().for_each(tokio::task::JoinHandle::abort);

@@ -1,4 +1,4 @@
-//! What the queue set aside before it reached us: looked at without being taken, and taken in without being lost.
+//! Dead letters of the queue: listed without being removed, and taken in without being lost.
 
 use crate::{
     conformance::{Bench, accepted, message},
@@ -36,7 +36,7 @@ use std::{
     time::Duration,
 };
 
-/// Far beyond what anything here takes on a busy machine.
+/// Far longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 const DOORS: [&str; 3] = ["rest", "amqp", "websocket"];
 
@@ -52,7 +52,7 @@ fn queue(name: &str) -> Destination {
     Destination::parse(&format!("queue:{name}")).unwrap()
 }
 
-/// A queue of the broker's with dead letters of these ids.
+/// A queue of the broker with dead letters of these ids.
 async fn dead(broker: &'static Broker, ids: &[&str]) -> String {
     let bench = Bench::new(broker, "amqp", json!({})).await;
     for id in ids {
@@ -156,7 +156,7 @@ fn event(id: &str) -> String {
     .to_string()
 }
 
-/// The local queue in this process, with one delivery a message.
+/// The local queue in this process, with one delivery per message.
 struct Stand {
     port: u16,
     policy: Policy,
@@ -185,7 +185,7 @@ impl Stand {
         http_client::send(self.port, method, path, &headers, body).await
     }
 
-    /// Sent, and not taken by its only delivery.
+    /// Sends a message and rejects its only delivery.
     async fn dead_letter(&self, id: &str, body: &str) {
         let broker = json!({"MessageId": id}).to_string();
         let sent = self.ask(Method::POST, "/client-emails/messages", &[("brokerproperties", &broker)], body).await;
@@ -257,7 +257,7 @@ async fn a_kill_between_storing_and_removing_loses_nothing_and_is_recognised() {
     child.wait().unwrap();
     assert_eq!(stand.dead().await, 1, "stored, and still there");
 
-    // Its lock is the dead process's for a second: until then there is none to take.
+    // The dead process holds the lock for another second: until then no letter is free.
     let reported = loop {
         let report = office.json(&TAKE_IN);
         if report["taken"][0].is_object() {
@@ -273,7 +273,7 @@ async fn a_kill_between_storing_and_removing_loses_nothing_and_is_recognised() {
     assert_eq!(office.value("SELECT CAST(count(*) AS TEXT) FROM OperatorActions"), "1");
 }
 
-/// Letters whose locks end at once: they come round again for as long as they are asked for.
+/// Letters whose locks end at once: they come again as long as they are read.
 #[derive(Clone)]
 struct Round {
     letters: Vec<DeadLetter>,
@@ -332,7 +332,7 @@ async fn reading_ends_when_dead_letters_come_back_because_their_locks_ended() {
     let (at, recipients) = (queue("client-emails"), RecipientKey::new("a key of the tests"));
     let by = Signature { actor: "anna".to_owned(), reason: "a test".to_owned() };
     for numbered in [true, false] {
-        // The same id twice is two letters where the queue numbers them.
+        // The same id twice is two letters, since the queue numbers them.
         let ids = if numbered { ["a", "b", "b"] } else { ["a", "b", "c"] };
         let mut round = Round::of(&ids, numbered);
         let listed = dead_letters::list(&round, &at, 50).await.unwrap();

@@ -1,4 +1,4 @@
-//! What hosts, queues and callers were reported to hand over: odd bodies and ids, timers out of turn, values at their bounds.
+//! What hosts, queues and callers are known to deliver: odd bodies and ids, late timers, values at their bounds.
 
 use crate::support::{
     backend::Backend,
@@ -95,7 +95,7 @@ async fn a_timer_that_fires_late_and_twice_sends_each_row_once() {
 #[tokio::test]
 async fn names_in_any_language_and_addresses_and_amounts_at_their_bounds_reach_the_mail() {
     let edge = Edge::new().await;
-    // 64 before the @ and 254 in all are the most that mail knows.
+    // 64 characters before the @ and 254 in all are the limits of mail.
     let address = |length: usize| {
         let labels = [length - 192, 61, 61].map(|length| "b".repeat(length)).join(".");
         format!("{}@{labels}.pl", "a".repeat(64))

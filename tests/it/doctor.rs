@@ -1,4 +1,4 @@
-//! `doctor` as an operator runs it: what it says, its exit code, and that it neither hangs nor tells secrets.
+//! `doctor` as an operator runs it: its findings and exit code; it neither hangs nor prints secrets.
 
 use crate::support::{
     backend::memory,
@@ -217,7 +217,7 @@ fn beside_a_running_local_host_its_queue_is_examined() {
     assert_reports(&fine, &["queue:client-emails", "drops duplicates for 30 s"]);
     assert_reports(&office(folder.path()).findings("note").1, &["local host's queue"]);
     let note = |office: Office| office.findings("note").1.concat();
-    // Its queue holds nothing of another database's.
+    // The local queue holds no messages of another database.
     let sql = ("SqlConnectionString", "Server=127.0.0.1,1;Database=d;User Id=u;Password=p;Encrypt=no");
     let elsewhere = office(folder.path()).with("Store__Kind", "sqlserver").with(sql.0, sql.1);
     assert!(!note(elsewhere).contains("local host's queue"));

@@ -10,7 +10,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The files of the checkout, by their paths from its root.
+/// The files of the checkout, by their paths from the root.
 fn tracked() -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![root().to_owned()];
@@ -45,7 +45,7 @@ fn scripts(text: &str) -> Vec<&str> {
     text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
-/// With the statuses that each block's answers begin with.
+/// Each block with the statuses that its answers begin with.
 const CURL: [(&str, &[&str]); 2] = [
     ("README.md", &["201", "201", "200", "200"]),
     ("src/functions/README.md", &["201", "200", "201", "200", "412", "422", "200", "200", "200"]),
@@ -111,7 +111,7 @@ fn every_link_of_a_document_leads_to_a_file() {
     assert!(links > 10, "{links} links");
 }
 
-/// Files that are named in backticks: from the root, from `tests` or `src`, or from the folder of who names them.
+/// Files named in backticks: relative to the root, to `tests` or `src`, or to the folder of the file that names them.
 fn missing(pattern: &Regex, at: &str, text: &str, all: &[String]) -> Vec<String> {
     let here = Path::new(at).parent().unwrap();
     let bases = [Path::new(""), Path::new("tests"), Path::new("src"), here, here.parent().unwrap_or(here)];
@@ -140,18 +140,18 @@ fn every_file_that_a_document_names_exists() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// What a reader would set in vain.
+/// A setting that does not exist would be set in vain.
 #[test]
 fn every_setting_that_a_document_names_is_in_the_catalogue() {
     let named = Regex::new(r"\b([A-Z]\w*?__[A-Za-z]\w*)").unwrap();
     let known: BTreeSet<&str> = catalogue::all().map(|setting| setting.name).collect();
     let mut wrong = Vec::new();
-    // What changed may name what is no more, and the catalogue's own page has the former names.
+    // A changelog may name removed settings, and the catalogue's own page lists the former names.
     let others = |name: &str| !["CHANGELOG.md", "src/config/README.md"].contains(&name);
     for (name, text) in documents().into_iter().filter(|(name, _)| others(name)) {
         for found in named.captures_iter(&text) {
             let setting = &found[1];
-            // Of any event type; and the Functions host's own.
+            // Routes of any event type, and settings of the Functions host.
             let open = setting.starts_with("Routes__") || setting.starts_with("AzureWebJobsStorage__");
             if !open && !known.contains(setting) {
                 wrong.push(format!("{name}: {setting}"));
@@ -161,7 +161,7 @@ fn every_setting_that_a_document_names_is_in_the_catalogue() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// It opens the door, and no more: what else there is to say stands where its reader is.
+/// It is the front door only: everything else is in the file of its reader.
 #[test]
 fn the_readme_fits_on_two_screens() {
     let text = fs::read_to_string(root().join("README.md")).unwrap();

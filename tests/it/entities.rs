@@ -1,4 +1,4 @@
-//! What a queue or topic is, as it is read from a broker that is not ours and from the local queue.
+//! The properties of queues and topics, as read from an independent broker and from the local queue.
 
 use crate::support::{
     backend::memory,
@@ -42,7 +42,7 @@ fn found(seen: Seen) -> Entity {
     }
 }
 
-/// Of every property another than its default.
+/// Every property differs from its default.
 fn unusual() -> Value {
     json!({
         "duplicateDetection": true, "window": "PT20S", "sessions": true, "partitioned": true, "lock": "PT30S",

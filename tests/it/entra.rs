@@ -26,12 +26,12 @@ use std::{
 
 const CLIENT_ID: &str = "11111111-2222-3333-4444-555555555555";
 
-/// Runs the test named so in a process that has the stub's endpoint in its environment.
+/// Runs the test of this name in a process that has the stub's endpoint in its environment.
 fn in_child(test: &str, endpoint: &IdentityEndpoint) -> Output {
     in_child_with(test, endpoint, "")
 }
 
-/// `told`: what it needs to know beside that.
+/// `reported`: one more value that the child reads from its environment.
 fn in_child_with(test: &str, endpoint: &IdentityEndpoint, reported: &str) -> Output {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("entra::{test}"), "--nocapture"])
@@ -120,7 +120,7 @@ async fn a_mail_goes_to_communication_services_with_the_identitys_token() {
         return;
     }
     let Some(mut server) = AcsServer::start(true, json!({}), json!({})).await else { return };
-    // The first is short-lived and the service does not know it; the second it knows, and that is kept.
+    // The first token is short-lived and the service refuses it; it accepts the second, which is kept.
     let answers = vec![granted("another's", Duration::from_mins(1)), granted(TOKEN, Duration::from_hours(1))];
     let endpoint = IdentityEndpoint::start(answers);
     let test = "a_mail_goes_to_communication_services_with_the_identitys_token";

@@ -1,4 +1,4 @@
-//! Erasure: what remains of a client who was deleted, and what the log tells of the living.
+//! Erasure: what remains of a deleted client, and what the log names of the others.
 
 use crate::support::{
     acs_server::AcsServer,
@@ -31,7 +31,7 @@ async fn pruned(world: &World) -> prune::PruneReport {
     report
 }
 
-/// Every table's every value that holds any of the words, as another program reads the file.
+/// Every value of every table that holds any of the words, as another program reads the file.
 fn found(backend: &SqliteBackend, words: &[&str]) -> Vec<String> {
     let db = rusqlite::Connection::open(&backend.options.path).unwrap();
     let names = |sql: &str| -> Vec<String> {
@@ -48,7 +48,7 @@ fn found(backend: &SqliteBackend, words: &[&str]) -> Vec<String> {
     found
 }
 
-/// Client 1 as `World` makes it, and one of the amounts, as JSON has it.
+/// Client 1 as `World` creates it, and one of the amounts in JSON.
 const PERSONAL: [&str; 3] = ["klient1@example.pl", "Klient 1", "4711.11"];
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn nothing_of_a_deleted_client_is_left_once_their_mails_were_sent() {
     world.book_month(staying, 1, 100).await;
     world.run_dispatch().await;
     world.deliver_from(0).await;
-    // This one waits in the outbox while its client is deleted.
+    // This row waits in the outbox while its client is deleted.
     world.book_month(leaving, 2, 471_111).await;
     for month in [1, 2] {
         world.write(Command::DeleteRecord(leaving, Period::new(2026, month).unwrap())).await;
@@ -95,7 +95,7 @@ async fn nothing_of_a_deleted_client_is_left_once_their_mails_were_sent() {
     assert_eq!(world.count("SELECT count(*) FROM Erasures"), 0);
 }
 
-/// Books one month for each client, and waits until each mail has an outcome; answers all that was logged and reported.
+/// Books a month for each client and waits until each mail has an outcome; returns all logs and reports.
 async fn everything_reported(env: &[(&str, &str)], clients: &[&str]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), &[&[("Log__Level", "trace")], env].concat(), &[]);
@@ -107,7 +107,7 @@ async fn everything_reported(env: &[(&str, &str)], clients: &[&str]) -> String {
         let path = format!("/api/clients/{n}/finance");
         assert_eq!(http_client::post_json(host.port, &path, &figures).await.status, 201);
     }
-    // What is refused tells nothing either.
+    // Nor does a refusal name anything.
     let wrong = json!({"name": "Zofia Kowalczyk-Tajna", "address": "ul. Ukryta 13", "nipNb": nip(1).as_str(),
         "email": "a b@tajna.example.pl"});
     assert_eq!(http_client::post_json(host.port, "/api/clients", &wrong).await.status, 422);

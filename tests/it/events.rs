@@ -1,4 +1,4 @@
-//! Every message type keeps what its room promises: whatever walks over `events::ALL` finds all of it there.
+//! Every message type is complete: whatever walks over `events::ALL` finds all parts of each type.
 
 use client_organizer::{
     adapters::mail::{Sender, TemplateLetters},
@@ -29,7 +29,7 @@ fn document() -> Value {
     serde_json::from_str(functions::document()).unwrap()
 }
 
-/// What of the value the schema does not allow; of what our schemas use.
+/// The parts of a value that the schema does not allow; covers the keywords that our schemas use.
 fn against(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     let fits = match schema["type"].as_str() {
@@ -151,7 +151,7 @@ fn every_type_is_routed_by_default_and_has_its_setting() {
     }
 }
 
-/// Byte for byte what consumers were sent before each type had a room of its own.
+/// Byte for byte what consumers received before each type had a file of its own.
 #[test]
 fn a_change_is_serialized_as_before() {
     let updated = events::ALL.iter().find(|one| one.name == "FinancialRecordUpdated").unwrap();
@@ -164,7 +164,7 @@ fn a_change_is_serialized_as_before() {
     );
 }
 
-/// Another program's: `dispatch` sends it as it is, the mail function refuses it.
+/// Another program's type: `dispatch` sends it unchanged, and the mail function refuses it.
 #[test]
 fn a_type_of_another_program_is_not_read_by_the_mail_function() {
     let (_, ours) = samples(&events::ALL[0]).remove(0);

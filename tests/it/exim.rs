@@ -1,4 +1,4 @@
-//! The SMTP mailer against Exim: what a mail server as offices run it takes, and why it refuses.
+//! The SMTP mailer against Exim, a mail server as offices run it: what it accepts, and why it refuses.
 
 use crate::support::{
     exim::Exim,
@@ -13,7 +13,7 @@ use mail_parser::MessageParser;
 use std::time::Duration;
 
 const ID: &str = "01938f5e-7a3b-7c11-9d2e-3f4a5b6c7d8e";
-/// Far more than anything takes here.
+/// Far longer than anything here takes.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 fn letter(to: &str) -> Letter {
@@ -21,7 +21,7 @@ fn letter(to: &str) -> Letter {
         message_id: ID.to_owned(),
         to: Email::parse(to).unwrap(),
         subject: "Rozliczenie za październik 2026: nowe kwoty, które zmieniły się od zeszłego miesiąca".to_owned(),
-        // Lines that end a mail or begin a header, where nobody takes care.
+        // Lines that would end a mail or begin a header if they were not escaped.
         text: format!("Zażółć 🦀\n.\n..\nFrom here\n{}\n", "ż".repeat(600)),
         html: "<p>Zażółć &amp; 1\u{a0}234,56\u{a0}zł</p>\n".to_owned(),
         date: "2026-11-02T08:00:00Z".parse().unwrap(),
@@ -46,7 +46,7 @@ async fn exim_accepts_a_whole_mail_with_both_kinds_of_encryption() {
         let Some(exim) = Exim::start(security) else { return };
         let letter = letter("anna@example.pl");
         let mailer = mailer(security, exim.port, PASSWORD);
-        // Twice over one connection.
+        // Two mails over one connection.
         for _ in 0..2 {
             let outcome = mailer.send(&letter).await;
             let MailOutcome::Accepted { reference } = outcome else { panic!("{security:?}: {outcome:?}") };

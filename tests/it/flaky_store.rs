@@ -1,4 +1,4 @@
-//! A store that fails for a while: what the holder of a lease has to store is tried again as long as the lease lasts.
+//! A store that fails for a while: the holder of a lease tries to store its outcome as long as the lease lasts.
 
 use crate::support::{
     backend::Backend,
@@ -28,7 +28,7 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-/// More than any number of tries: only the lease's time bounds them. Each kind that may pass comes by turns.
+/// More failures than any number of tries: only the lease's time bounds them. The transient errors come by turns.
 const FAILURES: u32 = 12;
 
 struct Flaky<T: ?Sized> {
@@ -142,7 +142,7 @@ impl Inbox for Flaky<dyn Inbox> {
     }
 }
 
-/// Its time passes by itself wherever all wait.
+/// Its time passes by itself whenever all tasks wait.
 #[tokio::test(start_paused = true)]
 async fn a_settle_is_tried_again_as_long_as_its_lease_lasts() {
     let mut world = World::new();
@@ -198,7 +198,7 @@ async fn a_breakers_change_is_tried_again_as_long_as_the_lease_lasts() {
     assert!(matches!(state, Breaker::Open { .. }), "{state:?}");
 }
 
-/// Lost, it would keep the destination closed until the probe's lease ends.
+/// A lost change would keep the destination closed until the probe's lease ends.
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_found_nothing_is_given_back_even_if_the_store_fails_for_a_while() {
     let mut world = World::new();
@@ -207,7 +207,7 @@ async fn a_probe_that_found_nothing_is_given_back_even_if_the_store_fails_for_a_
     });
     booked_and_sent(&world).await;
     world.advance_ms(300_000);
-    // Held by its key's head, so the probe finds no row.
+    // The head of its key blocks the row, so the probe finds no row.
     world.backend.execute("UPDATE OutboxMessages SET OrderingKey = 'k'");
     world.backend.execute(&format!(
         "INSERT INTO OutboxMessages (Seq, Id, EventType, Payload, Destination, OrderingKey, State, LeaseToken, DueAt) \

@@ -1,4 +1,4 @@
-//! What keeps one bad thing small: a run's end, a panic's reach, what a log may say.
+//! What keeps a failure small: the end of a run, the reach of a panic, the content of a log.
 
 use crate::support::{
     backend::Backend,
@@ -43,7 +43,7 @@ async fn a_flood_of_rows_to_route_also_ends_with_the_runs_time() {
     assert_eq!((report.discarded, report.out_of_time), (500, true), "one step, and the next run goes on");
 }
 
-/// Panics over one message, after a wake, and tells of every other.
+/// Panics over one message, after a wake, and reports every other.
 struct PanickyBus {
     over: String,
     nudge: Nudge,
@@ -233,7 +233,7 @@ async fn a_nudged_dispatcher_that_must_stop_ends() {
     let nudge = Nudge::default();
     world.dispatch.stopping.store(true, Ordering::Relaxed);
     nudge.wake();
-    // Would wait for ever for the next wake.
+    // Without the stop it would wait for ever for the next wake.
     nudge.run(&world.dispatch).await;
     assert!(world.bus.accepted(EMAILS).is_empty());
 }

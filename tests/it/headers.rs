@@ -1,4 +1,4 @@
-//! What stands in a mail's head, whoever wrote the message: at a real server, as two parsers that are not ours read it.
+//! The headers of a mail, whoever wrote the message: at a real server, as two independent parsers read them.
 
 use crate::support::{
     acs_server::AcsServer,
@@ -39,7 +39,7 @@ const HEAD: [&str; 9] = [
     "Auto-Submitted",
     "MIME-Version",
     "Content-Type",
-    // Of neither: what a forged one would be called.
+    // Of neither mailer: the names that a forged header would have.
     "Bcc",
 ];
 
@@ -59,7 +59,7 @@ fn smtp(port: u16, sender: Sender) -> SmtpMailer {
     SmtpMailer::new(options, sender).unwrap()
 }
 
-/// Its headers' names as Python's `email` and as mail-parser read them, which must agree; and its text.
+/// The names of the headers as Python's `email` and mail-parser read them, which must agree, and the text.
 fn read(mail: &Value) -> (Vec<String>, String) {
     let python = mail["mail"]["headers"].as_array().unwrap();
     let python: Vec<String> = python.iter().map(|pair| pair[0].as_str().unwrap().to_owned()).collect();
@@ -256,6 +256,6 @@ async fn every_provider_sends_the_unsubscribe_header() {
         assert_eq!(headers["List-Unsubscribe"], expected);
         let post = if one_click { json!("List-Unsubscribe=One-Click") } else { Value::Null };
         assert_eq!(headers["List-Unsubscribe-Post"], post);
-        assert_eq!(headers["Auto-Submitted"], "auto-generated", "beside the others");
+        assert_eq!(headers["Auto-Submitted"], "auto-generated", "next to the others");
     }
 }

@@ -1,4 +1,4 @@
-//! The host's side of the edge, as its sources and runs of it have it: folders, envelopes, answers.
+//! The contract with the Functions host, as its sources and runs show it: folders, envelopes, answers.
 
 use crate::support::{
     backend::Backend,
@@ -26,7 +26,7 @@ fn read(path: &str) -> Value {
 const TIMER: &str = r#"{"Data":{"timer":{"Schedule":{"AdjustForDST":true},"ScheduleStatus":{"Last":"2026-08-20T10:00:00.0012345+00:00","Next":"2026-08-20T10:01:00+00:00","LastUpdated":"2026-08-20T10:00:00.0012345+00:00"},"IsPastDue":false}},"Metadata":{"sys":{"MethodName":"DispatchOutbox","UtcNow":"2026-08-20T10:01:00.0034567Z","RandGuid":"6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11"}}}"#;
 const MESSAGE: &str = r#"{"Data":{"message":"eyJldmVudCI6IkZpbmFuY2lhbFJlY29yZENyZWF0ZWQifQ=="},"Metadata":{"DeliveryCount":"1","LockToken":"\"4f0d3e0e-3d0e-4a9d-8d1f-1fb4c3a0d0aa\"","ExpiresAtUtc":"2026-09-03T10:01:00","EnqueuedTimeUtc":"2026-08-20T10:01:00","MessageId":"\"9a4c6b1e-0000-4000-8000-000000000001\"","ContentType":"\"application/json\"","SequenceNumber":"17","Subject":"\"FinancialRecordCreated\"","CorrelationId":"\"corr-1\"","ApplicationProperties":{"traceparent":"00-…-01"},"UserProperties":{"traceparent":"00-…-01"},"MessageReceiver":{},"Client":{},"sys":{"MethodName":"SendEmail","UtcNow":"2026-08-20T10:01:01.1234567Z","RandGuid":"…"}}}"#;
 
-/// What the host needs to read of every answer; then the one log line, which is our report.
+/// Checks what the host needs in every answer; returns the one log line, which is our report.
 fn report(answer: &Answer, status: u16) -> Value {
     assert_eq!(answer.status, status, "{:?}", answer.body);
     assert_eq!(answer.header("content-type"), Some("application/json"), "the host reads nothing else");
@@ -69,7 +69,7 @@ fn every_function_has_its_folder_and_every_folder_its_function() {
 
 #[test]
 fn no_two_routes_match_one_path() {
-    // The host goes by name, not by specificity.
+    // The host orders routes by name, not by specificity.
     let templates = templates();
     for (n, (name, template)) in templates.iter().enumerate() {
         for (other_name, other) in &templates[n + 1..] {
@@ -114,7 +114,7 @@ fn host_json_starts_the_handler_and_passes_http_on() {
         host["customHandler"]["description"]["defaultExecutablePath"], "handler",
         "./handler loses its mode bit"
     );
-    // Every host does its best: one that knows no proxying forwards.
+    // A host that does not support proxying forwards instead.
     for mode in ["enableForwardingHttpRequest", "enableProxyingHttpRequest"] {
         assert_eq!(host["customHandler"][mode], true, "{mode}");
     }
@@ -135,7 +135,7 @@ async fn the_ping_touches_nothing() {
     let ping = edge.get("/").await;
     assert_eq!(ping.status, 200);
     assert!(!ping.body.is_empty());
-    assert_eq!(edge.get("/api/health").await.json()["parts"], json!({}), "nobody was asked");
+    assert_eq!(edge.get("/api/health").await.json()["parts"], json!({}), "nothing was queried");
 }
 
 #[tokio::test]
@@ -143,12 +143,12 @@ async fn the_timers_answer_with_their_reports() {
     let edge = Edge::new().await;
     let path = format!("/api/clients/{}/finance", edge.client(1).await);
     edge.write("POST", &path, &[], &figures(1)).await;
-    // The first run, a schedule without status, and an envelope nobody knows: a timer needs none of it.
+    // The first run, a schedule without status, and an unknown envelope: a timer needs none of these.
     let first = TIMER.replace("2026-08-20T10:00:00.0012345+00:00", "0001-01-01T00:00:00");
     let sent = report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 200);
     assert_eq!((sent["claimed"].clone(), sent["sent"].clone(), sent["dead"].clone()), (json!(1), json!(1), json!(0)));
     for name in ["retried", "released", "lostLeases", "destinations", "routed"] {
-        assert!(sent.get(name).is_some(), "{name} is told");
+        assert!(sent.get(name).is_some(), "{name} is reported");
     }
     for envelope in [first.as_str(), r#"{"Data":{"timer":{"ScheduleStatus":null}}}"#, "{}", "", "[[["] {
         assert_eq!(report(&edge.invoke("DispatchOutbox", envelope.as_bytes()).await, 200)["claimed"], 0, "{envelope}");
@@ -252,7 +252,7 @@ async fn a_panic_is_a_500_of_its_own_invocation_only() {
     assert_eq!(edge.get("/").await.status, 200, "the process lives");
 }
 
-/// The message of a booking, as the bus took it: id, body.
+/// The message of a booking, as the bus accepted it: id and body.
 async fn booked(edge: &Edge, month: u8) -> (String, Vec<u8>) {
     let client = if month == 1 { edge.client(1).await } else { 1 };
     edge.write("POST", &format!("/api/clients/{client}/finance"), &[], &figures(month)).await;
@@ -280,11 +280,11 @@ async fn a_booking_is_mailed_once_however_its_delivery_is_written() {
                 "EnqueuedTimeUtc": "2126-08-20T10:01:00.1234567Z"}),
             ),
             "text" => (json!(text), json!({"MessageId": json!(id).to_string(), "DeliveryCount": "\"1\""})),
-            // Not binary: the body's own fields stand in the metadata too, and must not replace the broker's.
+            // Not binary: the metadata also has the body's own fields, which must not replace the broker's.
             "object" => {
                 (serde_json::from_str(&text).unwrap(), json!({"id": "x", "messageid": "forged", "MessageId": id}))
             }
-            // Fields of newer extensions, and known ones of another kind than today's.
+            // Fields of newer extensions, and known fields of another type than today's.
             "unknown" => (
                 json!(STANDARD.encode(&body)),
                 json!({"MessageId": json!(id).to_string(), "DeliveryCount": "1", "EnqueuedTime": 7, "ExpiresAt": [],
@@ -373,7 +373,7 @@ async fn a_test_run_of_the_portal_is_answered_200() {
     assert_eq!(edge.mailer.sent().len(), 0, "an event without the broker's id is nobody's mail");
 }
 
-/// What a caller may not do to the process: were the stack or the memory to end, this whole test run would.
+/// No caller can exhaust the stack or the memory; if one did, this whole test run would end.
 #[tokio::test]
 async fn no_invocation_kills_the_process() {
     let edge = Edge::new().await;
@@ -402,13 +402,13 @@ async fn no_invocation_kills_the_process() {
 async fn a_stop_ends_the_server_although_the_host_keeps_its_connection() {
     let mut edge = Edge::new().await;
     assert_eq!(edge.get("/").await.status, 200);
-    // Would wait for ever, were an idle connection waited for.
+    // A server that waits for idle connections would never end.
     edge.stop().await;
 }
 
 #[tokio::test]
 async fn every_request_is_one_log_line_without_secrets() {
-    // In a process of its own, as the host reads it: tracing's caches are shared by all tests of this one.
+    // In a process of its own, as the host reads its log: all tests of this process share tracing's caches.
     let folder = tempfile::tempdir().unwrap();
     let mut host = Host::start(folder.path(), &[("Log__Level", "info")], &[]);
     let client = post_json(host.port, "/api/clients", &draft(1)).await.json()["id"].clone();
@@ -490,7 +490,7 @@ async fn the_openapi_document_names_every_path_method_status_and_header() {
     let created = &post["responses"]["201"]["headers"];
     let headers: BTreeSet<String> = keys(created);
     assert_eq!(headers, ["ETag", "Idempotency-Replayed", "Location", "Outbox-Message-Id"].map(str::to_owned).into());
-    // Every reference leads somewhere.
+    // Every reference has a target.
     let text = document.to_string();
     for reference in text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()) {
         assert!(document.pointer(reference).is_some(), "{reference}");

@@ -1,4 +1,4 @@
-//! The HTTP API through real HTTP: every status of the contract, and what a hostile caller may send.
+//! The HTTP API over real HTTP: every status of the contract, and what a hostile caller may send.
 
 use crate::support::{
     backend::Backend,
@@ -273,7 +273,7 @@ async fn a_caller_in_the_middle_of_a_huge_body_still_receives_413() {
     let edge = Edge::new().await;
     let piece = vec![b' '; 1 << 20];
     for (path, status) in [("/api/clients", "413"), ("/api/nowhere", "404")] {
-        // A caller who sends all before it listens: a connection closed in the middle would fail its writing.
+        // The caller sends everything before it reads: a connection closed in the middle would fail its write.
         let mut caller = TcpStream::connect(("127.0.0.1", edge.port)).await.unwrap();
         let head = format!(
             "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
@@ -346,7 +346,7 @@ async fn a_repeat_with_its_key_gets_the_first_answer_and_writes_nothing() {
     }
     assert_eq!(again.body, first.body);
     assert_eq!(edge.backend.query("SELECT count(*) FROM OutboxMessages").unwrap(), "1");
-    // Other body, If-Match, path or method: another request.
+    // Another body, If-Match, path or method is another request.
     for (method, path, headers, body) in [
         ("POST", list.clone(), vec![], figures(2)),
         ("POST", list.clone(), vec![("if-match", "*")], figures(1)),
@@ -356,7 +356,7 @@ async fn a_repeat_with_its_key_gets_the_first_answer_and_writes_nothing() {
         let headers: Vec<_> = headers.into_iter().chain([("idempotency-key", "k 1")]).collect();
         problem(&edge.write(method, &path, &headers, &body).await, 422, "key-reused");
     }
-    // A refusal is not remembered: the mended request may use the key.
+    // A refusal is not stored: the corrected request may use the key.
     problem(&edge.write("POST", &list, &[("idempotency-key", "k2")], &figures(1)).await, 409, "record-exists");
     assert_eq!(edge.write("POST", &list, &[("idempotency-key", "k2")], &figures(2)).await.status, 201);
     let path = format!("{list}/2026/2");
@@ -408,7 +408,7 @@ async fn the_callers_trace_context_goes_with_the_message() {
     assert_eq!(made["traceparent"].as_str().unwrap().len(), 55);
 }
 
-/// Books that fail in one way.
+/// Books that fail in one given way.
 enum FailingBooks {
     Unavailable,
     Locked,

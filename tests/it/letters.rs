@@ -1,4 +1,4 @@
-//! Every letter in each language as `mail preview` writes it, against what a person has looked at (golden/letters).
+//! Every letter in each language as `mail preview` writes it, compared with what a person reviewed (golden/letters).
 
 use crate::support::host::executable;
 use client_organizer::domain::{events, ids::MessageId};
@@ -18,7 +18,7 @@ const SIGNED: [(&str, &str); 3] = [
     ("Email__OfficePhone", "+48 12 345 67 89"),
 ];
 const GOLDEN: &str = "tests/it/golden/letters";
-/// More differing lines tell a reader nothing new.
+/// More differing lines would not help a reader.
 const LINES_SHOWN_MAX: usize = 6;
 
 fn preview(out: &Path) -> Output {
@@ -41,7 +41,7 @@ fn texts(folder: &Path) -> BTreeMap<String, String> {
     found
 }
 
-/// The lines that differ, each as it was looked at and as it is.
+/// The lines that differ, each as reviewed and as it is now.
 fn differences(name: &str, golden: &str, now: &str) -> String {
     let (mut golden, mut now) = (golden.lines(), now.lines());
     let mut reported = String::new();
@@ -69,7 +69,7 @@ fn every_letter_is_the_reviewed_one() {
     let now = texts(folder.path());
     let mut reported = String::new();
     let names: BTreeSet<&String> = golden.keys().chain(now.keys()).collect();
-    // A mail as it is sent says again, in other letters, what its parts say.
+    // The sent mail repeats, encoded, what its parts hold.
     let (mails, parts): (Vec<&String>, Vec<&String>) =
         names.into_iter().partition(|name| Path::new(name).extension().is_some_and(|end| end == "eml"));
     for (name, again) in parts.into_iter().map(|name| (name, false)).chain(mails.into_iter().map(|name| (name, true))) {
@@ -100,7 +100,7 @@ fn a_letter_loads_nothing_and_runs_nothing() {
         }
         for foreign in ["http", "//", "src=", "href", "url(", "@import", "<link", "<script", "<img", "<form", "onload"]
         {
-            // The sample's own markup is there as text.
+            // The markup of the sample is there as text.
             assert!(!text.contains(foreign), "{name} holds {foreign}");
         }
         assert!(text.contains("&lt;script&gt;") == name.contains("-odd"), "{name}");

@@ -1,4 +1,4 @@
-//! What `local` prints for people: each thing once, nothing while idle, RetryEmail's mails too, and a goodbye.
+//! What `local` prints for people: each event once, nothing while idle, the mails of RetryEmail too, and the stop.
 
 use crate::support::{backend::memory, host::executable, http_client::post_json, world::nip};
 use serde_json::json;
@@ -7,7 +7,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// Reads on to the line that has these words, and keeps all.
+/// Reads up to the line with these words, and keeps all lines.
 fn until(lines: &mut impl Iterator<Item = String>, seen: &mut Vec<String>, words: &[&str]) -> String {
     for line in lines.by_ref() {
         seen.push(line.clone());
@@ -30,7 +30,7 @@ impl Drop for Ended {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_step_of_a_mail_is_printed_once_and_so_is_the_stop() {
     let folder = tempfile::tempdir_in(memory()).unwrap();
-    // A file where the mails should lie: the first try fails, and RetryEmail takes it up.
+    // A file in the place of the mails' folder: the first try fails, and RetryEmail takes the mail up.
     let mails = folder.path().join("mail");
     std::fs::write(&mails, "in the way").unwrap();
     let mut child = Command::new(executable())

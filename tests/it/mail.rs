@@ -56,7 +56,7 @@ fn cloud_event<E: Event>(data: &E::Data) -> String {
     NewEvent::of::<E>(data).unwrap().payload(&id, time).unwrap()
 }
 
-/// As it comes out of the queue.
+/// An event as the queue delivers it.
 fn notice<E: Event>(data: &E::Data) -> Notice {
     events::read(cloud_event::<E>(data).as_bytes()).unwrap()
 }
@@ -70,7 +70,7 @@ fn write<E: Event<Data = FinancialChange>>(language: Language) -> Letter {
     TemplateLetters::new(language, &sender()).unwrap().write(&notice::<E>(&change(previous))).unwrap()
 }
 
-/// No-break spaces shown as `~`, so that the expected texts below can be read.
+/// Shows no-break spaces as `~`, so that the expected texts below can be read.
 fn shown(text: &str) -> String {
     text.replace('\u{a0}', "~")
 }
@@ -182,7 +182,7 @@ fn a_letter_is_in_the_clients_language_or_else_the_offices() {
         let notice = read(&text).unwrap();
         assert!(letters.write(&notice).unwrap().subject.starts_with(expected), "{language:?}");
         assert_eq!(notice.language, language);
-        // What others wrote there refuses no mail.
+        // A value that another program wrote there does not refuse the mail.
         for other in ["\"de\"", "7", "null", "{}"] {
             let text = text.replacen("\"year\"", &format!("\"language\":{other},\"year\""), 1);
             assert!(language.is_some() || read(&text).unwrap().language.is_none(), "{other}");

@@ -1,5 +1,5 @@
-//! `migrate` as an operator and a deployment use it: twice, from an earlier version, at once, dry, as a script; and the
-//! refusal to start on any other schema. On SQLite here; on SQL Server in migrate_sqlserver.rs.
+//! `migrate` as operators and deployments use it: twice, from an earlier version, in parallel, dry, as a script; and the
+//! refusal to start on another schema. SQLite is here, SQL Server in migrate_sqlserver.rs.
 
 use crate::support::{backend::memory, host::executable};
 use client_organizer::adapters::sqlite::{Sqlite, SqliteOptions, migrate};
@@ -54,7 +54,7 @@ fn processes_that_migrate_at_once_do_not_collide() {
     assert_eq!(count(&folder.db(), "SELECT count(*) - count(DISTINCT version) FROM refinery_schema_history"), 0);
 }
 
-/// As the `migrate` of an earlier build left it.
+/// A database as the `migrate` of an earlier build left it.
 fn at_version<'a>(connection: &rusqlite::Connection, migrations: impl Iterator<Item = &'a Migration>) {
     let history = "CREATE TABLE refinery_schema_history
         (version INT4 PRIMARY KEY, name VARCHAR(255), applied_on VARCHAR(255), checksum VARCHAR(255))";
@@ -92,7 +92,7 @@ fn a_database_of_any_earlier_version_keeps_its_rows() {
 fn a_migration_that_fails_leaves_the_file_as_it_was() {
     let folder = Folder::new();
     let connection = rusqlite::Connection::open(folder.db()).unwrap();
-    // Ours comes after others, and cannot be made.
+    // One of our tables comes after others, and cannot be created.
     connection.execute_batch("CREATE TABLE OperatorActions (Note TEXT)").unwrap();
     drop(connection);
     let output = folder.command(&["migrate"]).output().unwrap();

@@ -1,5 +1,5 @@
-//! `migrate` on a SQL Server: the script, earlier versions, many at once, other schemas, the least rights. Where
-//! TEST_SQL_CONNECTION_STRING names a server.
+//! `migrate` on SQL Server: the script, earlier versions, parallel runs, other schemas, the least rights. Needs a server
+//! in TEST_SQL_CONNECTION_STRING.
 
 mod legacy;
 
@@ -10,7 +10,7 @@ use futures::future::join_all;
 const HISTORY: &str = "SELECT CONCAT(version, N' ', name, N' ', checksum) AS Value FROM dbo.refinery_schema_history
     ORDER BY version";
 
-/// The first error the server answers is told at once, or behind the rows.
+/// The server may return its first error at once, or after the rows.
 async fn query(connection: &mut Connection, sql: &str) -> Result<Vec<Vec<tiberius::Row>>, String> {
     let stream = connection.simple_query(sql).await.map_err(|error| error.to_string())?;
     stream.into_results().await.map_err(|error| error.to_string())
@@ -27,7 +27,7 @@ async fn run(database: &Database, sql: &str) {
     rows(database, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }
 
-/// As sqlcmd does it: batch by batch on one connection, going on after an error. Answers the errors.
+/// Runs a script as sqlcmd does: batch by batch on one connection, going on after an error. Returns the errors.
 async fn run_script(database: &Database, script: &str) -> Vec<String> {
     let mut connection = connect(&database.connection()).await;
     let mut errors = Vec::new();
@@ -41,7 +41,7 @@ fn options(database: &Database) -> SqlServerOptions {
     SqlServerOptions::at(database.connection())
 }
 
-/// What the one who runs `migrate` reads.
+/// The refusal as the person who runs `migrate` reads it.
 async fn refusal(database: &Database) -> String {
     migrate::run(&options(database)).await.unwrap_err().to_string()
 }
@@ -72,7 +72,7 @@ async fn migrating_twice_is_a_no_op_and_a_dry_run_says_so() {
     assert_eq!((after.version, after.pending, after.notes), (migrate::wanted(), vec![], vec![]));
 }
 
-/// An index over millions of rows takes longer than any command of a day's work.
+/// Building an index over millions of rows takes longer than any everyday command.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_limit_of_a_command_is_not_that_of_a_migration() {
     let Some(database) = Database::create().await else { return };
@@ -90,7 +90,7 @@ async fn instances_that_migrate_at_once_do_not_collide() {
     assert_eq!(applied.iter().filter(|count| **count > 0).count(), 1, "{applied:?}");
 }
 
-/// As an earlier build left it, with rows of its time. U0 came with version 3.
+/// A database as an earlier build left it, with rows of that time. U0 came with version 3.
 async fn of_version(version: i32) -> Option<Database> {
     let database = Database::create().await?;
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/adapters/sqlserver/migrations");
@@ -184,7 +184,7 @@ async fn refused_by_name_and_stays(name: &str) {
 async fn the_role_may_change_rows_and_nothing_else() {
     let Some(database) = Database::create().await else { return };
     migrate::run(&options(&database)).await.unwrap();
-    // Every contract runs under this login, so that the role is enough is shown there.
+    // Every contract runs under this login, which shows that the role is sufficient.
     let role = database.as_the_role().await;
     let mut connection = connect(&role).await;
     for forbidden in [

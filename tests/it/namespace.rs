@@ -145,7 +145,7 @@ async fn every_transport_works_inside_tls() {
         assert_eq!((totals.sent, reasons(&totals)), (1, vec![]), "{door}");
         assert_eq!(on.broker.ids(&on.entity).await, ["inside"]);
         if door == "rest" {
-            assert_eq!(on.proxy.places(), [format!("{HOST}:443")]);
+            assert_eq!(on.proxy.targets(), [format!("{HOST}:443")]);
         } else {
             let audience = json!(format!("amqps://{HOST}/{}", on.entity));
             assert_eq!(
@@ -166,12 +166,12 @@ async fn amqp_over_websocket_goes_out_through_the_proxy_unless_the_host_is_excep
         let totals = Worker::once(&on.by(keyed(), [(name, on.proxy())]));
         assert_eq!((totals.sent, reasons(&totals)), (1, vec![]), "{name}");
     }
-    assert_eq!(on.proxy.places(), vec![format!("{HOST}:443"); 3]);
+    assert_eq!(on.proxy.targets(), vec![format!("{HOST}:443"); 3]);
     on.insert("excepted");
     let excepted = ("NO_PROXY", "10.0.0.0/8, 127.0.0.1".to_owned());
     let totals = Worker::once(&on.by(keyed(), [on.gateway(), ("HTTPS_PROXY", on.proxy()), excepted]));
     assert_eq!((totals.sent, reasons(&totals)), (1, vec![]));
-    assert_eq!(on.proxy.places().len(), 3, "not by the proxy");
+    assert_eq!(on.proxy.targets().len(), 3, "not by the proxy");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -186,7 +186,7 @@ async fn plain_amqp_never_uses_the_proxy_and_reports_that_where_it_fails() {
     let reported = reasons(&totals).join("\n");
     assert!(reported.contains("AMQP on 5671 does not use HTTPS_PROXY"), "{reported}");
     assert!(reported.contains("ServiceBus__Transport=websocket"), "{reported}");
-    assert_eq!(on.proxy.places(), [""; 0]);
+    assert_eq!(on.proxy.targets(), [""; 0]);
 }
 
 /// The proxy is proxy.py, an independent implementation.

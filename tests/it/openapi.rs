@@ -1,4 +1,4 @@
-//! What the OpenAPI document says of values is what the API does with them. Others' rules for it: tests/openapi/check.
+//! The OpenAPI document matches what the API does with values. General rules for it: tests/openapi/check.
 
 use crate::support::{
     edge::{Edge, draft, figures},

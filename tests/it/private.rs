@@ -1,4 +1,4 @@
-//! The data folder of the local host: nobody but its owner may read what is in it.
+//! The data folder of the local host: only its owner may read its content.
 
 use crate::support::host::{Host, executable};
 use std::{
@@ -7,11 +7,11 @@ use std::{
     process::Command,
 };
 
-/// The folder and all in it that others may use, and what is in it at all.
+/// What others may access of the folder and its content, and the whole content.
 fn walked(folder: &Path) -> (Vec<PathBuf>, Vec<String>) {
     let (mut open, mut names, mut left) = (Vec::new(), Vec::new(), vec![folder.to_owned()]);
     while let Some(path) = left.pop() {
-        // Gone since it was listed: a journal, a draft.
+        // It may be gone since it was listed: a journal, a draft.
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
         if metadata.is_dir() {
             left.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));

@@ -1,4 +1,4 @@
-//! Mail providers as they were reported: slow to greet, with a certificate that is over, with half an answer.
+//! Mail providers with known faults: slow to greet, with an expired certificate, with half an answer.
 
 use crate::support::{
     certificates::Authority,
@@ -68,7 +68,7 @@ async fn a_mail_server_that_greets_late_is_waited_for() {
     let behind = server.port;
     let slow = tokio::spawn(async move {
         let (mut link, _) = listener.accept().await.unwrap();
-        // The fault itself.
+        // This is the fault.
         tokio::time::sleep(Duration::from_millis(200)).await;
         let mut onward = TcpStream::connect(("127.0.0.1", behind)).await.unwrap();
         drop(tokio::io::copy_bidirectional(&mut link, &mut onward).await);
@@ -88,7 +88,7 @@ async fn an_acceptance_by_communication_services_without_an_operation_counts() {
             let (mut link, _) = listener.accept().await.unwrap();
             let mut request = vec![0; 65_536];
             let mut length = 0;
-            // The mail is the last of it.
+            // The mail comes last.
             while !request[..length].ends_with(b"}") {
                 length += link.read(&mut request[length..]).await.unwrap();
             }

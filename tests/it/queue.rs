@@ -25,7 +25,7 @@ use std::{
 };
 use tokio::task::JoinHandle;
 
-/// The machine's time, moved forward as a test says.
+/// The machine's time, moved forward by a test.
 #[derive(Default)]
 struct MovedClock(AtomicI64);
 
@@ -63,7 +63,7 @@ impl Stand {
         Self { port, policy, clock, options, task: tokio::spawn(queue.run()), folder }
     }
 
-    /// The process ends without a word, and another opens the same file.
+    /// The process ends abruptly, and another opens the same file.
     async fn restart(self) -> Self {
         self.task.abort();
         let _ = self.task.await;
@@ -88,7 +88,7 @@ impl Stand {
         send(self.port, Method::POST, &format!("/{entity}/messages"), &headers, body).await
     }
 
-    /// Peek-lock without waiting.
+    /// A peek-lock that does not wait.
     async fn receive(&self, entity: &str) -> Option<Received> {
         let answer = self.call(Method::POST, &format!("/{entity}/messages/head?timeout=0")).await;
         if answer.status == 204 {
@@ -189,7 +189,11 @@ async fn a_lock_that_ended_frees_the_message_and_settles_nothing() {
     let first = stand.receive("email").await.unwrap();
     assert!(stand.receive("email").await.is_none(), "locked");
     stand.advance(Duration::from_secs(61));
-    assert_eq!(stand.call(Method::DELETE, &first.lock).await.status, 404, "ended, though nobody else came");
+    assert_eq!(
+        stand.call(Method::DELETE, &first.lock).await.status,
+        404,
+        "it expired, although no other receiver came"
+    );
     let second = stand.receive("email").await.unwrap();
     assert_eq!(second.broker["DeliveryCount"], 2);
     for method in [Method::DELETE, Method::PUT, Method::POST] {
@@ -296,7 +300,7 @@ async fn a_queue_that_is_held_back_delivers_nothing_until_released() {
     assert!(stand.receive("email").await.is_some());
 }
 
-/// The REST crate's HTTP, directed to this machine.
+/// The HTTP client of the REST crate, directed to this machine.
 #[derive(Debug)]
 struct Directed {
     port: u16,

@@ -1,4 +1,4 @@
-//! A provider's pace in the flows: how fast a backlog drains, and what the queue and an operator see of it.
+//! The rate limit of a provider in the flows: how fast a backlog drains, and what the queue and an operator see of it.
 
 use crate::support::{
     backend::Backend,
@@ -48,7 +48,7 @@ async fn deliver(world: &World, id: &str) -> NotifyReport {
     notify::take_in(&world.notify, delivery(id, &body(id, ANNA, world.clock.now()))).await.unwrap()
 }
 
-/// As a provider enforces its own pace: by sliding windows, on the clock that the test moves. Counts what it refuses.
+/// Enforces a rate limit as a provider does: in sliding windows, on the clock that the test moves. Counts refusals.
 fn strict(
     rate_limit: RateLimit,
     clock: Arc<FakeClock>,
@@ -80,7 +80,7 @@ fn strict(
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_processes_drain_a_backlog_within_the_rate_limit_and_nothing_is_refused() {
     let mut world = rate_limited(ACS);
-    // Runs end rather than wait: time is moved here.
+    // Runs end instead of waiting: the test moves the clock.
     world.notify.settings.run_ms = 300;
     let refused = Arc::new(AtomicU32::new(0));
     world.mailer.behave(strict(ACS, world.clock.clone(), refused.clone()));
@@ -97,7 +97,7 @@ async fn two_processes_drain_a_backlog_within_the_rate_limit_and_nothing_is_refu
         minutes += 1;
     }
     assert!((2 * 60..=2 * 60 + 20).contains(&minutes), "{minutes} min for 250 mails at 100 an hour");
-    assert_eq!(refused.load(Ordering::Relaxed), 0, "never asked for more than it takes");
+    assert_eq!(refused.load(Ordering::Relaxed), 0, "never more than its limit");
     let mut sent = world.mailer.sent();
     sent.sort();
     assert_eq!(sent, ids, "each once");
@@ -110,7 +110,7 @@ async fn a_run_waits_for_the_rate_limit_while_it_may_run() {
     assert_eq!(deliver(&world, "b").await, NotifyReport::Accepted);
     let report = world.run_retry().await;
     assert_eq!((report.taken, report.out_of_time), (0, false));
-    assert!(report.rate_limited_until.is_some(), "room that comes after the run is told");
+    assert!(report.rate_limited_until.is_some(), "a limit that lasts longer than the run is reported");
     world.advance_ms(MINUTE_MS - 1_000);
     let report = world.run_retry().await;
     assert_eq!((report.sent, report.rate_limited_until), (1, None));
@@ -134,10 +134,10 @@ async fn an_operator_sees_that_mails_wait_for_the_rate_limit() {
     assert!(!ops(&["status"]).contains("paced"));
 }
 
-/// Gives no answer about any mail, and has each when it is asked.
+/// Loses the answer to every mail, and finds each mail by a status query.
 #[derive(Default)]
 struct Silent {
-    asked: AtomicU32,
+    queries: AtomicU32,
 }
 
 #[async_trait]
@@ -158,7 +158,7 @@ impl Mailer for Silent {
 #[async_trait]
 impl Inquiries for Silent {
     async fn what_became_of(&self, message_id: &str) -> Whereabouts {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        self.queries.fetch_add(1, Ordering::Relaxed);
         Whereabouts::Taken { reference: message_id.to_owned() }
     }
 }
@@ -179,11 +179,11 @@ async fn mails_in_doubt_wait_until_any_process_may_send_a_status_query() {
         tokio::join!(run_dry(&world.notify), run_dry(&other));
         let counts =
             "SELECT sum(State = 2) || ' sent, ' || sum(State = 4 AND DueAt IS NOT NULL) || ' due' FROM InboxMessages";
-        (mailer.asked.load(Ordering::Relaxed), world.backend.query(counts).unwrap())
+        (mailer.queries.load(Ordering::Relaxed), world.backend.query(counts).unwrap())
     };
     assert_eq!(ends(2 * MINUTE_MS).await, (2, "2 sent, 4 due".to_owned()));
     assert_eq!(ends(10_000).await, (2, "2 sent, 4 due".to_owned()));
-    // While a query is on its way it counts until its lease ends.
+    // A query in flight counts until its lease ends.
     let both_left_ms = LEASE_MS + MINUTE_MS + 10_000;
     assert_eq!(ends(both_left_ms).await, (4, "4 sent, 2 due".to_owned()));
     assert_eq!(ends(both_left_ms).await, (5, "5 sent, 1 due".to_owned()));
@@ -192,7 +192,7 @@ async fn mails_in_doubt_wait_until_any_process_may_send_a_status_query() {
     assert_eq!(world.count("SELECT max(Doubts) FROM InboxMessages"), 1);
 }
 
-/// A provider that was never told of its pace shows it by its answers: then its breaker does the rest, for all.
+/// Without a configured limit the provider's answers show it, and its breaker then stops every process.
 #[tokio::test]
 async fn without_a_configured_limit_a_429_stops_every_process_until_its_retry_time() {
     let world = World::new();
@@ -209,7 +209,7 @@ async fn without_a_configured_limit_a_429_stops_every_process_until_its_retry_ti
         let report = retry_mails::retry(context).await;
         assert_eq!((report.taken, report.provider), (0, Some("open")));
     }
-    assert_eq!(refused.load(Ordering::Relaxed), 1, "nobody asked again");
+    assert_eq!(refused.load(Ordering::Relaxed), 1, "no process tried again");
     world.advance_ms(10_000);
     retry_mails::retry(&other).await;
     let mut sent = world.mailer.sent();

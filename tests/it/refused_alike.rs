@@ -1,4 +1,4 @@
-//! Several recipients in a row refused alike: the provider is at fault, and their mails are taken back, not lost.
+//! Several recipients in a row are refused alike: the provider is at fault, and their mails are taken back, not lost.
 
 use crate::support::{
     backend::Backend,
@@ -24,7 +24,7 @@ fn world(script: impl FnMut(&Letter) -> MailOutcome + Send + 'static) -> World {
     World::with(FakeBus::accepting(), FakeMailer::new(script), OnDoubt::Resend)
 }
 
-/// Books a month for each of the clients, and delivers it.
+/// Books a month for each client, and delivers the messages.
 async fn reported(world: &mut World, clients: std::ops::Range<u32>) -> Vec<NotifyReport> {
     for n in clients {
         let client = world.client(n).await;
@@ -56,7 +56,7 @@ async fn the_fifth_recipient_refused_alike_takes_all_five_back_and_none_is_lost(
     assert_eq!(reports[5], NotifyReport::Accepted, "mail pauses");
     assert_eq!((mails(&world, 5), mails(&world, 0)), ("0".to_owned(), "6".to_owned()));
     assert!(matches!(breaker(&world).await, Breaker::Open { .. }));
-    // The fault goes on, for longer than a mail is taken back by its own count: no probe's mail is refused for it.
+    // The fault lasts longer than a mail's own count of returns: no mail that serves as a probe is refused for it.
     for _ in 0..10 {
         world.advance_ms(86_400_000);
         let report = world.run_retry().await;

@@ -1,4 +1,4 @@
-//! A reminder of a booked month: enqueued over HTTP, published behind the figures, mailed once, and the books unchanged.
+//! A reminder of a booked month: enqueued over HTTP, published after the figures and mailed; the books do not change.
 
 use crate::support::{
     backend::Backend,
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 const APRIL_20: &str = r#"{"dueDate":"2026-04-20"}"#;
 
-/// A month booked, its path and the answer to its booking.
+/// Books a month; returns its path and the answer to the booking.
 async fn booked(edge: &Edge) -> (String, Answer) {
     let list = format!("/api/clients/{}/finance", edge.client(1).await);
     let created = edge.write("POST", &list, &[], &figures(3)).await;

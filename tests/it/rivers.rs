@@ -1,4 +1,4 @@
-//! The rivers end to end on a store, with a bus and a mail provider that fail as a test says.
+//! The rivers end to end on a store, with a bus and a mail provider that fail as a test orders.
 
 use crate::support::{
     backend::Backend,
@@ -61,7 +61,7 @@ async fn a_bus_down_for_a_day_burns_no_retry_and_then_everything_goes_out_in_ord
 
     world.bus.behave(|_, batch| batch.iter().map(|_| PublishOutcome::Accepted).collect());
     world.advance_ms(10 * MINUTE_MS);
-    // The first run closes the breaker with its probe; what the probe moved back is due a little later.
+    // The probe of the first run closes the breaker; the rows that it put off are due a little later.
     for _ in 0..3 {
         world.run_dispatch().await;
         world.advance_ms(10 * MINUTE_MS);
@@ -96,7 +96,7 @@ async fn a_row_that_cuts_the_connection_is_set_dead_and_does_not_stop_the_destin
     let world = World::new();
     let client = world.client(1).await;
     let poison = world.book_month(client, 1, 666).await;
-    // The link carries whole batches: with the poison in it, nobody is answered.
+    // The link carries whole batches: a batch with the poison row gets no answer at all.
     let cut_by = poison.clone();
     world.bus.behave(move |_, batch| {
         let cut = batch.iter().any(|m| m.id.as_str() == cut_by);
@@ -109,7 +109,7 @@ async fn a_row_that_cuts_the_connection_is_set_dead_and_does_not_stop_the_destin
         let client = world.client(n).await;
         good.push(world.book_month(client, 1, 100).await);
     }
-    // New work of another key keeps coming, so that there is always a neighbour to compare with.
+    // New rows of another key keep coming, so that there is always another row to compare with.
     let busy = world.client(99).await;
     good.push(world.book_month(busy, 1, 100).await);
     for round in 0..60 {
@@ -125,14 +125,14 @@ async fn a_row_that_cuts_the_connection_is_set_dead_and_does_not_stop_the_destin
     assert_eq!(world.count("SELECT max(RetryCount) FROM OutboxMessages WHERE State = 2"), 0);
 }
 
-/// How a transport meets a message that a gateway refuses.
+/// How a transport reacts to a message that a gateway refuses.
 #[derive(Debug, Clone, Copy)]
 enum Meets {
-    /// Its neighbours are under way already.
+    /// The other messages are in flight already.
     Alone,
-    /// What comes behind it is not tried.
+    /// The messages after it are not tried.
     First,
-    /// The whole batch is refused with it.
+    /// The whole batch is refused.
     Batch,
 }
 
@@ -176,7 +176,7 @@ async fn a_message_that_a_gateway_refuses_is_set_dead_and_delays_no_other() {
         let mut longest_wait = 0;
         for booked in 1..=180 {
             world.run_dispatch().await;
-            // As the timer sweeps.
+            // The interval of the timer.
             world.advance_ms(10_000);
             let waiting = booked - i64::try_from(world.bus.accepted(EMAILS).len()).unwrap();
             longest_wait = longest_wait.max(waiting);
@@ -186,7 +186,7 @@ async fn a_message_that_a_gateway_refuses_is_set_dead_and_delays_no_other() {
         assert_eq!(world.count(&format!("{good} ('{}', '{}')", bad[0], bad[1])), 0, "{meets:?}");
         assert_eq!(world.count("SELECT count(*) FROM OutboxMessages WHERE State = 3"), 2, "{meets:?}: and no other");
         assert_eq!(world.count("SELECT count(*) FROM Destinations WHERE OpenUntil IS NOT NULL"), 0, "{meets:?}");
-        // Two of them refused, one probe after the other.
+        // Two messages are refused, one probe after the other.
         assert!(longest_wait <= 9, "{meets:?}: {longest_wait} bookings, one each 10 s, waited");
     }
 }
@@ -467,7 +467,7 @@ async fn the_breaker_opens_at_the_second_mail_that_a_provider_refuses_because_of
     assert!(report.taken < 30, "{report:?}");
 }
 
-/// Each further doubt holds it again; a person's word lets it go once more.
+/// Each further doubt holds the mail again; each resend by an operator allows one more attempt.
 #[tokio::test]
 async fn a_mail_held_for_its_doubts_is_sent_when_an_operator_resends_it() {
     let world = World::new();

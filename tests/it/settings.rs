@@ -1,4 +1,4 @@
-//! Settings: every problem told at once and by name, and an example file that is complete and works.
+//! Settings: every problem is reported at once and by name, and the example file is complete and works.
 
 use client_organizer::config::{
     FUNCTION_TIMEOUT_MS, Kind, Language, Problem, Setting, Settings, StoreKind, catalogue, printed,
@@ -102,7 +102,7 @@ fn every_problem_is_reported_at_once_and_by_name() {
 #[test]
 fn each_problem_is_reported_once_and_none_that_only_follows_from_another() {
     for setting in catalogue::all() {
-        // A path may be anything.
+        // Any text is a valid path.
         if setting.default.is_none() || Settings::read(&env(&[(setting.name, "§")])).is_ok() {
             continue;
         }
@@ -113,7 +113,7 @@ fn each_problem_is_reported_once_and_none_that_only_follows_from_another() {
     assert_eq!(names, ["Breaker__BaseMs", "Email__RetryDelayMaxMs"], "5000 is nobody's value: {reported:?}");
 }
 
-/// As keys, passwords and connection strings look that were pasted into the wrong setting.
+/// Keys, passwords and connection strings as they look when pasted into the wrong setting.
 const CANARY: &str = "c4n4ryC4N4RYc4n4ry0123456789abcdefghijklmnop";
 
 fn pasted() -> [String; 6] {
@@ -428,12 +428,12 @@ fn the_printed_settings_hold_each_setting_and_what_it_expects() {
     }
 }
 
-/// The table is where types, bounds and words stand: what reads a setting must enforce them, and can hold them.
+/// The table states types, bounds and words; the code that reads a setting must enforce them and be able to hold them.
 #[test]
 fn every_default_bound_and_word_of_the_table_is_enforced() {
     let invalid = |name: &'static str, value: &str| {
         let read = Settings::read(&env(&[(name, value)])).err().unwrap_or_default();
-        // At its bounds a setting may contradict another one; that is not what is asked here.
+        // At its bounds a setting may contradict another one; that is not tested here.
         let expected = format!("{name} is invalid: expected {}", catalogue::find(name).unwrap().kind);
         let got = if value.parse::<i64>().is_ok() { format!(", not {value}") } else { String::new() };
         let number = matches!(catalogue::find(name).unwrap().kind, Kind::Number { .. });
@@ -479,7 +479,7 @@ fn a_former_name_is_read_with_a_warning_and_not_beside_the_present_one() {
         both,
         "Email__AtOnceMax is the former name of Email__ConcurrencyMax, and both are set: unset Email__AtOnceMax"
     );
-    // A wrong value is reported under the present name, which is where it has to go.
+    // A wrong value is reported under the current name, which is the one to set.
     assert!(problem(&[("Email__AtOnceMax", "no")]).starts_with("Email__ConcurrencyMax is invalid: expected 1 to 64"));
     let formerly: Vec<_> = catalogue::all().filter(|one| !one.formerly.is_empty()).collect();
     assert!(!formerly.is_empty());
@@ -500,7 +500,7 @@ fn the_bounds_on_a_run_are_those_of_the_host() {
     assert_eq!((parts[0] * 3600 + parts[1] * 60 + parts[2]) * 1_000, FUNCTION_TIMEOUT_MS, "{timeout}");
 }
 
-/// What the template's expressions come to in a deployment; one that is not here fails the test.
+/// The values of the template's expressions in a deployment; an unknown expression fails the test.
 const DEPLOYED: [(&str, &str); 11] = [
     ("storage.name", "office7f3k"),
     ("identity.properties.clientId", "1b671a64-40d5-491e-99b0-da01ff1f3341"),
@@ -548,11 +548,11 @@ fn the_app_starts_with_nothing_but_what_the_template_sets() {
     for name in ["AzureWebJobsStorage__accountName", "SqlConnectionString", "Email__AcsEndpoint"] {
         assert!(set.contains_key(name), "the template was misread: {set:?}");
     }
-    // The host reads a schedule from the app's settings and knows no default of ours.
+    // The host reads a schedule from the app's settings and does not know our defaults.
     for schedule in catalogue::all().filter(|setting| setting.name.ends_with("Schedule")) {
         assert_eq!(set.get(schedule.name).map(String::as_str), schedule.default, "{}", schedule.name);
     }
-    // What the platform adds by itself.
+    // The platform adds these by itself.
     set.extend(env(&[
         ("WEBSITE_SITE_NAME", "office-7f3k"),
         ("IDENTITY_ENDPOINT", "http://127.0.0.1:8081/msi/token"),

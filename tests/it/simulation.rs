@@ -1,7 +1,7 @@
 //! Seeded runs of two dispatchers that retry, lose leases and die, on one store, with writers whose rows commit later
 //! than ones of a later Seq: no key is ever published out of order, and nothing is passed over for good.
 //!
-//! An op is one step of one dispatcher; time moves between ops. A run that fails prints its seed; a bug found so
+//! An op is one step of one dispatcher; time moves between ops. A failing run prints its seed; a bug found that way
 //! becomes a literal list of ops here.
 
 use crate::support::backend::{Backend, SqliteBackend};
@@ -79,7 +79,7 @@ impl Run {
         }
     }
 
-    /// Every third writer is a slow one.
+    /// Every third writer is slow.
     fn enqueue<'a>(&mut self, backend: &'a SqliteBackend, n: u32) -> Option<Open<'a>> {
         let key = format!("k{}", self.rng.u32(0..3));
         let id = format!("{}-{n}", self.destination.entity());
@@ -147,7 +147,7 @@ impl Run {
                 4 => PublishOutcome::Permanent { reason: reason() },
                 _ => PublishOutcome::Accepted,
             };
-            // The worst case of "nobody knows": it was stored.
+            // The worst case of an unknown outcome: the message was stored.
             let stored = match outcome {
                 PublishOutcome::Accepted | PublishOutcome::TimedOut { .. } | PublishOutcome::Cut { .. } => true,
                 PublishOutcome::Retry { .. }
@@ -173,7 +173,7 @@ impl Run {
         let first = self.outbox.settle(&settle).await.unwrap();
         self.lost_leases += u32::try_from(first.iter().filter(|s| **s == Settled::LeaseLost).count()).unwrap();
         if self.rng.u32(0..4) == 0 {
-            // Its answer was lost: the same settle again says the same, unless others went on meanwhile.
+            // Its answer was lost: the same settle returns the same again, unless other claims came in between.
             assert_eq!(self.outbox.settle(&settle).await.unwrap(), first);
         }
     }
@@ -183,7 +183,7 @@ impl Run {
             let place = |id: &String| self.written[key].iter().position(|w| w == id).unwrap();
             for (n, first) in published.iter().enumerate() {
                 for later in published[n + 1..].iter().filter(|later| place(later) < place(first)) {
-                    // Only where it was not there yet when the other was claimed.
+                    // Allowed only if it was not committed yet when the other was claimed.
                     let unseen = self.committed[later] > self.claimed[first];
                     assert!(unseen, "seed {seed}, key {key}: published {published:?}, {later} after {first}");
                 }
@@ -191,7 +191,7 @@ impl Run {
         }
     }
 
-    /// With all well again, all that is not dead goes.
+    /// Once all faults are over, every row that is not dead is sent.
     async fn drain(&mut self, backend: &SqliteBackend) {
         backend.execute(&format!("UPDATE Destinations SET OpenUntil = NULL WHERE Name = '{}'", self.destination));
         for turn in 0.. {
@@ -214,7 +214,7 @@ impl Run {
     }
 }
 
-/// Together 1,500 runs; in halves, for two cores.
+/// 1,500 runs in all, in two halves for two cores.
 #[tokio::test]
 async fn no_key_is_published_out_of_order_in_the_first_750_seeded_runs() {
     runs(0..750).await;
@@ -257,10 +257,10 @@ async fn runs(seeds: std::ops::Range<u64>) {
         run.drain(&backend).await;
         published += run.published.values().map(Vec::len).sum::<usize>();
         lost_leases += run.lost_leases;
-        // Runs share a database, not a destination; what one leaves unfinished must not slow the next.
+        // Runs share a database, not a destination; unfinished rows of one run must not slow the next.
         backend.execute(&format!("DELETE FROM OutboxMessages WHERE Destination = '{}'", run.destination));
     }
-    // The runs must have met what they are about.
+    // The runs must have met the cases that they are for.
     assert!(published > 1_500, "{published}");
     assert!(lost_leases > 50, "{lost_leases}");
     assert!(late > 500, "{late}");

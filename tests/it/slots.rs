@@ -1,4 +1,4 @@
-//! Places at the local host's front: as many as the process may open files for.
+//! The connection limit of the local host's front: it depends on how many files the process may open.
 
 use crate::support::host::executable;
 use serde_json::Value;
@@ -54,6 +54,6 @@ fn a_host_that_may_open_few_files_still_answers_with_many_connections_open() {
     host.kill().unwrap();
     host.wait().unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 "), "after {took:?}: {answer}");
-    // After 15 s the limit of the headers would have freed a place anyway.
+    // After 15 s the timeout of the headers would have freed a slot anyway.
     assert!(took < Duration::from_secs(10), "{took:?}");
 }

@@ -1,4 +1,4 @@
-//! The SMTP mailer against a server that is not ours: what arrives, and what each fault is taken for.
+//! The SMTP mailer against an independent server: what arrives, and how each fault is classified.
 
 use crate::support::{
     backend::Backend,
@@ -27,7 +27,7 @@ use std::{io::Write, net::TcpListener, sync::Arc, time::Duration};
 const ID: &str = "01938f5e-7a3b-7c11-9d2e-3f4a5b6c7d8e";
 const ANNA: &str = "anna@example.pl";
 const OFFICE: &str = "biuro@office.example.pl";
-/// Far more than anything takes here; where the deadline itself is tested, time is moved.
+/// Far longer than anything here takes; tests of the deadline itself move the clock.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 fn sender() -> Sender {
@@ -90,7 +90,7 @@ async fn another_parser_reads_each_mail_as_it_was_written() {
     for security in [SmtpSecurity::Starttls, SmtpSecurity::Tls, SmtpSecurity::None] {
         let Some(mut server) = SmtpServer::start(security, "here", json!({})).await else { return };
         let mut letter = letter();
-        // A line that is a dot alone ends a mail, unless somebody took care; and a line longer than servers take.
+        // A line with only a dot ends a mail unless it is escaped; and one line is longer than servers accept.
         letter.text = format!("{}\n.\n..\n{}\n", letter.text, "ż".repeat(2_000));
         let outcome = mailer(security, server.port).send(&letter).await;
         assert_eq!(outcome, MailOutcome::Accepted { reference: "2.0.0 OK queued as 4711".to_owned() }, "{security:?}");
@@ -266,7 +266,7 @@ async fn a_booking_over_http_arrives_at_the_mail_server_of_the_settings() {
         ("Email__SmtpPort", &port),
         ("Email__SmtpUser", USER),
         ("Email__SmtpPassword", PASSWORD),
-        // From the folder `local` was started in, as a person would write it.
+        // Relative to the folder that `local` was started in, as a person would write it.
         ("Email__SmtpCaFile", "target/smtp-tests/ca.pem"),
         ("Email__From", "Biuro <biuro@office.example.pl>"),
         ("Email__ReplyTo", "odpowiedzi@office.example.pl"),

@@ -1,4 +1,4 @@
-//! The SMTP mailer against a server that answers bytes: what a reply is, and what is none.
+//! The SMTP mailer against a server that answers with given bytes: what counts as a reply, and what does not.
 
 use chrono::DateTime;
 use client_organizer::{
@@ -13,8 +13,8 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// What is answered to each command, by its first word; "" is the greeting, "." the content's end. An empty answer cuts
-/// the link.
+/// The answer to each command, by its first word; "" is the greeting, "." the end of the content. An empty answer cuts
+/// the connection.
 type Script = &'static [(&'static str, &'static [u8])];
 
 const USUAL: Script = &[
@@ -26,7 +26,7 @@ const USUAL: Script = &[
     (".", b"250 2.0.0 queued\r\n"),
 ];
 
-/// One connection, by the script and else as usual; the task answers the commands there were.
+/// One connection: answers by the script, and otherwise as usual. The task returns the commands that it received.
 async fn server(script: Script) -> (u16, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -37,7 +37,7 @@ async fn server(script: Script) -> (u16, JoinHandle<Vec<String>>) {
             if !in_content || word == "." {
                 let of = |script: Script| script.iter().find(|(at, _)| *at == word).map(|(_, answer)| *answer);
                 let answer = of(script).or_else(|| of(USUAL)).unwrap_or(b"502 what?\r\n");
-                // A link that the client has left is its affair.
+                // The client may have closed the connection.
                 if answer.is_empty() || link.write_all(answer).await.is_err() {
                     return commands;
                 }
@@ -129,7 +129,7 @@ async fn only_a_mail_cut_off_after_its_last_dot_is_in_doubt() {
         let (outcome, _) = plain(script).await;
         assert!(matches!(outcome, MailOutcome::Unknown { .. }), "{script:?}: {outcome:?}");
     }
-    // A server that hangs up in the middle of the content, of which it reads nothing: more than both systems hold.
+    // The server closes in the middle of the content and reads none of it: more than both systems buffer.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4_096).unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -149,11 +149,11 @@ async fn only_a_mail_cut_off_after_its_last_dot_is_in_doubt() {
 
 #[tokio::test]
 async fn an_unsolicited_reply_is_never_taken_for_an_answer() {
-    // Taken for answers to what follows, this one would make a mail sent that nobody has.
+    // Taken for answers to later commands, these replies would mark a mail as sent that no server has.
     let (outcome, commands) = plain(&[("RCPT", b"250 ok\r\n354 go\r\n250 queued\r\n"), (".", b"")]).await;
     assert!(matches!(outcome, MailOutcome::Provider { .. }), "{outcome:?}");
     assert_eq!(commands.last().map(String::as_str), Some("RCPT"));
-    // Said in the clear, it would be taken for said inside TLS.
+    // Sent before TLS, it must not be taken for a reply inside TLS.
     let script: Script = &[("EHLO", b"250-here\r\n250 STARTTLS\r\n"), ("STARTTLS", b"220 go\r\n250 injected\r\n")];
     let (port, serving) = server(script).await;
     let outcome = send(port, SmtpSecurity::Starttls, String::new()).await;

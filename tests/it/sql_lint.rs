@@ -1,4 +1,4 @@
-//! Every T-SQL file is read by a parser that is not ours: sqlfluff, which tests/sql/prepare installs.
+//! An independent parser reads every T-SQL file: sqlfluff, which tests/sql/prepare installs.
 
 use crate::support::skip;
 use client_organizer::adapters::sqlserver::migrate_script;
@@ -12,7 +12,7 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// None: it is not there, and that was said.
+/// `None`: sqlfluff is missing, and the skip was reported.
 fn parse(files: &[PathBuf]) -> Option<Output> {
     let made = root().join("target/sql-tests");
     if !made.join("done").exists() {
@@ -47,7 +47,7 @@ fn every_tsql_file_and_the_script_for_a_dba_can_be_parsed() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// Else the test above could pass because nothing is ever found.
+/// Shows that the test above can fail.
 #[test]
 fn a_typo_in_tsql_is_found() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Staging: the folder holds what the host needs and no secret, and nothing of anybody else's is lost.
+//! Staging: the folder holds what the host needs and no secret, and other files are never lost.
 
 use crate::support::host::{executable, mails};
 use client_organizer::{
@@ -12,7 +12,7 @@ use std::{
     process::Command,
 };
 
-/// Said in three places and enforced in a fourth.
+/// It is stated in three places and enforced in a fourth.
 #[test]
 fn the_oldest_glibc_is_one_number_everywhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -69,7 +69,7 @@ impl Checkout {
         Staging { target: &target, root: self.0.path(), executable: &executable, functions, unfit }.run()
     }
 
-    /// Why it was refused; nothing was written.
+    /// The reason of a refusal; checks that nothing was written.
     fn refusal(&self, functions: &[&str], unfit: &[&str]) -> String {
         let Err(error) = self.stage_with(functions, unfit) else { panic!("it was staged") };
         assert!(!self.target().exists(), "something was written");
@@ -77,7 +77,7 @@ impl Checkout {
     }
 }
 
-/// Every file below, by its path there.
+/// Every file below the folder, by its relative path.
 fn files(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
@@ -220,7 +220,7 @@ fn no_path_belongs_to_two_functions() {
     }
 }
 
-/// This build is none that may be deployed: its own `stage` says so, before it writes anything.
+/// This build must not be deployed: its own `stage` refuses before it writes anything.
 #[test]
 fn a_build_with_the_local_host_does_not_stage_itself() {
     let folder = tempfile::tempdir().unwrap();
@@ -234,7 +234,7 @@ fn a_build_with_the_local_host_does_not_stage_itself() {
     assert!(!target.exists());
 }
 
-/// The local host runs a staged folder with the handler in it, from there, with nothing of the checkout.
+/// The local host runs a staged folder with the handler in it, without the checkout.
 #[test]
 fn the_demo_runs_from_a_staged_folder() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Taking over the OutboxMessages table of the .NET system, by `migrate` and by the script: what waits goes out, what
-//! was sent stays sent, and EF goes on inserting.
+//! Taking over the OutboxMessages table of the .NET system, by `migrate` and by the script: waiting rows are sent, sent
+//! rows stay sent, and EF goes on inserting.
 
 use super::{options, refusal, rows, run, run_script};
 use crate::support::{
@@ -14,13 +14,13 @@ use client_organizer::{
 };
 use std::sync::Arc;
 
-/// As EF Core makes it.
+/// The table as EF Core creates it.
 const TABLE: &str = "CREATE TABLE [OutboxMessages] (
     [Id] uniqueidentifier NOT NULL, [EventType] nvarchar(max) NOT NULL, [Payload] nvarchar(max) NOT NULL,
     [OccurredOnUtc] datetime2 NOT NULL, [ProcessedOnUtc] datetime2 NULL, [RetryCount] int NOT NULL,
     [Error] nvarchar(max) NULL, CONSTRAINT [PK_OutboxMessages] PRIMARY KEY ([Id]));";
 
-/// Ids whose order is not that of time: b, then a.
+/// Ids in another order than their times: b, then a.
 const A: &str = "0aaaaaaa-1111-4111-8111-aaaaaaaaaaaa";
 const B: &str = "fbbbbbbb-2222-4222-8222-bbbbbbbbbbbb";
 const SENT: &str = "5ccccccc-3333-4333-8333-cccccccccccc";
@@ -46,7 +46,7 @@ async fn of_dotnet() -> Option<Database> {
     Some(database)
 }
 
-/// As EF Core sends it: parameters of its own types, in a transaction.
+/// An insert as EF Core sends it: parameters of its own types, in a transaction.
 fn ef_insert(id: &str) -> String {
     format!(
         "SET IMPLICIT_TRANSACTIONS OFF; SET NOCOUNT ON; EXEC sp_executesql

@@ -11,7 +11,7 @@ pub enum Acs {}
 pub type AcsServer = PythonServer<Acs>;
 
 impl AcsServer {
-    /// `None`: there is no python3, and that was said. `plan` and `status`: who meets what, see server.py.
+    /// `None`: python3 is missing, and the skip was reported. `plan` and `status`: planned faults, see server.py.
     pub async fn start(dedup: bool, plan: Value, status: Value) -> Option<Self> {
         Self::start_with(json!({ "dedup": dedup, "plan": plan, "status": status })).await
     }
@@ -26,7 +26,7 @@ impl AcsServer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// What `Email__AcsConnectionString` takes.
+    /// A value for `Email__AcsConnectionString`.
     pub fn connection_string(&self) -> String {
         format!("endpoint={}/;accesskey={KEY}", self.endpoint())
     }

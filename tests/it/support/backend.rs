@@ -1,4 +1,4 @@
-//! The stores a contract is checked against; a further database is one more `Backend` and one more line in the macro.
+//! The stores that every contract is checked against; another database is one more `Backend` and a line in the macro.
 
 use client_organizer::{
     adapters::sqlite::{Sqlite, SqliteOptions, migrate},
@@ -16,18 +16,18 @@ use std::{
 /// A fresh, migrated store whose clock can be moved.
 pub trait Backend: Send + Sync {
     fn stores(&self) -> Stores;
-    /// The same as another process has it: on connections of its own.
+    /// The same store as another process sees it: on connections of its own.
     fn others(&self) -> Stores;
     /// Added to the database's clock in every statement.
     fn skew_ms(&self) -> &AtomicI64;
     /// Runs a statement as another program would: on a connection of its own, without our code.
     fn execute(&self, sql: &str) -> usize;
-    /// As `execute` for one row of `insert`'s columns and values, in a transaction that commits when the answer is
-    /// called. In a store of one writer its row appears then, under the Seq that it would have got now.
+    /// Like `execute`, for one row of these columns and values, in a transaction that commits when the returned function
+    /// is called. A store with one writer inserts the row only then, under the Seq that it would have got now.
     fn insert_slowly(&self, columns: &str, values: &str) -> Box<dyn FnOnce() + Send + '_>;
-    /// One value, as text, likewise; None for NULL or no row.
+    /// Reads one value as text, also as another program; `None` for NULL or no row.
     fn query(&self, sql: &str) -> Option<String>;
-    /// This dialect's words for a time column so much later, a time, and bytes.
+    /// This dialect's SQL for a time column so much later, for a time, and for bytes.
     fn plus_ms(&self, column: &str, ms: i64) -> String;
     fn at_ms(&self, ms: i64) -> String;
     fn hex(&self, hex: &str) -> String;
@@ -76,7 +76,7 @@ impl SqliteBackend {
     }
 }
 
-/// Where nobody pulls the plug: a disk would only be waited for.
+/// In memory: no test cuts the power, so a disk would only cost time.
 pub fn memory() -> PathBuf {
     let shared = PathBuf::from("/dev/shm");
     if shared.is_dir() { shared } else { std::env::temp_dir() }

@@ -1,4 +1,4 @@
-//! A broker that speaks Service Bus's AMQP on an implementation that is not ours, as a child process (tests/broker).
+//! An independent broker that speaks Service Bus's AMQP, as a child process (tests/broker).
 
 use super::{certificates::Certificate, http_client, skip};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -18,7 +18,7 @@ pub const KEY: &str = "c2VjcmV0LWtleS1vZi10aGUtdGVzdHM=";
 pub const SECRETS: [&str; 3] = ["c2VjcmV0", "sig=", WRONG_KEY];
 pub const WRONG_KEY: &str = "d3Jvbmcta2V5";
 
-/// It ends with its stdin, which is ours: also where this process dies.
+/// It ends when its stdin closes, so it also ends where this process dies.
 pub struct Broker {
     _child: Child,
     ports: Value,
@@ -32,11 +32,11 @@ pub fn made(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/bus-tests").join(name)
 }
 
-/// For tests that keep to entities of their own. None: what it needs is not there, and that was said.
+/// One broker for all tests that use entities of their own. `None`: its programs are missing, and the skip was reported.
 pub fn shared() -> Option<&'static Broker> {
     let broker = SHARED.get_or_init(Broker::start).as_ref();
     if broker.is_none() {
-        // Each test that asks is one that is skipped.
+        // Each test that comes here counts as skipped.
         skip::missing(BROKER);
     }
     broker
@@ -73,7 +73,7 @@ impl Broker {
         )
     }
 
-    /// As the portal gives it out for a signature made elsewhere, for one entity until then (seconds).
+    /// A connection string with a ready signature, as the portal shows it, for one entity until then (seconds).
     pub fn signature(&self, door: &str, entity: &str, until: i64) -> String {
         let resource = format!("https%3A%2F%2Flocal.servicebus.windows.net%2F{entity}");
         let mut hmac = hmac::Hmac::<sha2::Sha256>::new_from_slice(KEY.as_bytes()).unwrap();
@@ -87,12 +87,12 @@ impl Broker {
         )
     }
 
-    /// The same doors once more, inside TLS, with this certificate (PEM): their ports by name.
+    /// Opens every transport a second time inside TLS, with this certificate (PEM); returns the ports by name.
     pub async fn secure(&self, certificate: &Certificate) -> Value {
         self.command("secure", json!({"key": certificate.key, "cert": certificate.chain})).await
     }
 
-    /// A command of tests/broker/control.js.
+    /// Runs a command of tests/broker/control.js.
     pub async fn command(&self, command: &str, words: Value) -> Value {
         let answer = http_client::post_json(self.port("control"), &format!("/{command}"), &words).await;
         assert_eq!(answer.status, 200, "{command}");
@@ -108,12 +108,12 @@ impl Broker {
         name
     }
 
-    /// For the next transfers to it, in this order.
+    /// Faults for the next transfers to the entity, in this order.
     pub async fn plan(&self, entity: &str, faults: Value) {
         self.command("faults", json!({"name": entity, "faults": faults})).await;
     }
 
-    /// What came for it: links, transfers, tokens, faults.
+    /// What the broker counted for the entity: links, transfers, tokens, faults.
     pub async fn reported(&self, entity: &str) -> Value {
         self.command("told", json!({"name": entity})).await
     }

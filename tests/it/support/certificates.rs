@@ -1,4 +1,4 @@
-//! Certificates of the tests' own, signed by an authority that only who is told of it trusts.
+//! Certificates for tests, signed by an authority that only those trust who are given it.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
@@ -26,7 +26,7 @@ impl Authority {
         self.sign(&CertificateParams::new([host.to_owned()]).unwrap())
     }
 
-    /// Over since that year began.
+    /// A certificate that expired when that year began.
     pub fn certify_until(&self, host: &str, year: i32) -> Certificate {
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
         params.not_after = rcgen::date_time_ymd(year, 1, 1);

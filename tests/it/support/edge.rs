@@ -23,7 +23,7 @@ use serde_json::Value;
 use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::oneshot};
 
-/// What the host says with every invocation.
+/// The headers that the host sends with every invocation.
 pub const OF_THE_HOST: [(&str, &str); 3] = [
     ("content-type", "application/json; charset=utf-8"),
     ("x-azure-functions-invocationid", "6f7e0c1d-7d8a-4f1e-9a3e-0f6f2f7f1a11"),
@@ -52,7 +52,7 @@ impl Edge {
         Self::of(World::new(), None, Duration::ZERO).await
     }
 
-    /// With other books than the store's.
+    /// With other books than those of the store.
     pub async fn with_books(books: Arc<dyn Books>) -> Self {
         Self::of(World::new(), Some(books), Duration::ZERO).await
     }
@@ -62,7 +62,7 @@ impl Edge {
         Self::of(world, None, Duration::ZERO).await
     }
 
-    /// Whose timers ask the database only so often, from the first run that finds nothing.
+    /// With timers that query the database only this often, once a run has found nothing.
     pub async fn idle(every: Duration) -> Self {
         Self::of(World::new(), None, every).await
     }
@@ -98,7 +98,7 @@ impl Edge {
         Self { backend, bus, mailer, health, port, client, server, stop: Some(stop) }
     }
 
-    /// Asks the server to stop; answers when it has.
+    /// Stops the server, and waits until it has stopped.
     pub async fn stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
         (&mut self.server).await.unwrap();
@@ -129,21 +129,21 @@ impl Edge {
         self.send("GET", path, &[], &[]).await
     }
 
-    /// A JSON body, and headers beside it.
+    /// A JSON body, with these headers.
     pub async fn write(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut all: Vec<(&str, &[u8])> = vec![("content-type", b"application/json")];
         all.extend(headers.iter().map(|(name, value)| (*name, value.as_bytes())));
         self.send(method, path, &all, &[body.as_bytes()]).await
     }
 
-    /// As the host invokes: chunked, and never with a length.
+    /// An invocation as the host sends it: chunked, never with a length.
     pub async fn invoke(&self, function: &str, envelope: &[u8]) -> Answer {
         let headers = OF_THE_HOST.map(|(name, value)| (name, value.as_bytes()));
         let half = envelope.len() / 2;
         self.send("POST", &format!("/{function}"), &headers, &[&envelope[..half], &envelope[half..]]).await
     }
 
-    /// A client; answers its id.
+    /// Creates a client; returns its id.
     pub async fn client(&self, n: u32) -> i64 {
         let answer = self.write("POST", "/api/clients", &[], &draft(n).to_string()).await;
         assert_eq!(answer.status, 201, "{:?}", answer.body);
@@ -162,7 +162,7 @@ pub fn figures(month: u8) -> String {
     format!(r#"{{"year":2026,"month":{month},"incomeTax":1234.5,"vat":1e2,"insuranceAmount":0}}"#)
 }
 
-/// A refusal as the API words it; answers its `errors` as (field, message).
+/// Checks a problem response; returns its `errors` as (field, message).
 pub fn problem(answer: &Answer, status: u16, name: &str) -> Vec<(String, String)> {
     let body = answer.json();
     assert_eq!(answer.status, status, "{body}");

@@ -26,7 +26,7 @@ pub struct Spooled {
 }
 
 impl Exim {
-    /// `None`: it is not on this machine, and that was said.
+    /// `None`: Exim is not installed, and the skip was reported.
     pub fn start(security: SmtpSecurity) -> Option<Self> {
         let Some(program) = program().filter(|_| made("done").exists()) else {
             skip::missing("Exim to test against (it becomes the machine's own mail server, so only in CI)");
@@ -37,7 +37,7 @@ impl Exim {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let configuration = folder.path().join("exim.conf");
-        // Ends with the test's process: nothing connects to it any more.
+        // It ends with the test's process, when nothing connects to it any more.
         std::thread::spawn(move || {
             for link in listener.incoming().map_while(Result::ok) {
                 let mut command = Command::new(&program);
@@ -51,7 +51,7 @@ impl Exim {
         Some(Self { port, folder })
     }
 
-    /// What it took under this answer (`OK id=…`).
+    /// The mail that was accepted with this answer (`OK id=…`).
     pub fn spooled(&self, answer: &str) -> Spooled {
         let id = answer.split_once("id=").unwrap().1;
         let read = |part: &str| fs::read(self.folder.path().join(format!("spool/input/{id}-{part}"))).unwrap();
@@ -70,7 +70,7 @@ fn program() -> Option<PathBuf> {
     ["/usr/sbin/exim4", "/usr/sbin/exim"].into_iter().map(PathBuf::from).find(|path| path.exists())
 }
 
-/// Where the tests run as root, Exim gives that up and must get at its files all the same.
+/// Where the tests run as root, Exim drops that right, and must still be able to use its files.
 fn prepare(folder: &Path) {
     let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     mode(folder, 0o777);

@@ -1,4 +1,4 @@
-//! A bus, a mailer and a clock that do what a test says and remember what they were given.
+//! A bus, a mailer and a clock that a test controls and that remember what they were given.
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -30,7 +30,7 @@ impl FakeBus {
         Self { script: Mutex::new(Box::new(script)), log: Mutex::default(), publishes: Mutex::default() }
     }
 
-    /// Answers message by message.
+    /// Returns an outcome per message.
     pub fn each(mut script: impl FnMut(&Destination, &Outgoing) -> PublishOutcome + Send + 'static) -> Self {
         Self::new(move |to, batch| batch.iter().map(|message| script(to, message)).collect())
     }
@@ -39,7 +39,7 @@ impl FakeBus {
         Self::each(|_, _| PublishOutcome::Accepted)
     }
 
-    /// From now on.
+    /// Behaves like this from now on.
     pub fn behave(&self, script: impl FnMut(&Destination, &[Outgoing]) -> Vec<PublishOutcome> + Send + 'static) {
         *self.script.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(script);
     }
@@ -96,7 +96,7 @@ impl Mailer for FakeMailer {
     }
 
     async fn send(&self, letter: &Letter) -> MailOutcome {
-        // A script that panics stands for a process that dies; the next one finds the provider as it was.
+        // A script that panics stands for a process that dies; the provider stays as it was.
         let outcome = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(letter);
         if matches!(outcome, MailOutcome::Accepted { .. }) {
             self.sent.lock().unwrap().push(letter.message_id.clone());
@@ -105,7 +105,7 @@ impl Mailer for FakeMailer {
     }
 }
 
-/// Letters with nothing in them.
+/// Letters without content.
 pub struct BareLetters;
 
 impl Letters for BareLetters {
@@ -121,7 +121,7 @@ impl Letters for BareLetters {
     }
 }
 
-/// The process's clock, moved together with the database's.
+/// The clock of the process, moved together with that of the database.
 pub struct FakeClock(AtomicI64);
 
 impl FakeClock {
@@ -135,7 +135,7 @@ impl FakeClock {
 }
 
 impl Clock for FakeClock {
-    #[expect(clippy::disallowed_methods, reason = "the real time, moved as the test says")]
+    #[expect(clippy::disallowed_methods, reason = "the real time, moved by the test")]
     fn now(&self) -> DateTime<Utc> {
         Utc::now() + TimeDelta::milliseconds(self.0.load(Ordering::Relaxed))
     }

@@ -10,13 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// However slow the machine; a wait that is met never takes this long.
+/// Only a failing test waits this long.
 pub const DEADLINE: Duration = Duration::from_secs(40);
 
 pub struct Host {
     child: Child,
     lines: Receiver<Value>,
-    /// Every event so far, for the message of a failure.
+    /// Every event so far, printed where a test fails.
     pub seen: Vec<Value>,
     pub port: u16,
     pub queue_port: u16,
@@ -75,7 +75,7 @@ impl Host {
         host
     }
 
-    /// The next event that fits; a panic with all that was seen where none comes.
+    /// The next event that fits; panics with all events where none comes.
     pub fn wait_for(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + DEADLINE;
         loop {
@@ -101,7 +101,7 @@ impl Host {
         self.handler_pid = u32::try_from(started["pid"].as_u64().unwrap()).unwrap();
     }
 
-    /// The handler says it stands at the point.
+    /// Waits until the handler reports that it stands at the failpoint.
     pub fn wait_for_failpoint(&mut self, name: &str) {
         self.wait_for(name, |e| e["event"] == "log" && e["line"]["point"] == name);
     }
@@ -110,13 +110,13 @@ impl Host {
         kill(self.handler_pid);
     }
 
-    /// kill -9, and no goodbye.
+    /// kill -9.
     pub fn kill(mut self) {
         kill(self.child.id());
         self.child.wait().unwrap();
     }
 
-    /// `.eml` files by the MessageId they name.
+    /// The `.eml` files by their MessageId.
     pub fn mails(&self) -> BTreeMap<String, usize> {
         mails(&self.data)
     }
@@ -125,7 +125,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         if self.child.try_wait().ok().flatten().is_none() {
-            // SIGTERM: it ends its handler first.
+            // SIGTERM, so that it ends its handler first.
             let _ = Command::new("kill").arg(self.child.id().to_string()).status();
             let _ = self.child.wait();
         }
@@ -141,7 +141,7 @@ pub fn kill(pid: u32) {
     assert!(status.success(), "kill -9 {pid}");
 }
 
-/// Is the process there, and no zombie?
+/// Whether the process runs and is not a zombie.
 pub fn alive(pid: u32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     !stat.is_empty() && !stat.contains(") Z ")

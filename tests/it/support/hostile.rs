@@ -1,4 +1,4 @@
-//! Requests that nobody well-meaning sends, from a seeded dice: half of them nearly right, so that they get far.
+//! Hostile requests, at random from a seed: half of them are nearly valid, so that they get far.
 
 use super::edge::{draft, figures};
 use fastrand::Rng;
@@ -80,7 +80,7 @@ pub fn attempt(dice: &mut Rng) -> Attempt {
     Attempt { method, path: path(dice), headers: headers(dice), chunks: chunks(dice) }
 }
 
-/// The host forwards what is below /api; what is beside it is its own.
+/// The host forwards only what is below /api.
 fn path(dice: &mut Rng) -> String {
     let path = match dice.u8(0..6) {
         0 => "/api/clients".to_owned(),

@@ -1,4 +1,4 @@
-//! A plain HTTP client on loopback: sends what it is told, byte for byte.
+//! A plain HTTP client on loopback: sends its input byte for byte.
 
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode, body::Bytes};
@@ -21,7 +21,7 @@ impl Answer {
     }
 }
 
-/// `body` empty: none is sent.
+/// Sends no body where `body` is empty.
 pub async fn send(port: u16, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
     let mut request = Request::builder().method(method).uri(format!("http://127.0.0.1:{port}{path}"));

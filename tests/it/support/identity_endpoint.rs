@@ -1,4 +1,4 @@
-//! App Service's identity endpoint, imitated: hands out what a test wrote down, for who has `IDENTITY_ENDPOINT`.
+//! A stub of App Service's identity endpoint: answers with what a test gave it.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -12,11 +12,11 @@ pub struct IdentityEndpoint {
     heads: Arc<Mutex<Vec<String>>>,
 }
 
-/// For `IDENTITY_HEADER`.
+/// The value of `IDENTITY_HEADER`.
 pub const SECRET: &str = "the-machines-secret";
 
 impl IdentityEndpoint {
-    /// `answers`: status line and body, for one request each; the last for all that come after.
+    /// `answers`: status line and body of one response each; the last one repeats.
     pub fn start(answers: Vec<(&'static str, String)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/msi/token", listener.local_addr().unwrap());
@@ -39,12 +39,12 @@ impl IdentityEndpoint {
         Self { url, heads }
     }
 
-    /// Request lines and headers, one text a request.
+    /// Request line and headers of each request, as one text.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 
-    /// What a process needs to find it.
+    /// The settings with which a process finds it.
     pub fn settings(&self) -> [(&'static str, String); 2] {
         [("IDENTITY_ENDPOINT", self.url.clone()), ("IDENTITY_HEADER", SECRET.to_owned())]
     }

@@ -1,4 +1,4 @@
-//! An operator's shell: the executable with settings of its own, against a store, and a bus of the broker's.
+//! An operator's shell: the executable with settings of its own, a store, and perhaps a queue of the broker.
 
 use super::{backend::memory, broker::Broker, host::executable};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
-/// An environment of its own; the store is migrated unless a test wants it otherwise.
+/// An environment of its own; the store is migrated unless a test changes that.
 pub struct Office {
     folder: tempfile::TempDir,
     env: Vec<(String, String)>,
@@ -21,7 +21,7 @@ impl Office {
         office
     }
 
-    /// In a terminal beside a local host, whose folder is this.
+    /// In a second terminal next to a local host that runs in this folder.
     pub fn beside(data: &Path) -> Self {
         let store = data.join("app.db").display().to_string();
         Self { folder: tempfile::tempdir_in(memory()).unwrap(), env: vec![("Store__Path".to_owned(), store)] }
@@ -31,12 +31,12 @@ impl Office {
         self.folder.path()
     }
 
-    /// On its store, as another program.
+    /// Runs SQL on the store, as another program.
     pub fn sql(&self, sql: &str) {
         rusqlite::Connection::open(self.folder().join("app.db")).unwrap().execute_batch(sql).unwrap();
     }
 
-    /// Paths are inside its folder.
+    /// A setting; relative paths are inside the folder.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         let inside = ["Store__Path", "Email__Folder"].contains(&name);
         let value = if inside { self.folder.path().join(value).display().to_string() } else { value.to_owned() };
@@ -45,7 +45,7 @@ impl Office {
         self
     }
 
-    /// Mails go by a queue of the broker's, over the given transport.
+    /// Mails go through a queue of the broker, over the given transport.
     pub fn on(self, broker: &Broker, door: &str, queue: &str) -> Self {
         self.with("ServiceBusConnection", &broker.connection(door))
             .with("ServiceBus__Transport", door)
@@ -68,7 +68,7 @@ impl Office {
             .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
     }
 
-    /// One text of its store.
+    /// One text from the store.
     pub fn value(&self, sql: &str) -> String {
         let store = rusqlite::Connection::open(self.folder().join("app.db")).unwrap();
         store.query_row(sql, [], |row| row.get(0)).unwrap()
@@ -88,7 +88,7 @@ impl Office {
     }
 }
 
-/// One of them has all the words.
+/// Asserts that one of the findings holds all the words.
 #[track_caller]
 pub fn assert_reports(found: &[String], words: &[&str]) {
     assert!(found.iter().any(|one| words.iter().all(|word| one.contains(word))), "{words:?} in {found:#?}");

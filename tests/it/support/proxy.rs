@@ -1,4 +1,4 @@
-//! The network between us and a server, imitated: it passes bytes on, swallows them, or leads elsewhere.
+//! A TCP proxy between us and a server: it passes bytes on, swallows them, or leads to another server.
 
 use std::sync::{
     Arc, Mutex,
@@ -21,11 +21,11 @@ pub struct Proxy {
 
 struct State {
     target: u16,
-    /// Of the connections made since the last silence.
+    /// Shared by the connections made since the last silence.
     silent: Arc<AtomicBool>,
-    /// Its clients say first where they want to go, as HTTP's CONNECT.
+    /// Clients first send their target, as with HTTP's CONNECT.
     asked: bool,
-    places: Vec<String>,
+    targets: Vec<String>,
     connections: usize,
 }
 
@@ -40,7 +40,7 @@ impl Proxy {
         Self::start(target, false).await
     }
 
-    /// An HTTP proxy: wherever its clients want to go, they get there.
+    /// An HTTP proxy: every CONNECT leads to this server, whatever its target.
     pub async fn of_http(target: u16) -> Self {
         Self::start(target, true).await
     }
@@ -48,27 +48,27 @@ impl Proxy {
     async fn start(target: u16, asked: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = State { target, silent: Arc::default(), asked, places: Vec::new(), connections: 0 };
+        let state = State { target, silent: Arc::default(), asked, targets: Vec::new(), connections: 0 };
         let state = Arc::new(Mutex::new(state));
         let shared = state.clone();
         let serving = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
-                // A connection that ends is what it is for.
+                // Connections may end: tests cut them.
                 connections.spawn(pass(client, shared.clone()));
             }
         });
         Self { port, state, serving }
     }
 
-    /// The connections there are stay open and carry nothing any more, either way; new ones are fine.
+    /// Existing connections stay open but carry nothing more in either direction; new ones work.
     pub fn swallow(&self) {
         let mut state = self.state.lock().unwrap();
         state.silent.store(true, Ordering::SeqCst);
         state.silent = Arc::default();
     }
 
-    /// Who connects from now on comes out elsewhere.
+    /// New connections lead to another server.
     pub fn lead_to(&self, target: u16) {
         self.state.lock().unwrap().target = target;
     }
@@ -77,9 +77,9 @@ impl Proxy {
         self.state.lock().unwrap().connections
     }
 
-    /// What CONNECT named.
-    pub fn places(&self) -> Vec<String> {
-        self.state.lock().unwrap().places.clone()
+    /// The targets that CONNECT requests named.
+    pub fn targets(&self) -> Vec<String> {
+        self.state.lock().unwrap().targets.clone()
     }
 }
 
@@ -95,7 +95,7 @@ async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resul
             head.push(client.read_u8().await?);
         }
         let place = String::from_utf8_lossy(&head).split(' ').nth(1).unwrap_or_default().to_owned();
-        state.lock().unwrap().places.push(place);
+        state.lock().unwrap().targets.push(place);
         client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
     }
     let server = TcpStream::connect(("127.0.0.1", target)).await?;
@@ -103,7 +103,7 @@ async fn pass(mut client: TcpStream, state: Arc<Mutex<State>>) -> std::io::Resul
     server.set_nodelay(true)?;
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
     let (there, back) = (copy(from_client, to_server, silent.clone()), copy(from_server, to_client, silent));
-    // As TCP: each direction ends by itself.
+    // As in TCP, each direction ends by itself.
     let _ = tokio::join!(there, back);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A server written in Python, as a child process: its settings are its argument, and what it saw are lines of JSON.
+//! A server written in Python, as a child process: its settings are its argument, and it reports in lines of JSON.
 
 use super::skip;
 use serde_json::Value;
@@ -11,23 +11,23 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// `Kind` says which server it is.
+/// A server of this `Kind`.
 pub struct PythonServer<Kind> {
     pub port: u16,
     child: Child,
-    /// Its end is the server's.
+    /// The server ends when this closes.
     stdin: Option<ChildStdin>,
     lines: mpsc::Receiver<Value>,
     kind: PhantomData<Kind>,
 }
 
-/// What a started Python may take on a busy machine; nothing waits so long that works.
+/// How long Python may take to start on a busy machine; only a failing test waits this long.
 const LINE_WITHIN: Duration = Duration::from_mins(1);
 /// More than any test's requests.
 const LINES_MAX: usize = 100_000;
 
 impl<Kind> PythonServer<Kind> {
-    /// `None`: there is no such Python, and that was said.
+    /// `None`: this Python is missing, and the skip was reported.
     pub(super) async fn run(python: &Path, script: &str, settings: &Value) -> Option<Self> {
         let started = Command::new(python)
             .args(["-B", "-W", "ignore"])
@@ -55,9 +55,9 @@ impl<Kind> PythonServer<Kind> {
         Some(server)
     }
 
-    /// What it saw next, whatever was answered.
+    /// Its next report, whatever it answered.
     pub async fn next(&mut self) -> Value {
-        // None: the server ended; its stderr says why.
+        // None: the server ended; its stderr holds the reason.
         tokio::time::timeout(LINE_WITHIN, self.lines.recv()).await.unwrap().unwrap()
     }
 
@@ -67,13 +67,13 @@ impl<Kind> PythonServer<Kind> {
         self.lines.recv().await
     }
 
-    /// A line of its stdin, see its script.
+    /// Sends a line to its stdin, see its script.
     #[allow(dead_code, reason = "for the long proofs")]
     pub fn command(&mut self, command: &Value) {
         writeln!(self.stdin.as_mut().unwrap(), "{command}").unwrap();
     }
 
-    /// All it saw, once it has ended.
+    /// All its reports, once it has ended.
     pub async fn end(mut self) -> Vec<Value> {
         drop(self.stdin.take());
         let mut seen = Vec::new();

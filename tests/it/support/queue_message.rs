@@ -1,4 +1,4 @@
-//! A booking's message as the email queue holds it, and as the Functions host hands it over.
+//! A message of a booking, as the email queue holds it and as the Functions host delivers it.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use client_organizer::domain::{
@@ -11,7 +11,7 @@ use client_organizer::domain::{
 };
 use serde_json::json;
 
-/// `time`: when it was booked.
+/// The body of a message; `time` is the time of the booking.
 pub fn body(id: &str, recipient: &str, time: chrono::DateTime<chrono::Utc>) -> String {
     let amount = Money::from_grosze(12_345).unwrap();
     let data = FinancialChange {

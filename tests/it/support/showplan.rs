@@ -1,6 +1,6 @@
-//! Reads SQL Server's showplan XML, as far as a proof wants to know: which tables a statement reads from end to end.
+//! Reads SQL Server's showplan XML as far as a proof needs it: which tables a statement scans.
 
-/// Scans of whole tables, and of indexes that hold all their rows; a filtered index of ours (`IX_…`) holds few.
+/// Scans of whole tables and of indexes with all their rows; our filtered indexes (`IX_…`) hold few rows.
 pub fn scans(plan: &str, tables: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for operator in plan.split("<RelOp ").skip(1) {
@@ -19,7 +19,7 @@ fn attribute<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.split_once(&format!("{name}=\"")).and_then(|(_, rest)| rest.split_once('"')).map(|(value, _)| value)
 }
 
-/// The file of ours that a statement of a batch stands in: the last that is named before the statement's end.
+/// The SQL file that holds a statement of a batch: the last one named before the statement's end.
 pub fn statement_of(batch: &str, end: usize) -> Option<String> {
     let before: String =
         batch.encode_utf16().take(end).map(|unit| char::from(u8::try_from(unit).unwrap_or(b'?'))).collect();

@@ -1,4 +1,4 @@
-//! An SMTP server that is not ours: aiosmtpd, with faults by plan (tests/smtp/server.py).
+//! An independent SMTP server: aiosmtpd, with planned faults (tests/smtp/server.py).
 
 use super::{python_server::PythonServer, skip};
 use client_organizer::adapters::mail::SmtpSecurity;
@@ -17,7 +17,7 @@ pub fn made(name: &str) -> PathBuf {
 }
 
 impl SmtpServer {
-    /// `None`: what it needs is not there, and that was said. `plan`: who meets what, see server.py.
+    /// `None`: its programs are missing, and the skip was reported. `plan`: planned faults, see server.py.
     pub async fn start(security: SmtpSecurity, certificate: &str, plan: Value) -> Option<Self> {
         if !made("done").exists() {
             skip::missing("SMTP server to test against");

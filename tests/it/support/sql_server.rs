@@ -20,12 +20,12 @@ pub struct SqlServerBackend {
     pub db: SqlServer,
     pub other: SqlServer,
     pub options: SqlServerOptions,
-    /// Another program's connection.
+    /// A connection of another program.
     stranger: Mutex<Connection>,
     pub database: Database,
 }
 
-/// An empty database, dropped with this where the server lets it.
+/// An empty database, dropped with this value where the server permits it.
 pub struct Database {
     server: String,
     name: String,
@@ -54,7 +54,7 @@ fn without(connection: &str, names: &[&str]) -> String {
     connection.split(';').filter(kept).collect::<Vec<_>>().join(";")
 }
 
-/// The login of all tests that has no rights of its own.
+/// The login that all tests share; it has only the rights that a test grants.
 const LOGIN: &str = "client_organizer_tests";
 const PASSWORD: &str = "Outbox_test_2";
 
@@ -65,12 +65,12 @@ pub async fn connect(connection: &str) -> Connection {
     Box::pin(Client::connect(config, stream.compat_write())).await.unwrap()
 }
 
-/// Babelfish cannot make or drop two databases at once. The lock goes with the connection.
+/// Babelfish cannot create or drop two databases at once. The lock ends with the connection.
 const ONE_AT_A_TIME: &str = "EXEC sp_getapplock @Resource = N'client-organizer test databases', @LockMode = 'Exclusive', \
     @LockOwner = 'Session', @LockTimeout = 60000;";
 
 impl Database {
-    /// None: there is no server.
+    /// `None`: no server is configured.
     pub async fn create() -> Option<Self> {
         Some(Self::create_on(&server()?).await)
     }
@@ -79,18 +79,18 @@ impl Database {
         let name = format!("co_{}", uuid::Uuid::new_v4().simple());
         let mut master = connect(server).await;
         run(&mut master, &format!("{ONE_AT_A_TIME} CREATE DATABASE {name};")).await;
-        // Under the same lock, which is that database's whose connection asks for it.
+        // Under the same lock: it belongs to the database of the connection that takes it.
         let login = format!("IF SUSER_ID(N'{LOGIN}') IS NULL CREATE LOGIN {LOGIN} WITH PASSWORD = '{PASSWORD}';");
         run(&mut master, &login).await;
         Self { server: server.to_owned(), name }
     }
 
-    /// As the one who may do everything.
+    /// A connection with all rights.
     pub fn connection(&self) -> String {
         in_database(&self.server, &self.name)
     }
 
-    /// As the login that has the role, and no other right. The database must be migrated.
+    /// A connection string of the login that has only the role. The database must be migrated.
     pub async fn as_the_role(&self) -> String {
         let mut owner = connect(&self.connection()).await;
         for sql in [
@@ -109,14 +109,14 @@ pub async fn run(connection: &mut Connection, sql: &str) {
     connection.simple_query(sql).await.unwrap().into_results().await.unwrap();
 }
 
-/// All rows of all its answers.
+/// All rows of all result sets.
 #[allow(dead_code, reason = "for a proof")]
 pub async fn in_rows(connection: &mut Connection, sql: &str) -> Vec<tiberius::Row> {
     connection.simple_query(sql).await.unwrap().into_results().await.unwrap().into_iter().flatten().collect()
 }
 
 impl SqlServerBackend {
-    /// None: there is no server.
+    /// `None`: no server is configured.
     pub async fn start() -> Option<Self> {
         Some(Self::start_on(&server()?).await)
     }
@@ -127,7 +127,7 @@ impl SqlServerBackend {
         Self::on(database).await
     }
 
-    /// On a database that was migrated.
+    /// On a migrated database.
     pub async fn on(database: Database) -> Self {
         let options = SqlServerOptions::at(database.as_the_role().await);
         let db = SqlServer::open(&options).await.unwrap();
@@ -138,7 +138,7 @@ impl SqlServerBackend {
 }
 
 impl Drop for Database {
-    /// A database left behind is a nuisance, not a failure: what is still connected to it may prevent it.
+    /// A database that is left behind is not a failure: open connections may prevent the drop.
     fn drop(&mut self) {
         let (server, name) = (self.server.clone(), self.name.clone());
         let dropped = async {
@@ -154,7 +154,7 @@ impl Drop for Database {
     }
 }
 
-/// The trait is for other programs, which wait.
+/// The trait stands for other programs, which block, so its functions are not async.
 fn now<T>(work: impl Future<Output = T>) -> T {
     tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
 }

@@ -1,5 +1,5 @@
-//! A stand-in for SQL Server on the wire: logs anyone in, answers by the names that our statements open with, and
-//! breaks where a test says. It runs no SQL. (Microsoft's mssql-mock-tds knows no strings and needs OpenSSL.)
+//! A stand-in for SQL Server on the wire: accepts every login, answers by the names that our statements open with, and
+//! fails where a test orders it. It runs no SQL. (Microsoft's mssql-mock-tds has no strings and needs OpenSSL.)
 
 pub mod tokens;
 
@@ -18,7 +18,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-/// What becomes of one request, or of one login.
+/// What happens to one request or one login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// At a login: the database is on a node at this port of this machine.
@@ -27,7 +27,7 @@ pub enum Fault {
     CutRequest,
     /// It arrived whole, and was carried out; then the connection ends without an answer.
     CutAnswer,
-    /// As before, but in the middle of the answer.
+    /// Carried out; then the connection ends in the middle of the answer.
     CutInAnswer,
     /// Carried out; then every connection ends, and so does each new one.
     CutForGood,
@@ -44,13 +44,13 @@ pub enum Fault {
 /// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// Of the server's connections, the how manieth.
+    /// The number of the connection on this server, from 1.
     pub connection: usize,
-    /// Names of its statements, or its text where it has none.
+    /// The names of its statements, or its text where it has no names.
     pub names: Vec<String>,
-    /// What of it is ASCII: its text, and the types of its parameters.
+    /// Its ASCII: the text, and the types of the parameters.
     pub text: String,
-    /// Was it carried out, as far as a server that runs no SQL can?
+    /// Whether it counts as carried out.
     pub done: bool,
 }
 
@@ -60,7 +60,7 @@ struct State {
     logins: VecDeque<Fault>,
     answers: Vec<(String, Vec<Table>)>,
     requests: Vec<Request>,
-    /// Text of each login, as far as it is UTF-16.
+    /// The text of each login, as far as it is UTF-16.
     seen_logins: Vec<String>,
     connections: usize,
     encryption: u8,
@@ -89,7 +89,7 @@ impl TdsServer {
         server
     }
 
-    /// Has its port, and refuses connections.
+    /// Has a port, and refuses connections.
     pub async fn down(tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -141,7 +141,7 @@ impl TdsServer {
         serving.await.unwrap();
     }
 
-    /// Cuts every connection that there is; they are gone when this ends.
+    /// Cuts every connection, and returns when they are gone.
     pub async fn cut(&mut self) {
         self.refuse().await;
         self.listen().await;
@@ -152,29 +152,29 @@ impl TdsServer {
         format!("Server=tcp:{host},{port};Database=office;{rest}")
     }
 
-    /// Plain, with a SQL login.
+    /// A connection string without encryption, with a SQL login.
     pub fn plain(&self) -> String {
         self.connection_string("User ID=app;Password=geheim;Encrypt=DANGER_PLAINTEXT")
     }
 
-    /// The next request that holds this statement meets this; several for one statement in their order.
+    /// The next request with this statement meets this fault; several for one statement are met in order.
     pub fn fault(&self, statement: &str, fault: Fault) {
         self.state().faults.push_back((statement.to_owned(), fault));
     }
 
-    /// The next login meets this.
+    /// The next login meets this fault.
     pub fn login_fault(&self, fault: Fault) {
         self.state().logins.push_back(fault);
     }
 
-    /// Whatever holds this statement is answered so; without, with nothing.
+    /// Answers every request with this statement; a statement without an answer gets an empty one.
     pub fn answer(&self, statement: &str, tables: Vec<Table>) {
         let mut state = self.state();
         state.answers.retain(|(known, _)| known != statement);
         state.answers.push((statement.to_owned(), tables));
     }
 
-    /// As refinery leaves it, or never touched.
+    /// A migrated database, or one that was never migrated.
     pub fn migrated(&self, migrated: bool) {
         let known = Cell::Int(i64::from(migrated));
         self.place(known, 150);
@@ -193,7 +193,7 @@ impl TdsServer {
         self.answer("migrate_history", vec![table(&columns, rows.collect())]);
     }
 
-    /// Migrated, and playing a server as old as this.
+    /// Migrated, at this compatibility level.
     pub fn of_level(&self, level: i64) {
         self.place(Cell::Int(1), level);
     }
@@ -204,7 +204,7 @@ impl TdsServer {
         self.answer("migrate_where", vec![table(&columns, vec![row])]);
     }
 
-    /// All requests so far that hold this statement.
+    /// All requests with this statement so far.
     pub fn requests(&self, statement: &str) -> Vec<Request> {
         let holds = |request: &&Request| request.names.iter().any(|name| name.contains(statement));
         self.state().requests.iter().filter(holds).cloned().collect()
@@ -229,7 +229,7 @@ impl TdsServer {
 }
 
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: &Mutex<State>) {
-    // A cut is what most tests are about.
+    // Errors are expected: most tests cut connections.
     let _ = converse(&mut stream, state).await;
 }
 
@@ -304,7 +304,7 @@ async fn converse(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), state: &Mu
                 return Ok(());
             }
             Some(Fault::Garbage) => write(stream, b"\0\x01no token begins so", true).await?,
-            // Until the other side gives up.
+            // Waits until the client gives up.
             Some(Fault::Stall) => {
                 stream.read_u8().await?;
             }
@@ -325,7 +325,7 @@ fn requested(state: &mut State, connection: usize, rpc: bool, body: &[u8], out: 
         tokens::results(out, tables);
     }
     match fault {
-        // The rows came, and the end does not.
+        // The rows arrive, the end of the answer does not.
         Some(Fault::CutInAnswer) => {}
         _ => tokens::end(out, rpc, false),
     }
@@ -334,7 +334,7 @@ fn requested(state: &mut State, connection: usize, rpc: bool, body: &[u8], out: 
     fault
 }
 
-/// A request that is cut while it arrives is not looked at, so it is the next one, whatever it is.
+/// A request that is cut while it arrives is not read, so the fault meets the next request of any kind.
 fn cut_now(state: &Mutex<State>) -> bool {
     let mut state = state.lock().unwrap();
     let place = state.faults.iter().position(|(_, fault)| *fault == Fault::CutRequest);

@@ -15,14 +15,14 @@ use tokio::{
 #[derive(Default)]
 struct State {
     cuts: Vec<String>,
-    /// From the next cut on, nobody is let in.
+    /// From the next cut on, new connections are refused.
     shut_at_cut: bool,
     shut: bool,
     seen: Vec<Vec<String>>,
     holds: Vec<(String, oneshot::Sender<()>, oneshot::Receiver<()>)>,
 }
 
-/// A request that stands still before the server: `here` when it came, `go` lets it on.
+/// A request that is held before the server: `here` when it has arrived, `go` to pass it on.
 pub struct Held {
     pub here: oneshot::Receiver<()>,
     pub go: oneshot::Sender<()>,
@@ -55,7 +55,7 @@ impl TdsProxy {
                     continue;
                 }
                 connections.spawn(async move {
-                    // A cut is what it is for.
+                    // Errors are expected: tests cut the connection.
                     let _ = pass(client, &server, &state).await;
                 });
             }
@@ -63,12 +63,12 @@ impl TdsProxy {
         Self { address, state, serving }
     }
 
-    /// The next answer to this statement is read whole from the server, so it is done there, and goes nowhere.
+    /// The next answer to this statement is read whole from the server, so the work is done, and is then dropped.
     pub fn cut_answer(&self, statement: &str) {
         self.state.lock().unwrap().cuts.push(statement.to_owned());
     }
 
-    /// As `cut_answer`; from then on every connection is cut, until `open`.
+    /// Like `cut_answer`; from then on every connection is cut until `open`.
     pub fn cut_answer_and_shut(&self, statement: &str) {
         self.cut_answer(statement);
         self.state.lock().unwrap().shut_at_cut = true;
@@ -97,7 +97,7 @@ async fn pass(mut client: TcpStream, server: &str, state: &Mutex<State>) -> std:
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     loop {
-        // A client asks, then reads the whole answer: TDS without attention signals.
+        // A client sends a request, then reads the whole answer: TDS without attention signals.
         let request = message(&mut client).await?;
         let names = wire_names::statements(&request);
         let held = {
@@ -131,7 +131,7 @@ async fn pass(mut client: TcpStream, server: &str, state: &Mutex<State>) -> std:
     }
 }
 
-/// A whole message, headers and all.
+/// A whole message with its headers.
 async fn message(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
     let mut message = Vec::new();
     loop {

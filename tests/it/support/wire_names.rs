@@ -1,6 +1,6 @@
-//! What stands in a TDS request, as far as a test wants to know: the names that our statements open with.
+//! Reads from a TDS request the names that our statements open with.
 
-/// Each of our files opens with `-- name: `; in UTF-16, at any place.
+/// Each of our SQL files opens with `-- name: `; here in UTF-16, at any position.
 pub fn statements(body: &[u8]) -> Vec<String> {
     let opening: Vec<u8> = "-- ".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut names = Vec::new();
@@ -18,7 +18,7 @@ pub fn statements(body: &[u8]) -> Vec<String> {
     names
 }
 
-/// What of it is ASCII in UTF-16, at either parity.
+/// The ASCII characters in UTF-16, at even and odd offsets.
 pub fn utf16(body: &[u8]) -> String {
     let text = |body: &[u8]| -> String {
         let units = body.chunks_exact(2).filter(|pair| pair[1] == 0 && (0x20..0x7F).contains(&pair[0]));

@@ -1,4 +1,4 @@
-//! Dispatchers as processes of their own, and what they say when they end.
+//! Dispatchers as processes of their own, and the totals of what they report.
 
 use super::host::executable;
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub struct Worker {
     totals: Option<JoinHandle<Totals>>,
 }
 
-/// Where a test fails, it does not go on without it.
+/// It does not outlive a failed test.
 impl Drop for Worker {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -21,7 +21,7 @@ impl Drop for Worker {
     }
 }
 
-/// What the reports of a worker's runs add up to.
+/// The sums over the reports of a worker's runs.
 #[derive(Debug, Default)]
 pub struct Totals {
     pub claimed: u64,
@@ -29,9 +29,9 @@ pub struct Totals {
     pub lost_leases: u64,
     pub dead: u64,
     pub longest_publish_ms: u64,
-    /// Put back, so that they go once more: the bus did not answer in time, which means unknown.
+    /// Retried or released, so that they are sent once more: the bus did not answer in time, so the outcome is unknown.
     pub put_back: u64,
-    /// Store errors, and whatever was logged as a warning or worse.
+    /// Store errors, and all logged warnings and errors.
     pub troubles: Vec<String>,
 }
 
@@ -55,20 +55,20 @@ impl Worker {
         Self { child, totals: Some(totals) }
     }
 
-    /// One run, to its end.
+    /// One complete run.
     pub fn once(settings: &[(&'static str, String)]) -> Totals {
         let output = command(settings).args(["dispatch", "--once"]).stdin(Stdio::null()).output().unwrap();
         assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).fold(Totals::default(), Totals::and)
     }
 
-    /// As a supervisor does it: it settles what it has claimed, and ends well.
+    /// Stops it as a supervisor does: it settles its leased rows and exits with 0.
     pub fn stop(self) -> Totals {
         self.signal("-TERM");
         self.end(|status| assert!(status.success(), "a dispatcher ended with {status}"))
     }
 
-    /// As a crash does it.
+    /// Kills it, as a crash does.
     pub fn kill(self) -> Totals {
         self.signal("-KILL");
         self.end(|_| ())

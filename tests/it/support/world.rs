@@ -1,4 +1,4 @@
-//! The rivers on one store, with a fake bus and a fake mailer, and time that moves when told.
+//! The rivers on one store, with a fake bus and a fake mailer, and a clock that only the test moves.
 
 use super::{
     backend::{Backend, SqliteBackend},
@@ -129,7 +129,7 @@ impl World {
         Self { backend, bus, mailer, clock, book, dispatch, notify }
     }
 
-    /// Moves the database's clock and the process's together.
+    /// Moves the clocks of the database and of the process together.
     pub fn advance_ms(&self, ms: i64) {
         self.backend.advance_ms(ms);
         self.clock.advance_ms(ms);
@@ -157,7 +157,7 @@ impl World {
         }
     }
 
-    /// Books figures and answers the id of the message.
+    /// Books figures; returns the id of the message.
     pub async fn book_month(&self, client: ClientId, month: u8, grosze: i64) -> String {
         let amount = Money::from_grosze(grosze).unwrap();
         let figures = Figures { income_tax: amount, vat: amount, insurance_amount: amount };
@@ -175,7 +175,7 @@ impl World {
         dispatch::dispatch(&self.dispatch).await
     }
 
-    /// Delivers all that the bus accepted since `from`, in order, as the queue would.
+    /// Delivers all messages that the bus accepted since `from`, in order, as the queue would.
     pub async fn deliver_from(&self, from: usize) -> Vec<NotifyReport> {
         let deliveries: Vec<Delivery> = {
             let log = self.bus.log.lock().unwrap();
@@ -199,7 +199,7 @@ impl World {
         reports
     }
 
-    /// Another process's RetryEmail, on the same store, provider and clock.
+    /// RetryEmail of another process, on the same store, provider and clock.
     pub fn beside(&self) -> NotifyContext {
         NotifyContext {
             inbox: self.backend.others().inbox,
@@ -264,7 +264,7 @@ fn message_id(committed: &Committed) -> String {
     }
 }
 
-/// The n-th valid tax number, more or less.
+/// A valid tax number, different for each n.
 pub fn nip(n: u32) -> Nip {
     let valid = (n * 7..).find_map(|candidate| {
         let nine: Vec<u32> = format!("{:09}", 526_000_000 + candidate).chars().filter_map(|c| c.to_digit(10)).collect();
@@ -275,7 +275,7 @@ pub fn nip(n: u32) -> Nip {
     valid.unwrap()
 }
 
-/// Runs RetryEmail until nothing more may be sent now.
+/// Runs RetryEmail until nothing more may be sent for now.
 pub async fn run_dry(context: &NotifyContext) {
     loop {
         let report = retry_mails::retry(context).await;

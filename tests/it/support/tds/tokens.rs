@@ -26,7 +26,7 @@ impl From<&str> for Cell {
     }
 }
 
-/// One result set; a column's type is its first row's.
+/// One result set; the first row determines the columns' types.
 #[derive(Debug, Clone)]
 pub struct Table {
     pub columns: Vec<&'static str>,
@@ -143,7 +143,7 @@ pub fn login_ack(out: &mut BytesMut) {
     token(out, 0xAD, &body);
 }
 
-/// The node that has the database is another: go there.
+/// Redirects to the node that has the database.
 pub fn sent_on(out: &mut BytesMut, host: &str, port: u16) {
     let mut place = BytesMut::new();
     place.put_u8(0);

@@ -1,4 +1,4 @@
-//! The handler's doors as a process: what reaches its own port, and what it says of secrets.
+//! Access to the handler as a process: what reaches its own port, and that it shows no secret.
 
 use crate::support::{
     edge::{OF_THE_HOST, draft, figures},
@@ -21,7 +21,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Where the handler listens, by its own line.
+/// The port that the handler reports in its log.
 fn handler_port(host: &mut Host) -> u16 {
     let is_up = |e: &Value| e["line"]["message"] == "handler up";
     let seen = host.seen.iter().find(|e| is_up(e)).cloned();
@@ -45,7 +45,7 @@ async fn a_page_in_a_browser_finds_the_handlers_own_port_closed() {
     for (path, headers) in [
         ("/SendEmail", &page[..]),
         ("/SendEmail?code=canary", &page[..]),
-        // All but the secret, which no page can know.
+        // Everything but the secret, which no page can know.
         ("/SendEmail", &OF_THE_HOST[..]),
         ("/DispatchOutbox", &OF_THE_HOST[..]),
         ("/PruneOutbox", &OF_THE_HOST[..]),
@@ -62,7 +62,7 @@ async fn a_page_in_a_browser_finds_the_handlers_own_port_closed() {
     for name in [format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("localhost:{}", host.port)] {
         assert_eq!(send(port, Method::GET, "/api/health", &[("host", &name)], "").await.status, 200, "{name}");
     }
-    // The real ones go on.
+    // The host's own invocations go on.
     assert_eq!(post_json(host.port, "/api/clients", &draft(1)).await.status, 201);
     assert_eq!(get(host.port, "/api/clients/1").await.status, 200);
     host.wait_for("the last answer", |e| e["line"]["message"] == "answered" && e["line"]["path"] == "/api/clients/1");
@@ -72,7 +72,7 @@ async fn a_page_in_a_browser_finds_the_handlers_own_port_closed() {
     assert!(!logged.iter().any(|line| line.contains("canary") || line.contains("evil")), "{logged:#?}");
 }
 
-/// A checkout whose host.json has one way only.
+/// A checkout whose host.json enables only one way.
 fn root(proxying: bool) -> tempfile::TempDir {
     let (from, root) = (Path::new(env!("CARGO_MANIFEST_DIR")), tempfile::tempdir().unwrap());
     let host = fs::read_to_string(from.join("host.json")).unwrap();
@@ -88,7 +88,7 @@ fn root(proxying: bool) -> tempfile::TempDir {
     root
 }
 
-/// One lock at a time: the other two are open.
+/// One protection at a time: the other two are off.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_protection_alone_keeps_a_client_from_running_another_function() {
     let cases: Value = serde_json::from_str(include_str!("../cases/host.json")).unwrap();
@@ -125,10 +125,10 @@ async fn each_protection_alone_keeps_a_client_from_running_another_function() {
     }
 }
 
-/// The status, and all that came; 0 where nothing did.
+/// The status and the whole response; 0 where none came.
 async fn raw(port: u16, request: &[u8]) -> (u16, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    // One who is refused in the middle of sending may find the connection closed.
+    // A client that is refused in the middle of sending may find the connection closed.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(DEADLINE, stream.read_to_end(&mut answer)).await.unwrap();
@@ -213,7 +213,7 @@ async fn no_request_kills_the_process_or_writes_an_error() {
         let rounds = headers.iter().enumerate().flat_map(|(n, headers)| targets.map(|target| (n, headers, target)));
         for (at, (n, headers, target)) in rounds.enumerate() {
             let (method, body) = (["POST", "PATCH", "PUT", "DELETE", "GET"][at % 5], &bodies[(at + n) % bodies.len()]);
-            // By the front, and at the handler's own door.
+            // Through the front, and at the handler's own port.
             for port in [port, own] {
                 let (status, answer) = ask(port, method, target, headers, body).await;
                 let of_the_host = port != own && status == 500 && !answer.contains("problem+json");
@@ -228,7 +228,7 @@ async fn no_request_kills_the_process_or_writes_an_error() {
             for target in ["/%", "/%00", "/api/clients/%ff%fe", "/api/clients/..%5C..%5CSendEmail", "*", "//", "/\\"] {
                 ask(port, "POST", target, &[json()], "{}").await;
             }
-            // Who goes away: in the head, in the body, in a chunk, before the answer.
+            // Clients that disconnect: in the head, in the body, in a chunk, before the answer.
             for cut in [
                 "POST /api/clients HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nX-",
                 "POST /api/clients HTTP/1.1\r\nHost: 127.0.0.1:PORT\r\nContent-Length: 170\r\n\r\n{",
@@ -322,7 +322,7 @@ async fn a_function_key_is_never_logged_echoed_or_stored() {
     }
 }
 
-/// `func start` on the example's settings, as the handler sees it.
+/// `func start` with the example's settings, as the handler sees it.
 #[test]
 fn a_development_host_needs_no_migrate() {
     let example =
@@ -353,7 +353,7 @@ fn a_development_host_needs_no_migrate() {
     assert!(is_up, "{printed}");
 }
 
-/// The proxy sends it again where its connection closed without an answer, and the client never hears of it.
+/// The proxy sends a request again where its connection closed without an answer, and the client never learns of it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_without_a_body_can_be_repeated_safely() {
     let data = tempfile::tempdir().unwrap();
@@ -367,7 +367,7 @@ async fn a_write_without_a_body_can_be_repeated_safely() {
     drop(host);
     for (month, headers, status, replayed) in [
         (3, &[("idempotency-key", "once")][..], 204, Some("true")),
-        // Without a key the second finds what the first did.
+        // Without a key the second request finds what the first one did.
         (4, &[], 404, None),
     ] {
         let failpoint = format!("after-commit={}", data.path().join(format!("reached-{month}")).display());
