@@ -1,4 +1,4 @@
-//! The repository checks itself: arrows between rooms, file sizes, opening sentences, clean names.
+//! The repository checks itself: layering, file sizes, opening sentences, SQL files and their pairs.
 
 use regex::Regex;
 use std::{
@@ -30,14 +30,14 @@ fn rust_files(under: &str) -> Vec<(String, String)> {
     found
 }
 
-/// The file without its unit tests, which stand at its end.
+/// The file without its unit tests, which are at its end.
 fn body(text: &str) -> &str {
     text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
 }
 
-/// Rooms that a file names in its code: as `crate::room`, in a group after `crate::`, or by as many `super::` as lead to
-/// the crate.
-fn rooms_seen(name: &str, text: &str) -> BTreeSet<String> {
+/// The modules that a file names in its code: as `crate::module`, in a group after `crate::`, or by as many `super::` as
+/// lead to the crate.
+fn modules_seen(name: &str, text: &str) -> BTreeSet<String> {
     let lines = body(text).lines().filter(|line| !line.trim_start().starts_with("//"));
     let code = lines.collect::<Vec<_>>().join("\n");
     let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
@@ -63,7 +63,7 @@ fn rooms_seen(name: &str, text: &str) -> BTreeSet<String> {
     seen
 }
 
-/// The first word of each item of a group, whose brace was opened.
+/// The first word of each item of a group; the text begins after its brace.
 fn firsts(group: &str) -> Vec<String> {
     let (mut found, mut item, mut depth) = (Vec::new(), String::new(), 1);
     for c in group.chars() {
@@ -84,19 +84,19 @@ fn firsts(group: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_room_is_seen_however_it_is_named() {
+fn an_import_is_found_in_every_form() {
     let text = "use crate::{adapters::clock, domain::{a, flows::x}};\nuse super::super::ops::run;\n// crate::app\n\
                 use super::local;\n    crate::ports::bus();\n#[cfg(test)]\nmod tests {\n    use crate::config;";
     let expected = ["adapters", "domain", "ops", "ports"].map(str::to_owned);
-    assert_eq!(rooms_seen("src/functions/x.rs", text), BTreeSet::from(expected));
-    assert!(rooms_seen("src/functions/mod.rs", text).contains("local"));
+    assert_eq!(modules_seen("src/functions/x.rs", text), BTreeSet::from(expected));
+    assert!(modules_seen("src/functions/mod.rs", text).contains("local"));
 }
 
-/// Small things that any room but the pure ones may use.
+/// Small modules that all but the pure ones may use.
 const TOOLS: [&str; 3] = ["failpoints", "private", "http_server"];
 
 #[test]
-fn the_arrows_between_rooms_hold() {
+fn modules_import_only_what_their_layer_allows() {
     let allowed: [(&str, &[&str]); 8] = [
         ("domain", &[]),
         ("ports", &["domain"]),
@@ -111,7 +111,7 @@ fn the_arrows_between_rooms_hold() {
     for (room, doors) in allowed {
         let pure = ["domain", "ports", "config"].contains(&room);
         for (name, text) in rust_files(&format!("src/{room}")) {
-            for seen in rooms_seen(&name, &text) {
+            for seen in modules_seen(&name, &text) {
                 let tool = !pure && TOOLS.contains(&seen.as_str());
                 if seen != room && !tool && !doors.contains(&seen.as_str()) {
                     wrong.push(format!("{name} sees {seen}"));
@@ -122,9 +122,9 @@ fn the_arrows_between_rooms_hold() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A new room is in that list, or it is one of those that see no room or all of them.
+/// A new module has an entry in that list, or it is one that imports no module or all of them.
 #[test]
-fn every_room_has_its_arrows() {
+fn every_module_has_a_layer() {
     let listed = ["domain", "ports", "flows", "config", "adapters", "functions", "local", "ops"];
     let others = ["app", "telemetry"];
     let known: BTreeSet<&str> = listed.into_iter().chain(TOOLS).chain(others).collect();
@@ -134,16 +134,16 @@ fn every_room_has_its_arrows() {
 }
 
 #[test]
-fn every_file_opens_with_a_sentence_and_stays_one_idea() {
+fn every_file_opens_with_a_sentence_and_stays_short() {
     let mut wrong = Vec::new();
     for (name, text) in ["tests", "benches"].into_iter().flat_map(rust_files) {
         if !text.starts_with("//! ") {
-            wrong.push(format!("{name} does not say what it is"));
+            wrong.push(format!("{name} does not state what it is"));
         }
     }
     for (name, text) in rust_files("src") {
         if !text.starts_with("//! ") {
-            wrong.push(format!("{name} does not say what it is"));
+            wrong.push(format!("{name} does not state what it is"));
         }
         let lines = body(&text).lines().count();
         if lines > 400 {
@@ -161,7 +161,7 @@ fn nothing_is_left_unfinished_or_ignored() {
         if Path::new(&name).ends_with(Path::new(mine).file_name().unwrap()) {
             continue;
         }
-        // The one use of the attribute: a process of a test's own, started by another test of this binary.
+        // The one permitted use: a child process that another test of this binary starts.
         let text = text.replace("#[ignore = \"a process that", "");
         for marker in markers {
             assert!(!text.contains(marker), "{name} holds {marker}");
@@ -170,7 +170,7 @@ fn nothing_is_left_unfinished_or_ignored() {
 }
 
 #[test]
-fn every_sql_file_says_its_name_and_is_used() {
+fn every_sql_file_states_its_name_and_is_used() {
     for dialect in ["sqlite", "sqlserver"] {
         let folder = root().join("src/adapters").join(dialect);
         let code: String = rust_files(&format!("src/adapters/{dialect}")).into_iter().map(|(_, text)| text).collect();
@@ -186,7 +186,7 @@ fn every_sql_file_says_its_name_and_is_used() {
 
 /// Where READ_COMMITTED_SNAPSHOT is on, as in every new database of Azure SQL, SQL Server refuses READPAST without it.
 #[test]
-fn what_skips_locked_rows_says_that_it_reads_by_locks() {
+fn a_statement_that_skips_locked_rows_reads_by_locks() {
     for entry in fs::read_dir(root().join("src/adapters/sqlserver/sql")).unwrap() {
         let path = entry.unwrap().path();
         let text = fs::read_to_string(&path).unwrap();
@@ -213,9 +213,9 @@ fn references(table: &str) -> Vec<(String, String)> {
     found
 }
 
-/// One row that another program's transaction holds would stop whoever waits for it, and with it everything else.
+/// A row that another program's transaction holds would stop every statement that waits for it, and all other rows.
 #[test]
-fn whatever_walks_the_outbox_or_the_inbox_passes_held_rows_over() {
+fn every_statement_that_walks_the_outbox_or_the_inbox_skips_held_rows() {
     let reasons = [
         ("ops_status", "begins with ops_report, as every report"),
         ("ops_oldest_claimable", "as ops_status"),
@@ -258,13 +258,13 @@ fn whatever_walks_the_outbox_or_the_inbox_passes_held_rows_over() {
     assert!(stale.is_empty(), "no reason any more: {stale:?}");
 }
 
-/// Compiled while a table was empty, a plan may read all of it later; so what runs all day names its index.
+/// A plan compiled while a table was empty may later scan it, so frequent statements name their index.
 #[test]
-fn the_statements_of_every_day_name_their_index_and_seek() {
+fn frequent_statements_name_their_index_and_seek() {
     let theirs = ["outbox_", "inbox_"];
     for table in ["dbo.OutboxMessages", "dbo.InboxMessages"] {
         for (name, line) in references(table) {
-            // By the whole primary key.
+            // Seeks by the whole primary key.
             let plain = ["inbox_begin", "inbox_finished"].contains(&name.as_str());
             if theirs.iter().any(|prefix| name.starts_with(prefix)) && !plain {
                 assert!(line.contains("INDEX("), "{name}: {line}");
@@ -353,10 +353,10 @@ fn the_dialects_have_the_same_statements() {
 }
 
 #[test]
-fn we_never_promise_what_nobody_can() {
+fn nothing_promises_exactly_once() {
     let promise = ["exactly", "once"].join(" ");
     for (name, text) in texts() {
-        // As it is read: over the ends of lines and the marks of comments.
+        // As it is read: across line ends and comment marks.
         let words: Vec<&str> = text.split_whitespace().filter(|word| !word.starts_with("//")).collect();
         let text = words.join(" ").to_lowercase();
         for (at, _) in text.match_indices(&promise) {
@@ -367,7 +367,7 @@ fn we_never_promise_what_nobody_can() {
     }
 }
 
-/// What a reader cannot open explains nothing.
+/// A reference that a reader cannot open explains nothing.
 #[test]
 fn no_text_points_outside_the_repository() {
     let outside = ["house rules", "house.md", "design.md", "functions-host-contract", "-notes.md"];
@@ -399,7 +399,7 @@ fn texts() -> Vec<(String, String)> {
         }
     }
     for path in files {
-        // Not pictures and recorded bytes.
+        // No pictures and no recorded bytes.
         if let Ok(text) = fs::read_to_string(&path) {
             found.push((path.strip_prefix(root()).unwrap().to_str().unwrap().to_owned(), text));
         }
