@@ -92,7 +92,7 @@ impl Bench<'_> {
             publish(bus, to, some).await;
         }
         let rate = f64::from(u32::try_from(count).unwrap()) / began.elapsed().as_secs_f64();
-        let counted = self.broker.tell("count", json!({"name": to.entity()})).await;
+        let counted = self.broker.command("count", json!({"name": to.entity()})).await;
         assert_eq!(counted["distinct"], count + 1, "{what}: all arrived");
         println!("  {what}: {rate:.0}");
         bus.close().await;
