@@ -61,12 +61,12 @@ fn route(event: &EventType) -> Setting {
 const BUS: &[Setting] = &[
     unset("ServiceBusConnection", "Endpoint=sb://…;SharedAccessKeyName=…;SharedAccessKey=… (or SharedAccessSignature=…)", "the namespace, with a key; this or the next is needed by `serve` and `dispatch`. Read as Microsoft's clients read it; `doctor` reports when a signature ends. A secret").example(LOCAL_BUS),
     unset("ServiceBusConnection__fullyQualifiedNamespace", "<namespace>.servicebus.windows.net", "the namespace, opened by an identity of Entra ID; the trigger reads it too"),
-    unset("ServiceBusConnection__credential", "managedidentity", "whose identity; without it the app's own in Azure, else AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, else the Azure CLI's user"),
+    unset("ServiceBusConnection__credential", "managedidentity", "how to sign in; where it is not set, as the app in Azure, else AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET, else the Azure CLI's user"),
     unset("ServiceBusConnection__clientId", "a user-assigned identity's client id", "which managed identity, where it is not the system-assigned one"),
     choice::<Transport>("ServiceBus__Transport", "amqp", "how messages are sent: AMQP in batches (port 5671), the same through port 443, or one HTTPS request each"),
     text("ServiceBus__SessionDestinations", "", "destinations by commas", "those with sessions: the ordering key, else the id, becomes the SessionId"),
     text("ServiceBus__PartitionedDestinations", "", "destinations by commas", "those with partitioning: no batch holds messages of two keys"),
-    number("ServiceBus__IdleMs", "240000", 1_000, 280_000, "an AMQP connection unused for so long is replaced"),
+    number("ServiceBus__IdleMs", "240000", 1_000, 280_000, "an AMQP connection unused for this long is replaced"),
     text("ServiceBus__Gateway", "", "host:port; empty: none", "where AMQP connects to in the namespace's place; TLS and tokens still name the namespace"),
     text("EmailQueueName", "client-emails", "a queue's name", "the queue the SendEmail function reads"),
     number("Bus__TimeoutMs", "15000", 100, 300_000, "how long one send may take"),
@@ -78,15 +78,15 @@ const BUS: &[Setting] = &[
 
 const SCHEDULES: &[Setting] = &[
     schedule("OutboxSchedule", "*/10 * * * * *", "when DispatchOutbox sweeps"),
-    schedule("RetryEmailSchedule", "0 * * * * *", "when RetryEmail takes up what waits"),
-    schedule("PruneSchedule", "0 30 2 * * *", "when PruneOutbox forgets what is finished"),
+    schedule("RetryEmailSchedule", "0 * * * * *", "when RetryEmail sends the mails that wait"),
+    schedule("PruneSchedule", "0 30 2 * * *", "when PruneOutbox removes finished rows"),
 ];
 
 const OUTBOX: &[Setting] = &[
     number("Outbox__BatchMax", "500", 1, 2_000, "rows a claim takes at most"),
     number("Outbox__BatchBytesMax", "4000000", 1_000, 100_000_000, "payload bytes a claim takes at most"),
-    number("Outbox__LeaseMs", "60000", 1_000, 600_000, "how long a claimed row is ours"),
-    number("Outbox__HeadroomMs", "10000", 100, 300_000, "kept free at the lease's end for settling"),
+    number("Outbox__LeaseMs", "60000", 1_000, 600_000, "how long a claim leases its rows"),
+    number("Outbox__HeadroomMs", "10000", 100, 300_000, "time kept at the end of a lease for settling"),
     number("Outbox__RunMs", "50000", 100, 240_000, "a DispatchOutbox run ends by itself after this"),
     number("Outbox__RetryMax", "10", 1, 1_000, "failures of one message until it is dead"),
     number("Outbox__RetryBaseMs", "2000", 1, 3_600_000, "wait after a message's first failure; doubles"),
@@ -121,7 +121,7 @@ const DATABASE: &[Setting] = &[
         60_000,
         "how long a call waits for a connection, and tries again after transient errors",
     ),
-    number("Sql__IdleMs", "300000", 1_000, 3_600_000, "a connection unused for so long is closed"),
+    number("Sql__IdleMs", "300000", 1_000, 3_600_000, "a connection unused for this long is closed"),
     number(
         "Sql__ConnectTimeoutMs",
         "10000",
@@ -149,7 +149,7 @@ const DATABASE: &[Setting] = &[
         "0",
         0,
         86_400_000,
-        "once timers found nothing for an hour, they ask the database only so often, so that a serverless one can pause; 0: always",
+        "once the timers have found nothing for an hour, they query the database only this often, so that a serverless one can pause; 0: always",
     ),
     number("Store__SkewMs", "0", -315_360_000_000, 315_360_000_000, "added to the database's clock; for tests only"),
 ];
@@ -158,7 +158,7 @@ const MAIL: &[Setting] = &[
     choice::<EmailProvider>(
         "Email__Provider",
         "folder",
-        "who sends the mail; folder is for one machine, never for Azure",
+        "the mail provider; folder is for one machine, never for Azure",
     ),
     text("Email__Folder", ".local/mail", "a folder's path", "where the folder provider puts its .eml files"),
     text("Email__SmtpHost", "", "a host's name or address", "the mail server; needed by the smtp provider"),
@@ -168,7 +168,7 @@ const MAIL: &[Setting] = &[
         "starttls",
         "starttls or nothing is sent; tls from the first byte; none only to this machine, never in Azure",
     ),
-    text("Email__SmtpUser", "", "a name; empty: no login", "who logs in to the mail server"),
+    text("Email__SmtpUser", "", "a name; empty: no login", "the user that logs in to the mail server"),
     text("Email__SmtpPassword", "", "a secret", "needed with Email__SmtpUser; never shown"),
     text(
         "Email__SmtpCaFile",
@@ -193,9 +193,9 @@ const MAIL: &[Setting] = &[
         "Email__AcsEndpoint",
         "",
         "https://<name>.communication.azure.com",
-        "Azure Communication Services by Entra ID, as who is at hand: no secret",
+        "Azure Communication Services by Entra ID, with the identity at hand: no secret",
     ),
-    text("Email__AcsEndpoint__credential", "", "managedidentity; empty: what is at hand", "who signs in there"),
+    text("Email__AcsEndpoint__credential", "", "managedidentity; empty: the identity at hand", "how to sign in there"),
     text("Email__AcsEndpoint__clientId", "", "a client id; empty: the app's own", "which managed identity"),
     number(
         "Email__AcsTimeoutMs",
@@ -231,13 +231,13 @@ const LETTERS: &[Setting] = &[
 ];
 
 const SENDING: &[Setting] = &[
-    choice::<OnDoubt>("Email__OnDoubt", "resend", "what becomes of a mail that may have been sent"),
+    choice::<OnDoubt>("Email__OnDoubt", "resend", "what happens to a mail that may have been sent"),
     number(
         "Email__DoubtsMax",
         "3",
         1,
         100,
-        "a mail that may have been sent so often is held for a person all the same",
+        "a mail that may have been sent this many times is held for a person, whatever Email__OnDoubt is",
     ),
     number_or(
         "Email__PerMinuteMax",
@@ -274,7 +274,7 @@ const SENDING: &[Setting] = &[
     number("Email__ConcurrencyMax", "4", 1, 64, "mails RetryEmail sends side by side").formerly(&["Email__AtOnceMax"]),
     number("Email__RetryBaseMs", "60000", 1, 3_600_000, "wait after a recipient's first failure; doubles"),
     number("Email__RetryDelayMaxMs", "3600000", 1, 86_400_000, "longest wait between tries of a recipient"),
-    number("Email__GiveUpHours", "48", 1, 720, "a recipient failing for so long is refused"),
+    number("Email__GiveUpHours", "48", 1, 720, "a mail whose recipient fails for this long is refused"),
 ];
 
 const RETENTION: &[Setting] = &[

@@ -561,6 +561,7 @@ fn the_app_starts_with_nothing_but_what_the_template_sets() {
     ]));
     let settings = Settings::read_with_bus(&set).unwrap_or_else(|problems| panic!("{problems:?}"));
     assert!(matches!(settings.store.kind, StoreKind::SqlServer { .. }) && settings.in_azure);
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
 }
 
 const SQL: &str =
