@@ -48,12 +48,16 @@
 //!
 //! Each walk ends with the tests that find what was forgotten.
 //!
-//! **A message type.** One file in `src/domain/events`, as `src/domain/events/financial_record_deleted.rs`: name, version,
-//! data, default route, size limit, samples, the letter's folder; and its line in `ALL` of `src/domain/events/mod.rs`. If the data is
-//! new, a struct that implements `EventData`: recipient, ordering key, what the letter is filled with. Its letters: a folder under
-//! `src/adapters/mail/letters` with `pl` and `en`, embedded as they are. What enqueues it is a write of `src/flows/book.rs`, from an endpoint in
-//! `src/functions`. Routes, settings, the OpenAPI document, `mail preview` and the tests find it through `ALL`.
-//! Tests: golden letters in `tests/it/golden/letters` (look at them: `client-organizer mail preview`).
+//! **A message type.** Imitate the commit `events: payment reminder`: it touches its own files and the lists they join.
+//! 1. `src/domain/events/payment_reminder.rs`: name, version, data, default route, ordering key, size limit, samples, the
+//!    letter's folder; its line in `ALL` of `src/domain/events/mod.rs`.
+//! 2. `src/adapters/mail/letters/payment_reminder`: `pl` and `en`, each with subject, text and HTML; embedded as they are.
+//! 3. `src/functions/reminders.rs`: the endpoint that enqueues it, by `Command::Enqueue` of `src/domain/booking.rs` (a message
+//!    about what is booked) or with a write; its path in `src/functions/routes.rs`, its document in `src/functions/openapi.rs`.
+//! 4. The files made of the settings, since `Routes__<EventType>` is one (next walk).
+//!
+//! Routes, settings, the OpenAPI document, `mail preview` and the tests find it through `ALL`. Tests:
+//! `tests/it/events.rs`; golden letters in `tests/it/golden/letters` (look at them: `client-organizer mail preview`).
 //!
 //! **A setting.** One row in `src/config/catalogue.rs`: name, default, bounds, meaning. One line that reads it into a
 //! typed field, in the concern's file beside it (for example `src/config/outbox.rs`). If it contradicts another one,
