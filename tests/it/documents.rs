@@ -48,7 +48,7 @@ fn scripts(text: &str) -> Vec<&str> {
 /// Each block with the statuses that its answers begin with.
 const CURL: [(&str, &[&str]); 2] = [
     ("README.md", &["201", "201", "200", "200"]),
-    ("src/functions/README.md", &["201", "200", "201", "200", "412", "422", "200", "200", "200"]),
+    ("src/functions/README.md", &["201", "200", "201", "200", "412", "202", "422", "200", "200", "200"]),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
