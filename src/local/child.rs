@@ -19,14 +19,16 @@ use tokio::{
     time::Instant,
 };
 
-/// What to start.
+/// The handler's process: program, arguments, folder and environment.
 #[derive(Debug, Clone)]
 pub struct HandlerCommand {
+    /// The program, as a path that is valid in `root`.
     pub executable: PathBuf,
+    /// Its arguments.
     pub args: Vec<String>,
     /// The working folder: the one with host.json.
     pub root: PathBuf,
-    /// All the child sees beside what the host adds and the few variables any program needs.
+    /// The child's environment, apart from what the host adds and the few variables that any program needs.
     pub env: BTreeMap<String, String>,
 }
 
@@ -37,7 +39,7 @@ pub(super) struct Up {
     pub(super) pid: u32,
 }
 
-/// What others may do with the child: know its port, wait for it, have it killed.
+/// What other parts may do with the child: learn its port, wait for it, have it killed.
 #[derive(Clone)]
 pub(super) struct ChildHandle {
     up: watch::Receiver<Option<Up>>,
@@ -52,14 +54,14 @@ impl ChildHandle {
         found.ok()?.ok().and_then(|up| *up)
     }
 
-    /// Kills the process that held an invocation too long, unless another one runs by now.
+    /// Kills the process whose invocation exceeded its time, unless another process has replaced it.
     pub(super) async fn kill(&self, pid: u32) {
         let _ = self.kill.send(pid).await;
         self.noticed(pid).await;
     }
 
-    /// After a connection broke: most likely the process died, and its supervisor hears of it a moment later. Who
-    /// went on at once would spend deliveries on a dead process.
+    /// To be awaited after a connection broke: most likely the process died, and its supervisor notices a moment later.
+    /// A caller that continued at once would spend deliveries on a dead process.
     pub(super) async fn noticed(&self, pid: u32) {
         let mut up = self.up.clone();
         let gone = up.wait_for(|up| up.is_none_or(|up| up.pid != pid));
@@ -73,23 +75,23 @@ pub(super) struct Supervisor {
     up: watch::Sender<Option<Up>>,
     kill: mpsc::Receiver<u32>,
     client: Client,
-    /// Chosen once and kept for every restart, as in Azure, until the host starts afresh.
+    /// Selected once and kept for every restart, as in Azure, until the host starts afresh.
     port: Option<u16>,
 }
 
-/// The host's own numbers, from its sources and from runs of it.
+/// The Azure host's own numbers, from its sources and from runs of it.
 const PROBE_EVERY: Duration = Duration::from_millis(25);
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const EXITS_MAX: u32 = 3;
 const EXITS_WITHIN: Duration = Duration::from_mins(30);
 const EXIT_RESTART_UNCOUNTED: i32 = 200;
-/// A handler that lives on after it broke a connection costs this much; one that died is noticed much sooner.
+/// How long a broken connection may delay a caller when the handler is still alive; a dead one is noticed much sooner.
 const NOTICED_WITHIN: Duration = Duration::from_millis(250);
 /// How long a stopping host waits for a handler whose stdin ended.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
-/// The platform needs a moment to start a host again; without one a handler that cannot start would spin.
+/// The platform needs a moment to start a host again. Without a pause a handler that cannot start would spin.
 const AFRESH_AFTER: Duration = Duration::from_secs(1);
-/// Longer lines of the handler are cut: memory is bounded, and no log line means that much.
+/// Longer lines of the handler are cut, so that memory is bounded.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 pub(super) fn supervise(command: HandlerCommand, events: EventSink) -> (Supervisor, ChildHandle) {
@@ -100,10 +102,10 @@ pub(super) fn supervise(command: HandlerCommand, events: EventSink) -> (Supervis
 }
 
 impl Supervisor {
-    /// Runs the handler, again and again, until `stop` says so; then ends it.
+    /// Runs the handler, again and again, until `stop` is true; then ends it.
     ///
     /// # Errors
-    /// It could not be started at all, or ended with code 0, after which Azure never starts it again.
+    /// The handler cannot be started, or it ended with code 0, after which Azure never starts it again.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), LocalError> {
         let mut exits = Exits::default();
         loop {
@@ -160,7 +162,7 @@ impl Supervisor {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        // Ctrl-C is for the host: it then closes the pipe, and a handler's exit 0 is not taken for its own idea.
+        // Ctrl-C goes to the host alone, which then closes the pipe. A handler that exited 0 by itself would be an error.
         #[cfg(unix)]
         command.process_group(0);
         let mut process = command.spawn().map_err(failed)?;
@@ -173,7 +175,7 @@ impl Supervisor {
         Ok(Started { port, pid: process.id().unwrap_or_default(), stdin: process.stdin.take(), process })
     }
 
-    /// Waits for readiness, then for the end, killing when asked to; true: it was.
+    /// Waits for readiness, then for the end, and kills the process on request. True: it was killed on request.
     async fn attend(&mut self, child: &mut Started) -> (Option<ExitStatus>, bool) {
         let started = Instant::now();
         let ready = tokio::select! {
@@ -185,7 +187,7 @@ impl Supervisor {
             self.events.emit(What::HandlerStarted { pid: child.pid, ready_ms });
             self.up.send_replace(Some(Up { port: child.port, pid: child.pid }));
         } else {
-            self.events.note("the handler answered nothing within 30 s: killed");
+            self.events.note("the handler did not answer within 30 s and was killed");
             let _ = child.process.start_kill();
         }
         let mut timed_out = false;
@@ -194,7 +196,7 @@ impl Supervisor {
                 status = child.process.wait() => return (status.ok(), timed_out),
                 Some(pid) = self.kill.recv() => if pid == child.pid {
                     timed_out = true;
-                    // Nobody is sent to a process that is about to die.
+                    // No request goes to a process that is about to die.
                     self.up.send_replace(None);
                     let _ = child.process.start_kill();
                 },
@@ -203,7 +205,7 @@ impl Supervisor {
     }
 }
 
-/// Waits until told to stop; also when whoever would say it is gone.
+/// Waits until `stop` is true or its sender is dropped.
 pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -211,7 +213,7 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 struct Started {
     port: u16,
     pid: u32,
-    /// Held here and not in `process`: waiting for that one would close it, and a closed stdin ends the handler.
+    /// Kept here and not in `process`: `wait` would close it, and a closed stdin ends the handler.
     stdin: Option<ChildStdin>,
     process: Child,
 }
@@ -232,7 +234,6 @@ async fn answers(client: &Client, port: u16) {
 async fn end(child: &mut Started) {
     drop(child.stdin.take());
     if tokio::time::timeout(STOP_WITHIN, child.process.wait()).await.is_err() {
-        // By this very process, never by name.
         let _ = child.process.kill().await;
     }
 }
@@ -261,7 +262,7 @@ async fn pass_on(source: impl AsyncRead + Unpin, stream: Stream, events: EventSi
 #[expect(clippy::disallowed_methods, reason = "these are the system's, not settings")]
 fn basics() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
     let machine = ["PATH", "HOME", "TMPDIR", "TZ", "SystemRoot", "TEMP", "TMP", "USERPROFILE"];
-    // The way out of an office's network, and whom to trust on it.
+    // The proxies of an office's network, and the certificates to trust.
     let upper = ["HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"];
     let lower = ["https_proxy", "all_proxy", "no_proxy"];
     machine.into_iter().chain(upper).chain(lower).filter_map(|name| std::env::var_os(name).map(|value| (name, value)))

@@ -1,24 +1,24 @@
-//! The handler's side: no child survives its host, and none takes another's invocations.
+//! The handler's side: a child ends with its host, and accepts invocations of this host only.
 
 use std::{fs::File, io, path::Path};
 
-/// The variable by which the local host tells its child to end when its stdin ends, and a secret made at its start.
+/// The variable that gives the child a secret, new at each start of the local host. Its invocations carry it.
 pub const LOCAL_VARIABLE: &str = "CLIENT_ORGANIZER_LOCAL";
-/// The file that the child holds locked for as long as it lives: the next host waits for that.
+/// The variable that names the file which the child locks for as long as it lives; the next host waits for that lock.
 pub const LOCK_VARIABLE: &str = "CLIENT_ORGANIZER_LOCAL_LOCK";
-/// The header by which each invocation of the local host says that secret: no page in a browser can know it.
+/// The header that carries the secret in each invocation. A page in a browser cannot know it.
 pub const SECRET_HEADER: &str = "x-client-organizer-local";
 
 /// Ends this process once stdin ends. The local host holds the other end of that pipe and never writes, so the
-/// system closes it however the host dies, kill -9 included. Azure gives its handler no such pipe: call this only
+/// system closes it however the host dies, `kill -9` included. In Azure the handler has no such pipe, so call this only
 /// where `CLIENT_ORGANIZER_LOCAL_LOCK` names a file to lock.
 ///
 /// # Errors
-/// The file cannot be opened, or another handler holds it.
+/// The file cannot be opened, or another handler has locked it.
 pub fn end_with_host(lock: &Path) -> io::Result<()> {
     let held = File::options().write(true).open(lock)?;
     held.try_lock()?;
-    // A thread of its own, since a read of stdin cannot be given up: in the runtime's pool it would hold up its end.
+    // A thread of its own: a read of stdin cannot be cancelled, and in the runtime's pool it would delay the shutdown.
     std::thread::Builder::new().name("stdin".to_owned()).spawn(move || {
         let _held = held;
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());

@@ -8,10 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Its name in the data folder. A key of this very run stands in it, so only its owner may read it.
+/// The file's name in the data folder. It contains a key of the current run, so only its owner may read it.
 pub const CONNECTION_FILE: &str = "queue-connection";
 
-/// Removed when dropped; what a killed host left behind opens nothing, since each start has a new key.
+/// Removed when dropped. A file that a killed host left behind opens nothing, since each start has a new key.
 pub(super) struct ConnectionFile(PathBuf);
 
 impl ConnectionFile {
@@ -25,13 +25,13 @@ impl ConnectionFile {
 
 impl Drop for ConnectionFile {
     fn drop(&mut self) {
-        // Gone already is as good.
+        // It may be gone already.
         let _ = fs::remove_file(&self.0);
     }
 }
 
 fn write(path: &Path, connection: &str) -> io::Result<()> {
-    // One left behind might be readable by others.
+    // A file left behind might be readable by others.
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

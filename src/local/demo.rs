@@ -1,4 +1,4 @@
-//! `--demo`: books a few sample clients and figures over HTTP, and tells what becomes of each message.
+//! `--demo`: books a few sample clients and figures over HTTP, and reports what becomes of each message.
 
 use super::{
     demo_data::{self, Booking},
@@ -14,17 +14,17 @@ use serde_json::Value;
 use std::{collections::HashSet, ffi::OsString, path::PathBuf, time::Duration};
 use tokio::{sync::broadcast, time::Instant};
 
-/// What the demo follows; subscribe before the host runs, so that nothing is missed.
+/// A demo run and the events that it follows. Subscribe before the host runs, so that nothing is missed.
 pub struct Demo {
     events: EventSink,
     feed: broadcast::Receiver<Event>,
     mails: PathBuf,
-    /// The settings that name its store, for who goes on with `ops`.
+    /// The settings that name the store, shown for use with `ops`.
     store: String,
     client: Client,
 }
 
-/// A message on its way; each time is an event's, not ours.
+/// A message on its way. Its times are those of the host's events.
 struct Story {
     title: String,
     message_id: String,
@@ -35,26 +35,27 @@ struct Story {
     mailed: Option<DateTime<Utc>>,
 }
 
-/// The promise of the README and of the smoke test in CI.
+/// The README promises this, and the smoke test in CI checks it.
 const MAILS_WITHIN: Duration = Duration::from_secs(30);
-/// A first start compiles nothing, but a slow machine may still be busy.
+/// Enough for a slow, busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 /// Longer than any answer the API gives.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 impl Demo {
-    /// `mails` is the folder the handler mails to.
+    /// `mails` is the folder into which the handler writes mails; `store`, the settings that name its store, is shown at
+    /// the end.
     #[must_use]
     pub fn subscribe(events: &EventSink, mails: PathBuf, store: String) -> Self {
         Self { events: events.clone(), feed: events.subscribe(), mails, store, client: web::client() }
     }
 
-    fn say(&self, line: &str) {
+    fn print(&self, line: &str) {
         self.events.say(line);
     }
 
-    /// What goes wrong is shown also where the host's lines are not.
-    fn complain(&self, event: &Event) {
+    /// Prints an event that is a failure, where the host's own lines are not printed.
+    fn print_failure(&self, event: &Event) {
         let wrong = matches!(
             event.what,
             What::Log { stream: Stream::Stderr, .. }
@@ -65,18 +66,18 @@ impl Demo {
                 | What::DeadLettered { .. }
         );
         if wrong && !self.events.is_written() {
-            self.say(&event.to_string());
+            self.print(&event.to_string());
         }
     }
 }
 
-/// Tells the whole story once.
+/// Books, follows every message to its mail, and prints a table of the times.
 ///
 /// # Errors
-/// The host did not come up, a booking was refused, or a mail did not arrive in 30 s; says which.
+/// Names what failed: the host did not start, a booking was refused, or a mail did not arrive within 30 s.
 pub async fn run(mut demo: Demo) -> Result<()> {
     let (port, up) = wait_for_handler(&mut demo).await?;
-    demo.say(&format!("The handler is up. Booking at http://127.0.0.1:{port}/api :\n"));
+    demo.print(&format!("The handler is up. Booking at http://127.0.0.1:{port}/api :\n"));
     let mut stories = Vec::new();
     let mut last = None;
     for booking in demo_data::bookings(demo.events.now()) {
@@ -85,9 +86,9 @@ pub async fn run(mut demo: Demo) -> Result<()> {
     follow(&mut demo, &mut stories).await?;
     print(&demo, &stories, up);
     let arrived = arrived(&letters(&demo), &stories);
-    demo.say(&format!("\n{arrived} mails lie in {} (open one: it is a plain .eml file).", demo.mails.display()));
+    demo.print(&format!("\n{arrived} mails are in {} (open one: it is a plain .eml file).", demo.mails.display()));
     if arrived < stories.len() {
-        bail!("{} messages were taken in, but {arrived} mails were written: see `ops mail list`", stories.len());
+        bail!("{} messages were accepted, but {arrived} mails were written: see `ops mail list`", stories.len());
     }
     if let Some(path) = last {
         what_next(&demo, port, &path);
@@ -100,7 +101,7 @@ async fn wait_for_handler(demo: &mut Demo) -> Result<(u16, DateTime<Utc>)> {
     let mut listening = None;
     loop {
         let event = next(&mut demo.feed, deadline).await.context("the handler was not up within 30 s")?;
-        demo.complain(&event);
+        demo.print_failure(&event);
         match (event.what, listening) {
             (What::Listening { port, .. }, _) => listening = Some(port),
             (What::HandlerStarted { .. }, Some(port)) => return Ok((port, event.at)),
@@ -109,10 +110,10 @@ async fn wait_for_handler(demo: &mut Demo) -> Result<(u16, DateTime<Utc>)> {
     }
 }
 
-/// One sample client and the figures that follow; answers the path of a record.
+/// Books one sample client and its figures; returns the path of a record.
 async fn book(demo: &Demo, port: u16, booking: Booking, stories: &mut Vec<Story>) -> Result<String> {
     let (headers, client) = request(demo, port, Method::POST, "/api/clients", &booking.client).await?;
-    let id = client.get("id").and_then(Value::as_i64).context("a new client came back without its id")?;
+    let id = client.get("id").and_then(Value::as_i64).context("the response to a new client has no id")?;
     drop(headers);
     let mut record = String::new();
     for (method, figures) in booking.writes {
@@ -126,7 +127,7 @@ async fn book(demo: &Demo, port: u16, booking: Booking, stories: &mut Vec<Story>
         let ids = headers.get("outbox-message-id").and_then(|v| v.to_str().ok()).unwrap_or_default();
         let verb = if method == Method::POST { "new figures" } else { "changed figures" };
         for message_id in ids.split(',').map(str::trim).filter(|id| !id.is_empty()) {
-            demo.say(&format!("  {method:5} {path}  ->  message {message_id}"));
+            demo.print(&format!("  {method:5} {path}  ->  message {message_id}"));
             stories.push(Story {
                 title: format!("{verb}, client {id}"),
                 message_id: message_id.to_owned(),
@@ -155,7 +156,7 @@ async fn request(demo: &Demo, port: u16, method: Method, path: &str, body: &Valu
     };
     let (parts, body) = tokio::time::timeout(ANSWER_WITHIN, answered).await.context("no answer within 10 s")??;
     if !parts.status.is_success() {
-        bail!("{method} {path} was answered {}: {}", parts.status, String::from_utf8_lossy(&body));
+        bail!("{method} {path} returned {}: {}", parts.status, String::from_utf8_lossy(&body));
     }
     Ok((parts.headers, serde_json::from_slice(&body)?))
 }
@@ -166,7 +167,7 @@ async fn follow(demo: &mut Demo, stories: &mut [Story]) -> Result<()> {
         let Some(event) = next(&mut demo.feed, deadline).await else {
             bail!("not every mail arrived within 30 s:\n{}", missing(stories));
         };
-        demo.complain(&event);
+        demo.print_failure(&event);
         let Event { at, what } = event;
         let mut mark = |id: &str, step: fn(&mut Story) -> &mut Option<DateTime<Utc>>| {
             if let Some(story) = stories.iter_mut().find(|story| story.message_id == id) {
@@ -197,19 +198,19 @@ fn print(demo: &Demo, stories: &[Story], up: DateTime<Utc>) {
     let after = |story: &Story, at: Option<DateTime<Utc>>| {
         at.map_or_else(|| "-".to_owned(), |at| format!("+{} ms", (at - story.requested).num_milliseconds().max(0)))
     };
-    demo.say("\nEach message, in time since its booking was sent:\n");
-    demo.say(&format!("  {:28} {:>12} {:>12} {:>12} {:>12}", "", "committed", "dispatched", "delivered", "mailed"));
+    demo.print("\nEach message, in time since its booking was sent:\n");
+    demo.print(&format!("  {:28} {:>12} {:>12} {:>12} {:>12}", "", "committed", "dispatched", "delivered", "mailed"));
     for story in stories {
         let [committed, dispatched, delivered, mailed] = in_order(story).map(|at| after(story, at));
         let title = &story.title;
-        demo.say(&format!("  {title:28} {committed:>12} {dispatched:>12} {delivered:>12} {mailed:>12}"));
+        demo.print(&format!("  {title:28} {committed:>12} {dispatched:>12} {delivered:>12} {mailed:>12}"));
     }
     if let Some(first) = stories.iter().filter_map(|story| story.mailed).min() {
-        demo.say(&format!("\nhandler up -> first mail: {} ms", (first - up).num_milliseconds()));
+        demo.print(&format!("\nhandler up -> first mail: {} ms", (first - up).num_milliseconds()));
     }
 }
 
-/// Each step is heard of after it was done, when the next may have begun already: none is later than the next.
+/// A step is reported after it is done, when the next may already have begun, so no step is shown later than the next.
 fn in_order(story: &Story) -> [Option<DateTime<Utc>>; 4] {
     let mut steps = [Some(story.committed), story.dispatched, story.delivered, story.mailed];
     for step in (0..3).rev() {
@@ -230,7 +231,7 @@ fn what_next(demo: &Demo, port: u16, record: &str) {
     let api = format!("http://127.0.0.1:{port}");
     // Fresh each run: a key used again for another path is refused.
     let key = format!("try-{:06x}", fastrand::u32(..1 << 24));
-    demo.say(&format!(
+    demo.print(&format!(
         "\nWhat to try next:\n\
          \n  curl -sw '\\n' {api}/api/clients\
          \n  curl -siw '\\n' -X PATCH {api}{record} -H 'Content-Type: application/json' -H 'Idempotency-Key: {key}' \

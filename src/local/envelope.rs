@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// What Service Bus says of a message, as far as the envelope shows it.
+/// A message and its Service Bus properties, as far as the envelope shows them.
 #[expect(clippy::struct_field_names, reason = "Service Bus calls it DeliveryCount")]
 #[derive(Debug, Clone)]
 pub struct Delivery {
@@ -21,7 +21,7 @@ pub struct Delivery {
     pub properties: Map<String, Value>,
 }
 
-/// What the Azure host remembers of a timer's runs.
+/// What the Azure host records of a timer's runs.
 #[derive(Debug, Clone, Copy)]
 pub struct Runs {
     /// None: never ran.
@@ -29,6 +29,7 @@ pub struct Runs {
     pub next: DateTime<Utc>,
 }
 
+/// The metadata that every envelope has.
 #[derive(Debug, Clone)]
 pub struct Sys<'a> {
     pub function: &'a str,
@@ -36,7 +37,7 @@ pub struct Sys<'a> {
     pub rand_guid: uuid::Uuid,
 }
 
-/// `runs` is None for schedules more frequent than once a minute: the Azure host does not monitor those.
+/// The body for a timer function. `runs` is None for schedules more frequent than once a minute: the Azure host does not monitor those.
 #[must_use]
 pub fn timer(name: &str, runs: Option<Runs>, sys: &Sys<'_>) -> String {
     let status = runs.map(|runs| {
@@ -47,6 +48,7 @@ pub fn timer(name: &str, runs: Option<Runs>, sys: &Sys<'_>) -> String {
     text(&Envelope { data: One(name, timer), metadata: Only { sys: sys.into() } })
 }
 
+/// The body for a function with a Service Bus trigger.
 #[must_use]
 pub fn service_bus(name: &str, delivery: &Delivery, sys: &Sys<'_>) -> String {
     use base64::Engine;
@@ -155,7 +157,7 @@ struct Metadata<'a> {
 #[derive(Serialize)]
 struct Junk {}
 
-/// As much of it as its serializer shows.
+/// The part of the .NET client that its serializer shows.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Client {

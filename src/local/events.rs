@@ -1,4 +1,4 @@
-//! What the local host tells: one typed event each, as a line for people or as a JSON line for programs.
+//! What the local host reports: typed events, each printed as a line for people or as a JSON line for programs.
 
 use crate::{domain::printable, ports::clock::Clock};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -11,117 +11,183 @@ use std::{
 };
 use tokio::sync::{broadcast, oneshot};
 
+/// One event with its time; times are in the order in which events are emitted.
 #[derive(Debug, Clone, Serialize)]
 pub struct Event {
+    /// When it was emitted; printed with milliseconds.
     #[serde(serialize_with = "millis")]
     pub at: DateTime<Utc>,
+    /// What happened.
     #[serde(flatten)]
     pub what: What,
 }
 
+/// What happened. As JSON, `event` holds the variant's name in kebab-case, and the fields are in camelCase.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum What {
+    /// The host accepts HTTP; the handler may not be ready yet.
     Listening {
+        /// The port for HTTP on 127.0.0.1.
         port: u16,
+        /// The port of the queue stand-in on 127.0.0.1.
         queue_port: u16,
     },
+    /// A handler process answers HTTP.
     HandlerStarted {
+        /// Its process id.
         pid: u32,
+        /// Milliseconds from its start to its first answer.
         ready_ms: u64,
     },
+    /// A handler process ended.
     HandlerExited {
+        /// Its exit code; `None` when a signal ended it.
         code: Option<i32>,
+        /// The signal that ended it.
         signal: Option<i32>,
     },
+    /// The handler exited too often in a row. In Azure the host stops; here it starts afresh.
     HostStopped {
+        /// Exits in a row, each within 30 minutes of the one before.
         exits: u32,
     },
+    /// An invocation by a timer or a queue message ended.
     Invocation {
+        /// The function's name.
         function: String,
+        /// The invocation's id, as the handler received it.
         id: String,
+        /// The id of the queue message; `None` for a timer.
         message_id: Option<String>,
+        /// How long it took, in milliseconds.
         ms: u64,
+        /// Whether the Azure host would count it as a success.
         ok: bool,
+        /// Why it failed.
         reason: Option<String>,
     },
+    /// An invocation was answered in a way that makes the Azure host wait until functionTimeout.
     Hang {
+        /// The function's name.
         function: String,
+        /// The invocation's id.
         id: String,
     },
+    /// An HTTP request was passed to the handler and answered.
     Http {
+        /// The name of the function whose route matched.
         function: String,
+        /// The invocation's id, as the handler received it.
         id: String,
+        /// The HTTP method.
         method: String,
+        /// The path as the client sent it, without the query.
         path: String,
+        /// The HTTP status that the client received.
         status: u16,
+        /// How long it took, in milliseconds.
         ms: u64,
     },
+    /// The queue stored a message.
     Queued {
+        /// The queue or topic.
         entity: String,
+        /// The message's id.
         message_id: String,
     },
+    /// Duplicate detection accepted a message and dropped it.
     DuplicateDropped {
+        /// The queue or topic.
         entity: String,
+        /// The repeated id.
         message_id: String,
     },
+    /// A message was locked and delivered to a receiver.
     Delivered {
+        /// The queue.
         entity: String,
+        /// The message's id.
         message_id: String,
+        /// Deliveries so far, this one included.
         delivery_count: u32,
     },
+    /// A receiver settled a message; it left the queue.
     Completed {
+        /// The queue.
         entity: String,
+        /// The message's id.
         message_id: String,
+        /// Deliveries so far.
         delivery_count: u32,
     },
+    /// A receiver returned a message to the queue.
     Abandoned {
+        /// The queue.
         entity: String,
+        /// The message's id.
         message_id: String,
+        /// Deliveries so far.
         delivery_count: u32,
     },
+    /// A message moved to the dead-letter queue.
     DeadLettered {
+        /// The queue.
         entity: String,
+        /// The message's id.
         message_id: String,
+        /// Deliveries so far.
         delivery_count: u32,
+        /// Service Bus's name for the reason.
         reason: String,
     },
-    /// A line of the handler: `line` is its object where it was JSON, else its text.
+    /// The handler printed a line.
     Log {
+        /// Where it was printed.
         stream: Stream,
+        /// The line's object where it was a JSON object, else its text; at most 64 KiB.
         line: Value,
     },
-    /// Something the host has to say.
+    /// A remark of the host for people.
     Note {
+        /// One or more lines.
         text: String,
     },
-    /// Nobody read fast enough; so many events were not written.
+    /// The reader of the output was too slow, so events were not written.
     Dropped {
+        /// How many.
         events: u64,
     },
 }
 
+/// Which output of the handler a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stream {
+    /// Standard output.
     Stdout,
+    /// Standard error.
     Stderr,
 }
 
+/// How events are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
+    /// A line for people; only events that are news to them.
     Text,
+    /// A JSON object per line; every event.
     Json,
 }
 
-/// Cheap to clone. Emitting never waits: a reader that stalls loses events and is told how many.
+/// Where events go: printed lines and subscribers. Cheap to clone. Emitting never waits: a reader that stalls loses
+/// events, and `What::Dropped` reports how many.
 #[derive(Clone)]
 pub struct EventSink {
     clock: Arc<dyn Clock>,
     subscribers: broadcast::Sender<Event>,
     writer: Option<mpsc::SyncSender<Line>>,
     dropped: Arc<std::sync::atomic::AtomicU64>,
-    /// Held from an event's time to its place among the others, so that times are in order.
+    /// Locked from reading the clock until the event is in line, so that times are in order.
     order: Arc<Mutex<()>>,
 }
 
@@ -130,11 +196,11 @@ enum Line {
     Flush(oneshot::Sender<()>),
 }
 
-/// Events kept for a reader that is behind: some seconds of a busy host, a few MB.
+/// Events kept for a slow reader: some seconds of a busy host, a few MB.
 const BEHIND_MAX: usize = 8_192;
 
 impl EventSink {
-    /// Writes to nobody; for those who only subscribe.
+    /// Prints nothing; events reach subscribers only.
     #[must_use]
     pub fn silent(clock: Arc<dyn Clock>) -> Self {
         Self {
@@ -146,13 +212,13 @@ impl EventSink {
         }
     }
 
-    /// Writes every event as one line, on a thread of its own: a slow terminal must not slow the host.
+    /// Prints each event as one line to `out`, on a thread of its own: a slow terminal must not slow the host.
     #[must_use]
     pub fn writing(clock: Arc<dyn Clock>, form: Form, mut out: impl Write + Send + 'static) -> Self {
         let (writer, lines) = mpsc::sync_channel(BEHIND_MAX);
         std::thread::spawn(move || {
             while let Ok(line) = lines.recv() {
-                // A reader that went away is no reason to stop: the host's work is not its output.
+                // The host continues without a reader: its work is not its output.
                 let _ = match line {
                     Line::Event(event) => match form {
                         Form::Json => {
@@ -173,6 +239,7 @@ impl EventSink {
         Self { writer: Some(writer), ..Self::silent(clock) }
     }
 
+    /// Gives an event its time and sends it to the output and all subscribers.
     pub fn emit(&self, what: What) {
         use std::sync::atomic::Ordering::Relaxed;
         let _ordered = self.order.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,37 +258,40 @@ impl EventSink {
         let _ = self.subscribers.send(event);
     }
 
+    /// Emits a remark for people.
     pub fn note(&self, text: impl Into<String>) {
         self.emit(What::Note { text: text.into() });
     }
 
-    /// A line for a person: a note among the events where these are written, else plainly on stdout.
+    /// Prints a line for people: as a note among the events where these are printed, else plainly on stdout.
     pub fn say(&self, text: &str) {
         if self.writer.is_some() {
             self.note(text);
         } else {
-            // A closed terminal is no reason to stop.
+            // The host continues without a terminal.
             let _ = writeln!(std::io::stdout(), "{}", printable::lines(text));
         }
     }
 
-    /// Whether events go out as lines.
+    /// Whether events are printed.
     #[must_use]
     pub fn is_written(&self) -> bool {
         self.writer.is_some()
     }
 
+    /// The time of the clock that events are stamped with.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
 
+    /// Receives all events from now on. A subscriber that is 8,192 events behind misses the oldest.
     #[must_use]
     pub fn subscribe(&self) -> broadcast::Receiver<Event> {
         self.subscribers.subscribe()
     }
 
-    /// Waits until everything emitted so far is written; not longer than a second.
+    /// Waits until everything emitted so far is printed; at most a second.
     pub async fn flush(&self) {
         if let Some(writer) = &self.writer {
             let (done, written) = oneshot::channel();
@@ -233,8 +303,8 @@ impl EventSink {
 }
 
 impl What {
-    /// Whether people are shown it. What the host's own line says is not said again by the handler's, and a timer's run
-    /// that ended well is not news: what it did, if anything, the handler logs.
+    /// Whether the event is shown to people. A line of the handler that repeats the host's own is not, nor is a timer's
+    /// successful run: the handler logs what it did, if anything.
     #[must_use]
     pub fn is_news(&self) -> bool {
         match self {
@@ -243,7 +313,7 @@ impl What {
                 !["answered", "handler up"].contains(&message)
             }
             Self::Invocation { ok: true, message_id, .. } => message_id.is_some(),
-            // The line before says what it means.
+            // The `Hang` line before it explains it.
             Self::Invocation { ok: false, reason, .. } => reason.as_deref() != Some(HANG),
             _ => true,
         }
@@ -282,7 +352,7 @@ impl fmt::Display for What {
             }
             Self::Hang { function, .. } => write!(
                 f,
-                "{function} HANGS: it answered success with an empty body; in Azure nothing happens until \
+                "{function} HANGS: it returned success with an empty body; in Azure nothing happens until \
                  functionTimeout, then the process is killed"
             ),
             Self::Http { method, path, status, ms, .. } => write!(f, "{method} {path} -> {status}, {ms} ms"),
@@ -306,8 +376,8 @@ impl fmt::Display for What {
     }
 }
 
-/// A structured log line as `LEVEL message key=value`; anything else as it is. What every line has (time, source,
-/// trace) is left to the JSON form.
+/// A structured log line as `LEVEL message key=value`; anything else as it is. Fields that every line has (time, source,
+/// trace) appear in the JSON form only.
 fn readable(line: &Value) -> String {
     let Some(fields) = line.as_object() else {
         return line.as_str().map_or_else(|| line.to_string(), str::to_owned);
@@ -335,12 +405,12 @@ mod tests {
     }
 
     #[test]
-    fn times_are_in_the_order_of_the_events_whoever_emits_them() {
+    fn times_are_in_the_order_of_events_from_several_threads() {
         struct Steps(std::sync::atomic::AtomicI64);
         impl Clock for Steps {
             fn now(&self) -> DateTime<Utc> {
                 let ms = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                // Another may come between the time and the place.
+                // Lets another thread run between reading the clock and sending.
                 std::thread::yield_now();
                 DateTime::from_timestamp_millis(ms).unwrap()
             }
@@ -357,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_one_line_whatever_it_names() {
+    fn an_event_is_one_line_even_with_control_characters() {
         let odd = "/x\u{85}\u{202e}\n12:00:00.000 all is well\u{1b}[2J";
         let http = |path: &str| What::Http {
             function: String::new(),

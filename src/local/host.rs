@@ -1,4 +1,4 @@
-//! Puts the parts of the local host together and runs them until told to stop.
+//! Puts the parts of the local host together and runs them until it is asked to stop.
 
 use super::{
     LOCAL_VARIABLE, LOCK_VARIABLE, LocalError, LocalOptions, child,
@@ -21,15 +21,16 @@ use tokio::{
     task::JoinSet,
 };
 
-/// Where the sender looks for the bus, whatever the triggers' connections are called.
+/// The setting of the sender's connection; those of the triggers may have other names.
 const CONNECTION_SETTING: &str = "ServiceBusConnection";
-/// What takes longer is repeated by the next host; a person waits for this one.
+/// How long work under way may take when the host stops, since a person waits. The next host repeats what took longer.
 const FINISH_WITHIN: Duration = Duration::from_secs(3);
 
-/// Runs until `shutdown`, then ends the handler. Dropped earlier, it kills it.
+/// Runs the host until `shutdown`, then ends the handler. If the future is dropped earlier, the handler is killed.
 ///
 /// # Errors
-/// Something it needs is missing or taken, or the handler ended in a way after which Azure would not go on.
+/// See [`LocalError`]: something that the host needs is missing or taken, the data folder disappeared, or the handler
+/// exited with code 0.
 pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> Result<(), LocalError> {
     let lock = DataLock::take(&options.data)?;
     let manifest = Manifest::read(&options.handler.root, &options.handler.env)?;
@@ -43,7 +44,7 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
         let connection = options.bus.clone().filter(|_| setting == CONNECTION_SETTING);
         handler.env.insert(setting.to_owned(), connection.unwrap_or_else(|| queue.connection_string()));
     }
-    // With another bus or another database, what this queue says would mislead who asks beside the data folder's own.
+    // With another bus or database, the figures of this queue would mislead `ops` and `doctor`.
     let own = options.bus.is_none() && handler.env.get("Store__Kind").is_none_or(|kind| kind == "sqlite");
     let _file = if own { Some(ConnectionFile::write(&options.data, &queue.connection_string())?) } else { None };
     let taken = |source| LocalError::Port { port, source };
@@ -84,11 +85,11 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     supervised.spawn(supervisor.run(stopping));
     let ended = tokio::select! {
         ended = supervised.join_next() => ended,
-        // Nothing is finished: it would be finished into nothing.
+        // Work under way is not finished: its results would be lost with the folder.
         gone = lock.lost() => return Err(gone),
         () = shutdown => {
-            // Azure would just kill. A person at a terminal should not find a mail in doubt after each Ctrl-C: what
-            // is under way is finished, then the handler's stdin ends, and the queue goes last.
+            // Azure would kill the process. Here a person at a terminal should not find a mail in doubt after each
+            // Ctrl-C: work under way is finished, then the handler's stdin ends, and the queue stops last.
             gate.close();
             wind_down.send_replace(true);
             let finished = async { while workers.join_next().await.is_some() {} };

@@ -1,4 +1,4 @@
-//! One invocation of a function that is not HTTP: post the envelope, judge the answer.
+//! One invocation of a function that is not HTTP: posts the envelope and judges the answer.
 
 use super::{
     SECRET_HEADER,
@@ -14,20 +14,20 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Cheap to clone; what timers and pump need to call the handler.
+/// What timers and the pump need to call the handler. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Invoker {
     pub(super) child: ChildHandle,
     pub(super) client: Client,
     pub(super) events: EventSink,
     pub(super) function_timeout: Duration,
-    /// What an invocation says beside, so that the handler knows it for ours.
+    /// Sent with each invocation, so that the handler recognizes those of this host.
     pub(super) secret: String,
 }
 
-/// The version this host plays; `X-Azure-Functions-HostVersion` and User-Agent say it.
+/// The version of the Azure host that is played, sent as `X-Azure-Functions-HostVersion` and in `User-Agent`.
 pub(super) const HOST_VERSION: &str = "4.1037.0.0";
-/// An answer holds a small report; more is a bug worth hearing of.
+/// An answer holds a small report; a larger one is a bug and fails the invocation.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long an invocation waits for a handler that is being restarted.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -36,7 +36,7 @@ const READY_WITHIN: Duration = Duration::from_secs(30);
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     Succeeded,
-    /// 2xx with nothing in it: in Azure it lasts until functionTimeout kills the process.
+    /// 2xx with an empty body: in Azure the invocation lasts until functionTimeout kills the process.
     Hangs,
     Failed(String),
 }
@@ -68,7 +68,7 @@ impl Invoker {
 
     async fn attempt(&self, function: &str, id: &str, body: String) -> Outcome {
         let Some(up) = self.child.ready(READY_WITHIN).await else {
-            return Outcome::Failed("the handler is not up".to_owned());
+            return Outcome::Failed("the handler did not start within 30 s".to_owned());
         };
         let Ok(answered) = tokio::time::timeout(self.function_timeout, self.post(function, id, up.port, body)).await
         else {
@@ -101,7 +101,7 @@ impl Invoker {
 async fn judge(response: Response<Incoming>) -> Result<Outcome, BoxError> {
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
-    // Read whole, also when it is dropped, so that the connection can be used again.
+    // Read to its end, even where it is not needed, so that the connection can be reused.
     let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await?.to_bytes();
     Ok(outcome(status.as_u16(), &kind, &body))
 }
@@ -120,11 +120,12 @@ fn outcome(status: u16, content_type: &str, body: &[u8]) -> Outcome {
     match serde_json::from_slice::<Value>(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)) {
         Ok(Value::Object(members)) => members.iter().find_map(misfit).map_or(Outcome::Succeeded, Outcome::Failed),
         Ok(_) => Outcome::Failed("answered JSON that is not an object".to_owned()),
-        Err(e) => Outcome::Failed(format!("answered what is not JSON: {e}")),
+        Err(e) => Outcome::Failed(format!("answered with invalid JSON: {e}")),
     }
 }
 
-/// What the host reads into another type than this; keys count in any casing, and those it does not know do not.
+/// Why a member of the answer cannot be read into the Azure host's type. Keys match in any casing; unknown ones are
+/// ignored.
 fn misfit((key, value): (&String, &Value)) -> Option<String> {
     let is_text = |value: &Value| !value.is_object() && !value.is_array();
     let (fits, expected) = match key.to_ascii_lowercase().as_str() {

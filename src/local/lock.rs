@@ -1,4 +1,4 @@
-//! The locks of a data folder: one host, one handler, and both gone before the next ones come.
+//! The locks of a data folder: one host and one handler use it at a time.
 
 use super::{LocalError, connection_file::CONNECTION_FILE, events::EventSink};
 use crate::private;
@@ -12,25 +12,27 @@ use std::{
 use tokio::time::Instant;
 
 const HOST_LOCK: &str = "host.lock";
-/// The file that the handler holds locked.
+/// The file that the handler keeps locked.
 const HANDLER_LOCK: &str = "handler.lock";
-/// How the names in a data folder begin.
+/// How the names of our files in a data folder begin.
 const OURS: [&str; 7] = ["app.db", "queues.db", "mail", "preview", HOST_LOCK, HANDLER_LOCK, CONNECTION_FILE];
-/// A handler whose host is gone ends within milliseconds, unless something holds it.
+/// A handler whose host is gone normally ends within milliseconds.
 const HANDLER_GONE_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// What is booked into a folder that was removed is lost, so this is noticed soon; a look costs one system call.
+/// Short, since what is booked into a removed folder is lost. A look costs two system calls.
 const FOLDER_LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// Held as long as it lives; the system frees it however the process ends.
+/// The host's lock on its data folder, released when dropped. The system releases it however the process ends.
 pub struct DataLock {
     file: File,
     data: PathBuf,
 }
 
 impl DataLock {
+    /// Creates the folder where it is missing, and locks it.
+    ///
     /// # Errors
-    /// The folder cannot be made or written, or another host holds it.
+    /// The folder cannot be created or written, or another host has locked it.
     pub fn take(data: &Path) -> Result<Self, LocalError> {
         let cannot = |source| LocalError::Data { path: data.to_owned(), source };
         private::folder(data).map_err(cannot)?;
@@ -45,10 +47,10 @@ impl DataLock {
         }
     }
 
-    /// The file that a handler is given to lock, once no handler of an earlier host holds it.
+    /// The file for the handler to lock, as soon as the handler of an earlier host has released it.
     ///
     /// # Errors
-    /// One still does after a while, or the file cannot be made.
+    /// It is still locked after 10 s, or cannot be created.
     pub(super) async fn handlers(&self, events: &EventSink) -> Result<PathBuf, LocalError> {
         let cannot = |source| LocalError::Data { path: self.data.clone(), source };
         let path = self.data.join(HANDLER_LOCK);
@@ -65,14 +67,14 @@ impl DataLock {
                 Err(TryLockError::WouldBlock) => {}
             }
             if !noted {
-                events.note("the handler of an earlier host still runs: waiting for its end");
+                events.note("the handler of an earlier host still runs; waiting for it to end");
                 noted = true;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    /// Ends once the folder is not the one that was taken: removed, or another in its place.
+    /// Returns once the folder is no longer the one that was locked: it was removed, or another is in its place.
     pub(super) async fn lost(&self) -> LocalError {
         while self.is_in_place().unwrap_or(false) {
             tokio::time::sleep(FOLDER_LOOK_EVERY).await;
@@ -87,7 +89,7 @@ impl DataLock {
 }
 
 impl Drop for DataLock {
-    /// Closing alone would leave it to a child that was forked meanwhile and has not become its program yet.
+    /// Closing alone would leave the lock to a child that was forked meanwhile and has not executed its program yet.
     fn drop(&mut self) {
         let _ = self.file.unlock();
     }

@@ -1,4 +1,4 @@
-//! What host.json and the function.json files say, as far as the local host plays it.
+//! The parts of host.json and the function.json files that the local host plays.
 
 use super::{LocalError, routes::Template};
 use crate::domain::schedule::Schedule;
@@ -10,38 +10,54 @@ use std::{
     time::Duration,
 };
 
+/// A function app as its files describe it.
 #[derive(Debug, Clone)]
 pub struct Manifest {
-    /// Bounds every invocation; when it passes, the Azure host kills the process.
+    /// The longest an invocation may take; after it the Azure host kills the process. 30 minutes by default.
     pub function_timeout: Duration,
+    /// Receivers per queue, 1 to 64: host.json's `maxConcurrentCalls`, 4 by default.
     pub receivers_max: usize,
-    /// HTTP goes through the host's proxy; else it is forwarded.
+    /// Whether HTTP goes through the host's proxy (`enableProxyingHttpRequest`); otherwise it is forwarded.
     pub is_proxying: bool,
-    /// In the order of their names, in which the Azure host tries HTTP routes.
+    /// Enabled functions ordered by name, the order in which the Azure host tries HTTP routes.
     pub functions: Vec<Function>,
 }
 
+/// A function and what starts it.
 #[derive(Debug, Clone)]
 pub struct Function {
+    /// The name of its folder, and the path of the handler that serves it.
     pub name: String,
+    /// Its only trigger.
     pub trigger: Trigger,
 }
 
+/// What starts a function.
 #[derive(Debug, Clone)]
 pub enum Trigger {
-    /// No methods: all of them.
+    /// An HTTP request.
     Http {
+        /// The paths, with the route prefix.
         route: Template,
+        /// The methods in capital letters; an empty list allows all.
         methods: Vec<String>,
     },
+    /// A schedule.
     Timer {
+        /// The binding's name: the key of the timer in the envelope.
         binding: String,
+        /// The times, in UTC.
         schedule: Schedule,
+        /// Whether it also runs when the host starts.
         run_on_startup: bool,
     },
+    /// A message on a Service Bus queue.
     ServiceBus {
+        /// The binding's name: the key of the message in the envelope.
         binding: String,
+        /// The queue's name.
         queue: String,
+        /// The name of the setting with the connection string.
         connection: String,
     },
 }
@@ -75,7 +91,7 @@ struct Binding {
     is_sessions_enabled: bool,
 }
 
-/// The Azure host's own default.
+/// The Azure host's default.
 const FUNCTION_TIMEOUT: Duration = Duration::from_mins(30);
 /// Azure's default is 16 per core; an embedded database has one writer, so fewer are enough.
 const RECEIVERS: u64 = 4;
@@ -84,14 +100,15 @@ const RECEIVERS_MAX: u64 = 64;
 
 impl Manifest {
     /// Reads `root/host.json` and the functions: the folders beside it (a staged app) or below `functions/` (a
-    /// checkout). `%Setting%` is looked up in the child's settings.
+    /// checkout). `%Setting%` is replaced by the value in `settings`, those of the child.
     ///
     /// # Errors
-    /// Names the file and what is wrong with it.
+    /// Names the file and what is wrong with it: it is missing, unreadable, or describes what is not played here.
     pub fn read(root: &Path, settings: &BTreeMap<String, String>) -> Result<Self, LocalError> {
         let path = root.join("host.json");
         if !path.is_file() {
-            let reason = "is not there: run this in a checkout or a staged folder, or name one with --root".to_owned();
+            let reason =
+                "does not exist: run this in a checkout or a staged folder, or name one with --root".to_owned();
             return Err(LocalError::Manifest { path, reason });
         }
         let host: Value = json(&path)?;
@@ -102,7 +119,9 @@ impl Manifest {
         let prefix = host.pointer("/extensions/http/routePrefix").and_then(Value::as_str).unwrap_or("api");
         let timeout = match host.get("functionTimeout").and_then(Value::as_str) {
             None | Some("-1") => FUNCTION_TIMEOUT,
-            Some(text) => time_span(text).ok_or_else(|| wrong("functionTimeout must be hh:mm:ss"))?,
+            Some(text) => {
+                time_span(text).ok_or_else(|| wrong("functionTimeout is invalid: expected hh:mm:ss, less than 24 h"))?
+            }
         };
         let calls = host.pointer("/extensions/serviceBus/maxConcurrentCalls").and_then(Value::as_u64);
         let functions = folders(root)?
@@ -110,7 +129,7 @@ impl Manifest {
             .filter_map(|folder| function(folder, prefix, settings).transpose())
             .collect::<Result<Vec<_>, _>>()?;
         if functions.is_empty() {
-            return Err(wrong("no <Name>/function.json was found beside it, nor in functions/"));
+            return Err(wrong("has no functions: expected <Name>/function.json beside it or in functions/"));
         }
         let is_set = |name: &str| host.pointer(&format!("/customHandler/{name}")) == Some(&Value::Bool(true));
         let is_proxying = is_set("enableProxyingHttpRequest");
@@ -119,7 +138,7 @@ impl Manifest {
             && functions.iter().any(|f| matches!(f.trigger, Trigger::Http { .. }))
         {
             return Err(wrong(
-                "customHandler.enableForwardingHttpRequest or enableProxyingHttpRequest must be true: HTTP is passed on as it is",
+                "customHandler.enableForwardingHttpRequest or enableProxyingHttpRequest must be true: HTTP is passed to the handler unchanged",
             ));
         }
         let receivers_max = usize::try_from(calls.unwrap_or(RECEIVERS).clamp(1, RECEIVERS_MAX)).unwrap_or(1);
@@ -160,7 +179,7 @@ fn function(folder: &Path, prefix: &str, settings: &BTreeMap<String, String>) ->
     }
     let mut triggers = described.bindings.into_iter().filter(|b| b.kind.to_ascii_lowercase().ends_with("trigger"));
     let (Some(binding), None) = (triggers.next(), triggers.next()) else {
-        return Err(wrong("a function has exactly one trigger".to_owned()));
+        return Err(wrong("bindings is invalid: expected exactly one trigger".to_owned()));
     };
     trigger(&name, prefix, settings, binding).map(|trigger| Some(Function { name, trigger })).map_err(wrong)
 }
@@ -172,39 +191,47 @@ fn trigger(name: &str, prefix: &str, settings: &BTreeMap<String, String>, bindin
             methods: binding.methods.iter().map(|m| m.to_ascii_uppercase()).collect(),
         }),
         "timertrigger" => {
-            let schedule = binding.schedule.ok_or("a timer trigger needs a schedule")?;
+            let schedule = binding.schedule.ok_or("schedule is missing: a timer trigger needs one")?;
             let schedule = substitute(&schedule, settings)?;
             let schedule = Schedule::parse(&schedule).map_err(|why| format!("the schedule `{schedule}` {why}"))?;
             Ok(Trigger::Timer { binding: binding.name, schedule, run_on_startup: binding.run_on_startup })
         }
         "servicebustrigger" => {
             if binding.data_type.as_deref() != Some("binary") {
-                return Err("dataType must be binary: else a body's own fields overwrite the metadata".to_owned());
+                return Err(
+                    "dataType is invalid: expected binary, since fields of a JSON body would overwrite the metadata"
+                        .to_owned(),
+                );
             }
             if binding.cardinality.is_some_and(|c| !c.eq_ignore_ascii_case("one")) || binding.is_sessions_enabled {
-                return Err("only cardinality one without sessions is delivered here".to_owned());
+                return Err(
+                    "cardinality is invalid: the local host delivers only cardinality one, without sessions".to_owned()
+                );
             }
-            let queue =
-                binding.queue_name.ok_or("a Service Bus trigger needs a queueName; topics are not read here")?;
+            let queue = binding.queue_name.ok_or("queueName is missing: the local host reads queues, not topics")?;
             let connection = binding.connection.unwrap_or_else(|| "AzureWebJobsServiceBus".to_owned());
             Ok(Trigger::ServiceBus { binding: binding.name, queue: substitute(&queue, settings)?, connection })
         }
-        other => Err(format!("the local host knows no `{other}`")),
+        other => Err(format!(
+            "type `{other}` is invalid: the local host expects httpTrigger, timerTrigger or serviceBusTrigger"
+        )),
     }
 }
 
-/// `%Name%` by its setting, as the Azure host does.
+/// Replaces each `%Name%` by the setting of that name, as the Azure host does.
 fn substitute(text: &str, settings: &BTreeMap<String, String>) -> Result<String, String> {
     let mut out = String::new();
     for (at, piece) in text.split('%').enumerate() {
         if at % 2 == 0 {
             out.push_str(piece);
         } else {
-            out.push_str(settings.get(piece).ok_or_else(|| format!("`%{piece}%` is not among the settings"))?);
+            out.push_str(
+                settings.get(piece).ok_or_else(|| format!("`%{piece}%` names a setting that does not exist"))?,
+            );
         }
     }
     if text.matches('%').count() % 2 == 1 {
-        return Err(format!("`{text}` has a % without its partner"));
+        return Err(format!("`{text}` is invalid: expected % in pairs"));
     }
     Ok(out)
 }
@@ -220,7 +247,7 @@ fn time_span(text: &str) -> Option<Duration> {
 fn json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, LocalError> {
     let wrong = |reason| LocalError::Manifest { path: path.to_owned(), reason };
     let text = std::fs::read_to_string(path).map_err(|e| wrong(format!("cannot be read: {e}")))?;
-    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| wrong(format!("is not as expected: {e}")))
+    serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| wrong(format!("is invalid: {e}")))
 }
 
 #[cfg(test)]
@@ -255,12 +282,12 @@ mod tests {
     #[test]
     fn an_error_names_the_file_and_what_is_wrong() {
         let sessions = r#"{"bindings":[{"type":"serviceBusTrigger","queueName":"q","isSessionsEnabled":true}]}"#;
-        for (text, said) in
-            [(TIMER, "%Tick%"), (sessions, "binary"), ("{", "not as expected"), (r#"{"bindings":[]}"#, "one trigger")]
+        for (text, reason) in
+            [(TIMER, "%Tick%"), (sessions, "binary"), ("{", "is invalid"), (r#"{"bindings":[]}"#, "one trigger")]
         {
             let root = app(HOST, &[("Some", text)]);
             let error = Manifest::read(root.path(), &BTreeMap::new()).unwrap_err().to_string();
-            assert!(error.contains("function.json") && error.contains(said), "{error}");
+            assert!(error.contains("function.json") && error.contains(reason), "{error}");
         }
     }
 }

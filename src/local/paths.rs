@@ -1,6 +1,6 @@
-//! What the Azure host makes of a request's path: Kestrel decodes it, then .NET's Uri or the proxy writes it anew.
+//! How the Azure host rewrites a request's path: Kestrel decodes it, then .NET's Uri or the proxy encodes it again.
 
-/// As Kestrel reads it: percent-decoded once, `%2F` excepted, then without dot segments. None: its 400.
+/// The path as Kestrel reads it: percent-decoded once, except `%2F`, then without dot segments. None: Kestrel answers 400.
 pub(super) fn decoded(raw: &str) -> Option<String> {
     if !raw.is_ascii() {
         return None;
@@ -20,7 +20,7 @@ pub(super) fn decoded(raw: &str) -> Option<String> {
                     out.push(character);
                     at += 3 * character.len_utf8();
                 } else {
-                    // A slash, and what is no UTF-8, stay as they came.
+                    // An escaped slash and invalid UTF-8 stay unchanged.
                     out.push_str(&raw[at..at + 3]);
                     at += 3;
                 }
@@ -30,18 +30,19 @@ pub(super) fn decoded(raw: &str) -> Option<String> {
     Some(without_dot_segments(&out))
 }
 
-/// Forwarded: `new Uri` of the decoded text. Backslashes become slashes, dot segments go, `?` and `#` end the path.
+/// The path when forwarded: `new Uri` of the decoded text. Backslashes become slashes, dot segments are removed, and `?`
+/// and `#` end the path.
 pub(super) fn forwarded(decoded: &str) -> String {
     let path = decoded.split(['?', '#']).next().unwrap_or_default().replace('\\', "/");
     encoded(&without_dot_segments(&path), b"-._~:/[]@!$&'()*+,;=", true)
 }
 
-/// Proxied: encoded again, percent signs too.
+/// The path when proxied: encoded again, percent signs too.
 pub(super) fn proxied(decoded: &str) -> String {
     encoded(decoded, b"-._~!$&'()*+,;=:@/", false)
 }
 
-/// The byte that `%XX` at this place stands for.
+/// The byte that `%XX` at this position encodes.
 fn escaped(bytes: &[u8], at: usize) -> Option<u8> {
     let digit =
         |n: usize| bytes.get(at + n).and_then(|b| char::from(*b).to_digit(16)).and_then(|d| u8::try_from(d).ok());
@@ -51,7 +52,7 @@ fn escaped(bytes: &[u8], at: usize) -> Option<u8> {
     Some(digit(1)? << 4 | digit(2)?)
 }
 
-/// The character whose UTF-8 bytes are escaped from here on.
+/// The character whose escaped UTF-8 bytes begin at this position.
 fn character(bytes: &[u8], at: usize) -> Option<char> {
     let sequence: Vec<u8> = (0..4).map_while(|n| escaped(bytes, at + 3 * n)).collect();
     sequence.utf8_chunks().next()?.valid().chars().next()

@@ -1,4 +1,4 @@
-//! The front: what a route matches goes to the handler, forwarded or proxied as the Azure host does it.
+//! The HTTP front: a request that matches a route goes to the handler, forwarded or proxied as by the Azure host.
 
 use super::{
     events::What,
@@ -25,7 +25,7 @@ use tokio::time::Instant;
 pub(super) struct Front {
     pub(super) port: u16,
     pub(super) routes: Arc<Vec<Route>>,
-    /// host.json's `enableProxyingHttpRequest`, which comes before forwarding.
+    /// host.json's `enableProxyingHttpRequest`, which takes precedence over forwarding.
     pub(super) is_proxying: bool,
     pub(super) invoker: Invoker,
 }
@@ -36,7 +36,7 @@ pub(super) struct Route {
     methods: Vec<String>,
 }
 
-/// A dropped body is still read to here, so that a client in the middle of sending sees the answer.
+/// How much of a refused body is read, so that a client in the middle of sending sees the answer.
 const DROPPED_BYTES_MAX: usize = 1024 * 1024;
 const INVOCATION_ID: &str = "x-azure-functions-invocationid";
 const HOST_VERSION_HEADER: &str = "x-azure-functions-hostversion";
@@ -70,7 +70,7 @@ pub(super) async fn handle(front: Front, request: Request<Inbound>) -> Response<
         return answer(StatusCode::MISDIRECTED_REQUEST, &format!("Host must be localhost:{port} or 127.0.0.1:{port}"));
     }
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    // CONNECT asks for a tunnel and has no path to forward, whatever its target looks like.
+    // CONNECT requests a tunnel and has no path to forward, whatever its target looks like.
     if method == Method::CONNECT {
         return answer(StatusCode::NOT_FOUND, "");
     }
@@ -83,7 +83,7 @@ pub(super) async fn handle(front: Front, request: Request<Inbound>) -> Response<
     let response = if front.is_proxying {
         proxied(&front, &decoded, request, &id).await
     } else {
-        // A client that goes away does not end what was forwarded.
+        // A forwarded request continues when its client disconnects.
         let (front, id) = (front.clone(), id.clone());
         let forwarding = tokio::spawn(async move { forwarded(&front, &decoded, request, &id).await });
         forwarding.await.unwrap_or_else(|_| answer(StatusCode::INTERNAL_SERVER_ERROR, ""))
@@ -99,7 +99,7 @@ pub(super) async fn handle(front: Front, request: Request<Inbound>) -> Response<
     response
 }
 
-/// Through YARP: as it came, but for the path, which is encoded anew, and the headers that a proxy adds.
+/// As through YARP: unchanged except for the path, which is encoded again, and the headers that a proxy adds.
 async fn proxied(front: &Front, path: &str, request: Request<Inbound>, id: &str) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if let Some(refused) = refused(&parts.headers) {
@@ -107,7 +107,7 @@ async fn proxied(front: &Front, path: &str, request: Request<Inbound>, id: &str)
     }
     let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let mut headers = end_to_end(parts.headers);
-    // The handler's own takes its place.
+    // The client sets the handler's host instead.
     let host = headers.remove(header::HOST);
     headers.remove(header::EXPECT);
     headers.insert("x-forwarded-for", HeaderValue::from_static("127.0.0.1"));
@@ -126,7 +126,7 @@ async fn proxied(front: &Front, path: &str, request: Request<Inbound>, id: &str)
     relay::send(front, Onward { method: parts.method, target, headers }, body).await
 }
 
-/// Copied into a new request of .NET's HttpClient, with what that loses and refuses.
+/// As copied into a new request of .NET's HttpClient, including what that drops and refuses.
 async fn forwarded(front: &Front, path: &str, request: Request<Inbound>, id: &str) -> Response<Body> {
     let (parts, body) = request.into_parts();
     if let Some(refused) = refused(&parts.headers) {
@@ -138,7 +138,8 @@ async fn forwarded(front: &Front, path: &str, request: Request<Inbound>, id: &st
     let is_sent = !parts.headers.contains_key(header::TRANSFER_ENCODING)
         && (!has_content || parts.headers.get_all(header::CONTENT_TYPE).iter().all(is_media_type));
     if !is_sent {
-        // HttpClient throws, and the handler sees nothing. Read on, so that a client in the middle of sending hears it.
+        // HttpClient throws, and the handler sees nothing. The body is read so that a client in the middle of sending
+        // sees the answer.
         let _ = Limited::new(body, DROPPED_BYTES_MAX).collect().await;
         return answer(StatusCode::INTERNAL_SERVER_ERROR, "");
     }
@@ -167,13 +168,13 @@ async fn forwarded(front: &Front, path: &str, request: Request<Inbound>, id: &st
     response
 }
 
-/// What the host answers itself, whichever way the request would go.
+/// The host's own refusal, the same for forwarded and proxied requests.
 fn refused(headers: &HeaderMap) -> Option<Response<Body>> {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|bytes| bytes > BODY_BYTES_MAX) {
         return Some(answer(StatusCode::PAYLOAD_TOO_LARGE, "over 100 MB"));
     }
-    // .NET sends no header with other characters: it throws, and the handler sees nothing.
+    // .NET cannot send headers with other characters: it throws, and the handler sees nothing.
     let ascii = headers.values().all(|value| value.as_bytes().is_ascii());
     (!ascii).then(|| answer(StatusCode::INTERNAL_SERVER_ERROR, ""))
 }
@@ -187,7 +188,7 @@ fn one_line_per_value(headers: &mut HeaderMap, name: &HeaderName) {
     }
 }
 
-/// All headers but those of one connection.
+/// Removes the headers that apply to one connection only.
 pub(super) fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
@@ -205,7 +206,8 @@ pub(super) fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-/// The query as it came; where a key repeats, its values joined by commas into the first, as the Azure host does.
+/// The query as the Azure host forwards it: unchanged, except that the values of a repeated key are joined by commas
+/// into the first.
 fn joined(query: &str) -> String {
     let mut at = HashMap::new();
     let mut pieces: Vec<String> = Vec::new();
@@ -235,7 +237,7 @@ mod tests {
         assert_eq!(joined("year=2026&month=1&YEAR=2027&ye%61r=3"), "year=2026%2C2027%2C3&month=1");
     }
 
-    /// A client chooses how many there are: their cost must grow with them, and no faster.
+    /// The client decides how many keys there are, so the cost must be linear.
     #[test]
     fn a_hundred_thousand_query_keys_are_joined_at_once() {
         let started = std::time::Instant::now();
@@ -247,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn headers_of_one_connection_stay_behind() {
+    fn headers_of_one_connection_are_removed() {
         let mut headers = HeaderMap::new();
         for (name, value) in [("connection", "close, X-Once"), ("x-once", "1"), ("te", "trailers"), ("accept", "a")] {
             headers.insert(name, HeaderValue::from_static(value));

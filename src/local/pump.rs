@@ -30,20 +30,20 @@ pub(super) struct Pump {
     pub(super) renew_every: Duration,
 }
 
-/// The Azure host renews no longer than this; then a second delivery runs beside the first.
+/// The Azure host renews a lock no longer than this; then a second delivery runs beside the first.
 const RENEW_FOR: Duration = Duration::from_mins(5);
-/// How long a receiver asks the queue to wait, in seconds; below the queue's own limit.
+/// The wait for a message that a receiver requests, in seconds; below the queue's own limit.
 const POLL_S: u64 = 50;
-/// A queue that does not answer is asked again after this.
+/// The pause after a request to the queue failed.
 const AGAIN_AFTER: Duration = Duration::from_millis(500);
-/// A receiver looks at least so often whether the handler is up.
+/// The longest a receiver waits for the handler before it starts its loop again.
 const HANDLER_WITHIN: Duration = Duration::from_hours(1);
-/// On the loopback an answer takes a fraction of this.
+/// Allows for an answer that is under way; on the loopback it takes a fraction of this.
 const ON_ITS_WAY: Duration = Duration::from_millis(200);
 const TOKEN_S: i64 = 300;
 
 impl Pump {
-    /// One receiver, until `stop`; a delivery under way is finished. Locks nothing while the handler is down.
+    /// Runs one receiver until `stop`; a delivery under way is finished. While the handler is down, nothing is locked.
     pub(super) async fn receive(self, mut stop: watch::Receiver<bool>) {
         loop {
             let next = tokio::select! {
@@ -83,7 +83,7 @@ impl Pump {
             ok = self.invoker.invoke(&self.function, Some(&delivery.message_id), envelope) => ok,
             never = self.renew(&lock) => match never {},
         };
-        // A settle that finds its lock ended says 404: the message is on its way again, and that is all there is.
+        // 404 means that the lock has ended and the message will be delivered again; there is nothing to repair.
         self.request(if ok { Method::DELETE } else { Method::PUT }, &lock).await?;
         Ok(())
     }
@@ -93,7 +93,7 @@ impl Pump {
         let started = Instant::now();
         while started.elapsed() < RENEW_FOR {
             tokio::time::sleep(self.renew_every).await;
-            // A failed one is made good by the next; after that the lock ends, as it would in Azure.
+            // The next renewal makes up for a failed one. If that fails too, the lock ends, as it would in Azure.
             let _ = self.request(Method::POST, lock).await;
         }
         std::future::pending().await
@@ -113,17 +113,17 @@ impl Pump {
     }
 }
 
-/// The queue hands nothing out once the host stops; what it handed out just before is still on its way to us.
+/// Waits for `stop`, then for a message that the queue delivered just before it was closed.
 async fn enough(stop: &mut watch::Receiver<bool>) {
     child::stopped(stop).await;
     tokio::time::sleep(ON_ITS_WAY).await;
 }
 
 fn delivery(headers: &HeaderMap, body: Vec<u8>) -> Result<Delivery, BoxError> {
-    let broker = headers.get("brokerproperties").ok_or("a message came without BrokerProperties")?;
+    let broker = headers.get("brokerproperties").ok_or("a message has no BrokerProperties")?;
     let broker: Map<String, Value> = serde_json::from_slice(broker.as_bytes())?;
     let text = |name: &str| broker.get(name).and_then(Value::as_str).map(str::to_owned);
-    let need = |name: &str| text(name).ok_or_else(|| format!("a message came without {name}"));
+    let need = |name: &str| text(name).ok_or_else(|| format!("a message has no {name}"));
     let enqueued_at = DateTime::parse_from_rfc2822(&need("EnqueuedTimeUtc")?)?.with_timezone(&Utc);
     let live_s = broker.get("TimeToLive").and_then(Value::as_i64).unwrap_or_default();
     Ok(Delivery {

@@ -1,4 +1,4 @@
-//! One request on its way to the handler and back, tried again as often as the Azure host does.
+//! One request to the handler and its response, with the Azure host's retries.
 
 use super::{
     proxy::Front,
@@ -15,7 +15,7 @@ use std::{
     time::Duration,
 };
 
-/// A request as the handler is to see it.
+/// A request as the handler receives it.
 pub(super) struct Onward {
     pub(super) method: Method,
     pub(super) target: String,
@@ -24,12 +24,13 @@ pub(super) struct Onward {
 
 /// The Azure host's own limit for a request.
 pub(super) const BODY_BYTES_MAX: u64 = 100 * 1024 * 1024;
-/// A request that meets a restart waits so long; a handler needs a fraction of it.
+/// How long a request waits for a handler that is being restarted; a restart takes a fraction of it.
 const READY_WITHIN: Duration = Duration::from_secs(10);
-/// Of a request that is proxied.
+/// The time limit of a proxied request.
 const PROXIED_WITHIN: Duration = Duration::from_mins(4);
-/// A request without a body is sent again where its connection broke before an answer: by the proxy after a pause that
-/// doubles, so that it meets the process that took over from a killed one; by .NET's client at once, while it connects.
+/// A request without a body is sent again if its connection broke before an answer. The proxy pauses before each retry,
+/// twice as long each time, so that it reaches the process that replaces a killed one. .NET's client retries at once, as
+/// long as it can connect.
 const TRIES_PROXIED: u32 = 10;
 const TRIES_FORWARDED: u32 = 4;
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -39,7 +40,7 @@ pub(super) async fn send(front: &Front, onward: Onward, body: Option<Inbound>) -
     let function_timeout = front.invoker.function_timeout;
     let limit = if front.is_proxying { function_timeout.min(PROXIED_WITHIN) } else { function_timeout };
     let Some(up) = front.invoker.child.ready(READY_WITHIN).await else {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "the handler is not up");
+        return answer(StatusCode::SERVICE_UNAVAILABLE, "the handler did not start within 10 s");
     };
     let cut = Arc::new(AtomicBool::new(false));
     let tried = tokio::time::timeout(limit, attempts(front, onward, body, up.port, &cut)).await;
@@ -50,10 +51,10 @@ pub(super) async fn send(front: &Front, onward: Onward, body: Option<Inbound>) -
             Response::from_parts(parts, body.map_err(Into::into).boxed())
         }
         Ok(None) if cut.load(Ordering::Relaxed) => answer(StatusCode::BAD_REQUEST, "the body did not arrive whole"),
-        // The handler died or broke off: whatever it did, the client cannot know. A 5xx, and it may ask again.
+        // The handler died or broke the connection. The client cannot know what it did, so a 5xx permits a retry.
         Ok(None) => {
             front.invoker.child.noticed(up.pid).await;
-            answer(StatusCode::INTERNAL_SERVER_ERROR, "the handler broke off")
+            answer(StatusCode::INTERNAL_SERVER_ERROR, "the handler broke the connection")
         }
         Err(_) if limit < function_timeout => answer(StatusCode::GATEWAY_TIMEOUT, "240 s have passed"),
         Err(_) => {

@@ -1,9 +1,9 @@
-//! Route templates of HTTP functions: which path belongs to which, and which two collide.
+//! Route templates of HTTP functions: which paths a template matches, and whether two templates overlap.
 
 use regex::{Regex, RegexBuilder};
 use std::fmt;
 
-/// A parsed template, route prefix included: `api/{*path:regex(^clients)}`.
+/// A parsed route template with its prefix, such as `api/{*path:regex(^clients)}`.
 #[derive(Debug, Clone)]
 pub struct Template {
     text: String,
@@ -15,31 +15,34 @@ enum Part {
     Literal(String),
     Parameter(Option<Constraint>),
     Optional(Option<Constraint>),
-    /// `{*rest}`: any number of segments; where it has a constraint, one at least.
+    /// `{*rest}`: any number of segments; with a constraint, at least one.
     Rest(Option<Constraint>),
 }
 
 #[derive(Debug, Clone)]
 enum Constraint {
     Integer,
-    /// In any casing, and anywhere in the value unless anchored, as ASP.NET has it.
+    /// Ignores case and matches anywhere in the value unless anchored, as in ASP.NET.
     Pattern(Regex),
 }
 
 impl Template {
+    /// Parses `route` of a function.json below `prefix`, host.json's `routePrefix`.
+    ///
     /// # Errors
-    /// Says which part is not understood.
+    /// Names the part that is invalid or not supported: constraints other than `int` and `regex(…)`, a parameter that
+    /// is only a part of its segment, an optional or catch-all part before the last one.
     pub fn parse(prefix: &str, route: &str) -> Result<Self, String> {
         let text = format!("{prefix}/{route}").trim_matches('/').to_owned();
         let parts = pieces(&text).into_iter().map(part).collect::<Result<Vec<_>, _>>()?;
         let open_ended = |p: &Part| matches!(p, Part::Rest(_) | Part::Optional(_));
         if parts.iter().rev().skip(1).any(open_ended) {
-            return Err(format!("`{text}`: an optional or catch-all part must be the last one"));
+            return Err(format!("`{text}` is invalid: expected an optional or catch-all part only at the end"));
         }
         Ok(Self { text, parts })
     }
 
-    /// `path` is decoded, as the Azure host routes it, with its leading slash.
+    /// Whether the template matches `path`: decoded, as the Azure host routes it, with its leading slash.
     #[must_use]
     pub fn matches(&self, path: &str) -> bool {
         let path = path.strip_prefix('/').unwrap_or(path);
@@ -58,15 +61,17 @@ impl Template {
         segments.len() == self.parts.len()
     }
 
-    /// A catch-all that takes whatever comes: forwarded, what it took may name another function.
+    /// Whether the template ends in a catch-all without a constraint. A forwarded path that it matches may reach another
+    /// function.
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self.parts.last(), Some(Part::Rest(None)))
     }
 }
 
-/// Whether some path belongs to both. The Azure host then takes the function whose name comes first, whatever is
-/// more specific, so no two templates of an app may overlap. A pattern is tried on literals only, and else believed.
+/// Whether some path may match both templates. The Azure host then selects the function whose name comes first, even
+/// where the other is more specific, so no two templates of an app may overlap. A pattern is tested against literals;
+/// against anything else it is assumed to match.
 #[must_use]
 pub fn overlap(a: &Template, b: &Template) -> bool {
     meet(&a.parts, &b.parts)
@@ -79,7 +84,7 @@ fn meet(a: &[Part], b: &[Part]) -> bool {
             literals.is_none_or(|words| !words.is_empty() && constraint.takes(&words.join("/")))
         }
         ([Part::Rest(None)], _) | (_, [Part::Rest(None)]) => true,
-        // One may end where the other's optional part is left out.
+        // One may end where the other's optional part is absent.
         ([], parts) | (parts, []) => matches!(parts, [] | [Part::Optional(_)]),
         ([x, a @ ..], [y, b @ ..]) => x.meets(y) && meet(a, b),
     }
@@ -121,7 +126,7 @@ impl Part {
     }
 }
 
-/// What stands between slashes; those inside of braces belong to a pattern.
+/// The parts between slashes. Slashes inside braces belong to a pattern.
 fn pieces(text: &str) -> Vec<&str> {
     let mut depth = 0_i32;
     text.split(|c| {
@@ -134,7 +139,7 @@ fn pieces(text: &str) -> Vec<&str> {
 fn part(text: &str) -> Result<Part, String> {
     let Some(inner) = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')) else {
         if text.contains(['{', '}']) || text.is_empty() {
-            return Err(format!("`{text}`: a part is a literal or one whole parameter"));
+            return Err(format!("`{text}` is invalid: expected a literal or one whole parameter"));
         }
         return Ok(Part::Literal(text.to_owned()));
     };
@@ -153,11 +158,11 @@ fn constraint_of(part: &str, text: &str) -> Result<Constraint, String> {
     }
     let pattern = text.strip_prefix("regex(").and_then(|t| t.strip_suffix(')'));
     let pattern = pattern
-        .ok_or_else(|| format!("`{part}`: the constraint `{text}` is not known here, only `int` and `regex(…)`"))?;
+        .ok_or_else(|| format!("`{part}` is invalid: expected the constraint `int` or `regex(…)`, not `{text}`"))?;
     // Braces are doubled in a template.
     let pattern = pattern.replace("{{", "{").replace("}}", "}");
     let built = RegexBuilder::new(&pattern).case_insensitive(true).build();
-    built.map(Constraint::Pattern).map_err(|e| format!("`{part}`: the pattern is invalid: {e}"))
+    built.map(Constraint::Pattern).map_err(|e| format!("`{part}` is invalid: expected a regular expression: {e}"))
 }
 
 impl fmt::Display for Template {
@@ -177,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_catch_all_takes_everything_below_it_and_nothing_beside() {
+    fn a_catch_all_matches_every_path_below_it_and_no_other() {
         let finance = api("clients/{*rest}");
         assert!(finance.is_open() && !api("clients/{id}").is_open());
         for path in
@@ -191,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constraint_lets_only_its_own_paths_through() {
+    fn a_constraint_limits_the_paths_that_match() {
         let finance = api(CLIENTS);
         assert!(!finance.is_open());
         for path in ["/api/clients", "/api/clients/", "/API/Clients/7/finance/2026/3", "/api/clients/-1"] {
@@ -220,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn parameters_take_one_segment_each() {
+    fn a_parameter_matches_one_segment() {
         let one = api("items/{id:int}/{name?}");
         assert!(one.matches("/api/items/7") && one.matches("/api/items/7/x"));
         assert!(!one.matches("/api/items/x") && !one.matches("/api/items") && !one.matches("/api/items/7/x/y"));
     }
 
     #[test]
-    fn two_templates_overlap_when_a_path_belongs_to_both() {
+    fn two_templates_overlap_when_a_path_matches_both() {
         for (a, b) in [
             ("{*path}", "clients/{*rest}"),
             ("clients/{id}", "clients/new"),

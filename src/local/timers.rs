@@ -25,10 +25,12 @@ pub(super) async fn tick(invoker: Invoker, clock: Arc<dyn Clock>, timer: Timer, 
     }
     while !*stop.borrow() {
         let Some(next) = timer.schedule.next_after(clock.now()) else {
-            invoker.events.note(format!("{}: its schedule has no further time", timer.function));
+            invoker
+                .events
+                .note(format!("{}: its schedule has no further times, so it does not run again", timer.function));
             return;
         };
-        // A clock that jumps is asked again at least once a minute.
+        // The clock may jump, so it is read again at least once a minute.
         loop {
             let wait = (next - clock.now()).to_std().unwrap_or_default();
             if wait.is_zero() {
@@ -47,7 +49,7 @@ async fn run(invoker: &Invoker, clock: &dyn Clock, timer: &Timer, last: Option<D
     let now = clock.now();
     let sys = Sys { function: &timer.function, now, rand_guid: uuid::Uuid::new_v4() };
     let body = envelope::timer(&timer.binding, monitored(&timer.schedule, now, last), &sys);
-    // A failed run is in the events; the next comes by schedule.
+    // A failed run is reported as an event; the next one comes by schedule.
     invoker.invoke(&timer.function, None, body).await;
     now
 }

@@ -1,4 +1,4 @@
-//! The small HTTP server and client under front, queue and pump.
+//! The small HTTP server and client that front, queue and pump use.
 
 use crate::http_server::{self, Inbound, Limits};
 use bytes::Bytes;
@@ -15,13 +15,13 @@ pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(super) type Body = BoxBody<Bytes, BoxError>;
 pub(super) type Client = Pool<HttpConnector, Body>;
 
-/// Of this process: the front and the queue.
+/// Servers that share the connection limit of this process: the front and the queue.
 const SERVERS: u64 = 2;
 
 pub(super) fn client() -> Client {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
-    // Loopback answers at once or never.
+    // A connection on the loopback succeeds at once or never.
     connector.set_connect_timeout(Some(Duration::from_secs(2)));
     Pool::builder(TokioExecutor::new()).build(connector)
 }
@@ -41,7 +41,7 @@ pub(super) fn answer(status: StatusCode, text: &str) -> Response<Body> {
     response
 }
 
-/// Answers requests until dropped; its connections end with it.
+/// Answers requests until the future is dropped; its connections end with it.
 pub(super) async fn serve<H, F>(listener: TcpListener, handle: H)
 where
     H: Fn(Request<Inbound>) -> F + Clone + Send + 'static,
@@ -54,8 +54,8 @@ where
     http_server::serve(listener, Limits::sharing(SERVERS), service, std::future::pending()).await;
 }
 
-/// Whether Host names this very port on the loopback: a page elsewhere whose name was bound to 127.0.0.1 does not
-/// (DNS rebinding). Exactly one Host, and an absolute request target must say the same.
+/// Whether Host names this port on the loopback. Requests of a page elsewhere whose name was bound to 127.0.0.1 (DNS
+/// rebinding) do not. There must be exactly one Host, and an absolute request target must name the same.
 pub(super) fn is_addressed_to<B>(request: &Request<B>, port: u16) -> bool {
     let ours = |authority: &str| {
         let (host, named) = match authority.rsplit_once(':') {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_loopback_by_its_own_port_is_us() {
+    fn only_the_loopback_with_this_port_is_accepted() {
         let addressed = |host: &str| is_addressed_to(&Request::builder().header("Host", host).body(()).unwrap(), 7071);
         for host in ["127.0.0.1:7071", "localhost:7071", "LOCALHOST:7071", "[::1]:7071"] {
             assert!(addressed(host), "{host}");

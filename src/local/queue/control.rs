@@ -1,4 +1,4 @@
-//! What a test or a curious person may ask of the stand-in beside the REST interface.
+//! Operations of the stand-in for tests and for curious people, besides the REST interface.
 
 use super::{QueueError, Stand};
 use crate::{
@@ -8,8 +8,9 @@ use crate::{
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
-/// `GET /$inspect/{entity}`: counts, no bodies. `POST /$hold/{entity}` and `POST /$release/{entity}`: hand nothing
-/// out until released. The POSTs want the header `X-Local: 1`, which a page in a browser cannot send unasked.
+/// `GET /$inspect/{entity}` returns counts, no bodies. `POST /$hold/{entity}` stops deliveries until
+/// `POST /$release/{entity}`. The POSTs require the header `X-Local`, which a page in a browser cannot send without
+/// CORS.
 pub(super) async fn handle(stand: &Stand, request: &Request<Inbound>, control: &str, entity: &str) -> Response<Body> {
     if !stand.entities.contains(entity) {
         return answer(StatusCode::NOT_FOUND, "no such queue or topic");

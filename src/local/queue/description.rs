@@ -1,4 +1,4 @@
-//! What the stand-in says of its queues and topics, as Service Bus's management interface does: an Atom entry.
+//! Descriptions of the stand-in's queues and topics, as Service Bus's management interface returns them: Atom entries.
 
 use super::{QueueError, Stand};
 use crate::local::web::{Body, full};
@@ -7,7 +7,7 @@ use hyper::{Response, header, header::HeaderValue};
 const INSIDE: &str = "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect";
 const COUNTS: &str = "http://schemas.microsoft.com/netservices/2011/06/servicebus";
 
-/// A feed without entries for a name that nobody has.
+/// An entry, or, for an unknown name, a feed without entries, as in Service Bus.
 pub(super) async fn answer(stand: &Stand, entity: &str) -> Result<Response<Body>, QueueError> {
     let atom = if stand.entities.contains(entity) {
         entry(stand, entity).await?

@@ -1,4 +1,4 @@
-//! The REST face of the stand-in: send, peek-lock, complete, abandon, renew.
+//! The REST interface of the stand-in: send, peek-lock, complete, abandon, renew.
 
 use super::{
     DEAD_LETTERS, QueueError, Stand,
@@ -18,15 +18,15 @@ use percent_encoding::percent_decode_str;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Standard tier: 256 KB a message.
+/// The limit of a message in the standard tier: 256 KB.
 const BODY_BYTES_MAX: usize = 256 * 1024;
-/// The longest a receiver may wait for a message: Service Bus's own bound is 60 s or less.
+/// The longest a receiver may wait for a message.
 const WAIT_MAX: Duration = Duration::from_mins(1);
 
-/// What a path and method ask for.
+/// What a path and method request.
 enum Operation {
     Send,
-    /// What the queue or topic itself is.
+    /// The description of the queue or topic.
     Describe,
     /// Peek-lock, or receive and delete.
     Head {
@@ -81,7 +81,7 @@ pub(super) async fn handle(stand: Stand, request: Request<Inbound>) -> Response<
     })
 }
 
-/// Service Bus's own form, by which its clients tell it from a gateway.
+/// An error in Service Bus's form, by which its clients distinguish it from a gateway's.
 fn refused(status: StatusCode, detail: &str) -> Response<Body> {
     let detail = detail.replace('&', "&amp;").replace('<', "&lt;");
     answer(status, &format!("<Error><Code>{}</Code><Detail>{detail}</Detail></Error>", status.as_u16()))
@@ -116,7 +116,7 @@ async fn send(stand: &Stand, entity: String, request: Request<Inbound>) -> Resul
     let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(body) => body.to_bytes(),
         Err(e) if e.is::<LengthLimitError>() => return Ok(refused(StatusCode::PAYLOAD_TOO_LARGE, "over 256 KB")),
-        Err(_) => return Ok(refused(StatusCode::BAD_REQUEST, "the body broke off")),
+        Err(_) => return Ok(refused(StatusCode::BAD_REQUEST, "the body is incomplete")),
     };
     let message = match wire::sent(&parts.headers, body.to_vec()) {
         Ok(message) => message,
@@ -133,11 +133,11 @@ async fn send(stand: &Stand, entity: String, request: Request<Inbound>) -> Resul
     Ok(answer(StatusCode::CREATED, ""))
 }
 
-/// Waits for a message up to `limit`; woken by what changes, and when a lock ends or a scheduled message comes.
+/// Waits up to `limit` for a message. It looks again when the queue changes, a lock ends or a scheduled message is due.
 async fn head(stand: &Stand, entity: String, delete: bool, limit: Duration) -> Result<Response<Body>, QueueError> {
     let until = Instant::now() + limit;
     loop {
-        // Listens before it looks, so that nothing sent in between is missed.
+        // Subscribes before it looks, so that nothing sent in between is missed.
         let changed = stand.changed.notified();
         tokio::pin!(changed);
         changed.as_mut().enable();
@@ -169,7 +169,7 @@ async fn hand_out(stand: &Stand, entity: String, message: Locked, delete: bool) 
         settle(stand, Settle::Complete, entity, seq, token).await?;
     } else {
         *response.status_mut() = StatusCode::CREATED;
-        // Under the name the senders sign for, as Service Bus does; their clients direct it here.
+        // The address for which senders sign, as in Service Bus; their clients redirect it to this port.
         let host = format!("https://{}.servicebus.windows.net", super::NAMESPACE);
         let location = format!("{host}/{entity}/messages/{}/{}", message.seq, message.token);
         if let Ok(location) = location.parse() {

@@ -1,8 +1,8 @@
 //! A small durable stand-in for Service Bus queues: REST over loopback, messages in a SQLite file of its own.
 //!
-//! It keeps what senders and receivers rely on (verified signatures, peek-lock, delivery count, dead letters, lock
+//! It implements what senders and receivers rely on (verified signatures, peek-lock, delivery count, dead letters, lock
 //! expiry, optional duplicate detection) and nothing else: no sessions, rules or subscriptions. A topic is a queue
-//! that nobody reads.
+//! without readers.
 
 mod control;
 mod description;
@@ -29,29 +29,32 @@ use tokio::{net::TcpListener, sync::Notify};
 
 pub(super) use wire::properties;
 
-/// The name the stand-in's addresses carry: `https://local.servicebus.windows.net/<entity>`.
+/// The namespace in the stand-in's addresses: `https://local.servicebus.windows.net/<entity>`.
 pub const NAMESPACE: &str = "local";
-/// The one policy of the stand-in, which may do everything, as in a fresh namespace.
+/// The only policy of the stand-in; it has all rights, as in a new namespace.
 pub const POLICY: &str = "RootManageSharedAccessKey";
 
 const DEAD_LETTERS: &str = "/$deadletterqueue";
 
+/// Where the stand-in keeps its messages, which entities it has, and how they behave.
 #[derive(Debug, Clone)]
 pub struct QueueOptions {
-    /// The SQLite file.
+    /// The SQLite file; created where it is missing.
     pub path: PathBuf,
-    /// Queues and topics that exist; others are 404, as in Azure.
+    /// Queues and topics that exist; requests for others are answered 404, as in Azure.
     pub entities: BTreeSet<String>,
-    /// Those of them that are topics, for who asks what they are.
+    /// Which of `entities` are described as topics.
     pub topics: BTreeSet<String>,
+    /// How long a delivered message is locked; Service Bus's default is one minute.
     pub lock_duration: Duration,
+    /// Deliveries before a message is dead-lettered; Service Bus's default is 10.
     pub max_delivery_count: u32,
-    /// The window; None, the default of Azure too: off.
+    /// The window in which a repeated message id is dropped. `None`, Service Bus's default: no detection.
     pub duplicate_detection: Option<Duration>,
 }
 
 impl QueueOptions {
-    /// Azure's defaults.
+    /// Service Bus's defaults, without topics.
     #[must_use]
     pub fn at(path: &Path, entities: impl IntoIterator<Item = String>) -> Self {
         Self {
@@ -65,14 +68,19 @@ impl QueueOptions {
     }
 }
 
+/// Why the stand-in failed.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
+    /// SQLite failed.
     #[error("the queue's database failed")]
     Store(#[source] rusqlite::Error),
-    #[error("the queue's database is as large as it may get")]
+    /// The file has 1 GB, the smallest size of a Service Bus queue, or the disk is full.
+    #[error("the queue's database has reached its largest size")]
     Full(#[source] rusqlite::Error),
+    /// No port could be opened.
     #[error("the queue cannot listen")]
     Io(#[from] io::Error),
+    /// The task that used the database panicked or was cancelled.
     #[error("the queue's database task was lost")]
     Lost,
 }
@@ -87,20 +95,22 @@ impl From<rusqlite::Error> for QueueError {
     }
 }
 
-/// An open stand-in that listens but answers only while `run` is polled.
+/// An open stand-in. It listens at once, and answers while `run` is polled.
 pub struct Queue {
     listener: TcpListener,
     stand: Stand,
 }
 
-/// While it is closed nothing is handed out, of any entity.
+/// Stops and resumes the deliveries of all entities.
 pub struct Gate(Stand);
 
 impl Gate {
+    /// Stops deliveries; sends and settlements continue.
     pub fn close(&self) {
         self.set(true);
     }
 
+    /// Resumes deliveries.
     pub fn open(&self) {
         self.set(false);
     }
@@ -125,7 +135,7 @@ struct Stand {
     port: u16,
 }
 
-/// What it says of its queues and topics.
+/// What the stand-in reports of its queues and topics.
 struct Traits {
     topics: BTreeSet<String>,
     lock_s: u64,
@@ -134,15 +144,16 @@ struct Traits {
 }
 
 impl Queue {
-    /// Opens the file and a port of the system's choice. Locks of an earlier host are freed: it is gone.
+    /// Opens the file and a port on 127.0.0.1 that the system selects, with a new key. Releases the locks of an earlier
+    /// host, which is gone.
     ///
     /// # Errors
-    /// The file is no database or cannot be written, or no port is free.
+    /// The file is not a database or cannot be written, or no port is free.
     pub async fn open(options: &QueueOptions, clock: Arc<dyn Clock>, events: EventSink) -> Result<Self, QueueError> {
         let store = Store::open(&options.path, options, clock)?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
-        // A new key each time: a connection string of yesterday opens nothing.
+        // A new key at each start, so that an old connection string is useless.
         let key = format!("{}{}", uuid::Uuid::new_v4().simple(), uuid::Uuid::new_v4().simple());
         let policy = Policy { name: POLICY.to_owned(), key };
         let entities = Arc::new(options.entities.iter().map(|name| name.to_lowercase()).collect());
@@ -157,17 +168,19 @@ impl Queue {
         Ok(Self { listener, stand })
     }
 
+    /// The port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.stand.port
     }
 
+    /// The policy whose signatures it accepts.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.stand.policy
     }
 
-    /// For `ServiceBusConnection`: a plain HTTP endpoint on this machine.
+    /// The value for `ServiceBusConnection`: a plain HTTP endpoint on this machine.
     #[must_use]
     pub fn connection_string(&self) -> String {
         let Policy { name, key } = self.policy();
@@ -178,12 +191,13 @@ impl Queue {
         )
     }
 
+    /// A handle that stops and resumes deliveries while `run` is polled.
     #[must_use]
     pub fn gate(&self) -> Gate {
         Gate(self.stand.clone())
     }
 
-    /// Answers until dropped.
+    /// Answers requests until the future is dropped.
     pub async fn run(self) {
         let stand = self.stand;
         web::serve(self.listener, move |request| http::handle(stand.clone(), request)).await;

@@ -1,4 +1,4 @@
-//! Shared access signatures, as strict brokers check them: what was signed is compared with our own encoding of it.
+//! Shared access signatures, checked as strict brokers do: a signature must cover our own encoding of the resource.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
@@ -6,14 +6,18 @@ use percent_encoding::percent_decode_str;
 use sha2::Sha256;
 use std::fmt::Write;
 
-/// A policy: its name and its key, which is used as the bytes of its text, never base64-decoded.
+/// A shared access policy.
 #[derive(Clone)]
 pub struct Policy {
+    /// Its name: `skn` of a token, `SharedAccessKeyName` of a connection string.
     pub name: String,
+    /// Its key. The bytes of its text sign; it is not base64-decoded.
     pub key: String,
 }
 
 impl Policy {
+    /// A `SharedAccessSignature` for `resource` (`https://<namespace>.servicebus.windows.net/<entity>`) that expires at
+    /// `expires_at_s`, in seconds since 1970 UTC.
     #[must_use]
     pub fn token(&self, resource: &str, expires_at_s: i64) -> String {
         let signed = self.hmac(resource, expires_at_s).map(|hmac| hmac.finalize().into_bytes());
@@ -22,10 +26,11 @@ impl Policy {
         format!("SharedAccessSignature sr={resource}&sig={signature}&se={expires_at_s}&skn={name}")
     }
 
-    /// Whether `header` allows what is asked of `path` (`/email/messages`).
+    /// Checks that the `Authorization` header permits a request of `path` (`/email/messages`) at `now_s`, in seconds
+    /// since 1970 UTC.
     ///
     /// # Errors
-    /// Says what is wrong, without the signature.
+    /// States what is wrong; never includes the signature.
     pub fn check(&self, header: Option<&str>, path: &str, now_s: i64) -> Result<(), &'static str> {
         let fields = header.and_then(|h| h.strip_prefix("SharedAccessSignature ")).ok_or("no SharedAccessSignature")?;
         let field = |name: &str| fields.split('&').filter_map(|f| f.split_once('=')).find(|(n, _)| *n == name);
@@ -34,10 +39,10 @@ impl Policy {
         else {
             return Err("sr, sig, se or skn is missing");
         };
-        let expires_at_s: i64 = expiry.parse().map_err(|_| "se is no number")?;
+        let expires_at_s: i64 = expiry.parse().map_err(|_| "se is invalid: expected seconds since 1970")?;
         let [resource, signature, policy] =
             [resource, signature, policy].map(|text| percent_decode_str(text).decode_utf8_lossy());
-        let signature = STANDARD.decode(signature.as_bytes()).map_err(|_| "sig is not base64")?;
+        let signature = STANDARD.decode(signature.as_bytes()).map_err(|_| "sig is invalid: expected base64")?;
         // Compares in constant time.
         let verified = self.hmac(&resource, expires_at_s).is_some_and(|hmac| hmac.verify_slice(&signature).is_ok());
         if !verified {
@@ -60,8 +65,7 @@ impl Policy {
     }
 }
 
-/// Percent-encoded, RFC 3986's unreserved characters left as they are. The sender has an encoder of its own, since this
-/// one judges it.
+/// Percent-encodes all but RFC 3986's unreserved characters. The sender has its own encoder, since this one checks it.
 fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut out, byte| {
         match byte {
@@ -73,7 +77,8 @@ fn encoded(text: &str) -> String {
     })
 }
 
-/// Whether the resource of a token is `path` or above it, segment by segment, in any namespace: there is only one.
+/// Whether the resource of a token is `path` or a parent of it, segment by segment. Any namespace is accepted, since there
+/// is only one.
 fn covers(resource: &str, path: &str) -> bool {
     let Some((_, rest)) = resource.split_once("://") else { return false };
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
@@ -97,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_sign_is_what_we_sign_and_another_encoding_is_refused() {
+    fn tokens_equal_those_of_other_signers_and_another_encoding_is_refused() {
         let cases: Value = serde_json::from_str(include_str!("../../../tests/cases/sas.json")).unwrap();
         for case in cases["cases"].as_array().unwrap() {
             let [name, key, resource, token] =
@@ -122,7 +127,7 @@ mod tests {
     const EMAIL: &str = "https://local.servicebus.windows.net/email/messages";
 
     #[test]
-    fn a_token_opens_its_resource_and_what_is_below_until_it_expires() {
+    fn a_token_covers_its_resource_and_everything_below_until_it_expires() {
         let policy = policy("secret");
         let token = policy.token("https://local.servicebus.windows.net/email", 100);
         assert_eq!(policy.check(Some(&token), "/email/messages", 99), Ok(()));

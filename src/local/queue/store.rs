@@ -19,7 +19,7 @@ pub(super) struct Sent {
     pub(super) time_to_live_ms: i64,
 }
 
-/// A message under a lock.
+/// A locked message.
 #[expect(clippy::struct_field_names, reason = "Service Bus calls it LockedUntil")]
 #[derive(Debug, Clone)]
 pub(super) struct Locked {
@@ -37,7 +37,7 @@ pub(super) struct Locked {
     pub(super) dead_reason: Option<String>,
 }
 
-/// Which message was settled or buried.
+/// Which message was settled or dead-lettered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Settled {
     pub(super) message_id: String,
@@ -54,7 +54,7 @@ pub(super) enum Settle {
 pub(super) struct Received {
     pub(super) message: Option<Locked>,
     pub(super) dead: Vec<Settled>,
-    /// When to look again without being told: a lock ends, a scheduled message comes.
+    /// When to look again without a notification: a lock ends, or a scheduled message is due.
     pub(super) next_change_ms: Option<i64>,
 }
 
@@ -74,12 +74,12 @@ pub(super) struct Store {
     duplicate_window_ms: Option<i64>,
 }
 
-/// 1 GB in pages of 4 KB: the smallest size of a Service Bus queue. A full disk is a worse way to learn of it.
+/// 1 GB in pages of 4 KB: the smallest size of a Service Bus queue. Without a limit a backlog would fill the disk.
 const PAGES_MAX: i64 = 1 << 18;
 
 impl Store {
     pub(super) fn open(path: &Path, options: &QueueOptions, clock: Arc<dyn Clock>) -> Result<Self, QueueError> {
-        // Why it cannot be made is SQLite's to say; its journals take the mode of the file.
+        // If this fails, SQLite reports why. Its journals inherit the mode of the file.
         let _ = private::make(path);
         let connection = Connection::open(path)?;
         connection.busy_timeout(Duration::from_secs(2))?;
@@ -98,10 +98,10 @@ impl Store {
         })
     }
 
-    /// False: a duplicate inside the window, accepted and dropped.
+    /// Stores a message. False: it was a duplicate inside the window, accepted and dropped.
     pub(super) async fn send(&self, entity: String, message: Sent) -> Result<bool, QueueError> {
         let window = self.duplicate_window_ms;
-        // FULL: a 201 says that the message is on the disk, also after a power cut.
+        // FULL: after a 201 the message is on the disk, even after a power failure.
         self.write("FULL", move |transaction, now| {
             if let Some(window) = window {
                 transaction.prepare_cached(include_str!("sql/forget.sql"))?.execute(named_params! {":now": now})?;
@@ -125,7 +125,7 @@ impl Store {
         .await
     }
 
-    /// Locks the oldest free message, after burying those that were delivered too often.
+    /// Locks the oldest free message, after dead-lettering those that reached the delivery limit.
     pub(super) async fn receive(&self, entity: String) -> Result<Received, QueueError> {
         let (lock_ms, max) = (self.lock_ms, self.max_delivery_count);
         self.write("NORMAL", move |transaction, now| {
@@ -147,7 +147,8 @@ impl Store {
         .await
     }
 
-    /// None: no such message under this lock, or the lock has ended. Also answers what an abandon buried.
+    /// The settled message, or None when no message has this lock or the lock has ended; and the messages that an
+    /// abandon dead-lettered.
     pub(super) async fn settle(
         &self,
         how: Settle,
@@ -214,11 +215,11 @@ impl Store {
 }
 
 fn dead_letter(transaction: &Transaction<'_>, entity: &str, now: i64, max: u32) -> rusqlite::Result<Vec<Settled>> {
-    // What is dead already can be received for ever.
+    // Messages in a dead-letter queue have no delivery limit.
     if entity.ends_with(super::DEAD_LETTERS) {
         return Ok(Vec::new());
     }
-    let mut statement = transaction.prepare_cached(include_str!("sql/bury.sql"))?;
+    let mut statement = transaction.prepare_cached(include_str!("sql/dead_letter.sql"))?;
     statement.query_map(named_params! {":entity": entity, ":now": now, ":max": max}, settled)?.collect()
 }
 
@@ -227,7 +228,7 @@ fn settled(row: &Row<'_>) -> rusqlite::Result<Settled> {
 }
 
 fn locked(row: &Row<'_>, token: &str) -> rusqlite::Result<Locked> {
-    // Written by this very file, so always an object.
+    // Written by `send`, so always an object.
     let object = |text: String| serde_json::from_str(&text).unwrap_or_default();
     Ok(Locked {
         seq: row.get("Seq")?,

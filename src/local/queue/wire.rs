@@ -1,25 +1,24 @@
-//! A message in the headers of Service Bus's REST interface, read and written.
+//! Reads and writes a message as headers of Service Bus's REST interface.
 
 use super::store::{Locked, Sent};
 use chrono::{DateTime, Utc};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
-/// BrokerProperties and Content-Type and the sender's own headers, as a message.
+/// The message in a request to send: its BrokerProperties, Content-Type and the sender's own headers.
 ///
 /// # Errors
-/// Says what is malformed.
+/// Names the invalid property.
 pub(super) fn sent(headers: &HeaderMap, body: Vec<u8>) -> Result<Sent, String> {
     let broker: Map<String, Value> = match headers.get("brokerproperties") {
         None => Map::new(),
-        Some(value) => {
-            serde_json::from_slice(value.as_bytes()).map_err(|e| format!("BrokerProperties is no JSON object: {e}"))?
-        }
+        Some(value) => serde_json::from_slice(value.as_bytes())
+            .map_err(|e| format!("BrokerProperties is invalid: expected a JSON object: {e}"))?,
     };
     let text = |name: &str, chars_max: usize| match broker.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.chars().count() <= chars_max => Ok(Some(text.clone())),
-        Some(_) => Err(format!("{name} is no string of at most {chars_max} characters")),
+        Some(_) => Err(format!("{name} is invalid: expected a string of at most {chars_max} characters")),
     };
     let message_id = text("MessageId", 128)?;
     text("SessionId", 128)?;
@@ -30,17 +29,18 @@ pub(super) fn sent(headers: &HeaderMap, body: Vec<u8>) -> Result<Sent, String> {
     let available_at_ms = match text("ScheduledEnqueueTimeUtc", 100)? {
         None => None,
         Some(at) => {
-            let at = DateTime::parse_from_rfc2822(&at).map_err(|e| format!("ScheduledEnqueueTimeUtc: {e}"))?;
+            let at = DateTime::parse_from_rfc2822(&at)
+                .map_err(|e| format!("ScheduledEnqueueTimeUtc is invalid: expected an HTTP date: {e}"))?;
             Some(at.timestamp_millis())
         }
     };
     let time_to_live_ms = match broker.get("TimeToLive") {
         None | Some(Value::Null) => TIME_TO_LIVE_MS,
-        Some(value) => seconds_to_ms(value).ok_or("TimeToLive is no positive number of seconds")?,
+        Some(value) => seconds_to_ms(value).ok_or("TimeToLive is invalid: expected a positive number of seconds")?,
     };
     let content_type = headers.get("content-type").and_then(|v| v.to_str().ok()).map(str::to_owned);
     if content_type.as_deref() == Some("application/vnd.microsoft.servicebus.json") {
-        return Err("batches are not taken by this stand-in".to_owned());
+        return Err("this stand-in does not accept batches".to_owned());
     }
     Ok(Sent {
         message_id: message_id.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string()),
@@ -53,7 +53,7 @@ pub(super) fn sent(headers: &HeaderMap, body: Vec<u8>) -> Result<Sent, String> {
     })
 }
 
-/// The headers under which a locked message is handed out.
+/// The headers with which a locked message is delivered.
 pub(super) fn headers(message: &Locked) -> HeaderMap {
     let mut broker = message.broker.clone();
     broker.remove("ScheduledEnqueueTimeUtc");
@@ -89,7 +89,7 @@ pub(super) fn headers(message: &Locked) -> HeaderMap {
     headers
 }
 
-/// JSON that every client can read from a header line: letters beyond ASCII as `\u….`.
+/// JSON that every client can read from a header: characters beyond ASCII as `\u….`.
 fn ascii(value: &Value) -> String {
     let mut out = String::new();
     for letter in value.to_string().chars() {
@@ -108,7 +108,7 @@ fn ascii(value: &Value) -> String {
 /// Service Bus's own default, 14 days.
 const TIME_TO_LIVE_MS: i64 = 14 * 24 * 3_600_000;
 
-/// Headers that are HTTP's or the interface's; all others are the sender's properties.
+/// Headers of HTTP or of the interface; all others are the sender's properties.
 const NOT_PROPERTIES: [&str; 25] = [
     "accept",
     "accept-charset",
@@ -142,7 +142,7 @@ pub(in crate::local) fn properties(headers: &HeaderMap) -> Map<String, Value> {
     headers.iter().filter(|(name, _)| own(name)).map(|(name, value)| (name.to_string(), property(value))).collect()
 }
 
-/// Strings come quoted; numbers and booleans bare; what is neither is taken for its text.
+/// Strings are quoted, numbers and booleans are not; anything else is read as plain text.
 fn property(value: &HeaderValue) -> Value {
     match serde_json::from_slice(value.as_bytes()) {
         Ok(scalar @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => scalar,

@@ -1,2 +1,2 @@
--- forget(:now): ids whose window has passed.
+-- forget(:now): deletes ids that are outside the window.
 DELETE FROM Seen WHERE Until <= :now

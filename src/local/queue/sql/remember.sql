@@ -1,2 +1,2 @@
--- remember(:entity, :id, :until): inserts nothing when the id is in the window already.
+-- remember(:entity, :id, :until): records an id; inserts nothing if it is in the window already.
 INSERT INTO Seen (Entity, MessageId, Until) VALUES (:entity, :id, :until) ON CONFLICT DO NOTHING

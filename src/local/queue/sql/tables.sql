@@ -1,5 +1,5 @@
 -- tables: the stand-in's own file. Times are milliseconds since 1970 UTC. A dead-lettered message moves to the
--- entity `<entity>/$deadletterqueue`, from where it is received like any other.
+-- entity `<entity>/$deadletterqueue`, from which it is received like any other.
 CREATE TABLE IF NOT EXISTS Messages (
   Seq           INTEGER PRIMARY KEY AUTOINCREMENT,
   Entity        TEXT NOT NULL,
@@ -19,13 +19,13 @@ CREATE TABLE IF NOT EXISTS Messages (
   DeadReason    TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS MessagesByEntity ON Messages (Entity, Seq);
--- every receive asks for these two first; without them it would read the whole queue
+-- for the first two statements of every receive, which would otherwise read the whole queue
 CREATE INDEX IF NOT EXISTS MessagesByExpiry ON Messages (Entity, ExpiresAt);
 CREATE INDEX IF NOT EXISTS MessagesByDeliveries ON Messages (Entity, DeliveryCount);
--- every settle asks by the lock
+-- for settlements, which look up the lock
 CREATE UNIQUE INDEX IF NOT EXISTS MessagesByLock ON Messages (LockToken) WHERE LockToken IS NOT NULL;
 
--- What duplicate detection remembers; empty while it is off.
+-- The ids that duplicate detection has seen; empty while it is off.
 CREATE TABLE IF NOT EXISTS Seen (
   Entity    TEXT NOT NULL,
   MessageId TEXT NOT NULL,

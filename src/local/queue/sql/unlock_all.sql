@@ -1,2 +1,2 @@
--- unlock_all: at start. Whoever held a lock is gone with the old host; the broker would wait for the lock's end.
+-- unlock_all: at start. The receivers of the old host are gone; Service Bus would wait for the locks to end.
 UPDATE Messages SET LockToken = NULL, LockedUntil = 0 WHERE LockToken IS NOT NULL
