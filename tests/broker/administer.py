@@ -1,4 +1,4 @@
-"""Reads what a queue is with Microsoft's SDK, and prints it as one JSON line: connection string, queue."""
+"""Reads a queue's description with Microsoft's SDK, and prints it as one JSON line: connection string, queue."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from azure.servicebus.management import ServiceBusAdministrationClient
 
 
 class Plain(RequestsTransport):
-    """The SDK knows HTTPS only; the broker is on this machine."""
+    """The SDK supports HTTPS only; the broker speaks HTTP on this machine."""
 
     def send(self, request, **kwargs):
         request.url = request.url.replace("https://", "http://", 1)

@@ -18,7 +18,7 @@ const OPTIONS = {
   sender_options: { autosettle: false },
 };
 
-const EXPIRED = { condition: 'amqp:unauthorized-access', description: 'ExpiredToken: the token is over' };
+const EXPIRED = { condition: 'amqp:unauthorized-access', description: 'ExpiredToken: the token has expired' };
 
 // 'q', or as some clients write it, 'amqps://namespace/q'.
 const entityOf = (address) => address.replace(/^[a-z]+:\/\/[^/]*\//, '');
@@ -37,16 +37,16 @@ function open(broker) {
   container.on('connection_close', ({ connection }) => {
     broker.counters.goodbyes += 1;
     for (const name of granted.get(connection)?.keys() ?? []) {
-      if (broker.entity(name)) broker.entity(name).told.goodbyes += 1;
+      if (broker.entity(name)) broker.entity(name).seen.goodbyes += 1;
     }
   });
   container.on('sender_open', ({ sender, connection }) => {
     const { source, target } = sender.remote.attach;
     sender.set_source(source);
     sender.set_target(target);
-    // Asked for anything else, a broker may settle what it sends, and a dead letter is gone once it is read.
+    // In any other settle mode a broker may settle what it sends, and a dead letter is gone once it is read.
     if (/\$deadletterqueue$/i.test(source.address) && sender.remote.attach.snd_settle_mode !== 0) {
-      sender.close({ condition: 'amqp:not-allowed', description: 'dead letters are handed out unsettled only' });
+      sender.close({ condition: 'amqp:not-allowed', description: 'dead letters are delivered unsettled only' });
     } else if (source.address === '$cbs') replies.set(connection, sender);
     else deliver(broker, sender, entityOf(source.address));
   });
@@ -63,9 +63,9 @@ function open(broker) {
     } else if (!entity) {
       receiver.close({ condition: 'amqp:not-found', description: `there is no ${name}` });
     } else {
-      entity.told.links += 1;
+      entity.seen.links += 1;
       receivers.add(receiver);
-      // rhea has no setter for it.
+      // rhea has no setter for this field.
       receiver.local.attach.max_message_size = entity.maxMessageSize;
     }
   });
@@ -77,7 +77,7 @@ function open(broker) {
     else context.receiver.close(EXPIRED);
   });
   container.on('accepted', ({ delivery }) => delivery.settled || delivery.update(true));
-  // What a fault cuts, and what a client leaves, is no news.
+  // Connections that a fault cuts or a client leaves are expected.
   for (const event of ['disconnected', 'error', 'protocol_error', 'connection_error', 'session_error']) {
     container.on(event, () => {});
   }
@@ -108,7 +108,7 @@ function open(broker) {
   };
 }
 
-// $cbs: replies are found by node, since clients name their reply addresses as they like.
+// $cbs: replies go by connection, since each client selects its own reply address.
 function put(broker, context, granted, reply) {
   const asked = context.message;
   const { name: audience, type } = asked.application_properties;
@@ -119,7 +119,7 @@ function put(broker, context, granted, reply) {
   const known = () => (broker.tokens.get(token) > broker.now() ? null : 'unknown or expired token');
   const why = signed ? sas.refusal(broker, token, entity) : known();
   if (why) broker.refused(entity);
-  broker.entity(entity)?.told.puts.push({ type, audience, granted: !why });
+  broker.entity(entity)?.seen.puts.push({ type, audience, granted: !why });
   if (!why) {
     granted.set(entity, { token, until: signed ? Number(/&se=(\d+)/.exec(token)[1]) * 1000 : broker.tokens.get(token) });
   }
@@ -138,17 +138,17 @@ function transfer(broker, { delivery, receiver, connection, message: received },
   const batch = delivery.format === BATCH;
   const messages = batch ? message.batch(received) : [message.single(received)];
   const fault = nextFault(entity, messages.length);
-  // rhea's wrapper of a WebSocket knows no harder end than a close.
+  // rhea's wrapper of a WebSocket can only close, not cut.
   const cut = () => (connection.socket.destroy ? connection.socket.destroy() : connection.socket.end());
   const take = () => {
     if (fault?.reject) {
-      return delivery.reject({ condition: fault.reject, description: fault.description || 'told to by the test' });
+      return delivery.reject({ condition: fault.reject, description: fault.description || 'requested by the test' });
     }
     if (fault === 'release') return delivery.release();
     if (fault === 'modify') return delivery.modified({ delivery_failed: true });
     if (fault === 'cut-before') return cut();
-    if (fault === 'close-before') return connection.close({ condition: 'amqp:connection:forced', description: 'told to' });
-    if (fault === 'detach-before') return receiver.close({ condition: 'amqp:internal-error', description: 'told to' });
+    if (fault === 'close-before') return connection.close({ condition: 'amqp:connection:forced', description: 'requested by the test' });
+    if (fault === 'detach-before') return receiver.close({ condition: 'amqp:internal-error', description: 'requested by the test' });
     const refused = refusal(entity, messages);
     if (refused) return delivery.reject({ condition: refused[0], description: refused[1] });
     store(entity, messages);
@@ -156,11 +156,11 @@ function transfer(broker, { delivery, receiver, connection, message: received },
     if (fault === 'detach-after') {
       return receiver.close({ condition: 'amqp:link:detach-forced', description: 'the link was moved' });
     }
-    if (fault === 'close-after') return connection.close({ condition: 'amqp:connection:forced', description: 'told to' });
+    if (fault === 'close-after') return connection.close({ condition: 'amqp:connection:forced', description: 'requested by the test' });
     if (fault !== 'never') delivery.accept();
   };
   if (entity.latencyMs > 0) setTimeout(take, entity.latencyMs);
-  // Each outcome in a turn of its own: of two settled in one turn, rhea 3.0 tells the second with the first's outcome
+  // Each outcome in its own turn: of two settled in one turn, rhea 3.0 reports the second with the first's outcome
   // (session.js, write_dispositions: nothing is compared while first === last).
   else setImmediate(take);
 }
@@ -183,7 +183,7 @@ function deliver(broker, sender, address) {
   };
   entity.arrived = more;
   sender.on('sendable', more);
-  // The answer to the receiver's outcome is the outcome.
+  // The receiver's outcome is confirmed with the same outcome.
   sender.on('accepted', ({ delivery }) => delivery.update(true, rhea.message.accepted().described()));
   return more();
 }

@@ -1,20 +1,20 @@
-// What an entity is, as https://learn.microsoft.com/rest/api/servicebus/get-entity and the entities of Microsoft's own
-// clients describe it; a name that nobody has is an empty feed.
+// Descriptions of entities, as https://learn.microsoft.com/rest/api/servicebus/get-entity and Microsoft's own clients
+// define them; an unknown name returns an empty feed.
 'use strict';
 
 const INSIDE = 'xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"';
 const COUNTS = 'xmlns:d2p1="http://schemas.microsoft.com/netservices/2011/06/servicebus"';
 const ATOM = 'xmlns="http://www.w3.org/2005/Atom"';
 
-function answer(entity, name, say) {
-  if (name.startsWith('gone-')) return say(404, '<Error><Code>404</Code><Detail>gone</Detail></Error>');
+function answer(entity, name, respond) {
+  if (name.startsWith('gone-')) return respond(404, '<Error><Code>404</Code><Detail>gone</Detail></Error>');
   const typed = { 'Content-Type': 'application/atom+xml;type=entry;charset=utf-8' };
-  if (!entity) return say(200, `<feed ${ATOM}><title type="text">Publicly Listed Services</title></feed>`, typed);
+  if (!entity) return respond(200, `<feed ${ATOM}><title type="text">Publicly Listed Services</title></feed>`, typed);
   if (entity.manage === false) {
     const detail = 'Manage,EntityRead claims required for this operation. TrackingId:0';
-    return say(401, `<Error><Code>401</Code><Detail>${detail}</Detail></Error>`);
+    return respond(401, `<Error><Code>401</Code><Detail>${detail}</Detail></Error>`);
   }
-  return say(200, entry(entity), typed);
+  return respond(200, entry(entity), typed);
 }
 
 function entry(entity) {

@@ -1,4 +1,4 @@
-"""An HTTP proxy that is not ours (proxy.py): says its port on a line, and ends with its stdin.
+"""A third party's HTTP proxy (proxy.py): prints its port on a line, and ends with its stdin.
 
   connect.py <user:password>
 """

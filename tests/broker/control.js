@@ -1,15 +1,15 @@
-// The tests' own door: makes entities, plans faults, and shows what was stored. JSON in, JSON out.
+// The control interface for tests: creates entities, plans faults, and shows what was stored. JSON in, JSON out.
 'use strict';
 const http = require('http');
-const { bury } = require('./deadletters');
+const { deadLetter } = require('./deadletters');
 
-function open(store, doors, faces) {
+function open(store, doors, interfaces) {
   const server = http.createServer((request, response) => {
     const parts = [];
     request.on('data', (part) => parts.push(part));
     request.on('end', () => {
-      const told = parts.length > 0 ? JSON.parse(Buffer.concat(parts)) : {};
-      Promise.resolve(COMMANDS[request.url.slice(1)](store, told, doors, faces)).then((answer) => {
+      const body = parts.length > 0 ? JSON.parse(Buffer.concat(parts)) : {};
+      Promise.resolve(COMMANDS[request.url.slice(1)](store, body, doors, interfaces)).then((answer) => {
         response.writeHead(200, { 'Content-Type': 'application/json' });
         response.end(JSON.stringify(answer ?? {}));
       });
@@ -19,55 +19,55 @@ function open(store, doors, faces) {
 }
 
 const COMMANDS = {
-  create: (store, told) => void store.create(told),
-  change: (store, told) => void Object.assign(store.entity(told.name), told),
+  create: (store, body) => void store.create(body),
+  change: (store, body) => void Object.assign(store.entity(body.name), body),
   counters: (store) => store.counters,
-  // What came for one entity, whoever shares the broker.
-  told: (store, told) => store.entity(told.name).told,
-  // {name, faults: [...]}: for the next transfers, in this order; null in the list is none.
-  faults: (store, told) => void store.entity(told.name).faults.push(...told.faults),
-  // {name, reason, description, deliveries}: what is stored becomes dead letters.
-  bury: (store, told) => void bury(store.entity(told.name), told),
-  // Those that are left, oldest first, and whether somebody holds them.
-  dead: (store, told) => store.entity(told.name).dead.map(({ message, lock }) => ({ id: message.messageId, held: lock !== null })),
-  // A token of Entra ID, as if it had verified its signature: good for so long.
-  allow: (store, told) => void store.tokens.set(told.token, store.now() + (told.lifeMs ?? 3600_000)),
-  // It opens nothing any more, and what it had opened is detached.
-  revoke: (store, told, doors, faces) => {
-    store.tokens.delete(told.token);
-    faces.revoke(told.token);
+  // What arrived for one entity, since several tests share the broker.
+  seen: (store, body) => store.entity(body.name).seen,
+  // {name, faults: [...]}: for the next transfers, in this order; null means no fault.
+  faults: (store, body) => void store.entity(body.name).faults.push(...body.faults),
+  // {name, reason, description, deliveries}: dead-letters all stored messages.
+  deadLetter: (store, body) => void deadLetter(store.entity(body.name), body),
+  // The remaining dead letters, oldest first, and whether each is locked (`held`).
+  dead: (store, body) => store.entity(body.name).dead.map(({ message, lock }) => ({ id: message.messageId, held: lock !== null })),
+  // Accepts a token of Entra ID for `lifeMs`, as if its signature were verified.
+  allow: (store, body) => void store.tokens.set(body.token, store.now() + (body.lifeMs ?? 3600_000)),
+  // The token is refused from now on, and links that it authorized are detached.
+  revoke: (store, body, doors, interfaces) => {
+    store.tokens.delete(body.token);
+    interfaces.revoke(body.token);
   },
-  clock: (store, told) => void (store.aheadMs = told.aheadMs),
-  stored: (store, told) => store.entity(told.name).messages.map((message) => ({
+  clock: (store, body) => void (store.aheadMs = body.aheadMs),
+  stored: (store, body) => store.entity(body.name).messages.map((message) => ({
     ...message, raw: undefined, body: message.body.toString('base64'),
   })),
-  ids: (store, told) => store.entity(told.name).messages.map((message) => message.messageId),
-  count: (store, told) => counted(store.entity(told.name)),
-  // {name, distinct, ms}: answers `count` once so many different ids are stored, or after so long.
-  until: (store, told) => waited(store, told, (entity) => entity.ids.size >= told.distinct),
-  // {name, count, ms}: likewise, once so many tokens were refused.
-  refusals: (store, told) => waited(store, told, (entity) => entity.told.refusals >= told.count),
-  // {key, cert}: the same doors once more, inside TLS. Answers their ports.
-  secure: async (store, told, doors, faces) => {
+  ids: (store, body) => store.entity(body.name).messages.map((message) => message.messageId),
+  count: (store, body) => counted(store.entity(body.name)),
+  // {name, distinct, ms}: returns the counts once `distinct` different ids are stored, or after `ms`.
+  until: (store, body) => waited(store, body, (entity) => entity.ids.size >= body.distinct),
+  // {name, count, ms}: the same, once `count` tokens were refused.
+  refusals: (store, body) => waited(store, body, (entity) => entity.seen.refusals >= body.count),
+  // {key, cert}: opens the same interfaces again inside TLS. Returns their ports.
+  secure: async (store, body, doors, interfaces) => {
     const ports = {};
-    for (const name of ['amqp', 'websocket', 'rest']) ports[name] = await doors.start(() => faces[name](told));
+    for (const name of ['amqp', 'websocket', 'rest']) ports[name] = await doors.start(() => interfaces[name](body));
     return ports;
   },
-  // Every connection ends, and the same ports are open for who connects anew.
-  cut: (store, told, doors) => doors.cut(),
-  restart: (store, told, doors) => doors.restart(told.ms),
-  detach: (store, told, doors, faces) => faces.detach(told.name),
+  // Cuts every connection; the ports stay open for new ones.
+  cut: (store, body, doors) => doors.cut(),
+  restart: (store, body, doors) => doors.restart(body.ms),
+  detach: (store, body, doors, interfaces) => interfaces.detach(body.name),
 };
 
-const waited = (store, told, isSo) => new Promise((done) => {
-  const entity = store.entity(told.name);
+const waited = (store, body, isSo) => new Promise((done) => {
+  const entity = store.entity(body.name);
   const answer = () => {
     clearTimeout(late);
     entity.waiting.delete(look);
     done(counted(entity));
   };
   const look = () => isSo(entity) && answer();
-  const late = setTimeout(answer, told.ms);
+  const late = setTimeout(answer, body.ms);
   entity.waiting.add(look);
   look();
 });

@@ -1,4 +1,4 @@
-// An entity's dead letters: buried by the test, peek-locked over AMQP or REST, removed when accepted or deleted.
+// An entity's dead letters: created by the test, peek-locked over AMQP or REST, removed when accepted or deleted.
 'use strict';
 const crypto = require('crypto');
 const rhea = require('rhea');
@@ -6,8 +6,8 @@ const rhea = require('rhea');
 const NAME = /^(.+)\/\$deadletterqueue$/i;
 const PATH = /^(.+)\/\$deadletterqueue\/messages\/(head|[^/]+\/[^/]+)$/i;
 
-// {name, reason, description, deliveries}: all that is stored is set aside.
-function bury(entity, { reason, description, deliveries }) {
+// {name, reason, description, deliveries}: moves all stored messages to the dead letters.
+function deadLetter(entity, { reason, description, deliveries }) {
   for (const message of entity.messages.splice(0)) {
     entity.dead.push({
       message, reason, description, deliveries, seq: entity.dead.length + 1, enqueued: new Date(1_790_000_000_000), lock: null,
@@ -25,14 +25,14 @@ function take(entity) {
 
 const remove = (entity, dead) => entity.dead.splice(entity.dead.indexOf(dead), 1);
 
-// The entity whose dead letters an address names; null: it names none.
+// The entity whose dead letters an address names; null: it does not name dead letters.
 const named = (broker, address) => (NAME.test(address) ? broker.entity(NAME.exec(address)[1]) ?? undefined : null);
 
 function deliver(entity, sender) {
   const held = new Map();
   const more = () => {
-    // rhea counts the credit down only when it writes, which is later.
-    for (let room = sender.is_open() ? sender.credit : 0; room > 0; room -= 1) {
+    // rhea reduces the credit only when it writes, which is later.
+    for (let credit = sender.is_open() ? sender.credit : 0; credit > 0; credit -= 1) {
       const dead = take(entity);
       if (!dead) return;
       held.set(sender.send(asAmqp(dead), crypto.randomBytes(16)), dead);
@@ -48,7 +48,7 @@ function deliver(entity, sender) {
   sender.on('accepted', settle((dead) => remove(entity, dead)));
   sender.on('released', settle((dead) => { dead.lock = null; }));
   sender.on('sendable', more);
-  // A lock outlives its link, as Service Bus's does.
+  // A lock outlives its link, as in Service Bus.
   more();
 }
 
@@ -65,20 +65,20 @@ function asAmqp({ message, reason, description, deliveries, seq, enqueued }) {
   };
 }
 
-// JSON as a header line takes it.
+// JSON in ASCII, for a header.
 const line = (value) => JSON.stringify(value)
   .replace(/[^ -~]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
-function rest(entity, what, request, say) {
+function rest(entity, what, request, respond) {
   if (what === 'head') {
     const dead = request.method === 'POST' ? take(entity) : null;
-    if (!dead) return say(204, '');
+    if (!dead) return respond(204, '');
     const { message, reason, description, deliveries, seq, enqueued, lock } = dead;
     const properties = {
       MessageId: message.messageId, DeliveryCount: deliveries, SequenceNumber: seq, LockToken: lock,
       EnqueuedTimeUtc: enqueued.toUTCString(), State: 'Active',
     };
-    return say(201, message.body, {
+    return respond(201, message.body, {
       BrokerProperties: line(properties),
       DeadLetterReason: line(reason),
       DeadLetterErrorDescription: line(description),
@@ -86,11 +86,11 @@ function rest(entity, what, request, say) {
     });
   }
   const dead = entity.dead.find((one) => one.lock === what.split('/')[1]);
-  if (!dead) return say(404, 'no message under this lock');
+  if (!dead) return respond(404, 'no message under this lock');
   if (request.method === 'DELETE') remove(entity, dead);
   else if (request.method === 'PUT') dead.lock = null;
-  else return say(405, '');
-  return say(200, '');
+  else return respond(405, '');
+  return respond(200, '');
 }
 
-module.exports = { PATH, bury, deliver, named, rest };
+module.exports = { PATH, deadLetter, deliver, named, rest };

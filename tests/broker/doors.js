@@ -1,4 +1,4 @@
-// The broker's ports: opened, cut, and closed and opened again at the same numbers.
+// The broker's ports: opens them, cuts their connections, and closes and reopens them at the same numbers.
 'use strict';
 
 class Doors {
@@ -7,7 +7,7 @@ class Doors {
     this.servers = [];
   }
 
-  // `make` gives a server that does not listen yet. Answers its port.
+  // `make` returns a server that does not listen yet. Returns its port.
   async start(make, port = 0) {
     const server = make();
     server.on('connection', (socket) => {
@@ -16,7 +16,7 @@ class Doors {
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket));
     });
-    // A client that does not trust our certificate is no news.
+    // Some tests expect a client to reject our certificate.
     server.on('tlsClientError', () => {});
     await new Promise((done) => server.listen(port, '127.0.0.1', done));
     const bound = server.address().port;
@@ -28,7 +28,7 @@ class Doors {
     this.sockets.forEach((socket) => socket.destroy());
   }
 
-  // Nobody listens for so long.
+  // Closes all ports for `ms`.
   async restart(ms) {
     const closed = this.servers.splice(0);
     const gone = closed.map(({ server }) => new Promise((done) => server.close(done)));

@@ -1,4 +1,4 @@
-// Starts the broker's doors on free ports of this machine, and says where in one JSON line; ends with its stdin.
+// Starts the broker on free ports of this machine, and prints them as one JSON line; ends with its stdin.
 'use strict';
 const { Doors } = require('./doors');
 const { Store } = require('./store');
@@ -9,10 +9,10 @@ const control = require('./control');
 async function main() {
   const store = new Store();
   const doors = new Doors();
-  const faces = { ...amqp.open(store), rest: rest.open(store) };
+  const interfaces = { ...amqp.open(store), rest: rest.open(store) };
   const ports = {};
-  for (const name of ['amqp', 'websocket', 'rest']) ports[name] = await doors.start(() => faces[name]());
-  ports.control = await control.open(store, doors, faces);
+  for (const name of ['amqp', 'websocket', 'rest']) ports[name] = await doors.start(() => interfaces[name]());
+  ports.control = await control.open(store, doors, interfaces);
   process.stdin.resume();
   process.stdin.on('end', () => process.exit(0));
   console.log(JSON.stringify(ports));

@@ -1,4 +1,4 @@
-// Messages as the store keeps them, from what came over AMQP.
+// Converts messages received over AMQP to the form in which the store keeps them.
 'use strict';
 const rhea = require('rhea');
 

@@ -1,11 +1,11 @@
-// Service Bus's REST face, as far as a sender and a preflight use it.
+// Service Bus's REST interface, as far as a sender and a preflight use it.
 'use strict';
 const http = require('http');
 const https = require('https');
 const atom = require('./atom');
 const deadletters = require('./deadletters');
 const sas = require('./sas');
-const { asksFor, nextFault, refusal, store } = require('./store');
+const { pauseSeconds, nextFault, refusal, store } = require('./store');
 
 const STATUS = {
   'com.microsoft:server-busy': 503,
@@ -19,7 +19,7 @@ const STATUS = {
   'amqp:not-allowed': 400,
 };
 
-// Makes servers; `secure` ({key, cert}) makes one of TLS.
+// Makes servers; with `secure` ({key, cert}), TLS servers.
 const open = (broker) => (secure) => {
   const take = (request, response) => {
     const parts = [];
@@ -30,7 +30,7 @@ const open = (broker) => (secure) => {
 };
 
 function answer(broker, request, response, body) {
-  const say = (status, text, headers = {}) => {
+  const respond = (status, text, headers = {}) => {
     response.writeHead(status, headers);
     response.end(text);
   };
@@ -39,28 +39,28 @@ function answer(broker, request, response, body) {
   const dead = deadletters.PATH.exec(name);
   const why = authorised(broker, request, dead ? dead[1] : name);
   if (why) broker.refused(dead ? dead[1] : name);
-  if (why) return say(401, `<Error><Code>401</Code><Detail>${why}</Detail></Error>`);
+  if (why) return respond(401, `<Error><Code>401</Code><Detail>${why}</Detail></Error>`);
   const entity = broker.entity(dead ? dead[1] : name);
-  if (dead && entity) return deadletters.rest(entity, dead[2], request, say);
-  if (request.method === 'GET') return atom.answer(entity, name, say);
-  if (!entity) return say(404, '<Error><Code>404</Code><Detail>no such entity</Detail></Error>');
-  if (request.method !== 'POST') return say(405, '');
+  if (dead && entity) return deadletters.rest(entity, dead[2], request, respond);
+  if (request.method === 'GET') return atom.answer(entity, name, respond);
+  if (!entity) return respond(404, '<Error><Code>404</Code><Detail>no such entity</Detail></Error>');
+  if (request.method !== 'POST') return respond(405, '');
   broker.counters.transfers += 1;
   const message = read(request, body);
   const fault = nextFault(entity, 1);
   const refuse = ([condition, detail]) => {
-    const headers = condition === 'com.microsoft:server-busy' ? { 'Retry-After': String(asksFor(detail)) } : {};
-    say(STATUS[condition] || 500, `<Error><Detail>${detail}</Detail></Error>`, headers);
+    const headers = condition === 'com.microsoft:server-busy' ? { 'Retry-After': String(pauseSeconds(detail)) } : {};
+    respond(STATUS[condition] || 500, `<Error><Detail>${detail}</Detail></Error>`, headers);
   };
   const take = () => {
-    if (fault?.reject) return refuse([fault.reject, fault.description || 'told to by the test']);
+    if (fault?.reject) return refuse([fault.reject, fault.description || 'requested by the test']);
     if (fault === 'release' || fault === 'modify') return refuse(['amqp:internal-error', fault]);
     if (['cut-before', 'detach-before', 'close-before'].includes(fault)) return request.socket.destroy();
     const refused = refusal(entity, [message]);
     if (refused) return refuse(refused);
     store(entity, [message]);
     if (['cut-after', 'detach-after', 'close-after'].includes(fault)) return request.socket.destroy();
-    if (fault !== 'never') say(201, '');
+    if (fault !== 'never') respond(201, '');
   };
   if (entity.latencyMs > 0) setTimeout(take, entity.latencyMs);
   else take();
@@ -97,11 +97,11 @@ function read(request, body) {
   };
 }
 
-// 'Wed, 02 Jul 2014 01:32:27 GMT' and no other form.
+// Only the form 'Wed, 02 Jul 2014 01:32:27 GMT' is accepted.
 function enqueueAt(text) {
   if (text === undefined) return null;
   const at = new Date(text);
-  if (at.toUTCString() !== text) throw new Error(`no RFC 1123 time: ${text}`);
+  if (at.toUTCString() !== text) throw new Error(`invalid time: expected RFC 1123, got ${text}`);
   return at.getTime();
 }
 

@@ -1,8 +1,8 @@
-// Shared access signatures, verified as strict brokers do: by their own encoding of the resource.
+// Shared access signatures, verified as strict brokers do: against their own encoding of the resource.
 'use strict';
 const crypto = require('crypto');
 
-// Null: it opens `entity`; else why it does not.
+// Why the signature does not permit access to `entity`; null: it does.
 function refusal(store, text, entity) {
   const match = /^SharedAccessSignature (.*)$/.exec(text || '');
   if (!match) return 'no SharedAccessSignature';

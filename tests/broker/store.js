@@ -1,4 +1,4 @@
-// What the broker holds: entities, the messages they stored, and the faults they were told to make.
+// The broker's state: entities, their stored messages, and their planned faults.
 'use strict';
 
 const KEY_NAME = 'sender';
@@ -13,7 +13,7 @@ class Store {
     this.counters = { connections: 0, goodbyes: 0, links: 0, transfers: 0 };
   }
 
-  // As its tests say it is.
+  // The time, moved ahead by the tests.
   now() {
     return Date.now() + this.aheadMs;
   }
@@ -36,7 +36,7 @@ class Store {
       faults: [],
       chance: null,
       dice: 1,
-      told: { links: 0, goodbyes: 0, transfers: 0, hasty: 0, refusals: 0, puts: [], faults: {} },
+      seen: { links: 0, goodbyes: 0, transfers: 0, hasty: 0, refusals: 0, puts: [], faults: {} },
       busyUntil: 0,
     };
     this.entities.set(entity.name, entity);
@@ -47,26 +47,26 @@ class Store {
     return this.entities.get(name);
   }
 
-  // A token that does not open it.
+  // Counts a token that does not permit access to the entity.
   refused(name) {
     const entity = this.entity(name);
     if (!entity) return;
-    entity.told.refusals += 1;
+    entity.seen.refusals += 1;
     entity.waiting.forEach((look) => look());
   }
 }
 
-// The next fault: one told in advance, else by the entity's own dice (a plain LCG, so that a seed repeats a run).
-// `together`: messages of this transfer; a fault for batches alone leaves a single message in peace.
+// The next fault: a planned one, else by the entity's own dice (a plain LCG, so that a seed repeats a run). `together`:
+// messages of this transfer; a fault for batches only does not affect a single message.
 function nextFault(entity, together) {
-  entity.told.transfers += 1;
-  // Sent while it had asked for a pause.
-  if (Date.now() < entity.busyUntil) entity.told.hasty += 1;
+  entity.seen.transfers += 1;
+  // Sent during a pause that the entity had requested.
+  if (Date.now() < entity.busyUntil) entity.seen.hasty += 1;
   const fault = entity.faults.length > 0 ? entity.faults.shift() : thrown(entity);
   if (!fault || (fault.batches && together === 1)) return null;
   const name = fault.reject ?? fault;
-  entity.told.faults[name] = (entity.told.faults[name] ?? 0) + 1;
-  if (name === 'com.microsoft:server-busy') entity.busyUntil = Date.now() + asksFor(fault.description) * 1000;
+  entity.seen.faults[name] = (entity.seen.faults[name] ?? 0) + 1;
+  if (name === 'com.microsoft:server-busy') entity.busyUntil = Date.now() + pauseSeconds(fault.description) * 1000;
   return fault;
 }
 
@@ -78,10 +78,10 @@ function thrown(entity) {
   return entity.chance.kinds[(entity.dice >>> 8) % entity.chance.kinds.length];
 }
 
-// Service Bus says in words how long a throttled sender waits.
-const asksFor = (description) => Number(/wait (\d+) seconds/.exec(description ?? '')?.[1] ?? 10);
+// Service Bus states in its description how long a throttled sender has to wait.
+const pauseSeconds = (description) => Number(/wait (\d+) seconds/.exec(description ?? '')?.[1] ?? 10);
 
-// Why Service Bus would refuse these messages, which came in one transfer; null: it takes them.
+// Why Service Bus would refuse the messages of one transfer; null: it accepts them.
 function refusal(entity, messages) {
   const bytes = messages.reduce((sum, message) => sum + message.bytes, 0);
   if (entity.disabled) return ['com.microsoft:entity-disabled', 'the messaging entity is disabled'];
@@ -105,10 +105,10 @@ function refusal(entity, messages) {
     return ['amqp:not-allowed', 'batches with several MessageIds are not supported with duplicate detection'];
   }
   const poisoned = messages.some((message) => message.body.includes('poison'));
-  return poisoned ? ['amqp:not-allowed', 'this message is refused, by the test'] : null;
+  return poisoned ? ['amqp:not-allowed', 'this message is refused by the test'] : null;
 }
 
-// A duplicate is reported accepted, and dropped.
+// A duplicate is reported as accepted, and dropped.
 function store(entity, messages) {
   for (const message of messages) {
     if (entity.duplicateDetection && entity.ids.has(message.messageId)) continue;
@@ -119,4 +119,4 @@ function store(entity, messages) {
   entity.waiting.forEach((look) => look());
 }
 
-module.exports = { Store, KEY, KEY_NAME, asksFor, nextFault, refusal, store };
+module.exports = { Store, KEY, KEY_NAME, pauseSeconds, nextFault, refusal, store };

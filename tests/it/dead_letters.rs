@@ -59,7 +59,7 @@ async fn dead(broker: &'static Broker, ids: &[&str]) -> String {
         assert!(accepted(&bench.publish(&[message(id, &format!("{{\"id\":\"{id}\",\"city\":\"Łódź\"}}"))]).await));
     }
     let why = json!({"name": bench.entity, "reason": "MaxDeliveryCountExceeded", "description": "10 times, \"źle\"", "deliveries": 10});
-    broker.command("bury", why).await;
+    broker.command("deadLetter", why).await;
     bench.entity
 }
 

@@ -1,5 +1,5 @@
-"""What schemathesis cannot read in the document: a check digit, whole grosze, addresses that mail servers take, and that
-a key is one request's own."""
+"""Rules that schemathesis cannot read in the document: a check digit, whole grosze, addresses that mail servers accept,
+and a separate key for each request."""
 
 import itertools
 
@@ -34,7 +34,7 @@ def before_call(context, case, kwargs):
         for name in AMOUNTS:
             if name in case.body:
                 case.body[name] = round(case.body[name], 2)
-    # A malformed key stays as it is.
+    # A malformed key is sent unchanged.
     key = (case.headers or {}).get(KEY, "").strip()
     inner = key.removeprefix('"')
     if inner.strip('"') and len(key) < 240:

@@ -1,5 +1,5 @@
-// What the Functions host does in front of the API: without the function key it answers 401 and no body, and the rest
-// passes as it is. `node keys.js <port behind> <key>` prints its own port.
+// Plays the Functions host in front of the API: a request without the function key gets 401 and no body, and any other
+// passes unchanged. `node keys.js <port behind> <key>` prints its own port.
 const http = require('node:http');
 
 const [behind, key] = process.argv.slice(2);
@@ -11,7 +11,7 @@ const server = http.createServer((request, response) => {
     response.writeHead(401).end();
     return;
   }
-  // The handler answers to its own name only.
+  // The handler accepts its own host name only.
   const headers = { ...request.headers, host: `127.0.0.1:${behind}` };
   const whole = { host: '127.0.0.1', port: behind, method: request.method, path: request.url, headers };
   const onward = http.request(whole, (answer) => {

@@ -1,18 +1,18 @@
-"""An SMTP server that is not ours (aiosmtpd), misbehaving by plan; reports each mail as Python's `email` reads it.
+"""A third party's SMTP server (aiosmtpd) with planned faults; reports each mail as Python's `email` reads it.
 
-The first argument is JSON: security (starttls, tls, none), cert and key, user and password (or null), and plan: for an
-address a list of what to do at each of its turns, in order; when that is used up, all is well. An address is the
-recipient's, or the sender's for MAIL FROM. Things to do:
-  "mail 550 …", "rcpt 450 …", "data 552 …"   answer that
-  "rcpt cut", "data cut"                      cut the link instead of an answer
-  "data hang"                                 never answer
+The first argument is JSON: security (starttls, tls, none), cert and key, user and password (or null), and plan: per
+address a list of what to do at its next commands, in order; after that everything succeeds. An address is the
+recipient's, or the sender's for MAIL FROM. Entries:
+  "mail 550 …", "rcpt 450 …", "data 552 …"   reply with this
+  "rcpt cut", "data cut"                      cut the connection instead of a reply
+  "data hang"                                 never reply
 One JSON line per event on stdout, the first with the port. Ends when its stdin does.
 
 Each line of stdin is JSON:
-  {"pause": phase, "ms": n}   the next mail to come there waits for so long, after {"reached": phase} was told; phase is
-                              before (it is dropped if the link is cut meanwhile), after (taken, and not answered) or
-                              answered
-  {"quiet": n}                answered by the same once there is no connection
+  {"pause": phase, "ms": n}   the next mail that reaches this phase waits for n ms, after {"reached": phase} was printed;
+                              phase is before (the mail is dropped if the connection is cut meanwhile), after (accepted,
+                              reply not sent) or answered
+  {"quiet": n}                printed again once there is no connection
 """
 
 import asyncio
@@ -27,13 +27,13 @@ import sys
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-# It complains of what these tests want: logins without STARTTLS, handshakes that fail.
+# It warns about what these tests provoke: logins without STARTTLS, handshakes that fail.
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)
 
 CONFIG = json.loads(sys.argv[1])
 
 
-def tell(event):
+def report(event):
     print(json.dumps(event), flush=True)
 
 
@@ -76,11 +76,11 @@ class Server(SMTP):
 
 
 async def reach(phase):
-    """Waits here, if the test said so."""
+    """Waits here if the test requested it."""
     global pause
     if pause and pause["pause"] == phase:
         wait, pause = pause["ms"] / 1000, None
-        tell({"reached": phase})
+        report({"reached": phase})
         await asyncio.sleep(wait)
 
 
@@ -90,14 +90,14 @@ async def obey(line):
     if "quiet" in command:
         while connections:
             await asyncio.sleep(0.005)
-        tell(command)
+        report(command)
     else:
         pause = command
 
 
 class Handler:
     async def play(self, server, address, verb):
-        """The answer planned for this turn, or None. A cut or a silence does not return."""
+        """The reply planned for this command, or None. Does not return for a cut or a hang."""
         turns = CONFIG["plan"].get(address, [])
         if not turns or not turns[0].startswith(verb + " "):
             return None
@@ -105,7 +105,7 @@ class Handler:
         if what == "cut":
             server.transport.abort()
         if what in ("cut", "hang"):
-            # Cancelled when the link is gone.
+            # Cancelled when the connection is gone.
             await asyncio.Event().wait()
         return what
 
@@ -123,13 +123,13 @@ class Handler:
         await reach("before")
         user = session.auth_data.login.decode() if session.auth_data else None
         encrypted = server.transport.get_extra_info("cipher") is not None
-        tell({
+        report({
             "from": envelope.mail_from, "to": envelope.rcpt_tos, "user": user, "encrypted": encrypted,
             "hello": session.host_name, "peer": session.peer[1], "mail": parsed(envelope.content),
             "raw": base64.b64encode(envelope.content).decode(),
         })
         await reach("after")
-        # When the answer was written, which is done once this has returned.
+        # After the reply was written, which happens once this has returned.
         asyncio.get_running_loop().call_later(0.002, lambda: asyncio.ensure_future(reach("answered")))
         return await self.play(server, envelope.rcpt_tos[0], "data") or "250 2.0.0 OK queued as 4711"
 
@@ -156,10 +156,10 @@ async def main():
         )
 
     server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=None if starttls else tls)
-    tell({"port": server.sockets[0].getsockname()[1]})
+    report({"port": server.sockets[0].getsockname()[1]})
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         await obey(line)
-    # The loop would wait for connections that hang by plan.
+    # Otherwise the loop would wait for connections that hang.
     os._exit(0)
 
 

@@ -115,7 +115,7 @@ impl Broker {
 
     /// What the broker counted for the entity: links, transfers, tokens, faults.
     pub async fn reported(&self, entity: &str) -> Value {
-        self.command("told", json!({"name": entity})).await
+        self.command("seen", json!({"name": entity})).await
     }
 
     pub async fn stored(&self, entity: &str) -> Vec<Value> {
