@@ -1,6 +1,6 @@
-//! What each way to the bus costs: `cargo bench --bench bus`, against the tests' broker (`tests/broker/prepare`).
+//! The speed of each transport to the bus: `cargo bench --bench bus`, against the tests' broker (`tests/broker/prepare`).
 //!
-//! Prints messages a second on loopback and where the broker answers 5 ms late: one by one, many under way, in batches,
+//! Prints messages per second on loopback and with a broker that answers 5 ms late: one by one, many under way, in batches,
 //! over REST; and how much faster batches are than single sends.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on should say where")]
@@ -23,13 +23,13 @@ const BODY_BYTES: usize = 512;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const LATE_MS: u32 = 5;
 const BATCH: usize = 100;
-/// What the broker takes in one transfer, so that some 100 of ours fit.
+/// The broker's limit for a transfer: some 100 of our messages.
 const BATCH_BYTES_MAX: u32 = 96_000;
 
 #[tokio::main]
 async fn main() {
     let Some(broker) = Broker::start() else { return };
-    println!("messages a second, of {BODY_BYTES} bytes; cores: {}", std::thread::available_parallelism().unwrap());
+    println!("messages per second, of {BODY_BYTES} bytes; cores: {}", std::thread::available_parallelism().unwrap());
     for latency_ms in [0, LATE_MS] {
         println!("the broker answers after {latency_ms} ms:");
         let rounds = if latency_ms == 0 { 10 } else { 1 };
@@ -59,7 +59,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     async fn amqp(&self, what: &str, count: usize, at_once: usize, concurrency: usize, alone: Alone) -> f64 {
         let to = self.queue().await;
-        // Where partitions meet duplicate detection, batches are refused: there all go alone.
+        // A partitioned entity with duplicate detection refuses batches, so every message goes alone.
         let partitioned = if alone == Alone::Yes { vec![to.clone()] } else { vec![] };
         let shapes = Shapes { partitioned, duplicate_detection: true, ..Shapes::default() };
         let (timeout, idle_max) = (TIMEOUT, Duration::from_mins(4));
@@ -83,7 +83,7 @@ impl Bench<'_> {
         Destination::parse(&format!("queue:{}", self.broker.create(settings).await)).unwrap()
     }
 
-    /// Publishes `at_once` after `at_once`, on a connection that is there already.
+    /// Publishes `at_once` messages at a time on an open connection.
     async fn measure(&self, what: &str, bus: &dyn Bus, to: &Destination, count: usize, at_once: usize) -> f64 {
         let messages: Vec<Outgoing> = (0..count).map(message).collect();
         publish(bus, to, &[message(count)]).await;

@@ -1,4 +1,4 @@
-//! What the numbers of `benches/README.md` come from: `cargo bench`. Everything runs as it would for a newcomer, in local mode.
+//! Measures the figures of `benches/README.md`: `cargo bench`. Everything runs in local mode, as for a newcomer.
 //!
 //! Prints: handler start to first answer; bookings per second; resident memory of the handler after 10,000 bookings;
 //! dispatched rows per second over REST to the local queue.
@@ -28,7 +28,7 @@ const CLIENTS: u32 = 10;
 const STARTS: usize = 10;
 const QUEUE: &str = "queue:client-emails";
 
-/// Nobody listens there; nothing is sent in this part.
+/// A port without a listener; nothing is sent in this part.
 const NOBODY: &str = "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=k;SharedAccessKey=a2V5;UseDevelopmentEmulator=true";
 
 type Http = Client<HttpConnector, Full<Bytes>>;
@@ -40,7 +40,7 @@ async fn main() {
     bookings_and_dispatch().await;
 }
 
-/// `serve` as the Functions host starts it, asked every millisecond until it answers anything.
+/// Starts `serve` as the Functions host does, and probes it every millisecond until it answers.
 async fn starts() {
     let folder = tempfile::tempdir().unwrap();
     let store = folder.path().join("app.db");
@@ -85,14 +85,14 @@ async fn bookings_and_dispatch() {
     let mut host = Command::new(EXECUTABLE)
         .args(["local", "--json", "--port", "0", "--root", ROOT, "--data"])
         .arg(folder.path())
-        // Once a year: the sweep that is measured is our own.
+        // Once a year, so that the bench starts the sweep that it measures.
         .env("OutboxSchedule", "0 0 0 1 1 *")
         .env("Log__Level", "warn")
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let (port, handler) = up(&mut host);
-    // What is booked now waits, so that booking and dispatching are measured apart.
+    // Bookings stay in the outbox, so that booking and dispatching are measured separately.
     run(&["ops", "pause", QUEUE, "--reason", "bench"], &store);
 
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
@@ -120,7 +120,7 @@ async fn bookings_and_dispatch() {
     let took = begun.elapsed().as_secs_f64();
     let sent = report_of(&output.stdout);
     println!("dispatched: {sent} rows in {took:.1} s = {:.0}/s, over REST, while the mails go out", sent / took);
-    // SIGTERM: it ends its handler too.
+    // After SIGTERM the host ends its handler too.
     Command::new("kill").arg(host.id().to_string()).status().unwrap();
     host.wait().unwrap();
 }
@@ -148,7 +148,7 @@ fn report_of(stdout: &[u8]) -> f64 {
         let report = line.get("report").or_else(|| line.pointer("/fields/report"))?.as_str()?.to_owned();
         serde_json::from_str::<Value>(&report).ok()
     });
-    report.and_then(|r| r["sent"].as_f64()).unwrap_or_else(|| panic!("no report in: {text}"))
+    report.and_then(|r| r["sent"].as_f64()).unwrap_or_else(|| panic!("the output has no report: {text}"))
 }
 
 fn up(host: &mut Child) -> (u16, u64) {
@@ -162,7 +162,7 @@ fn up(host: &mut Child) -> (u16, u64) {
             _ => {}
         }
     }
-    // Whoever does not read holds up the writer.
+    // Unread output would block the writer.
     std::thread::spawn(move || lines.for_each(drop));
     (u16::try_from(port.unwrap()).unwrap(), pid.unwrap())
 }

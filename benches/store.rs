@@ -1,7 +1,7 @@
-//! What the outbox costs its database: `cargo bench --bench store [-- --sql "<connection string>"]`.
+//! The outbox's load on its database: `cargo bench --bench store [-- --sql "<connection string>"]`.
 //!
-//! Prints, for a SQLite file or a new database on the server: claimed and settled rows a second with 10 thousand and
-//! with 1 million sent rows of history, and their ratio; a booking beside a bare transaction of two INSERTs.
+//! Prints, for a SQLite file or a new database on the server: claimed and settled rows per second with 10 thousand and
+//! with 1 million sent rows of history, and their ratio; a booking compared with a bare transaction of two INSERTs.
 
 #![allow(clippy::unwrap_used, reason = "a bench that cannot go on should say where")]
 
@@ -62,7 +62,7 @@ async fn main() {
         fill(store.backend(), "sent", history, 2);
         fill(store.backend(), "due", DUE, 0);
         let rate = claim_and_settle(store.backend()).await;
-        println!("{history:>9} sent rows: {rate:.0} rows claimed and settled a second, in batches of {BATCH}");
+        println!("{history:>9} sent rows: {rate:.0} rows claimed and settled per second, in batches of {BATCH}");
         rates.push(rate);
     }
     println!("ratio: {:.2}", rates[1] / rates[0]);
@@ -82,7 +82,7 @@ fn fill(backend: &dyn Backend, name: &str, rows: u32, state: u32) {
     let processed = if state == 2 { backend.at_ms(1_800_000_000_000) } else { "NULL".to_owned() };
     for from in (0..rows).step_by(STEP as usize) {
         let to = rows.min(from + STEP);
-        // Both dialects know it: numbers by a cross join of digits.
+        // Numbers by a cross join of digits, which works in both dialects.
         let digits = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 \
             UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
         let sql = format!(
@@ -120,7 +120,7 @@ async fn claim_and_settle(backend: &dyn Backend) -> f64 {
     f64::from(DUE) / begun.elapsed().as_secs_f64()
 }
 
-/// What a transactional outbox cannot do without: one record, one message, one transaction, nothing else.
+/// The minimum of a transactional outbox: one record and one message in one transaction.
 fn bare(store: &Store) -> Duration {
     store.backend().execute("CREATE TABLE BareRecords (Id int NOT NULL PRIMARY KEY, Amount decimal(18, 2) NOT NULL)");
     store.backend().execute("CREATE TABLE BareMessages (Id int NOT NULL PRIMARY KEY, Payload varchar(400) NOT NULL)");

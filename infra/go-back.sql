@@ -1,6 +1,6 @@
 -- Back to the .NET system's own outbox (src/adapters/sqlserver/README.md, "Going back"). Stop this program first, everywhere; then start the old
 -- processor. One transaction: an error undoes all of it. Run it whole: sqlcmd -b -I -i go-back.sql, or SSMS.
--- What this program made stays, as OutboxMessages_Left and refinery_schema_history_Left beside its other tables.
+-- This program's tables stay: OutboxMessages_Left and refinery_schema_history_Left beside its other tables.
 SET ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON;
 SET NUMERIC_ROUNDABORT OFF;
 SET IMPLICIT_TRANSACTIONS OFF;
@@ -13,16 +13,16 @@ BEGIN TRANSACTION;
 IF OBJECT_ID(N'dbo.OutboxMessages_Legacy') IS NULL OR COL_LENGTH(N'dbo.OutboxMessages', N'Seq') IS NULL
 BEGIN
   ROLLBACK TRANSACTION;
-  THROW 51003, N'there is no dbo.OutboxMessages_Legacy to go back to: nothing was changed', 1;
+  THROW 51003, N'dbo.OutboxMessages_Legacy does not exist, so there is nothing to go back to: nothing was changed', 1;
 END;
 
 IF EXISTS (SELECT 1 FROM dbo.OutboxMessages WHERE State = 1 AND DueAt > SYSUTCDATETIME())
 BEGIN
   ROLLBACK TRANSACTION;
-  THROW 51003, N'a dispatcher holds rows: stop it, wait a minute for its leases to end, and run this again', 1;
+  THROW 51003, N'a dispatcher has leased rows: stop it, wait a minute for its leases to end, and run this again', 1;
 END;
 
--- One row per Id: a message may have several destinations. It is finished when none of them waits or is dead.
+-- One row per Id: a message may have several destinations. It is finished when no destination waits or is dead.
 SELECT o.Id, MAX(TRY_CAST(o.Id AS uniqueidentifier)) AS Guid, MAX(o.EventType) AS EventType, MAX(o.Payload) AS Payload,
        MIN(o.OccurredOnUtc) AS OccurredOnUtc, MAX(o.RetryCount) AS RetryCount, MAX(o.LastError) AS LastError,
        MAX(o.ContentType) AS ContentType, MAX(o.ProcessedOnUtc) AS ProcessedOnUtc,
@@ -37,8 +37,8 @@ UPDATE l
   JOIN #now AS n ON n.Guid = l.Id
  WHERE l.ProcessedOnUtc IS NULL;
 
--- Plain rows that others inserted meanwhile and that were not sent. CloudEvents are this program's own words, which the
--- old processor does not know: they stay behind.
+-- Plain rows that other programs inserted meanwhile and that were not sent. CloudEvents are this program's own format,
+-- which the old processor cannot read: they stay behind.
 INSERT dbo.OutboxMessages_Legacy (Id, EventType, Payload, OccurredOnUtc, ProcessedOnUtc, RetryCount, Error)
 SELECT n.Guid, n.EventType, n.Payload, n.OccurredOnUtc, NULL, n.RetryCount, n.LastError
   FROM #now AS n

@@ -1,44 +1,44 @@
 // The function app on Flex Consumption, its storage (by identity, no keys), and the Service Bus queue.
-// See README.md beside this file before using it: it has not been deployed from here.
+// Read README.md beside this file first: the template has never been deployed.
 
-@description('Base of every name: lower case letters and digits, 3 to 11.')
+@description('Base of every name: 3 to 11 lower case letters and digits.')
 @minLength(3)
 @maxLength(11)
 param name string
 
 param location string = resourceGroup().location
 
-@description('The queue SendEmail reads; also the setting EmailQueueName.')
+@description('The queue that SendEmail reads; also the setting EmailQueueName.')
 param emailQueueName string = 'client-emails'
 
-@description('Minutes the queue remembers MessageIds; 0 turns duplicate detection off. Fixed once the queue exists.')
+@description('Minutes for which the queue remembers MessageIds; 0 turns duplicate detection off. It cannot be changed once the queue exists.')
 @minValue(0)
 @maxValue(10080)
 param duplicateWindowMinutes int = 10
 
-@description('Days a message may wait in the queue.')
+@description('Days for which a message may wait in the queue.')
 @minValue(1)
 @maxValue(3650)
 param queueLifeDays int = 14
 
-@description('The server of the database, <server>.database.windows.net. Neither it nor the database is made here.')
+@description('The server of the database, <server>.database.windows.net. This template creates neither it nor the database.')
 param sqlServer string
 
-@description('The database, whose tables `client-organizer migrate` made and whose user the identity below is.')
+@description('The database. `client-organizer migrate` creates its tables, and the identity below must be its user.')
 param sqlDatabase string
 
-@description('https://<name>.communication.azure.com: mail goes there by the identity below, which needs a role on it; empty: mail by the parameter settings (Email__Provider and Email__Smtp…, or an access key).')
+@description('https://<name>.communication.azure.com: the identity below sends mail there and needs a role on it. If empty, the parameter settings select the mail provider (Email__Provider and Email__Smtp…, or an access key).')
 param acsEndpoint string
 
-@description('The mails\' From: an address, or Name <address>, that the provider lets this app send from.')
+@description('The From of the mails: an address, or Name <address>, from which the provider lets this app send.')
 param emailFrom string
 
-@description('Hashes the recipients that the inbox remembers; keep it: after a change earlier mails are found by the old one.')
+@description('The key that hashes the recipients in the inbox. Keep it: after a change, earlier mails are found only with the old key.')
 @secure()
 @minLength(32)
 param recipientKey string
 
-@description('Further settings by name, as in the README\'s table; they win over the ones below. Secure, since secrets (SqlConnectionString, Email__SmtpPassword) come this way.')
+@description('Further settings by name (src/config/README.md); they override the ones below. Secure, since secrets (SqlConnectionString, Email__SmtpPassword) come this way.')
 @secure()
 param settings object = {}
 
@@ -94,14 +94,14 @@ resource bus 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
   sku: { name: 'Standard', tier: 'Standard' }
   properties: {
     minimumTlsVersion: '1.2'
-    // Sender and trigger both sign in by the app's identity: there is no key to leak.
+    // Sender and trigger both sign in with the app's identity, so there is no key to leak.
     disableLocalAuth: true
   }
 
   resource emails 'queues' = {
     name: emailQueueName
     properties: {
-      // Convenience only: correctness rests on the inbox. Neither can be changed later.
+      // Only a convenience: correctness depends on the inbox. Neither can be changed later.
       requiresDuplicateDetection: duplicateWindowMinutes > 0
       duplicateDetectionHistoryTimeWindow: duplicateWindowMinutes > 0 ? 'PT${duplicateWindowMinutes}M' : 'PT10M'
       requiresSession: false
@@ -150,7 +150,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   properties: { reserved: true }
 }
 
-// FUNCTIONS_WORKER_RUNTIME and WEBSITE_RUN_FROM_PACKAGE are no app settings on Flex Consumption.
+// FUNCTIONS_WORKER_RUNTIME and WEBSITE_RUN_FROM_PACKAGE are not app settings on Flex Consumption.
 var hostSettings = {
   AzureWebJobsStorage__accountName: storage.name
   AzureWebJobsStorage__credential: 'managedidentity'
@@ -158,8 +158,8 @@ var hostSettings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
 }
 
-// Only what the program does not start without, what must agree with the resources above, and the schedules, which the
-// host itself reads; everything else has its default in the program. A test starts the settings with these alone.
+// Only the settings that the program needs to start, those that must agree with the resources above, and the schedules,
+// which the host reads. All others have defaults in the program. A test starts the program with these settings alone.
 var ourSettings = {
   ServiceBusConnection__fullyQualifiedNamespace: '${bus.name}.servicebus.windows.net'
   ServiceBusConnection__credential: 'managedidentity'
@@ -207,7 +207,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
         }
       }
       scaleAndConcurrency: {
-        // Every instance holds connections to one database.
+        // Every instance opens connections to one database.
         maximumInstanceCount: 40
         instanceMemoryMB: 512
       }
@@ -225,6 +225,6 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
 output appName string = app.name
 output hostName string = app.properties.defaultHostName
 output namespace string = bus.name
-@description('The database\'s user of this name is the app.')
+@description('The name of the database user that the app is.')
 output identityName string = identity.name
 output identityClientId string = identity.properties.clientId

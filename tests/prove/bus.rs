@@ -1,4 +1,4 @@
-//! Service Bus as far as a dispatcher over REST sees it: takes every message and remembers in which order it came.
+//! Service Bus as far as a dispatcher over REST uses it: accepts every message and records the order of arrival.
 
 use client_organizer::http_server::{self, Limits};
 use hyper_util::service::TowerToHyperService;
@@ -19,13 +19,13 @@ pub struct Bus {
 
 #[derive(Default)]
 struct Seen {
-    /// MessageId → when it first came (a count of all arrivals), and how often.
+    /// MessageId → its first arrival (a count of all arrivals), and how often it arrived.
     ids: HashMap<String, (u64, u32)>,
     arrivals: u64,
 }
 
 impl Bus {
-    /// Listens on a free port; answers the connection string for it.
+    /// Listens on a free port; returns the connection string for it.
     pub async fn start(&self) -> String {
         let bus = self.clone();
         let send = warp::post()
@@ -66,7 +66,7 @@ impl Bus {
         self.more.notified().await;
     }
 
-    /// When an id first came, as a count of all arrivals.
+    /// The first arrival of an id, as a count of all arrivals.
     pub fn first(&self, id: &str) -> Option<u64> {
         self.seen.lock().unwrap().ids.get(id).map(|(first, _)| *first)
     }

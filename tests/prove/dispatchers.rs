@@ -1,4 +1,4 @@
-//! Several dispatcher processes on one outbox: every row goes out, in its key's order, and none twice for nothing.
+//! Several dispatcher processes on one outbox: every row is published, in its key's order, and every repeat has a cause.
 
 use crate::{
     bus::Bus,
@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 pub struct Arguments {
     #[arg(long, default_value_t = 2_000)]
     rows: u32,
-    /// Ordering keys the rows share; the rows of one key go out one after the other
+    /// Ordering keys that the rows share; the rows of one key are published one after the other
     #[arg(long, default_value_t = 500)]
     keys: u32,
     #[arg(long, default_value_t = 8)]
     processes: usize,
-    /// So many dispatchers are killed on the way, and replaced
+    /// Dispatchers to kill and replace during the run
     #[arg(long, default_value_t = 0)]
     kills: usize,
-    /// A SQL Server, where a database is made; without it a SQLite file
+    /// A SQL Server, on which a database is created; a SQLite file by default
     #[arg(long, value_name = "CONNECTION STRING")]
     sql: Option<String>,
 }
 
-/// Nothing arrives for so long: something hangs.
+/// If nothing arrives for this long, something hangs.
 const STALLED: Duration = Duration::from_mins(2);
-/// What a killed dispatcher holds comes back after this; others never need so long.
+/// After this the rows of a killed dispatcher are claimed again; a living one never needs as long.
 const LEASE_MS: &str = "15000";
 const BATCH_MAX: u64 = 500;
 
@@ -54,12 +54,12 @@ pub async fn prove(arguments: Arguments) {
     }
     arrived(&bus, rows as usize).await;
     let took = began.elapsed();
-    // The last ones are settled by who published them, since each ends in good order.
+    // Each worker settles the rows that it published before it ends.
     for worker in workers {
         totals.add(worker.stop());
     }
     if kills > 0 {
-        settle_what_the_dead_left(&store, &bus, &settings, &mut totals).await;
+        settle_rows_of_killed(&store, &bus, &settings, &mut totals).await;
     }
     let repeats = bus.arrivals() - u64::from(rows);
     println!(
@@ -70,38 +70,38 @@ pub async fn prove(arguments: Arguments) {
         totals.put_back,
     );
     assert_eq!(store.count("State = 2"), u64::from(rows), "every row is sent");
-    assert_eq!(store.count("State <> 2"), 0, "and nothing else is left");
+    assert_eq!(store.count("State <> 2"), 0, "no other row is left");
     in_order(&bus, rows, keys);
     let troubles: Vec<_> = totals.troubles.iter().chain(&killed.troubles).collect();
-    assert!(troubles.is_empty(), "nothing surfaces as a warning or an error: {troubles:#?}");
-    // What may go twice: a lost lease, an answer of the bus that came too late, and what a killed one held, a batch at most.
+    assert!(troubles.is_empty(), "unexpected warnings or errors: {troubles:#?}");
+    // A row may be published twice after a lost lease, a late answer of the bus, or a kill (at most a batch each).
     let again = totals.lost_leases + totals.put_back + killed.lost_leases + killed.put_back;
     let excused = again + kills as u64 * BATCH_MAX;
-    assert!(repeats <= excused, "{repeats} repeats, and {excused} have an excuse");
+    assert!(repeats <= excused, "{repeats} repeats, but only {excused} have a cause");
     if kills == 0 {
-        assert_eq!(totals.claimed, u64::from(rows) + again, "each row was claimed once, or again with an excuse");
+        assert_eq!(totals.claimed, u64::from(rows) + again, "each row is claimed once, or again with a cause");
     }
 }
 
 async fn arrived(bus: &Bus, distinct: usize) {
     while bus.distinct() < distinct {
         let more = tokio::time::timeout(STALLED, bus.more()).await;
-        assert!(more.is_ok(), "nothing came for {STALLED:?}: {} of {distinct} ids", bus.distinct());
+        assert!(more.is_ok(), "nothing arrived for {STALLED:?}: {} of {distinct} ids", bus.distinct());
     }
 }
 
-/// Rows a victim published and never settled come back when its lease ends; one dispatcher sees to them.
-async fn settle_what_the_dead_left(store: &Store, bus: &Bus, settings: &[(&'static str, String)], totals: &mut Totals) {
+/// Rows that a killed dispatcher published but did not settle become due when its lease ends; one dispatcher settles them.
+async fn settle_rows_of_killed(store: &Store, bus: &Bus, settings: &[(&'static str, String)], totals: &mut Totals) {
     let left = store.count("State < 2");
     if left == 0 {
         return;
     }
-    println!("{left} rows are still leased by the dead");
+    println!("{left} rows are still leased by killed dispatchers");
     let arrivals = bus.arrivals() + left;
     let worker = Worker::start(settings);
     while bus.arrivals() < arrivals {
         let more = tokio::time::timeout(STALLED, bus.more()).await;
-        assert!(more.is_ok(), "what the dead left never came");
+        assert!(more.is_ok(), "the rows of killed dispatchers never arrived");
     }
     totals.add(worker.stop());
 }
@@ -110,6 +110,6 @@ async fn settle_what_the_dead_left(store: &Store, bus: &Bus, settings: &[(&'stat
 fn in_order(bus: &Bus, rows: u32, keys: u32) {
     for n in keys..rows {
         let (earlier, later) = (bus.first(&format!("n{}", n - keys)), bus.first(&format!("n{n}")));
-        assert!(earlier < later, "n{n} went out before n{}", n - keys);
+        assert!(earlier < later, "n{n} was published before n{}", n - keys);
     }
 }

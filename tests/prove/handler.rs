@@ -19,11 +19,11 @@ pub struct Handler {
     pub port: u16,
 }
 
-/// What a handler may take to be up on a busy machine.
+/// How long a handler may take to start on a busy machine.
 const UP_WITHIN: Duration = Duration::from_mins(1);
 
 impl Handler {
-    /// Answers when it is up.
+    /// Returns when it is up.
     pub async fn start(settings: &[(&str, String)]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let mut child = Command::new(executable())
@@ -38,7 +38,8 @@ impl Handler {
         let (sender, lines) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
             for line in output.lines().map_while(Result::ok) {
-                let event = serde_json::from_str(&line).unwrap_or_else(|e| panic!("no JSON line ({e}): {line}"));
+                let event =
+                    serde_json::from_str(&line).unwrap_or_else(|e| panic!("the log line is not JSON ({e}): {line}"));
                 if sender.send(event).is_err() {
                     return;
                 }
@@ -53,12 +54,12 @@ impl Handler {
         }
     }
 
-    /// The next line of its log. `None`: it has ended.
+    /// The next line of its log; `None` when it has ended.
     pub async fn line(&mut self) -> Option<Value> {
         self.lines.recv().await
     }
 
-    /// kill -9; answers what it had logged and nobody had read.
+    /// kill -9; returns the log lines that were not read before.
     pub fn kill(&mut self) -> Vec<Value> {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -73,7 +74,7 @@ impl Drop for Handler {
     }
 }
 
-/// A delivery as the host makes it: the status, or `None` where the handler was gone before it answered.
+/// A delivery as the host makes it. Returns the status, or `None` if the handler was gone before it answered.
 pub async fn deliver(port: u16, id: String, body: String) -> (String, String, Option<u16>) {
     let status = invoke(port, "SendEmail", envelope(&id, &body)).await;
     (id, body, status)

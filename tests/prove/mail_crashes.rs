@@ -1,8 +1,8 @@
-//! The handler is killed at random points around the moment when a mail provider takes a mail, again and again on one
-//! store, while mails come and RetryEmail runs; then what the provider got is compared with what was reported.
+//! The handler is killed at random points around the moment when a mail provider accepts a mail, repeatedly on one store,
+//! while mails arrive and RetryEmail runs. Then the provider's mails are compared with what was reported.
 //!
-//! The queue is played as Service Bus does: a delivery that was not answered comes again. Time is moved by more than a
-//! lease at each start.
+//! The queue behaves like Service Bus: a delivery without an answer is repeated. Each start moves time by more than a
+//! lease.
 
 use crate::{
     handler::{Handler, deliver, invoke},
@@ -22,14 +22,14 @@ use tokio::task::JoinSet;
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Kills, for each of the four set-ups
+    /// Kills in each of the four set-ups
     #[arg(long, default_value_t = 200)]
     rounds: u32,
     #[arg(long, default_value_t = fastrand::u64(..))]
     seed: u64,
 }
 
-/// Where the handler stands when it is killed.
+/// The points at which the handler is killed.
 const POINTS: [Point; 7] = [
     Point::Provider("before"),
     Point::Provider("after"),
@@ -42,16 +42,16 @@ const POINTS: [Point; 7] = [
 
 #[derive(Clone, Copy, PartialEq)]
 enum Point {
-    /// The provider waits there.
+    /// While the provider waits in this phase.
     Provider(&'static str),
-    /// A failpoint.
+    /// At this failpoint of the handler.
     Handler(&'static str),
-    /// Some milliseconds after the work began.
+    /// Up to 60 ms after the work began.
     Anywhere,
 }
 
 const LEASE_MS: i64 = 60_000;
-/// Until everything is told or done: far more than it takes.
+/// Far more steps than are needed until every mail is reported or done.
 const DRAIN_STEPS_MAX: u32 = 300;
 const STALLED: Duration = Duration::from_mins(1);
 
@@ -97,35 +97,35 @@ struct Run {
     dice: fastrand::Rng,
     skew_ms: i64,
     kills: u32,
-    /// Rounds in which nothing came to the point.
+    /// Rounds in which the point was not reached.
     missed: u32,
     ids: BTreeSet<String>,
     unanswered: Vec<(String, String)>,
     copies: Copies,
-    /// Leases that a kill interrupted, as (id, token), and how many of those mails the provider had taken.
+    /// Leases that a kill interrupted, as (id, token).
     interrupted: BTreeSet<(String, String)>,
     taken_then: Copies,
     doubts_taken: u32,
     doubt_lines: u32,
 }
 
-struct Told {
+struct Report {
     kills: u32,
     mails: usize,
     lost: u32,
     interrupted: u32,
     doubts: u32,
-    /// Of them the provider had taken; known of an SMTP server alone.
+    /// Doubts whose mail the provider had accepted; known only for an SMTP server.
     doubts_taken: Option<u32>,
     doubt_lines: u32,
     duplicates: u32,
     held: u32,
 }
 
-impl std::fmt::Display for Told {
+impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { kills, mails, lost, doubts, doubts_taken, doubt_lines, duplicates, held, .. } = self;
-        let taken = doubts_taken.map_or_else(String::new, |taken| format!(", of mails it had taken: {taken}"));
+        let taken = doubts_taken.map_or_else(String::new, |taken| format!(", of accepted mails: {taken}"));
         write!(
             f,
             "{kills} kills, {mails} mails, {lost} lost, {doubts} doubts reported ({doubt_lines} log lines){taken}, \
@@ -147,7 +147,7 @@ impl Run {
             ("Email__From", "Biuro <biuro@office.example.pl>".to_owned()),
             ("Email__OnDoubt", on_doubt.to_owned()),
             ("Email__LeaseMs", LEASE_MS.to_string()),
-            // None is held for having been in doubt often, so that the sums are plain.
+            // High, so that mails are not held for having been in doubt often.
             ("Email__DoubtsMax", "100".to_owned()),
             ("Email__RetryBaseMs", "1000".to_owned()),
         ]);
@@ -180,7 +180,7 @@ impl Run {
         self.folder.path().join("app.db")
     }
 
-    /// New mails, the queue's repeats and RetryEmail at once; killed at a random point of it.
+    /// New mails, the queue's repeats and RetryEmail at once, until the handler is killed at a random point.
     async fn round(&mut self) {
         self.skew_ms += LEASE_MS + self.dice.i64(1_000..120_000);
         let point = POINTS[self.dice.usize(..POINTS.len())];
@@ -196,7 +196,7 @@ impl Run {
             Point::Provider(phase) => phase,
             Point::Handler(_) | Point::Anywhere => "nowhere",
         };
-        // So long that it sometimes takes a mail only after it was asked twice, and said that it has none.
+        // Long enough that the provider sometimes accepts a mail only after two status queries did not find it.
         self.server.command(&json!({ "pause": pause, "ms": self.dice.u32(20..2_000) }));
         let mut work = self.work(handler.port);
         let reached = self.until(point, &mut handler, &mut work).await;
@@ -220,7 +220,7 @@ impl Run {
         } else {
             self.missed += 1;
         }
-        assert!(self.missed < 10 * (self.kills + 10), "nothing comes to the points any more");
+        assert!(self.missed < 10 * (self.kills + 10), "the points are no longer reached");
     }
 
     fn work(&mut self, port: u16) -> JoinSet<Option<(String, String, Option<u16>)>> {
@@ -236,13 +236,13 @@ impl Run {
         }
         work.spawn(async move {
             let status = invoke(port, "RetryEmail", "{}".to_owned()).await;
-            assert!(matches!(status, None | Some(200)), "RetryEmail answered {status:?}");
+            assert!(matches!(status, None | Some(200)), "RetryEmail returned {status:?}");
             None
         });
         work
     }
 
-    /// True: it came to the point. False: all was done before.
+    /// True: the point was reached. False: all work was done before.
     async fn until(
         &mut self,
         point: Point,
@@ -261,7 +261,7 @@ impl Run {
                     self.note(&line);
                 }
                 line = handler.line() => {
-                    let line = line.expect("the handler ended by itself");
+                    let line = line.expect("the handler ended unexpectedly");
                     self.log(&line);
                     if line["message"] == "failpoint" {
                         return true;
@@ -272,7 +272,7 @@ impl Run {
                     None => return false,
                 },
                 () = &mut timer => {
-                    assert!(point == Point::Anywhere, "nothing happens any more");
+                    assert!(point == Point::Anywhere, "nothing happens: something hangs");
                     return true;
                 }
             }
@@ -295,7 +295,7 @@ impl Run {
         self.doubt_lines += u32::from(line["message"].as_str().is_some_and(|text| text.starts_with("mail in doubt")));
     }
 
-    /// Until an SMTP server has no connection left, so that what it took is known; the other goes on as it likes.
+    /// Waits until an SMTP server has no connection left, so that its accepted mails are known. Does nothing for the other.
     async fn quiet(&mut self) {
         if matches!(self.server, MailServer::Acs(_)) {
             return;
@@ -323,7 +323,7 @@ impl Run {
         }
     }
 
-    /// Without kills, until nothing is left but what a person decides.
+    /// Continues without kills until only mails are left that a person has to decide.
     async fn drain(&mut self) {
         let unfinished =
             "SELECT MessageId FROM InboxMessages WHERE State IN (0, 1, 3) OR (State = 4 AND DueAt IS NOT NULL)";
@@ -348,10 +348,10 @@ impl Run {
                 return;
             }
         }
-        panic!("never done: {:?}", self.rows(unfinished));
+        panic!("unfinished mails: {:?}", self.rows(unfinished));
     }
 
-    async fn end(mut self) -> Told {
+    async fn end(mut self) -> Report {
         let mut doubts = 0;
         let mut states = BTreeMap::new();
         for row in self.rows("SELECT MessageId, State, Doubts FROM InboxMessages") {
@@ -369,10 +369,10 @@ impl Run {
                 *all.entry(id).or_default() += 1;
             }
         }
-        assert!(all.keys().all(|id| ids.contains(id)), "the provider got a mail that nobody sent");
+        assert!(all.keys().all(|id| ids.contains(id)), "the provider got a mail that was not sent");
         let lost = ids.iter().filter(|id| !all.contains_key(*id) && !held.contains(*id)).count();
         assert!(ids.iter().all(|id| matches!(states.get(id).map(String::as_str), Some("2" | "4"))), "{states:?}");
-        Told {
+        Report {
             kills,
             mails: ids.len(),
             lost: u32::try_from(lost).unwrap(),

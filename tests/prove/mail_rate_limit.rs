@@ -1,5 +1,5 @@
-//! A month's mails against a provider that takes 30 a minute and 100 an hour: they drain over simulated days, each once,
-//! and no delivery of the queue fails.
+//! A month's mails to a provider that accepts 30 a minute and 100 an hour: they go out over simulated days, each once, and
+//! no delivery of the queue fails.
 
 use crate::support::{
     acs_server::AcsServer,
@@ -24,7 +24,7 @@ use std::{
 pub struct Arguments {
     #[arg(long, default_value_t = 5_000)]
     mails: u32,
-    /// Without limits of ours: nothing but the provider's 429 and its Retry-After holds the mails
+    /// Without limits of our own: only the provider's 429 and Retry-After delay the mails
     #[arg(long)]
     unlimited: bool,
 }
@@ -32,10 +32,10 @@ pub struct Arguments {
 const MINUTE_MS: i64 = 60_000;
 const PER_MINUTE: u32 = 30;
 const PER_HOUR: u32 = 100;
-/// As the Functions host delivers.
+/// Concurrent deliveries, as the Functions host makes them.
 const AT_ONCE: usize = 16;
 
-/// What the provider was asked, by its own word.
+/// The requests that the provider reports.
 #[derive(Default)]
 struct Provider {
     taken: BTreeMap<String, u32>,
@@ -50,7 +50,7 @@ impl Provider {
             let id = request["headers"]["operation-id"].as_str().unwrap();
             *self.taken.entry(id.to_owned()).or_default() += 1;
         } else {
-            panic!("neither taken nor refused for its pace: {request}");
+            panic!("neither accepted nor rate limited: {request}");
         }
     }
 }
@@ -78,7 +78,7 @@ pub async fn prove(arguments: Arguments) {
 
     let mut provider = Provider::default();
     let hours_max = i64::from(mails.div_ceil(PER_HOUR));
-    // What is told by answers alone comes late: a minute or two for each hour, and the steps of the breaker.
+    // Limits learned from answers alone cost a minute or two per hour, and the steps of the breaker.
     let minutes_max = if unlimited { hours_max * 70 + 60 } else { hours_max * 60 };
     let mut minutes = 0;
     loop {
@@ -101,8 +101,8 @@ pub async fn prove(arguments: Arguments) {
     }
 
     println!(
-        "{mails} mails at {PER_MINUTE} a minute and {PER_HOUR} an hour, {}: all taken in {} h {} min of simulated time \
-         ({:.0} s), {} asked for too early (429), every delivery answered 200",
+        "{mails} mails at {PER_MINUTE} a minute and {PER_HOUR} an hour, {}: all accepted in {} h {} min of simulated time \
+         ({:.0} s), {} requests too early (429), every delivery answered 200",
         if unlimited { "limits unset" } else { "limits set" },
         minutes / 60,
         minutes % 60,
@@ -110,15 +110,15 @@ pub async fn prove(arguments: Arguments) {
         provider.refused,
     );
     let twice = provider.taken.values().filter(|copies| **copies > 1).count();
-    assert_eq!(twice, 0, "no mail is taken twice");
+    assert_eq!(twice, 0, "no mail is accepted twice");
     let unsent = edge.backend.query("SELECT count(*) FROM InboxMessages WHERE State <> 2 OR Doubts > 0").unwrap();
-    assert_eq!(unsent, "0", "each is sent, and none was in doubt");
+    assert_eq!(unsent, "0", "each mail is sent and was never in doubt");
     assert_eq!(edge.backend.query("SELECT count(*) FROM InboxMessages").unwrap(), mails.to_string());
     if !unlimited {
-        assert_eq!(provider.refused, 0, "the provider is never asked for more than it takes");
+        assert_eq!(provider.refused, 0, "the provider never gets more than it accepts");
     }
-    // Sliding windows let a hundred through in each hour, so the last ones cannot go earlier.
-    assert!(minutes >= (hours_max - 1) * 60, "faster than the provider's pace: its stand-in is broken");
+    // Sliding windows admit a hundred mails per hour, so the last ones cannot go earlier.
+    assert!(minutes >= (hours_max - 1) * 60, "faster than the provider's rate limit: its stand-in is broken");
 }
 
 fn world(server: &AcsServer, unlimited: bool) -> World {
@@ -131,7 +131,7 @@ fn world(server: &AcsServer, unlimited: bool) -> World {
     world.notify.mailer = Arc::new(AcsMailer::new(options, sender, world.clock.clone()).unwrap());
     let limits = RateLimit { per_minute: PER_MINUTE, per_hour: PER_HOUR };
     world.notify.settings.rate_limit = if unlimited { RateLimit::default() } else { limits };
-    // Runs end rather than wait: time is moved here.
+    // Runs end instead of waiting, since time is moved here.
     world.notify.settings.run_ms = 300;
     world
 }

@@ -1,4 +1,4 @@
-//! A mail provider of a proof: the stand-in of Azure Communication Services, or an SMTP server that is not ours.
+//! A mail provider for a proof: a stand-in for Azure Communication Services, or a third party's SMTP server.
 
 use crate::support::{acs_server::AcsServer, smtp_server::SmtpServer};
 use client_organizer::adapters::mail::SmtpSecurity;
@@ -11,7 +11,7 @@ pub enum MailServer {
 }
 
 impl MailServer {
-    /// One that forgets every third mail it took: asked about, it says that it knows none.
+    /// A stand-in that forgets every third mail it accepted: a status query does not find it.
     pub async fn acs(dedup: bool) -> Self {
         let server = AcsServer::start_with(json!({ "dedup": dedup, "forgets": 3 })).await;
         Self::Acs(server.expect("the stand-in needs python3"))
@@ -22,7 +22,7 @@ impl MailServer {
         Self::Smtp(server.expect("the SMTP server is installed by tests/smtp/prepare"))
     }
 
-    /// What a handler needs to send by it.
+    /// The settings with which a handler sends through it.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Acs(server) => {
@@ -52,7 +52,7 @@ impl MailServer {
         }
     }
 
-    /// Everything it still had to say.
+    /// Ends it; returns its remaining events.
     pub async fn end(self) -> Vec<Value> {
         match self {
             Self::Acs(server) => server.end().await,
@@ -61,7 +61,7 @@ impl MailServer {
     }
 }
 
-/// The id of a mail that was taken.
+/// The id of the mail, if the event is an accepted mail.
 pub fn taken(event: &Value) -> Option<String> {
     if event["taken"] == true {
         return Some(event["headers"]["operation-id"].as_str().unwrap().to_owned());
@@ -71,5 +71,5 @@ pub fn taken(event: &Value) -> Option<String> {
     Some(id[1].as_str().unwrap().trim_matches(['<', '>']).split('@').next().unwrap().to_owned())
 }
 
-/// How often each mail was taken.
+/// How often each mail was accepted.
 pub type Copies = BTreeMap<String, u32>;

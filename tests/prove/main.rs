@@ -25,18 +25,18 @@ struct Arguments {
     proof: Proof,
 }
 
-/// One file per proof; a proof prints what it counted, and panics where a promise was broken.
+/// One file per proof. A proof prints its counts, and panics where a promise is broken.
 #[derive(Subcommand)]
 enum Proof {
-    /// Several dispatchers, each a process, empty one outbox: every row published, in order, none twice for nothing
+    /// Several dispatcher processes empty one outbox: every row is published, in order, and repeats have a cause
     Dispatchers(dispatchers::Arguments),
-    /// Rows to a broker of AMQP that fails in every way it knows: all arrive, none is lost, nothing hangs
+    /// Rows go to an AMQP broker with every kind of fault: all arrive, none is lost, nothing hangs
     Soak(soak::Arguments),
-    /// The handler is killed around the moment when a mail provider takes a mail, and nothing is lost or untold
+    /// The handler is killed around the moment when a mail provider accepts a mail; nothing is lost or unreported
     MailCrashes(mail_crashes::Arguments),
-    /// A month's mails drain at the provider's own pace, over simulated days, each once
-    MailPace(mail_rate_limit::Arguments),
-    /// Plans made on empty tables read none of them from end to end when they are full, by a real SQL Server
+    /// A month's mails go out within the provider's rate limits, over simulated days, each once
+    MailRateLimit(mail_rate_limit::Arguments),
+    /// On a real SQL Server, plans compiled for empty tables do not scan the tables once they are full
     Plans(plans::Arguments),
 }
 
@@ -46,7 +46,7 @@ async fn main() {
         Proof::Dispatchers(arguments) => dispatchers::prove(arguments).await,
         Proof::Soak(arguments) => soak::prove(arguments).await,
         Proof::MailCrashes(arguments) => mail_crashes::prove(arguments).await,
-        Proof::MailPace(arguments) => mail_rate_limit::prove(arguments).await,
+        Proof::MailRateLimit(arguments) => mail_rate_limit::prove(arguments).await,
         Proof::Plans(arguments) => plans::prove(arguments).await,
     }
 }

@@ -1,5 +1,5 @@
-//! The plans a real SQL Server made for the statements of every day while the tables were as good as empty, read when they
-//! hold a long history: no statement may read a table from end to end.
+//! On a real SQL Server, the plans of everyday statements, compiled while the tables were nearly empty and read when they
+//! hold a long history: no statement may scan a table.
 
 use crate::{
     stores::Store,
@@ -25,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A SQL Server, where a database is made; the login needs VIEW SERVER STATE
+    /// A SQL Server, on which a database is created; the login needs VIEW SERVER STATE
     #[arg(long, value_name = "CONNECTION STRING")]
     sql: String,
     /// Sent rows and mails in the tables
@@ -38,7 +38,7 @@ const AUDIT: &str = "topic:audit";
 const CONSUMER: &str = "email";
 const LEASE_MS: i64 = 60_000;
 const TABLES: [&str; 2] = ["OutboxMessages", "InboxMessages"];
-/// What must have been seen; each file of ours begins with its name.
+/// The statements whose plans must be found; each of our SQL files begins with its name.
 const STATEMENTS: [&str; 19] = [
     "outbox_due",
     "outbox_locked",
@@ -65,12 +65,12 @@ pub async fn prove(arguments: Arguments) {
     let store = Store::start(Some(&arguments.sql)).await;
     let version = store.backend().query("SELECT CAST(@@VERSION AS nvarchar(4000))").unwrap();
     if version.contains("Babelfish") {
-        println!("NOT SHOWN: {} makes no plans of SQL Server's", version.lines().next().unwrap_or_default());
+        println!("NOT SHOWN: {} does not make plans as SQL Server does", version.lines().next().unwrap_or_default());
         return;
     }
     let Store::SqlServer(server) = &store else { panic!("it was started on a server") };
     let mut owner = connect(&server.database.connection()).await;
-    // Else the load would have every plan made anew, and the one of the empty table would never meet the full one.
+    // Otherwise the load would recompile every plan, and a plan for empty tables would never be used on full ones.
     run(&mut owner, "ALTER DATABASE CURRENT SET AUTO_UPDATE_STATISTICS OFF;").await;
     a_day(&**server, "empty").await;
     load(&store, arguments.rows);
@@ -97,11 +97,11 @@ pub async fn prove(arguments: Arguments) {
         seen.insert(name);
     }
     let unseen: Vec<_> = STATEMENTS.iter().filter(|name| !seen.contains(**name)).collect();
-    assert!(unseen.is_empty(), "no plan of these was found, so nothing is shown of them: {unseen:?}");
+    assert!(unseen.is_empty(), "no plan was found for these, so nothing is shown about them: {unseen:?}");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Each statement's own plan: a batch of ours has up to thirty, and dm_exec_query_plan shows none of a large one.
+/// The plan of each statement. Our batches have up to thirty, and dm_exec_query_plan returns no plan for a large one.
 const PLANS: &str = "SELECT t.text AS Batch, p.query_plan AS StatementPlan, CAST(s.execution_count AS bigint) AS Runs, \
        CAST(s.last_logical_reads AS bigint) AS LastReads, \
        CAST(CASE WHEN s.statement_end_offset < 0 THEN DATALENGTH(t.text) ELSE s.statement_end_offset END / 2 AS bigint) AS StatementEnd \
@@ -123,7 +123,7 @@ fn load(store: &Store, rows: u32) {
     assert!(store.count("State = 2") >= u64::from(rows));
 }
 
-/// Every statement of a dispatcher's and a mailer's day, with a few rows each. Ids begin with `tag`.
+/// Runs every statement of a dispatcher and a mailer with a few rows each. Ids begin with `tag`.
 async fn a_day(backend: &dyn Backend, tag: &str) {
     let outbox = backend.outbox();
     let to = |name: &str| Destination::parse(name).unwrap();

@@ -1,4 +1,4 @@
-//! From the outbox table to a broker that fails in every way it knows: every row arrives, none is lost, nothing hangs.
+//! From the outbox table to a broker with every kind of fault: every row arrives, none is lost, nothing hangs.
 
 use crate::{
     stores::Store,
@@ -17,13 +17,13 @@ use std::{
 pub struct Arguments {
     #[arg(long, default_value_t = 5_000)]
     rows: u32,
-    /// Ordering keys the rows share; the rows of one key go out one after the other
+    /// Ordering keys that the rows share; the rows of one key are published one after the other
     #[arg(long, default_value_t = 2_500)]
     keys: u32,
-    /// Of 100 transfers so many fail
+    /// Failing transfers, in percent
     #[arg(long, default_value_t = 5)]
     faults: u32,
-    /// So often nobody listens for a while
+    /// Restarts of the broker during the run
     #[arg(long, default_value_t = 2)]
     restarts: usize,
     #[arg(long, default_value_t = 3)]
@@ -35,17 +35,17 @@ pub struct Arguments {
     seed: u32,
 }
 
-/// Nothing arrives for so long: something hangs.
+/// If nothing arrives for this long, something hangs.
 const STALLED: Duration = Duration::from_mins(2);
 const TIMEOUT_MS: u64 = 2_000;
 const LEASE_MS: u64 = 15_000;
 const HEADROOM_MS: u64 = 5_000;
 const SENDS_AT_ONCE: u64 = 8;
-/// Some 20 of our messages, so that a claim is many transfers and a fault hits one of several under way.
+/// Some 20 of our messages, so that a claim takes many transfers and a fault hits one of several under way.
 const TRANSFER_BYTES_MAX: u32 = 16_384;
 
 const CLAIM_ROWS: u64 = 200;
-/// Rows of a claim by those of a transfer, and some halves of refused ones; over REST each row is one.
+/// The transfers of one claim, including halves of refused ones; over REST each row is a transfer.
 const TRANSFERS_OF_A_CLAIM: u64 = 12;
 
 pub async fn prove(arguments: Arguments) {
@@ -68,7 +68,7 @@ pub async fn prove(arguments: Arguments) {
     arrived(&broker, &entity, rows as usize).await;
     settled(&store, "every row is settled").await;
     let took = began.elapsed();
-    // What is over is over: the next message goes through, whatever state the faults left the breaker in.
+    // Once the faults are over, the next message is published, whatever state they left the breaker in.
     change(&broker, &entity, json!({"chance": null})).await;
     store
         .backend()
@@ -84,23 +84,27 @@ pub async fn prove(arguments: Arguments) {
     for (at, id) in ids.iter().enumerate() {
         first.entry(id.as_str()).or_insert(at);
     }
-    let troubles = tell(&broker, &entity, &totals, took, (ids.len(), first.len())).await;
+    let troubles = print_report(&broker, &entity, &totals, took, (ids.len(), first.len())).await;
     assert_eq!(first.len(), rows as usize + 1, "every row arrived, and nothing else");
     for n in keys..rows {
-        assert!(first[&*format!("n{}", n - keys)] < first[&*format!("n{n}")], "n{n} first arrived before its elder");
+        assert!(
+            first[&*format!("n{}", n - keys)] < first[&*format!("n{n}")],
+            "n{n} first arrived before the older n{}",
+            n - keys
+        );
     }
-    assert_eq!(store.count("State = 2"), u64::from(rows) + 1, "every row is sent: nothing that passes kills one");
-    assert_eq!(totals.dead, 0, "none was dead on the way");
+    assert_eq!(store.count("State = 2"), u64::from(rows) + 1, "every row is sent: no temporary fault makes one dead");
+    assert_eq!(totals.dead, 0, "no row was dead during the run");
     let open = store.backend().query("SELECT COUNT(*) FROM Destinations WHERE OpenUntil IS NOT NULL");
     assert_eq!(open.as_deref(), Some("0"), "every breaker is closed");
     let bound = LEASE_MS - HEADROOM_MS + 1_000;
     assert!(totals.longest_publish_ms <= bound, "a publish took {} ms", totals.longest_publish_ms);
-    assert!(troubles.is_empty(), "nothing else surfaces as a warning or an error: {troubles:#?}");
+    assert!(troubles.is_empty(), "unexpected warnings or errors: {troubles:#?}");
     let of_a_claim = if transport == "rest" { CLAIM_ROWS } else { TRANSFERS_OF_A_CLAIM };
     rate_limited(&broker, &entity, processes as u64 * of_a_claim).await;
 }
 
-/// All of them pass. What is refused for good is a batch's alone: such a message would rightly be dead.
+/// Temporary faults. The permanent refusals among them apply to batches only: a single message would rightly be dead.
 fn kinds() -> Value {
     let busy = "The request was terminated because the entity is being throttled. Error code : 50009. Please wait 2 seconds and try again.";
     json!([
@@ -130,7 +134,7 @@ fn settings(store: &Store, broker: &Broker, transport: &str, entity: &str) -> Ve
     set("Outbox__BatchMax", &CLAIM_ROWS);
     set("Outbox__LeaseMs", &LEASE_MS);
     set("Outbox__HeadroomMs", &HEADROOM_MS);
-    // Short pauses, so that the rows end in minutes; what a throttled bus asks for is kept all the same.
+    // Short pauses, so that the run ends in minutes; pauses that a throttled bus requests are kept regardless.
     set("Outbox__RetryBaseMs", &50);
     set("Outbox__RetryDelayMaxMs", &1_000);
     set("Breaker__BaseMs", &100);
@@ -151,11 +155,11 @@ async fn arrived(broker: &Broker, entity: &str, distinct: usize) {
         if now > seen {
             (seen, at) = (now, Instant::now());
         }
-        assert!(at.elapsed() < STALLED, "nothing came for {STALLED:?}: {seen} of {distinct} ids");
+        assert!(at.elapsed() < STALLED, "nothing arrived for {STALLED:?}: {seen} of {distinct} ids");
     }
 }
 
-/// What arrived and was not answered comes back once its pause or lease is over.
+/// Waits until no row is pending: a row without an answer is published again once its pause or lease is over.
 async fn settled(store: &Store, what: &str) {
     let until = Instant::now() + STALLED;
     while store.count("State < 2") > 0 {
@@ -164,8 +168,8 @@ async fn settled(store: &Store, what: &str) {
     }
 }
 
-/// Prints what was counted; answers the log lines that speak of no opened breaker.
-async fn tell(
+/// Prints the counts; returns the log lines that do not report an opened breaker.
+async fn print_report(
     broker: &Broker,
     entity: &str,
     totals: &Totals,
@@ -215,11 +219,11 @@ const WORDS: [(&str, &str); 11] = [
     ("accepts no messages", "no connection"),
 ];
 
-/// Every instance kept the pauses that the throttled broker asked for: what came in them had been claimed before.
+/// Checks that every instance kept the pauses that the throttled broker requested: only rows claimed before arrived.
 async fn rate_limited(broker: &Broker, entity: &str, claimed_max: u64) {
     let reported = broker.reported(entity).await;
     let number = |value: &Value| value.as_u64().unwrap_or_default();
     let (throttled, hasty) = (number(&reported["faults"]["com.microsoft:server-busy"]), number(&reported["hasty"]));
-    println!("throttled {throttled} times for 2 s: {hasty} transfers came in these pauses");
-    assert!(hasty <= throttled * claimed_max, "{hasty} transfers came while the broker had asked for a pause");
+    println!("throttled {throttled} times for 2 s: {hasty} transfers arrived in these pauses");
+    assert!(hasty <= throttled * claimed_max, "{hasty} transfers arrived while the broker had requested a pause");
 }

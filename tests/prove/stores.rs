@@ -1,4 +1,4 @@
-//! A store of a proof's own: a file in memory, or a new database on a given server.
+//! A store for a proof: a SQLite file in memory, or a new database on a given server.
 
 use crate::support::{
     backend::{Backend, SqliteBackend},
@@ -15,7 +15,7 @@ pub enum Store {
 }
 
 impl Store {
-    /// `server`: an ADO connection string of a login that may create databases.
+    /// `server`: an ADO connection string; its login may create databases.
     pub async fn start(server: Option<&str>) -> Self {
         match server {
             None => Self::Sqlite(Box::new(SqliteBackend::new())),
@@ -30,7 +30,7 @@ impl Store {
         }
     }
 
-    /// What a process of ours needs to open it.
+    /// The settings with which our processes open it.
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         match self {
             Self::Sqlite(backend) => vec![("Store__Path", backend.options.path.display().to_string())],
@@ -41,7 +41,7 @@ impl Store {
         }
     }
 
-    /// As another program inserts them: `rows` plain rows, `n0`, `n1`, …, each of the keys in turn.
+    /// Inserts plain rows as another program does: `n0`, `n1`, …, with each of the keys in turn.
     pub fn insert(&self, rows: u32, keys: u32) {
         for from in (0..rows).step_by(STEP as usize) {
             let step: Vec<_> = (from..rows.min(from + STEP))
