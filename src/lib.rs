@@ -85,7 +85,7 @@
 //!
 //! **A mail provider.** A file beside `src/adapters/mail/smtp.rs` that implements `Mailer` of `src/ports/mailer.rs`, and a pure one
 //! for what its answers mean, as `src/adapters/mail/acs_outcome.rs`: sent, refused, this recipient's for now, the provider's
-//! fault, or unknown. If it answers status queries, it implements `Inquiries` too. A variant of `EmailProvider` in
+//! fault, or unknown. If it answers status queries, it implements `StatusQueries` too. A variant of `EmailProvider` in
 //! `src/config/mod.rs` with its settings; `src/app/compose.rs` makes it. Tests: `tests/it/providers.rs`, which every provider
 //! passes, against a server that misbehaves as it is told, such as `tests/smtp/server.py`.
 //!

@@ -111,7 +111,7 @@ pub enum MailOutcome {
 
 /// What a provider says when it is asked about a mail that may have been sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Whereabouts {
+pub enum MailStatus {
     /// It has it, or delivered it.
     Taken { reference: String },
     /// It took it and gave it up: the recipient will not get it. `ours`: for a fault that was not the recipient's or the

@@ -4,8 +4,8 @@
 //! then the mail is sent again, under the same ids. Everything else leaves the mail alone.
 
 use super::{
-    delivery::{MailPolicy, MailWork, OnDoubt, Whereabouts},
-    mail_finish::MailFinish,
+    delivery::{MailPolicy, MailStatus, MailWork, OnDoubt},
+    mail_settlement::MailSettlement,
     mail_verdict::{Attempt, MailVerdict},
 };
 
@@ -53,53 +53,56 @@ pub fn queried_first(policy: MailPolicy, queries: bool) -> MailPolicy {
 
 /// Where it is too early for a status query: when it is time.
 #[must_use]
-pub fn too_young(work: &MailWork) -> Option<MailFinish> {
+pub fn too_young(work: &MailWork) -> Option<MailSettlement> {
     let delay_ms = QUERY_AFTER_MS - age_ms(work);
     let reason = "may have been sent: the provider is asked soon".to_owned();
-    (delay_ms > 0).then_some(MailFinish::StillInDoubt { delay_ms, reason, not_found: false })
+    (delay_ms > 0).then_some(MailSettlement::StillInDoubt { delay_ms, reason, not_found: false })
 }
 
 /// Where the provider may not be asked again so soon.
 #[must_use]
-pub fn no_room(in_ms: i64) -> MailFinish {
+pub fn no_room(in_ms: i64) -> MailSettlement {
     let reason = "may have been sent: the provider is asked when its limit of status queries has room".to_owned();
-    MailFinish::StillInDoubt { delay_ms: in_ms, reason, not_found: false }
+    MailSettlement::StillInDoubt { delay_ms: in_ms, reason, not_found: false }
 }
 
 /// Not tried again: each further try may be one more mail.
 #[must_use]
-pub fn held(work: &MailWork) -> MailFinish {
+pub fn held(work: &MailWork) -> MailSettlement {
     let reason = format!("may have been sent {} times: decide by `ops mail resend` or `assume-sent`", work.doubts);
-    MailFinish::Held { reason }
+    MailSettlement::Held { reason }
 }
 
 #[must_use]
-pub fn judge(attempt: &Attempt<'_>, answer: &Whereabouts) -> MailVerdict {
+pub fn judge(attempt: &Attempt<'_>, answer: &MailStatus) -> MailVerdict {
     match answer {
-        Whereabouts::Taken { reference } => attempt.sent(reference),
+        MailStatus::Taken { reference } => attempt.sent(reference),
         // Not sent again by itself: under the same Message-ID it could pass for a duplicate, and be lost as sent. But
         // what was our fault does not refuse a client's mail: it is kept for a person, whole and for as long as it takes.
-        Whereabouts::Failed { reason, ours: true } => attempt
-            .answered(MailFinish::Held { reason: format!("not sent: {reason}. Repair that, then `ops mail resend`") }),
-        Whereabouts::Failed { reason, ours: false } => attempt.answered(MailFinish::Refused { reason: reason.clone() }),
-        Whereabouts::NotFound => attempt.answered(not_found(attempt.work, attempt.policy)),
-        Whereabouts::Provider { after_ms, reason } => {
+        MailStatus::Failed { reason, ours: true } => attempt.answered(MailSettlement::Held {
+            reason: format!("not sent: {reason}. Repair that, then `ops mail resend`"),
+        }),
+        MailStatus::Failed { reason, ours: false } => {
+            attempt.answered(MailSettlement::Refused { reason: reason.clone() })
+        }
+        MailStatus::NotFound => attempt.answered(not_found(attempt.work, attempt.policy)),
+        MailStatus::Provider { after_ms, reason } => {
             let (breaker, delay_ms) = attempt.provider_failed(*after_ms, reason);
-            let finish = MailFinish::StillInDoubt { delay_ms, reason: reason.clone(), not_found: false };
-            MailVerdict { breaker, ..MailVerdict::of(finish) }
+            let settlement = MailSettlement::StillInDoubt { delay_ms, reason: reason.clone(), not_found: false };
+            MailVerdict { breaker, ..MailVerdict::of(settlement) }
         }
     }
 }
 
-fn not_found(work: &MailWork, policy: &MailPolicy) -> MailFinish {
+fn not_found(work: &MailWork, policy: &MailPolicy) -> MailSettlement {
     if age_ms(work) > REMEMBERED_MS {
         let reason = "may have been sent: the provider does not know it, but after 24 h it may have forgotten. Decide \
                       by `ops mail resend` or `assume-sent`";
-        return MailFinish::Held { reason: reason.to_owned() };
+        return MailSettlement::Held { reason: reason.to_owned() };
     }
     if work.not_found + 1 < NOT_FOUND_ENOUGH {
         let reason = "may have been sent: the provider does not know it yet".to_owned();
-        return MailFinish::StillInDoubt { delay_ms: QUERY_AFTER_MS, reason, not_found: true };
+        return MailSettlement::StillInDoubt { delay_ms: QUERY_AFTER_MS, reason, not_found: true };
     }
     if policy.on_doubt == OnDoubt::Hold || work.doubts >= policy.doubts_max {
         let reason = format!(
@@ -107,10 +110,10 @@ fn not_found(work: &MailWork, policy: &MailPolicy) -> MailFinish {
              mail resend` or `assume-sent`",
             work.doubts
         );
-        return MailFinish::Held { reason };
+        return MailSettlement::Held { reason };
     }
     let reason = "the provider was asked twice and does not know it: it is sent again".to_owned();
-    MailFinish::StillInDoubt { delay_ms: 0, reason, not_found: true }
+    MailSettlement::StillInDoubt { delay_ms: 0, reason, not_found: true }
 }
 
 fn age_ms(work: &MailWork) -> i64 {
@@ -132,12 +135,12 @@ mod tests {
         MailWork { doubts: 1, doubted_on, not_found, ..tried }
     }
 
-    fn judged(work: &MailWork, answer: &Whereabouts, policy: &MailPolicy, probe: bool) -> MailVerdict {
+    fn judged(work: &MailWork, answer: &MailStatus, policy: &MailPolicy, probe: bool) -> MailVerdict {
         judge(&Attempt { provider: "mail:acs", work, policy, failures: 0, probe, alone: true, dice: 1.0 }, answer)
     }
 
-    fn verdict_of(work: &MailWork, answer: &Whereabouts) -> MailFinish {
-        judged(work, answer, &POLICY, false).finish
+    fn verdict_of(work: &MailWork, answer: &MailStatus) -> MailSettlement {
+        judged(work, answer, &POLICY, false).settlement
     }
 
     #[test]
@@ -152,65 +155,65 @@ mod tests {
 
     #[test]
     fn it_is_asked_after_a_minute() {
-        assert!(matches!(too_young(&work(0, 0)), Some(MailFinish::StillInDoubt { delay_ms: 60_000, .. })));
-        assert!(matches!(too_young(&work(59_000, 0)), Some(MailFinish::StillInDoubt { delay_ms: 1_000, .. })));
+        assert!(matches!(too_young(&work(0, 0)), Some(MailSettlement::StillInDoubt { delay_ms: 60_000, .. })));
+        assert!(matches!(too_young(&work(59_000, 0)), Some(MailSettlement::StillInDoubt { delay_ms: 1_000, .. })));
         assert_eq!(too_young(&work(60_000, 0)), None);
     }
 
     #[test]
     fn what_the_provider_knows_ends_the_doubt_at_any_age() {
         for age_ms in [60_000, 30 * HOUR_MS] {
-            let taken = verdict_of(&work(age_ms, 1), &Whereabouts::Taken { reference: "Running".into() });
-            assert_eq!(taken, MailFinish::Sent { provider: "mail:acs".into(), reference: "Running".into() });
-            let failed = verdict_of(&work(age_ms, 1), &Whereabouts::Failed { reason: "dropped".into(), ours: false });
-            assert_eq!(failed, MailFinish::Refused { reason: "dropped".into() });
+            let taken = verdict_of(&work(age_ms, 1), &MailStatus::Taken { reference: "Running".into() });
+            assert_eq!(taken, MailSettlement::Sent { provider: "mail:acs".into(), reference: "Running".into() });
+            let failed = verdict_of(&work(age_ms, 1), &MailStatus::Failed { reason: "dropped".into(), ours: false });
+            assert_eq!(failed, MailSettlement::Refused { reason: "dropped".into() });
         }
     }
 
     #[test]
     fn a_mail_that_was_given_up_for_a_fault_of_ours_is_kept_for_a_person() {
-        let ours = Whereabouts::Failed { reason: "the quota is used up".into(), ours: true };
+        let ours = MailStatus::Failed { reason: "the quota is used up".into(), ours: true };
         let held = verdict_of(&work(60_000, 0), &ours);
-        assert!(matches!(&held, MailFinish::Held { reason } if reason.contains("quota")), "{held:?}");
+        assert!(matches!(&held, MailSettlement::Held { reason } if reason.contains("quota")), "{held:?}");
     }
 
     #[test]
     fn not_found_counts_the_second_time_and_then_it_is_sent_again() {
-        let first = verdict_of(&work(60_000, 0), &Whereabouts::NotFound);
+        let first = verdict_of(&work(60_000, 0), &MailStatus::NotFound);
         assert!(
-            matches!(first, MailFinish::StillInDoubt { delay_ms: QUERY_AFTER_MS, not_found: true, .. }),
+            matches!(first, MailSettlement::StillInDoubt { delay_ms: QUERY_AFTER_MS, not_found: true, .. }),
             "{first:?}"
         );
         assert_eq!(next_step(&work(60_000, 1), &POLICY, true), Step::Query);
-        let second = verdict_of(&work(120_000, 1), &Whereabouts::NotFound);
-        assert!(matches!(second, MailFinish::StillInDoubt { delay_ms: 0, not_found: true, .. }), "{second:?}");
+        let second = verdict_of(&work(120_000, 1), &MailStatus::NotFound);
+        assert!(matches!(second, MailSettlement::StillInDoubt { delay_ms: 0, not_found: true, .. }), "{second:?}");
         assert_eq!(next_step(&work(120_000, 2), &POLICY, true), Step::Send);
     }
 
     #[test]
     fn not_found_after_a_day_is_for_a_person() {
         for not_found in [0, 1] {
-            let late = verdict_of(&work(24 * HOUR_MS + 1, not_found), &Whereabouts::NotFound);
-            assert!(matches!(late, MailFinish::Held { .. }), "{late:?}");
+            let late = verdict_of(&work(24 * HOUR_MS + 1, not_found), &MailStatus::NotFound);
+            assert!(matches!(late, MailSettlement::Held { .. }), "{late:?}");
         }
-        assert!(!matches!(verdict_of(&work(24 * HOUR_MS, 1), &Whereabouts::NotFound), MailFinish::Held { .. }));
+        assert!(!matches!(verdict_of(&work(24 * HOUR_MS, 1), &MailStatus::NotFound), MailSettlement::Held { .. }));
     }
 
     #[test]
     fn one_that_would_be_sent_again_too_often_or_against_the_setting_is_held() {
         let often = MailWork { doubts: 3, ..work(120_000, 1) };
-        assert!(matches!(verdict_of(&often, &Whereabouts::NotFound), MailFinish::Held { .. }));
+        assert!(matches!(verdict_of(&often, &MailStatus::NotFound), MailSettlement::Held { .. }));
         let hold = MailPolicy { on_doubt: OnDoubt::Hold, ..POLICY };
-        let finish = judged(&work(120_000, 1), &Whereabouts::NotFound, &hold, false).finish;
-        assert!(matches!(finish, MailFinish::Held { .. }));
+        let settlement = judged(&work(120_000, 1), &MailStatus::NotFound, &hold, false).settlement;
+        assert!(matches!(settlement, MailSettlement::Held { .. }));
     }
 
     #[test]
     fn a_provider_that_cannot_be_asked_settles_nothing_and_opens_its_breaker() {
-        let away = Whereabouts::Provider { after_ms: Some(45_000), reason: "429".into() };
-        let MailVerdict { finish, breaker, .. } = judged(&work(60_000, 1), &away, &POLICY, false);
-        assert_eq!(finish, MailFinish::StillInDoubt { delay_ms: 0, reason: "429".into(), not_found: false });
+        let away = MailStatus::Provider { after_ms: Some(45_000), reason: "429".into() };
+        let MailVerdict { settlement, breaker, .. } = judged(&work(60_000, 1), &away, &POLICY, false);
+        assert_eq!(settlement, MailSettlement::StillInDoubt { delay_ms: 0, reason: "429".into(), not_found: false });
         assert_eq!(breaker, BreakerChange::Open { for_ms: 45_000, reason: "429".into() });
-        assert_eq!(judged(&work(60_000, 0), &Whereabouts::NotFound, &POLICY, true).breaker, BreakerChange::Close);
+        assert_eq!(judged(&work(60_000, 0), &MailStatus::NotFound, &POLICY, true).breaker, BreakerChange::Close);
     }
 }

@@ -4,7 +4,7 @@
 use super::{
     backoff,
     delivery::{MailOutcome, MailPolicy, MailWork, OnDoubt},
-    mail_finish::MailFinish,
+    mail_settlement::MailSettlement,
     outbox::BreakerChange,
     retry_after,
 };
@@ -19,7 +19,7 @@ pub const ALIKE_AMONG: u32 = 500;
 /// What becomes of a mail and of its provider's breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailVerdict {
-    pub finish: MailFinish,
+    pub settlement: MailSettlement,
     pub breaker: BreakerChange,
     /// The fingerprint of a refusal that may be the provider's: several in a row are.
     pub alike: Option<String>,
@@ -28,8 +28,8 @@ pub struct MailVerdict {
 impl MailVerdict {
     /// Of a mail whose provider was not met, or said nothing of itself.
     #[must_use]
-    pub fn of(finish: MailFinish) -> Self {
-        Self { finish, breaker: BreakerChange::Leave, alike: None }
+    pub fn of(settlement: MailSettlement) -> Self {
+        Self { settlement, breaker: BreakerChange::Leave, alike: None }
     }
 }
 
@@ -53,13 +53,13 @@ pub struct Attempt<'a> {
 impl Attempt<'_> {
     /// The provider took it.
     pub(super) fn sent(&self, reference: &str) -> MailVerdict {
-        self.answered(MailFinish::Sent { provider: self.provider.to_owned(), reference: reference.to_owned() })
+        self.answered(MailSettlement::Sent { provider: self.provider.to_owned(), reference: reference.to_owned() })
     }
 
     /// The provider works, whatever it says of this mail.
-    pub(super) fn answered(&self, finish: MailFinish) -> MailVerdict {
+    pub(super) fn answered(&self, settlement: MailSettlement) -> MailVerdict {
         let breaker = if self.probe { BreakerChange::Close } else { BreakerChange::Leave };
-        MailVerdict { breaker, ..MailVerdict::of(finish) }
+        MailVerdict { breaker, ..MailVerdict::of(settlement) }
     }
 
     /// The provider itself fails: how the breaker opens, and after how many ms this mail is due.
@@ -86,7 +86,7 @@ pub fn judge(attempt: &Attempt<'_>, outcome: &MailOutcome) -> MailVerdict {
     match outcome {
         MailOutcome::Accepted { reference } => attempt.sent(reference),
         MailOutcome::RecipientPermanent { reason, alike } => {
-            let refused = attempt.answered(MailFinish::Refused { reason: reason.clone() });
+            let refused = attempt.answered(MailSettlement::Refused { reason: reason.clone() });
             MailVerdict { alike: alike.clone(), ..refused }
         }
         MailOutcome::RecipientTransient { after_ms, reason } => {
@@ -94,27 +94,27 @@ pub fn judge(attempt: &Attempt<'_>, outcome: &MailOutcome) -> MailVerdict {
             if failing_ms.is_some_and(|failing_ms| failing_ms >= policy.give_up_ms) {
                 let hours = policy.give_up_ms / 3_600_000;
                 let reason = format!("given up after {hours} h of trying: {reason}");
-                return attempt.answered(MailFinish::Refused { reason });
+                return attempt.answered(MailSettlement::Refused { reason });
             }
             let delay_ms = attempt.retry_ms().max(after_ms.unwrap_or(0).min(policy.retry_delay_max_ms));
-            attempt.answered(MailFinish::Parked { delay_ms, reason: reason.clone(), recipient_failed: true })
+            attempt.answered(MailSettlement::Parked { delay_ms, reason: reason.clone(), recipient_failed: true })
         }
         // Its own, whatever the words: it was tried before, and no other is refused so.
         MailOutcome::Provider { of_mail: true, reason, .. } if attempt.alone && !attempt.probe && work.attempts > 1 => {
             let (delay_ms, reason) = (attempt.retry_ms(), reason.clone());
-            MailVerdict::of(MailFinish::Parked { delay_ms, reason, recipient_failed: false })
+            MailVerdict::of(MailSettlement::Parked { delay_ms, reason, recipient_failed: false })
         }
         MailOutcome::Provider { after_ms, reason, .. } => {
             let (breaker, delay_ms) = attempt.provider_failed(*after_ms, reason);
-            let finish = MailFinish::Parked { delay_ms, reason: reason.clone(), recipient_failed: false };
-            MailVerdict { breaker, ..MailVerdict::of(finish) }
+            let settlement = MailSettlement::Parked { delay_ms, reason: reason.clone(), recipient_failed: false };
+            MailVerdict { breaker, ..MailVerdict::of(settlement) }
         }
         MailOutcome::Unknown { reason } => {
             let delay_ms = match policy.on_doubt {
                 OnDoubt::Resend if work.doubts + 1 < policy.doubts_max => Some(attempt.retry_ms()),
                 OnDoubt::Resend | OnDoubt::Hold => None,
             };
-            MailVerdict::of(MailFinish::InDoubt { delay_ms, reason: reason.clone() })
+            MailVerdict::of(MailSettlement::InDoubt { delay_ms, reason: reason.clone() })
         }
     }
 }
@@ -150,49 +150,55 @@ pub(super) mod tests {
         }
     }
 
-    fn judged(work: &MailWork, outcome: &MailOutcome, policy: &MailPolicy, probe: bool) -> (MailFinish, BreakerChange) {
+    fn judged(
+        work: &MailWork,
+        outcome: &MailOutcome,
+        policy: &MailPolicy,
+        probe: bool,
+    ) -> (MailSettlement, BreakerChange) {
         let attempt = Attempt { provider: "mail:folder", work, policy, failures: 0, probe, alone: true, dice: 1.0 };
         let verdict = judge(&attempt, outcome);
-        (verdict.finish, verdict.breaker)
+        (verdict.settlement, verdict.breaker)
     }
 
-    fn verdict_of(work: &MailWork, outcome: &MailOutcome, probe: bool) -> (MailFinish, BreakerChange) {
+    fn verdict_of(work: &MailWork, outcome: &MailOutcome, probe: bool) -> (MailSettlement, BreakerChange) {
         judged(work, outcome, &POLICY, probe)
     }
 
     #[test]
     fn an_outage_of_the_provider_parks_without_a_clock_and_opens_its_breaker() {
         let outage = MailOutcome::Provider { after_ms: Some(45_000), reason: "busy".into(), of_mail: false };
-        let (finish, breaker) = verdict_of(&work(Some(0)), &outage, false);
-        assert_eq!(finish, MailFinish::Parked { delay_ms: 0, reason: "busy".into(), recipient_failed: false });
+        let (settlement, breaker) = verdict_of(&work(Some(0)), &outage, false);
+        assert_eq!(settlement, MailSettlement::Parked { delay_ms: 0, reason: "busy".into(), recipient_failed: false });
         assert_eq!(breaker, BreakerChange::Open { for_ms: 45_000, reason: "busy".into() });
     }
 
     #[test]
     fn a_recipient_is_given_up_only_after_its_hours() {
         let full = MailOutcome::RecipientTransient { after_ms: None, reason: "mailbox full".into() };
-        let parked =
-            |w: &MailWork| matches!(verdict_of(w, &full, false).0, MailFinish::Parked { recipient_failed: true, .. });
+        let parked = |w: &MailWork| {
+            matches!(verdict_of(w, &full, false).0, MailSettlement::Parked { recipient_failed: true, .. })
+        };
         assert!(parked(&work(None)));
         assert!(parked(&work(Some(53 * HOUR_MS))));
-        let (finish, _) = verdict_of(&work(Some(52 * HOUR_MS)), &full, false);
-        assert!(matches!(finish, MailFinish::Refused { reason } if reason.contains("48 h")));
+        let (settlement, _) = verdict_of(&work(Some(52 * HOUR_MS)), &full, false);
+        assert!(matches!(settlement, MailSettlement::Refused { reason } if reason.contains("48 h")));
     }
 
     #[test]
     fn what_may_have_been_sent_is_in_doubt_and_closes_nothing() {
         let unknown = MailOutcome::Unknown { reason: "cut after DATA".into() };
-        let (finish, breaker) = verdict_of(&work(None), &unknown, true);
-        assert!(matches!(finish, MailFinish::InDoubt { delay_ms: Some(60_000), .. }));
+        let (settlement, breaker) = verdict_of(&work(None), &unknown, true);
+        assert!(matches!(settlement, MailSettlement::InDoubt { delay_ms: Some(60_000), .. }));
         assert_eq!(breaker, BreakerChange::Leave);
         let often = MailWork { doubts: 2, ..work(None) };
         assert!(
-            matches!(verdict_of(&often, &unknown, false).0, MailFinish::InDoubt { delay_ms: None, .. }),
+            matches!(verdict_of(&often, &unknown, false).0, MailSettlement::InDoubt { delay_ms: None, .. }),
             "it may be the third"
         );
         let hold = MailPolicy { on_doubt: OnDoubt::Hold, ..POLICY };
-        let (finish, _) = judged(&work(None), &unknown, &hold, false);
-        assert!(matches!(finish, MailFinish::InDoubt { delay_ms: None, .. }));
+        let (settlement, _) = judged(&work(None), &unknown, &hold, false);
+        assert!(matches!(settlement, MailSettlement::InDoubt { delay_ms: None, .. }));
     }
 
     #[test]
@@ -203,7 +209,7 @@ pub(super) mod tests {
             let attempt = Attempt { provider: "m", work, policy: &POLICY, failures: 0, probe, alone, dice: 1.0 };
             judge(&attempt, &policy)
         };
-        let waits = MailFinish::Parked { delay_ms: 120_000, reason: "550 5.7.1".into(), recipient_failed: false };
+        let waits = MailSettlement::Parked { delay_ms: 120_000, reason: "550 5.7.1".into(), recipient_failed: false };
         assert_eq!(judged(2, false, true), MailVerdict::of(waits));
         for (attempts, probe, alone) in [(1, false, true), (2, true, true), (2, false, false)] {
             let breaker = judged(attempts, probe, alone).breaker;

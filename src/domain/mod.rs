@@ -27,7 +27,7 @@ pub mod retry_after;
 pub mod verdict;
 pub mod delivery;
 pub mod reading;
-pub mod mail_finish;
+pub mod mail_settlement;
 pub mod rate_limit;
 pub mod flow_settings;
 pub mod mail_verdict;

@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::{EMAIL_CONSUMER, MailOutcome, MailPolicy, MailWork, Whereabouts},
+        delivery::{EMAIL_CONSUMER, MailOutcome, MailPolicy, MailStatus, MailWork},
         events::Notice,
         mail_doubt,
-        mail_finish::MailFinish,
+        mail_settlement::MailSettlement,
         mail_verdict::{self, Attempt, MailVerdict},
         outbox::{BreakerChange, Settled},
         rate_limit,
@@ -42,7 +42,7 @@ impl<'a> OneMail<'a> {
         let mailer = &self.context.mailer;
         let letter = match notice.and_then(|notice| self.context.letters.write(&notice)) {
             Ok(letter) => letter,
-            Err(reason) => return self.leave(MailFinish::Refused { reason }).await,
+            Err(reason) => return self.leave(MailSettlement::Refused { reason }).await,
         };
         failpoints::reach("before-mail").await;
         // The mailer bounds itself; this only guards the lease against one that does not.
@@ -65,7 +65,7 @@ impl<'a> OneMail<'a> {
 
     /// Asks the provider what became of a mail in doubt. Sends nothing.
     pub(super) async fn query(&self) -> NotifyReport {
-        let Some(inquiries) = self.context.mailer.inquiries() else { return self.give_back().await };
+        let Some(status_queries) = self.context.mailer.status_queries() else { return self.give_back().await };
         if let Some(young) = mail_doubt::too_young(self.work) {
             return self.leave(young).await;
         }
@@ -74,12 +74,11 @@ impl<'a> OneMail<'a> {
             Ok(Some(in_ms)) => return self.leave(mail_doubt::no_room(in_ms)).await,
             Err(report) => return report,
         }
-        let querying = timeout(lease_time(self.context), inquiries.what_became_of(&self.work.message_id)).await;
-        let answer =
-            querying.unwrap_or_else(|_| Whereabouts::Provider { after_ms: None, reason: NO_ANSWER.to_owned() });
+        let querying = timeout(lease_time(self.context), status_queries.status_of(&self.work.message_id)).await;
+        let answer = querying.unwrap_or_else(|_| MailStatus::Provider { after_ms: None, reason: NO_ANSWER.to_owned() });
         let failures = match &answer {
-            Whereabouts::Provider { .. } => self.failures().await,
-            Whereabouts::Taken { .. } | Whereabouts::Failed { .. } | Whereabouts::NotFound => self.provider_works(),
+            MailStatus::Provider { .. } => self.failures().await,
+            MailStatus::Taken { .. } | MailStatus::Failed { .. } | MailStatus::NotFound => self.provider_works(),
         };
         let attempt = self.attempt(&self.context.settings.policy, failures);
         self.settle(mail_doubt::judge(&attempt, &answer), true).await
@@ -93,12 +92,12 @@ impl<'a> OneMail<'a> {
     /// Given back before it was tried: another goes alone first.
     pub(super) async fn give_back(&self) -> NotifyReport {
         let reason = "waits for another mail in doubt to go alone".to_owned();
-        self.leave(MailFinish::Parked { delay_ms: 0, reason, recipient_failed: false }).await
+        self.leave(MailSettlement::Parked { delay_ms: 0, reason, recipient_failed: false }).await
     }
 
     /// The provider was not met.
-    async fn leave(&self, finish: MailFinish) -> NotifyReport {
-        self.settle(MailVerdict::of(finish), false).await
+    async fn leave(&self, settlement: MailSettlement) -> NotifyReport {
+        self.settle(MailVerdict::of(settlement), false).await
     }
 
     /// None: a query may go; else in how many ms.
@@ -112,7 +111,7 @@ impl<'a> OneMail<'a> {
             lease_ms: settings.lease_ms,
             provider: rate_limit::of_queries(mailer.provider()),
             rate_limit: settings.queries,
-            asks: true,
+            status_queries: true,
         };
         let room = lease::within(self.lease_end, || inbox.take_query(&self.work.message_id, &queries)).await;
         room.map_err(|error| {
@@ -144,23 +143,25 @@ impl<'a> OneMail<'a> {
     }
 
     async fn settle(&self, verdict: MailVerdict, provider_met: bool) -> NotifyReport {
-        let MailVerdict { finish, breaker, alike } = verdict;
+        let MailVerdict { settlement, breaker, alike } = verdict;
         if let BreakerChange::Open { reason, .. } = &breaker {
             self.context.health.failed(Part::Mail, self.context.clock.now(), reason);
         }
         let (inbox, message_id) = (&self.context.inbox, &self.work.message_id);
         let settled = lease::within(self.lease_end, || {
-            inbox.finish(EMAIL_CONSUMER, message_id, self.work.token, &finish, provider_met)
+            inbox.settle(EMAIL_CONSUMER, message_id, self.work.token, &settlement, provider_met)
         })
         .await;
-        failpoints::reach("after-finish").await;
-        let taken_back = match (&settled, alike, &finish) {
-            (Ok(Settled::Applied), Some(alike), MailFinish::Refused { reason }) => self.take_back(alike, reason).await,
+        failpoints::reach("after-mail-settled").await;
+        let taken_back = match (&settled, alike, &settlement) {
+            (Ok(Settled::Applied), Some(alike), MailSettlement::Refused { reason }) => {
+                self.take_back(alike, reason).await
+            }
             _ => None,
         };
         // The breaker goes second: were it lost, the next failure opens it again; a lost outcome would be a doubt.
         self.change_breaker(taken_back.as_ref().unwrap_or(&breaker)).await;
-        match (settled, finish) {
+        match (settled, settlement) {
             (Err(error), _) => {
                 tracing::error!(message_id, %error, "the outcome of a mail could not be stored: it will be in doubt");
                 NotifyReport::NotStored { reason: error.to_string() }
@@ -169,20 +170,21 @@ impl<'a> OneMail<'a> {
                 tracing::warn!(message_id, "lease lost while mailing: the mail may go twice");
                 NotifyReport::LeaseLost
             }
-            (Ok(Settled::Applied), MailFinish::Sent { .. }) => NotifyReport::Sent,
+            (Ok(Settled::Applied), MailSettlement::Sent { .. }) => NotifyReport::Sent,
             // Still in doubt is not a doubt more: it was reported when it began.
-            (Ok(Settled::Applied), MailFinish::Parked { reason, .. } | MailFinish::StillInDoubt { reason, .. }) => {
+            (
+                Ok(Settled::Applied),
+                MailSettlement::Parked { reason, .. } | MailSettlement::StillInDoubt { reason, .. },
+            ) => NotifyReport::Parked { reason },
+            (Ok(Settled::Applied), MailSettlement::Refused { reason }) if taken_back.is_some() => {
                 NotifyReport::Parked { reason }
             }
-            (Ok(Settled::Applied), MailFinish::Refused { reason }) if taken_back.is_some() => {
-                NotifyReport::Parked { reason }
-            }
-            (Ok(Settled::Applied), MailFinish::Refused { reason }) => {
+            (Ok(Settled::Applied), MailSettlement::Refused { reason }) => {
                 // A provider's words may name the recipient: they stay in the inbox.
                 tracing::warn!(message_id, "mail refused: see `ops mail list`");
                 NotifyReport::Refused { reason }
             }
-            (Ok(Settled::Applied), MailFinish::InDoubt { reason, .. } | MailFinish::Held { reason }) => {
+            (Ok(Settled::Applied), MailSettlement::InDoubt { reason, .. } | MailSettlement::Held { reason }) => {
                 tracing::warn!(message_id, "mail in doubt: it may have been sent");
                 NotifyReport::InDoubt { reason }
             }

@@ -85,13 +85,13 @@ impl NotifyContext {
             lease_ms: self.settings.lease_ms,
             provider: self.mailer.provider().to_owned(),
             rate_limit: self.settings.rate_limit,
-            asks: self.answers_queries(),
+            status_queries: self.answers_queries(),
         }
     }
 
     /// The provider can say what became of a mail.
     pub(super) fn answers_queries(&self) -> bool {
-        self.mailer.inquiries().is_some()
+        self.mailer.status_queries().is_some()
     }
 
     /// Of a sending; a status query goes by the setting as it is.

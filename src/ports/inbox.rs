@@ -4,7 +4,7 @@ use super::error::StoreResult;
 use crate::domain::{
     delivery::{Delivery, MailState, MailWork, OnDoubt},
     ids::LeaseToken,
-    mail_finish::MailFinish,
+    mail_settlement::MailSettlement,
     outbox::Settled,
     rate_limit::RateLimit,
     recipient::Addressee,
@@ -44,7 +44,7 @@ pub struct Lease {
     /// How many mails it may be sent; every lease to send one counts, of all processes.
     pub rate_limit: RateLimit,
     /// It can be asked about mails in doubt: a lease to ask is none to send, and takes no room of theirs.
-    pub asks: bool,
+    pub status_queries: bool,
 }
 
 /// Refusals that look alike.
@@ -84,18 +84,18 @@ pub trait Inbox: Send + Sync {
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>>;
 
     /// Before the provider is asked about a mail that is leased by this token: a place among its queries, of all
-    /// processes, which counts until a window after the mail's `finish`. None: it may be asked; else in how many ms.
+    /// processes, which counts until a window after the mail's settlement. None: it may be asked; else in how many ms.
     /// `queries`: the name they count by (`pace::of_queries`), and how many it may be asked. Safe to repeat.
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>>;
 
     /// Safe to repeat, as a settle is. `Sent` erases the body. `provider_met`: the provider may have seen the mail, or the
     /// query about it, until now, so that it counts in its pace from now on; else it leaves its room there to another.
-    async fn finish(
+    async fn settle(
         &self,
         consumer: &str,
         message_id: &str,
         token: LeaseToken,
-        finish: &MailFinish,
+        settlement: &MailSettlement,
         provider_met: bool,
     ) -> StoreResult<Settled>;
 

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     client::Email,
-    delivery::{MailOutcome, Whereabouts},
+    delivery::{MailOutcome, MailStatus},
     events::Notice,
 };
 use async_trait::async_trait;
@@ -29,15 +29,15 @@ pub trait Mailer: Send + Sync {
     async fn send(&self, letter: &Letter) -> MailOutcome;
 
     /// Where the provider can be asked what became of a mail that may have been sent.
-    fn inquiries(&self) -> Option<&dyn Inquiries> {
+    fn status_queries(&self) -> Option<&dyn StatusQueries> {
         None
     }
 }
 
 #[async_trait]
-pub trait Inquiries: Send + Sync {
+pub trait StatusQueries: Send + Sync {
     /// Bounds its own time as `send` does. Sends nothing.
-    async fn what_became_of(&self, message_id: &str) -> Whereabouts;
+    async fn status_of(&self, message_id: &str) -> MailStatus;
 }
 
 /// Turns an event into the letter its client reads.

@@ -19,7 +19,7 @@ use client_organizer::{
     },
     domain::{
         client::Email,
-        delivery::{EMAIL_CONSUMER, MailOutcome, OnDoubt, Whereabouts},
+        delivery::{EMAIL_CONSUMER, MailOutcome, MailStatus, OnDoubt},
     },
     flows::mailing::NotifyReport,
     ports::{
@@ -62,8 +62,8 @@ fn mailer(server: &AcsServer) -> AcsMailer {
     mailer_at(&server.connection_string())
 }
 
-async fn asked(mailer: &AcsMailer) -> Whereabouts {
-    mailer.inquiries().unwrap().what_became_of(ID).await
+async fn asked(mailer: &AcsMailer) -> MailStatus {
+    mailer.status_queries().unwrap().status_of(ID).await
 }
 
 fn provider(outcome: MailOutcome) -> (Option<i64>, String) {
@@ -125,7 +125,7 @@ async fn a_wrong_key_is_our_failure() {
     let wrong = mailer_at(&format!("endpoint={};accesskey=d3Jvbmc=", server.endpoint()));
     let (_, reason) = provider(wrong.send(&letter(ID)).await);
     assert!(reason.contains("401") && reason.contains("access key"), "{reason}");
-    assert!(matches!(asked(&wrong).await, Whereabouts::Provider { .. }));
+    assert!(matches!(asked(&wrong).await, MailStatus::Provider { .. }));
     assert!(server.end().await.iter().all(|request| request["refused"] == "the signature is wrong"));
 }
 
@@ -184,16 +184,16 @@ async fn a_status_query_returns_what_the_service_answers() {
         ["NotStarted", "Running", "Succeeded", "Failed EmailDropped", "unknown", "after 9 429 X", "500", "cut"];
     let Some(server) = AcsServer::start(true, json!({}), json!({ ANNA: status })).await else { return };
     let mailer = mailer(&server);
-    assert_eq!(asked(&mailer).await, Whereabouts::NotFound, "before it was sent");
+    assert_eq!(asked(&mailer).await, MailStatus::NotFound, "before it was sent");
     mailer.send(&letter(ID)).await;
     for status in ["NotStarted", "Running", "Succeeded"] {
-        assert_eq!(asked(&mailer).await, Whereabouts::Taken { reference: format!("{ID} ({status})") });
+        assert_eq!(asked(&mailer).await, MailStatus::Taken { reference: format!("{ID} ({status})") });
     }
-    assert!(matches!(asked(&mailer).await, Whereabouts::Failed { reason, .. } if reason.contains("EmailDropped")));
-    assert_eq!(asked(&mailer).await, Whereabouts::NotFound);
-    assert!(matches!(asked(&mailer).await, Whereabouts::Provider { after_ms: Some(9_000), .. }));
+    assert!(matches!(asked(&mailer).await, MailStatus::Failed { reason, .. } if reason.contains("EmailDropped")));
+    assert_eq!(asked(&mailer).await, MailStatus::NotFound);
+    assert!(matches!(asked(&mailer).await, MailStatus::Provider { after_ms: Some(9_000), .. }));
     for _ in 0..2 {
-        assert!(matches!(asked(&mailer).await, Whereabouts::Provider { after_ms: None, .. }));
+        assert!(matches!(asked(&mailer).await, MailStatus::Provider { after_ms: None, .. }));
     }
 }
 

@@ -13,7 +13,7 @@ use client_organizer::{
     },
     domain::{
         client::Email,
-        delivery::{MailOutcome, Whereabouts},
+        delivery::{MailOutcome, MailStatus},
     },
     ports::mailer::{Letter, Mailer},
 };
@@ -115,8 +115,8 @@ async fn a_mail_goes_to_communication_services_with_the_identitys_token() {
         assert!(!reason.contains("another's"), "{reason}");
         let sent = mailer.send(&letter).await;
         assert!(matches!(sent, MailOutcome::Accepted { .. }), "{sent:?}");
-        let found = mailer.inquiries().unwrap().what_became_of("m").await;
-        assert!(matches!(found, Whereabouts::Taken { .. }), "{found:?}");
+        let found = mailer.status_queries().unwrap().status_of("m").await;
+        assert!(matches!(found, MailStatus::Taken { .. }), "{found:?}");
         return;
     }
     let Some(mut server) = AcsServer::start(true, json!({}), json!({})).await else { return };

@@ -10,7 +10,7 @@ use client_organizer::{
     domain::{
         delivery::{Delivery, MailOutcome, MailWork, OnDoubt},
         ids::LeaseToken,
-        mail_finish::MailFinish,
+        mail_settlement::MailSettlement,
         outbox::{BreakerChange, Claim, Claimed, Settle, Settled},
         recipient::Addressee,
         route::Routes,
@@ -123,16 +123,16 @@ impl Inbox for Flaky<dyn Inbox> {
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
         self.inner.take_due(consumer, lease, probe, rows_max).await
     }
-    async fn finish(
+    async fn settle(
         &self,
         consumer: &str,
         message_id: &str,
         token: LeaseToken,
-        finish: &MailFinish,
+        settlement: &MailSettlement,
         provider_met: bool,
     ) -> StoreResult<Settled> {
-        self.fails("finish a mail")?;
-        self.inner.finish(consumer, message_id, token, finish, provider_met).await
+        self.fails("settle a mail")?;
+        self.inner.settle(consumer, message_id, token, settlement, provider_met).await
     }
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
         self.inner.take_query(message_id, queries).await

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use client_organizer::{
     domain::{
-        delivery::{MailOutcome, Whereabouts},
+        delivery::{MailOutcome, MailStatus},
         ids::LeaseToken,
         outbox::BreakerChange,
         rate_limit::RateLimit,
@@ -20,7 +20,7 @@ use client_organizer::{
     flows::{mailing::NotifyReport, notify, retry_mails},
     ports::{
         clock::Clock,
-        mailer::{Inquiries, Letter, Mailer},
+        mailer::{StatusQueries, Letter, Mailer},
         ops::Signature,
     },
 };
@@ -150,16 +150,16 @@ impl Mailer for Silent {
         MailOutcome::Unknown { reason: "cut".to_owned() }
     }
 
-    fn inquiries(&self) -> Option<&dyn Inquiries> {
+    fn status_queries(&self) -> Option<&dyn StatusQueries> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl Inquiries for Silent {
-    async fn what_became_of(&self, message_id: &str) -> Whereabouts {
+impl StatusQueries for Silent {
+    async fn status_of(&self, message_id: &str) -> MailStatus {
         self.queries.fetch_add(1, Ordering::Relaxed);
-        Whereabouts::Taken { reference: message_id.to_owned() }
+        MailStatus::Taken { reference: message_id.to_owned() }
     }
 }
 

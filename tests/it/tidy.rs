@@ -233,7 +233,7 @@ fn every_statement_that_walks_the_outbox_or_the_inbox_skips_held_rows() {
         ("migrate_legacy", "a person's question before the first `migrate`"),
         ("schema_rights", "TOP (0): reads no row"),
         ("inbox_begin", "the one row of this delivery, by its key"),
-        ("inbox_finished", "as inbox_begin"),
+        ("inbox_settled", "as inbox_begin"),
         ("ops_mail_counts", "as ops_status"),
         ("ops_mail_found", "as ops_status"),
         ("ops_mail_list", "as ops_status"),
@@ -265,7 +265,7 @@ fn frequent_statements_name_their_index_and_seek() {
     for table in ["dbo.OutboxMessages", "dbo.InboxMessages"] {
         for (name, line) in references(table) {
             // Seeks by the whole primary key.
-            let plain = ["inbox_begin", "inbox_finished"].contains(&name.as_str());
+            let plain = ["inbox_begin", "inbox_settled"].contains(&name.as_str());
             if theirs.iter().any(|prefix| name.starts_with(prefix)) && !plain {
                 assert!(line.contains("INDEX("), "{name}: {line}");
             }

@@ -36,7 +36,7 @@ const POINTS: [Point; 7] = [
     Point::Provider("answered"),
     Point::Handler("before-mail"),
     Point::Handler("after-mail"),
-    Point::Handler("after-finish"),
+    Point::Handler("after-mail-settled"),
     Point::Anywhere,
 ];
 

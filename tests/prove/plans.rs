@@ -13,7 +13,7 @@ use client_organizer::{
     domain::{
         delivery::{Delivery, OnDoubt},
         ids::LeaseToken,
-        mail_finish::MailFinish,
+        mail_settlement::MailSettlement,
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, Settle, Settlement},
         rate_limit::RateLimit,
         recipient::Addressee,
@@ -56,8 +56,8 @@ const STATEMENTS: [&str; 19] = [
     "inbox_begin",
     "inbox_due",
     "inbox_take",
-    "inbox_finish",
-    "inbox_finished",
+    "inbox_settle",
+    "inbox_settled",
     "inbox_expire",
 ];
 
@@ -171,7 +171,7 @@ async fn mails(backend: &dyn Backend, tag: &str) {
         lease_ms: LEASE_MS,
         provider: "mail:none".to_owned(),
         rate_limit: RateLimit::default(),
-        asks: true,
+        status_queries: true,
     };
     for n in 0..2 {
         let id = format!("{tag} mail {n}");
@@ -179,16 +179,16 @@ async fn mails(backend: &dyn Backend, tag: &str) {
         let begun = inbox.begin(CONSUMER, &delivery, &Addressee::default(), &lease()).await.unwrap();
         let Begun::Ours(work) = begun else { panic!("{begun:?}") };
         if n == 0 {
-            let sent = MailFinish::Sent { provider: "none".to_owned(), reference: "r".to_owned() };
-            inbox.finish(CONSUMER, &id, work.token, &sent, true).await.unwrap();
+            let sent = MailSettlement::Sent { provider: "none".to_owned(), reference: "r".to_owned() };
+            inbox.settle(CONSUMER, &id, work.token, &sent, true).await.unwrap();
         }
     }
     backend.advance_ms(LEASE_MS + 1);
     assert_eq!(inbox.expire(CONSUMER, OnDoubt::Resend, 100).await.unwrap().len(), 1);
     let works = inbox.take_due(CONSUMER, &lease(), false, 100).await.unwrap();
     assert_eq!(works.len(), 1);
-    let refused = MailFinish::Refused { reason: "no such mailbox".to_owned() };
-    inbox.finish(CONSUMER, &works[0].message_id, works[0].token, &refused, true).await.unwrap();
+    let refused = MailSettlement::Refused { reason: "no such mailbox".to_owned() };
+    inbox.settle(CONSUMER, &works[0].message_id, works[0].token, &refused, true).await.unwrap();
 }
 
 async fn claim(backend: &dyn Backend, mode: ClaimMode, token: LeaseToken) -> (LeaseToken, Claimed) {

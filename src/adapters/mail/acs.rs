@@ -12,12 +12,12 @@ use crate::{
     config::connection::acs::{AcsKey, endpoint},
     domain::{
         causes::root_cause,
-        delivery::{MailOutcome, Whereabouts},
+        delivery::{MailOutcome, MailStatus},
         retry_after,
     },
     ports::{
         clock::Clock,
-        mailer::{Inquiries, Letter, Mailer},
+        mailer::{Letter, Mailer, StatusQueries},
     },
 };
 use async_trait::async_trait;
@@ -166,14 +166,14 @@ impl Mailer for AcsMailer {
         }
     }
 
-    fn inquiries(&self) -> Option<&dyn Inquiries> {
+    fn status_queries(&self) -> Option<&dyn StatusQueries> {
         Some(self)
     }
 }
 
 #[async_trait]
-impl Inquiries for AcsMailer {
-    async fn what_became_of(&self, message_id: &str) -> Whereabouts {
+impl StatusQueries for AcsMailer {
+    async fn status_of(&self, message_id: &str) -> MailStatus {
         let path = format!("/emails/operations/{}?api-version={API}", mime::key_of(message_id));
         match self.request(Method::GET, &path, &[], Vec::new()).await {
             Ok(answer) => acs_outcome::found(&answer),

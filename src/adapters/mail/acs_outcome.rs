@@ -9,7 +9,7 @@
 //! addresses.
 
 use super::quoted::quoted;
-use crate::domain::delivery::{MailOutcome, Whereabouts};
+use crate::domain::delivery::{MailOutcome, MailStatus};
 use serde::Deserialize;
 
 /// The role that an identity needs at the resource for sending and for status queries.
@@ -136,29 +136,29 @@ pub(super) fn silent(silence: Silence) -> MailOutcome {
     }
 }
 
-pub(super) fn found(answer: &Answer) -> Whereabouts {
+pub(super) fn found(answer: &Answer) -> MailStatus {
     let details = details(&answer.body);
     let fault = details.error.unwrap_or_default();
     match (answer.status, details.status.as_deref()) {
         (200, Some(status @ ("NotStarted" | "Running" | "Succeeded"))) => {
-            Whereabouts::Taken { reference: format!("{} ({status})", details.id.unwrap_or_default()) }
+            MailStatus::Taken { reference: format!("{} ({status})", details.id.unwrap_or_default()) }
         }
         (200, Some(status @ ("Failed" | "Canceled"))) => {
             let ours = fault.is_ours();
             let what = if ours { "because of our account or settings" } else { "not delivered" };
-            Whereabouts::Failed { reason: format!("{status} at the provider, {what}: {}", fault.words()), ours }
+            MailStatus::Failed { reason: format!("{status} at the provider, {what}: {}", fault.words()), ours }
         }
-        (404, _) => Whereabouts::NotFound,
+        (404, _) => MailStatus::NotFound,
         _ => {
             let (after_ms, reason) = read(answer, &fault);
-            Whereabouts::Provider { after_ms, reason }
+            MailStatus::Provider { after_ms, reason }
         }
     }
 }
 
-pub(super) fn not_queried(silence: Silence) -> Whereabouts {
+pub(super) fn not_queried(silence: Silence) -> MailStatus {
     let (Silence::NotSent { cause } | Silence::Cut { cause }) = silence;
-    Whereabouts::Provider { after_ms: None, reason: format!("Azure Communication Services: {cause}") }
+    MailStatus::Provider { after_ms: None, reason: format!("Azure Communication Services: {cause}") }
 }
 
 fn ours(answer: &Answer, fault: &Fault) -> MailOutcome {
@@ -257,7 +257,7 @@ mod tests {
         let cause = || "reset".to_owned();
         assert!(matches!(silent(Silence::NotSent { cause: cause() }), MailOutcome::Provider { .. }));
         assert!(matches!(silent(Silence::Cut { cause: cause() }), MailOutcome::Unknown { .. }));
-        assert!(matches!(not_queried(Silence::Cut { cause: cause() }), Whereabouts::Provider { .. }));
+        assert!(matches!(not_queried(Silence::Cut { cause: cause() }), MailStatus::Provider { .. }));
     }
 
     #[test]
@@ -278,7 +278,7 @@ mod tests {
             for status in ["Failed", "Canceled"] {
                 let body = serde_json::json!({ "status": status, "error": { "code": code, "message": message } });
                 let given_up = found(&Answer { status: 200, body: body.to_string().into_bytes(), ..Answer::default() });
-                let Whereabouts::Failed { reason, ours } = given_up else { panic!("{code} {message}") };
+                let MailStatus::Failed { reason, ours } = given_up else { panic!("{code} {message}") };
                 assert_eq!(ours, expected, "{code} {message}: {reason}");
                 assert!(!reason.contains("anna"), "{reason}");
             }
@@ -297,17 +297,17 @@ mod tests {
             })
         };
         for taken in ["NotStarted", "Running", "Succeeded"] {
-            assert_eq!(status(taken), Whereabouts::Taken { reference: format!("op ({taken})") });
+            assert_eq!(status(taken), MailStatus::Taken { reference: format!("op ({taken})") });
         }
         assert_eq!(
             status("Failed"),
-            Whereabouts::Failed { reason: "Failed at the provider, not delivered: EmailDropped".into(), ours: false }
+            MailStatus::Failed { reason: "Failed at the provider, not delivered: EmailDropped".into(), ours: false }
         );
-        assert!(matches!(status("Odd"), Whereabouts::Provider { .. }));
-        assert!(matches!(found(&Answer { status: 200, ..Answer::default() }), Whereabouts::Provider { .. }));
-        assert_eq!(found(&answer(404, "NotFound", "")), Whereabouts::NotFound);
+        assert!(matches!(status("Odd"), MailStatus::Provider { .. }));
+        assert!(matches!(found(&Answer { status: 200, ..Answer::default() }), MailStatus::Provider { .. }));
+        assert_eq!(found(&answer(404, "NotFound", "")), MailStatus::NotFound);
         for status in [401, 429, 503, 400] {
-            assert!(matches!(found(&answer(status, "", "")), Whereabouts::Provider { after_ms: Some(5_000), .. }));
+            assert!(matches!(found(&answer(status, "", "")), MailStatus::Provider { after_ms: Some(5_000), .. }));
         }
     }
 }

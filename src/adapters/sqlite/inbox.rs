@@ -9,7 +9,7 @@ use crate::{
     domain::{
         delivery::{Delivery, LEASE_RAN_OUT, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
-        mail_finish::MailFinish,
+        mail_settlement::MailSettlement,
         mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
         outbox::Settled,
         recipient::Addressee,
@@ -86,18 +86,18 @@ impl Inbox for Sqlite {
         self.write("take due mails", move |tx, now| take_due(tx, now, &consumer, &lease, probe, rows_max)).await
     }
 
-    async fn finish(
+    async fn settle(
         &self,
         consumer: &str,
         message_id: &str,
         token: LeaseToken,
-        finish: &MailFinish,
+        settlement: &MailSettlement,
         provider_met: bool,
     ) -> StoreResult<Settled> {
-        let (consumer, message_id, finish) = (consumer.to_owned(), message_id.to_owned(), finish.clone());
-        self.write("finish a mail", move |tx, now| {
+        let (consumer, message_id, settlement) = (consumer.to_owned(), message_id.to_owned(), settlement.clone());
+        self.write("settle a mail", move |tx, now| {
             rate_limit::settle(tx, now, &token.to_string(), &message_id, provider_met)?;
-            finished(tx, now, &consumer, &message_id, token, &finish)
+            settle(tx, now, &consumer, &message_id, token, &settlement)
         })
         .await
     }
@@ -188,20 +188,20 @@ fn take_due(
 ) -> rusqlite::Result<Vec<MailWork>> {
     let token = lease.token.to_string();
     let mut due = db.prepare_cached(include_str!("sql/inbox_due.sql"))?;
-    let mut find = |asking: bool, rows_max: u32| {
+    let mut find = |querying: bool, rows_max: u32| {
         let which = named_params! {
             ":consumer": consumer,
             ":now": now,
             ":provider": lease.provider,
             ":probe": probe,
             ":token": token,
-            ":asks": lease.asks,
-            ":asking": asking,
+            ":status_queries": lease.status_queries,
+            ":querying": querying,
             ":rows_max": rows_max,
         };
         due.query_map(which, |row| row.get::<_, String>(0))?.collect::<rusqlite::Result<Vec<_>>>()
     };
-    let mut ids = if lease.asks { find(true, rows_max)? } else { Vec::new() };
+    let mut ids = if lease.status_queries { find(true, rows_max)? } else { Vec::new() };
     let wanted = rows_max.saturating_sub(u32::try_from(ids.len()).unwrap_or(u32::MAX));
     let room = rate_limit::room(db, now, lease)?;
     let some_wait = room.is_some_and(|room| room.mails == 0) && !find(false, 1)?.is_empty();
@@ -227,17 +227,17 @@ fn take_due(
         .collect()
 }
 
-fn finished(
+fn settle(
     db: &Connection,
     now: i64,
     consumer: &str,
     message_id: &str,
     token: LeaseToken,
-    finish: &MailFinish,
+    settlement: &MailSettlement,
 ) -> rusqlite::Result<Settled> {
-    let set = finish.columns();
+    let set = settlement.columns();
     let token = token.to_string();
-    let changed = db.prepare_cached(include_str!("sql/inbox_finish.sql"))?.execute(named_params! {
+    let changed = db.prepare_cached(include_str!("sql/inbox_settle.sql"))?.execute(named_params! {
         ":consumer": consumer,
         ":id": message_id,
         ":token": token,
@@ -254,8 +254,8 @@ fn finished(
     if changed == 1 {
         return Ok(Settled::Applied);
     }
-    // The token stays on the row: there, in the state this finish leads to, it is a repeat of an applied one.
-    let mut repeat = db.prepare_cached(include_str!("sql/inbox_finished.sql"))?;
+    // The token stays on the row: there, in the state this settlement leads to, it is a repeat of an applied one.
+    let mut repeat = db.prepare_cached(include_str!("sql/inbox_settled.sql"))?;
     let which = named_params! { ":consumer": consumer, ":id": message_id, ":token": token, ":state": set.state as i64 };
     Ok(if repeat.exists(which)? { Settled::Applied } else { Settled::LeaseLost })
 }

@@ -13,7 +13,7 @@ use crate::{
     domain::{
         delivery::{Delivery, LEASE_RAN_OUT, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
-        mail_finish::MailFinish,
+        mail_settlement::MailSettlement,
         mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
         outbox::Settled,
         recipient::Addressee,
@@ -34,8 +34,8 @@ const EXPIRE: &str = include_str!("sql/inbox_expire.sql");
 const LEASED_BEFORE: &str = include_str!("sql/inbox_leased_before.sql");
 const DUE: &str = include_str!("sql/inbox_due.sql");
 const TAKE: &str = include_str!("sql/inbox_take.sql");
-const FINISH: &str = include_str!("sql/inbox_finish.sql");
-const FINISHED: &str = include_str!("sql/inbox_finished.sql");
+const SETTLE: &str = include_str!("sql/inbox_settle.sql");
+const SETTLED: &str = include_str!("sql/inbox_settled.sql");
 const REFUSED_ALIKE: &str = include_str!("sql/inbox_refused_alike.sql");
 const TAKE_BACK: &str = include_str!("sql/inbox_take_back.sql");
 const AT_FAULT: &str = include_str!("sql/inbox_at_fault.sql");
@@ -110,23 +110,23 @@ impl Inbox for SqlServer {
             .with("token", lease.token.to_string())
             .with("lease_ms", millis(lease.lease_ms))
             .with("rows_max", i64::from(rows_max))
-            .with("asks", i32::from(lease.asks))
+            .with("status_queries", i32::from(lease.status_queries))
             .repeatable();
         let statement = rate_limit::with_rate_limit(statement, lease);
         read(step, taken(&self.once_more(step, statement).await?, lease.token))
     }
 
-    async fn finish(
+    async fn settle(
         &self,
         consumer: &str,
         message_id: &str,
         token: LeaseToken,
-        finish: &MailFinish,
+        settlement: &MailSettlement,
         provider_met: bool,
     ) -> StoreResult<Settled> {
-        let step = "finish a mail";
-        let columns = finish.columns();
-        let statement = Statement::of(&[NOW, rate_limit::SETTLE, FINISH, FINISHED])
+        let step = "settle a mail";
+        let columns = settlement.columns();
+        let statement = Statement::of(&[NOW, rate_limit::SETTLE, SETTLE, SETTLED])
             .with("consumer", consumer.to_owned())
             .with("id", message_id.to_owned())
             .with("token", token.to_string())

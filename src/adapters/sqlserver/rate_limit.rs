@@ -14,7 +14,7 @@ pub(super) const ROOM: &str = include_str!("sql/rate_limit_room.sql");
 pub(super) const ASK: &str = include_str!("sql/rate_limit_query.sql");
 /// Tells whether mails wait for room, after `@some_wait` is known.
 pub(super) const WAITS: &str = include_str!("sql/rate_limit_waits.sql");
-/// Begins the transaction of a finish.
+/// Begins the transaction of a settlement.
 pub(super) const SETTLE: &str = include_str!("sql/rate_limit_settle.sql");
 
 pub(super) fn with_rate_limit(statement: Statement, lease: &Lease) -> Statement {

@@ -6,7 +6,7 @@ use client_organizer::{
         client::Email,
         delivery::{Delivery, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
-        mail_finish::MailFinish,
+        mail_settlement::MailSettlement,
         outbox::{BreakerChange, Settled},
         rate_limit::RateLimit,
         recipient::{Addressee, RecipientKey},
@@ -66,7 +66,7 @@ fn lease() -> Lease {
         lease_ms: LEASE_MS,
         provider: PROVIDER.to_owned(),
         rate_limit: RateLimit::default(),
-        asks: false,
+        status_queries: false,
     }
 }
 
@@ -85,8 +85,8 @@ async fn take(backend: &impl Backend, rows_max: u32) -> Vec<MailWork> {
     backend.inbox().take_due(CONSUMER, &lease(), false, rows_max).await.unwrap()
 }
 
-async fn finish(backend: &impl Backend, work: &MailWork, finish: &MailFinish) -> Settled {
-    backend.inbox().finish(CONSUMER, &work.message_id, work.token, finish, true).await.unwrap()
+async fn settle(backend: &impl Backend, work: &MailWork, settlement: &MailSettlement) -> Settled {
+    backend.inbox().settle(CONSUMER, &work.message_id, work.token, settlement, true).await.unwrap()
 }
 
 async fn expire(backend: &impl Backend, on_doubt: OnDoubt) -> Vec<String> {
@@ -97,20 +97,20 @@ async fn mail(backend: &impl Backend, id: &str) -> MailRow {
     backend.ops().mail_show(CONSUMER, id).await.unwrap().unwrap()
 }
 
-fn sent() -> MailFinish {
-    MailFinish::Sent { provider: PROVIDER.to_owned(), reference: "r-1".to_owned() }
+fn sent() -> MailSettlement {
+    MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: "r-1".to_owned() }
 }
 
-fn parked(delay_ms: i64) -> MailFinish {
-    MailFinish::Parked { delay_ms, reason: "mailbox full".to_owned(), recipient_failed: true }
+fn parked(delay_ms: i64) -> MailSettlement {
+    MailSettlement::Parked { delay_ms, reason: "mailbox full".to_owned(), recipient_failed: true }
 }
 
-fn refused() -> MailFinish {
-    MailFinish::Refused { reason: "no such mailbox".to_owned() }
+fn refused() -> MailSettlement {
+    MailSettlement::Refused { reason: "no such mailbox".to_owned() }
 }
 
-fn doubt(delay_ms: Option<i64>) -> MailFinish {
-    MailFinish::InDoubt { delay_ms, reason: "cut after DATA".to_owned() }
+fn doubt(delay_ms: Option<i64>) -> MailSettlement {
+    MailSettlement::InDoubt { delay_ms, reason: "cut after DATA".to_owned() }
 }
 
 fn ids(works: &[MailWork]) -> Vec<&str> {
@@ -120,13 +120,13 @@ fn ids(works: &[MailWork]) -> Vec<&str> {
 async fn results_of_status_queries_are_remembered_until_the_next_doubt(backend: &impl Backend) {
     let work = ours(backend, "m").await;
     assert_eq!((work.doubted_on, work.not_found), (None, 0));
-    assert_eq!(finish(backend, &work, &doubt(Some(0))).await, Settled::Applied);
+    assert_eq!(settle(backend, &work, &doubt(Some(0))).await, Settled::Applied);
     let leased = take(backend, 1).await.remove(0);
     let since = leased.doubted_on.unwrap();
     assert_eq!((leased.doubts, leased.not_found), (1, 0));
-    let unknown = |not_found| MailFinish::StillInDoubt { delay_ms: 60_000, reason: "not found".to_owned(), not_found };
-    assert_eq!(finish(backend, &leased, &unknown(true)).await, Settled::Applied);
-    assert_eq!(finish(backend, &leased, &unknown(true)).await, Settled::Applied, "its answer was lost");
+    let unknown = |not_found| MailSettlement::StillInDoubt { delay_ms: 60_000, reason: "not found".to_owned(), not_found };
+    assert_eq!(settle(backend, &leased, &unknown(true)).await, Settled::Applied);
+    assert_eq!(settle(backend, &leased, &unknown(true)).await, Settled::Applied, "its answer was lost");
     assert!(take(backend, 1).await.is_empty(), "not before its delay");
     backend.advance_ms(60_000);
 
@@ -136,14 +136,14 @@ async fn results_of_status_queries_are_remembered_until_the_next_doubt(backend: 
     expire(backend, OnDoubt::Resend).await;
     let leased = take(backend, 1).await.remove(0);
     assert_eq!((leased.doubted_on, leased.not_found), (Some(since), 1));
-    assert_eq!(finish(backend, &leased, &unknown(true)).await, Settled::Applied);
+    assert_eq!(settle(backend, &leased, &unknown(true)).await, Settled::Applied);
 
     // Another run parked it, and it may still be sent; a lease that runs out after that is a new doubt.
     backend.advance_ms(60_000);
     let cleared = take(backend, 1).await.remove(0);
     assert_eq!(cleared.not_found, 2);
-    let back = MailFinish::Parked { delay_ms: 0, reason: "waits".to_owned(), recipient_failed: false };
-    finish(backend, &cleared, &back).await;
+    let back = MailSettlement::Parked { delay_ms: 0, reason: "waits".to_owned(), recipient_failed: false };
+    settle(backend, &cleared, &back).await;
     assert_eq!(take(backend, 1).await.remove(0).not_found, 2);
     backend.advance_ms(LEASE_MS + 1);
     expire(backend, OnDoubt::Resend).await;
@@ -185,7 +185,7 @@ async fn a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_not_cha
     let work = ours(backend, "good").await;
     refuse("good").await;
     assert_eq!(mail(backend, "good").await.state, MailState::Sending);
-    assert_eq!(finish(backend, &work, &sent()).await, Settled::Applied);
+    assert_eq!(settle(backend, &work, &sent()).await, Settled::Applied);
 }
 
 async fn a_mail_whose_lease_ran_out_is_in_doubt_and_due_where_doubts_are_resent(backend: &impl Backend) {
@@ -236,7 +236,7 @@ async fn a_late_outcome_ends_the_doubt_while_no_other_leased_the_mail(backend: &
         let work = ours(backend, id).await;
         backend.advance_ms(LEASE_MS);
         expire(backend, OnDoubt::Hold).await;
-        assert_eq!(finish(backend, &work, &finished).await, Settled::Applied);
+        assert_eq!(settle(backend, &work, &finished).await, Settled::Applied);
         assert_eq!(mail(backend, id).await.state, state);
     }
 }
@@ -245,7 +245,7 @@ async fn a_late_doubt_is_not_counted_twice(backend: &impl Backend) {
     let work = ours(backend, "m").await;
     backend.advance_ms(LEASE_MS);
     expire(backend, OnDoubt::Hold).await;
-    assert_eq!(finish(backend, &work, &doubt(Some(0))).await, Settled::Applied);
+    assert_eq!(settle(backend, &work, &doubt(Some(0))).await, Settled::Applied);
     let row = mail(backend, "m").await;
     assert_eq!((row.doubts, row.due_at), (1, None));
 }
@@ -256,11 +256,11 @@ async fn a_late_outcome_is_lost_once_another_leased_the_mail(backend: &impl Back
     expire(backend, OnDoubt::Resend).await;
     let second = take(backend, 1).await.remove(0);
     for late in [sent(), parked(0), refused(), doubt(None)] {
-        assert_eq!(finish(backend, &first, &late).await, Settled::LeaseLost, "{late:?}");
+        assert_eq!(settle(backend, &first, &late).await, Settled::LeaseLost, "{late:?}");
     }
     assert_eq!(mail(backend, "m").await.state, MailState::Sending);
-    assert_eq!(finish(backend, &second, &sent()).await, Settled::Applied);
-    assert_eq!(finish(backend, &first, &sent()).await, Settled::LeaseLost, "the other's outcome is not ours");
+    assert_eq!(settle(backend, &second, &sent()).await, Settled::Applied);
+    assert_eq!(settle(backend, &first, &sent()).await, Settled::LeaseLost, "the other's outcome is not ours");
 }
 
 async fn a_stopped_provider_gets_nothing_and_nothing_is_lost(backend: &impl Backend) {
@@ -269,7 +269,7 @@ async fn a_stopped_provider_gets_nothing_and_nothing_is_lost(backend: &impl Back
     let on_its_way = ours(backend, "on-its-way").await;
     backend.ops().pause(PROVIDER, &by).await.unwrap();
     assert_eq!(begin(backend, "on-its-way").await, Begun::Busy(MailState::Sending), "its holder keeps it");
-    assert_eq!(finish(backend, &on_its_way, &sent()).await, Settled::Applied);
+    assert_eq!(settle(backend, &on_its_way, &sent()).await, Settled::Applied);
     assert_eq!(begin(backend, "paused").await, Begun::Busy(MailState::Accepted));
     assert_eq!(begin(backend, "paused").await, Begun::Busy(MailState::Accepted));
     assert_eq!(take(backend, 10).await, []);
@@ -320,13 +320,13 @@ async fn a_later_delivery_leases_a_mail_that_waited(backend: &impl Backend) {
     assert_eq!((work.attempts, &work.body), (1, &delivery("m").body));
     assert_eq!(mail(backend, "m").await.deliveries, 2);
     assert_eq!(take(backend, 1).await, []);
-    assert_eq!(finish(backend, &work, &sent()).await, Settled::Applied);
+    assert_eq!(settle(backend, &work, &sent()).await, Settled::Applied);
 }
 
 async fn a_mail_held_for_a_person_is_due_no_more_and_counts_no_further_doubt(backend: &impl Backend) {
     let work = ours(backend, "m").await;
-    let held = MailFinish::Held { reason: "may have been sent 3 times".to_owned() };
-    assert_eq!(finish(backend, &work, &held).await, Settled::Applied);
+    let held = MailSettlement::Held { reason: "may have been sent 3 times".to_owned() };
+    assert_eq!(settle(backend, &work, &held).await, Settled::Applied);
     backend.advance_ms(24 * 3_600_000);
     assert_eq!(take(backend, 1).await, []);
     let row = &backend.ops().mail_list(CONSUMER, None, 10).await.unwrap()[0];
@@ -335,7 +335,7 @@ async fn a_mail_held_for_a_person_is_due_no_more_and_counts_no_further_doubt(bac
 
 async fn a_parked_mail_is_due_only_after_its_delay(backend: &impl Backend) {
     let work = ours(backend, "m").await;
-    assert_eq!(finish(backend, &work, &parked(600_000)).await, Settled::Applied);
+    assert_eq!(settle(backend, &work, &parked(600_000)).await, Settled::Applied);
     backend.advance_ms(300_000);
     assert_eq!(begin(backend, "m").await, Begun::Done(MailState::Parked));
     assert_eq!(take(backend, 1).await, []);
@@ -346,29 +346,29 @@ async fn a_parked_mail_is_due_only_after_its_delay(backend: &impl Backend) {
 async fn due_mails_are_leased_oldest_first_and_bounded(backend: &impl Backend) {
     for (id, delay_ms) in [("late", 3_000_000), ("early", 1_000_000), ("middle", 2_000_000), ("not-yet", 9_000_000)] {
         let work = ours(backend, id).await;
-        finish(backend, &work, &parked(delay_ms)).await;
+        settle(backend, &work, &parked(delay_ms)).await;
     }
     backend.advance_ms(4_000_000);
     let works = take(backend, 2).await;
     assert_eq!(ids(&works), ["early", "middle"]);
     assert_eq!(ids(&take(backend, 10).await), ["late"], "what is leased is not taken twice");
     for work in &works {
-        assert_eq!(finish(backend, work, &sent()).await, Settled::Applied, "one token, each mail its own outcome");
+        assert_eq!(settle(backend, work, &sent()).await, Settled::Applied, "one token, each mail its own outcome");
     }
 }
 
 async fn the_recipients_clock_starts_at_its_first_failure(backend: &impl Backend) {
     let work = ours(backend, "m").await;
     assert_eq!(work.first_transient_on, None);
-    let providers_own = MailFinish::Parked { delay_ms: 0, reason: "503".to_owned(), recipient_failed: false };
-    finish(backend, &work, &providers_own).await;
+    let providers_own = MailSettlement::Parked { delay_ms: 0, reason: "503".to_owned(), recipient_failed: false };
+    settle(backend, &work, &providers_own).await;
     let work = take(backend, 1).await.remove(0);
     assert_eq!(work.first_transient_on, None, "the provider's failure is not the recipient's");
-    finish(backend, &work, &parked(3_600_000)).await;
+    settle(backend, &work, &parked(3_600_000)).await;
     backend.advance_ms(3_600_000);
     let second = take(backend, 1).await.remove(0);
     assert!(failing_ms(&second) >= 3_500_000, "{second:?}");
-    finish(backend, &second, &parked(3_600_000)).await;
+    settle(backend, &second, &parked(3_600_000)).await;
     backend.advance_ms(3_600_000);
     assert!(failing_ms(&take(backend, 1).await[0]) >= 7_000_000, "it does not start again");
 }
@@ -379,7 +379,7 @@ fn failing_ms(work: &MailWork) -> i64 {
 
 async fn time_without_an_attempt_does_not_count_against_the_recipient(backend: &impl Backend) {
     let work = ours(backend, "m").await;
-    finish(backend, &work, &parked(600_000)).await;
+    settle(backend, &work, &parked(600_000)).await;
     // The provider was away for three days, or its rate limit was used up.
     backend.advance_ms(72 * 3_600_000);
     let again = take(backend, 1).await.remove(0);
@@ -388,7 +388,7 @@ async fn time_without_an_attempt_does_not_count_against_the_recipient(backend: &
 
 async fn a_tombstone_recognises_a_repeat_when_the_body_is_gone(backend: &impl Backend) {
     let work = ours(backend, "m").await;
-    finish(backend, &work, &sent()).await;
+    settle(backend, &work, &sent()).await;
     assert_eq!(backend.query("SELECT Body FROM InboxMessages"), None);
     assert_eq!(backend.query("SELECT Provider FROM InboxMessages").as_deref(), Some(PROVIDER));
     assert_eq!(backend.query("SELECT Reference FROM InboxMessages").as_deref(), Some("r-1"));
@@ -404,20 +404,20 @@ async fn a_tombstone_recognises_a_repeat_when_the_body_is_gone(backend: &impl Ba
 async fn a_repeated_outcome_is_applied_once(backend: &impl Backend) {
     for (id, finished) in [("s", sent()), ("p", parked(60_000)), ("r", refused()), ("d", doubt(None))] {
         let work = ours(backend, id).await;
-        assert_eq!(finish(backend, &work, &finished).await, Settled::Applied);
+        assert_eq!(settle(backend, &work, &finished).await, Settled::Applied);
         let once = mail(backend, id).await;
         backend.advance_ms(1_000);
-        assert_eq!(finish(backend, &work, &finished).await, Settled::Applied, "its answer may have been lost");
+        assert_eq!(settle(backend, &work, &finished).await, Settled::Applied, "its answer may have been lost");
         assert_eq!(mail(backend, id).await, once, "and nothing is done twice");
     }
     let nobody = LeaseToken::fresh();
-    assert_eq!(backend.inbox().finish(CONSUMER, "s", nobody, &sent(), true).await.unwrap(), Settled::LeaseLost);
-    assert_eq!(backend.inbox().finish(CONSUMER, "unknown", nobody, &sent(), true).await.unwrap(), Settled::LeaseLost);
+    assert_eq!(backend.inbox().settle(CONSUMER, "s", nobody, &sent(), true).await.unwrap(), Settled::LeaseLost);
+    assert_eq!(backend.inbox().settle(CONSUMER, "unknown", nobody, &sent(), true).await.unwrap(), Settled::LeaseLost);
 }
 
 async fn a_refused_mail_keeps_its_body_and_is_never_due(backend: &impl Backend) {
     let work = ours(backend, "m").await;
-    finish(backend, &work, &refused()).await;
+    settle(backend, &work, &refused()).await;
     backend.advance_ms(86_400_000);
     assert_eq!(take(backend, 1).await, []);
     assert_eq!(begin(backend, "m").await, Begun::Done(MailState::Refused));
@@ -444,7 +444,7 @@ async fn the_client_of_a_mail_is_remembered_when_its_content_is_erased(backend: 
         rows.into_iter().map(|row| row.message_id).collect::<Vec<_>>()
     };
     let work = ours(backend, "sent").await;
-    assert_eq!(finish(backend, &work, &sent()).await, Settled::Applied);
+    assert_eq!(settle(backend, &work, &sent()).await, Settled::Applied);
     backend.advance_ms(1);
     backend.inbox().refuse(CONSUMER, &delivery("refused"), &addressee(), "not ours").await.unwrap();
     backend.advance_ms(1);

@@ -9,7 +9,7 @@ use client_organizer::{
         delivery::{Delivery, MailState, MailWork},
         duplicates::DuplicateWindows,
         ids::LeaseToken,
-        mail_finish::MailFinish,
+        mail_settlement::MailSettlement,
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, RowState, Settle, Settled, Settlement},
         rate_limit::RateLimit,
         recipient::Addressee,
@@ -155,13 +155,13 @@ async fn status_reports_the_backlog_and_lag_of_each_destination(backend: &impl B
     insert(backend, "b", "k4");
     backend.advance_ms(HOUR_MS / 2);
     backend.ops().pause(QUEUE, &by()).await.unwrap();
-    for (id, finish) in [
-        ("held", MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() }),
-        ("doubt", MailFinish::InDoubt { delay_ms: Some(1), reason: "?".to_owned() }),
-        ("sent", MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
+    for (id, settlement) in [
+        ("held", MailSettlement::InDoubt { delay_ms: None, reason: "?".to_owned() }),
+        ("doubt", MailSettlement::InDoubt { delay_ms: Some(1), reason: "?".to_owned() }),
+        ("sent", MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
     ] {
         let work = mail(backend, id).await;
-        inbox.finish(CONSUMER, id, work.token, &finish, true).await.unwrap();
+        inbox.settle(CONSUMER, id, work.token, &settlement, true).await.unwrap();
     }
 
     let status = backend.ops().status(&["Plain".to_owned()]).await.unwrap();
@@ -323,8 +323,8 @@ async fn every_remedy_is_recorded_with_its_operator_and_reason(backend: &impl Ba
     backend.ops().pause(QUEUE, &by()).await.unwrap();
     backend.ops().resume(QUEUE, &by()).await.unwrap();
     let work = mail(backend, "held").await;
-    let doubt = MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() };
-    backend.inbox().finish(CONSUMER, "held", work.token, &doubt, true).await.unwrap();
+    let doubt = MailSettlement::InDoubt { delay_ms: None, reason: "?".to_owned() };
+    backend.inbox().settle(CONSUMER, "held", work.token, &doubt, true).await.unwrap();
     backend.ops().mail_assume_sent(CONSUMER, "held", &by()).await.unwrap().unwrap();
 
     let recorded: Vec<_> = (1..=actions(backend))
@@ -379,7 +379,7 @@ fn mail_lease(provider: &str) -> Lease {
         lease_ms: HOUR_MS,
         provider: provider.to_owned(),
         rate_limit: RateLimit::default(),
-        asks: false,
+        status_queries: false,
     }
 }
 

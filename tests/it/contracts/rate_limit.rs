@@ -5,7 +5,7 @@ use client_organizer::{
     domain::{
         delivery::{Delivery, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
-        mail_finish::MailFinish,
+        mail_settlement::MailSettlement,
         outbox::{BreakerChange, Settled},
         rate_limit::{self, RateLimit},
         recipient::Addressee,
@@ -45,7 +45,7 @@ const LEASE_MS: i64 = 300_000;
 
 fn lease(per_minute: u32, per_hour: u32) -> Lease {
     let (token, provider) = (LeaseToken::fresh(), PROVIDER.to_owned());
-    Lease { token, lease_ms: LEASE_MS, provider, rate_limit: RateLimit { per_minute, per_hour }, asks: false }
+    Lease { token, lease_ms: LEASE_MS, provider, rate_limit: RateLimit { per_minute, per_hour }, status_queries: false }
 }
 
 fn delivery(id: &str) -> Delivery {
@@ -64,19 +64,19 @@ async fn take(backend: &impl Backend, lease: &Lease, rows_max: u32) -> Vec<MailW
     backend.inbox().take_due(CONSUMER, lease, false, rows_max).await.unwrap()
 }
 
-fn sent() -> MailFinish {
-    MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() }
+fn sent() -> MailSettlement {
+    MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() }
 }
 
-async fn finish(backend: &impl Backend, work: &MailWork, finish: &MailFinish) {
-    let settled = backend.inbox().finish(CONSUMER, &work.message_id, work.token, finish, true).await.unwrap();
+async fn settle(backend: &impl Backend, work: &MailWork, settlement: &MailSettlement) {
+    let settled = backend.inbox().settle(CONSUMER, &work.message_id, work.token, settlement, true).await.unwrap();
     assert_eq!(settled, Settled::Applied);
 }
 
 /// Leases a mail and settles it as sent.
 async fn send(backend: &impl Backend, id: &str, lease: &Lease) {
     let work = begin(backend, id, lease).await.unwrap();
-    finish(backend, &work, &sent()).await;
+    settle(backend, &work, &sent()).await;
 }
 
 async fn rate_limited(backend: &impl Backend) -> Option<RateLimited> {
@@ -132,12 +132,12 @@ async fn a_mail_counts_from_the_end_of_its_sending(backend: &impl Backend) {
     let work = begin(backend, "a", &lease(1, 0)).await.unwrap();
     backend.advance_ms(MINUTE_MS + SOON_MS);
     assert_eq!(begin(backend, "b", &lease(1, 0)).await, None, "it may be sent just now");
-    finish(backend, &work, &sent()).await;
+    settle(backend, &work, &sent()).await;
     backend.advance_ms(MINUTE_MS - SOON_MS);
-    finish(backend, &work, &sent()).await;
+    settle(backend, &work, &sent()).await;
     assert_eq!(take(backend, &lease(1, 0), 1).await, []);
     backend.advance_ms(2 * SOON_MS);
-    assert_eq!(ids(&take(backend, &lease(1, 0), 1).await), ["b"], "a repeated finish prolongs nothing");
+    assert_eq!(ids(&take(backend, &lease(1, 0), 1).await), ["b"], "a repeated settlement prolongs nothing");
 }
 
 async fn a_mail_whose_sending_never_ended_counts_from_the_end_of_its_lease(backend: &impl Backend) {
@@ -151,29 +151,29 @@ async fn a_mail_whose_sending_never_ended_counts_from_the_end_of_its_lease(backe
 
 async fn a_mail_that_was_not_handed_over_does_not_count(backend: &impl Backend) {
     let work = begin(backend, "a", &lease(1, 1)).await.unwrap();
-    let refused = MailFinish::Refused { reason: "no letter".to_owned() };
+    let refused = MailSettlement::Refused { reason: "no letter".to_owned() };
     for _ in 0..2 {
-        let settled = backend.inbox().finish(CONSUMER, "a", work.token, &refused, false).await.unwrap();
+        let settled = backend.inbox().settle(CONSUMER, "a", work.token, &refused, false).await.unwrap();
         assert_eq!(settled, Settled::Applied);
     }
     assert!(begin(backend, "b", &lease(1, 1)).await.is_some());
 }
 
 async fn a_status_query_does_not_count_as_a_mail(backend: &impl Backend) {
-    let asks = || Lease { asks: true, ..lease(1, 0) };
-    let work = begin(backend, "doubt", &asks()).await.unwrap();
-    assert_eq!(begin(backend, "waits", &asks()).await, None);
-    finish(backend, &work, &MailFinish::InDoubt { delay_ms: Some(0), reason: "cut".to_owned() }).await;
-    let asked = take(backend, &asks(), 10).await;
+    let querying = || Lease { status_queries: true, ..lease(1, 0) };
+    let work = begin(backend, "doubt", &querying()).await.unwrap();
+    assert_eq!(begin(backend, "waits", &querying()).await, None);
+    settle(backend, &work, &MailSettlement::InDoubt { delay_ms: Some(0), reason: "cut".to_owned() }).await;
+    let asked = take(backend, &querying(), 10).await;
     assert_eq!(ids(&asked), ["doubt"]);
-    let unknown = MailFinish::StillInDoubt { delay_ms: 0, reason: "not found".to_owned(), not_found: true };
-    backend.inbox().finish(CONSUMER, "doubt", asked[0].token, &unknown, false).await.unwrap();
-    let again = take(backend, &asks(), 10).await;
+    let unknown = MailSettlement::StillInDoubt { delay_ms: 0, reason: "not found".to_owned(), not_found: true };
+    backend.inbox().settle(CONSUMER, "doubt", asked[0].token, &unknown, false).await.unwrap();
+    let again = take(backend, &querying(), 10).await;
     assert_eq!(ids(&again), ["doubt"]);
-    backend.inbox().finish(CONSUMER, "doubt", again[0].token, &unknown, false).await.unwrap();
-    assert_eq!(take(backend, &asks(), 10).await, [], "now it would be sent again, which counts");
+    backend.inbox().settle(CONSUMER, "doubt", again[0].token, &unknown, false).await.unwrap();
+    assert_eq!(take(backend, &querying(), 10).await, [], "now it would be sent again, which counts");
     backend.advance_ms(MINUTE_MS + SOON_MS);
-    assert_eq!(ids(&take(backend, &asks(), 10).await), ["waits"]);
+    assert_eq!(ids(&take(backend, &querying(), 10).await), ["waits"]);
 }
 
 async fn a_new_mail_waits_behind_those_that_wait(backend: &impl Backend) {
@@ -288,10 +288,10 @@ fn queries(token: LeaseToken, per_minute: u32, per_hour: u32) -> Lease {
 }
 
 async fn status_queries_have_a_rate_limit_of_their_own(backend: &impl Backend) {
-    let asks = Lease { asks: true, ..lease(1, 0) };
-    let work = begin(backend, "doubt", &asks).await.unwrap();
-    finish(backend, &work, &MailFinish::InDoubt { delay_ms: Some(0), reason: "cut".to_owned() }).await;
-    let work = take(backend, &Lease { token: LeaseToken::fresh(), ..asks }, 1).await.remove(0);
+    let querying = Lease { status_queries: true, ..lease(1, 0) };
+    let work = begin(backend, "doubt", &querying).await.unwrap();
+    settle(backend, &work, &MailSettlement::InDoubt { delay_ms: Some(0), reason: "cut".to_owned() }).await;
+    let work = take(backend, &Lease { token: LeaseToken::fresh(), ..querying }, 1).await.remove(0);
     let may_query = async |id: &str, lease: &Lease| backend.inbox().take_query(id, lease).await.unwrap();
     let first = queries(work.token, 2, 0);
     for _ in 0..3 {
@@ -306,8 +306,8 @@ async fn status_queries_have_a_rate_limit_of_their_own(backend: &impl Backend) {
     assert_eq!(may_query("third", &queries(LeaseToken::fresh(), 0, 0)).await, None, "no limit, nothing to wait for");
 
     // The first query ends with its answer, and counts for a minute from then on.
-    let unknown = MailFinish::StillInDoubt { delay_ms: HOUR_MS, reason: "not found".to_owned(), not_found: true };
-    finish(backend, &work, &unknown).await;
+    let unknown = MailSettlement::StillInDoubt { delay_ms: HOUR_MS, reason: "not found".to_owned(), not_found: true };
+    settle(backend, &work, &unknown).await;
     let left = may_query("third", &queries(LeaseToken::fresh(), 2, 0)).await.unwrap();
     assert!((MINUTE_MS - SOON_MS..=MINUTE_MS + SOON_MS).contains(&left), "{left}");
     backend.advance_ms(MINUTE_MS + SOON_MS);

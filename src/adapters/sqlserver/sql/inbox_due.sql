@@ -1,6 +1,6 @@
 -- inbox_due: mails to take up now, oldest due first: those to ask about, and others as far as there is room.
--- @consumer, @provider name of its breaker, @probe 1 and @token: it holds the provider's probe; @asks 1: it can be asked
--- about mails in doubt; @room, @rows_max
+-- @consumer, @provider the breaker's name, @probe 1 and @token: it holds the provider's probe; @room, @rows_max,
+-- @status_queries 1: the provider answers status queries about mails in doubt
 DECLARE @due TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY, WasDueAt datetime2(7) NOT NULL, Asking int NOT NULL);
 DECLARE @stopped int = CASE WHEN EXISTS (
   SELECT 1 FROM dbo.Destinations d
@@ -8,7 +8,7 @@ DECLARE @stopped int = CASE WHEN EXISTS (
      AND (d.PausedOnUtc IS NOT NULL
           OR (d.OpenUntil IS NOT NULL AND NOT (@probe = 1 AND d.ProbeToken IS NOT NULL AND d.ProbeToken = @token)))) THEN 1 ELSE 0 END;
 -- Both as mail_doubt::open has it. DueAt IS NOT NULL repeats the index's filter.
-IF @asks = 1 AND @stopped = 0
+IF @status_queries = 1 AND @stopped = 0
   INSERT @due (MessageId, WasDueAt, Asking)
   SELECT TOP (@rows_max) m.MessageId, m.DueAt, 1
     FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
@@ -23,10 +23,10 @@ IF @stopped = 0 AND @sends > 0
   SELECT TOP (@sends) m.MessageId, m.DueAt, 0
     FROM dbo.InboxMessages m WITH (ROWLOCK, UPDLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
    WHERE m.Consumer = @consumer AND m.DueAt IS NOT NULL AND m.State IN (0, 3, 4) AND m.DueAt <= @now
-     AND NOT (@asks = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)
+     AND NOT (@status_queries = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)
    ORDER BY m.DueAt, m.MessageId;
 DECLARE @clears int = 1;
 DECLARE @some_wait int = CASE WHEN @room = 0 AND @stopped = 0 AND EXISTS (
   SELECT 1 FROM dbo.InboxMessages m WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
    WHERE m.Consumer = @consumer AND m.DueAt IS NOT NULL AND m.State IN (0, 3, 4) AND m.DueAt <= @now
-     AND NOT (@asks = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)) THEN 1 ELSE 0 END;
+     AND NOT (@status_queries = 1 AND m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2)) THEN 1 ELSE 0 END;

@@ -1,5 +1,5 @@
 -- rate_limit_settle: a mail's sending has ended by now, if it did not end before; or (@unsent 1) it was not handed to the
--- provider. Begins the batch of its finish. @id, @token
+-- provider. Begins the batch of its settlement. @id, @token
 BEGIN TRAN;
 DECLARE @paced nvarchar(300) = (SELECT Provider FROM dbo.MailAttempts WHERE Token = @token AND MessageId = @id);
 IF @paced IS NOT NULL

@@ -14,15 +14,15 @@ contract!(
 );
 
 async fn without_a_state_every_unsent_mail_is_listed(backend: &impl Backend) {
-    for (id, finish) in [
-        ("refused", MailFinish::Refused { reason: "no".to_owned() }),
-        ("parked", MailFinish::Parked { delay_ms: HOUR_MS, reason: "later".to_owned(), recipient_failed: true }),
-        ("held", MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() }),
-        ("sent-1", MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
-        ("sent-2", MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
+    for (id, settlement) in [
+        ("refused", MailSettlement::Refused { reason: "no".to_owned() }),
+        ("parked", MailSettlement::Parked { delay_ms: HOUR_MS, reason: "later".to_owned(), recipient_failed: true }),
+        ("held", MailSettlement::InDoubt { delay_ms: None, reason: "?".to_owned() }),
+        ("sent-1", MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
+        ("sent-2", MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
     ] {
         let work = mail(backend, id).await;
-        backend.inbox().finish(CONSUMER, id, work.token, &finish, true).await.unwrap();
+        backend.inbox().settle(CONSUMER, id, work.token, &settlement, true).await.unwrap();
         backend.advance_ms(1_000);
     }
     mail(backend, "sending").await;
@@ -39,29 +39,29 @@ async fn without_a_state_every_unsent_mail_is_listed(backend: &impl Backend) {
 
 async fn a_mail_that_is_refused_or_in_doubt_can_be_resent(backend: &impl Backend) {
     let (ops, inbox) = (backend.ops(), backend.inbox());
-    let parked = MailFinish::Parked { delay_ms: 0, reason: "full".to_owned(), recipient_failed: true };
-    for (id, finish) in [
-        ("refused", MailFinish::Refused { reason: "no".to_owned() }),
-        ("held", MailFinish::InDoubt { delay_ms: None, reason: "?".to_owned() }),
+    let parked = MailSettlement::Parked { delay_ms: 0, reason: "full".to_owned(), recipient_failed: true };
+    for (id, settlement) in [
+        ("refused", MailSettlement::Refused { reason: "no".to_owned() }),
+        ("held", MailSettlement::InDoubt { delay_ms: None, reason: "?".to_owned() }),
     ] {
         let first = mail(backend, id).await;
-        inbox.finish(CONSUMER, id, first.token, &parked, true).await.unwrap();
+        inbox.settle(CONSUMER, id, first.token, &parked, true).await.unwrap();
         let second = inbox.take_due(CONSUMER, &mail_lease(PROVIDER), false, 1).await.unwrap().remove(0);
-        inbox.finish(CONSUMER, id, second.token, &finish, true).await.unwrap();
+        inbox.settle(CONSUMER, id, second.token, &settlement, true).await.unwrap();
         ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap();
-        let late = MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
-        assert_eq!(inbox.finish(CONSUMER, id, second.token, &late, true).await.unwrap(), Settled::LeaseLost);
+        let late = MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
+        assert_eq!(inbox.settle(CONSUMER, id, second.token, &late, true).await.unwrap(), Settled::LeaseLost);
         let again = inbox.take_due(CONSUMER, &mail_lease(PROVIDER), false, 1).await.unwrap().remove(0);
         assert_eq!((again.message_id.as_str(), again.body.as_slice()), (id, b"body".as_slice()));
         assert_eq!(again.first_transient_on, None, "its time to give up starts anew");
         let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
         assert!(why.contains("being sent now"), "{why}");
-        inbox.finish(CONSUMER, id, again.token, &late, true).await.unwrap();
+        inbox.settle(CONSUMER, id, again.token, &late, true).await.unwrap();
         let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
         assert!(why.contains("it was sent") && why.contains("--force"), "{why}");
     }
     let work = mail(backend, "erased").await;
-    inbox.finish(CONSUMER, "erased", work.token, &MailFinish::Refused { reason: "no".to_owned() }, true).await.unwrap();
+    inbox.settle(CONSUMER, "erased", work.token, &MailSettlement::Refused { reason: "no".to_owned() }, true).await.unwrap();
     backend.execute("UPDATE InboxMessages SET Body = NULL WHERE MessageId = 'erased'");
     let why = ops.mail_resend(CONSUMER, "erased", &by()).await.unwrap().unwrap_err();
     assert!(why.contains("erased"), "{why}");
@@ -75,8 +75,8 @@ async fn only_a_mail_in_doubt_can_be_assumed_sent(backend: &impl Backend) {
     let work = mail(backend, "m").await;
     let why = ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap_err();
     assert!(why.contains("being sent now"), "{why}");
-    let doubt = MailFinish::InDoubt { delay_ms: Some(0), reason: "?".to_owned() };
-    inbox.finish(CONSUMER, "m", work.token, &doubt, true).await.unwrap();
+    let doubt = MailSettlement::InDoubt { delay_ms: Some(0), reason: "?".to_owned() };
+    inbox.settle(CONSUMER, "m", work.token, &doubt, true).await.unwrap();
     ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap();
     let rows = ops.mail_list(CONSUMER, Some(MailState::Sent), 10).await.unwrap();
     assert_eq!((rows.len(), rows[0].due_at, rows[0].finished_on.is_some()), (1, None, true));
@@ -85,7 +85,7 @@ async fn only_a_mail_in_doubt_can_be_assumed_sent(backend: &impl Backend) {
     assert_eq!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap(), []);
 
     let refused = mail(backend, "r").await;
-    inbox.finish(CONSUMER, "r", refused.token, &MailFinish::Refused { reason: "no".to_owned() }, true).await.unwrap();
+    inbox.settle(CONSUMER, "r", refused.token, &MailSettlement::Refused { reason: "no".to_owned() }, true).await.unwrap();
     for (id, part) in [("m", "it was sent"), ("r", "not in doubt"), ("none", "there is no mail")] {
         let why = ops.mail_assume_sent(CONSUMER, id, &by()).await.unwrap().unwrap_err();
         assert!(why.contains(part), "{why}");
@@ -114,8 +114,8 @@ async fn a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing(b
     let due = inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap();
     assert_eq!(due.len(), 1);
     assert_eq!((due[0].message_id.as_str(), due[0].body.as_slice()), ("new", b"body of new".as_slice()));
-    let sent = MailFinish::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
-    assert_eq!(inbox.finish(CONSUMER, "new", lease.token, &sent, true).await.unwrap(), Settled::Applied);
+    let sent = MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
+    assert_eq!(inbox.settle(CONSUMER, "new", lease.token, &sent, true).await.unwrap(), Settled::Applied);
     assert_eq!(take_in("new", None).await, TakenIn::Known(MailState::Sent));
     assert!(matches!(
         inbox.begin(CONSUMER, &delivery("new"), &addressee, &lease).await.unwrap(),

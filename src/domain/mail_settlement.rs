@@ -3,7 +3,7 @@
 use super::delivery::MailState;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MailFinish {
+pub enum MailSettlement {
     Sent {
         provider: String,
         reference: String,
@@ -35,9 +35,9 @@ pub enum MailFinish {
     },
 }
 
-/// What a finish sets, as both dialects bind it.
+/// What a settlement sets, as both dialects bind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FinishColumns<'a> {
+pub struct SettlementColumns<'a> {
     pub state: MailState,
     /// None: not due by itself.
     pub delay_ms: Option<i64>,
@@ -54,10 +54,10 @@ pub struct FinishColumns<'a> {
     pub not_found: bool,
 }
 
-impl MailFinish {
+impl MailSettlement {
     #[must_use]
-    pub fn columns(&self) -> FinishColumns<'_> {
-        let ended = |state, error| FinishColumns {
+    pub fn columns(&self) -> SettlementColumns<'_> {
+        let ended = |state, error| SettlementColumns {
             state,
             delay_ms: None,
             error,
@@ -68,19 +68,21 @@ impl MailFinish {
             not_found: false,
         };
         match self {
-            Self::Sent { provider, reference } => {
-                FinishColumns { provider: Some(provider), reference: Some(reference), ..ended(MailState::Sent, None) }
-            }
-            Self::Parked { delay_ms, reason, recipient_failed } => FinishColumns {
+            Self::Sent { provider, reference } => SettlementColumns {
+                provider: Some(provider),
+                reference: Some(reference),
+                ..ended(MailState::Sent, None)
+            },
+            Self::Parked { delay_ms, reason, recipient_failed } => SettlementColumns {
                 delay_ms: Some(*delay_ms),
                 recipient_failed: *recipient_failed,
                 ..ended(MailState::Parked, Some(reason))
             },
             Self::Refused { reason } => ended(MailState::Refused, Some(reason)),
             Self::InDoubt { delay_ms, reason } => {
-                FinishColumns { delay_ms: *delay_ms, doubted: true, ..ended(MailState::InDoubt, Some(reason)) }
+                SettlementColumns { delay_ms: *delay_ms, doubted: true, ..ended(MailState::InDoubt, Some(reason)) }
             }
-            Self::StillInDoubt { delay_ms, reason, not_found } => FinishColumns {
+            Self::StillInDoubt { delay_ms, reason, not_found } => SettlementColumns {
                 delay_ms: Some(*delay_ms),
                 not_found: *not_found,
                 ..ended(MailState::InDoubt, Some(reason))

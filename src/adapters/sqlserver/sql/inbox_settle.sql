@@ -1,4 +1,4 @@
--- inbox_finish: the outcome of a mail, by the holder of its lease.
+-- inbox_settle: the outcome of a mail, by the holder of its lease.
 -- @consumer, @id, @token, @state, @delay_ms NULL: not due by itself; @error, @provider, @reference, @recipient_failed, @doubted and @not_found 1 or 0
 UPDATE m
    SET State = @state,

@@ -1,4 +1,4 @@
--- inbox_finish: the outcome of a mail, by the holder of its lease.
+-- inbox_settle: the outcome of a mail, by the holder of its lease.
 -- :consumer, :id, :token, :state, :due_at, :error, :provider, :reference, :recipient_failed, :doubted, :not_found, :now
 UPDATE InboxMessages
    SET State = :state,
