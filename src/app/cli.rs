@@ -47,7 +47,6 @@ pub enum Command {
     Ops(OpsArgs),
 }
 
-#[cfg(feature = "local")]
 #[derive(Debug, Args)]
 pub struct SettingsArgs {
     /// As src/config/README.md
@@ -58,6 +57,7 @@ pub struct SettingsArgs {
     pub example: bool,
 }
 
+#[cfg(feature = "local")]
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LocalArgs {
