@@ -1,4 +1,6 @@
-//! The command line, for clap.
+//! The arguments of the command line, for clap.
+
+#![expect(missing_docs, reason = "clap prints doc comments as help: that of a struct would replace the command's")]
 
 use crate::ops::args::OpsArgs;
 use clap::{Args, Parser, Subcommand};
@@ -20,25 +22,25 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     #[cfg(feature = "local")]
-    /// Everything on this machine: the API, the timers, a queue and a mail folder, with nothing else installed
+    /// Everything on this machine: the API, the timers, a queue and a mail folder; needs nothing else installed
     Local(LocalArgs),
-    /// The custom handler, as the Azure Functions host starts it (FUNCTIONS_CUSTOMHANDLER_PORT)
+    /// The custom handler, as started by the Azure Functions host (FUNCTIONS_CUSTOMHANDLER_PORT)
     Serve,
-    /// Makes or updates the database's tables
+    /// Creates or updates the database's tables
     Migrate(MigrateArgs),
-    /// The dispatcher as a process of its own, until Ctrl-C
+    /// The dispatcher as a separate process, until Ctrl-C
     Dispatch(DispatchArgs),
-    /// Puts host.json, the functions and this executable into a folder that `func` can start and publish; needs a build
+    /// Copies host.json, the functions and this executable to a folder that `func` can start and publish; needs a build
     /// with --no-default-features
     Stage {
         /// A folder that is empty, missing, or an earlier stage
         folder: PathBuf,
     },
-    /// Every setting: what it is for, what is expected, its default
+    /// Every setting: its purpose, expected value and default
     Settings(SettingsArgs),
-    /// Looks at settings, database, bus and mail: what is wrong, and what to do. Exit code 1 where something must be mended
+    /// Checks settings, database, bus and mail: what is wrong and how to fix it. Exit code 1 if there is a problem
     Doctor(DoctorArgs),
-    /// The mails themselves, before anyone gets them
+    /// The letters that clients receive
     Mail {
         #[command(subcommand)]
         command: MailCommand,
@@ -49,10 +51,10 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct SettingsArgs {
-    /// As src/config/README.md
+    /// Print the tables of src/config/README.md
     #[arg(long, conflicts_with = "example")]
     pub markdown: bool,
-    /// As local.settings.example.json
+    /// Print local.settings.example.json
     #[arg(long)]
     pub example: bool,
 }
@@ -61,34 +63,34 @@ pub struct SettingsArgs {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct LocalArgs {
-    /// Port of the API; 0 takes a free one
+    /// Port of the API; 0: a free one
     #[arg(long, default_value_t = 7071)]
     pub port: u16,
-    /// Folder of the databases and the mails; one host at a time
+    /// Folder of the databases and the mails, for one host at a time
     #[arg(long, default_value = ".local")]
     pub data: PathBuf,
-    /// Keep the books in this SQL Server database (an ADO connection string) instead of a file
+    /// Use this SQL Server database (an ADO connection string) instead of a file
     #[arg(long, value_name = "CONNECTION STRING")]
     pub sql: Option<String>,
-    /// Send to this Service Bus namespace or emulator (a connection string) over AMQP instead of to the queue here
+    /// Send to this Service Bus namespace or emulator (a connection string) over AMQP instead of the local queue
     #[arg(long, value_name = "CONNECTION STRING", conflicts_with = "demo")]
     pub bus: Option<String>,
-    /// Folder with host.json: a checkout, or a staged folder, whose own handler is run
+    /// Folder with host.json: a checkout, or a staged folder, whose handler is then run
     #[arg(long, default_value = ".")]
     pub root: PathBuf,
-    /// Book a few sample clients and records, and tell what happens to them
+    /// Book a few sample clients and records, and show what happens to their messages
     #[arg(long)]
     pub demo: bool,
-    /// With --demo: end when its mails have arrived; an error if they do not within 30 s
+    /// With --demo: exit when its mails have arrived; an error if they do not within 30 s
     #[arg(long, requires = "demo")]
     pub exit_after_demo: bool,
-    /// Print JSON event lines instead of sentences
+    /// Print events as JSON lines instead of sentences
     #[arg(long)]
     pub json: bool,
-    /// Seconds the queue remembers MessageIds to drop duplicates; 0: it does not (Service Bus's default)
+    /// Seconds for which the queue drops repeated MessageIds; 0: not at all (Service Bus's default)
     #[arg(long, default_value_t = 0)]
     pub duplicate_detection: u64,
-    /// For tests: nothing is delivered until the handler has died once
+    /// For tests: deliver nothing until the handler has exited once
     #[arg(long, hide = true)]
     pub hold_deliveries_until_exit: bool,
 }
@@ -96,26 +98,26 @@ pub struct LocalArgs {
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct MigrateArgs {
-    /// Only tell which database it is, its version, and what would be applied
+    /// Only show the database, its version, and what would be applied
     #[arg(long)]
     pub dry_run: bool,
-    /// Print the T-SQL that does it, for a DBA; needs no connection
+    /// Print the T-SQL that would be run, for a DBA; needs no connection
     #[arg(long)]
     pub script: bool,
-    /// Print the T-SQL of the role that the program runs under
+    /// Print the T-SQL that creates the role for the program's own login
     #[arg(long)]
     pub grants: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum MailCommand {
-    /// Writes every mail there is, in each language, from made-up samples into a folder: open its index.html
+    /// Writes every letter in each language, with made-up data, to a folder: open its index.html
     Preview(PreviewArgs),
 }
 
 #[derive(Debug, Args)]
 pub struct PreviewArgs {
-    /// The folder; files of an earlier preview are replaced
+    /// The folder; files of an earlier preview are overwritten
     #[arg(long, default_value = ".local/preview")]
     pub out: PathBuf,
 }
@@ -129,7 +131,7 @@ pub struct DoctorArgs {
 
 #[derive(Debug, Args)]
 pub struct DispatchArgs {
-    /// One run, then end; exit code 1 if the store could not be reached
+    /// Run once and exit; exit code 1 if the store could not be reached
     #[arg(long)]
     pub once: bool,
     /// Milliseconds between runs

@@ -1,4 +1,4 @@
-//! Joins adapters and flows as the settings say.
+//! Composes adapters and flows by the settings.
 
 use crate::{
     adapters::{
@@ -39,15 +39,15 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// What the handler runs: the services of the functions, and the nudged dispatcher beside them.
+/// What the handler runs: the services of the functions, and the dispatcher that a nudge wakes.
 pub struct Handler {
     pub services: Arc<Services>,
     pub nudge: Nudge,
     pub nudged: DispatchContext,
 }
 
-/// A nudge publishes what was just written, and no more: a small batch, and a short lease, since a process that dies
-/// on the way should not keep the row from the timer for long.
+/// A nudge publishes what was just written. Its batch is small, and its lease short: a process that dies meanwhile must
+/// not keep the row from the timer for long.
 const NUDGE_BATCH_MAX: u32 = 20;
 const NUDGE_LEASE_MS: i64 = 15_000;
 const NUDGE_RUN_MS: u64 = 10_000;
@@ -57,27 +57,34 @@ fn nudge_numbers(dispatch: DispatchSettings) -> DispatchSettings {
     DispatchSettings {
         batch_max: NUDGE_BATCH_MAX.min(dispatch.batch_max),
         lease_ms,
-        // The headroom of a long lease would leave nothing of a short one, and rows be claimed and released in a loop.
+        // The headroom of a long lease could use up a short one, and rows would be claimed and released in a loop.
         headroom_ms: dispatch.headroom_ms.min(lease_ms / 3),
         run_ms: NUDGE_RUN_MS.min(dispatch.run_ms),
         ..dispatch
     }
 }
 
-/// The store's ports, whichever database is behind them.
+/// The ports of one store, SQLite or SQL Server.
 #[derive(Clone)]
 pub struct Stores {
+    /// Writes entries with their messages, and reads them.
     pub books: Arc<dyn Books>,
+    /// Routes, claims and settles outbox rows.
     pub outbox: Arc<dyn Outbox>,
+    /// Breakers of destinations and mail providers.
     pub breakers: Arc<dyn Breakers>,
+    /// Inbox entries and their mails.
     pub inbox: Arc<dyn Inbox>,
+    /// Deletes what is past its retention.
     pub retention: Arc<dyn Retention>,
+    /// The operator's queries and remedies.
     pub ops: Arc<dyn Ops>,
-    /// Of a store that may be away while we are up; a file is there or we are not.
+    /// Whether a server can be reached; None for a file, without which the process does not start.
     pub presence: Option<watch::Receiver<Presence>>,
 }
 
 impl Stores {
+    /// All ports of `store`.
     pub fn of(store: impl Books + Outbox + Breakers + Inbox + Retention + Ops + 'static) -> Self {
         let store = Arc::new(store);
         Self {
@@ -102,7 +109,7 @@ pub async fn store(settings: &Settings) -> Result<Stores> {
             };
             ensure!(
                 options.path.exists(),
-                "there is no database at {} (Store__Path): say which is meant, or make it with `client-organizer migrate`",
+                "there is no database at {} (Store__Path): correct the path, or create it with `client-organizer migrate`",
                 options.path.display()
             );
             let path = settings.store.path.display();
@@ -115,9 +122,9 @@ pub async fn store(settings: &Settings) -> Result<Stores> {
     }
 }
 
-/// For a process that is up before its store: a server that is away, refuses the login or has another schema is tried
-/// until it is there. Ending instead would help nobody: the Functions host starts us again at once, and gives up after
-/// three times.
+/// For a process that runs before its store is available: a server that is unreachable, refuses the login or has
+/// another schema version is tried again until it works. Exiting would not help: the Functions host restarts the
+/// process at once, and gives up after three times.
 pub async fn store_or_wait(settings: &Settings) -> Result<Stores> {
     match &settings.store.kind {
         StoreKind::Sqlite => store(settings).await,
@@ -129,7 +136,8 @@ pub async fn store_or_wait(settings: &Settings) -> Result<Stores> {
     }
 }
 
-/// Tells Health what became of the store, and names what a fresh database does not know yet, whenever it is back.
+/// Reports to Health whenever the store becomes available or unavailable. When it is available, registers the
+/// destinations and the mail provider, which a new database does not know.
 pub async fn follow(store: &Stores, routes: &Routes, provider: EmailProvider, health: &Health) {
     let Some(mut presence) = store.presence.clone() else { return };
     loop {
@@ -144,7 +152,7 @@ pub async fn follow(store: &Stores, routes: &Routes, provider: EmailProvider, he
                     name_provider(store, provider).await
                 };
                 if let Err(error) = named.await {
-                    // Routing and claiming name them too; only `ops pause` misses what was never used.
+                    // Routing and claiming register them too; until then `ops pause` does not know an unused one.
                     tracing::warn!(error = %format!("{error:#}"), "destinations not named");
                 }
             }
@@ -155,7 +163,7 @@ pub async fn follow(store: &Stores, routes: &Routes, provider: EmailProvider, he
     }
 }
 
-/// Makes or updates the tables.
+/// Creates or updates the tables.
 pub async fn migrate(settings: &Settings) -> Result<Migrated> {
     Ok(match &settings.store.kind {
         StoreKind::Sqlite => sqlite::migrate::run(&settings.store.path)?,
@@ -165,7 +173,7 @@ pub async fn migrate(settings: &Settings) -> Result<Migrated> {
     })
 }
 
-/// What that would do.
+/// What `migrate` would do.
 pub async fn plan(settings: &Settings) -> Result<Plan> {
     Ok(match &settings.store.kind {
         StoreKind::Sqlite => sqlite::migrate::plan(&settings.store.path)?,
@@ -213,21 +221,23 @@ pub fn bus(settings: &Settings) -> Result<Arc<dyn Bus>> {
     Ok(Arc::new(AmqpBus::new(connection, options).map_err(anyhow::Error::msg)?))
 }
 
-/// A look is a small question; one that is not answered soon will not be.
+/// Reading an entity's properties is a small request: one without an answer by then will get none.
 const LOOK_WITHIN: Duration = Duration::from_secs(8);
 
 /// # Errors
-/// Why what the queues and topics are cannot be asked, for a person.
+/// Why the properties of queues and topics cannot be read, for a person.
 pub fn entities(settings: &Settings) -> Result<Arc<dyn Entities>, String> {
     let connection = connection(settings).map_err(|error| format!("{error:#}"))?;
     if connection.is_local() && settings.bus.transport != Transport::Rest {
-        return Err("a bus on this machine tells it over REST only, and ServiceBus__Transport is another".to_owned());
+        return Err(
+            "a bus on this machine returns them over REST only, and ServiceBus__Transport is not rest".to_owned()
+        );
     }
     let timeout = LOOK_WITHIN.min(Duration::from_millis(settings.bus.timeout_ms));
     Ok(Arc::new(Management::new(connection, timeout)?))
 }
 
-/// Over the transport that sends.
+/// Reads dead letters over the transport that sends.
 pub fn dead_letters(settings: &Settings) -> Result<Arc<dyn DeadLetters>> {
     let connection = connection(settings)?;
     let timeout = Duration::from_millis(settings.bus.timeout_ms);
@@ -241,7 +251,7 @@ pub fn dead_letters(settings: &Settings) -> Result<Arc<dyn DeadLetters>> {
 }
 
 /// # Errors
-/// No bus is set.
+/// `ServiceBusConnection` is not set.
 pub fn connection(settings: &Settings) -> Result<ConnectionString> {
     settings.service_bus.clone().context("ServiceBusConnection is not set")
 }
@@ -300,13 +310,13 @@ fn mailer(email: &EmailSettings, from: Sender, clock: Arc<dyn Clock>) -> Result<
     }
 }
 
-/// Names that Health, status and pause know from the start.
+/// Registers the routes' destinations, so that Health, `ops status` and `ops pause` know them before the first message.
 pub async fn name_destinations(store: &Stores, routes: &Routes) -> Result<()> {
     let names: Vec<String> = routes.destinations().map(ToString::to_string).collect();
     Ok(store.outbox.ensure_destinations(&names).await?)
 }
 
-/// Else `ops pause mail:…` would not know it before the first mail was retried.
+/// Registers the mail provider, so that `ops pause mail:…` knows it before the first retry.
 pub async fn name_provider(store: &Stores, provider: EmailProvider) -> Result<()> {
     let name = match provider {
         EmailProvider::Folder => FolderMailer::PROVIDER,
@@ -337,7 +347,7 @@ pub fn dispatcher(
     }
 }
 
-/// Quiet for so long is idle: no retry of a row or a mail waits longer by default.
+/// A timer that found nothing for this long is idle: by default no retry of a row or a mail waits longer.
 const IDLE_AFTER: Duration = Duration::from_hours(1);
 
 pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {

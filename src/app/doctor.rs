@@ -1,4 +1,4 @@
-//! `doctor`: looks at everything this program needs, and says what is wrong and what to do. Changes nothing.
+//! `doctor`: checks everything this program needs, and reports what is wrong and how to fix it. Changes nothing.
 
 use super::{cli::DoctorArgs, compose, queue_here};
 use crate::{
@@ -22,9 +22,9 @@ use std::{
 };
 use tokio::time::Instant;
 
-/// A database that has not answered by then counts as away: its own connect timeout may be longer.
+/// A database without an answer by then counts as unavailable: its own connect timeout may be longer.
 const DATABASE_WITHIN: Duration = Duration::from_secs(20);
-/// Each look has a bound of its own; this one is for what may come before it, such as a token.
+/// Each check of an entity has its own timeout; this one also covers what precedes it, such as a token.
 const BUS_WITHIN: Duration = Duration::from_secs(20);
 
 pub(super) async fn run(arguments: &DoctorArgs, env: &BTreeMap<String, String>) -> Result<bool> {
@@ -34,9 +34,9 @@ pub(super) async fn run(arguments: &DoctorArgs, env: &BTreeMap<String, String>) 
     match Settings::read(&env) {
         Err(problems) => {
             found.extend(problems.iter().map(|one| Finding::problem("settings", &one.to_string(), "correct it")));
-            // Without sound settings nothing else can be looked at.
+            // With invalid settings nothing else can be checked.
             let todo = "correct the settings first";
-            found.push(Finding::unknown("database, bus, mail", "not looked at", todo));
+            found.push(Finding::unknown("database, bus, mail", "not checked", todo));
         }
         Ok(settings) => {
             let what = "each is well-formed, and none contradicts another";
@@ -71,7 +71,7 @@ async fn database(settings: &Settings) -> Vec<Finding> {
                 return vec![Finding::problem(about, what, todo)];
             }
             let todo =
-                format!("see that it is up and that {names} names it; `client-organizer migrate` makes its tables");
+                format!("check that it is up and that {names} names it; `client-organizer migrate` creates its tables");
             return vec![Finding::problem(about, &why, &todo)];
         }
     };
@@ -82,19 +82,19 @@ async fn database(settings: &Settings) -> Vec<Finding> {
     }
     let mut found = vec![Finding::fine(about, &format!("{version}, as this build needs"))];
     found.extend(plan.notes.iter().map(|note| {
-        let (what, todo) = schema::remedy_in(note).unwrap_or((note, "see what it says"));
+        let (what, todo) = schema::remedy_in(note).unwrap_or((note, "do what it states"));
         Finding::problem(about, what, todo)
     }));
     match within(DATABASE_WITHIN, standing(settings)).await {
         Ok(standing) => found.extend(standing),
         Err(why) => {
-            found.push(Finding::problem(about, &why, "see that it is up, and that the login may read its tables"));
+            found.push(Finding::problem(about, &why, "check that it is up, and that the login may read its tables"));
         }
     }
     found
 }
 
-/// What stands in the way of messages by somebody's will or by what the bus did.
+/// What keeps messages from being sent: pauses, open breakers, dead rows, locks, mails held, missing routes.
 async fn standing(settings: &Settings) -> Result<Vec<Finding>> {
     let store = compose::store(settings).await?;
     let types: Vec<String> = settings.routes.0.keys().cloned().collect();
@@ -106,9 +106,9 @@ async fn standing(settings: &Settings) -> Result<Vec<Finding>> {
             let todo = format!("client-organizer ops resume '{about}' --reason …");
             found.push(Finding::note(about, &format!("it is paused since {}", time(since)), &todo));
         } else if let Some(until) = one.open_until {
-            let reason = one.breaker_reason.as_deref().unwrap_or("no reason kept");
-            let what = format!("it failed when last tried, and is tried again from {} on: {reason}", time(until));
-            found.push(Finding::note(about, &what, "mend that; it goes on by itself"));
+            let reason = one.breaker_reason.as_deref().unwrap_or("no reason recorded");
+            let what = format!("its last try failed; the next one is at {} or later: {reason}", time(until));
+            found.push(Finding::note(about, &what, "fix that; dispatching then resumes by itself"));
         }
         if one.dead > 0 {
             let todo = format!("client-organizer ops list --state dead --destination '{about}'");
@@ -167,7 +167,7 @@ async fn bus(settings: &Settings) -> Vec<Finding> {
     found
 }
 
-/// What its text alone says; one that cannot be used is told with the bus.
+/// What the text of the connection string shows; one that cannot be used is reported with the bus.
 fn credential(settings: &Settings) -> Vec<Finding> {
     let Ok(connection) = compose::connection(settings) else { return Vec::new() };
     let mut found = Vec::new();
@@ -175,8 +175,8 @@ fn credential(settings: &Settings) -> Vec<Finding> {
         found.push(checkup::signature(name, ends_on, SystemClock.now()));
     }
     for name in connection.passed_over() {
-        let what = format!("{name} in ServiceBusConnection is passed over, as Microsoft's clients of today do");
-        let todo = "take it out, or correct its name; ServiceBus__Transport says how messages travel";
+        let what = format!("{name} in ServiceBusConnection is ignored, as Microsoft's current clients do");
+        let todo = "remove it, or correct its name; ServiceBus__Transport sets the protocol";
         found.push(Finding::note("bus", &what, todo));
     }
     found
@@ -209,7 +209,7 @@ fn expected(settings: &Settings, at: &Destination) -> Expected {
     }
 }
 
-/// By the settings alone: nobody is asked, and nothing is sent.
+/// From the settings alone: sends nothing to the provider.
 fn mail(settings: &Settings) -> Finding {
     let email = &settings.email;
     let from = format!("from {}", email.from);
@@ -225,7 +225,7 @@ fn mail(settings: &Settings) -> Finding {
             let security = match smtp.security {
                 SmtpSecurity::Starttls => "STARTTLS",
                 SmtpSecurity::Tls => "TLS",
-                SmtpSecurity::None => "nothing encrypted",
+                SmtpSecurity::None => "unencrypted",
             };
             let login = if smtp.user.is_some() { "with a login" } else { "without a login" };
             format!("SMTP by {}:{}, {security}, {login}, {from}", smtp.host, smtp.port)
@@ -240,7 +240,7 @@ fn mail(settings: &Settings) -> Finding {
     };
     if catalogue::find("Email__From").and_then(|setting| setting.default) == Some(email.from.as_str()) {
         let todo = "set Email__From to an address that the provider lets you send from";
-        return Finding::problem("mail", &format!("{what}, which is only the example's address"), todo);
+        return Finding::problem("mail", &format!("{what}, which is the example's address"), todo);
     }
-    Finding::fine("mail", &format!("{what} (not asked: `ops mail list` shows what it refuses)"))
+    Finding::fine("mail", &format!("{what} (not contacted: `ops mail list` shows what it refuses)"))
 }

@@ -1,4 +1,4 @@
-//! `local`: settings for a machine of one's own, the tables, then the small host with ourselves as its handler.
+//! `local`: sets up the settings and the tables, then runs the local host with this executable as its handler.
 
 use super::{cli::LocalArgs, compose, queue_here::STORE_FILE, read, stopped};
 use crate::{
@@ -32,27 +32,27 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let handler_env = handler_env(env, &data, arguments.sql.as_deref(), arguments.bus.as_deref());
     let settings = read(&handler_env)?;
     if arguments.demo && settings.email.provider != EmailProvider::Folder {
-        bail!("the demo shows the mails of the folder provider: unset Email__Provider, or start without --demo");
+        bail!("--demo needs the folder provider: unset Email__Provider, or start without --demo");
     }
     let root = absolute(&arguments.root)?;
-    // Before anything is made: in a wrong folder, an empty database would only puzzle whoever runs `ops` there later.
+    // First of all: in a wrong folder, an empty database would mislead an operator who runs `ops` there later.
     Manifest::read(&root, &handler_env)?;
     compose::migrate(&settings).await?;
 
     let clock = Arc::new(SystemClock);
     let form = if arguments.json { Form::Json } else { Form::Text };
     let events = match (arguments.demo, form) {
-        // The demo tells its own story; the host's lines would bury it.
+        // The demo prints its own lines; the host's would hide them.
         (true, Form::Text) => EventSink::silent(clock.clone()),
         (_, form) => EventSink::writing(clock.clone(), form, std::io::stdout()),
     };
-    // A staged folder is tried with what was staged: as in Azure, it does not end with a host that is killed.
+    // A staged folder is run with the staged handler: as in Azure, that one does not exit with a killed host.
     let staged = root.join(HANDLER);
     let command = HandlerCommand {
         executable: if staged.is_file() {
             staged
         } else {
-            std::env::current_exe().context("this executable's own path is not known")?
+            std::env::current_exe().context("the path of this executable is unknown")?
         },
         args: vec!["serve".to_owned()],
         root,
@@ -69,7 +69,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     options.bus = arguments.bus;
     if options.bus.is_some() && form == Form::Text {
         println!(
-            "messages go to the bus of --bus; the queue here gets none, so SendEmail is not called and no mail comes"
+            "messages are sent to the bus of --bus; the local queue receives none, so SendEmail is not called and no mail is sent"
         );
     }
     if !arguments.demo {
@@ -78,7 +78,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
         return Ok(true);
     }
     let store = match arguments.sql {
-        // The string is a secret, and whoever gave it knows it.
+        // The string is a secret, and the caller knows it.
         Some(_) => "Store__Kind=sqlserver SqlConnectionString='…'".to_owned(),
         None => format!("Store__Path='{}'", data.join(STORE_FILE).display()),
     };
@@ -110,7 +110,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     }
 }
 
-/// After its story the demo shows what people's own requests do, as the host does without a demo.
+/// After the demo, prints the events of other requests, as the host does without a demo.
 async fn narrate(events: &EventSink, form: Form) {
     let mut feed = events.subscribe();
     loop {
@@ -123,10 +123,10 @@ async fn narrate(events: &EventSink, form: Form) {
     }
 }
 
-/// Until Ctrl-C or SIGTERM, which is answered at once: to end what is under way may take some seconds.
+/// Waits for Ctrl-C or SIGTERM and confirms it at once: finishing what is under way may take some seconds.
 async fn asked_to_stop(events: &EventSink) {
     stopped().await;
-    events.say("stopping: what is under way is finished first");
+    events.say("stopping: finishing what is under way");
 }
 
 async fn goodbye(events: &EventSink, data: &Path) {
@@ -138,8 +138,8 @@ async fn done_signal(finished: tokio::sync::oneshot::Receiver<()>) -> Result<()>
     Ok(finished.await?)
 }
 
-/// What the handler sees: every setting, as given here or by default; the store and the mails in the data folder; the
-/// host adds its own bus. Only --bus names another: a connection to a real bus in our own environment is never passed on.
+/// The handler's environment: every setting, from this environment or by default; the store and the mails in the data
+/// folder. The host adds its own bus unless --bus names one: a bus that this environment names is never passed on.
 fn handler_env(
     env: &BTreeMap<String, String>,
     data: &Path,
@@ -163,19 +163,19 @@ fn handler_env(
         Some(text) => {
             settings.insert("ServiceBusConnection".to_owned(), text.to_owned());
         }
-        // The host's own queue speaks nothing else.
+        // The local queue supports REST only.
         None => {
             settings.insert("ServiceBus__Transport".to_owned(), "rest".to_owned());
         }
     }
     let inside = |name: &str| data.join(name).to_string_lossy().into_owned();
     settings.insert("Store__Path".to_owned(), inside(STORE_FILE));
-    // Only --sql chooses another database than the folder's own: a demo never touches one by a variable left behind.
+    // Only --sql selects a database outside the folder: a leftover variable must not make a demo write to one.
     settings.remove("SqlConnectionString");
     settings.insert("Store__Kind".to_owned(), if sql.is_some() { "sqlserver" } else { "sqlite" }.to_owned());
     settings.extend(sql.map(|text| ("SqlConnectionString".to_owned(), text.to_owned())));
     settings.insert("Email__Folder".to_owned(), inside("mail"));
-    // The handler runs in another folder than this.
+    // The handler's working directory is another one.
     if let Some(path) = ours(CA_FILE).filter(|path| !path.is_empty())
         && let Ok(path) = absolute(Path::new(&path))
     {
@@ -187,7 +187,7 @@ fn handler_env(
     settings
 }
 
-/// The handler runs in another folder.
+/// The handler's working directory is another one.
 fn absolute(path: &Path) -> Result<PathBuf> {
     std::path::absolute(path).with_context(|| format!("the path {} cannot be made absolute", path.display()))
 }
@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_handler_gets_what_was_set_under_a_former_name() {
+    fn the_handler_gets_a_setting_given_under_its_former_name() {
         let env = BTreeMap::from([("Email__AtOnceMax".to_owned(), "7".to_owned())]);
         let settings = crate::config::Settings::read(&handler_env(&env, Path::new("data"), None, None)).unwrap();
         assert_eq!(settings.notify.at_once, 7);

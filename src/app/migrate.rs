@@ -1,4 +1,4 @@
-//! `migrate`: the tables of the database, what they would become, or the script by which another makes them.
+//! `migrate`: creates or updates the tables, shows what it would do, or prints the T-SQL for a DBA.
 
 use super::{cli::MigrateArgs, compose, read};
 use crate::{adapters::sqlserver::migrate_script, config::StoreKind};
@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 pub(super) async fn run(arguments: &MigrateArgs, env: &BTreeMap<String, String>) -> Result<bool> {
     if arguments.script || arguments.grants {
-        // Said without a connection: who reviews it may have none.
+        // Without reading the other settings: a DBA who reviews the script may have no connection.
         let kind = env.get("Store__Kind").map_or("sqlite", |kind| kind.trim());
         if kind != "sqlserver" {
             bail!(
                 "--script and --grants are for SQL Server: set Store__Kind=sqlserver. An SQLite file has no roles, and \
-                 `client-organizer migrate` makes it"
+                 `client-organizer migrate` creates it"
             );
         }
         print!("{}", if arguments.script { migrate_script::script() } else { migrate_script::GRANTS.to_owned() });

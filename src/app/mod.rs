@@ -1,4 +1,4 @@
-//! The only room with a door to all the others: each command, from its words to its exit code.
+//! The commands, from their arguments to the exit code. The only module that may use all others.
 
 pub mod cli;
 mod compose;
@@ -34,9 +34,11 @@ use std::{
     time::Duration,
 };
 
-/// The variable by which the Azure Functions host tells its handler the port.
+/// The variable by which the Azure Functions host passes the port to its handler.
 pub const PORT_VARIABLE: &str = "FUNCTIONS_CUSTOMHANDLER_PORT";
 
+/// Runs the command; without one `serve` under the Functions host. Returns the exit code. 0: done, 1: failed or not all
+/// done, 2: no command.
 #[must_use]
 pub fn main(cli: Cli) -> ExitCode {
     let env = config::env::current();
@@ -44,7 +46,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Some(command) => command,
         None if env.contains_key(PORT_VARIABLE) => Command::Serve,
         None => {
-            // Printing to a closed terminal is nobody's loss.
+            // A closed terminal is not an error.
             let _ = Cli::command().print_help();
             return ExitCode::from(2);
         }
@@ -57,7 +59,7 @@ pub fn main(cli: Cli) -> ExitCode {
         }
     };
     let ended = runtime.block_on(run(command, &env));
-    // Not waited for: a blocking call that nobody awaits any more (a name that DNS does not answer) would hold up the end.
+    // Without waiting: an abandoned blocking call (a DNS query without an answer) would delay the exit.
     runtime.shutdown_background();
     match ended {
         Ok(true) => ExitCode::SUCCESS,
@@ -69,7 +71,7 @@ pub fn main(cli: Cli) -> ExitCode {
     }
 }
 
-/// False: it ran, and what was asked for was not all done.
+/// False: it ran, but not everything requested was done.
 async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
     match command {
         #[cfg(feature = "local")]
@@ -90,7 +92,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
                 SettingsArgs { example: true, .. } => printed::example(),
                 SettingsArgs { .. } => printed::text(),
             };
-            // Printing to a closed terminal is nobody's loss.
+            // A closed terminal is not an error.
             let _ = std::io::stdout().write_all(text.as_bytes());
             Ok(true)
         }
@@ -99,7 +101,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
         Command::Ops(arguments) => {
             let settings = read(&queue_here::taken(env).0)?;
             let store = compose::store(&settings).await?;
-            // Why it cannot be asked is `doctor`'s to tell.
+            // `doctor` reports why it cannot be reached.
             let entities = compose::entities(&settings).ok();
             let dead_letters = compose::dead_letters(&settings).map_err(|error| format!("{error:#}"));
             let context = OpsContext {
@@ -121,7 +123,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
     }
 }
 
-/// For a command that a person runs: warnings go to the terminal.
+/// Settings of a command that a person runs: warnings go to the terminal.
 fn read(env: &BTreeMap<String, String>) -> Result<Settings> {
     let settings = or_report(Settings::read(env))?;
     for warning in &settings.warnings {
@@ -130,7 +132,7 @@ fn read(env: &BTreeMap<String, String>) -> Result<Settings> {
     Ok(settings)
 }
 
-/// For a command that goes on: warnings go to the log.
+/// For a long-running command: starts the log, and writes the warnings to it.
 fn log(settings: &Settings) -> Result<()> {
     telemetry::init(&settings.log_level).map_err(anyhow::Error::msg)?;
     for warning in &settings.warnings {
@@ -139,20 +141,20 @@ fn log(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Every problem on a line of its own, so that one restart mends them all.
+/// Reports every problem on its own line, so that all can be fixed before the next start.
 fn or_report(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
     read.or_else(|problems| {
         let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
-        bail!("{} setting(s) are wrong:\n{}", lines.len(), lines.join("\n"))
+        bail!("{} setting(s) are invalid:\n{}", lines.len(), lines.join("\n"))
     })
 }
 
-/// The dispatcher as a process of its own: a Functions timer is a singleton, this is not.
+/// The dispatcher as a separate process. A Functions timer is a singleton; of these, several may run.
 async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -> Result<bool> {
     log(settings)?;
     let store = compose::store_or_wait(settings).await?;
     match compose::name_destinations(&store, &settings.routes).await {
-        // It is away: the runs say so, and name what they meet.
+        // The server is unavailable: the runs report that, and register the destinations they use.
         Err(_) if store.presence.is_some() => {}
         named => named?,
     }
@@ -169,7 +171,7 @@ async fn dispatch_runs(arguments: &DispatchArgs, context: &DispatchContext) -> R
         let mut run = std::pin::pin!(dispatch::dispatch(context));
         let (report, stopped) = tokio::select! {
             report = &mut run => (report, false),
-            // What is claimed is published and settled first, so that no row waits for the end of our lease.
+            // Claimed rows are published and settled first, so that none waits for the end of its lease.
             () = &mut stop => {
                 context.stopping.store(true, Ordering::Relaxed);
                 (run.await, true)

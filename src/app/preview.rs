@@ -1,4 +1,4 @@
-//! `mail preview`: every letter there is as files in a folder, to be looked at before they go to clients.
+//! `mail preview`: writes every letter to a folder, for review.
 
 use super::{cli::PreviewArgs, compose, read};
 use crate::adapters::mail::preview;

@@ -1,14 +1,14 @@
-//! The local host's own queue, for commands beside it: its key is new at every start, so it stands in a file while
-//! the host runs.
+//! The local host's queue, for commands run beside it. Its key is new at every start; the host keeps it in a file while
+//! it runs.
 
 use std::collections::BTreeMap;
 
-/// The name of a local host's own database in its data folder.
+/// File name of a local host's database in its data folder.
 #[cfg(feature = "local")]
 pub(super) const STORE_FILE: &str = "app.db";
 
-/// Where the settings name no bus, and the store is the database of a local host that runs now: its queue, and a
-/// sentence that says so. Never for another database, whose messages are not in that queue.
+/// If the settings name no bus and the store is the database of a running local host: the environment with that host's
+/// queue as the bus, and a note about it. Never for another database, whose messages are not in that queue.
 pub(super) fn taken(env: &BTreeMap<String, String>) -> (BTreeMap<String, String>, Option<String>) {
     #[cfg(feature = "local")]
     if let Some((connection, file)) = connection(env) {
@@ -21,7 +21,7 @@ pub(super) fn taken(env: &BTreeMap<String, String>) -> (BTreeMap<String, String>
     (env.clone(), None)
 }
 
-/// The connection string of that queue, and the file in which it stands.
+/// The connection string of that queue, and the file that contains it.
 #[cfg(feature = "local")]
 fn connection(env: &BTreeMap<String, String>) -> Option<(String, std::path::PathBuf)> {
     use std::path::Path;

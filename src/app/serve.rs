@@ -1,4 +1,4 @@
-//! `serve`: the custom handler. Binds first, opens everything else after; a fatal error exits non-zero.
+//! `serve`: the custom handler. Binds the port first, then opens everything else; a fatal error exits non-zero.
 
 use super::{PORT_VARIABLE, compose, log, or_report, stopped};
 use crate::{
@@ -12,7 +12,8 @@ use tokio::net::TcpListener;
 pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     let port =
         env.get(PORT_VARIABLE).with_context(|| format!("{PORT_VARIABLE} is not set: the Functions host sets it"))?;
-    let port: u16 = port.parse().with_context(|| format!("{PORT_VARIABLE} is '{port}', no port"))?;
+    let port: u16 =
+        port.parse().with_context(|| format!("{PORT_VARIABLE} is invalid: expected a port, found '{port}'"))?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .with_context(|| format!("port {port} of 127.0.0.1 cannot be bound ({PORT_VARIABLE})"))?;
@@ -25,7 +26,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
         #[cfg(feature = "local")]
         local,
     };
-    // `func start` says so; there the example's settings are to be enough.
+    // Set by `func start`, where the settings of the example must be sufficient.
     if env.get("AZURE_FUNCTIONS_ENVIRONMENT").is_some_and(|name| name.eq_ignore_ascii_case("Development"))
         && matches!(settings.store.kind, StoreKind::Sqlite)
     {
@@ -41,7 +42,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     let runs = [handler.services.dispatch.stopping.clone(), handler.nudged.stopping.clone()];
     let stopped = async move {
         stopped().await;
-        // What is claimed is still settled; were it dropped, its rows would wait for their leases to end.
+        // Claimed rows are still settled; otherwise they would wait for their leases to end.
         for stopping in runs {
             stopping.store(true, Ordering::Relaxed);
         }
@@ -49,7 +50,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     let health = handler.services.health.clone();
     let serving = async {
         functions::serve(listener, handler.services, guard, stopped).await;
-        // One that waits to be woken looks whether to end.
+        // Wakes the waiting dispatcher, so that it sees the stop.
         handler.nudge.wake();
     };
     let running = async { tokio::join!(serving, handler.nudge.run(&handler.nudged)) };
@@ -64,7 +65,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     Ok(())
 }
 
-/// What the local host's invocations carry; the handler ends with that host.
+/// The header that the local host's invocations carry. The handler exits with that host.
 #[cfg(feature = "local")]
 fn under_local_host(env: &BTreeMap<String, String>) -> Result<Option<(&'static str, String)>> {
     use crate::local;

@@ -1,4 +1,4 @@
-//! Booking: a write to the books, its message with it, in one transaction; then a nudge, off the request's path.
+//! Booking: writes to the books and enqueues the message in one transaction, then nudges the dispatcher.
 
 use super::{health::Health, nudge::Nudge};
 use crate::{
@@ -18,25 +18,40 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// What booking needs.
 pub struct BookContext {
+    /// The store.
     pub books: Arc<dyn Books>,
+    /// Gives the time of the entry.
     pub clock: Arc<dyn Clock>,
+    /// Where each event type goes.
     pub routes: Arc<Routes>,
+    /// Bounds of a message's body and headers.
     pub limits: MessageLimits,
+    /// Woken after a commit with a message.
     pub nudge: Nudge,
+    /// Receives how each commit ended.
     pub health: Arc<Health>,
 }
 
+/// One write that a caller requests.
 #[derive(Debug, Clone)]
 pub struct WriteRequest {
+    /// What to write.
     pub command: Command,
+    /// The version that the write expects; None: any.
     pub if_match: Option<IfMatch>,
+    /// The caller's key, and the fingerprint of the request that it stands for.
     pub idempotency: Option<(IdempotencyKey, Fingerprint)>,
+    /// Headers of the message, such as the trace context.
     pub headers: Headers,
 }
 
+/// Commits the write and its message, then wakes the nudge.
+///
 /// # Errors
-/// The store's. `Unknown` only where no key could tell: with a key the write is repeated once, which answers it.
+/// Those of the store. A write with an idempotency key whose result is unknown is repeated once: the repeat finds the
+/// first result. `Unknown` remains where there is no key or the repeat fails too.
 pub async fn book(context: &BookContext, request: WriteRequest) -> StoreResult<Committed> {
     let entry = Entry {
         command: request.command,
@@ -51,7 +66,7 @@ pub async fn book(context: &BookContext, request: WriteRequest) -> StoreResult<C
     let mut committed = context.books.commit(&entry).await;
     if matches!(committed, Err(StoreError::Unknown { .. })) && entry.idempotency.is_some() {
         let again = context.books.commit(&entry).await;
-        // That the repeat failed says nothing of the first try: told so, a caller could take it for not done.
+        // A failed repeat proves nothing about the first try: reported, it could be read as "nothing was written".
         if again.is_ok() {
             committed = again;
         }

@@ -1,5 +1,5 @@
-//! Takes in what the queue set aside before it reached us: stored first, and only then removed there, so that a crash
-//! in between loses nothing and is recognised as a repeat.
+//! Takes in the queue's dead letters: each is stored in the inbox first and then removed from the queue, so that a
+//! crash in between loses nothing; the inbox recognises the repeat.
 
 use crate::{
     domain::{
@@ -19,11 +19,12 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::HashSet;
 
-const COMES_BACK: &str = "their locks end before all could be read; take in without ids, oldest first";
-const STAYS: &str = "one that could not be removed came back: run it again, what is stored is recognised";
+const COMES_BACK: &str = "the locks expired before every message was read: take in without ids, oldest first";
+const STAYS: &str =
+    "a message that could not be removed came back: run the command again, stored messages are recognised";
 
-/// What was handed out in this reading: a letter that is skipped comes back when its lock ends, before any other, so
-/// that the rest is out of reach.
+/// The letters received so far. A skipped letter comes back when its lock expires, ahead of all others: from then on
+/// the rest of the queue cannot be reached.
 #[derive(Default)]
 struct Read(HashSet<Mark>);
 
@@ -43,11 +44,11 @@ impl Read {
     }
 }
 
-/// The oldest, at most `max` and as many as the queue's lock lets us read, as they lie there: each is held for a
-/// moment and given back.
+/// Lists the oldest dead letters, at most `max`, and no more than can be read before the first lock expires. Each is
+/// locked for a moment and then released.
 ///
 /// # Errors
-/// They cannot be read, and why.
+/// Why they cannot be read.
 pub async fn list(dead: &dyn DeadLetters, queue: &Destination, max: u32) -> Result<Vec<DeadLetter>, String> {
     let mut letters = dead.open(queue).await?;
     let mut all = Vec::new();
@@ -66,46 +67,55 @@ pub async fn list(dead: &dyn DeadLetters, queue: &Destination, max: u32) -> Resu
     stopped.map_or(Ok(all), Err)
 }
 
+/// What taking in needs.
 pub struct TakeIn<'a> {
+    /// Stores a letter in the inbox.
     pub ops: &'a dyn Ops,
+    /// Reads and removes dead letters.
     pub dead: &'a dyn DeadLetters,
+    /// The queue whose dead letters are read.
     pub queue: &'a Destination,
+    /// Key of the recipients' hashes.
     pub recipients: &'a RecipientKey,
+    /// The time of the command.
     pub now: DateTime<Utc>,
-    /// An unknown message older than this is refused, never mailed.
+    /// Retention of inbox entries, in days: an unknown message older than this is refused and never mailed.
     pub tombstone_days: i64,
 }
 
-/// What became of one.
+/// The result for one letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Taken {
+    /// The message's id; of a message without one the key made of its content.
     pub message_id: String,
-    /// As the inbox has it now.
+    /// Its state in the inbox now.
     pub state: MailState,
-    /// It was in the inbox before: its outcome stands.
+    /// The inbox had it before, and its state is unchanged.
     pub known: bool,
     /// Why it can never be mailed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// Why it is still in the queue: it comes again, and is recognised.
+    /// Why it is still in the queue; it will be received again and recognised.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_removed: Option<String>,
 }
 
+/// The result of one `take_in`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TakeInReport {
+    /// The letters that were stored or recognised, in queue order.
     pub taken: Vec<Taken>,
-    /// Those asked for by id that are not there.
+    /// Requested ids that no letter has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_found: Vec<String>,
-    /// What ended it before its time.
+    /// Why it ended early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
 }
 
-/// At most `max`, the oldest first; with `ids` those only, wherever among the others they lie.
+/// Takes in at most `max` letters, oldest first; with `ids` only those, wherever in the queue they are.
 pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signature) -> TakeInReport {
     let mut report = TakeInReport { not_found: ids.to_vec(), ..TakeInReport::default() };
     let mut letters = match context.dead.open(context.queue).await {

@@ -1,5 +1,5 @@
-//! Sending: routes what is unrouted, then drains each destination until nothing is due or the run's time is up.
-//! Where nothing waits, a run is one question.
+//! Dispatching: routes unrouted rows, then drains each destination until nothing is due or the run's time is up.
+//! With an empty outbox a run is a single query.
 
 use super::{
     drain,
@@ -26,72 +26,93 @@ use std::{
 };
 use tokio::time::Instant;
 
+/// What dispatching needs.
 pub struct DispatchContext {
+    /// The outbox rows.
     pub outbox: Arc<dyn Outbox>,
+    /// The breaker of each destination.
     pub breakers: Arc<dyn Breakers>,
+    /// Publishes to queues and topics.
     pub bus: Arc<dyn Bus>,
+    /// Time of what Health reports.
     pub clock: Arc<dyn Clock>,
+    /// Where each event type goes.
     pub routes: Arc<Routes>,
+    /// Bounds of a message's body and headers.
     pub limits: MessageLimits,
+    /// Batch sizes, leases and delays.
     pub settings: DispatchSettings,
+    /// Receives the state of the database and the bus after each run.
     pub health: Arc<Health>,
     /// Jitter; seeded in simulations.
     pub dice: Mutex<fastrand::Rng>,
-    /// Once true, a run settles what it has claimed and ends: nothing is left leased by who stops in good order.
+    /// Once true, a run settles what it has claimed and ends, so that a graceful stop leaves no row leased.
     pub stopping: Arc<AtomicBool>,
 }
 
 impl DispatchContext {
-    /// Must a run that may last until then end now?
+    /// Whether a run with the deadline `until` must end now.
     pub(super) fn is_over(&self, until: Instant) -> bool {
         self.stopping.load(Ordering::Relaxed) || Instant::now() >= until
     }
 }
 
-/// Destinations drained side by side, so that a slow one holds up no other; a bound on open connections.
+/// Destinations drained concurrently, so that a slow one does not delay the others; bounds the open connections.
 const DESTINATIONS_AT_ONCE: usize = 8;
-/// Rows routed in one transaction, so that a flood of plain inserts does not hold the write lock for long.
+/// Rows routed in one transaction: a flood of inserts without a destination must not hold the write lock for long.
 const ROUTE_ROWS_MAX: u32 = 500;
-/// Passes of one run; each needs progress in the one before, so this only guards against a defect.
+/// Passes of one run. A pass follows only one that made progress, so the bound guards against defects alone.
 const PASSES_MAX: u32 = 10_000;
 
 /// What one run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DispatchReport {
+    /// Rows that received their destination.
     pub routed: u32,
+    /// Rows of event types that are routed to nobody.
     pub discarded: u32,
+    /// Rows leased by this run.
     pub claimed: u32,
+    /// Rows that the bus accepted.
     pub sent: u32,
+    /// Rows that failed and are due again later.
     pub retried: u32,
+    /// Rows returned without a failure counted against them.
     pub released: u32,
+    /// Rows set aside for an operator.
     pub dead: u32,
+    /// Rows that another dispatcher took over before they were settled.
     pub lost_leases: u32,
-    /// The longest that the bus took for the rows of one claim.
+    /// The longest publish of one claim, in milliseconds.
     pub longest_publish_ms: u64,
+    /// Destinations that are paused, or whose breaker is open or was closed by this run.
     pub destinations: Vec<DestinationReport>,
-    /// Rows that another program's transaction keeps from going, and what is known of it; the others went.
+    /// The rows that another program's transaction locks, and what is known of it; the other rows were dispatched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stalled: Option<String>,
-    /// How many such rows the last question found.
+    /// How many such rows the last query found.
     #[serde(skip)]
     pub held: u32,
-    /// There was more to do when the time was up; the next run goes on.
+    /// More was due when the time was up; the next run continues.
     pub out_of_time: bool,
-    /// The store failed in this step; what was leased then comes back when its lease ends.
+    /// How the store failed; rows leased at that moment come back when their lease ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_error: Option<String>,
-    /// The step that failed panicked: a defect of ours, which says nothing of the database.
+    /// The failed step panicked: a defect of this program, not a failure of the database.
     #[serde(skip)]
     pub panicked: bool,
 }
 
-/// A destination that is not simply open for business.
+/// A destination that was not drained as usual.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DestinationReport {
+    /// `queue:<name>` or `topic:<name>`.
     pub name: String,
+    /// `paused`, `open` or `closed`.
     pub breaker: &'static str,
+    /// Why this run opened the breaker.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -118,19 +139,20 @@ impl DispatchReport {
         self.store_error = self.store_error.take().or(other.store_error);
     }
 
-    /// Did anything leave the line? If not, another pass would find the same.
+    /// Whether any row moved on. If not, another pass would find the same rows.
     fn progressed(&self) -> bool {
         self.routed + self.discarded + self.sent + self.retried + self.dead > 0
     }
 
-    /// With a lock that another program holds the database is well, and so are the other destinations.
+    /// A lock of another program is a stall, not a store error: the database works, and so do other destinations.
     pub(super) fn failed(&mut self, error: &StoreError) {
         let line = if matches!(error, StoreError::Locked { .. }) { &mut self.stalled } else { &mut self.store_error };
         line.get_or_insert_with(|| error.to_string());
     }
 }
 
-/// One bad row or a bus outage is no failed run; a store that cannot be reached is, and the report says so.
+/// Runs until nothing is due or the time is up. A bad row or a bus outage is part of the report; `store_error` is set
+/// only if the store failed.
 pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
     let until = Instant::now() + Duration::from_millis(context.settings.run_ms);
     let mut report = DispatchReport::default();
@@ -141,7 +163,7 @@ pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
         if !go_on {
             break;
         }
-        // Routing and burying take no drain's time, and a flood of such rows outlasts any run.
+        // Routing and dead-lettering do not check the deadline: a flood of such rows could outlast any run.
         if context.is_over(until) {
             report.out_of_time = true;
             break;
@@ -165,7 +187,7 @@ pub async fn dispatch(context: &DispatchContext) -> DispatchReport {
     }
     match report.destinations.iter().find(|d| d.breaker == "open") {
         Some(d) => {
-            // The run that opened it knows why; those that only find it open must not forget that.
+            // Only the run that opened the breaker knows the reason; later runs keep it.
             let line = d.reason.as_ref().map(|reason| format!("{}: {reason}", d.name));
             let known = || context.health.reason(Part::Bus).filter(|known| known.starts_with(&format!("{}: ", d.name)));
             let reason = line.or_else(known).unwrap_or_else(|| format!("{}: its breaker is open", d.name));
@@ -186,7 +208,7 @@ async fn pass(context: &DispatchContext, until: Instant) -> DispatchReport {
             return report;
         }
     };
-    // Made first: a closure over borrowed rows inside the stream would keep this future from being Send.
+    // Collected first: a closure over borrowed rows inside the stream would make this future not Send.
     let drains: Vec<_> = due.iter().map(|one| drain::drain(context, one, until)).collect();
     let drained: Vec<_> = futures::stream::iter(drains).buffer_unordered(DESTINATIONS_AT_ONCE).collect().await;
     for one in drained {
@@ -195,7 +217,7 @@ async fn pass(context: &DispatchContext, until: Instant) -> DispatchReport {
     report
 }
 
-/// Routes only where something is to be routed; what that makes due is asked again.
+/// Finds what is due. Where rows are unrouted, it routes them and then queries again.
 async fn found(context: &DispatchContext, report: &mut DispatchReport) -> StoreResult<Vec<Due>> {
     let waiting = context.outbox.waiting(&context.routes).await?;
     report.held = waiting.held;
@@ -208,7 +230,7 @@ async fn found(context: &DispatchContext, report: &mut DispatchReport) -> StoreR
             report.discarded = routed.discarded;
             report.dead = routed.duplicates;
         }
-        // What has its destination goes all the same.
+        // Rows that have their destination are dispatched all the same.
         Err(error @ StoreError::Locked { .. }) => report.failed(&error),
         Err(error) => return Err(error),
     }

@@ -1,4 +1,4 @@
-//! One destination of a run: claim, publish, settle, batch and suspect by turns, or one probe through its breaker.
+//! Drains one destination: claim, publish, settle; batches and suspects alternate, or one probe tests the breaker.
 
 use super::{
     dispatch::{DestinationReport, DispatchContext, DispatchReport},
@@ -22,14 +22,14 @@ use futures::FutureExt;
 use std::{panic::AssertUnwindSafe, sync::PoisonError, time::Duration};
 use tokio::time::Instant;
 
-/// Rows buried in one step when a destination's name can be none.
-const BURY_ROWS_MAX: u32 = 500;
-/// Cycles of one drain; each takes rows or ends it, so this only guards against a defect.
+/// Rows dead-lettered in one step because the name of their destination is invalid.
+const DEAD_LETTER_ROWS_MAX: u32 = 500;
+/// Cycles of one drain. Each claims rows or ends the drain, so the bound guards against defects alone.
 const CYCLES_MAX: u32 = 100_000;
 
 pub(super) async fn drain(context: &DispatchContext, due: &Due, until: Instant) -> DispatchReport {
     let mut report = DispatchReport::default();
-    // Destinations are drained in one task: a panic over one's row must not drop the others between publish and settle.
+    // All destinations are drained in one task: a panic here must not drop the others between publish and settle.
     let ended = AssertUnwindSafe(run(context, due, until, &mut report)).catch_unwind().await;
     report.panicked = ended.is_err();
     match ended {
@@ -49,7 +49,7 @@ async fn run(context: &DispatchContext, due: &Due, until: Instant, report: &mut 
         Ok(destination) => destination,
         Err(reason) => {
             let reason = format!("its destination '{}' {reason}", due.destination);
-            report.dead += context.outbox.dead_letter(&due.destination, &reason, BURY_ROWS_MAX).await?;
+            report.dead += context.outbox.dead_letter(&due.destination, &reason, DEAD_LETTER_ROWS_MAX).await?;
             return Ok(());
         }
     };
@@ -91,7 +91,7 @@ async fn run(context: &DispatchContext, due: &Due, until: Instant, report: &mut 
             Cycle::Nothing => empty_claims += 1,
             Cycle::Went => empty_claims = 0,
         }
-        // A probe that judged nothing was given back: the next run tries again. Batch and suspect by turns until
+        // A probe without a verdict was given back: the next run tries again. Batches and suspects alternate until
         // neither finds a row.
         mode = match mode {
             ClaimMode::Probe => return Ok(()),
@@ -104,13 +104,15 @@ async fn run(context: &DispatchContext, due: &Due, until: Instant, report: &mut 
 }
 
 enum Cycle {
-    /// Another holds the probe.
+    /// Another dispatcher holds the probe.
     NotOurs,
     /// No row was claimed.
     Nothing,
     /// Rows were claimed and settled.
     Went,
+    /// The breaker opened, and why.
     Opened(String),
+    /// The probe closed the breaker.
     Closed,
 }
 
@@ -126,7 +128,7 @@ async fn cycle(
     if mode == ClaimMode::Probe && !context.breakers.take_probe(&name, token, settings.lease_ms).await? {
         return Ok(Cycle::NotOurs);
     }
-    // The lease began at the latest when its claim was sent: the deadline counts from before that.
+    // The lease begins after this moment, so a deadline counted from here is on the safe side.
     let claim_sent = Instant::now();
     let millis = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     let lease_end = claim_sent + millis(settings.lease_ms);
@@ -172,7 +174,8 @@ async fn cycle(
     }
 }
 
-/// Publishes what can be published and judges all of it. Nothing else happens between publish and settle.
+/// Publishes the rows that can be sent and decides how each row is settled. Nothing else runs between publish and
+/// settle.
 async fn publish(
     context: &DispatchContext,
     destination: &Destination,
@@ -199,7 +202,7 @@ async fn publish(
         return (settlements, BreakerChange::Leave);
     }
     let mut outcomes = context.bus.publish(destination, &outgoing, deadline).await;
-    // One outcome per message is the bus's promise; were it broken, "unknown" is the only honest reading.
+    // The bus returns one outcome per message. A missing one is treated as unknown.
     outcomes.resize(outgoing.len(), PublishOutcome::TimedOut { reason: "the bus adapter gave no outcome".to_owned() });
     let dice = || context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
     let (judged, breaker) = verdict::judge(mode, &going, &outcomes, &context.settings.policy, dice);

@@ -1,4 +1,4 @@
-//! The last known state of the parts, as the flows met them; Health reports it without asking anyone.
+//! The last known state of each dependency, as the flows found it; the function Health reports it without a query.
 
 use crate::ports::error::{StoreError, StoreResult};
 use chrono::{DateTime, Utc};
@@ -8,41 +8,49 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
+/// A dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
+    /// The store.
     Database,
+    /// Service Bus.
     Bus,
+    /// The mail provider.
     Mail,
 }
 
+/// The last known state of one dependency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PartHealth {
+    /// Whether its last use succeeded.
     pub ok: bool,
-    /// Since when it has been so.
+    /// When `ok` last changed.
     pub since: DateTime<Utc>,
+    /// Why it fails. Public: without recipients' names and connection strings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// Parts not met yet are absent.
+/// The state of each dependency. Those not used yet are absent.
 #[derive(Debug, Default)]
 pub struct Health {
     parts: Mutex<BTreeMap<Part, PartHealth>>,
 }
 
 impl Health {
+    /// Records that a use of `part` succeeded.
     pub fn ok(&self, part: Part, now: DateTime<Utc>) {
         self.met(part, now, None);
     }
 
-    /// `reason` is public: no names of recipients, no connection strings.
+    /// Records that a use of `part` failed. `reason` is public: no recipients' names, no connection strings.
     pub fn failed(&self, part: Part, now: DateTime<Utc>, reason: impl Into<String>) {
         self.met(part, now, Some(reason.into()));
     }
 
-    /// As a call to the store ended. That another program holds a lock says nothing against the database.
+    /// Records how a call to the store ended. A lock that another program holds is not a failure of the database.
     pub fn stored<T>(&self, now: DateTime<Utc>, ended: &StoreResult<T>) {
         match ended {
             Ok(_) => self.ok(Part::Database, now),
@@ -60,19 +68,20 @@ impl Health {
         parts.insert(part, PartHealth { ok, since: known.unwrap_or(now), reason });
     }
 
-    /// Why the part fails, as last told; None while it does not.
+    /// Why the part fails, as last recorded; None while it works.
     #[must_use]
     pub fn reason(&self, part: Part) -> Option<String> {
         self.lock().get(&part).and_then(|part_health| part_health.reason.clone())
     }
 
+    /// A copy of all states.
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<Part, PartHealth> {
         self.lock().clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Part, PartHealth>> {
-        // Every write is one insert, so a panic elsewhere leaves nothing half-done.
+        // Each write is one insert, so a poisoned lock never guards a half-written map.
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -82,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn since_tells_when_it_began_not_when_it_was_last_met() {
+    fn since_is_when_the_state_began_not_when_it_was_last_seen() {
         let (health, at) = (Health::default(), |s| DateTime::from_timestamp(s, 0).unwrap());
         let since = || health.snapshot()[&Part::Database].since;
         health.failed(Part::Database, at(1), "away");

@@ -1,14 +1,14 @@
-//! What the holder of a lease stores is tried again as long as the lease lasts: nobody else knows it.
+//! Stores a result while the lease lasts: only the lease's holder knows it, so a failed write is repeated.
 
 use crate::ports::error::{StoreError, StoreResult};
 use std::{future::Future, time::Duration};
 use tokio::time::Instant;
 
-/// The store tries by itself first; these are between its answers.
+/// Pauses between tries. The store has retries of its own; these come on top.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// `store` is safe to repeat: its token tells what was done before.
+/// Repeats `store` until it succeeds, fails for good, or the lease ends. The token makes a repeat safe.
 pub(super) async fn within<T, F>(lease_end: Instant, store: impl Fn() -> F) -> StoreResult<T>
 where
     F: Future<Output = StoreResult<T>>,

@@ -1,4 +1,4 @@
-//! One mail whose lease we hold: hand it to its provider, or ask there about it, and store what came of it.
+//! One leased mail: sends it or queries its status at the provider, and settles it in the inbox.
 
 use super::{
     health::Part,
@@ -24,7 +24,7 @@ use tokio::time::{Instant, timeout};
 pub(super) struct OneMail<'a> {
     context: &'a NotifyContext,
     work: &'a MailWork,
-    /// It goes through an open breaker.
+    /// It tests an open breaker.
     probe: bool,
     lease_end: Instant,
 }
@@ -32,12 +32,12 @@ pub(super) struct OneMail<'a> {
 const NO_ANSWER: &str = "the provider gave no answer while the lease lasted";
 
 impl<'a> OneMail<'a> {
-    /// Of a mail leased just now. A retry that goes on a little longer than the lease is told that it was lost.
+    /// For a mail leased just now. A settlement that comes after the lease ended is refused as `LeaseLost`.
     pub(super) fn leased(context: &'a NotifyContext, work: &'a MailWork, probe: bool) -> Self {
         Self { context, work, probe, lease_end: Instant::now() + lease_time(context) }
     }
 
-    /// `notice`: what the mail says, or why it cannot be read.
+    /// Sends it. `notice` is the content to write a letter of, or why the message cannot be read.
     pub(super) async fn send(&self, notice: Result<Notice, String>) -> NotifyReport {
         let mailer = &self.context.mailer;
         let letter = match notice.and_then(|notice| self.context.letters.write(&notice)) {
@@ -45,7 +45,7 @@ impl<'a> OneMail<'a> {
             Err(reason) => return self.leave(MailSettlement::Refused { reason }).await,
         };
         failpoints::reach("before-mail").await;
-        // The mailer bounds itself; this only guards the lease against one that does not.
+        // The mailer has its own timeout; this one guards the lease if that fails.
         let sending = timeout(lease_time(self.context), mailer.send(&letter)).await;
         let outcome = sending.unwrap_or_else(|_| MailOutcome::Unknown { reason: NO_ANSWER.to_owned() });
         let alone = self.context.blames_us(&self.work.message_id, &outcome);
@@ -63,7 +63,7 @@ impl<'a> OneMail<'a> {
         self.settle(mail_verdict::judge(&attempt, &outcome), true).await
     }
 
-    /// Asks the provider what became of a mail in doubt. Sends nothing.
+    /// Queries the status of a mail in doubt at the provider. Sends nothing.
     pub(super) async fn query(&self) -> NotifyReport {
         let Some(status_queries) = self.context.mailer.status_queries() else { return self.give_back().await };
         if let Some(young) = mail_doubt::too_young(self.work) {
@@ -84,23 +84,23 @@ impl<'a> OneMail<'a> {
         self.settle(mail_doubt::judge(&attempt, &answer), true).await
     }
 
-    /// Not tried again: it may have been sent too often already.
+    /// Holds it for an operator: it may have been sent too often already.
     pub(super) async fn hold(&self) -> NotifyReport {
         self.leave(mail_doubt::held(self.work)).await
     }
 
-    /// Given back before it was tried: another goes alone first.
+    /// Gives it back untried: another mail in doubt is sent alone first.
     pub(super) async fn give_back(&self) -> NotifyReport {
         let reason = "waits for another mail in doubt to go alone".to_owned();
         self.leave(MailSettlement::Parked { delay_ms: 0, reason, recipient_failed: false }).await
     }
 
-    /// The provider was not met.
+    /// Settles it without a call to the provider.
     async fn leave(&self, settlement: MailSettlement) -> NotifyReport {
         self.settle(MailVerdict::of(settlement), false).await
     }
 
-    /// None: a query may go; else in how many ms.
+    /// None: a status query may be sent now; otherwise in how many milliseconds.
     async fn room_to_query(&self) -> Result<Option<i64>, NotifyReport> {
         let NotifyContext { inbox, mailer, settings, .. } = self.context;
         if !settings.queries.is_limited() {
@@ -116,7 +116,7 @@ impl<'a> OneMail<'a> {
         let room = lease::within(self.lease_end, || inbox.take_query(&self.work.message_id, &queries)).await;
         room.map_err(|error| {
             let message_id = &self.work.message_id;
-            tracing::error!(message_id, %error, "the provider was not asked about a mail in doubt");
+            tracing::error!(message_id, %error, "the status query for a mail in doubt was not sent");
             NotifyReport::NotStored { reason: error.to_string() }
         })
     }
@@ -159,7 +159,8 @@ impl<'a> OneMail<'a> {
             }
             _ => None,
         };
-        // The breaker goes second: were it lost, the next failure opens it again; a lost outcome would be a doubt.
+        // The breaker is stored second: if that write is lost, the next failure opens it again. A lost outcome would
+        // leave the mail in doubt.
         self.change_breaker(taken_back.as_ref().unwrap_or(&breaker)).await;
         match (settled, settlement) {
             (Err(error), _) => {
@@ -171,7 +172,7 @@ impl<'a> OneMail<'a> {
                 NotifyReport::LeaseLost
             }
             (Ok(Settled::Applied), MailSettlement::Sent { .. }) => NotifyReport::Sent,
-            // Still in doubt is not a doubt more: it was reported when it began.
+            // Not a new doubt: it was reported when it began.
             (
                 Ok(Settled::Applied),
                 MailSettlement::Parked { reason, .. } | MailSettlement::StillInDoubt { reason, .. },
@@ -180,7 +181,7 @@ impl<'a> OneMail<'a> {
                 NotifyReport::Parked { reason }
             }
             (Ok(Settled::Applied), MailSettlement::Refused { reason }) => {
-                // A provider's words may name the recipient: they stay in the inbox.
+                // The provider's reason may name the recipient: it stays in the inbox.
                 tracing::warn!(message_id, "mail refused: see `ops mail list`");
                 NotifyReport::Refused { reason }
             }
@@ -191,7 +192,8 @@ impl<'a> OneMail<'a> {
         }
     }
 
-    /// Where several recipients in a row were refused alike, their mails wait, and the provider is at fault.
+    /// Where several recipients in a row were refused alike, the fault is the provider's: their mails are parked and
+    /// its breaker opens.
     async fn take_back(&self, fingerprint: String, reason: &str) -> Option<BreakerChange> {
         let provider = self.context.mailer.provider();
         let reason = format!("it refuses different recipients alike: {reason}");
@@ -206,7 +208,7 @@ impl<'a> OneMail<'a> {
                 Some(open)
             }
             Err(error) => {
-                tracing::warn!(provider, %error, "whether a refusal is the provider's could not be found out");
+                tracing::warn!(provider, %error, "could not determine whether a refusal is the provider's fault");
                 None
             }
         }

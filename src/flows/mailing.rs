@@ -1,4 +1,4 @@
-//! What mailing works with: the ports, the numbers, and the answer to what became of a mail.
+//! The context of the mail flows, and the report of one mail.
 
 use super::health::Health;
 use crate::{
@@ -18,50 +18,70 @@ use crate::{
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// What mailing needs.
 pub struct NotifyContext {
+    /// The inbox entries.
     pub inbox: Arc<dyn Inbox>,
+    /// The provider's breaker.
     pub breakers: Arc<dyn Breakers>,
+    /// The mail provider.
     pub mailer: Arc<dyn Mailer>,
+    /// Writes a letter from a message's content.
     pub letters: Arc<dyn Letters>,
+    /// Time of what Health reports, and of a delivery.
     pub clock: Arc<dyn Clock>,
+    /// Key of the recipients' hashes.
     pub recipients: RecipientKey,
+    /// Leases, delays and rate limits.
     pub settings: NotifySettings,
+    /// Receives the state of the database and the mail provider.
     pub health: Arc<Health>,
+    /// Jitter; seeded in simulations.
     pub dice: Mutex<fastrand::Rng>,
-    /// MessageId of the mail that the provider last refused in words that speak of us, if it worked for none since.
+    /// MessageId of the last mail that the provider refused with a reason about this sender, not about the mail; None
+    /// once the provider has accepted or refused another mail on its own merits.
     pub blamed: Mutex<Option<String>>,
 }
 
-/// What became of a delivery, or of a mail that RetryEmail took up.
+/// The result of a delivery, or of a mail that RetryEmail sent again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotifyReport {
+    /// The provider accepted it.
     Sent,
+    /// It is tried again later.
     Parked {
+        /// Why it was not sent.
         reason: String,
     },
+    /// It will not be sent unless an operator resends it.
     Refused {
+        /// Why; may quote the body or name the recipient.
         reason: String,
     },
+    /// It may have been sent.
     InDoubt {
+        /// Why that is not known.
         reason: String,
     },
     /// Only of a delivery: it is stored, and RetryEmail sends it.
     Accepted,
-    /// Only of a delivery: a repeat of one we know.
+    /// Only of a delivery: a repeat of a message that the inbox has.
     Duplicate {
+        /// The state of the inbox entry.
         state: MailState,
     },
-    /// The lease was lost while sending: another decides.
+    /// The lease was lost while sending: another process decides.
     LeaseLost,
-    /// Sent or not, the outcome could not be stored: the lease will run out and the mail be in doubt.
+    /// The outcome could not be stored: when the lease ends, the mail is in doubt.
     NotStored {
+        /// The store's error.
         reason: String,
     },
 }
 
 impl NotifyContext {
-    /// Whether this mail is the only one that is refused in words that speak of us, since the provider last worked. In
-    /// memory alone: a process that does not know opens the breaker once more.
+    /// Whether this mail is the only one refused with a reason about this sender since the provider last worked. Known
+    /// in memory only: a process that has just started opens the breaker once more.
     pub(super) fn blames_us(&self, message_id: &str, outcome: &MailOutcome) -> bool {
         let mut blamed = self.blamed.lock().unwrap_or_else(PoisonError::into_inner);
         match outcome {
@@ -78,7 +98,7 @@ impl NotifyContext {
         }
     }
 
-    /// A fresh one to send under.
+    /// A new lease for sending.
     pub(super) fn lease(&self) -> Lease {
         Lease {
             token: LeaseToken::fresh(),
@@ -89,12 +109,12 @@ impl NotifyContext {
         }
     }
 
-    /// The provider can say what became of a mail.
+    /// Whether the provider answers status queries.
     pub(super) fn answers_queries(&self) -> bool {
         self.mailer.status_queries().is_some()
     }
 
-    /// Of a sending; a status query goes by the setting as it is.
+    /// The policy for sending; a status query uses the one of the settings as it is.
     pub(super) fn policy(&self) -> MailPolicy {
         mail_doubt::queried_first(self.settings.policy, self.answers_queries())
     }

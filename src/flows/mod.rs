@@ -1,14 +1,14 @@
-//! The rivers: one file each, functions over borrowed ports that answer a typed report.
+//! The flows: one file each, functions over borrowed ports that return a typed report.
 //!
-//! Booking (`book`) writes; sending (`dispatch`, woken early by `nudge`) claims, publishes, settles; telling
-//! (`notify`) takes in, mails, remembers, and takes up later (`retry_mails`); `prune` forgets what is finished.
+//! `book` writes to the books and the outbox; `dispatch`, woken early by `nudge`, claims, publishes and settles outbox
+//! rows; `notify` stores a delivery in the inbox and sends its mail; `retry_mails` sends later what could not be sent
+//! then; `dead_letters` stores what the queue dead-lettered; `prune` deletes what is past its retention.
 //!
 //! Choices of the dispatcher:
-//! - At a paused or broken destination a claim does nothing at all: rows over the claim limit wait too.
-//! - A failed probe counts once per outage and probe; the breaker waits as long as it says, not as long as the probe's
-//!   lease.
-//! - A settle whose every lease was lost changes neither the breaker nor the time of the last acceptance.
-//! - A row that was cut while neighbours of its batch were accepted goes alone next, and opens nothing.
+//! - A claim changes nothing at a paused destination or behind an open breaker: rows over the claim limit wait too.
+//! - A failed probe counts as one failure; the breaker stays open for its own delay, not for the probe's lease.
+//! - A settle that lost all its leases changes neither the breaker nor the time of the last acceptance.
+//! - A row without an answer, where others of its batch were accepted, is sent alone next and opens no breaker.
 
 pub mod health;
 pub mod book;

@@ -1,4 +1,4 @@
-//! Telling: takes a delivery in, so that its mail is ours, and sends it at once where that may be.
+//! Notifying: stores a delivery in the inbox and, where the provider is available, sends its mail at once.
 
 use super::{
     mail_one::OneMail,
@@ -12,10 +12,10 @@ use crate::{
     ports::{error::StoreResult, inbox::Begun},
 };
 
-/// Whatever the report says, the delivery is answered 200.
+/// Takes a delivery in. Whatever the report, the delivery is answered 200.
 ///
 /// # Errors
-/// Only where the message could not be stored: then the broker must deliver it again.
+/// The message could not be stored: the broker must deliver it again.
 pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult<NotifyReport> {
     let (now, tombstone_days) = (context.clock.now(), context.settings.tombstone_days);
     let Reading { addressee, notice } = Reading::of(&delivery, &context.recipients, now, tombstone_days);
@@ -33,7 +33,7 @@ pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult
     context.health.stored(context.clock.now(), &begun);
     match begun? {
         Begun::Ours(work) => {
-            // What was stored is what is sent, also where a repeat of the message says something else.
+            // The stored body is sent, even where a repeat of the message has another one.
             let notice = if work.body == delivery.body {
                 Ok(notice)
             } else {

@@ -1,4 +1,4 @@
-//! The nudge: a booking wakes one small dispatch in this process. Nothing depends on it; the timer sweeps.
+//! The nudge: a booking wakes one small dispatch in this process. Nothing depends on it: the timer finds every row.
 
 use super::dispatch::{self, DispatchContext};
 use futures::FutureExt;
@@ -8,24 +8,25 @@ use std::{
 };
 use tokio::sync::Notify;
 
-/// Cheap to clone. Waking while a run is under way causes one more run after it, however often.
+/// Wakes the dispatcher. Cheap to clone. Any number of wakes during a run cause one more run.
 #[derive(Debug, Clone, Default)]
 pub struct Nudge(Arc<Notify>);
 
 impl Nudge {
+    /// Requests a run; returns at once.
     pub fn wake(&self) {
         self.0.notify_one();
     }
 
-    /// Dispatches once per wake, one run at a time, until the context says stop.
+    /// Dispatches once per wake, one run at a time, until the context's `stopping` is set.
     pub async fn run(&self, context: &DispatchContext) {
         loop {
             self.0.notified().await;
             if context.stopping.load(Ordering::Relaxed) {
                 return;
             }
-            // A panic ends this run only, as it would an invocation: what was leased comes back when its lease ends. What
-            // the context shares is behind locks that are read also when poisoned.
+            // A panic ends this run only: what it leased comes back when the lease ends. Shared state is behind locks
+            // that are read even when poisoned.
             let Ok(report) = AssertUnwindSafe(dispatch::dispatch(context)).catch_unwind().await else {
                 tracing::error!("nudged dispatch panicked; the timer goes on from here");
                 continue;

@@ -1,4 +1,4 @@
-//! From a claimed row to what goes on the wire, or the reason it never can: rows are written by anyone.
+//! Turns a claimed row into the message to publish, or into the reason why it never can be: any program may write rows.
 
 use crate::{
     domain::{
@@ -24,10 +24,10 @@ pub(super) fn prepare(row: &ClaimedRow, limits: &MessageLimits) -> Result<Outgoi
     let timing = Timing::take(&mut headers)?;
     let visible = |text: &str| !text.is_empty() && text.chars().all(|c| !c.is_control());
     if !visible(&row.event_type) {
-        return Err("EventType holds control characters".to_owned());
+        return Err("EventType is invalid: expected text without control characters".to_owned());
     }
     if !row.content_type.is_ascii() || !visible(&row.content_type) {
-        return Err("ContentType is no media type".to_owned());
+        return Err("ContentType is invalid: expected a media type".to_owned());
     }
     let media_type = row.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let (content_type, body) = match media_type.as_str() {
@@ -51,9 +51,8 @@ pub(super) fn prepare(row: &ClaimedRow, limits: &MessageLimits) -> Result<Outgoi
 fn wrapped(row: &ClaimedRow) -> Result<String, String> {
     let text =
         std::str::from_utf8(without_mark(&row.payload)).map_err(|_| "Payload is not UTF-8, so not application/json")?;
-    serde_json::from_str::<IgnoredAny>(text).map_err(|e| {
-        format!("Payload is not JSON, though ContentType says application/json: {}", without_values(&e))
-    })?;
+    serde_json::from_str::<IgnoredAny>(text)
+        .map_err(|e| format!("Payload is not JSON, though ContentType is application/json: {}", without_values(&e)))?;
     Ok(events::wrap_plain(&row.id, &row.event_type, row.occurred_on, text))
 }
 
@@ -65,7 +64,7 @@ fn checked_event(row: &ClaimedRow) -> Result<Bytes, String> {
     }
     let payload = without_mark(&row.payload);
     let envelope: Envelope = serde_json::from_slice(payload).map_err(|e| {
-        format!("Payload is no CloudEvent, though ContentType says {CLOUD_EVENT}: {}", without_values(&e))
+        format!("Payload is not a CloudEvent, though ContentType is {CLOUD_EVENT}: {}", without_values(&e))
     })?;
     if envelope.id != row.id {
         return Err("the CloudEvent's id is not the row's Id: see `ops show`".to_owned());
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cloud_event_goes_as_it_is_if_its_id_is_the_rows() {
+    fn a_cloud_event_with_the_rows_id_is_sent_unchanged() {
         let event = br#"{"id":"a\"1","specversion":"1.0","x":1.10}"#;
         assert_eq!(prepare_one(CLOUD_EVENT, event).unwrap().body.as_ref(), event);
         let other = br#"{"id":"anna@example.pl","specversion":"1.0"}"#;
@@ -127,14 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_goes_raw() {
+    fn any_other_content_type_is_sent_unchanged() {
         for raw in [&b"a;\xffb"[..], b"\xef\xbb\xbfa;b"] {
             assert_eq!(prepare_one("text/csv", raw).unwrap().body.as_ref(), raw);
         }
     }
 
     #[test]
-    fn a_byte_order_mark_before_json_is_passed_over() {
+    fn a_byte_order_mark_before_json_is_ignored() {
         let plain = prepare_one("application/json", b"\xef\xbb\xbf{\"vat\":1.10}").unwrap();
         assert!(plain.body.ends_with(br#""data":{"vat":1.10}}"#), "{:?}", plain.body);
         let event = br#"{"id":"a\"1","specversion":"1.0","x":1.10}"#;
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_what_it_says_is_told() {
+    fn a_row_that_contradicts_its_content_type_is_refused_with_the_reason() {
         assert!(prepare_one("application/json", b"{\"a\":").is_err());
         assert!(prepare_one("application/json", b"\xff").is_err());
         assert!(prepare_one("application/json", b"{} {}").is_err());
@@ -158,16 +157,16 @@ mod tests {
         assert!(prepare(&headers, &MessageLimits::default()).unwrap_err().contains("timeToLiveMs"));
     }
 
-    /// T-SQL takes it for the id without the space, so its mail would pass for a repeat of another.
+    /// T-SQL compares it equal to the id without the space: its mail would count as a repeat of another message.
     #[test]
-    fn an_id_of_another_program_that_ends_in_a_space_is_dead() {
+    fn an_id_that_ends_in_a_space_is_refused() {
         let mut padded = row("application/json", b"{}");
         padded.id = "a ".into();
         assert!(prepare(&padded, &MessageLimits::default()).unwrap_err().contains("space"));
     }
 
     #[test]
-    fn what_steers_the_bus_is_no_property() {
+    fn headers_that_set_bus_properties_are_not_sent_as_headers() {
         let mut steered = row("application/json", b"{}");
         steered.headers = r#"{"timeToLiveMs":"1500","scheduledEnqueueTimeUtc":"2026-12-01T08:00:00Z","a":"b"}"#.into();
         let sent = prepare(&steered, &MessageLimits::default()).unwrap();

@@ -1,4 +1,4 @@
-//! Forgetting: removes what is finished and past its retention, in bounded steps, within a bounded run.
+//! Pruning: deletes what is settled and past its retention, in bounded steps and a bounded run.
 
 use crate::{
     domain::flow_settings::PruneSettings,
@@ -8,27 +8,40 @@ use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
+/// What pruning needs.
 pub struct PruneContext {
+    /// Deletes rows.
     pub retention: Arc<dyn Retention>,
+    /// Retention times and bounds of a run.
     pub settings: PruneSettings,
 }
 
+/// What one run deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PruneReport {
+    /// Sent and discarded outbox rows.
     pub outbox_rows: u32,
+    /// Expired idempotency keys.
     pub idempotency_keys: u32,
+    /// Inbox entries that recognise repeats.
     pub inbox_tombstones: u32,
+    /// Bodies of refused mails; their entries stay.
     pub refused_bodies: u32,
-    /// Of deleted clients.
+    /// Outbox rows of deleted clients.
     pub erased_rows: u32,
+    /// Contents of mails to deleted clients.
     pub erased_mails: u32,
+    /// Records that a client was deleted.
     pub erasures: u32,
+    /// More was due when the time was up; the next run continues.
     pub out_of_time: bool,
+    /// How the store failed; the next run continues.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_error: Option<String>,
 }
 
+/// Deletes until nothing is due, the time is up, or the store fails.
 pub async fn prune(context: &PruneContext) -> PruneReport {
     let mut report = PruneReport::default();
     let settings = &context.settings;

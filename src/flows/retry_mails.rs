@@ -1,4 +1,4 @@
-//! RetryEmail: takes up the mails that were parked, left behind or are in doubt, until none is due or time is up.
+//! RetryEmail: sends the mails that are parked, waiting or in doubt, until none is due or the time is up.
 
 use super::{
     lease,
@@ -23,27 +23,35 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryReport {
+    /// Mails leased by this run.
     pub taken: u32,
+    /// Mails that the provider accepted.
     pub sent: u32,
+    /// Mails that are tried again later.
     pub parked: u32,
+    /// Mails that will not be sent unless an operator resends them.
     pub refused: u32,
-    /// MessageIds whose lease ran out, or whose provider gave no answer: each may have been sent already.
+    /// MessageIds whose lease ended without an outcome, or whose provider gave no answer: each may have been sent.
     pub in_doubt: Vec<String>,
+    /// Mails that another process took over.
     pub lost_leases: u32,
+    /// More was due when the time was up; the next run continues.
     pub out_of_time: bool,
-    /// "open" or "paused" where the provider is not to be used now.
+    /// `open` or `paused` where the provider must not be used now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<&'static str>,
-    /// Mails that are due wait until then for the provider's pace.
+    /// Due mails wait until then for the provider's rate limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limited_until: Option<DateTime<Utc>>,
+    /// How the store failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_error: Option<String>,
 }
 
-/// Doubts turned up in one step of a run, so that a huge backlog does not hold the write lock.
+/// Expired leases marked in doubt in one step: a huge backlog must not hold the write lock for long.
 const EXPIRE_ROWS_MAX: u32 = 100;
 
+/// Runs until no mail is due, the time is up, or the provider must not be used.
 pub async fn retry(context: &NotifyContext) -> RetryReport {
     let mut report = RetryReport::default();
     let ended = run(context, &mut report).await;
@@ -100,7 +108,7 @@ async fn turn_up_doubts(context: &NotifyContext, report: &mut RetryReport) -> St
     Ok(())
 }
 
-/// To the provider.
+/// Whether the provider may be used.
 enum Way {
     Free,
     Probe,
@@ -116,7 +124,7 @@ fn way(state: BreakerState) -> Way {
     }
 }
 
-/// Nothing could be taken: true where mails that are due waited for room in the provider's pace, and now it has some.
+/// Called when nothing could be leased. True if due mails waited for the rate limit and may go now.
 async fn room_comes(context: &NotifyContext, until: Instant, report: &mut RetryReport) -> StoreResult<bool> {
     let Some(rate_limited) = context.breakers.breaker(context.mailer.provider()).await?.rate_limited else {
         return Ok(false);
@@ -126,7 +134,7 @@ async fn room_comes(context: &NotifyContext, until: Instant, report: &mut RetryR
         report.rate_limited_until = Some(rate_limited.until);
         return Ok(false);
     }
-    // Left to the next run, a pace of so many a minute would be half of it.
+    // Waits here: left to the next run, a limit per minute would be used by half.
     tokio::time::sleep_until(room_at).await;
     Ok(true)
 }
@@ -137,8 +145,8 @@ async fn take_up(context: &NotifyContext, works: &[MailWork], probe: bool, repor
         .map(|work| (work, mail_doubt::next_step(work, &context.settings.policy, context.answers_queries())));
     let (alone, together): (Vec<_>, Vec<_>) = steps.partition(|(work, step)| work.doubts > 0 && *step != Step::Query);
     send_together(context, &together, probe, report).await;
-    // One that was in doubt may be the one that kills the process: it goes alone, and the others of its kind are
-    // given back first, so that no lease of theirs runs out with it.
+    // A mail in doubt may be the one that kills the process: it is sent alone, and the others in doubt are given back
+    // first, so that their leases do not end with it.
     if let Some((first, rest)) = alone.split_first() {
         for (work, _) in rest {
             let given_back = OneMail::leased(context, work, false).give_back().await;
@@ -149,8 +157,8 @@ async fn take_up(context: &NotifyContext, works: &[MailWork], probe: bool, repor
 }
 
 async fn send_together(context: &NotifyContext, works: &[(&MailWork, Step)], probe: bool, report: &mut RetryReport) {
-    // Made first: a closure over borrowed rows inside the join would keep this future from being Send.
-    // And each with a panic of its own: its neighbours would else be dropped in the middle of their sending.
+    // Collected first: a closure over borrowed rows inside the join would make this future not Send. Each future
+    // catches its own panic: otherwise one would drop the others in the middle of sending.
     let sends: Vec<_> = works
         .iter()
         .map(|(work, step)| AssertUnwindSafe(send_again(context, work, *step, probe)).catch_unwind())
@@ -172,10 +180,10 @@ async fn send_again(context: &NotifyContext, work: &MailWork, step: Step, probe:
 }
 
 impl RetryReport {
-    fn count(&mut self, work: &MailWork, became: NotifyReport) {
+    fn count(&mut self, work: &MailWork, result: NotifyReport) {
         let message_id = &work.message_id;
-        match became {
-            // What went otherwise was logged where it was stored.
+        match result {
+            // Other outcomes were logged where they were stored.
             NotifyReport::Sent => {
                 self.sent += 1;
                 tracing::info!(message_id, outcome = "sent", "taken up");

@@ -1,9 +1,7 @@
-//! The words of `client-organizer ops`, for clap.
+//! The arguments of `client-organizer ops`, for clap.
 
-#![allow(
-    rustdoc::invalid_html_tags,
-    reason = "these comments are the help's text, where `<name>` is a place to fill in"
-)]
+#![expect(missing_docs, reason = "clap prints doc comments as help: that of a struct would replace the command's")]
+#![allow(rustdoc::invalid_html_tags, reason = "these comments are the help text, where `<name>` is a placeholder")]
 
 use crate::domain::{delivery::MailState, outbox::RowState, route::NOT_ROUTED};
 use clap::{Args, Subcommand};
@@ -21,7 +19,7 @@ pub struct OpsArgs {
 pub enum OpsCommand {
     /// What waits for each destination, how long, and why
     Status,
-    /// Outbox rows, oldest first; without --state those that are not finished, and the dead
+    /// Outbox rows, oldest first; without --state those that are pending, leased or dead
     List {
         #[arg(long, value_parser = row_state)]
         state: Option<RowState>,
@@ -30,18 +28,18 @@ pub enum OpsCommand {
         destination: Option<String>,
         #[arg(long)]
         event_type: Option<String>,
-        /// Only rows with a greater Seq: the last one of the page before
+        /// Only rows with a greater Seq: the last one of the previous page
         #[arg(long, default_value_t = 0)]
         after: i64,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// All there is to one message and its mail, with its payload (personal data)
+    /// Everything about one message and its mail, with its payload (personal data)
     Show {
         /// The message's id, or its row's seq
         id: String,
     },
-    /// Dead rows go back into the line, under the same id
+    /// Makes dead rows pending again, under the same id
     #[command(
         override_usage = "client-organizer ops requeue <ID> [--destination <DESTINATION>] [--out-of-order] --reason <REASON>\n       \
                                 client-organizer ops requeue --all-dead --destination <DESTINATION> [--limit <LIMIT>] [--out-of-order] --reason <REASON>"
@@ -49,13 +47,13 @@ pub enum OpsCommand {
     Requeue {
         #[command(flatten)]
         rows: Rows,
-        /// Although a later row of the same key was sent already
+        /// Even if a later row of the same key was sent already
         #[arg(long)]
         out_of_order: bool,
         #[command(flatten)]
         why: Why,
     },
-    /// Pending or dead rows will never be sent
+    /// Marks pending or dead rows as never to be sent
     #[command(
         override_usage = "client-organizer ops discard <ID> [--destination <DESTINATION>] --reason <REASON>\n       \
                                 client-organizer ops discard --all-dead --destination <DESTINATION> [--limit <LIMIT>] --reason <REASON>"
@@ -66,13 +64,14 @@ pub enum OpsCommand {
         #[command(flatten)]
         why: Why,
     },
-    /// Sent rows go out again
+    /// Sends sent rows again
     Replay {
         #[command(flatten)]
         rows: OneRow,
+        /// Even if a later row of the same key was sent already
         #[arg(long)]
         out_of_order: bool,
-        /// As a new message with a new id: the client is mailed again, whatever is remembered
+        /// As a new message with a new id: the client is mailed again, since nothing recognises a repeat
         #[arg(long)]
         force: bool,
         #[command(flatten)]
@@ -90,7 +89,7 @@ pub enum OpsCommand {
         #[command(flatten)]
         why: Why,
     },
-    /// Mails: what was taken in, and what became of it
+    /// Mails in the inbox, dead letters of the queue, and their remedies
     Mail {
         #[command(subcommand)]
         command: MailCommand,
@@ -99,43 +98,43 @@ pub enum OpsCommand {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum MailCommand {
-    /// The newest mails, in the order they came; without --state those that are not sent
+    /// The newest mails, in the order received; without --state those that are not sent
     List {
         #[arg(long, value_parser = mail_state)]
         state: Option<MailState>,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// The newest mails to one address, in the order they came, as long as they are remembered
+    /// The newest mails to one address, in the order received, within the retention of the inbox
     Find {
         address: String,
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
-    /// A refused or doubtful mail is sent (again), or all refused ones
+    /// Sends a refused mail or one in doubt (again), or all refused ones
     Resend {
         #[arg(required_unless_present = "refused")]
         id: Option<String>,
         /// All refused mails whose content is still there, newest first
         #[arg(long, conflicts_with = "id")]
         refused: bool,
-        /// With --refused: only those whose reason holds this text
+        /// With --refused: only those whose reason contains this text
         #[arg(long, requires = "refused")]
         like: Option<String>,
-        /// With --refused: at most so many are looked at
+        /// With --refused: consider at most this many
         #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
         #[command(flatten)]
         why: Why,
     },
-    /// Messages that the queue set aside before they reached us, oldest first; each is held for a moment and given back
+    /// The queue's dead letters, oldest first; each is locked for a moment and released
     DeadLetters {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
         #[command(subcommand)]
         command: Option<DeadLetterCommand>,
     },
-    /// A doubtful mail is taken as sent
+    /// Marks a mail in doubt as sent
     AssumeSent {
         id: String,
         #[command(flatten)]
@@ -145,11 +144,12 @@ pub enum MailCommand {
 
 #[derive(Debug, Clone, Subcommand)]
 pub enum DeadLetterCommand {
-    /// They are stored here, to be mailed by the next RetryEmail, and leave the queue; one that we know only leaves it
+    /// Stores them in the inbox, from where the next RetryEmail sends them, and removes them from the queue; a message
+    /// that is already in the inbox is only removed
     TakeIn {
         /// Only these message ids
         ids: Vec<String>,
-        /// At most so many
+        /// At most this many
         #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
         limit: u32,
         #[command(flatten)]
@@ -177,17 +177,17 @@ pub struct Rows {
     /// All dead rows of --destination
     #[arg(long, requires = "destination")]
     pub all_dead: bool,
-    /// With --all-dead: at most so many
+    /// With --all-dead: at most this many
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct Why {
-    /// Why; recorded with who and when
+    /// The reason, recorded with who and when
     #[arg(long, value_parser = reason)]
     pub reason: String,
-    /// Who; else the name you are logged in by
+    /// Who; by default your login name
     #[arg(long, env = "USER", default_value = "unknown", hide_env = true)]
     pub by: String,
 }
@@ -195,13 +195,13 @@ pub struct Why {
 fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > 500 {
-        return Err("say why, in 1 to 500 characters".to_owned());
+        return Err("expected a reason of 1 to 500 characters".to_owned());
     }
     Ok(text.to_owned())
 }
 
-/// As it is printed.
-#[expect(clippy::unnecessary_wraps, reason = "clap asks for it")]
+/// Accepts a destination as `ops` prints it.
+#[expect(clippy::unnecessary_wraps, reason = "clap requires a Result")]
 fn destination(text: &str) -> Result<String, String> {
     Ok(if text == NOT_ROUTED { String::new() } else { text.to_owned() })
 }

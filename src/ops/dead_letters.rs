@@ -1,4 +1,4 @@
-//! `ops mail dead-letters`: what the queue set aside before it reached us, and taking it in.
+//! `ops mail dead-letters`: lists the queue's dead letters and takes them in.
 
 use super::{
     run::{MailQueue, OpsContext, print},
@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::io::Write;
 
-/// Without its body, which is a client's.
+/// A dead letter as it is printed: without its body, which is personal data.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Shown {
@@ -44,7 +44,7 @@ pub(super) async fn list(context: &OpsContext<'_>, limit: u32, out: &mut (dyn Wr
     Ok(true)
 }
 
-/// False: something stands in the way; what was taken in until then stays so.
+/// False: not everything was taken in; what was stored stays stored.
 pub(super) async fn take_in(
     context: &OpsContext<'_>,
     ids: &[String],
@@ -64,5 +64,5 @@ pub(super) async fn take_in(
 
 fn readable<'a>(mail: &MailQueue<'a>) -> Result<(&'a dyn DeadLetters, &'a Destination)> {
     let dead = mail.dead_letters.as_ref().map_err(|why| anyhow!(why.clone()))?;
-    Ok((*dead, mail.queue.context("EmailQueueName names no queue")?))
+    Ok((*dead, mail.queue.context("EmailQueueName is not set: it names the queue whose dead letters are read")?))
 }

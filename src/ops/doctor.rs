@@ -1,4 +1,4 @@
-//! Prints what `doctor` found, the worst last, where the eye is when it ends.
+//! Prints the findings of `doctor`, the worst last, next to the prompt.
 
 use crate::domain::{
     finding::{Finding, Level},
@@ -14,7 +14,7 @@ struct Report<'a> {
     findings: &'a [Finding],
 }
 
-/// Answers whether nothing must be mended; false is exit code 1.
+/// Prints the findings. False if one is a problem: exit code 1.
 ///
 /// # Errors
 /// A printing error.
@@ -35,11 +35,11 @@ pub fn report(findings: &[Finding], json: bool, out: &mut (dyn Write + Send)) ->
             }
         }
     }
-    let unseen = if unknown > 0 { format!("; {unknown} thing(s) could not be looked at") } else { String::new() };
+    let unseen = if unknown > 0 { format!("; {unknown} check(s) could not be made") } else { String::new() };
     if fine {
-        writeln!(out, "nothing must be mended{unseen}")?;
+        writeln!(out, "no problems{unseen}")?;
     } else {
-        writeln!(out, "{problem} thing(s) must be mended{unseen}")?;
+        writeln!(out, "{problem} problem(s) to fix{unseen}")?;
     }
     Ok(fine)
 }

@@ -1,4 +1,4 @@
-//! What an executable needs of the machine it is started on, and whether Azure has that.
+//! Which C library an executable needs, and whether Azure has it.
 
 use object::{
     LittleEndian,
@@ -8,20 +8,28 @@ use object::{
 use serde::Serialize;
 use std::{fmt, fs, io, path::Path};
 
+/// The C library that an executable needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Linkage {
-    /// Needs nothing of the machine.
+    /// Statically linked: needs none.
     Static,
-    /// Needs a C library of GNU at least so new: `2.<minor>`.
-    Glibc { minor: u32 },
+    /// Needs the GNU C library.
+    Glibc {
+        /// The oldest version that has all symbols: `2.<minor>`.
+        minor: u32,
+    },
     /// Needs another C library.
-    Other { interpreter: String },
-    /// Is no Linux x86-64 program.
+    Other {
+        /// Path of its loader.
+        interpreter: String,
+    },
+    /// Not a Linux x86-64 program.
     Foreign,
 }
 
-/// Azure's images have newer ones; it is what the usual build images for old systems have, and README and infra say.
+/// Azure's images have newer versions. This is the one of common build images for old systems, and the one that the
+/// documentation names.
 const GLIBC_MINOR_MAX: u32 = 28;
 
 impl fmt::Display for Linkage {
@@ -36,11 +44,13 @@ impl fmt::Display for Linkage {
             Self::Other { interpreter } => {
                 write!(f, "needs {interpreter}, which Azure lacks: {cure}, linked statically")
             }
-            Self::Foreign => write!(f, "no Linux x86-64 program: fine for this machine, {cure}"),
+            Self::Foreign => write!(f, "not a Linux x86-64 program: fine for this machine, {cure}"),
         }
     }
 }
 
+/// Reads the ELF headers of `executable`.
+///
 /// # Errors
 /// The file cannot be read.
 pub fn of(executable: &Path) -> io::Result<Linkage> {
@@ -48,7 +58,7 @@ pub fn of(executable: &Path) -> io::Result<Linkage> {
 }
 
 fn read(file: &[u8]) -> Linkage {
-    // What cannot be parsed is started nowhere.
+    // A file that cannot be parsed cannot be started either.
     parsed(file).unwrap_or(Linkage::Foreign)
 }
 
@@ -71,7 +81,7 @@ fn parsed(file: &[u8]) -> object::Result<Linkage> {
     Ok(Linkage::Static)
 }
 
-/// Of the versions (`GLIBC_2.34`) that the program's symbols need.
+/// The newest of the versions (`GLIBC_2.34`) that the program's symbols need.
 fn newest_glibc(header: &FileHeader64<LittleEndian>, file: &[u8]) -> object::Result<u32> {
     let sections = header.sections(LittleEndian, file)?;
     let Some((mut libraries, names)) = sections.gnu_verneed(LittleEndian, file)? else { return Ok(0) };
@@ -80,7 +90,7 @@ fn newest_glibc(header: &FileHeader64<LittleEndian>, file: &[u8]) -> object::Res
     while let Some((_, mut versions)) = libraries.next()? {
         while let Some(version) = versions.next()? {
             let name = String::from_utf8_lossy(version.name(LittleEndian, names)?);
-            // Of a name with a third number (`GLIBC_2.2.5`) the second counts.
+            // In a name with a third number (`GLIBC_2.2.5`) the second one counts.
             let minor = name.strip_prefix("GLIBC_2.").and_then(|rest| rest.split('.').next());
             newest = newest.max(minor.and_then(|minor| minor.parse().ok()).unwrap_or(0));
         }
@@ -120,7 +130,7 @@ mod tests {
         }
     }
 
-    /// Of 30 and more versions that stand in it as text, only what a symbol needs counts.
+    /// The file contains more than 30 versions as text; only those that a symbol needs count.
     #[test]
     #[cfg(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"))]
     fn this_very_test_needs_a_glibc_no_newer_than_the_one_here() {
@@ -132,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_header_is_no_program_that_runs_in_azure() {
+    fn a_damaged_header_is_reported_as_foreign() {
         let mut file = elf(3, b"x\0");
         file[32..40].fill(0xff);
         assert_eq!(read(&file), Linkage::Foreign);
     }
 
     #[test]
-    fn what_azure_cannot_start_says_how_to_build_it() {
+    fn an_executable_that_azure_cannot_start_is_reported_with_how_to_build_it() {
         assert!(Linkage::Glibc { minor: 28 }.to_string().contains("runs in Azure"));
         for not_there in [Linkage::Glibc { minor: 29 }, Linkage::Other { interpreter: "x".into() }, Linkage::Foreign] {
             assert!(not_there.to_string().contains("x86_64-unknown-linux-musl"), "{not_there}");

@@ -1,4 +1,4 @@
-//! For people: what waits and why, and the remedies, on the command line.
+//! The operator's command line: what waits and why, and the remedies.
 //!
 #![doc = include_str!("README.md")]
 

@@ -1,4 +1,4 @@
-//! How `ops` and `doctor` print: lines and tables that foreign text cannot disturb, tables no wider than the terminal.
+//! Printing for `ops` and `doctor`: control characters in stored text are escaped, tables fit the terminal.
 
 use crate::domain::printable;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -6,12 +6,12 @@ use comfy_table::{ContentArrangement, Table, presets};
 use std::io::{Result, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-pub(super) fn say(out: &mut dyn Write, line: &str) -> Result<()> {
+pub(super) fn print_line(out: &mut dyn Write, line: &str) -> Result<()> {
     writeln!(out, "{}", printable::line(line))
 }
 
-/// The first columns say which row it is and how it stands, the last ones are long and free: on a terminal each line is
-/// cut at its width, never folded, since an id in two pieces can be neither copied nor searched for.
+/// Prints a table: first the columns that identify a row and its state, last the long ones. On a terminal each line is
+/// cut at its width and never folded, since an id in two pieces can be neither copied nor searched for.
 pub(super) fn table(out: &mut dyn Write, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Result<()> {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -26,7 +26,7 @@ pub(super) fn table(out: &mut dyn Write, header: &[&str], rows: impl IntoIterato
     Ok(())
 }
 
-/// None where stdout is no terminal, or one that does not know its width: nothing is cut then.
+/// None where stdout is not a terminal or its width is unknown: then nothing is cut.
 fn terminal_width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     Some(usize::from(size.ws_col)).filter(|width| *width > 0)
@@ -48,7 +48,7 @@ fn cut(line: &str, width: usize) -> String {
     kept
 }
 
-/// As every time is printed for people.
+/// Formats a time for people: RFC 3339, UTC, whole seconds.
 #[must_use]
 pub fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
@@ -58,7 +58,7 @@ pub(super) fn optional(value: Option<String>) -> String {
     value.unwrap_or_else(|| "-".to_owned())
 }
 
-/// The largest unit that is not zero, and the next: an operator reads "2 h 5 min", not 7512345 ms.
+/// Formats a duration with its two largest units: "2 h 5 min" instead of 7512345 ms.
 pub(super) fn age(ms: i64) -> String {
     let seconds = ms.max(0) / 1000;
     match seconds {
@@ -74,12 +74,12 @@ mod tests {
     use super::{age, cut};
 
     #[test]
-    fn an_age_reads_as_people_say_it() {
+    fn an_age_is_shown_in_its_two_largest_units() {
         assert_eq!([999, 61_000, 7_512_345, 180_000_000].map(age), ["0 s", "1 min 1 s", "2 h 5 min", "2 d 2 h"]);
     }
 
     #[test]
-    fn a_line_is_cut_by_what_it_shows_not_by_its_bytes() {
+    fn a_line_is_cut_by_its_display_width_not_by_its_bytes() {
         assert_eq!(cut("zażółć  ", 6), "zażółć");
         assert_eq!(cut("zażółć gęślą", 8), "zażółć …");
         assert_eq!(cut("日本語日本語", 6), "日本…", "each is two wide");

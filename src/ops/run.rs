@@ -1,9 +1,9 @@
-//! Carries out one `ops` command against the operator's port and prints what came of it.
+//! Carries out one `ops` command and prints its result.
 
 use super::{
     args::{DeadLetterCommand, MailCommand, OpsCommand, Rows, Why},
     dead_letters,
-    print::say,
+    print::print_line,
     tables, windows,
 };
 use crate::{
@@ -27,28 +27,37 @@ use anyhow::{Result, anyhow, bail};
 use serde::Serialize;
 use std::io::Write;
 
+/// What the commands need.
 pub struct OpsContext<'a> {
+    /// The operator's port of the store.
     pub ops: &'a dyn Ops,
+    /// Where each event type goes.
     pub routes: &'a Routes,
-    /// None: no bus is set, so it cannot be asked.
+    /// Reads queues' and topics' properties; None: no bus is set, or its properties cannot be read.
     pub entities: Option<&'a dyn Entities>,
+    /// Key of the recipients' hashes.
     pub recipients: &'a RecipientKey,
-    /// The bus's duplicate detection window where it cannot be asked; 0: it has none.
+    /// The duplicate detection window, in milliseconds, of destinations whose properties cannot be read; 0: none.
     pub duplicate_window_ms: i64,
+    /// The email queue.
     pub mail_queue: MailQueue<'a>,
+    /// Print JSON instead of tables.
     pub json: bool,
 }
 
-/// The queue whose messages SendEmail gets.
+/// The queue whose messages SendEmail receives.
 pub struct MailQueue<'a> {
-    /// Why not, where its dead letters cannot be read.
+    /// Reads its dead letters; an error is the reason why that is not possible.
     pub dead_letters: std::result::Result<&'a dyn DeadLetters, String>,
+    /// Its name; None: not set.
     pub queue: Option<&'a Destination>,
+    /// Retention of inbox entries, in days.
     pub tombstone_days: i64,
+    /// The time of the command.
     pub clock: &'a dyn Clock,
 }
 
-/// Answers whether everything asked for was done; false is exit code 1.
+/// Carries out `command`. False if not all of it was done: exit code 1.
 ///
 /// # Errors
 /// The store's, or a printing error.
@@ -68,11 +77,11 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
             Ok(true)
         }
         OpsCommand::Show { id } => {
-            let id = meant(context, &id).await?.id;
+            let id = resolve(context, &id).await?.id;
             let rows = context.ops.show(&id).await?;
             let mail = context.ops.mail_show(EMAIL_CONSUMER, &id).await?;
             if rows.is_empty() && mail.is_none() {
-                bail!("there is no message {id}: `ops list` shows those there are, pruned ones are gone");
+                bail!("there is no message {id}: `ops list` shows the existing ones, and pruned ones are gone");
             }
             let shown = Shown::all(context, &id, &rows, mail.as_ref());
             print(context, out, &shown, |out| tables::show(out, &id, &rows, mail.as_ref()))?;
@@ -90,7 +99,7 @@ pub async fn run(context: &OpsContext<'_>, command: OpsCommand, out: &mut (dyn W
         }
         OpsCommand::Replay { rows, out_of_order, force, why } => {
             let what = one_message(context, &rows.id, rows.destination).await?;
-            // A copy has an id that nobody has seen.
+            // The copy gets a new id, which no destination has seen.
             let windows = if force {
                 DuplicateWindows::by_setting(context.duplicate_window_ms)
             } else {
@@ -125,7 +134,7 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
             Ok(true)
         }
         MailCommand::Find { address, limit } => {
-            // Without the address: it is in the shell's history already, and need not be in a log of the errors too.
+            // The error omits the address: it must not get into a log of errors.
             let address = Email::parse(&address).map_err(|why| anyhow!("the address {why}"))?;
             let addressee = context.recipients.hash(&address);
             let mut rows = context.ops.mail_of(EMAIL_CONSUMER, &addressee, limit + 1).await?;
@@ -147,7 +156,7 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
             remedied(context, out, "will be sent by the next RetryEmail", &rows)
         }
         MailCommand::Resend { id: Some(id), why, .. } => {
-            let id = meant(context, &id).await?.id;
+            let id = resolve(context, &id).await?.id;
             let done = context.ops.mail_resend(EMAIL_CONSUMER, &id, &signature(why)).await?;
             one(context, out, &id, "will be sent by the next RetryEmail", done)
         }
@@ -156,29 +165,30 @@ async fn mail(context: &OpsContext<'_>, command: MailCommand, out: &mut (dyn Wri
             dead_letters::take_in(context, &ids, limit, &signature(why), out).await
         }
         MailCommand::AssumeSent { id, why } => {
-            let id = meant(context, &id).await?.id;
+            let id = resolve(context, &id).await?.id;
             let done = context.ops.mail_assume_sent(EMAIL_CONSUMER, &id, &signature(why)).await?;
-            one(context, out, &id, "taken as sent", done)
+            one(context, out, &id, "marked as sent", done)
         }
     }
 }
 
-/// One more than asked for was read: whether there are more than `limit`.
+/// One more than `limit` was read: returns whether there are more, and drops that one.
 fn cut_off<T>(rows: &mut Vec<T>, limit: u32) -> bool {
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     more
 }
 
-/// As outbox rows stand: time goes down the page. The limit keeps the newest.
+/// Keeps the newest `limit` and puts them in order of time, as outbox rows are printed.
 fn newest_last(rows: &mut Vec<MailRow>, limit: u32) -> bool {
     let more = cut_off(rows, limit);
     rows.reverse();
     more
 }
 
-/// Any id that was printed anywhere, as a person types it. One that nobody knows stays as it is: the answer says so.
-async fn meant(context: &OpsContext<'_>, text: &str) -> Result<Found> {
+/// Finds the message by any spelling of its id that is printed anywhere. An unknown id is returned as it is, and the
+/// command then reports it.
+async fn resolve(context: &OpsContext<'_>, text: &str) -> Result<Found> {
     if text.chars().count() > MESSAGE_ID_CHARS_MAX {
         bail!("a message id has at most {MESSAGE_ID_CHARS_MAX} characters");
     }
@@ -187,7 +197,7 @@ async fn meant(context: &OpsContext<'_>, text: &str) -> Result<Found> {
 }
 
 async fn one_message(context: &OpsContext<'_>, text: &str, destination: Option<String>) -> Result<Selection> {
-    let found = meant(context, text).await?;
+    let found = resolve(context, text).await?;
     Ok(Selection::Id { id: found.id, destination: destination.or(found.destination) })
 }
 
@@ -195,7 +205,7 @@ fn rules(context: &OpsContext<'_>, out_of_order: bool, windows: DuplicateWindows
     RequeueRules { out_of_order, windows, mail_queue: context.mail_queue.queue.map(ToString::to_string) }
 }
 
-/// A row with the mail it came to; where the outbox has no such row any more, the mail alone.
+/// A row with its mail; where the outbox has no such row any more, only the mail.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Shown<'a> {
@@ -224,7 +234,7 @@ async fn selection(context: &OpsContext<'_>, rows: Rows) -> Result<Selection> {
     match (rows.id, rows.destination) {
         (Some(id), destination) => one_message(context, &id, destination).await,
         (None, Some(destination)) => Ok(Selection::AllDead { destination, rows_max: rows.limit }),
-        (None, None) => bail!("name a message id, or --destination with --all-dead"),
+        (None, None) => bail!("expected a message id, or --destination with --all-dead"),
     }
 }
 
@@ -252,16 +262,20 @@ fn answered(id: &str, answer: std::result::Result<(), String>) -> RemedyRow {
 fn remedied(context: &OpsContext<'_>, out: &mut (dyn Write + Send), verb: &str, rows: &[RemedyRow]) -> Result<bool> {
     print(context, out, &rows, |out| {
         if rows.is_empty() {
-            say(out, "no row matches: see `ops list`")?;
+            print_line(out, "no row matches: see `ops list`")?;
         }
         rows.iter().try_for_each(|row| tables::remedy(out, verb, row))?;
         let done = rows.iter().filter(|row| row.done).count();
-        if rows.len() > 1 { say(out, &format!("{done} row(s) {verb}, {} not", rows.len() - done)) } else { Ok(()) }
+        if rows.len() > 1 {
+            print_line(out, &format!("{done} row(s) {verb}, {} not", rows.len() - done))
+        } else {
+            Ok(())
+        }
     })?;
     Ok(!rows.is_empty() && rows.iter().all(|row| row.done))
 }
 
-/// Pausing that would do nothing.
+/// A provider's limit on status queries is stored like a destination, but pausing it would do nothing.
 fn is_known(destination: &str) -> bool {
     !rate_limit::is_of_queries(destination)
 }
@@ -279,8 +293,8 @@ fn destination_done(
         done: bool,
     }
     print(context, out, &Answer { destination: name, done: known }, |out| {
-        let what = if known { verb } else { "there is no such destination; `ops status` shows those there are" };
-        say(out, &format!("{name}: {what}"))
+        let what = if known { verb } else { "there is no such destination; `ops status` shows the existing ones" };
+        print_line(out, &format!("{name}: {what}"))
     })?;
     Ok(known)
 }

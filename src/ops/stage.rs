@@ -1,4 +1,4 @@
-//! Staging: the one folder that `func start` and `func azure functionapp publish` accept, made from a checkout.
+//! Staging: makes from a checkout the folder that `func start` and `func azure functionapp publish` accept.
 
 use super::linkage::{self, Linkage};
 use crate::functions;
@@ -14,13 +14,13 @@ use std::{
 /// Core Tools marks executable only the file whose name equals `defaultExecutablePath`.
 pub const HANDLER: &str = "handler";
 
-/// Lists what a stage wrote, so that the next one removes that and nothing else.
+/// Lists the files that a stage wrote, so that the next one removes those and nothing else.
 const MARKER: &str = ".staged-by-client-organizer";
 
-/// What must never be published, although it may lie in the folder: secrets, and the data of a `func start` in it.
+/// Files that must never be published although they may be in the folder: secrets, and the data of a `func start`.
 const FUNCIGNORE: &str = "local.settings.json\nlocal.settings.example.json\n.local\n.staged-by-client-organizer\n";
 
-/// Features that are for tests and for a machine of one's own, and whether this build has them.
+/// Features for tests and local use, and whether this build has them.
 const UNFIT: [(&str, bool); 2] = [("failpoints", cfg!(feature = "failpoints")), ("local", cfg!(feature = "local"))];
 
 /// What is staged, and from where.
@@ -30,22 +30,27 @@ pub struct Staging<'a> {
     pub target: &'a Path,
     /// The checkout: host.json and functions/.
     pub root: &'a Path,
+    /// The handler to copy.
     pub executable: &'a Path,
-    /// Names the executable answers for.
+    /// Names of the functions that the executable implements.
     pub functions: &'a [&'a str],
     /// Features of the executable that are not for deployment.
     pub unfit: &'a [&'a str],
 }
 
+/// What was staged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
+    /// The folder.
     pub folder: PathBuf,
+    /// Names of the staged functions.
     pub functions: Vec<String>,
+    /// The C library that the handler needs.
     pub linkage: Linkage,
 }
 
-/// Stages this very executable.
+/// Stages `executable` as the handler of all functions.
 ///
 /// # Errors
 /// As `Staging::run`.
@@ -56,10 +61,10 @@ pub fn stage(target: &Path, root: &Path, executable: &Path) -> Result<Report> {
 }
 
 impl Staging<'_> {
-    /// Checks everything before it writes anything.
+    /// Checks everything, then writes.
     ///
     /// # Errors
-    /// Says what does not fit together, or which file could not be read or written.
+    /// What does not fit together, or which file could not be read or written.
     pub fn run(&self) -> Result<Report> {
         ensure!(
             self.unfit.is_empty(),
@@ -75,7 +80,7 @@ impl Staging<'_> {
         let names: Vec<String> = functions.iter().map(|(name, _)| name.clone()).collect();
         files.extend(functions.into_iter().map(|(name, text)| (format!("{name}/function.json"), text)));
         files.push((".funcignore".to_owned(), FUNCIGNORE.into()));
-        // To be copied to local.settings.json for `func start`; a real one may hold secrets and is never staged.
+        // To be copied to local.settings.json for `func start`. The real file may contain secrets and is never staged.
         if let Ok(example) = fs::read(self.root.join("local.settings.example.json")) {
             files.push(("local.settings.example.json".to_owned(), example));
         }
@@ -128,26 +133,26 @@ impl Staging<'_> {
     fn make_room(&self) -> Result<()> {
         let target = self.target;
         let shown = target.display();
-        fs::create_dir_all(target).with_context(|| format!("{shown} cannot be made"))?;
+        fs::create_dir_all(target).with_context(|| format!("{shown} cannot be created"))?;
         let marker = target.join(MARKER);
         let written = match fs::read_to_string(&marker) {
             Ok(list) => list,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let empty = fs::read_dir(target)?.next().is_none();
-                ensure!(empty, "{shown} is not empty and no earlier stage: name a folder of its own");
+                ensure!(empty, "{shown} is not empty and not an earlier stage: name an empty or new folder");
                 return Ok(());
             }
             Err(error) => return Err(error).with_context(|| format!("{} cannot be read", marker.display())),
         };
         for line in written.lines() {
             let plain = Path::new(line).components().all(|part| matches!(part, Component::Normal(_)));
-            ensure!(plain, "{} names '{line}', which is not inside: remove it by hand", marker.display());
+            ensure!(plain, "{} names '{line}', which is outside the folder: remove it by hand", marker.display());
             match fs::remove_file(target.join(line)) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error).with_context(|| format!("{line} cannot be replaced in {shown}")),
             }
-            // A function that is gone must not stay as an empty folder; one with other files in it does.
+            // The folder of a removed function must not stay behind empty; with other files in it, it stays.
             if let Some(folder) = Path::new(line).parent().filter(|folder| !folder.as_os_str().is_empty()) {
                 let _ = fs::remove_dir(target.join(folder));
             }
@@ -158,7 +163,7 @@ impl Staging<'_> {
     fn write(&self, files: &[(String, Vec<u8>)]) -> Result<()> {
         let names = files.iter().map(|(name, _)| name.as_str()).chain([HANDLER]);
         let list = names.fold(String::new(), |list, name| list + name + "\n");
-        // First the list: a stage that breaks off half-way can be staged over.
+        // The list is written first, so that an interrupted stage can be repeated.
         let all = [(MARKER.to_owned(), list.into_bytes())];
         for (name, bytes) in all.iter().chain(files) {
             let path = self.target.join(name);

@@ -1,8 +1,8 @@
-//! What `ops` prints for people.
+//! The tables and sentences that `ops` prints.
 
 use super::{
     dead_letters::Shown,
-    print::{age, optional, say, table, time},
+    print::{age, optional, print_line, table, time},
 };
 use crate::domain::{delivery::MailState, outbox::RowState, route::NOT_ROUTED};
 use crate::flows::dead_letters::TakeInReport;
@@ -18,11 +18,11 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
                 format!(
                     "breaker open until {}: {}",
                     time(until),
-                    one.breaker_reason.as_deref().unwrap_or("no reason kept")
+                    one.breaker_reason.as_deref().unwrap_or("no reason recorded")
                 )
             }
             (None, None) => match one.rate_limited_until {
-                Some(until) => format!("ready, paced until {}", time(until)),
+                Some(until) => format!("ready, rate limited until {}", time(until)),
                 None => "ready".to_owned(),
             },
         };
@@ -38,19 +38,19 @@ pub(super) fn status(out: &mut dyn Write, status: &Status) -> Result<()> {
     });
     table(out, &header, rows)?;
     if let Some(stalled) = &status.stalled {
-        say(out, &format!("{stalled}."))?;
+        print_line(out, &format!("{stalled}."))?;
     }
     for one in &status.unrouted {
         let (rows, event_type) = (one.rows, &one.event_type);
         let line = format!(
             "{rows} row(s) of event type '{event_type}' wait: it has no route. Set Routes__{event_type} (empty: to nobody)."
         );
-        say(out, &line)?;
+        print_line(out, &line)?;
     }
     mail_counts(out, status)
 }
 
-/// Mails wait in the inbox, not in the outbox, so a provider's line counts no rows.
+/// A mail provider has no outbox rows: its mails wait in the inbox.
 fn rows_of(one: &DestinationStatus, rows: u64) -> String {
     if one.name.starts_with("mail:") { "-".to_owned() } else { rows.to_string() }
 }
@@ -64,16 +64,16 @@ fn mail_counts(out: &mut dyn Write, status: &Status) -> Result<()> {
         MailState::InDoubt if one.held > 0 => {
             format!("{} of them held for a decision: `ops mail list --state in-doubt`", one.held)
         }
-        MailState::InDoubt => "go or are asked about when due".to_owned(),
-        MailState::Refused => "were not mailed: `ops mail list --state refused`".to_owned(),
+        MailState::InDoubt => "are sent, or their status is queried, when due".to_owned(),
+        MailState::Refused => "were not sent: `ops mail list --state refused`".to_owned(),
     };
     if status.mail.is_empty() {
-        return say(out, "no mails");
+        return print_line(out, "no mails");
     }
     let cells = status.mail.iter().map(|one| vec![one.state.name().to_owned(), one.rows.to_string(), what(one)]);
     writeln!(out)?;
-    table(out, &["mails", "number", "what becomes of them"], cells)?;
-    say(out, &format!("{} mail(s)", status.mail.iter().map(|one| one.rows).sum::<u64>()))
+    table(out, &["mails", "number", "what happens next"], cells)?;
+    print_line(out, &format!("{} mail(s)", status.mail.iter().map(|one| one.rows).sum::<u64>()))
 }
 
 pub(super) fn rows(out: &mut dyn Write, rows: &[OutboxRow], more: bool) -> Result<()> {
@@ -83,7 +83,7 @@ pub(super) fn rows(out: &mut dyn Write, rows: &[OutboxRow], more: bool) -> Resul
             row.seq.to_string(),
             row.id.clone(),
             row.state.name().to_owned(),
-            // Of a finished row it is the end of its last lease, which tells nobody anything.
+            // For a settled row this is the end of its last lease: of no use to a reader.
             if matches!(row.state, RowState::Pending | RowState::Leased) { time(row.due_at) } else { "-".to_owned() },
             named(&row.destination),
             row.event_type.clone(),
@@ -94,17 +94,17 @@ pub(super) fn rows(out: &mut dyn Write, rows: &[OutboxRow], more: bool) -> Resul
     });
     table(out, &header, cells)?;
     let rest = rows.last().filter(|_| more);
-    let rest = rest.map_or_else(String::new, |last| format!("; there are more: --after {} goes on", last.seq));
-    say(out, &format!("{} row(s){rest}", rows.len()))
+    let rest = rest.map_or_else(String::new, |last| format!("; there are more: continue with --after {}", last.seq));
+    print_line(out, &format!("{} row(s){rest}", rows.len()))
 }
 
 pub(super) fn show(out: &mut dyn Write, id: &str, rows: &[OutboxRow], mail: Option<&MailRow>) -> Result<()> {
     if rows.is_empty() {
-        say(out, &format!("{id}: in the inbox alone; the outbox has no row of it, or none any more"))?;
+        print_line(out, &format!("{id}: in the inbox only; the outbox has no row for it (any more)"))?;
     }
     for row in rows {
-        say(out, &format!("{} to {}", row.id, named(&row.destination)))?;
-        let mut field = |name: &str, value: String| say(out, &format!("  {name:13} {value}"));
+        print_line(out, &format!("{} to {}", row.id, named(&row.destination)))?;
+        let mut field = |name: &str, value: String| print_line(out, &format!("  {name:13} {value}"));
         field("seq", row.seq.to_string())?;
         field("event type", row.event_type.clone())?;
         field("ordering key", optional(row.ordering_key.clone()))?;
@@ -118,10 +118,10 @@ pub(super) fn show(out: &mut dyn Write, id: &str, rows: &[OutboxRow], mail: Opti
         field("processed on", optional(row.processed_on.map(time)))?;
         field("payload", optional(row.payload.clone()))?;
     }
-    // Sent to the queue is not mailed: both are said.
+    // "Sent" of a row means sent to the queue, not mailed: both are shown.
     let Some(mail) = mail else { return Ok(()) };
-    say(out, &format!("its mail: {}", mail_state(mail)))?;
-    let mut field = |name: &str, value: String| say(out, &format!("  {name:13} {value}"));
+    print_line(out, &format!("its mail: {}", mail_state(mail)))?;
+    let mut field = |name: &str, value: String| print_line(out, &format!("  {name:13} {value}"));
     field("due at", optional(mail.due_at.map(time)))?;
     field("attempts", format!("{} ({} doubts, {} deliveries)", mail.attempts, mail.doubts, mail.deliveries))?;
     field("received on", time(mail.received_on))?;
@@ -132,9 +132,9 @@ pub(super) fn show(out: &mut dyn Write, id: &str, rows: &[OutboxRow], mail: Opti
 pub(super) fn remedy(out: &mut dyn Write, verb: &str, row: &RemedyRow) -> Result<()> {
     let to = if row.destination.is_empty() { String::new() } else { format!(" to {}", row.destination) };
     match (&row.why_not, &row.new_id) {
-        (Some(why), _) => say(out, &format!("{}{to}: not done: {why}", row.id)),
-        (None, Some(new_id)) => say(out, &format!("{}{to}: {verb} as {new_id}", row.id)),
-        (None, None) => say(out, &format!("{}{to}: {verb}", row.id)),
+        (Some(why), _) => print_line(out, &format!("{}{to}: not done: {why}", row.id)),
+        (None, Some(new_id)) => print_line(out, &format!("{}{to}: {verb} as {new_id}", row.id)),
+        (None, None) => print_line(out, &format!("{}{to}: {verb}", row.id)),
     }
 }
 
@@ -161,14 +161,14 @@ pub(super) fn mails(out: &mut dyn Write, rows: &[MailRow], more: bool) -> Result
     });
     table(out, &header, cells)?;
     let rest = if more { ", the newest; there are more: --limit shows them" } else { "" };
-    say(out, &format!("{} mail(s){rest}", rows.len()))
+    print_line(out, &format!("{} mail(s){rest}", rows.len()))
 }
 
-/// Else nothing would tell why mails that are due stay.
+/// Explains why due mails are not sent.
 pub(super) fn rate_limited(out: &mut dyn Write, destinations: &[DestinationStatus]) -> Result<()> {
     for one in destinations {
         if let Some(until) = one.rate_limited_until {
-            say(out, &format!("{} is paced until {}: mails that are due wait for room", one.name, time(until)))?;
+            print_line(out, &format!("{} is rate limited until {}: due mails wait", one.name, time(until)))?;
         }
     }
     Ok(())
@@ -186,32 +186,31 @@ pub(super) fn dead_letters(out: &mut dyn Write, letters: &[Shown]) -> Result<()>
         ]
     });
     table(out, &["id", "reason", "enqueued", "deliveries", "bytes", "description"], cells)?;
-    say(out, &format!("{} message(s)", letters.len()))
+    print_line(out, &format!("{} message(s)", letters.len()))
 }
 
 pub(super) fn taken_in(out: &mut dyn Write, report: &TakeInReport) -> Result<()> {
     for one in &report.taken {
-        let became = match (&one.refused, one.known) {
-            (Some(why), _) => format!("refused, never to be mailed: {why}"),
-            (None, true) => format!("known already: {}", one.state.name()),
-            (None, false) => "taken in: the next RetryEmail mails it".to_owned(),
+        let result = match (&one.refused, one.known) {
+            (Some(why), _) => format!("refused, will never be sent: {why}"),
+            (None, true) => format!("already known: {}", one.state.name()),
+            (None, false) => "taken in: the next RetryEmail sends it".to_owned(),
         };
-        let stays = one
-            .not_removed
-            .as_ref()
-            .map_or_else(String::new, |why| format!(" (still in the queue: {why}; it comes again, and is recognised)"));
-        say(out, &format!("{}: {became}{stays}", one.message_id))?;
+        let stays = one.not_removed.as_ref().map_or_else(String::new, |why| {
+            format!(" (still in the queue: {why}; it will be received again and recognised)")
+        });
+        print_line(out, &format!("{}: {result}{stays}", one.message_id))?;
     }
     for id in &report.not_found {
-        say(out, &format!("{id}: not among the dead letters, or held by another just now"))?;
+        print_line(out, &format!("{id}: not among the dead letters, or locked by another receiver at the moment"))?;
     }
     if let Some(why) = &report.stopped {
-        say(out, &format!("stopped: {why}"))?;
+        print_line(out, &format!("stopped: {why}"))?;
     }
-    say(out, &format!("{} message(s)", report.taken.len()))
+    print_line(out, &format!("{} message(s)", report.taken.len()))
 }
 
-/// As `--destination` takes it, too.
+/// A destination as it is printed, and as `--destination` accepts it.
 fn named(destination: &str) -> String {
     if destination.is_empty() { NOT_ROUTED.to_owned() } else { destination.to_owned() }
 }

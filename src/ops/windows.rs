@@ -1,4 +1,4 @@
-//! Asks the bus itself for how long the destinations of a remedy drop an id they have seen.
+//! Reads from the bus the duplicate detection windows of the destinations that a remedy touches.
 
 use super::run::OpsContext;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Where it cannot be asked or does not know the destination, the setting counts.
+/// Where the bus cannot be reached or does not have the destination, the setting applies.
 pub(super) async fn of(context: &OpsContext<'_>, what: &Selection) -> StoreResult<DuplicateWindows> {
     let mut windows = DuplicateWindows::by_setting(context.duplicate_window_ms);
     let Some(entities) = context.entities else { return Ok(windows) };

@@ -340,7 +340,7 @@ fn every_printed_id_is_accepted_in_any_casing() {
     assert!(done(&["ops", "mail", "resend", mail]).contains("will be sent"));
     assert_eq!(shell.json(&["ops", "list", "--destination", "(not routed)"])[0]["id"], "lost", "as it is printed");
     let more = stdout(&shell.run(&["ops", "list", "--state", "discarded", "--limit", "1"], &[]));
-    assert!(more.ends_with("1 row(s); there are more: --after 7 goes on\n"), "{more}");
+    assert!(more.ends_with("1 row(s); there are more: continue with --after 7\n"), "{more}");
 }
 
 #[test]

@@ -126,12 +126,12 @@ async fn an_operator_sees_that_mails_wait_for_the_rate_limit() {
         let output = Command::new(executable()).arg("ops").args(words).env("Store__Path", store).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    assert!(ops(&["status"]).contains("ready, paced until 20"), "{}", ops(&["status"]));
+    assert!(ops(&["status"]).contains("ready, rate limited until 20"), "{}", ops(&["status"]));
     let list = ops(&["mail", "list"]);
-    assert!(list.contains("mail:fake is paced until 20"), "{list}");
+    assert!(list.contains("mail:fake is rate limited until 20"), "{list}");
     world.advance_ms(HOUR_MS + MINUTE_MS);
     assert_eq!(world.run_retry().await.sent, 1);
-    assert!(!ops(&["status"]).contains("paced"));
+    assert!(!ops(&["status"]).contains("rate limited"));
 }
 
 /// Loses the answer to every mail, and finds each mail by a status query.
