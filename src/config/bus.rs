@@ -1,4 +1,4 @@
-//! Service Bus: which namespace, who opens it, how messages travel, and what the destinations are.
+//! The settings of Service Bus: namespace, credential, protocol, and properties of the destinations.
 
 use super::{
     BusSettings, Settings, Transport,
@@ -10,7 +10,7 @@ use crate::domain::route::Destination;
 use std::collections::BTreeMap;
 
 const KEYED: &str = "ServiceBusConnection";
-/// What the host's trigger takes as well.
+/// Read by the host's trigger as well.
 const NAMESPACE: &str = "ServiceBusConnection__fullyQualifiedNamespace";
 
 pub(super) fn connection(
@@ -22,7 +22,7 @@ pub(super) fn connection(
         (Some(_), Some(_)) => {
             reader.problem(
                 NAMESPACE,
-                format!("is set beside {KEYED}: the trigger would take one and we the other, so unset one"),
+                format!("is set beside {KEYED}: the trigger and this program could use different ones, so unset one"),
             );
             None
         }

@@ -1,7 +1,7 @@
-//! Every setting there is: the one table that the reader, the documentation and the example file are made of.
+//! The table of all settings, from which the reader, the documentation and the example file are made.
 //!
-//! A new setting is a row here, and the field that reads it by its name; `client-organizer settings --markdown` and
-//! `--example` print the two files made of it.
+//! A new setting is a row here and a field that reads it by its name. `client-organizer settings --markdown` and
+//! `--example` print the two files.
 
 use super::{
     EmailProvider, Language, SmtpSecurity, Transport,
@@ -15,18 +15,18 @@ use crate::domain::{
 };
 use std::sync::LazyLock;
 
-/// Of the settings that route any event type, also one of another program.
+/// Prefix of the settings that route an event type, including those of other programs.
 pub const ROUTE_PREFIX: &str = "Routes__";
 
 const DESTINATIONS: &str = "queue:<name> or topic:<name>, several by commas; empty: to nobody";
-/// By the default name of the email queue.
+/// With the default name of the email queue.
 const EMAIL_QUEUE_ROUTE: &str = "queue:client-emails";
 const PROVIDERS_OWN: &str = "0: no limit; empty: the provider's own";
-/// Of the local host, which replaces it by its own.
+/// Placeholder for the local host, which replaces it by its own.
 const LOCAL_BUS: &str =
     "Endpoint=sb://127.0.0.1:7072;SharedAccessKeyName=local;SharedAccessKey=local-only;UseDevelopmentEmulator=true";
 
-/// By concern, each under its heading.
+/// The settings by topic, each topic with its heading.
 #[must_use]
 pub fn sections() -> &'static [(&'static str, Vec<Setting>)] {
     &SECTIONS
@@ -47,7 +47,7 @@ static SECTIONS: LazyLock<Vec<(&str, Vec<Setting>)>> = LazyLock::new(|| {
     ]
 });
 
-/// Each message type has one.
+/// Every message type has one.
 fn route(event: &EventType) -> Setting {
     let name: &'static str = format!("{ROUTE_PREFIX}{}", event.name).leak();
     match event.default_route {
@@ -92,7 +92,7 @@ const OUTBOX: &[Setting] = &[
     number("Outbox__RetryBaseMs", "2000", 1, 3_600_000, "wait after a message's first failure; doubles"),
     number("Outbox__RetryDelayMaxMs", "900000", 1, 86_400_000, "longest wait between a message's tries"),
     number("Outbox__ClaimsMax", "3", 1, 100, "claims alone without a settle until a row is set aside as dead"),
-    // What SendEmail takes in an envelope is the bound: a larger one would be delivered until it is dead-lettered.
+    // Bounded by what SendEmail accepts in an envelope: a larger one would be delivered until it is dead-lettered.
     number("Outbox__MessageBytesMax", "196608", 1_000, 1_000_000, "largest body the bus takes"),
     number("Outbox__HeaderBytesMax", "32768", 100, 65_536, "largest headers the bus takes"),
     number("Outbox__RetentionDays", "30", 1, 3_650, "how long sent and discarded rows are kept"),
@@ -298,10 +298,12 @@ const LOG: &[Setting] = &[text(
     "how much is logged; RUST_LOG where it is not set",
 )];
 
+/// All settings, in the order of their topics.
 pub fn all() -> impl Iterator<Item = &'static Setting> {
     sections().iter().flat_map(|(_, settings)| settings)
 }
 
+/// A setting by its current name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Setting> {
     all().find(|setting| setting.name == name)

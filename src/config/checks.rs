@@ -1,8 +1,8 @@
-//! Settings that are fine alone and wrong together, and those that must not reach Azure.
+//! Checks of settings against each other, and of those that are refused in Azure.
 
 use super::{Settings, StoreKind, email, reader::Reader};
 
-/// functionTimeout of host.json: past it the host kills the process with every invocation in it.
+/// `functionTimeout` of host.json: after it the host kills the process with all its invocations.
 pub const FUNCTION_TIMEOUT_MS: u64 = 300_000;
 
 pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
@@ -11,7 +11,7 @@ pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
         reader.invalid(
             "Inbox__RetentionDays",
             format!(
-                "expected at least Outbox__RetentionDays + Bus__TimeToLiveDays = {needed_days}, not {}: a repeat could come after it was forgotten",
+                "expected at least Outbox__RetentionDays + Bus__TimeToLiveDays = {needed_days}, not {}: a repeat could come after its entry was deleted",
                 settings.prune.inbox_days
             ),
         );
@@ -32,7 +32,7 @@ pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
         ("Email__RunMs", settings.notify.run_ms, "Email__LeaseMs", settings.notify.lease_ms),
     ];
     for (run_name, run_ms, lease_name, lease_ms) in leases {
-        // A run looks at its time between batches, so its last one may last another lease.
+        // A run checks its deadline between batches, so the last batch may take another lease.
         if run_ms.saturating_add(lease_ms.unsigned_abs()) >= FUNCTION_TIMEOUT_MS {
             let most_ms = FUNCTION_TIMEOUT_MS.saturating_sub(lease_ms.unsigned_abs());
             let what = "expected less than functionTimeout of host.json";
@@ -72,7 +72,7 @@ pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     }
 }
 
-/// Several instances share no disk in Azure: a local file there would lose what was promised.
+/// Instances in Azure share no disk: a local file would lose messages there.
 fn local_only(reader: &mut Reader<'_>, settings: &Settings) {
     match settings.store.kind {
         StoreKind::Sqlite => {

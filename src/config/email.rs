@@ -1,4 +1,4 @@
-//! The mails.
+//! The settings of mails: provider, letters, rate limits, recipients.
 
 use super::{
     AcsSettings, EmailProvider, EmailSettings, Language, Secret, Settings, SmtpSecurity, SmtpSettings, Unsubscribe,
@@ -105,7 +105,7 @@ fn acs_settings(reader: &mut Reader<'_>) -> AcsSettings {
 const ACS_CONNECTION: &str = "Email__AcsConnectionString";
 const ACS_ENDPOINT: &str = "Email__AcsEndpoint";
 
-/// Only where the provider is that one: settings kept for another day harm nobody.
+/// Checks the settings of the selected provider only: those of another one may stay incomplete.
 pub(super) fn contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     match settings.email.provider {
         EmailProvider::Folder if settings.in_azure => {
@@ -156,7 +156,7 @@ fn acs_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
     let acs = &settings.email.acs;
     let (name, endpoint) = match &acs.connection {
         Some(_) if !acs.endpoint.is_empty() => {
-            reader.problem(ACS_ENDPOINT, format!("is set, and {ACS_CONNECTION} too: only one of them can be meant"));
+            reader.problem(ACS_ENDPOINT, format!("is set, and {ACS_CONNECTION} too: unset one"));
             return;
         }
         Some(secret) => match AcsConnectionString::parse(secret.expose()) {
@@ -174,7 +174,7 @@ fn acs_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
         Ok(url) if url.scheme() == "http" && settings.in_azure => {
             reader.invalid(name, "http:// is refused in Azure (WEBSITE_SITE_NAME is set): it is for tests");
         }
-        // The token would be shown to whoever listens there.
+        // Anyone on the network could read the token.
         Ok(url) if url.scheme() == "http" && acs.connection.is_none() => {
             reader.invalid(name, "http:// goes with an access key alone, for tests: a token is not sent in the clear");
         }
@@ -184,7 +184,7 @@ fn acs_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
 }
 
 fn within_lease(reader: &mut Reader<'_>, settings: &Settings, name: &'static str, timeout_ms: u64) {
-    // The other half is for storing the outcome, also in a busy database: past the lease a sent mail is in doubt.
+    // The other half is for storing the outcome, even in a busy database: after the lease a sent mail is in doubt.
     let most_ms = settings.notify.lease_ms.unsigned_abs() / 2;
     if timeout_ms > most_ms {
         let lease_ms = settings.notify.lease_ms;
@@ -202,7 +202,7 @@ fn is_this_machine(host: &str) -> bool {
 }
 
 const RECIPIENT_KEY: &str = "Inbox__RecipientKey";
-/// Below that it could be guessed, and with it the addresses.
+/// A shorter key could be guessed, and with it the addresses.
 const KEY_CHARS_MIN: usize = 32;
 
 pub(super) fn recipients(reader: &mut Reader<'_>) -> RecipientKey {
@@ -217,21 +217,21 @@ pub(super) fn recipients(reader: &mut Reader<'_>) -> RecipientKey {
     RecipientKey::new(key)
 }
 
-/// What Azure Communication Services allows a resource until it is asked for more, and a domain that it manages itself:
-/// mails, and queries about them.
+/// Default quotas of Azure Communication Services, for a domain of the customer and for one that Azure manages: mails,
+/// and status queries.
 const ACS_LIMITS: [RateLimit; 2] =
     [RateLimit { per_minute: 30, per_hour: 100 }, RateLimit { per_minute: 60, per_hour: 200 }];
 const ACS_MANAGED_LIMITS: [RateLimit; 2] =
     [RateLimit { per_minute: 5, per_hour: 10 }, RateLimit { per_minute: 10, per_hour: 20 }];
 
-/// The local part and whether the domain is one that the service manages.
+/// The local part, and whether the domain is managed by Azure.
 fn managed(from: &str) -> Option<(String, bool)> {
     let address = from.rsplit(['<', ' ']).next().unwrap_or_default().trim_end_matches('>').to_ascii_lowercase();
     let (local, domain) = address.split_once('@')?;
     Some((local.to_owned(), domain.ends_with(".azurecomm.net")))
 }
 
-/// Of mails, and of queries.
+/// The limits of mails and of status queries.
 fn rate_limits(reader: &mut Reader<'_>) -> [RateLimit; 2] {
     let [mails, queries] = match (reader.text("Email__Provider"), managed(reader.text("Email__From"))) {
         ("acs", Some((_, true))) => ACS_MANAGED_LIMITS,

@@ -1,9 +1,9 @@
-//! Where settings come in: the process's environment, once.
+//! Reads the process's environment, once.
 
 use std::collections::BTreeMap;
 
-/// Variables whose name or value is not Unicode are none of ours.
-#[expect(clippy::disallowed_methods, reason = "this is the room where settings come in")]
+/// All variables whose name and value are Unicode: no setting has others.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 #[must_use]
 pub fn current() -> BTreeMap<String, String> {
     std::env::vars_os()

@@ -1,9 +1,9 @@
-//! Settings under the names that they had before: still read, with a warning that holds the present name.
+//! Settings under their former names: still read, with a warning that gives the current name.
 
 use super::{catalogue, reader::Problem};
 use std::collections::BTreeMap;
 
-/// The same values under the present names, and what is to be reported of each former one.
+/// The same values under the current names, and a report on each former one.
 pub(super) struct Renamed {
     pub env: BTreeMap<String, String>,
     pub warnings: Vec<Problem>,

@@ -1,16 +1,26 @@
-//! Who signs in where no key is given: as Azure Functions reads it for its own connections.
+//! The identity that signs in where no key is given, by the variables that Azure Functions uses for its connections.
 
 use super::reader::Problem;
 use std::{collections::BTreeMap, fmt};
 
-/// Who signs in.
+/// An identity of Entra ID.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// The app's own in Azure; the system-assigned one where no client id is given.
-    ManagedIdentity { client_id: Option<String> },
-    /// An app registration with a secret: `AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_CLIENT_SECRET`.
-    ClientSecret { tenant_id: String, client_id: String, secret: String },
-    /// Who is logged in by `az login`: for a developer's machine.
+    /// The app's own in Azure.
+    ManagedIdentity {
+        /// Of a user-assigned identity; None: the system-assigned one.
+        client_id: Option<String>,
+    },
+    /// An app registration with a secret.
+    ClientSecret {
+        /// `AZURE_TENANT_ID`.
+        tenant_id: String,
+        /// `AZURE_CLIENT_ID`.
+        client_id: String,
+        /// `AZURE_CLIENT_SECRET`.
+        secret: String,
+    },
+    /// The user of `az login`, on a developer's machine.
     AzureCli,
 }
 
@@ -21,6 +31,7 @@ impl fmt::Debug for Identity {
 }
 
 impl Identity {
+    /// The identity in words, without its secret.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -32,11 +43,11 @@ impl Identity {
     }
 }
 
-/// By `<prefix>__credential` and `<prefix>__clientId`, else what is at hand: in Azure the app's own identity, on a
-/// developer's machine `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`, else the Azure CLI's user.
+/// Reads `<prefix>__credential` and `<prefix>__clientId`. Without them: in Azure the app's own identity, elsewhere
+/// `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`, otherwise the Azure CLI's user.
 ///
 /// # Errors
-/// `<prefix>__credential` says what is not known.
+/// `<prefix>__credential` has an unknown value.
 pub fn read(env: &BTreeMap<String, String>, prefix: &str) -> Result<Identity, Problem> {
     let given = |name: &str| env.get(name).map(|text| text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
     let credential = format!("{prefix}__credential");
@@ -44,7 +55,7 @@ pub fn read(env: &BTreeMap<String, String>, prefix: &str) -> Result<Identity, Pr
     match given(&credential).map(|word| word.to_lowercase()).as_deref() {
         Some("managedidentity") => return Ok(Identity::ManagedIdentity { client_id }),
         Some(_) => {
-            let what = "is invalid: expected managedidentity, or empty for the identity at hand".to_owned();
+            let what = "is invalid: expected managedidentity, or empty for the default identity".to_owned();
             return Err(Problem { setting: credential, what });
         }
         None => {}
@@ -67,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_identity_asked_for_else_what_is_at_hand() {
+    fn the_configured_identity_is_used_otherwise_the_default_one() {
         let own = |id: Option<&str>| Identity::ManagedIdentity { client_id: id.map(str::to_owned) };
         assert_eq!(with(&[]), Ok(Identity::AzureCli));
         assert_eq!(with(&[("WEBSITE_SITE_NAME", "app")]), Ok(own(None)));

@@ -1,10 +1,12 @@
-//! Whom mails are from and who gets the answers: `Biuro Rachunkowe <biuro@example.pl>`, or an address alone.
+//! Mailboxes of From and Reply-To: `Biuro Rachunkowe <biuro@example.pl>`, or an address alone.
 
 use crate::domain::client::Email;
 use lettre::message::Mailbox;
 
+/// Parses a mailbox whose address also mail servers accept.
+///
 /// # Errors
-/// Says what was expected, for a person.
+/// What was expected, for a person.
 pub fn parse(text: &str) -> Result<Mailbox, String> {
     let mailbox = text.trim().parse::<Mailbox>().ok().filter(|_| !text.chars().any(char::is_control));
     mailbox

@@ -1,4 +1,4 @@
-//! Settings: read once from a map of names and values, every problem reported at once.
+//! Settings: read once from a map of names to values; all problems are reported together.
 
 pub mod catalogue;
 pub mod connection;
@@ -25,7 +25,7 @@ pub use reader::Problem;
 pub use setting::{Choice, Kind, Setting};
 pub use unsubscribe::Unsubscribe;
 
-/// Of this build.
+/// Version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 use crate::domain::{
@@ -38,80 +38,121 @@ use connection::bus::ConnectionString;
 use reader::Reader;
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+/// All settings, valid and consistent. Bounds and defaults are in `catalogue`.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The namespace, and what opens it.
+    /// The Service Bus namespace and its credential; None: not set, which `serve` and `dispatch` refuse.
     pub service_bus: Option<ConnectionString>,
+    /// How messages are sent.
     pub bus: BusSettings,
+    /// Where each event type goes.
     pub routes: Arc<Routes>,
-    /// The queue that SendEmail reads (`EmailQueueName`); there in all settings that are sound.
+    /// The queue that SendEmail reads (`EmailQueueName`); never None in valid settings.
     pub email_queue: Option<Destination>,
+    /// Bounds of a message's body and headers.
     pub limits: MessageLimits,
+    /// The dispatcher.
     pub dispatch: DispatchSettings,
+    /// Sending mails.
     pub notify: NotifySettings,
-    /// Under which the inbox remembers to whom it mailed.
+    /// Key of the recipients' hashes in the inbox.
     pub recipients: RecipientKey,
+    /// Retention.
     pub prune: PruneSettings,
+    /// The database.
     pub store: StoreSettings,
+    /// The mail provider and the letters.
     pub email: EmailSettings,
     /// A filter of `tracing`.
     pub log_level: String,
     /// The process runs in Azure (`WEBSITE_SITE_NAME` is set).
     pub in_azure: bool,
-    /// Of settings under a former name: what is read all the same, and should be changed.
+    /// Settings given under a former name: they are read, and should be renamed.
     pub warnings: Vec<Problem>,
 }
 
-/// Which database, with what only it needs.
+/// The database, with what only that one needs.
 #[derive(Debug, Clone)]
 pub enum StoreKind {
+    /// A file, for one machine.
     Sqlite,
-    SqlServer { connection: Secret, pool: PoolOptions, azure: Box<AzureEnvironment> },
+    /// SQL Server or Azure SQL.
+    SqlServer {
+        /// `SqlConnectionString`.
+        connection: Secret,
+        /// Connections and timeouts.
+        pool: PoolOptions,
+        /// Azure's own variables, for a login by Entra ID.
+        azure: Box<AzureEnvironment>,
+    },
 }
 
+/// Connections to SQL Server.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolOptions {
+    /// Connection limit of this process.
     pub connections_max: u32,
-    /// How long a caller waits for a connection, made or given back, and goes on trying after transient errors.
+    /// How long a caller waits for a connection and repeats a call after transient errors.
     pub wait: Duration,
-    /// A connection unused for so long is closed.
+    /// A connection unused for this long is closed.
     pub idle: Duration,
+    /// Bounds connecting, with TLS and login.
     pub connect_timeout: Duration,
+    /// Bounds one batch.
     pub command_timeout: Duration,
-    /// How long a delivery waits for a database that is away. The queue gives it again at once, and dead-letters it
-    /// after ten times: who answered at once would lose the queue to an outage of seconds.
+    /// How long a delivery waits for an unavailable database. The queue redelivers at once and dead-letters after ten
+    /// deliveries: with immediate failures, an outage of seconds would dead-letter the whole queue.
     pub patience: Duration,
-    /// Between tries while a login is refused or a certificate not trusted: sooner could lock the account.
+    /// Between tries while the login is refused or the certificate not trusted: a shorter one could lock the account.
     pub refused_pause: Duration,
 }
 
+/// The database.
 #[derive(Debug, Clone)]
 pub struct StoreSettings {
+    /// Which one.
     pub kind: StoreKind,
+    /// The SQLite file; unused with SQL Server.
     pub path: PathBuf,
+    /// Added to the database's clock; for tests only, 0 in Azure.
     pub skew_ms: i64,
-    /// While idle, timers ask the database only so often; zero: always.
+    /// Once idle, timers query the database only this often; zero: always.
     pub idle: Duration,
+    /// How long an idempotency key is remembered.
     pub key_lifetime_ms: i64,
 }
 
+/// How messages are sent, and what the destinations are.
 #[derive(Debug, Clone)]
 pub struct BusSettings {
+    /// The protocol.
     pub transport: Transport,
+    /// Bounds one send.
     pub timeout_ms: u64,
+    /// Concurrent sends per claim.
     pub concurrency_max: u32,
+    /// Duplicate detection window of the queues and topics; 0: none.
     pub duplicate_window_ms: i64,
+    /// How long a message may wait in the queue.
     pub queue_life_days: i64,
+    /// An AMQP connection unused for this long is replaced.
     pub idle_ms: u64,
+    /// `host:port` to connect to in place of the namespace (AMQP only).
     pub gateway: Option<String>,
+    /// Destinations that require sessions.
     pub session_destinations: Vec<Destination>,
+    /// Destinations that are partitioned.
     pub partitioned_destinations: Vec<Destination>,
 }
 
+/// The protocol of sending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
+    /// AMQP over TLS, port 5671.
     Amqp,
+    /// AMQP over WebSocket, port 443.
     WebSocket,
+    /// One HTTPS request per message.
     Rest,
 }
 
@@ -120,26 +161,39 @@ impl Choice for Transport {
         &[("amqp", Self::Amqp), ("websocket", Self::WebSocket), ("rest", Self::Rest)];
 }
 
+/// The mail provider and the letters.
 #[derive(Debug, Clone)]
 pub struct EmailSettings {
+    /// Which provider.
     pub provider: EmailProvider,
+    /// Folder of the folder provider.
     pub folder: PathBuf,
-    /// Read also where the provider is another.
+    /// The SMTP server; read even if the provider is another.
     pub smtp: SmtpSettings,
+    /// Azure Communication Services; read even if the provider is another.
     pub acs: AcsSettings,
+    /// The From: an address, or a name and an address.
     pub from: String,
+    /// The Reply-To, in the same form; None: as From.
     pub reply_to: Option<String>,
-    /// In the mails' signature.
+    /// The office's address in the signature; one line.
     pub office_address: Option<String>,
+    /// Its telephone number, there too; one line.
     pub office_phone: Option<String>,
+    /// The List-Unsubscribe header.
     pub unsubscribe: Option<Unsubscribe>,
+    /// Language of the mails to clients without a language of their own.
     pub language: Language,
 }
 
+/// Who sends the mails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmailProvider {
+    /// Writes `.eml` files; for one machine, refused in Azure.
     Folder,
+    /// An SMTP server.
     Smtp,
+    /// Azure Communication Services.
     Acs,
 }
 
@@ -148,33 +202,46 @@ impl Choice for EmailProvider {
         &[("folder", Self::Folder), ("smtp", Self::Smtp), ("acs", Self::Acs)];
 }
 
-/// Azure Communication Services: by a connection string, else by an endpoint and who is at hand there.
+/// Azure Communication Services: a connection string, or an endpoint and an identity.
 #[derive(Debug, Clone)]
 pub struct AcsSettings {
+    /// With its access key.
     pub connection: Option<Secret>,
+    /// Empty with a connection string.
     pub endpoint: String,
+    /// Who signs in at the endpoint.
     pub identity: Option<Identity>,
+    /// Bounds one mail, with its token.
     pub timeout_ms: u64,
 }
 
+/// The SMTP server.
 #[derive(Debug, Clone)]
 pub struct SmtpSettings {
+    /// A host name or an address; empty: not set.
     pub host: String,
+    /// Usually 587 for STARTTLS, 465 for TLS.
     pub port: u16,
+    /// Encryption.
     pub security: SmtpSecurity,
+    /// Login; None: no login.
     pub user: Option<String>,
+    /// Set together with `user`.
     pub password: Option<Secret>,
+    /// PEM file of certificates trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
+    /// Bounds one mail, from connecting to the last reply.
     pub timeout_ms: u64,
 }
 
+/// Encryption of SMTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SmtpSecurity {
-    /// Plain at first, then encrypted, or nothing is sent (port 587).
+    /// STARTTLS (port 587); without it nothing is sent.
     Starttls,
-    /// Encrypted from the first byte (port 465).
+    /// TLS from the first byte (port 465).
     Tls,
-    /// Not at all: only to this machine itself.
+    /// No encryption; to this machine only.
     None,
 }
 
@@ -183,11 +250,12 @@ impl Choice for SmtpSecurity {
         &[("starttls", Self::Starttls), ("tls", Self::Tls), ("none", Self::None)];
 }
 
-/// A text that Debug does not show.
+/// A text that `Debug` does not print.
 #[derive(Clone)]
 pub struct Secret(String);
 
 impl Secret {
+    /// The text itself: never print it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -201,15 +269,15 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Settings {
-    /// For commands that touch no bus (`migrate`, `ops`).
+    /// For commands that need no bus (`migrate`, `ops`).
     ///
     /// # Errors
-    /// Every problem there is, each by the setting's name.
+    /// All problems, each with the name of its setting.
     pub fn read(env: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
         Self::gather(env, false)
     }
 
-    /// For `serve` and `dispatch`: without `ServiceBusConnection` they could only fail.
+    /// For `serve` and `dispatch`, which need `ServiceBusConnection`.
     ///
     /// # Errors
     /// As `read`.

@@ -1,4 +1,4 @@
-//! The outbox, the store, retention.
+//! The settings of the outbox, the database and retention.
 
 use super::{
     AzureEnvironment, PoolOptions, Secret, StoreKind, StoreSettings, connection::sql::ConnectionString, reader::Reader,
@@ -73,7 +73,7 @@ pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
     }
 }
 
-/// Azure's own names, which its libraries read too.
+/// Azure's own variables, which its libraries read too.
 fn azure(reader: &Reader<'_>) -> AzureEnvironment {
     let given = |name| reader.given(name).map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned);
     AzureEnvironment {
@@ -84,7 +84,7 @@ fn azure(reader: &Reader<'_>) -> AzureEnvironment {
     }
 }
 
-/// Between tries while a login is refused or a certificate not trusted: sooner could lock the account.
+/// Between tries while the login is refused or the certificate not trusted: a shorter one could lock the account.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 
 impl Default for PoolOptions {
@@ -93,7 +93,7 @@ impl Default for PoolOptions {
     }
 }
 
-/// `Connect Timeout` and `Command Timeout` of the connection string count where the settings say nothing.
+/// `Connect Timeout` and `Command Timeout` of the connection string apply where their settings are not given.
 fn pool(reader: &mut Reader<'_>, parsed: Option<&ConnectionString>) -> PoolOptions {
     let connections_max = reader.number("Sql__ConnectionsMax");
     let mut ms = |name, parsed: Option<Duration>| match parsed.filter(|_| reader.given(name).is_none()) {

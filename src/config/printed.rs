@@ -1,8 +1,8 @@
-//! The table of settings as text: for a terminal, for the documentation, and as the example file.
+//! Prints the table of settings: for a terminal, as documentation, and as the example file.
 
 use super::{catalogue, setting::Setting};
 
-/// Of the Functions host, not ours; the example file is one for its tools too.
+/// Settings of the Functions host: its tools read the example file too.
 const HOSTS: [(&str, &str); 2] =
     [("FUNCTIONS_WORKER_RUNTIME", "custom"), ("AzureWebJobsStorage", "UseDevelopmentStorage=true")];
 
@@ -19,12 +19,12 @@ A setting that was renamed is still read under its former name, with a warning. 
 ";
 
 const ROUTES: &str = "\
-`Routes__<EventType>` routes an event type: one of ours by a default, any other as it is set. A type without a default and
+`Routes__<EventType>` routes an event type. Those of this program have a default, others only what is set. A type without a default and
 without a setting waits, and `ops status` shows it.
 
 ";
 
-/// `src/config/README.md`.
+/// The content of `src/config/README.md`.
 #[must_use]
 pub fn markdown() -> String {
     let sections = catalogue::sections().iter().map(|(title, settings)| {
@@ -48,12 +48,12 @@ fn row(one: &Setting) -> String {
         Some("") => "(empty)".to_owned(),
         Some(text) => format!("`{text}`"),
     };
-    // A page would take <name> for a tag and hide it.
+    // A Markdown page would read <name> as a tag and hide it.
     let shown = |text: &str| text.replace('<', "\\<").replace('|', "\\|");
     format!("| `{}` | {default} | {} | {} |\n", one.name, shown(&one.kind.to_string()), shown(one.meaning))
 }
 
-/// For a terminal.
+/// The list for a terminal.
 #[must_use]
 pub fn text() -> String {
     let sections = catalogue::sections().iter().map(|(title, settings)| {
@@ -76,12 +76,12 @@ fn entry(one: &Setting) -> String {
     format!("  {}\n      {}\n      expected: {}\n      default: {default}\n{formerly}", one.name, one.meaning, one.kind)
 }
 
-/// `local.settings.example.json`.
+/// The content of `local.settings.example.json`.
 #[must_use]
 pub fn example() -> String {
     let ours = catalogue::all().map(|one| (one.name, one.example.or(one.default).unwrap_or_default()));
     let values = HOSTS.into_iter().chain(ours);
-    // Settings hold nothing that JSON writes otherwise than Rust's Debug; a test reads the file back.
+    // For these texts JSON and Rust's `Debug` use the same escapes; a test reads the file back.
     let lines: Vec<String> = values.map(|(name, value)| format!("    {name:?}: {value:?}")).collect();
     format!("{{\n  \"IsEncrypted\": false,\n  \"Values\": {{\n{}\n  }}\n}}\n", lines.join(",\n"))
 }

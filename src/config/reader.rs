@@ -1,7 +1,6 @@
-//! Reads single settings by the catalogue and gathers every problem instead of stopping at the first.
+//! Reads single settings by the catalogue and collects all problems instead of stopping at the first.
 //!
-//! A wrong value is not repeated unless it is a number: a secret pasted into any setting would be shown to whoever reads
-//! the terminal or the log.
+//! An invalid value is not printed unless it is a number: it could be a secret pasted into the wrong setting.
 
 use super::{
     catalogue,
@@ -10,9 +9,10 @@ use super::{
 };
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
-/// What is wrong with one setting, and what was expected. Never holds a secret.
+/// What is wrong with one setting, and what was expected. Never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// The name of the setting.
     pub setting: String,
     /// Follows the name in a sentence: "is invalid: expected 1 to 200".
     pub what: String,
@@ -38,20 +38,20 @@ impl<'a> Reader<'a> {
         self.add(Problem { setting: setting.into(), what: what.into() });
     }
 
-    /// The value given is not one: what was expected, or why not.
+    /// The value is invalid: what was expected, or why.
     pub(super) fn invalid(&mut self, setting: impl Into<String>, expected: impl fmt::Display) {
         self.problem(setting, format!("is invalid: {expected}"));
     }
 
-    /// Once, however many read the setting.
+    /// Adds a problem once, however often the setting is read.
     pub(super) fn add(&mut self, problem: Problem) {
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
 
-    /// Drops the problems from the `alone`th on that are about a setting which is wrong by itself, or name one: they
-    /// compare with a value that nobody gave.
+    /// From the problems after the first `alone`, drops those of or about a setting that is invalid by itself: they
+    /// compare with a value that was never given.
     pub(super) fn drop_consequences(&mut self, alone: usize) {
         let found = self.problems.split_off(alone.min(self.problems.len()));
         let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
         self.env.get(name).map(String::as_str)
     }
 
-    /// Who signs in at the connection of this name.
+    /// The identity for the connection of this name.
     pub(super) fn identity(&self, prefix: &str) -> Result<Identity, Problem> {
         identity::read(self.env, prefix)
     }
@@ -85,7 +85,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// As `text`, but empty is a problem: nothing sensible could be meant by it.
+    /// As `text`, but empty is a problem.
     pub(super) fn words(&mut self, name: &'static str) -> &'a str {
         let text = self.text(name);
         if text.is_empty() {
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
         text
     }
 
-    /// As `words`. A connection string that was pasted here would be shown as the path of what is missing.
+    /// As `words`. Refuses a connection string: it would be printed as the path of a missing file.
     pub(super) fn path(&mut self, name: &'static str) -> PathBuf {
         let text = self.words(name);
         if text.contains("://") || (text.contains('=') && text.contains(';')) {
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
         PathBuf::from(text)
     }
 
-    /// A number within the bounds of the catalogue, which every type that reads it can hold.
+    /// A number within the bounds of the catalogue.
     pub(super) fn number<T: TryFrom<i64> + Default>(&mut self, name: &'static str) -> T {
         let Some(Setting { kind: kind @ Kind::Number { min, max, .. }, default, .. }) = catalogue::find(name) else {
             self.problem(name, "is not a number of the catalogue");
@@ -114,14 +114,14 @@ impl<'a> Reader<'a> {
         if let Some(number) = within.and_then(|number| T::try_from(number).ok()) {
             return number;
         }
-        // A number is no secret.
+        // A number is not a secret.
         let got = number.map_or_else(String::new, |number| format!(", not {number}"));
         self.invalid(name, format!("expected {kind}{got}"));
         let instead = default.and_then(|text| text.parse().ok()).unwrap_or(*min);
         T::try_from(instead).unwrap_or_default()
     }
 
-    /// As `number`; where it is empty, `otherwise`.
+    /// As `number`; `otherwise` if it is empty.
     pub(super) fn number_or<T: TryFrom<i64> + Default>(&mut self, name: &'static str, otherwise: T) -> T {
         if self.text(name).is_empty() { otherwise } else { self.number(name) }
     }
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         T::WORDS[0].1
     }
 
-    /// Names in our sections that no setting has: a typo would otherwise be a silent default.
+    /// Reports unknown names in the sections of this program: a typo would otherwise silently mean the default.
     pub(super) fn unknown_names(&mut self) {
         let sections: Vec<&str> = catalogue::all().filter_map(|s| s.name.split_once("__")).map(|(s, _)| s).collect();
         for name in self.env.keys() {
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
             if let Some(setting) = in_other_case {
                 self.problem(name.clone(), format!("is written {}: upper and lower case matter", setting.name));
             } else if name.split_once("__").is_some_and(|(section, _)| ours(section)) {
-                self.problem(name.clone(), "is not a setting: `client-organizer settings` lists those there are");
+                self.problem(name.clone(), "is not a setting: `client-organizer settings` lists all");
             }
         }
     }

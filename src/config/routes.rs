@@ -1,4 +1,4 @@
-//! Routes and schedules.
+//! The settings of routes and schedules.
 
 use super::{catalogue::ROUTE_PREFIX, reader::Reader};
 use crate::domain::{
@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use std::collections::BTreeMap;
 
-/// The queue that SendEmail reads. None: its name is none, which is a problem told.
+/// The queue that SendEmail reads. None: its name is invalid, which is reported.
 pub(super) fn email_queue(reader: &mut Reader<'_>) -> Option<Destination> {
     let queue = reader.text("EmailQueueName");
     let parsed = Destination::parse(&format!("queue:{queue}"));
@@ -46,7 +46,7 @@ pub(super) fn read(
     Routes(routes)
 }
 
-/// The host fires them; read here so that a typo is told at start, not by a timer that never comes.
+/// The host runs the timers; the schedules are checked here so that a typo is reported at start.
 pub(super) fn schedules(reader: &mut Reader<'_>) {
     for name in ["OutboxSchedule", "RetryEmailSchedule", "PruneSchedule"] {
         if let Err(why) = Schedule::parse(reader.text(name)) {

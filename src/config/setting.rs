@@ -1,37 +1,47 @@
-//! What is known of one setting: its names, type, bounds, default and meaning.
+//! One setting: its names, type, bounds, default and meaning.
 
 use std::fmt;
 
-/// A setting by its environment variable. Units stand last in the name.
+/// A setting. The unit is the last word of its name.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
+    /// The environment variable.
     pub name: &'static str,
-    /// Names that it had before: still read, with a warning.
+    /// Former names: still read, with a warning.
     pub formerly: &'static [&'static str],
+    /// Type and bounds of the value.
     pub kind: Kind,
     /// `None`: there is no default; see `meaning` for who must set it.
     pub default: Option<&'static str>,
-    /// What the example file has in place of the default.
+    /// The value in the example file, where it is not the default.
     pub example: Option<&'static str>,
-    /// For a person, after the name and a colon.
+    /// What it is for, for a person; follows the name.
     pub meaning: &'static str,
 }
 
 /// The type of a value, and its bounds.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// Whole, and within these bounds. The note says what 0 or nothing means, where that is not a number like others.
-    Number { min: i64, max: i64, note: &'static str },
+    /// A whole number.
+    Number {
+        /// The least value.
+        min: i64,
+        /// The greatest value.
+        max: i64,
+        /// What 0 or an empty value means, where it has a special meaning; otherwise empty.
+        note: &'static str,
+    },
     /// One of these words.
     Choice(fn() -> Vec<&'static str>),
-    /// When a timer fires.
+    /// The schedule of a timer.
     Schedule,
-    /// Anything else, by what a person is asked for.
+    /// Any other text, described for a person.
     Text(&'static str),
 }
 
 /// A type with a word for each of its values.
 pub trait Choice: Copy + 'static {
+    /// Each word with its value; the first is used where the given word is invalid.
     const WORDS: &'static [(&'static str, Self)];
 }
 
@@ -106,13 +116,13 @@ pub(super) const fn text(
     setting(name, Some(default), Kind::Text(expected), meaning)
 }
 
-/// One without a default.
+/// A setting without a default.
 pub(super) const fn unset(name: &'static str, expected: &'static str, meaning: &'static str) -> Setting {
     setting(name, None, Kind::Text(expected), meaning)
 }
 
 impl Setting {
-    /// The present one first.
+    /// The current name, then the former ones.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         std::iter::once(self.name).chain(self.formerly.iter().copied())
     }

@@ -4,27 +4,27 @@ use crate::domain::client::Email;
 use reqwest::Url;
 use uuid::Uuid;
 
-/// Where a client says that they want no more of these mails.
+/// Where a client can unsubscribe from these mails.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsubscribe {
     uri: String,
     one_click: bool,
 }
 
-/// In the URI: the mail's own id, the part of its Message-ID before the @.
+/// Placeholder in the URI for the mail's id, the part of its Message-ID before the @.
 const ID: &str = "{id}";
-/// With the id still far below the 998 characters a header's line may have.
+/// Even with the id far below the 998 characters that a header line may have.
 const URI_CHARS_MAX: usize = 500;
 
 impl Unsubscribe {
-    /// `one_click`: mail programs may unsubscribe by a POST to it, without showing a page.
+    /// Parses a URI. `one_click`: mail programs may unsubscribe by a POST to it, without showing a page.
     ///
     /// # Errors
-    /// Says what was expected, for a person.
+    /// What was expected, for a person.
     pub fn parse(text: &str, one_click: bool) -> Result<Self, String> {
         let expected = || "expected mailto:<address> or https://…, without spaces, brackets or quotes".to_owned();
         let filled = text.replace(ID, &Uuid::nil().to_string());
-        // Whatever ends a URI inside < and > or begins another, so that the header says one thing.
+        // Characters that could end the URI inside < and >, or begin another one.
         let odd = |c: char| !c.is_ascii_graphic() || "<>\"\\^`{|}".contains(c);
         if filled.contains(odd) || text.len() > URI_CHARS_MAX {
             return Err(expected());
@@ -39,12 +39,12 @@ impl Unsubscribe {
             return Err(expected());
         }
         if one_click && (url.scheme() != "https" || !text.contains(ID)) {
-            return Err(format!("one click needs https://…, with {ID} in it: it must say by itself whose mail it was"));
+            return Err(format!("one click needs https://…, with {ID} in it: it must identify the mail by itself"));
         }
         Ok(Self { uri: text.to_owned(), one_click })
     }
 
-    /// By name and value.
+    /// The headers for a mail with this id, by name and value.
     #[must_use]
     pub fn headers(&self, mail: Uuid) -> Vec<(&'static str, String)> {
         let uri = self.uri.replace(ID, &mail.to_string());
@@ -61,19 +61,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_uri_is_told_with_the_mails_own_id() {
+    fn the_headers_contain_the_id_of_the_mail() {
         let mail = Uuid::from_u128(7);
         let one = Unsubscribe::parse("https://office.example.pl/stop?mail={id}", true).unwrap();
-        let told = one.headers(mail);
-        assert_eq!(told[0], ("List-Unsubscribe", format!("<https://office.example.pl/stop?mail={mail}>")));
-        assert_eq!(told[1], ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+        let headers = one.headers(mail);
+        assert_eq!(headers[0], ("List-Unsubscribe", format!("<https://office.example.pl/stop?mail={mail}>")));
+        assert_eq!(headers[1], ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
         let other = Unsubscribe::parse("mailto:stop@office.example.pl?subject=stop%20{id}", false).unwrap();
-        let told = other.headers(mail);
-        assert_eq!(told, [("List-Unsubscribe", format!("<mailto:stop@office.example.pl?subject=stop%20{mail}>"))]);
+        let headers = other.headers(mail);
+        assert_eq!(headers, [("List-Unsubscribe", format!("<mailto:stop@office.example.pl?subject=stop%20{mail}>"))]);
     }
 
     #[test]
-    fn what_would_not_be_one_header_with_one_uri_is_refused() {
+    fn a_text_that_would_not_be_one_header_with_one_uri_is_refused() {
         for bad in [
             "",
             "office.example.pl/stop",

@@ -359,7 +359,7 @@ fn azure_communication_services_are_configured_in_one_valid_way() {
         (vec![(KEY.0, "endpoint=https://x;accesskey=hush!")], KEY.0, "not base64"),
         (vec![(KEY.0, "endpoint=http://mail.example;accesskey=aHVzaA==")], KEY.0, "for this machine alone"),
         (vec![(ENDPOINT.0, "office.communication.azure.com")], ENDPOINT.0, "expected https://"),
-        (vec![(ENDPOINT.0, "https://office.communication.azure.com/emails")], ENDPOINT.0, "nothing behind it"),
+        (vec![(ENDPOINT.0, "https://office.communication.azure.com/emails")], ENDPOINT.0, "nothing after it"),
         (vec![(ENDPOINT.0, "http://127.0.0.1:8080")], ENDPOINT.0, "a token is not sent in the clear"),
         (
             vec![ENDPOINT, ("Email__AcsEndpoint__credential", "password")],

@@ -7,19 +7,24 @@ use std::{fmt, net::IpAddr};
 /// `endpoint=https://….communication.azure.com/;accesskey=…`, as the portal shows it. Debug hides the key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AcsConnectionString {
+    /// `https://<name>.communication.azure.com`, not checked yet: see `endpoint`.
     pub endpoint: String,
+    /// The access key.
     pub key: AcsKey,
 }
 
+/// An access key, decoded. Debug hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AcsKey(Vec<u8>);
 
 impl AcsKey {
+    /// A key of these bytes.
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
+    /// The bytes to sign with.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.0
@@ -39,12 +44,14 @@ impl fmt::Debug for AcsKey {
 }
 
 impl AcsConnectionString {
+    /// Parses endpoint and key.
+    ///
     /// # Errors
-    /// What is missing or wrong; never the key.
+    /// What is missing or invalid; never the key.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (mut endpoint, mut key) = (None, None);
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            // A key ends in '=' itself.
+            // A key may end in '=' itself.
             let (name, value) = part.split_once('=').ok_or("a part of it is not name=value")?;
             match name.trim().to_ascii_lowercase().as_str() {
                 "endpoint" => endpoint = Some(value.trim()),
@@ -59,6 +66,8 @@ impl AcsConnectionString {
     }
 }
 
+/// Parses an endpoint: HTTPS, or HTTP to this machine for tests.
+///
 /// # Errors
 /// What was expected, for a person.
 pub fn endpoint(text: &str) -> Result<Url, String> {
@@ -69,7 +78,7 @@ pub fn endpoint(text: &str) -> Result<Url, String> {
         return Err("expected https://…; http:// is for this machine alone".to_owned());
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
-        return Err("expected https://<name>.communication.azure.com and nothing behind it".to_owned());
+        return Err("expected https://<name>.communication.azure.com and nothing after it".to_owned());
     }
     Ok(url)
 }

@@ -1,6 +1,6 @@
-//! An ADO connection string as its pairs: the driver's own parser takes ASCII only, and keeps what it read to itself.
+//! Splits an ADO connection string into pairs: the driver's own parser accepts ASCII only, and does not expose them.
 
-/// Keywords in lower case without spaces, since .NET writes `User ID`, `UserID` and `user id` alike; in their order.
+/// The pairs in their order, with keywords in lower case without spaces: for .NET, `User ID` and `userid` are the same.
 ///
 /// # Errors
 /// What is wrong, without any value.
@@ -18,7 +18,7 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
 
 const BETWEEN: [char; 5] = [';', ' ', '\t', '\r', '\n'];
 
-/// A keyword, and what stands behind its `=`. A doubled `=` is one of the keyword's own, so `Server==x` names none.
+/// A keyword, and the text after its `=`. A doubled `=` is part of the keyword, so `Server==x` has no value.
 fn key(text: &str) -> Result<(String, &str), String> {
     let mut key = String::new();
     let mut chars = text.char_indices().peekable();
@@ -36,7 +36,7 @@ fn key(text: &str) -> Result<(String, &str), String> {
     Err("is invalid: expected Server=tcp:<host>,1433;Database=<name>;… in pairs of keyword=value".to_owned())
 }
 
-/// Its value, and what stands behind it. A quote in a quoted value is doubled.
+/// The value, and the text after it. A quote in a quoted value is doubled.
 fn value<'a>(text: &'a str, key: &str) -> Result<(String, &'a str), String> {
     let Some(quote) = text.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
         let end = text.find(';').unwrap_or(text.len());
@@ -57,7 +57,7 @@ fn value<'a>(text: &'a str, key: &str) -> Result<(String, &'a str), String> {
             let after = text[1 + at + 1..].trim_start();
             return match after.chars().next() {
                 None | Some(';') => Ok((value, after)),
-                Some(_) => Err(format!("goes on behind the closing quote of {key}")),
+                Some(_) => Err(format!("continues after the closing quote of {key}")),
             };
         }
     }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_connection_string_is_told_without_its_values() {
+    fn an_invalid_connection_string_is_reported_without_its_values() {
         for text in ["geheim", "Password='geheim", "Password='geheim'geheim", "=geheim", "a=geheim'"] {
             let why = pairs(text).unwrap_err();
             assert!(!why.contains("geheim"), "{why}");

@@ -1,4 +1,4 @@
-//! A Service Bus connection string, as the portal gives it out; its key is never printed.
+//! A Service Bus connection string as the portal shows it; its key is never printed.
 
 use crate::config::identity::Identity;
 use chrono::{DateTime, Utc};
@@ -9,7 +9,9 @@ use std::fmt;
 /// `SharedAccessSignature=…` in place of name and key; or a namespace and an identity.
 #[derive(Debug, Clone)]
 pub struct ConnectionString {
+    /// The first label of the host name; `local` for a bus on this machine.
     pub namespace: String,
+    /// What opens the namespace.
     pub credential: Credential,
     entity_path: Option<String>,
     /// `host:port` of a bus without TLS on this machine.
@@ -20,20 +22,29 @@ pub struct ConnectionString {
 /// What opens the namespace.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credential {
+    /// A key, or a signature made with one.
     Shared(SharedAccess),
+    /// Tokens of Entra ID.
     Identity(Identity),
 }
 
+/// A shared access policy.
 #[derive(Clone, PartialEq, Eq)]
 pub enum SharedAccess {
+    /// Its key, with which tokens are signed.
     Key {
+        /// The policy's name.
         name: String,
+        /// Base64, used as text.
         key: String,
     },
-    /// `SharedAccessSignature sr=…&sig=…&se=…&skn=…`, as it was given.
+    /// A signature made elsewhere.
     Signature {
+        /// `SharedAccessSignature sr=…&sig=…&se=…&skn=…`, as given.
         text: String,
+        /// The policy's name.
         name: String,
+        /// When the bus stops accepting it.
         expires_on: DateTime<Utc>,
     },
 }
@@ -57,16 +68,18 @@ impl fmt::Debug for SharedAccess {
 }
 
 /// The namespace that requests to a local bus are signed for: `https://local.servicebus.windows.net/<entity>/messages`.
-/// The REST crate knows no other host, so a stand-in verifies against this one.
+/// The REST crate signs for no other host, so a stand-in verifies against this one.
 pub const LOCAL_NAMESPACE: &str = "local";
 
 const CLOUD: &str = ".servicebus.windows.net";
-/// Where an emulator listens whose port is not named.
+/// Port of an emulator where none is given.
 const EMULATOR_PORT: u16 = 5672;
 
 impl ConnectionString {
+    /// Parses a connection string as Microsoft's clients do.
+    ///
     /// # Errors
-    /// Every problem found, for a person; none of them holds the key.
+    /// All problems, for a person; none contains the key.
     pub fn parse(text: &str) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut parts = Parts::default();
@@ -82,7 +95,7 @@ impl ConnectionString {
             None | Some("false") => false,
             Some("true") => true,
             Some(_) => {
-                problems.push("UseDevelopmentEmulator is neither true nor false".to_owned());
+                problems.push("UseDevelopmentEmulator is invalid: expected true or false".to_owned());
                 false
             }
         };
@@ -103,7 +116,7 @@ impl ConnectionString {
         }
     }
 
-    /// `ServiceBusConnection__fullyQualifiedNamespace`: no secret, tokens of Entra ID.
+    /// From `ServiceBusConnection__fullyQualifiedNamespace`: tokens of Entra ID instead of a key.
     ///
     /// # Errors
     /// What was expected of a fully qualified namespace.
@@ -113,13 +126,13 @@ impl ConnectionString {
         Ok(Self { namespace, credential, entity_path: None, local: None, passed_over: Vec::new() })
     }
 
-    /// Set where the key is that of one queue or topic: it opens no other.
+    /// The one queue or topic that the key is for; None: the whole namespace.
     #[must_use]
     pub fn entity_path(&self) -> Option<&str> {
         self.entity_path.as_deref()
     }
 
-    /// Whose a signature is that was made elsewhere, and when it ends.
+    /// Policy name and expiry of a signature; None for a key or an identity.
     #[must_use]
     pub fn ends(&self) -> Option<(&str, DateTime<Utc>)> {
         match &self.credential {
@@ -128,7 +141,7 @@ impl ConnectionString {
         }
     }
 
-    /// Parts that older clients of Microsoft's read, and its own of today do not: nor do we.
+    /// Names of the parts that are ignored, as Microsoft's current clients ignore them.
     #[must_use]
     pub fn passed_over(&self) -> &[String] {
         &self.passed_over
@@ -177,7 +190,7 @@ impl Parts {
             "entitypath" => &mut self.entity_path,
             "usedevelopmentemulator" => &mut self.emulator,
             "sharedaccesssignature" => &mut self.signature,
-            // A name is shown only when it can be one: a key cut at a ';' must not end up in a log.
+            // Only text that looks like a name is printed: a key cut at a ';' must not get into a log.
             _ if name.len() <= 32 && name.chars().all(|c| c.is_ascii_alphabetic() || c == ' ') => {
                 self.passed_over.push(name.trim().to_owned());
                 return Ok(());
@@ -195,10 +208,10 @@ impl Parts {
     fn access(self, problems: &mut Vec<String>) -> Option<SharedAccess> {
         if let Some(text) = &self.signature {
             if self.key.is_some() || self.key_name.is_some() {
-                problems.push("a SharedAccessSignature and a key are both given: one of them is meant".to_owned());
+                problems.push("a SharedAccessSignature and a key are both given: remove one".to_owned());
             }
             if text.chars().any(|c| c != ' ' && !c.is_ascii_graphic()) {
-                problems.push("SharedAccessSignature holds a character that is not ASCII".to_owned());
+                problems.push("SharedAccessSignature contains a character that is not ASCII".to_owned());
             }
             return signature(text).map_err(|what| problems.push(format!("SharedAccessSignature {what}"))).ok();
         }
@@ -210,16 +223,16 @@ impl Parts {
                 ));
             }
         }
-        // No key of Azure's holds any: it was pasted with something else.
+        // No key of Azure contains any: it was pasted with something else.
         if self.key.as_deref().is_some_and(|key| key.chars().any(|c| !c.is_ascii_graphic())) {
-            problems.push("SharedAccessKey holds a space or a character that is not ASCII".to_owned());
+            problems.push("SharedAccessKey contains a space or a character that is not ASCII".to_owned());
         }
         (problems.len() == before)
             .then(|| SharedAccess::Key { name: self.key_name.unwrap_or_default(), key: self.key.unwrap_or_default() })
     }
 }
 
-/// Reads the end and the policy's name of a signature given as text.
+/// Reads expiry and policy name of a signature.
 ///
 /// # Errors
 /// What is missing; never the signature.
@@ -236,7 +249,7 @@ fn signature(text: &str) -> Result<SharedAccess, String> {
     Ok(SharedAccess::Signature { text: text.to_owned(), name, expires_on })
 }
 
-/// Whose connection string has a part of this name.
+/// The product whose connection strings have a part of this name.
 fn foreign(name: &str) -> Option<&'static str> {
     match name.to_ascii_lowercase().as_str() {
         "server" | "data source" | "database" | "initial catalog" => Some("an SQL database"),
@@ -246,13 +259,13 @@ fn foreign(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Namespace and, for a local bus, its `host:port`. As Microsoft's clients read it: any scheme or none, and a port that
-/// counts for an emulator alone, since each transport has its own.
+/// Namespace and, for a local bus, its `host:port`. As in Microsoft's clients: any scheme or none, and a port that is
+/// used for an emulator only, since each transport has its own.
 fn read_endpoint(endpoint: &str, emulated: bool) -> Result<(String, Option<String>), String> {
     let authority = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
     let (host, port) = match authority.rsplit_once(':') {
-        // The colons of an address of IPv6 stand in brackets.
+        // The colons of an IPv6 address are in brackets.
         Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
         _ => (authority, None),
     };
@@ -273,8 +286,8 @@ fn read_endpoint(endpoint: &str, emulated: bool) -> Result<(String, Option<Strin
     }
     let namespace = namespace.map_err(|_| {
         format!(
-            "Endpoint is invalid: expected sb://<namespace>{CLOUD}/ (another service's endpoint is none, other clouds \
-             are not supported, and a bus on this machine needs UseDevelopmentEmulator=true)"
+            "Endpoint is invalid: expected sb://<namespace>{CLOUD}/ (another service's endpoint and other clouds are \
+             not supported, and a bus on this machine needs UseDevelopmentEmulator=true)"
         )
     })?;
     Ok((namespace, None))

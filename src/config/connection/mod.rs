@@ -1,4 +1,4 @@
-//! Connection strings as the portals give them out, read into what they mean; no secret is printed.
+//! Parsers of connection strings as the portals show them; no secret is printed.
 
 pub mod acs;
 mod ado;

@@ -1,4 +1,4 @@
-//! What a connection string says: where the database is, who logs in, and what of it this program cannot do.
+//! A connection string of SQL Server: server, database, login, and which keywords are not supported.
 
 use super::{
     ado,
@@ -7,24 +7,37 @@ use super::{
 use std::{fmt, net::Ipv6Addr, path::PathBuf, time::Duration};
 use tiberius::EncryptionLevel;
 
-/// Debug shows no secret: a password stands in `login` alone.
+/// A parsed connection string. Debug shows no secret: only `login` has one.
 #[derive(Clone)]
 pub struct ConnectionString {
+    /// Host name or address of the server, without its port.
     pub host: String,
+    /// 1433 unless given.
     pub port: u16,
+    /// None: the login's default database.
     pub database: Option<String>,
+    /// Who logs in.
     pub login: Login,
+    /// Required unless the string states otherwise.
     pub encryption: EncryptionLevel,
+    /// `TrustServerCertificate`.
     pub trust_any_certificate: bool,
+    /// `TrustServerCertificateCA`: the file of a certificate authority.
     pub trusted_ca: Option<PathBuf>,
+    /// `HostNameInCertificate`, where it is not `host`.
     pub certificate_host: Option<String>,
+    /// `Application Name`.
     pub application: Option<String>,
+    /// `Workstation ID`.
     pub workstation: Option<String>,
-    /// All addresses of the host at once: a listener's live one is not behind the dead ones.
+    /// `MultiSubnetFailover`: tries all addresses of the host concurrently, so that the live one of a listener does not
+    /// wait for the dead ones.
     pub at_once: bool,
+    /// `Packet Size`, 512 to 32767.
     pub packet_bytes: Option<u32>,
-    /// As the string says; the settings count where they are given.
+    /// `Connect Timeout`; `Sql__ConnectTimeoutMs` takes precedence.
     pub connect_timeout: Option<Duration>,
+    /// `Command Timeout`; `Sql__CommandTimeoutMs` takes precedence.
     pub command_timeout: Option<Duration>,
 }
 
@@ -34,8 +47,8 @@ impl fmt::Debug for ConnectionString {
     }
 }
 
-/// Each keyword once, with its other names. .NET refuses what it does not know, and so do we: a typo in `Encrypt`
-/// would otherwise be a silent default.
+/// Each keyword with its synonyms. Unknown keywords are refused, as in .NET: a typo in `Encrypt` would otherwise
+/// silently mean the default.
 const KEYWORDS: &[(&str, &[&str])] = &[
     ("Server", &["server", "datasource", "addr", "address", "networkaddress"]),
     ("Database", &["database", "initialcatalog", "databasename"]),
@@ -56,9 +69,9 @@ const KEYWORDS: &[(&str, &[&str])] = &[
     ("MultiSubnetFailover", &["multisubnetfailover"]),
 ];
 
-/// What .NET's own pool and driver take, and what changes nothing here: our pool has settings (Sql__…), the dialect
-/// needs no second result set at a time, no statement reads a date or a message by its language, a lost connection is
-/// made again anyway, and every address of a host is tried. A value that .NET refuses is still refused.
+/// Keywords of .NET that change nothing here: the pool has its own settings (Sql__…), no statement needs a second result
+/// set at a time or depends on the language, lost connections are replaced anyway, and every address of a host is tried.
+/// A value that .NET refuses is still refused.
 const WITHOUT_EFFECT: &[(&str, Takes)] = &[
     ("persistsecurityinfo", Takes::Flag),
     ("multipleactiveresultsets", Takes::Flag),
@@ -85,17 +98,17 @@ const WITHOUT_EFFECT: &[(&str, Takes)] = &[
 enum Takes {
     Flag,
     Whole,
-    /// In lower case without spaces. What .NET takes and is not here would have an effect.
+    /// In lower case without spaces. Other values of .NET would have an effect.
     OneOf(&'static [&'static str]),
     Anything,
 }
 
-/// What .NET takes and this program cannot do, by its name there, with what to do instead.
+/// Keywords of .NET that this program does not support, each with its synonyms and what to do instead.
 const NOT_HERE: &[(&str, &[&str], &str)] = &[
     (
         "ServerCertificate",
         &["servercertificate"],
-        "pinning one certificate is not supported: name the certificate of who issued it in TrustServerCertificateCA",
+        "pinning one certificate is not supported: name its issuer's certificate in TrustServerCertificateCA",
     ),
     (
         "Failover Partner",
@@ -107,11 +120,7 @@ const NOT_HERE: &[(&str, &[&str], &str)] = &[
         &["attachdbfilename", "extendedproperties", "initialfilename"],
         "a file cannot be attached: name a database that the server has",
     ),
-    (
-        "Network Library",
-        &["networklibrary", "net", "network"],
-        "there is no choice of one, TCP is the only way: remove it",
-    ),
+    ("Network Library", &["networklibrary", "net", "network"], "only TCP is supported: remove it"),
     ("ServerSPN", &["serverspn"], "Windows logins are not supported: remove it"),
     (
         "Attestation Protocol",
@@ -121,23 +130,25 @@ const NOT_HERE: &[(&str, &[&str], &str)] = &[
     (
         "Context Connection",
         &["contextconnection", "asynchronousprocessing", "connectionreset", "transparentnetworkipresolution"],
-        "Microsoft.Data.SqlClient does not know it any more, nor its like: remove it",
+        "Microsoft.Data.SqlClient does not support it any more: remove it",
     ),
 ];
 
-/// As long as `Sql__ConnectTimeoutMs` and `Sql__CommandTimeoutMs` may be; .NET's 0 means for ever, which is too long.
+/// Upper bounds of `Sql__ConnectTimeoutMs` and `Sql__CommandTimeoutMs`; they also replace .NET's 0, which means no limit.
 const CONNECT_MAX: Duration = Duration::from_mins(1);
 const COMMAND_MAX: Duration = Duration::from_mins(5);
 
-/// The given keywords by their first names, with whatever is wrong found so far.
+/// The given keywords by their first names, and the problems found so far.
 struct Reading {
     given: Vec<(&'static str, String)>,
     problems: Vec<String>,
 }
 
 impl ConnectionString {
+    /// Parses a connection string as .NET does.
+    ///
     /// # Errors
-    /// Every problem there is, by keyword and never with a value that could be secret.
+    /// All problems, by keyword and never with a value that could be secret.
     pub fn parse(text: &str, azure: &AzureEnvironment) -> Result<Self, Vec<String>> {
         let mut reading = Reading::of(text).map_err(|problem| vec![problem])?;
         let (host, port) = reading.server();
@@ -174,7 +185,7 @@ impl ConnectionString {
             match intent.to_lowercase().as_str() {
                 "readwrite" => {}
                 "readonly" => {
-                    reading.problem("has ApplicationIntent=ReadOnly: this program writes; remove it, or say ReadWrite");
+                    reading.problem("has ApplicationIntent=ReadOnly: this program writes; remove it, or set ReadWrite");
                 }
                 _ => reading.problem("has an invalid ApplicationIntent: expected ReadWrite"),
             }
@@ -206,7 +217,7 @@ impl ConnectionString {
 }
 
 impl Takes {
-    /// What was expected, where the value is another. One with nothing is none.
+    /// What was expected, if the value is invalid. An empty value counts as not given.
     fn refusal(self, value: &str) -> Option<String> {
         let word: String = value.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase).collect();
         let (fits, expected) = match self {
@@ -225,7 +236,7 @@ impl Reading {
         for (address, (key, value)) in ado::pairs(text)?.into_iter().enumerate() {
             let named = |names: &[&str]| names.contains(&key.as_str());
             if let Some((name, _)) = KEYWORDS.iter().find(|(_, names)| named(names)) {
-                // As in .NET, of all names of one thing the last one counts, and `Password=` with nothing is none.
+                // As in .NET, the last of several synonyms counts, and an empty value counts as not given.
                 reading.given.retain(|(known, _)| known != name);
                 if !value.is_empty() {
                     reading.given.push((name, value));
@@ -241,9 +252,9 @@ impl Reading {
                     ));
                 }
             } else {
-                // Not by its name: it could be the rest of a password whose ; stands in no quotes.
+                // Without its name, which could be the rest of a password with an unquoted `;`.
                 reading.problem(format!(
-                    "has a keyword that is not known, the {}. of all: look at its spelling; a value with ; stands in quotes",
+                    "has an unknown keyword at position {}: check its spelling, and put a value with ; in quotes",
                     address + 1
                 ));
             }
@@ -283,14 +294,12 @@ impl Reading {
             Some((how, rest)) if how.eq_ignore_ascii_case("tcp") => rest,
             Some((how, _)) if ["np", "lpc", "admin"].iter().any(|word| how.eq_ignore_ascii_case(word)) => {
                 self.problem(
-                    "has a Server by np:, lpc: or admin:, which are ways of Windows: expected Server=tcp:<host>,1433",
+                    "has a Server with np:, lpc: or admin:, which only Windows has: expected Server=tcp:<host>,1433",
                 );
                 return (String::new(), PORT);
             }
             _ if address.starts_with("\\\\") => {
-                self.problem(
-                    "has a Server by a named pipe, which is a way of Windows: expected Server=tcp:<host>,1433",
-                );
+                self.problem("has a Server with a named pipe, which only Windows has: expected Server=tcp:<host>,1433");
                 return (String::new(), PORT);
             }
             _ => address,
@@ -298,7 +307,7 @@ impl Reading {
         let (host, instance) = address.split_once('\\').unwrap_or((address, ""));
         if !instance.is_empty() && port.is_empty() {
             self.problem(
-                "has a Server with an instance and no port, and SQL Browser is not asked: write Server=tcp:<host>,<port>",
+                "has a Server with an instance and no port, and SQL Browser is not queried: expected Server=tcp:<host>,<port>",
             );
         }
         let port = match port.trim() {
@@ -322,7 +331,7 @@ impl Reading {
         (host.to_owned(), port)
     }
 
-    /// Encrypted unless the string says otherwise, as .NET has it since Microsoft.Data.SqlClient 4.
+    /// Encrypted unless the string states otherwise, as in Microsoft.Data.SqlClient since version 4.
     fn encryption(&mut self) -> EncryptionLevel {
         let Some(text) = self.text("Encrypt") else { return EncryptionLevel::Required };
         match text.as_str() {

@@ -1,9 +1,9 @@
-//! Who logs in to the database, by the ADO keyword `Authentication` as .NET developers know it.
+//! The login to the database, by the ADO keyword `Authentication` as in .NET.
 
 use crate::config::identity::Identity;
 use std::fmt;
 
-/// What Azure's own variables say of an identity, where a connection string leaves it open.
+/// Azure's own variables, for an identity that the connection string does not name.
 #[derive(Clone, Default)]
 pub struct AzureEnvironment {
     /// `AZURE_TENANT_ID`
@@ -12,7 +12,7 @@ pub struct AzureEnvironment {
     pub client_id: Option<String>,
     /// `AZURE_CLIENT_SECRET`
     pub client_secret: Option<String>,
-    /// This process runs where managed identities are (`IDENTITY_ENDPOINT`, or `WEBSITE_SITE_NAME`).
+    /// Managed identities are available (`IDENTITY_ENDPOINT` or `WEBSITE_SITE_NAME` is set).
     pub has_managed_identity: bool,
 }
 
@@ -22,14 +22,19 @@ impl fmt::Debug for AzureEnvironment {
     }
 }
 
+/// Who logs in.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Login {
-    /// Where the string was wrong; never used.
+    /// Placeholder for an invalid connection string; never used.
     None,
+    /// A SQL login.
     Sql {
+        /// Its name.
         user: String,
+        /// Its password.
         password: String,
     },
+    /// Tokens of Entra ID.
     Entra(Identity),
 }
 
@@ -59,10 +64,7 @@ impl Login {
         let word: String = words.chars().filter(|c| !c.is_whitespace()).collect();
         let no_password = |login| match &password {
             None => Ok(login),
-            Some(_) => Err(vec![
-                "has both a Password and an Authentication that takes none: remove the one that is not meant"
-                    .to_owned(),
-            ]),
+            Some(_) => Err(vec!["has both a Password and an Authentication that takes none: remove one".to_owned()]),
         };
         match word.as_str() {
             "" | "sqlpassword" => sql(user, password, word.is_empty()),
@@ -78,7 +80,7 @@ impl Login {
             | "activedirectoryworkloadidentity" => {
                 Err(vec![format!("has an Authentication that needs a person or is not supported here: {HERE}")])
             }
-            _ => Err(vec![format!("has an Authentication that is not known: {HERE}")]),
+            _ => Err(vec![format!("has an unknown Authentication: {HERE}")]),
         }
     }
 }
@@ -87,7 +89,7 @@ fn sql(user: Option<String>, password: Option<String>, default: bool) -> Result<
     match (user, password) {
         (Some(user), Some(password)) => Ok(Login::Sql { user, password }),
         (None, None) if default => Err(vec![
-            "says not who logs in: expected User ID and Password, or Authentication=Active Directory Managed Identity"
+            "has no login: expected User ID and Password, or Authentication=Active Directory Managed Identity"
                 .to_owned(),
         ]),
         (user, _) => {
@@ -97,7 +99,7 @@ fn sql(user: Option<String>, password: Option<String>, default: bool) -> Result<
     }
 }
 
-/// As .NET's DefaultAzureCredential, of what this program has: the environment, the managed identity, the Azure CLI.
+/// As .NET's DefaultAzureCredential, as far as supported: the environment, the managed identity, the Azure CLI.
 fn default_identity(user: Option<String>, azure: &AzureEnvironment) -> Identity {
     let client_id = user.or_else(|| azure.client_id.clone());
     match (&azure.tenant_id, &client_id, &azure.client_secret) {

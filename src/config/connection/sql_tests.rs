@@ -1,4 +1,4 @@
-//! Connection strings as people write them, and what is told of wrong ones.
+//! Connection strings as people write them, and what is reported of invalid ones.
 
 use super::*;
 use crate::config::identity::Identity;
@@ -28,14 +28,14 @@ fn a_portal_string_is_read_whole() {
 }
 
 #[test]
-fn what_is_not_said_is_the_safe_one() {
+fn an_omitted_keyword_means_the_safe_value() {
     let parsed = parse("uid=a;pwd=b");
     assert!(matches!(parsed.encryption, EncryptionLevel::Required) && !parsed.trust_any_certificate);
     assert!(parse("uid=a;pwd=b;Trust Server Certificate=yes").trust_any_certificate);
 }
 
 #[test]
-fn authentication_says_which_identity() {
+fn authentication_selects_the_identity() {
     let entra = |rest: &str, azure: &AzureEnvironment| match ConnectionString::parse(&format!("{SERVER};{rest}"), azure)
         .unwrap()
         .login
@@ -69,23 +69,23 @@ fn authentication_says_which_identity() {
 }
 
 #[test]
-fn contradictions_are_told_by_keyword_and_without_a_value() {
+fn contradictions_are_reported_by_keyword_and_without_a_value() {
     let cases = [
         ("Server=x;Authentication=Active Directory MSI;Password=geheim", "Password"),
         ("Server=x;Authentication=Active Directory Service Principal;User Id=a;Password=geheim", "AZURE_TENANT_ID"),
         ("Server=x;Authentication=Active Directory Password;User Id=a;Password=geheim", "Authentication"),
         ("Server=x;Authentication=geheim", "Authentication"),
         ("Server=x;User ID=geheim", "Password"),
-        ("Server=x", "who logs in"),
+        ("Server=x", "no login"),
         ("User ID=a;Password=geheim", "Server"),
         ("Server=geheim\\instance;User ID=a;Password=geheim", "instance"),
         ("Server=x,geheim;User ID=a;Password=geheim", "port"),
-        ("Server=x;User ID=a;Password=geheim;gehEIM=true", "the 4. of all"),
+        ("Server=x;User ID=a;Password=geheim;gehEIM=true", "position 4"),
         ("Server=x;User ID=a;Password=geheim;Encrypt=geheim", "Encrypt"),
-        ("Server=x;geheim;User ID=a;Password=geheim", "the 2. of all"),
+        ("Server=x;geheim;User ID=a;Password=geheim", "position 2"),
         ("Server=np:\\\\.\\pipe\\geheim;User ID=a;Password=geheim", "np:"),
         ("Server=\\\\.\\pipe\\geheim;User ID=a;Password=geheim", "pipe"),
-        ("Server=[geheim],1;User ID=a;Password=geheim", "no host"),
+        ("Server=[geheim],1;User ID=a;Password=geheim", "invalid Server"),
         ("Server=x,0;User ID=a;Password=geheim", "port"),
         ("Server=x;User ID=a;Password=geheim;Pooling=geheim", "pooling"),
         ("Server=x;User ID=a;Password=geheim;Max Pool Size=geheim", "maxpoolsize"),
@@ -103,12 +103,12 @@ fn contradictions_are_told_by_keyword_and_without_a_value() {
         assert!(problems.contains(word) && !problems.to_lowercase().contains("geheim"), "{text}: {problems}");
     }
     let all = wrong("Server=x,y;User ID=a;Password=geheim;Encrypt=perhaps;Zażółć=1");
-    for word in ["port", "Encrypt", "not known"] {
+    for word in ["port", "Encrypt", "unknown keyword"] {
         assert!(all.contains(word), "all at once: {all}");
     }
 }
 
-/// What .NET takes and cannot work here, with the word that the refusal must hold.
+/// Connection strings that .NET accepts and this program refuses, with the word that the refusal must contain.
 const NOT_HERE: [(&str, &str); 12] = [
     (";ServerCertificate=", "ServerCertificate"),
     ("Integrated Security=", "Integrated Security"),
@@ -121,7 +121,7 @@ const NOT_HERE: [(&str, &str); 12] = [
     ("Failover Partner=", "Failover Partner"),
     ("AttachDbFilename=", "AttachDbFilename"),
     ("Column Encryption Setting=Enabled", "columnencryptionsetting"),
-    ("Server==", "not known"),
+    ("Server==", "unknown keyword"),
 ];
 
 /// As .NET's word for it.
@@ -191,5 +191,5 @@ fn of_all_names_of_one_thing_the_last_one_counts() {
     let parsed = parse("UID=a;User ID=b;Password=p;Pwd=q;Timeout=3;Connect Timeout=4");
     assert_eq!(parsed.login, Login::Sql { user: "b".into(), password: "q".into() });
     assert_eq!(parsed.connect_timeout, Some(Duration::from_secs(4)));
-    assert_eq!(parse("User ID=a;Password=p;Database=").database, None, "nothing is none");
+    assert_eq!(parse("User ID=a;Password=p;Database=").database, None, "an empty value counts as not given");
 }
