@@ -20,7 +20,7 @@ use client_organizer::{
     flows::{mailing::NotifyReport, notify, retry_mails},
     ports::{
         clock::Clock,
-        mailer::{StatusQueries, Letter, Mailer},
+        mailer::{Letter, Mailer, StatusQueries},
         ops::Signature,
     },
 };

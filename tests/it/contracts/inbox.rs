@@ -124,7 +124,8 @@ async fn results_of_status_queries_are_remembered_until_the_next_doubt(backend: 
     let leased = take(backend, 1).await.remove(0);
     let since = leased.doubted_on.unwrap();
     assert_eq!((leased.doubts, leased.not_found), (1, 0));
-    let unknown = |not_found| MailSettlement::StillInDoubt { delay_ms: 60_000, reason: "not found".to_owned(), not_found };
+    let unknown =
+        |not_found| MailSettlement::StillInDoubt { delay_ms: 60_000, reason: "not found".to_owned(), not_found };
     assert_eq!(settle(backend, &leased, &unknown(true)).await, Settled::Applied);
     assert_eq!(settle(backend, &leased, &unknown(true)).await, Settled::Applied, "its answer was lost");
     assert!(take(backend, 1).await.is_empty(), "not before its delay");

@@ -61,7 +61,10 @@ async fn a_mail_that_is_refused_or_in_doubt_can_be_resent(backend: &impl Backend
         assert!(why.contains("it was sent") && why.contains("--force"), "{why}");
     }
     let work = mail(backend, "erased").await;
-    inbox.settle(CONSUMER, "erased", work.token, &MailSettlement::Refused { reason: "no".to_owned() }, true).await.unwrap();
+    inbox
+        .settle(CONSUMER, "erased", work.token, &MailSettlement::Refused { reason: "no".to_owned() }, true)
+        .await
+        .unwrap();
     backend.execute("UPDATE InboxMessages SET Body = NULL WHERE MessageId = 'erased'");
     let why = ops.mail_resend(CONSUMER, "erased", &by()).await.unwrap().unwrap_err();
     assert!(why.contains("erased"), "{why}");
@@ -85,7 +88,10 @@ async fn only_a_mail_in_doubt_can_be_assumed_sent(backend: &impl Backend) {
     assert_eq!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap(), []);
 
     let refused = mail(backend, "r").await;
-    inbox.settle(CONSUMER, "r", refused.token, &MailSettlement::Refused { reason: "no".to_owned() }, true).await.unwrap();
+    inbox
+        .settle(CONSUMER, "r", refused.token, &MailSettlement::Refused { reason: "no".to_owned() }, true)
+        .await
+        .unwrap();
     for (id, part) in [("m", "it was sent"), ("r", "not in doubt"), ("none", "there is no mail")] {
         let why = ops.mail_assume_sent(CONSUMER, id, &by()).await.unwrap().unwrap_err();
         assert!(why.contains(part), "{why}");
