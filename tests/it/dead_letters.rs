@@ -352,7 +352,7 @@ async fn reading_ends_when_dead_letters_come_back_because_their_locks_ended() {
         round.removable = false;
         let report = take_in(&round, &[]).await;
         assert_eq!(report.taken.iter().filter(|one| one.not_removed.is_some()).count(), 3);
-        assert!(report.stopped.unwrap().contains("run it again"));
+        assert!(report.stopped.unwrap().contains("run the command again"));
     }
 }
 

@@ -354,7 +354,7 @@ fn azure_communication_services_are_configured_in_one_valid_way() {
     assert!(Settings::read(&env(&with(&[(KEY.0, http)]))).is_ok());
     for (pairs, name, expected) in [
         (vec![], ENDPOINT.0, "is not set, nor is"),
-        (vec![KEY, ENDPOINT], ENDPOINT.0, "only one of them"),
+        (vec![KEY, ENDPOINT], ENDPOINT.0, "too: unset one"),
         (vec![(KEY.0, "aHVzaA==")], KEY.0, "expected endpoint="),
         (vec![(KEY.0, "endpoint=https://x;accesskey=hush!")], KEY.0, "not base64"),
         (vec![(KEY.0, "endpoint=http://mail.example;accesskey=aHVzaA==")], KEY.0, "for this machine alone"),
