@@ -32,8 +32,9 @@ mod tests {
     #[test]
     fn a_chain_is_said_whole_or_by_its_innermost_error() {
         let inner = StoreError::Broken { step: "read", reason: "no such table".into(), source: None };
-        let outer = StoreError::Broken { step: "status", reason: "failed".into(), source: Some(Box::new(inner)) };
-        assert_eq!(chain(&outer), "status: failed: read: no such table");
+        let middle = StoreError::Broken { step: "look", reason: "failed".into(), source: Some(Box::new(inner)) };
+        let outer = StoreError::Broken { step: "status", reason: "failed".into(), source: Some(Box::new(middle)) };
+        assert_eq!(chain(&outer), "status: failed: look: failed: read: no such table");
         assert_eq!(root_cause(&outer), "read: no such table");
     }
 }
