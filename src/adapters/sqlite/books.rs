@@ -19,7 +19,7 @@ impl Books for Sqlite {
         let lifetime_ms = self.key_lifetime_ms();
         let done = self.write("book", move |tx, now| books_write::commit(tx, now, &entry, lifetime_ms)).await;
         match done {
-            // Every key is locked by the one write lock, which was waited for as long as a key is.
+            // The one write lock locks every key, and the wait for it is as long as the wait for a key.
             Err(error) if keyed && is_busy(&error) => Ok(Committed::KeyBusy),
             done => done,
         }

@@ -1,4 +1,4 @@
-//! Reading clients and records; a row that breaks our own rules is an error, never a guess.
+//! Reading clients and records; a row that breaks our rules is an error, never a guess.
 
 use crate::{
     adapters::columns,

@@ -18,7 +18,7 @@ use crate::{
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 pub(super) fn commit(db: &Connection, now: i64, entry: &Entry, key_lifetime_ms: i64) -> rusqlite::Result<Committed> {
-    // Before If-Match and uniqueness: the first try changed both, and its repeat must not trip over that.
+    // Before If-Match and uniqueness: the first try changed both, and its repeat must not be refused because of that.
     if let Some((key, fingerprint)) = &entry.idempotency
         && let Some(answered) = answered(db, now, key, fingerprint)?
     {
@@ -55,7 +55,7 @@ fn answered(
     statement.query_row(which, |row| columns::books::answered(row, fingerprint)).optional()
 }
 
-/// Only what the command's rules ask for.
+/// Reads only what the command's rules need.
 fn snapshot(db: &Connection, command: &Command) -> rusqlite::Result<Snapshot> {
     let found = |id: ClientId| -> rusqlite::Result<Snapshot> {
         Ok(Snapshot { client: books_read::client(db, id)?, ..Snapshot::default() })
@@ -89,7 +89,7 @@ fn has_records(db: &Connection, id: ClientId) -> rusqlite::Result<bool> {
     statement.exists(named_params! { ":client": id.0 })
 }
 
-/// True until the commit, since the write lock is held.
+/// The answer stays true until the commit, since we hold the write lock.
 fn next_id(db: &Connection, sql: &str) -> rusqlite::Result<i64> {
     db.prepare_cached(sql)?.query_row([], |row| row.number("NextId"))
 }
@@ -119,7 +119,7 @@ fn change(db: &Connection, now: i64, change: &Change) -> rusqlite::Result<()> {
             .execute(named_params! { ":id": record.id, ":version": record.version })?,
         Change::DeleteRecord(record) => delete(db, include_str!("sql/books_delete_record.sql"), record.id)?,
     };
-    // The row was read under this same lock, so anything but one row is a defect: nothing of it may stay.
+    // The row was read under this same lock, so anything but one row is a defect: the transaction must roll back.
     if rows == 1 { Ok(()) } else { Err(rusqlite::Error::StatementChangedRows(rows)) }
 }
 
@@ -152,7 +152,7 @@ fn delete(db: &Connection, sql: &str, id: i64) -> rusqlite::Result<usize> {
     db.prepare_cached(sql)?.execute(named_params! { ":id": id })
 }
 
-/// One row per destination in the order of the route; one with `''`, which waits for routing, where there is none.
+/// One row per destination in the order of the route; without a route, one row with `''`, which waits for routing.
 fn enqueue(db: &Connection, now: i64, message: &NewMessage) -> rusqlite::Result<()> {
     let headers = serde_json::to_string(&message.headers).map_err(broken)?;
     let mut insert = db.prepare_cached(include_str!("sql/books_enqueue.sql"))?;

@@ -64,7 +64,7 @@ impl Breakers for Sqlite {
     }
 }
 
-/// Within the transaction of a settle too.
+/// Also used inside the transaction of a settle.
 pub(super) fn change(
     connection: &Connection,
     now: i64,

@@ -1,4 +1,4 @@
-//! Connections to the SQLite file, and the two ways to use them: a write transaction, a read.
+//! Connections to the SQLite file, and the two ways to use them: a write transaction and a read.
 
 use super::{errors, migrate};
 use crate::{
@@ -19,9 +19,10 @@ use tokio::{sync::Mutex, time::Instant};
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
     pub path: PathBuf,
-    /// Added to the database's clock in every statement. 0 outside tests; shared, so that a test can move time.
+    /// Milliseconds added to the database's clock in every statement: 0 outside tests. Shared, so that a test can move
+    /// time.
     pub skew_ms: Arc<AtomicI64>,
-    /// How long an idempotency key is remembered.
+    /// How long an idempotency key is kept.
     pub key_lifetime_ms: i64,
 }
 
@@ -40,8 +41,8 @@ pub struct Sqlite {
     options: SqliteOptions,
 }
 
-/// How long a write waits for another process's write. Also the 2 s of a busy idempotency key (design, Idempotent
-/// writes): in SQLite every key is locked by the one write lock.
+/// How long a write waits for another process's write. It is also the wait for a busy idempotency key: in SQLite the
+/// one write lock locks every key.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 
 const NOW: &str = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) AS Now";
@@ -50,7 +51,7 @@ impl Sqlite {
     /// Opens a migrated file; never creates or changes its tables.
     ///
     /// # Errors
-    /// The file is missing, is no database, or has another schema version; says the command that mends it.
+    /// The file is missing, is not a database, or has another schema version; the error names the command that fixes it.
     pub fn open(options: SqliteOptions) -> StoreResult<Self> {
         let writer = connect(&options.path).map_err(|e| errors::map("open", e))?;
         migrate::check(&writer, &options.path)?;
@@ -62,9 +63,9 @@ impl Sqlite {
         self.options.key_lifetime_ms
     }
 
-    /// Runs `work` in one BEGIN IMMEDIATE transaction, with the database's now (skew added). Commits when it answers
-    /// Ok, else rolls back. A caller that goes away does not stop it half-way: it runs on its own thread to the end.
-    /// Waits `BUSY_WAIT` in all: for the other writes of this process, then for those of others.
+    /// Runs `work` in one BEGIN IMMEDIATE transaction, with the database's now (skew added). Commits when it returns
+    /// `Ok`, else rolls back. A dropped caller does not stop it: it runs on its own thread to the end. Waits at most
+    /// `BUSY_WAIT` in all: for the other writes of this process, then for those of others.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         step: &'static str,
@@ -72,7 +73,7 @@ impl Sqlite {
     ) -> StoreResult<T> {
         let skew_ms = self.options.skew_ms.load(Ordering::Relaxed);
         let until = Instant::now() + BUSY_WAIT;
-        // One who waited for another's whole wait must not begin one anew: behind a lock held elsewhere the n-th of
+        // The time spent waiting for writes of this process counts: else, behind a lock held elsewhere, the n-th of
         // many writes would answer after n waits.
         let locked = tokio::time::timeout_at(until, self.writer.clone().lock_owned()).await;
         let mut connection = locked.map_err(|_| errors::map(step, busy()))?;
@@ -109,7 +110,7 @@ impl Sqlite {
     }
 }
 
-/// As SQLite says it when another holds the lock for too long.
+/// The error that SQLite returns when another connection holds the lock for too long.
 fn busy() -> rusqlite::Error {
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)
 }
@@ -118,7 +119,7 @@ fn panicked(step: &'static str, lost: tokio::task::JoinError) -> StoreError {
     StoreError::Broken { step, reason: "the database task panicked".to_owned(), source: Some(Box::new(lost)) }
 }
 
-/// Opens an existing file; `migrate` is what creates one.
+/// Opens an existing file; only `migrate` creates one.
 pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     prepare(&connection)?;
@@ -128,7 +129,7 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_WAIT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // FULL: a commit answered is on the disk, also after a power cut. The promise is worth the fsync.
+    // FULL: a committed transaction is on the disk, even after a power cut. The promise is worth the fsync.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     connection.set_prepared_statement_cache_capacity(64);

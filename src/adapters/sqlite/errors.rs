@@ -15,11 +15,11 @@ pub(super) fn map(step: &'static str, error: Error) -> StoreError {
     }
 }
 
-/// Known to be answered alike again; what is not may pass.
+/// Permanent errors: a repeat gets the same answer. Others may pass.
 fn is_final(code: ErrorCode) -> bool {
     matches!(
         code,
-        ErrorCode::Unknown // SQL that cannot be read, a table that is missing
+        ErrorCode::Unknown // SQL that cannot be parsed, a table that is missing
             | ErrorCode::InternalMalfunction
             | ErrorCode::PermissionDenied
             | ErrorCode::ReadOnly
@@ -36,7 +36,7 @@ fn is_final(code: ErrorCode) -> bool {
     )
 }
 
-/// An error of the commit itself: after an I/O error nobody knows whether it is on the disk.
+/// An error of the commit itself: after an I/O error it is unknown whether the commit is on the disk.
 pub(super) fn map_commit(step: &'static str, error: Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::SystemIoFailure) => StoreError::Unknown {
@@ -48,7 +48,7 @@ pub(super) fn map_commit(step: &'static str, error: Error) -> StoreError {
     }
 }
 
-/// No SQL text and no values: they may be somebody's data.
+/// Without SQL text and values, which may be personal data.
 fn describe(code: Option<ErrorCode>) -> String {
     match code {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another process is writing".to_owned(),

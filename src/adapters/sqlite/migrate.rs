@@ -30,26 +30,26 @@ fn ours() -> Vec<Migration> {
     schema::in_order(&runner())
 }
 
-/// The schema version this build speaks.
+/// The schema version that this build needs.
 #[must_use]
 pub fn wanted() -> u32 {
     schema::version_of(&ours())
 }
 
-/// Brings the file (made if missing, its folder too) to the wanted version. Several processes may do so at once: the
-/// write lock is taken before looking what is missing, so one goes and the others find nothing to do.
+/// Migrates the file (created if missing, with its folder) to the wanted version. Several processes may do so at once:
+/// each takes the write lock before it looks for missing migrations, so one migrates and the others find nothing to do.
 ///
 /// # Errors
-/// The file cannot be made or is no database, or a migration failed; nothing is changed then.
+/// The file cannot be created or is not a database, or a migration failed; nothing is changed.
 pub fn run(path: &Path) -> StoreResult<Migrated> {
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         private::folder(folder).map_err(|e| StoreError::Unavailable {
             step: STEP,
-            reason: format!("the folder {} cannot be made", folder.display()),
+            reason: format!("the folder {} cannot be created", folder.display()),
             source: Some(Box::new(e)),
         })?;
     }
-    // Why it cannot be made is SQLite's to say; its journals take the mode of the file.
+    // SQLite reports why a file cannot be created; its journals take the mode of the file.
     let _ = private::make(path);
     let mut connection = Connection::open(path).map_err(|e| errors::map(STEP, e))?;
     let transaction = begin(&mut connection).map_err(|e| errors::map(STEP, e))?;
@@ -71,17 +71,17 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
-/// What `run` would do. Changes nothing, and makes no file.
+/// Reports what `run` would do, without changing anything or creating a file.
 ///
 /// # Errors
-/// The file is no database, or `run` would refuse it.
+/// The file is not a database, or `run` would refuse it.
 pub fn plan(path: &Path) -> StoreResult<Plan> {
     let mut notes = Vec::new();
     let applied = if path.exists() {
         let read_only = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
         read_only.and_then(|connection| applied(&connection)).map_err(|e| errors::map(STEP, e))?
     } else {
-        notes.push("the file would be made".to_owned());
+        notes.push("the file would be created".to_owned());
         Vec::new()
     };
     let pending = schema::pending(&path.display().to_string(), &applied, &ours())?;

@@ -1,7 +1,8 @@
 //! The embedded store: every store port on one SQLite file, for a first look, for tests, for one machine.
 //!
-//! Same file names as the other dialects. Every write is BEGIN IMMEDIATE on one connection (SQLite has one writer);
-//! reads have a connection of their own and, in WAL mode, never wait for it. Not for Azure: its disks are shared.
+//! The files have the same names as in the other dialect. Every write is BEGIN IMMEDIATE on one connection (SQLite has
+//! one writer); reads have their own connection and, in WAL mode, never wait for it. Not for Azure, where disks are
+//! shared.
 
 mod db;
 mod errors;

@@ -15,7 +15,7 @@ pub(super) fn copies(
     rules: &RequeueRules,
     by: &Signature,
 ) -> rusqlite::Result<Vec<RemedyRow>> {
-    // One event, one id: the copies for several destinations share it, as the originals did.
+    // One event has one id: its copies for several destinations share it, as the originals did.
     let new = MessageId::fresh();
     let mut answers = Vec::new();
     for row in selected(db, now, what, rules.mail_queue.as_deref())? {

@@ -1,4 +1,4 @@
-//! What an operator reads of the outbox: the state of each destination, rows, one message.
+//! What operators read of the outbox: the state of each destination, rows, one message.
 
 use super::{migrate, rows};
 use crate::{

@@ -3,7 +3,7 @@
 use crate::ports::ops::Signature;
 use rusqlite::{Connection, named_params};
 
-/// Who did what, and why; only for what was done, in its own transaction.
+/// Records who did what, and why: only for what was done, and in the same transaction.
 pub(super) fn record(db: &Connection, now: i64, action: &str, target: &str, by: &Signature) -> rusqlite::Result<()> {
     db.prepare_cached(include_str!("sql/ops_record.sql"))?.execute(named_params! {
         ":now": now,

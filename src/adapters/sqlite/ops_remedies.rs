@@ -1,4 +1,4 @@
-//! Requeue, replay, discard: each row judged and changed in one transaction with its record.
+//! Requeue, replay, discard: each row is judged and changed in one transaction, with its record.
 
 use super::{ops_record::record, rows};
 use crate::{
@@ -29,7 +29,7 @@ pub(super) fn selected(
     Ok(rows)
 }
 
-/// Back to pending, due now, as if never tried.
+/// The rows become pending and due now, as if never tried.
 pub(super) fn again(
     db: &Connection,
     now: i64,

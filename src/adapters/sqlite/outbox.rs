@@ -1,4 +1,4 @@
-//! The outbox on SQLite: the port's calls, each one transaction; the larger ones have files of their own.
+//! The outbox on SQLite: each call of the port is one transaction; larger ones have their own files.
 
 use super::{db::Sqlite, outbox_claim, outbox_route, outbox_settle, rows};
 use crate::{
@@ -41,14 +41,14 @@ impl Outbox for Sqlite {
 
     async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
         let types = routes.0.keys().map(String::as_str).collect::<Value>().to_string();
-        let (waiting, missing) = self.read("ask what is due", move |read, now| waiting(read, now, &types)).await?;
+        let (waiting, missing) = self.read("read what is due", move |read, now| waiting(read, now, &types)).await?;
         if missing {
             self.write("add destinations", |transaction, _| transaction.execute(DESTINATIONS_OF_ROWS, [])).await?;
         }
         Ok(waiting)
     }
 
-    /// A write waits for the file's one lock, and is told when it does not get it.
+    /// A write waits for the file's one lock, and fails if it does not get it.
     async fn holders(&self) -> Vec<String> {
         Vec::new()
     }
@@ -76,12 +76,12 @@ pub(super) fn add_destination(connection: &Connection, name: &str) -> rusqlite::
     connection.prepare_cached(DESTINATION_ADD)?.execute(named_params! {":name": name}).map(drop)
 }
 
-/// A row count as SQLite takes and gives them, which no single step of ours exceeds.
+/// A row count in SQLite's type; none of our steps exceeds it.
 pub(super) fn count_of(rows: usize) -> u32 {
     u32::try_from(rows).unwrap_or(u32::MAX)
 }
 
-/// True: a destination has no row of its own yet.
+/// `true`: a destination has no row in Destinations yet.
 fn waiting(connection: &Connection, now: i64, types: &str) -> rusqlite::Result<(Waiting, bool)> {
     let mut statement = connection.prepare_cached(DUE)?;
     let mut found = statement.query(named_params! {":now": now, ":types": types})?;
@@ -100,7 +100,7 @@ fn dead_letter(
     rows_max: u32,
 ) -> rusqlite::Result<u32> {
     let mut names = vec![destination.as_bytes().to_vec()];
-    // `due` could only give a likeness of a name that is not UTF-8: find the ones it stands for.
+    // For a name that is not UTF-8, `due` returns an approximation: find the stored names that it stands for.
     if destination.contains('\u{fffd}') {
         let mut statement = connection.prepare(DESTINATION_NAMES)?;
         let all = statement.query_map([], |row| row.content("Destination"))?.collect::<rusqlite::Result<Vec<_>>>()?;

@@ -14,13 +14,13 @@ pub(super) const EXPIRE: &str = include_str!("sql/outbox_expire.sql");
 pub(super) const HEADS: &str = include_str!("sql/outbox_heads.sql");
 const LEASE: &str = include_str!("sql/outbox_lease.sql");
 
-/// The heads that must go alone. "Claims >= 2" is spelled out, for only so IX_Outbox_Suspect matches; else each claim
-/// would pass over every due row. Under a name of its own, so that traces and plans tell which it was.
+/// The heads that must be sent alone. "Claims >= 2" is written out because IX_Outbox_Suspect matches only then; without
+/// it each claim would scan every due row. The statement has its own name, so that traces and plans show which it was.
 pub(super) static SUSPECT: LazyLock<String> = LazyLock::new(|| {
     HEADS.replacen("outbox_heads:", "outbox_suspect:", 1).replacen("o.State < 2", "o.State < 2 AND o.Claims >= 2", 1)
 });
 
-/// What `Destinations` says; a destination without a row is open for business.
+/// The destination's row in `Destinations`; without a row it is neither paused nor open.
 #[derive(Default)]
 struct Gate {
     paused: bool,
@@ -69,7 +69,7 @@ fn gate(connection: &Connection, destination: &str, token: &str) -> rusqlite::Re
     Ok(connection.prepare_cached(GATE)?.query_row(params, read).optional()?.unwrap_or_default())
 }
 
-/// The rows to lease, by `DueAt` then `Seq`, within the mode's bounds.
+/// The rows to lease, by `DueAt` and `Seq`, within the mode's bounds.
 fn heads(connection: &Connection, now: i64, mode: ClaimMode, destination: &str) -> rusqlite::Result<Vec<i64>> {
     let bounds = mode.bounds();
     let mut statement = connection.prepare_cached(if bounds.suspects_only { SUSPECT.as_str() } else { HEADS })?;

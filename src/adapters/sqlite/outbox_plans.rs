@@ -1,4 +1,4 @@
-//! What idle costs: with a table full of finished rows, no statement of the dispatcher passes over them.
+//! The cost of being idle: with a table full of finished rows, no statement of the dispatcher scans them.
 
 use super::super::{migrate, outbox_claim, outbox_route, outbox_settle};
 use super::*;
@@ -6,7 +6,7 @@ use rusqlite::StatementStatus;
 
 const FINISHED: i64 = 10_000;
 
-/// Finished rows, and one that waits behind each kind of question.
+/// Finished rows, and one waiting row for each kind of query.
 fn full() -> (tempfile::TempDir, Connection) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.db");
@@ -22,7 +22,7 @@ fn full() -> (tempfile::TempDir, Connection) {
     (folder, connection)
 }
 
-/// Every parameter any of the statements has.
+/// All parameters of all these statements.
 fn bind(statement: &mut rusqlite::Statement<'_>) {
     let numbers = [
         (":now", i64::MAX),

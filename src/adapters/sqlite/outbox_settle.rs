@@ -1,4 +1,4 @@
-//! Settling on SQLite: the token is checked row by row, and what was applied before is recognised.
+//! Settling on SQLite: the token is checked row by row, and recognises what was applied before.
 
 use super::{breaker, outbox::add_destination};
 use crate::domain::outbox::{BreakerChange, Settle, Settled, SettledColumns, Settlement};
@@ -15,7 +15,7 @@ pub(super) fn settle(connection: &Connection, now: i64, settle: &Settle) -> rusq
     let token = settle.token.to_string();
     let destination = settle.destination.to_string();
     let mut answers = Vec::with_capacity(settle.rows.len());
-    // A repeat, or one whose every lease was lost, must not count an outage or an acceptance (again).
+    // A repeat, or a settle that lost all its leases, must not count an outage or an acceptance (again).
     let mut news = settle.rows.is_empty();
     let mut accepted = false;
     for (seq, settlement) in &settle.rows {
@@ -40,7 +40,7 @@ pub(super) fn settle(connection: &Connection, now: i64, settle: &Settle) -> rusq
     Ok(answers)
 }
 
-/// False: nothing was changed, for the lease is not ours (any more).
+/// `false`: nothing was changed, because the lease is not ours (any more).
 fn apply(connection: &Connection, now: i64, seq: i64, token: &str, settlement: &Settlement) -> rusqlite::Result<bool> {
     let SettledColumns { delay_ms, claims, retries, outcome, error } = settlement.columns();
     let outcome = outcome.map(|outcome| outcome as i64);

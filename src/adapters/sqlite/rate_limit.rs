@@ -1,4 +1,4 @@
-//! The provider's pace on SQLite: the write transaction of a lease is alone, so what it counts is what there is.
+//! The provider's rate limit on SQLite: there is one write transaction at a time, so a lease's count is exact.
 
 use super::outbox::add_destination;
 use crate::{
@@ -8,14 +8,14 @@ use crate::{
 };
 use rusqlite::{Connection, named_params};
 
-/// How many mails more may be leased to be sent now; where none, when the next one.
+/// How many more mails may be leased for sending now, and if none, when the next one may be.
 #[derive(Clone, Copy)]
 pub(super) struct Room {
     pub(super) mails: u32,
     next_on: i64,
 }
 
-/// `None`: the provider has no pace.
+/// `None`: the provider has no rate limit.
 pub(super) fn room(db: &Connection, now: i64, lease: &Lease) -> rusqlite::Result<Option<Room>> {
     if !lease.rate_limit.is_limited() {
         return Ok(None);
@@ -37,7 +37,7 @@ pub(super) fn room(db: &Connection, now: i64, lease: &Lease) -> rusqlite::Result
         .query_row(which, |row| Ok(Some(Room { mails: row.count("Room")?, next_on: row.number("RoomOnUtc")? })))
 }
 
-/// Tells whether mails wait for room.
+/// Stores whether mails wait for the rate limit, and until when.
 pub(super) fn report(db: &Connection, lease: &Lease, room: Room, some_wait: bool) -> rusqlite::Result<()> {
     let until = (room.mails == 0 && some_wait).then_some(room.next_on);
     let report = named_params! { ":provider": lease.provider, ":until": until };
@@ -54,7 +54,7 @@ pub(super) fn lease_one(db: &Connection, now: i64, lease: &Lease, message_id: &s
     db.prepare_cached(include_str!("sql/rate_limit_lease.sql"))?.execute(leased).map(drop)
 }
 
-/// `None`: the provider may be asked; else in how long.
+/// `None`: the status query may be sent. Otherwise the milliseconds until one may be.
 pub(super) fn query(db: &Connection, now: i64, lease: &Lease, message_id: &str) -> rusqlite::Result<Option<i64>> {
     let Some(room) = room(db, now, lease)? else { return Ok(None) };
     let query_lease = named_params! {
@@ -68,7 +68,7 @@ pub(super) fn query(db: &Connection, now: i64, lease: &Lease, message_id: &str) 
     Ok((leased == 0).then(|| (room.next_on - now).max(0)))
 }
 
-/// `handed_over`: to the provider, whatever came of that.
+/// `handed_over`: the mail reached the provider, with any outcome; else it does not count.
 pub(super) fn settle(
     db: &Connection,
     now: i64,

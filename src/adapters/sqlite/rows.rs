@@ -1,7 +1,7 @@
-//! Reading columns that anyone may have written: text that is not UTF-8, times that no calendar has, absurd counts.
+//! Reading columns that any program may have written: text that is not UTF-8, times outside the calendar, absurd counts.
 //!
-//! STRICT tables promise the storage class and nothing more, so one such row must not fail a statement that reads
-//! a hundred others. What is read is a fair likeness; what is stored stays as it is.
+//! STRICT tables guarantee only the storage class, and one such row must not fail a statement that reads a hundred
+//! others. A bad value is read as the nearest valid one; the stored value stays as it is.
 
 use crate::adapters::columns::Columns;
 use chrono::{DateTime, Utc};
@@ -11,7 +11,7 @@ use rusqlite::{
 };
 use std::error::Error as StdError;
 
-/// Years 1 and 9999: outside them RFC 3339 has no spelling.
+/// The start of year 1 and the end of year 9999: RFC 3339 cannot express times outside them.
 const TIME_MS_MIN: i64 = -62_135_596_800_000;
 const TIME_MS_MAX: i64 = 253_402_300_799_999;
 
@@ -30,7 +30,7 @@ impl Columns for Row<'_> {
         self.get(column)
     }
 
-    /// U+FFFD for what is not UTF-8.
+    /// With U+FFFD for bytes that are not UTF-8.
     fn text_opt(&self, column: &str) -> rusqlite::Result<Option<String>> {
         Ok(raw(self.get_ref(column)?).map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
     }
@@ -65,7 +65,7 @@ pub(super) fn time_opt(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<D
     row.time_opt(column)
 }
 
-/// A value in a column that is ours alone breaks our own rules: a defect, or someone wrote there.
+/// A value that our schema rules out: a defect, or another program wrote it.
 pub(super) fn broken(why: impl Into<Box<dyn StdError + Send + Sync>>) -> Error {
     Error::FromSqlConversionFailure(0, Type::Text, why.into())
 }
@@ -77,7 +77,7 @@ fn raw(value: ValueRef<'_>) -> Option<&[u8]> {
     }
 }
 
-/// The nearest time that has a spelling.
+/// The nearest time in the years 1 to 9999.
 pub(super) fn time_of(ms: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(ms.clamp(TIME_MS_MIN, TIME_MS_MAX)).unwrap_or_default()
 }
@@ -88,13 +88,13 @@ mod tests {
     use rusqlite::Connection;
 
     #[test]
-    fn what_no_calendar_and_no_alphabet_has_is_read_as_the_nearest() {
+    fn invalid_text_and_times_are_read_as_the_nearest_valid_value() {
         let connection = Connection::open_in_memory().unwrap();
         let sql = "SELECT CAST(x'61ff' AS TEXT) AS Odd, 9223372036854775807 AS Late, -9223372036854775808 AS Early, NULL AS No";
         connection
             .query_row(sql, [], |row| {
                 assert_eq!(row.text("Odd")?, "a\u{fffd}");
-                assert!(row.own_text("Odd").is_err(), "what only we write is no likeness");
+                assert!(row.own_text("Odd").is_err(), "text that only we write is never approximated");
                 assert_eq!(row.content("Odd")?, b"a\xff");
                 assert_eq!(row.time("Late")?.to_rfc3339(), "9999-12-31T23:59:59.999+00:00");
                 assert_eq!(row.time("Early")?.to_rfc3339(), "0001-01-01T00:00:00+00:00");

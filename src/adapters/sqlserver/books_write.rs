@@ -32,14 +32,14 @@ use sha2::{Digest, Sha256};
 
 const STEP: &str = "book";
 
-/// Another writer came between our look and our write so often that it is better to tell the caller.
+/// How often a write is decided anew because another writer changed what it had read; then the caller gets an error.
 const TURNS_MAX: u32 = 8;
 
-/// How long a key of ours is kept, for who called without one: while the call itself lasts, and some more.
+/// How long a generated key is kept, for a caller that sent none: longer than the call itself can last.
 const OUR_KEY_LIFETIME_MS: i64 = 10 * 60_000;
 
-/// A write whose answer was lost is never blindly repeated: its key tells whether it was done. Who called without a
-/// key gets one of ours.
+/// A write whose answer was lost is never blindly repeated: its key shows whether it was done. A call without a key
+/// gets a generated one.
 pub(super) async fn commit(db: &SqlServer, entry: &Entry) -> StoreResult<Committed> {
     if entry.idempotency.is_some() {
         return keyed(db, entry, db.key_lifetime_ms(), false).await;
@@ -51,7 +51,7 @@ pub(super) async fn commit(db: &SqlServer, entry: &Entry) -> StoreResult<Committ
         Committed::Refused(refusal) => Ok(Committed::Refused(refusal)),
         Committed::KeyBusy => Err(StoreError::Unknown {
             step: STEP,
-            reason: "a first try, whose answer was lost, is still under way".to_owned(),
+            reason: "the first try, whose answer was lost, is still running".to_owned(),
             source: None,
         }),
     }
@@ -62,10 +62,10 @@ async fn keyed(db: &SqlServer, entry: &Entry, lifetime_ms: i64, ours: bool) -> S
     for _ in 0..TURNS_MAX {
         let (results, snapshot) = match look(db, entry).await {
             Ok(found) => found,
-            // That we cannot look now does not mean that nothing was written before.
+            // A failed read now does not mean that nothing was written before.
             Err(error) => return Err(lost.unwrap_or(error)),
         };
-        // Before any refusal: the first try changed the books, and its repeat must not trip over that.
+        // Checked before any rule: the first try changed the books, and its repeat must not be refused because of that.
         if let Some((_, fingerprint)) = &entry.idempotency
             && let Some(answered) = answered(&results, fingerprint)?
         {
@@ -82,23 +82,24 @@ async fn keyed(db: &SqlServer, entry: &Entry, lifetime_ms: i64, ours: bool) -> S
             Ok(results) => match read(STEP, rows::only_count(&results, "Ended"))? {
                 0 => return Ok(Committed::Done(decision.booked)),
                 1 => return Ok(Committed::KeyBusy),
-                // Answered or changed in the meantime: look.
+                // Answered or changed in the meantime: read again.
                 _ => {}
             },
             Err(error) if errors::code(&error).is_some_and(|code| RACES.contains(&code)) => raced = Some(error),
-            // The answer was lost. Under a key the same write is safe: it waits for the first, and finds its answer.
+            // The answer was lost. A repeat under the same key is safe: it waits for the first and finds its answer.
             Err(error @ StoreError::Unknown { .. }) => lost = Some(error),
             Err(error) => return Err(lost.unwrap_or(error)),
         }
     }
     Err(lost.or(raced).unwrap_or_else(|| StoreError::Unavailable {
         step: STEP,
-        reason: "others keep changing the same rows".to_owned(),
+        reason: "other writers keep changing the same rows".to_owned(),
         source: None,
     }))
 }
 
-/// What the command's rules ask for, then the key: a write of this key that is seen by its effects is seen by its key.
+/// Reads what the command's rules need, then the key: if this read sees the effects of an earlier write under the same
+/// key, it also sees the key.
 async fn look(db: &SqlServer, entry: &Entry) -> StoreResult<(Results, Snapshot)> {
     const NIP: &str = include_str!("sql/books_nip_owner.sql");
     const NEXT_CLIENT: &str = include_str!("sql/books_next_client_id.sql");
@@ -169,7 +170,7 @@ fn batch(entry: &Entry, found: &Snapshot, decision: &Decision, lifetime_ms: i64)
     if entry.idempotency.is_some() {
         files.push(LOCK_KEY);
     }
-    // A message tells the client's name and address: they must be what is committed.
+    // The message contains the client's name and address: they must be the committed ones.
     let reported = decision.message.as_ref().and(found.client.as_ref());
     if reported.is_some() {
         files.push(GUARD_CLIENT);
@@ -257,7 +258,7 @@ fn with_client(statement: Statement, client: &Client) -> Statement {
 }
 
 fn with_figures(statement: Statement, record: &FinancialRecord) -> Statement {
-    // As grosze: a decimal would be a parameter of its value's own precision, and each precision another plan.
+    // As grosze: a decimal parameter has the precision of its value, and each precision would need a plan of its own.
     statement
         .with("income_tax", record.figures.income_tax.grosze())
         .with("vat", record.figures.vat.grosze())
@@ -285,7 +286,7 @@ fn with_message(statement: Statement, message: &NewMessage) -> StoreResult<State
         .with("occurred_on", message.occurred_on))
 }
 
-/// A lock's name has 255 characters at most, and is compared as the database compares; a hash is short and plain.
+/// A lock's name has at most 255 characters and is compared by the database's collation; a hash is short and ASCII.
 fn lock_name(key: &IdempotencyKey) -> String {
     format!("client-organizer key {}", hex(&Sha256::digest(key.as_str().as_bytes())))
 }

@@ -27,7 +27,7 @@ const GIVE_BACK: &str = include_str!("sql/breaker_give_back.sql");
 const OPEN: &str = include_str!("sql/breaker_open.sql");
 const CLOSE: &str = include_str!("sql/breaker_close.sql");
 
-/// A change on its own is news; within a settle that is found out there.
+/// A change on its own always counts; within a settle, the batch decides whether it does.
 const NEWS: &str = "BEGIN TRAN; DECLARE @news int = 1;";
 const END: &str = "COMMIT TRAN;";
 
@@ -70,7 +70,7 @@ impl Breakers for SqlServer {
     }
 }
 
-/// The part of a batch that makes the change; it has `@news`, `@now` and `@token` before it.
+/// The part of a batch that makes the change; `@news`, `@now` and `@token` are declared before it.
 pub(super) fn sql_of(change: &BreakerChange) -> &'static str {
     match change {
         BreakerChange::Leave => "",

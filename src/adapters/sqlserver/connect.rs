@@ -1,4 +1,4 @@
-//! Makes connections: by TCP, with TLS and a login, routed where Azure SQL says, prepared for our batches.
+//! Makes connections: TCP, TLS and login, redirected where Azure SQL requires it, prepared for our batches.
 
 use super::{
     errors::{ConnectError, odd, timed_out},
@@ -20,24 +20,24 @@ pub(super) struct Connector {
     config: Config,
     host: String,
     port: u16,
-    /// All addresses of a host at once (MultiSubnetFailover).
+    /// Tries all addresses of a host at once (MultiSubnetFailover).
     at_once: bool,
-    /// Asked anew for every connection; a token once used lives as long as its connection does.
+    /// Queried for every new connection; a token that was used is valid as long as its connection lives.
     tokens: Option<Arc<Tokens>>,
     connect_timeout: Duration,
     command_timeout: Duration,
     losses: Losses,
 }
 
-/// As many as .NET tries of one host.
+/// The number of addresses that .NET tries per host.
 const ADDRESSES_MAX: usize = 64;
 
-/// Azure SQL sends a client on to the node that has its database: once, or twice during a failover.
+/// Azure SQL redirects a client to the node that has its database: once, or twice during a failover.
 const ROUTES_MAX: u32 = 3;
 
 impl Connector {
     /// # Errors
-    /// An identity that can be none, told without its secret.
+    /// The identity is invalid; the error does not contain its secret.
     pub(super) fn new(
         parsed: &ConnectionString,
         connect_timeout: Duration,
@@ -48,7 +48,7 @@ impl Connector {
         config.port(parsed.port);
         config.encryption(parsed.encryption);
         config.application_name(parsed.application.as_deref().unwrap_or("client-organizer"));
-        // One or the other: both together panic in the driver, and were refused when the string was read.
+        // One or the other: both together panic in the driver and were refused when the string was parsed.
         if parsed.trust_any_certificate {
             config.trust_cert();
         } else if let Some(path) = &parsed.trusted_ca {
@@ -75,9 +75,9 @@ impl Connector {
             Login::Entra(identity) => Some(Arc::new(Tokens::new(identity, SQL_SCOPE).map_err(|e| e.to_string())?)),
         };
         config.handshake_timeout(Some(connect_timeout));
-        // Ours bounds the whole answer; the driver's each wait for a part of it.
+        // Our limit bounds the whole answer; the driver's bounds each wait for a part of it.
         config.command_timeout(Some(command_timeout));
-        // A row with half a surrogate pair must not fail a claim of a hundred others.
+        // A row with an unpaired surrogate must not fail a claim of a hundred others.
         config.lossy_utf16_decoding(true);
         Ok(Self {
             config,
@@ -94,7 +94,7 @@ impl Connector {
     pub(super) async fn session(&self) -> Result<Session, ConnectError> {
         let limit = self.connect_timeout;
         let mut sent_on = None;
-        // Boxed: the driver's handshake is 17 kB of future, and would be part of every call.
+        // Boxed: the driver's handshake future has 17 kB and would be part of every call.
         let connected = tokio::time::timeout(limit, Box::pin(self.connected(&mut sent_on))).await;
         let connected = connected.unwrap_or_else(|_| Err(timed_out(limit).into()));
         connected.map_err(|error| match (error, sent_on) {
@@ -105,7 +105,7 @@ impl Connector {
         })
     }
 
-    /// `sent_on`: the node that the server named, until it is reached.
+    /// `sent_on`: the node to which the server redirected us, until it is reached.
     async fn connected(&self, sent_on: &mut Option<(String, u16)>) -> Result<Session, ConnectError> {
         let mut config = self.config.clone();
         if let Some(tokens) = &self.tokens {
@@ -116,7 +116,7 @@ impl Connector {
             let stream = self.line(&host, port).await.map_err(Error::from)?;
             *sent_on = None;
             stream.set_nodelay(true).map_err(Error::from)?;
-            // A second handle of the same socket, to see whether the other side is still there without asking it.
+            // A second handle of the same socket, to detect a closed connection without sending anything.
             let stream = stream.into_std().map_err(Error::from)?;
             let line = stream.try_clone().map_err(Error::from)?;
             let stream = TcpStream::from_std(stream).map_err(Error::from)?;
@@ -135,7 +135,7 @@ impl Connector {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(odd("routed too often").into())
+        Err(odd("redirected too often").into())
     }
 
     async fn line(&self, host: &str, port: u16) -> io::Result<TcpStream> {
@@ -182,7 +182,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_all_addresses_are_tried_at_once_one_that_does_not_answer_holds_up_no_other() {
-        // Its queue of newcomers is full: a try there is neither answered nor refused.
+        // Its backlog of connections is full: a try there is neither accepted nor refused.
         let silent = tokio::net::TcpSocket::new_v4().unwrap();
         silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let silent = silent.listen(0).unwrap();
@@ -193,7 +193,7 @@ mod tests {
         let stream = tokio::time::timeout(Duration::from_secs(30), reached(&addresses, true)).await;
         assert_eq!(stream.unwrap().unwrap().peer_addr().unwrap(), here);
         let in_turn = tokio::time::timeout(Duration::from_millis(200), reached(&addresses, false)).await;
-        assert!(in_turn.is_err(), "the first one answered: this test shows nothing");
+        assert!(in_turn.is_err(), "the first address answered: this test shows nothing");
         assert!(reached(&[], true).await.is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The pool, and the two ways to use it: a question, and a write whose lost answer is told as such.
+//! The pool, and the two ways to use it: a query, and a write that reports a lost answer as unknown.
 
 use super::{
     connect::Connector,
@@ -26,14 +26,15 @@ use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
 #[derive(Clone)]
 pub struct SqlServerOptions {
-    /// An ADO connection string: a secret.
+    /// An ADO.NET connection string; it may contain a password.
     pub connection: String,
-    /// What the environment says of an identity that the string leaves open.
+    /// The identity from the environment, for what the connection string leaves open.
     pub azure: AzureEnvironment,
     pub pool: PoolOptions,
-    /// Added to the database's clock in every statement. 0 outside tests; shared, so that a test can move time.
+    /// Milliseconds added to the database's clock in every statement: 0 outside tests. Shared, so that a test can move
+    /// time.
     pub skew_ms: Arc<AtomicI64>,
-    /// How long an idempotency key is remembered.
+    /// How long an idempotency key is kept.
     pub key_lifetime_ms: i64,
 }
 
@@ -78,35 +79,35 @@ impl Drop for Inner {
     }
 }
 
-/// A connection is replaced after so long, so that a failed-over or rescaled database is found again.
+/// A connection is replaced after this time, so that a failed-over or rescaled database is found again.
 const LIFETIME: Duration = Duration::from_mins(30);
 
-/// What failed so often in a row has a defect behind it, or an outage that the caller should hear of.
+/// After this many failures in a row there is a defect, or an outage that the caller should learn of.
 const TURNS_MAX: u32 = 8;
 
-/// An error number that nobody told us of may pass; one that does not should not keep its caller for long.
+/// An unlisted error number may be transient; if it is not, its caller should not wait for long.
 const UNLISTED_TURNS_MAX: u32 = 3;
 
 impl SqlServer {
     /// Opens a migrated database; never creates or changes its tables.
     ///
     /// # Errors
-    /// It cannot be reached, or has another schema version; says the command that mends it.
+    /// The database cannot be reached, or has another schema version; the error names the command that fixes it.
     pub async fn open(options: &SqlServerOptions) -> StoreResult<Self> {
         let connector = options.connector()?;
         let mut session = first(&connector, options.pool.wait).await.map_err(|e| e.into_store_error("open"))?;
         migrate::check(&mut session, connector.command_timeout()).await?;
         let db = Self::kept(options, connector, Presence::Here);
-        // The one that checked the schema is the pool's first; a full pool has no use for it.
+        // The connection that checked the schema becomes the pool's first; a full pool drops it.
         let _ = db.0.pool.add(session);
         Ok(db)
     }
 
-    /// As `open`, for a process that is up before its database: calls wait while it is reached the first time, and
-    /// fail at once while it is away. To be called within a runtime.
+    /// Like `open`, for a process that starts before its database: calls wait until it is first reached, and fail at
+    /// once while it is away. Must be called within a Tokio runtime.
     ///
     /// # Errors
-    /// The connection string or the identity in it can be none; nothing is asked yet.
+    /// The connection string or the identity in it is invalid; the server is not contacted yet.
     pub fn begin(options: &SqlServerOptions) -> StoreResult<Self> {
         Ok(Self::kept(options, options.connector()?, Presence::Opening))
     }
@@ -120,7 +121,7 @@ impl SqlServer {
             .connection_timeout(numbers.wait)
             .idle_timeout(numbers.idle)
             .max_lifetime(LIFETIME)
-            // The keeper does, and hears of every failure.
+            // The presence task does, and learns of every failure.
             .retry_connection(false)
             .error_sink(Box::new(trouble.clone()))
             .build_unchecked(connector.clone());
@@ -131,7 +132,7 @@ impl SqlServer {
             pool: pool.clone(),
             presence: presence.clone(),
             trouble,
-            // A caller who waits hears of it before its own wait is over.
+            // A waiting caller gets this error before its own wait ends.
             grace: numbers.wait / 2,
             refused_pause: numbers.refused_pause,
         };
@@ -149,7 +150,7 @@ impl SqlServer {
         }))
     }
 
-    /// Whether the database is there, now and whenever that changes.
+    /// Whether the database is reachable; the receiver sees every change.
     #[must_use]
     pub fn presence(&self) -> watch::Receiver<Presence> {
         self.0.presence.subscribe()
@@ -159,12 +160,12 @@ impl SqlServer {
         self.0.key_lifetime_ms
     }
 
-    /// Asks without changing anything, so a failure leaves nothing behind, and it may go again.
+    /// A query changes nothing, so a failed one can be repeated.
     pub(super) async fn query(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
         self.tried(step, Intent::Read, statement).await
     }
 
-    /// One batch that is a whole transaction. Runs to its end also where the caller goes away.
+    /// One batch that is a whole transaction. It runs to its end even if the caller is dropped.
     pub(super) async fn execute(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
         let db = self.clone();
         let task = tokio::spawn(async move { db.tried(step, Intent::Write, statement).await });
@@ -177,14 +178,14 @@ impl SqlServer {
         })
     }
 
-    /// Tries again what certainly was not done, and what may be done twice; for as long as a caller waits for a
-    /// connection, and the last answer's time.
+    /// Retries what certainly was not done and what may be done twice, for as long as a caller waits for a connection
+    /// plus the time of the last answer.
     async fn tried(&self, step: &'static str, intent: Intent, statement: Statement) -> StoreResult<Results> {
         let patient = statement.is_patient();
         let until = Instant::now() + if patient { self.0.patience } else { self.0.wait };
         let mut statement = statement.skewed(self.0.skew_ms.load(Ordering::Relaxed));
         let repeatable = intent == Intent::Read || statement.is_repeatable();
-        // An answer that was lost is what the caller is told, whatever a later try met.
+        // Once an answer was lost, the caller gets that error, whatever a later try met.
         let mut lost = None;
         for turn in 1.. {
             let mut session = match self.session(step, until, patient).await {
@@ -199,7 +200,7 @@ impl SqlServer {
             let (fate, pause) = (errors::fate(&error), pause_after(&error, turn));
             let error = errors::map(step, intent, error);
             let again = match fate {
-                // A lock was waited for already: only who is patient does so again.
+                // It has waited for a lock already: only a patient statement waits again.
                 Fate::Undone => patient || !matches!(error, StoreError::Locked { .. }),
                 Fate::Unlisted => turn < UNLISTED_TURNS_MAX,
                 Fate::Unanswered => repeatable,
@@ -217,7 +218,7 @@ impl SqlServer {
         unreachable!("the last turn answers")
     }
 
-    /// A connection that gave a sign of life. Nothing is sent, so every failure leaves nothing behind.
+    /// A live connection. Nothing was sent yet, so no failure here leaves anything behind.
     async fn session(
         &self,
         step: &'static str,
@@ -233,14 +234,14 @@ impl SqlServer {
                     let busy = || unavailable("no connection became free or could be made in time".to_owned());
                     tokio::select! {
                         got = self.0.pool.get() => return got.map_err(|_| busy()),
-                        // It went away while we waited.
+                        // The database went away while we waited.
                         _ = presence.changed() => continue,
                         () = tokio::time::sleep_until(until) => return Err(busy()),
                     }
                 }
                 Presence::Away { reason } if !patient => return Err(unavailable(reason)),
                 Presence::Away { reason } => reason,
-                Presence::Opening => "it was not reached yet".to_owned(),
+                Presence::Opening => "the database was not reached yet".to_owned(),
             };
             tokio::select! {
                 _ = presence.changed() => {}
@@ -250,7 +251,7 @@ impl SqlServer {
     }
 }
 
-/// Goes on only where the server says itself that it will pass: a wrong name or port is told at once to who waits.
+/// Retries only where the server's own error is transient: a wrong name or port is reported at once.
 async fn first(connector: &Connector, wait: Duration) -> Result<Session, ConnectError> {
     let until = Instant::now() + wait;
     for turn in 0.. {
@@ -268,7 +269,8 @@ async fn first(connector: &Connector, wait: Duration) -> Result<Session, Connect
     unreachable!("the time ends")
 }
 
-/// Apart from the one it met, and longer each time. A deadlock is over when it is told; an outage is not.
+/// Random, so that two colliding writers separate, and longer each time. A deadlock is over when it is reported; an
+/// outage is not.
 fn pause_after(error: &Error, turn: u32) -> Duration {
     if error.code() == Some(DEADLOCK) {
         return Duration::from_millis(fastrand::u64(5..=25) * u64::from(turn));
@@ -276,12 +278,12 @@ fn pause_after(error: &Error, turn: u32) -> Duration {
     pause(turn - 1).mul_f64(0.5 + fastrand::f64() / 2.0)
 }
 
-/// A wait as DATEADD takes it: an int of milliseconds, about 23 days at most.
+/// A duration as DATEADD takes it: an int of milliseconds, at most 2,000,000,000 (23 days).
 pub(super) fn millis(ms: i64) -> i32 {
     i32::try_from(ms.clamp(0, 2_000_000_000)).unwrap_or_default()
 }
 
-/// For what was read: the step that read it.
+/// Maps an error in reading an answer; `step` names the statement that was read.
 pub(super) fn read<T>(step: &'static str, read: Result<T, Error>) -> StoreResult<T> {
     read.map_err(|e| errors::map(step, Intent::Read, e))
 }

@@ -1,51 +1,51 @@
-//! What the number and class of a server's error say of the batch that met it.
+//! What the number and class of a server error mean for the batch that met it.
 
 use super::errors::Fate;
 
-/// Chosen as the deadlock victim: rolled back whole, so the same batch may go again.
+/// The batch was the deadlock victim: rolled back whole, so it can be repeated.
 pub(super) const DEADLOCK: u32 = 1205;
-/// A lock was waited for as long as LOCK_TIMEOUT says; rolled back whole.
+/// LOCK_TIMEOUT ran out while waiting for a lock; rolled back whole.
 pub(super) const LOCK_WAIT_OVER: u32 = 1222;
-/// Unique constraint, unique index, foreign key: another's write came between our look and ours.
+/// Unique constraint, unique index, foreign key: another write came between our read and our write.
 pub(super) const RACES: [u32; 3] = [2627, 2601, 547];
-/// Bad credentials; in a failover also good ones, as long as the new primary does not know its users yet.
+/// Bad credentials; during a failover also good ones, until the new primary has loaded its users.
 pub(super) const LOGIN_FAILED: u32 = 18456;
 
-/// VIEW SERVER STATE, VIEW DATABASE STATE, or whatever a view asks for, is not granted.
+/// VIEW SERVER STATE, VIEW DATABASE STATE, or another permission that a view needs, is not granted.
 pub(super) const NO_SERVER_STATE: u32 = 300;
 pub(super) const NO_DATABASE_STATE: u32 = 262;
 pub(super) const NO_RIGHT: u32 = 297;
 
-/// From here on the server ends the connection.
+/// From this class on the server ends the connection.
 const FATAL_CLASS: u8 = 20;
 
-/// What a later THROW or RAISERROR of somebody's says (a trigger's, U0's): it says the same again.
+/// Numbers of THROW and RAISERROR (in a trigger, in U0): a repeat gets the same error.
 const RAISED: u32 = 50_000;
 
-/// The session was killed, or the service gave up in the middle of it: a commit may have been under way.
+/// The session was killed, or the service failed during the batch: a commit may have been under way.
 const UNANSWERED: [u32; 9] = [64, 121, 233, 596, 10053, 10054, 10060, 40143, 40197];
 
 /// Refused logins: bad credentials, an expired password, a locked account, a firewall, a user without the database.
 pub(super) const REFUSED: [u32; 12] =
     [LOGIN_FAILED, 18452, 18461, 18463, 18470, 18486, 18487, 18488, 33134, 40615, 40914, 47073];
 
-/// Known to be answered alike again: what we ask cannot be read or planned, a value does not fit, a rule or a right
-/// forbids it.
+/// Permanent: the text cannot be parsed or planned, a value does not fit, or a constraint or a permission forbids the
+/// batch.
 #[rustfmt::skip]
 const FINAL: [u32; 59] = [
-    // Our text: syntax, names, parameters, hints.
+    // The text of the batch: syntax, names, parameters, hints.
     102, 105, 128, 137, 156, 170, 195, 201, 203, 206, 207, 208, 209, 213, 214, 257, 260, 308, 315, 321, 334, 402, 1018,
     1088, 1934, 2812, 4104, 4121, 4145, 8144, 8145, 8155, 8156, 8178, 8622,
     // Values.
     220, 232, 241, 242, 245, 248, 511, 515, 517, 2628, 8114, 8115, 8134, 8152, 13609,
-    // Rules.
+    // Constraints.
     547, 2601, 2627,
-    // Rights.
+    // Permissions.
     229, 230, 262, 297, 300, 916,
 ];
 
-/// What passes: the list of Entity Framework Core's SQL Server provider (`SqlServerTransientExceptionDetector`) without
-/// the few above, and what Microsoft's pages on Azure SQL and on a full or read-only database name besides.
+/// Transient: the list of Entity Framework Core's SQL Server provider (`SqlServerTransientExceptionDetector`) without
+/// the numbers above, and those that Microsoft's pages on Azure SQL and on full or read-only databases add.
 #[rustfmt::skip]
 const PASSING: [u32; 178] = [
     539, 601, 615, 617, 669, 671, 701, 921, 926, 927, 941, 952, 982, 988, 997, 1105, 1203, 1204, 1205, 1215, 1216, 1221,
@@ -67,7 +67,7 @@ pub(super) fn fate(number: u32, class: u8) -> Fate {
     } else if FINAL.contains(&number) || REFUSED.contains(&number) || number >= RAISED {
         Fate::Final
     } else if PASSING.contains(&number) {
-        // XACT_ABORT is on, and every batch of ours ends with its commit.
+        // XACT_ABORT is on, and each of our batches ends with its commit.
         Fate::Undone
     } else {
         Fate::Unlisted

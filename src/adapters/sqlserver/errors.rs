@@ -8,22 +8,22 @@ use tiberius::error::{Error, IoErrorKind};
 /// What a failed call may have left behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Intent {
-    /// It only read, or was never sent.
+    /// The batch only reads, or was never sent.
     Read,
-    /// It was sent, and changes something: without an answer nobody knows.
+    /// The batch was sent and changes something: without an answer its outcome is unknown.
     Write,
 }
 
-/// What an error says of the batch that met it.
+/// What an error means for the batch that met it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// Certainly nothing of it was done, and it may be tried again.
+    /// Certainly nothing was done; it can be retried.
     Undone,
-    /// As `Undone`, by a number that nobody told us of: it may pass, or be the same again.
+    /// Like `Undone`, with an unlisted error number: it may be transient or permanent.
     Unlisted,
-    /// It may have been done.
+    /// The batch may have been done.
     Unanswered,
-    /// Answered, and the answer will be the same again.
+    /// Permanent: a repeat gets the same answer.
     Final,
 }
 
@@ -54,12 +54,12 @@ pub(super) fn map(step: &'static str, intent: Intent, error: Error) -> StoreErro
     }
 }
 
-/// Why there is no connection: nothing was sent on it yet but the login.
+/// Why there is no connection: nothing but the login was sent.
 #[derive(Debug, Clone)]
 pub(super) enum ConnectError {
     Driver(Error),
     Token(EntraError),
-    /// The server answered and named the node to go to, and that one could not be reached.
+    /// The server redirected us to another node, which could not be reached.
     SentOn {
         host: String,
         port: u16,
@@ -80,7 +80,7 @@ impl From<EntraError> for ConnectError {
 }
 
 impl ConnectError {
-    /// A person must mend it; asking again soon changes nothing, and could lock an account.
+    /// A person must fix it; retrying soon changes nothing and could lock an account.
     pub(super) fn needs_a_person(&self) -> bool {
         match self {
             Self::Driver(error @ Error::Server(_)) => fate(error) == Fate::Final,
@@ -89,20 +89,20 @@ impl ConnectError {
         }
     }
 
-    /// What a failover answers too, to credentials that were good a moment ago.
+    /// A failover also answers this to credentials that were valid a moment ago.
     pub(super) fn is_failed_login(&self) -> bool {
         matches!(self, Self::Driver(error) if error.code() == Some(LOGIN_FAILED))
     }
 
-    /// For everybody: names neither user nor server.
+    /// A text for everybody: it names neither user nor server.
     pub(super) fn reported(&self) -> String {
         let error = match self {
-            Self::Token(_) => return "no Entra ID token could be had for the login; the log says more".to_owned(),
+            Self::Token(_) => return "no Entra ID token could be had for the login; see the log for details".to_owned(),
             Self::SentOn { port, error, .. } => {
                 return format!(
-                    "the server sent us on to port {port} of the node that has the database, which could not be reached \
-                     ({}): let TCP out to ports 11000 to 11999 beside 1433 in the firewall or the network rules (service \
-                     tag Sql), or set the server's connection policy to Proxy",
+                    "the server redirected us to port {port} of the node that has the database, which could not be \
+                     reached ({}): let TCP out to ports 11000 to 11999 beside 1433 in the firewall or the network rules \
+                     (service tag Sql), or set the server's connection policy to Proxy",
                     describe(error)
                 );
             }
@@ -124,16 +124,16 @@ impl ConnectError {
             Some(number) if REFUSED.contains(&number) => format!("the login was refused (error {number})"),
             Some(number) => format!("the server refused the connection (error {number})"),
             None => match error {
-                // What the driver says of a server without encryption.
+                // The driver's text for a server without encryption.
                 Error::Protocol(text) if text.contains("encryption level") => {
-                    "the server offers no encryption, and the connection string asks for it".to_owned()
+                    "the server offers no encryption, but the connection string requires it".to_owned()
                 }
                 error => describe(error),
             },
         }
     }
 
-    /// For the log: here the server's own words, which quote at most a user, a database or an address.
+    /// A text for the log: the server's own message, which quotes at most a user, a database or an address.
     pub(super) fn detail(&self) -> String {
         match self {
             Self::Token(error) => error.to_string(),
@@ -143,7 +143,7 @@ impl ConnectError {
         }
     }
 
-    /// For who asked for a connection of their own (`migrate`, `ops`).
+    /// For commands that open a connection of their own (`migrate`, `ops`).
     pub(super) fn into_store_error(self, step: &'static str) -> StoreError {
         let (reason, person) = (self.reported(), self.needs_a_person());
         let source: Option<Box<dyn error::Error + Send + Sync>> = match self {
@@ -160,7 +160,8 @@ impl ConnectError {
 
 const DETAIL_CHARS_MAX: usize = 300;
 
-/// The driver's error as a source: it is printed into logs, and a server's message quotes values (a duplicate key's).
+/// The driver's error as a source, without the server's message: sources are logged, and the message quotes values (a
+/// duplicate key).
 #[derive(Debug)]
 pub(super) struct Driver(Error);
 
@@ -178,7 +179,7 @@ impl fmt::Display for Driver {
 
 impl error::Error for Driver {}
 
-/// The same before any statement was sent: the server's words quote no values then.
+/// The driver's error before any statement was sent: the server's message quotes no values then.
 #[derive(Debug)]
 struct AtLogin(Error);
 
@@ -194,7 +195,7 @@ pub(super) fn timed_out(limit: Duration) -> Error {
     Error::Io { kind: IoErrorKind::TimedOut, message: format!("no answer within {} ms", limit.as_millis()) }
 }
 
-/// A value that our own schema rules out: a defect, or someone wrote there.
+/// A value that our schema rules out: a defect, or another program wrote it.
 #[expect(clippy::needless_pass_by_value, reason = "so that it fits map_err")]
 pub(super) fn odd(why: impl ToString) -> Error {
     Error::Conversion(why.to_string().into())
@@ -208,7 +209,7 @@ pub(super) fn code(error: &StoreError) -> Option<u32> {
     source.as_ref()?.downcast_ref::<Driver>()?.0.code()
 }
 
-/// The server's message may quote values, so only its number and place are told.
+/// The server's message may quote values, so only its number, procedure and line are reported.
 fn describe(error: &Error) -> String {
     match error {
         Error::Server(token) if token.code() == LOCK_WAIT_OVER => {
@@ -229,7 +230,7 @@ fn describe(error: &Error) -> String {
         Error::Protocol(_) | Error::Encoding(_) | Error::Utf8 | Error::Utf16 => {
             "the server's answer could not be understood".to_owned()
         }
-        Error::Routing { .. } => "the server sent us on more often than is sensible".to_owned(),
+        Error::Routing { .. } => "the server redirected us too often".to_owned(),
         Error::Conversion(_) | Error::ParseInt(_) | Error::BulkInput(_) => {
             "a value in the database is not what the schema promises".to_owned()
         }

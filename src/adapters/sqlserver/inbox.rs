@@ -149,7 +149,7 @@ impl Inbox for SqlServer {
             return Ok(None);
         }
         let step = "take room to ask";
-        let statement = Statement::of(&[NOW, rate_limit::ROOM, rate_limit::ASK])
+        let statement = Statement::of(&[NOW, rate_limit::ROOM, rate_limit::QUERY])
             .with("provider", queries.provider.clone())
             .with("id", message_id.to_owned())
             .with("token", queries.token.to_string())

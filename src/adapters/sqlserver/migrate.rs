@@ -1,7 +1,7 @@
 //! Migrations of the database by refinery under a lock, and the check that refuses another schema.
 //!
-//! All that is missing goes in one transaction, so that a failure leaves the version that was there, and the .NET
-//! system's table where it was.
+//! All missing migrations run in one transaction, so a failure leaves the previous version and the .NET system's table
+//! as they were.
 
 use super::{
     db::{SqlServerOptions, read},
@@ -37,10 +37,10 @@ const TRIGGERS: &str = include_str!("sql/schema_triggers.sql");
 const WHERE: &str = include_str!("sql/migrate_where.sql");
 const APPLIED: &str = include_str!("sql/migrate_history.sql");
 
-/// An index over millions of rows takes its time.
+/// Long, because an index over millions of rows takes time.
 const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
 
-/// What our migrations THROW: sentences, meant to be read.
+/// Error numbers that our migrations THROW: their texts are written for the person who migrates.
 const OUR_WORDS: std::ops::RangeInclusive<u32> = 51_001..=51_099;
 
 /// A permission on an object was denied.
@@ -51,7 +51,7 @@ const CHECKS_END: &str = "-- The checks end here";
 
 fn runner() -> Runner {
     let mut runner = schema::runner(&MIGRATIONS);
-    // Named in full: a login's own schema may be another.
+    // Named in full: a login's default schema may be another.
     runner.set_migration_table_name(HISTORY);
     runner
 }
@@ -61,32 +61,32 @@ pub(super) fn ours() -> Vec<Migration> {
     schema::in_order(&runner())
 }
 
-/// The schema version this build speaks.
+/// The schema version that this build needs.
 #[must_use]
 pub fn wanted() -> u32 {
     schema::version_of(&ours())
 }
 
-/// Brings the database, which must be there, to the wanted version. Several processes may do so at once: one goes, the
-/// others wait and find nothing to do.
+/// Migrates an existing database to the wanted version. Several processes may do so at once: one migrates, the others
+/// wait and find nothing to do.
 ///
 /// # Errors
-/// It cannot be reached, or a migration failed, or would take what is not ours; nothing is changed then.
+/// The database cannot be reached, a migration failed, or it would take tables that are not ours; nothing is changed.
 pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
     let mut session = connected(options).await?;
     let results = read(STEP, session.batch(LOCK, MIGRATION_TIMEOUT).await)?;
     let got = rows::having(&results, "Got").next().map(|row| row.number("Got"));
     if !matches!(got, Some(Ok(0..))) {
-        let reason = "another process has been migrating for two minutes: look what it does, then try again".to_owned();
+        let reason = "another process has been migrating for two minutes: check what it does, then retry".to_owned();
         return Err(StoreError::Unavailable { step: STEP, reason, source: None });
     }
-    // Under the lock: what another process made meanwhile is ours.
+    // Read under the lock, so that what another process has just created counts as ours.
     let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
     found.refuse_an_old_level()?;
     refuse_foreign(&mut session, &found.applied).await?;
     read(STEP, session.batch("SET XACT_ABORT ON; BEGIN TRAN;", MIGRATION_TIMEOUT).await)?;
     let mut migrating = Migrating(session);
-    // Dropped with its connection where it fails, and rolled back with it.
+    // On a failure the connection is dropped, which rolls the transaction back.
     let report = runner().run_async(&mut migrating).await.map_err(failed)?;
     let committed = migrating.0.batch("COMMIT TRAN;", MIGRATION_TIMEOUT).await;
     committed.map_err(|e| map(STEP, Intent::Write, e))?;
@@ -94,10 +94,10 @@ pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
     Ok(Migrated { database: found.database, version: wanted(), applied })
 }
 
-/// What `run` would do. Changes nothing and waits for no other process.
+/// Reports what `run` would do, without changing anything or waiting for another process.
 ///
 /// # Errors
-/// It cannot be reached, or `run` would refuse it.
+/// The database cannot be reached, or `run` would refuse it.
 pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
     let mut session = connected(options).await?;
     let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
@@ -126,8 +126,8 @@ pub(super) async fn check(session: &mut Session, limit: Duration) -> StoreResult
     may_read(session, &database, limit).await.map(|()| version)
 }
 
-/// A migration brings tables that the role's last grants do not know. Found out at the first use, that would be a mail
-/// that was sent and could not be remembered.
+/// A migration creates tables that the role's earlier grants do not cover. Without this check the first sign would be a
+/// mail that was sent and whose outcome could not be stored.
 async fn may_read(session: &mut Session, database: &str, limit: Duration) -> StoreResult<()> {
     match session.batch(RIGHTS, limit).await {
         Err(error) if error.code() == Some(REFUSED_RIGHT) => Err(StoreError::Broken {
@@ -142,7 +142,7 @@ async fn may_read(session: &mut Session, database: &str, limit: Duration) -> Sto
     }
 }
 
-/// The driver bounds each part of an answer too.
+/// The connection's own time-out is raised too, since the driver bounds each part of an answer.
 async fn connected(options: &SqlServerOptions) -> StoreResult<Session> {
     let mut patient = options.clone();
     patient.pool.command_timeout = MIGRATION_TIMEOUT;
@@ -150,14 +150,14 @@ async fn connected(options: &SqlServerOptions) -> StoreResult<Session> {
 }
 
 struct Found {
-    /// How to call the database.
+    /// The database and its server, as messages name them.
     database: String,
     applied: Vec<Migration>,
-    /// None: the server has none.
+    /// `None`: the server has no compatibility level.
     level: Option<i64>,
 }
 
-/// SQL Server 2016's, the first that knows OPENJSON.
+/// The level of SQL Server 2016, the first with OPENJSON.
 const LEVEL_MIN: i64 = 130;
 
 impl Found {
@@ -181,7 +181,8 @@ async fn refuse_foreign(session: &mut Session, applied: &[Migration]) -> StoreRe
     answer.map(drop).map_err(|e| thrown(&e).unwrap_or_else(|| map(STEP, Intent::Read, e)))
 }
 
-/// A sentence each: with one, SQL Server refuses every statement that answers what it changed (error 334).
+/// One sentence per enabled trigger: on a table with a trigger, SQL Server refuses every statement with OUTPUT (error
+/// 334).
 async fn triggers(session: &mut Session) -> StoreResult<Vec<String>> {
     let step = "look for triggers";
     let results = read(step, session.batch(TRIGGERS, MIGRATION_TIMEOUT).await)?;
@@ -191,7 +192,7 @@ async fn triggers(session: &mut Session) -> StoreResult<Vec<String>> {
 
 async fn look(session: &mut Session, limit: Duration) -> Result<Found, Error> {
     let results = session.batch(WHERE, limit).await?;
-    let row = rows::having(&results, "Known").next().ok_or_else(|| odd("the server does not say its name"))?;
+    let row = rows::having(&results, "Known").next().ok_or_else(|| odd("the server did not return its name"))?;
     let (name, server) = (row.text("DatabaseName")?, row.text_opt("ServerName")?);
     let database = format!("the database {name} on {}", server.unwrap_or_else(|| "the server".to_owned()));
     let known = row.flag("Known")?;
@@ -199,12 +200,12 @@ async fn look(session: &mut Session, limit: Duration) -> Result<Found, Error> {
     Ok(Found { database, applied, level: row.number_opt("CompatibilityLevel")? })
 }
 
-/// What U0 refuses, without what it does.
+/// The part of U0 that refuses a database, without the part that changes it.
 fn checks() -> &'static str {
     MAKE_WAY.split_once(CHECKS_END).map_or("", |(checks, _)| checks)
 }
 
-/// The server's text is for the one who runs this command.
+/// Includes the server's text, for the person who runs the command.
 fn failed(error: refinery_core::Error) -> StoreError {
     let cause = error.source().and_then(|source| source.downcast_ref::<Error>());
     cause.and_then(thrown).unwrap_or_else(|| StoreError::Broken {
@@ -214,7 +215,7 @@ fn failed(error: refinery_core::Error) -> StoreError {
     })
 }
 
-/// A THROW of our own is all there is to say.
+/// A THROW of our own needs no other text.
 fn thrown(error: &Error) -> Option<StoreError> {
     match error {
         Error::Server(token) if OUR_WORDS.contains(&token.code()) => {
@@ -225,7 +226,7 @@ fn thrown(error: &Error) -> Option<StoreError> {
 }
 
 /// refinery's own driver drops answers unread, so a migration that failed after its first statement would be recorded
-/// as applied. This one reads each to its end and stops at the first error.
+/// as applied. This driver reads each answer to its end and stops at the first error.
 struct Migrating(Session);
 
 impl AsyncTransaction for Migrating {

@@ -1,16 +1,16 @@
-//! Refuses a database where others bear the names of what a migration would make.
+//! Refuses a database that already has objects with the names that a migration would create.
 //!
-//! U0 knew the names of its time; these are read from the migrations, so those of later ones are among them.
+//! U0 lists the names of its time; here they are read from the migrations, so later ones are included.
 
 use super::migrate::HISTORY;
 use refinery_core::Migration;
 use std::fmt::Write;
 
-/// Taken over, where it is the .NET system's (U0).
+/// U0 takes over the .NET system's table of this name.
 const TAKEN_OVER: &str = "OutboxMessages";
 
-/// A batch that THROWs where one of these migrations would make what is there. `applied_count`: a migration that is in
-/// the history made its own.
+/// A batch that THROWs if one of these migrations would create what exists already. `applied_count`: objects of a
+/// migration that is in the history are its own.
 pub(super) fn check<'a>(migrations: impl IntoIterator<Item = &'a Migration>, applied_count: bool) -> String {
     let mut foreign = String::new();
     for migration in migrations {
@@ -47,7 +47,7 @@ pub(super) fn check<'a>(migrations: impl IntoIterator<Item = &'a Migration>, app
     )
 }
 
-/// Names of tables and sequences, as our migrations write them.
+/// The names of tables and sequences in our migrations.
 fn made(sql: &str) -> impl Iterator<Item = &str> {
     ["CREATE TABLE dbo.", "CREATE SEQUENCE dbo."]
         .into_iter()

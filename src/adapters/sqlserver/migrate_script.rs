@@ -1,4 +1,4 @@
-//! The migrations as a script that a DBA reviews and runs, with refinery's history rows, so that `migrate` knows it ran.
+//! The migrations as a script that a DBA reviews and runs. It writes refinery's history, so `migrate` knows it ran.
 
 use super::{
     migrate::{HISTORY, history_table, ours},
@@ -7,13 +7,13 @@ use super::{
 use refinery_core::Migration;
 use std::fmt::Write;
 
-/// The rights of the role that the program runs under.
+/// The grants of the role that the program runs under.
 pub const GRANTS: &str = include_str!("grants.sql");
 
-/// As refinery writes it, RFC 3339. (Babelfish puts a space for the T of style 126.)
+/// The time as refinery writes it, RFC 3339. (Babelfish replaces the T of style 126 by a space.)
 const NOW: &str = "REPLACE(CONVERT(nvarchar(19), SYSUTCDATETIME(), 126), N' ', N'T') + N'Z'";
 
-/// Of an empty database, or one of any earlier version of ours, to this build's version. Batches end with GO.
+/// Migrates an empty database, or one of any earlier version, to this build's version. Batches end with GO.
 #[must_use]
 pub fn script() -> String {
     let ours = ours();
@@ -95,7 +95,7 @@ fn opening(ours: &[Migration]) -> String {
     )
 }
 
-/// Its text as it is, and its row in the history, if it is not there yet.
+/// A migration's unchanged text and its history row, executed only if the history does not have it yet.
 fn guarded(migration: &Migration) -> String {
     let (version, name, checksum) = (migration.version(), migration.name(), migration.checksum());
     format!(
@@ -114,7 +114,8 @@ fn guarded(migration: &Migration) -> String {
     )
 }
 
-/// An error that left the transaction open (a batch that does not compile is one) must not be committed half-way.
+/// Some errors leave the transaction open (a batch that does not compile, for example); it must not be committed half
+/// done.
 fn closing(ours: &[Migration]) -> String {
     format!(
         "IF @@TRANCOUNT > 0\n\
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
-    /// refinery's own reading of the files, as a later `migrate` does it.
+    /// Compared with how refinery reads the files, since a later `migrate` does the same.
     fn of_the_files() -> BTreeMap<String, Migration> {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/adapters/sqlserver/migrations");
         let one = |entry: std::io::Result<std::fs::DirEntry>| {

@@ -1,8 +1,8 @@
 //! The production store: every store port on SQL Server or Azure SQL, by TDS.
 //!
-//! Same file names as the other dialects. Each call is one batch that is a whole transaction: no lock is held while the
-//! answer travels. What must be decided here between reading and writing is read first, decided, and written by a batch
-//! that checks that what was read still holds.
+//! The files have the same names as in the other dialect. Each call is one batch that is a whole transaction, so no
+//! lock is held while the answer travels. Where the program must decide between reading and writing, it reads, decides,
+//! and then writes with a batch that checks that what was read still holds.
 //!
 #![doc = include_str!("README.md")]
 

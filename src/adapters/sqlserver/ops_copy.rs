@@ -28,7 +28,7 @@ const ORIGINAL: &str = include_str!("sql/ops_original.sql");
 const COPY: &str = include_str!("sql/ops_copy.sql");
 const ACTION: &str = Remedy::Copy.action();
 
-/// What of an original decides its copy.
+/// The content type, headers and payload of the original row.
 type Original = (String, String, String);
 
 pub(super) async fn copies(
@@ -37,7 +37,7 @@ pub(super) async fn copies(
     rules: &RequeueRules,
     by: &Signature,
 ) -> StoreResult<Vec<RemedyRow>> {
-    // One event, one id: the copies for several destinations share it, as the originals did.
+    // One event has one id: its copies for several destinations share it, as the originals did.
     let new = MessageId::fresh();
     let rows = selected(db, ACTION, what, rules.mail_queue.as_deref()).await?;
     let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
@@ -50,8 +50,8 @@ pub(super) async fn copies(
             replay::copy(&row.id, &new, content_type, payload.as_bytes(), headers)
         })
         .collect();
-    // Rows of one event hold the same content, so they go in one transaction, with their records; payloads are too
-    // large for each row to bring its own.
+    // Rows of one event have the same content, so they are copied in one transaction, with their records, and send the
+    // payload once: it is too large to repeat per row.
     let mut alike: BTreeMap<(&Option<String>, &String), Vec<Value>> = BTreeMap::new();
     for (row, copied) in rows.iter().zip(&verdicts) {
         let Ok(copied) = copied else { continue };

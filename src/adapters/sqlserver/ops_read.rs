@@ -1,4 +1,4 @@
-//! What an operator reads of the outbox: the state of each destination, rows, one message.
+//! What operators read of the outbox: the state of each destination, rows, one message.
 
 use super::{
     db::{SqlServer, read},
@@ -89,7 +89,7 @@ fn status_of(results: &Results, routed_types: &[String]) -> Result<Status, Error
         oldest.insert(row.text("HeadOf")?, row.time("OldestDueAt")?);
     }
     let mut status = Status { schema_version: rows::only_count(results, "Version")?, ..Status::default() };
-    // Without a line there is no row either.
+    // A destination without a status line has no rows.
     let mut now = DateTime::UNIX_EPOCH;
     for row in rows::having(results, "Pending") {
         now = row.time("CurrentUtc")?;

@@ -3,7 +3,7 @@
 use super::statement::Statement;
 use crate::ports::ops::Signature;
 
-/// Who did what, and why; the batch records it only for what was done, in its own transaction.
+/// Adds who acts, and why. The batch records it only for rows that it changed, in the same transaction.
 pub(super) fn signed(statement: Statement, action: &'static str, by: &Signature) -> Statement {
     statement.with("action", action.to_owned()).with("actor", by.actor.clone()).with("reason", by.reason.clone())
 }

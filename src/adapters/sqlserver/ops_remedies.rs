@@ -1,4 +1,4 @@
-//! Requeue, replay, discard: rows are read and judged, then changed in one batch, those that are still as judged.
+//! Requeue, replay, discard: rows are read and judged, then one batch changes those that have not changed since.
 
 use super::{
     db::{SqlServer, read},
@@ -28,10 +28,10 @@ const DISCARD: &str = include_str!("sql/ops_discard.sql");
 const FOLLOWERS_DUE: &str = include_str!("sql/ops_followers_due.sql");
 pub(super) const RECORD: &str = include_str!("sql/ops_record.sql");
 
-/// A dispatcher at work changes rows between our look and our change; then we look again.
+/// A running dispatcher changes rows between our read and our write; then they are read again.
 const TURNS_MAX: u32 = 5;
 
-/// What a person is told of a row that changed between look and change.
+/// The reason an operator gets for a row that changed between read and write.
 pub(super) const CHANGED: &str = "it was changed in this moment: look again";
 
 pub(super) async fn selected(
@@ -52,7 +52,7 @@ pub(super) async fn selected(
     read(step, rows::having(&results, "LaterSent").map(candidate).collect())
 }
 
-/// Back to pending, due now, as if never tried.
+/// The rows become pending and due now, as if never tried.
 pub(super) async fn again(
     db: &SqlServer,
     what: &Selection,
@@ -87,7 +87,7 @@ pub(super) async fn discard(db: &SqlServer, what: &Selection, by: &Signature) ->
 
 struct Batch<'a> {
     change: &'a [&'a str],
-    /// Also where a later row of the key was sent.
+    /// Requeues a row even if a later row of its key was sent.
     out_of_order: bool,
     mail_queue: Option<&'a str>,
 }
@@ -127,12 +127,12 @@ async fn judged(
     Err(StoreError::Unavailable { step: action, reason, source: None })
 }
 
-/// A row as `ops_begin` reads it.
+/// A row in the JSON that `ops_begin` reads.
 pub(super) fn line(row: &Candidate, target: &str) -> Value {
     json!({"s": row.seq, "p": row.facts.state as i64, "t": target})
 }
 
-/// The rows that were changed; None: another changed the line meanwhile, and nothing was.
+/// The rows that were changed. `None`: another writer changed one of their keys meanwhile, and nothing was changed.
 pub(super) fn done(results: &Results) -> Result<Option<BTreeSet<i64>>, Error> {
     if rows::only_count(results, "Changed")? != 0 {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The outbox on SQL Server: the port's calls, each one batch; the larger ones have files of their own.
+//! The outbox on SQL Server: each call of the port is one batch; larger ones have their own files.
 
 use super::{
     db::{SqlServer, read},
@@ -32,13 +32,13 @@ const DEAD_LETTER: &str = include_str!("sql/outbox_dead_letter.sql");
 pub(super) const HELD: &str = include_str!("sql/outbox_locked.sql");
 const HOLDERS: &str = include_str!("sql/outbox_holders.sql");
 
-/// A transaction that holds a due row for so long is no transaction of ours, and no writer's at work.
+/// A transaction that locks a due row for this long is not ours, nor that of a writer at work.
 pub(super) const HELD_MS: i32 = 60_000;
 
 #[async_trait]
 impl Outbox for SqlServer {
     async fn ensure_destinations(&self, names: &[String]) -> StoreResult<()> {
-        // A route has a handful, and this runs once at start.
+        // There are few destinations, and this runs once at start.
         for name in names {
             self.execute("add destinations", Statement::new(DESTINATION_ADD).with("name", name.clone()).repeatable())
                 .await?;
@@ -53,7 +53,7 @@ impl Outbox for SqlServer {
     }
 
     async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
-        let step = "ask what is due";
+        let step = "read what is due";
         let types: Vec<Value> = routes.0.keys().map(|event_type| json!({"t": event_type})).collect();
         let statement = Statement::of(&[NOW, DUE, HELD])
             .with("types", Value::from(types).to_string())
@@ -74,7 +74,7 @@ impl Outbox for SqlServer {
         let step = "claim";
         match self.execute(step, outbox_claim::statement(claim).repeatable()).await {
             Ok(results) => read(step, outbox_claim::claimed(&results)),
-            // The victim again and again: others are claiming here, so there is nothing for us just now.
+            // The deadlock victim several times: other dispatchers claim here, so nothing is left for us just now.
             Err(error) if errors::code(&error) == Some(DEADLOCK) => Ok(Claimed::default()),
             Err(error) => Err(error),
         }
@@ -98,9 +98,9 @@ impl Outbox for SqlServer {
     }
 }
 
-/// Who holds rows, or why that cannot be seen.
+/// The sessions that lock rows of the outbox, or why they cannot be seen.
 pub(super) async fn holders(db: &SqlServer) -> Vec<String> {
-    let step = "ask who holds rows";
+    let step = "find who locks rows";
     let found = match db.query(step, Statement::new(HOLDERS)).await {
         Ok(results) => read(step, rows::having(&results, "SessionId").map(holder).collect::<Result<Vec<_>, _>>()),
         Err(error) => Err(error),
@@ -111,7 +111,7 @@ pub(super) async fn holders(db: &SqlServer) -> Vec<String> {
              PERFORMANCE STATE, in Azure SQL VIEW DATABASE STATE)"
                 .to_owned(),
         ],
-        _ => vec![format!("a session that could not be asked for ({error})")],
+        _ => vec![format!("a session that could not be looked up ({error})")],
     })
 }
 
@@ -125,7 +125,7 @@ pub(super) fn held(results: &Results) -> Result<u32, Error> {
     rows::having(results, "HeldRows").next().map_or(Ok(0), |row| row.count("HeldRows"))
 }
 
-/// True: a destination has no row of its own yet.
+/// `true`: a destination has no row in Destinations yet.
 fn waiting(results: &Results) -> Result<(Waiting, bool), Error> {
     let (mut waiting, mut missing) = (Waiting { held: held(results)?, ..Waiting::default() }, false);
     for row in rows::having(results, "Waiting") {

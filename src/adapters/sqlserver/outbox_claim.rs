@@ -15,8 +15,8 @@ const EXPIRE: &str = include_str!("sql/outbox_expire.sql");
 const HEADS: &str = include_str!("sql/outbox_heads.sql");
 const LEASE: &str = include_str!("sql/outbox_lease.sql");
 
-/// The heads that must go alone. "Claims >= 2" is spelled out, for only so IX_Outbox_Suspect matches; else each claim
-/// would pass over every due row. Under a name of its own, so that traces and plans tell which it was.
+/// The heads that must be sent alone. "Claims >= 2" is written out because IX_Outbox_Suspect matches only then; without
+/// it each claim would scan every due row. The statement has its own name, so that traces and plans show which it was.
 static SUSPECT: LazyLock<String> = LazyLock::new(|| {
     HEADS.replacen("outbox_heads:", "outbox_suspect:", 1).replacen("IX_Outbox_Due", "IX_Outbox_Suspect", 1).replacen(
         "o.State < 2",
@@ -40,7 +40,7 @@ pub(super) fn statement(claim: &Claim) -> Statement {
         .with("lease_ms", millis(claim.lease_ms))
 }
 
-/// OUTPUT keeps no order, so the rows are sorted by when they had been due.
+/// OUTPUT has no order, so the rows are sorted by when they were due.
 pub(super) fn claimed(results: &Results) -> Result<Claimed, Error> {
     let mut claimed = Claimed::default();
     for row in rows::having(results, "SetDead") {

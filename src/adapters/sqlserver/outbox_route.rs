@@ -10,7 +10,7 @@ const END: &str = include_str!("sql/outbox_route_end.sql");
 const FIRST: &str = include_str!("sql/outbox_route_first.sql");
 const SIBLING: &str = include_str!("sql/outbox_route_sibling.sql");
 
-/// None where no event type has a route, so that there is nothing to ask.
+/// `None`: no event type has a route, so there is nothing to look for.
 pub(super) fn statement(routes: &Routes, rows_max: u32) -> Option<Statement> {
     let mut table: Vec<Value> = Vec::new();
     for event_type in routes.0.keys() {

@@ -1,4 +1,4 @@
-//! Settling on SQL Server: all rows of a claim in one batch; what was applied before is recognised by the token.
+//! Settling on SQL Server: all rows of a claim in one batch; the token recognises what was applied before.
 
 use super::{breaker, db::millis, outbox::NOW, rows, session::Results, statement::Statement};
 use crate::{
@@ -13,7 +13,7 @@ const FOLLOWERS: &str = include_str!("sql/outbox_followers.sql");
 const ACCEPTED: &str = include_str!("sql/outbox_accepted.sql");
 const REPEAT: &str = include_str!("sql/outbox_settle_repeat.sql");
 
-/// What a row becomes, as the batch reads it.
+/// A row's outcome in the JSON that the batch reads.
 const SENT: i32 = 0;
 const BACK: i32 = 1;
 const DEAD: i32 = 2;
@@ -22,7 +22,7 @@ pub(super) fn statement(settle: &Settle) -> Statement {
     let destination = settle.destination.to_string();
     let table: Vec<Value> =
         settle.rows.iter().enumerate().map(|(position, (seq, what))| line(position, *seq, what)).collect();
-    // Leave, close and open are three texts, thus three plans.
+    // Leave, close and open are three texts and so three plans.
     let files = [NOW, SETTLE, FOLLOWERS, ACCEPTED, breaker::sql_of(&settle.breaker), REPEAT];
     let statement = Statement::of(&files)
         .with("token", settle.token.to_string())
@@ -31,7 +31,7 @@ pub(super) fn statement(settle: &Settle) -> Statement {
     breaker::with_change(statement, &destination, &settle.breaker)
 }
 
-/// None where another's transaction holds rows; the others are settled, and a repeat knows them.
+/// `None`: another transaction locks some of the rows; the others are settled, and a repeat recognises them.
 pub(super) fn settled(results: &Results) -> Result<Option<Vec<Settled>>, Error> {
     let mut answers = Vec::new();
     for row in rows::having(results, "Applied") {

@@ -1,4 +1,4 @@
-//! Whether the database is there: one task connects, again and again while it is away, so that no caller has to.
+//! Whether the database is reachable: while it is away, one task keeps connecting, so that no caller has to.
 
 use super::{connect::Connector, errors::ConnectError, migrate, session::Session};
 use crate::ports::error::StoreError;
@@ -11,10 +11,10 @@ use tokio::{
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    /// Not reached yet; nothing speaks against it.
+    /// Not reached yet, and no error so far: calls wait.
     Opening,
     Here,
-    /// Calls are told so at once; `reason` is for everybody.
+    /// Calls fail at once with `reason`, a text for everybody: it names neither user nor server.
     Away {
         reason: String,
     },
@@ -25,13 +25,13 @@ pub(super) struct Keeper {
     pub(super) pool: Pool<Connector>,
     pub(super) presence: Arc<watch::Sender<Presence>>,
     pub(super) trouble: Trouble,
-    /// How long a trouble may last before callers are told.
+    /// How long an outage may last before calls fail at once.
     pub(super) grace: Duration,
-    /// Between tries where a person must mend something first.
+    /// The pause between tries where a person must fix something first.
     pub(super) refused_pause: Duration,
 }
 
-/// Told by the pool that a connection could not be made, or that one it kept was dead.
+/// The pool's signal that a connection could not be made, or that a pooled one was dead.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trouble(Arc<Notify>);
 
@@ -45,11 +45,12 @@ impl ErrorSink<ConnectError> for Trouble {
     }
 }
 
-/// A failover is over in seconds, and many instances ask at the same time.
+/// A failover is over in seconds, and many instances connect at the same time.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Logins tried again so soon after one that worked; more of them could lock an account whose password was changed.
+/// How often a refused login is retried at once after one that worked; more could lock an account whose password was
+/// changed.
 const LOGINS_AGAIN_MAX: u32 = 3;
 
 struct Failure {
@@ -59,7 +60,7 @@ struct Failure {
 }
 
 impl Keeper {
-    /// Until it is aborted. `known_here`: there is nothing to reach before the first trouble.
+    /// Runs until it is aborted. `known_here`: the database was just reached, so wait for the first failure.
     pub(super) async fn run(self, known_here: bool) {
         if known_here {
             self.trouble.0.notified().await;
@@ -70,14 +71,14 @@ impl Keeper {
         }
     }
 
-    /// Ends when the database is there, with the schema that this build speaks.
+    /// Returns when the database is reached and has the schema that this build needs.
     async fn reach(&self) {
         let began = Instant::now();
         let worked = *self.presence.borrow() == Presence::Here;
         for turn in 0_u32.. {
             match self.attempt(worked && turn < LOGINS_AGAIN_MAX).await {
                 Ok(session) => {
-                    // A full pool has no use for it.
+                    // A full pool drops it.
                     let _ = self.pool.add(session);
                     self.here(began);
                     return;
@@ -93,7 +94,7 @@ impl Keeper {
         }
     }
 
-    /// `trusted`: the login worked a moment ago, so a refusal of it may be the failover's.
+    /// `trusted`: the login worked a moment ago, so its refusal may come from a failover.
     async fn attempt(&self, trusted: bool) -> Result<Session, Failure> {
         let mut session = self.connector.session().await.map_err(|error| Failure {
             reason: error.reported(),
@@ -104,11 +105,11 @@ impl Keeper {
             Ok(_) => Ok(session),
             Err(StoreError::Broken { reason, .. }) => Err(Failure {
                 reason:
-                    "its schema is not the one this build needs; the log says what to do (`client-organizer migrate`, \
-                         or another build)"
+                    "its schema is not the one this build needs; the log states what to do \
+                         (`client-organizer migrate`, or another build)"
                         .to_owned(),
                 detail: reason,
-                // Asked as often as a database that is away: whoever migrates waits for us.
+                // Checked as often as a database that is away: the person who migrates waits for us.
                 pause: Some(PAUSE_MAX.min(self.refused_pause)),
             }),
             Err(error) => Err(Failure {
@@ -138,12 +139,12 @@ impl Keeper {
         });
         if changed {
             let (reason, detail) = (&failure.reason, &failure.detail);
-            tracing::error!(reason, detail, "the database is away; it is tried again until it is back");
+            tracing::error!(reason, detail, "the database is away; connecting is retried until it is back");
         }
     }
 }
 
-/// Doubles up to its longest.
+/// The pause before the next try: doubles from 0.2 s up to 5 s.
 pub(super) fn pause(turn: u32) -> Duration {
     PAUSE_MIN.saturating_mul(1 << turn.min(8)).min(PAUSE_MAX)
 }

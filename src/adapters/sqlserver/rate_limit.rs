@@ -1,4 +1,4 @@
-//! The provider's pace on SQL Server: leases lock its row in Destinations, so what they count is what there is.
+//! The provider's rate limit on SQL Server: leases lock its row in Destinations, so their counts are exact.
 
 use super::{db::millis, errors::odd, rows, session::Results, statement::Statement};
 use crate::{
@@ -8,11 +8,11 @@ use crate::{
 };
 use tiberius::error::Error;
 
-/// Begins a lease's transaction; `@room` after it.
+/// Begins a lease's transaction and declares `@room`.
 pub(super) const ROOM: &str = include_str!("sql/rate_limit_room.sql");
-/// Ends the batch of a query.
-pub(super) const ASK: &str = include_str!("sql/rate_limit_query.sql");
-/// Tells whether mails wait for room, after `@some_wait` is known.
+/// Leases a status query, and ends its batch.
+pub(super) const QUERY: &str = include_str!("sql/rate_limit_query.sql");
+/// Stores whether mails wait for the rate limit; `@some_wait` is declared before it.
 pub(super) const WAITS: &str = include_str!("sql/rate_limit_waits.sql");
 /// Begins the transaction of a settlement.
 pub(super) const SETTLE: &str = include_str!("sql/rate_limit_settle.sql");
@@ -27,10 +27,10 @@ pub(super) fn with_rate_limit(statement: Statement, lease: &Lease) -> Statement 
         .with("lease_max_ms", millis(LEASE_MS_MAX))
 }
 
-/// `None`: the provider may be asked.
+/// `None`: the status query may be sent. Otherwise the milliseconds until one may be.
 pub(super) fn room_in_ms(results: &Results) -> Result<Option<i64>, Error> {
-    let row = rows::having(results, "MayAsk").next().ok_or_else(|| odd("the room is missing"))?;
-    if row.flag("MayAsk")? {
+    let row = rows::having(results, "MayQuery").next().ok_or_else(|| odd("the room is missing"))?;
+    if row.flag("MayQuery")? {
         return Ok(None);
     }
     Ok(Some(RateLimited::at(row.time("RoomOnUtc")?, row.time("CurrentUtc")?).in_ms))

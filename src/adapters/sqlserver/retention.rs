@@ -12,7 +12,7 @@ use crate::ports::{
 };
 use async_trait::async_trait;
 
-/// More than anyone keeps, and within every calendar: datetime2 begins with the year 1, Babelfish adds from 1753 on.
+/// Longer than anyone keeps rows, and within every calendar: datetime2 begins in year 1, Babelfish's DATEADD in 1753.
 const DAYS_MAX: i64 = 90_000;
 
 #[async_trait]

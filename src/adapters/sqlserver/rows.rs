@@ -1,16 +1,16 @@
-//! Reading columns by name, whatever width the server chose for a number; a wrong type is an error, never a panic.
+//! Reading columns by name, with any width of number that the server returns; a wrong type is an error, never a panic.
 
 use super::{errors::odd, session::Results};
 use crate::adapters::columns::Columns;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use tiberius::{ColumnData, Row, error::Error, numeric::Numeric};
 
-/// A batch answers several result sets, some of them empty: rows are known by a column of theirs.
+/// A batch returns several result sets, some of them empty: rows are recognised by a column that only they have.
 pub(super) fn having<'a>(results: &'a Results, column: &'a str) -> impl Iterator<Item = &'a Row> {
     results.iter().flatten().filter(move |row| row.has(column))
 }
 
-/// The first such row's number, where there must be one.
+/// The count in the first row with this column; a missing row is an error.
 pub(super) fn only_count(results: &Results, column: &str) -> Result<u32, Error> {
     having(results, column).next().ok_or_else(|| Row::missing(column))?.count(column)
 }
@@ -26,7 +26,7 @@ impl Columns for Row {
         index(self, column).is_ok()
     }
 
-    /// Whatever width the server chose.
+    /// Of any width that the server returns.
     fn number_opt(&self, column: &str) -> Result<Option<i64>, Error> {
         Ok(match self.get_column_data(index(self, column)?)? {
             ColumnData::I64(value) => *value,
@@ -50,16 +50,16 @@ impl Columns for Row {
         self.text(column).map(String::into_bytes)
     }
 
-    /// Columns of time are datetime2 in UTC.
+    /// Time columns are datetime2 in UTC.
     fn time_opt(&self, column: &str) -> Result<Option<DateTime<Utc>>, Error> {
         Ok(self.try_get::<NaiveDateTime, _>(index(self, column)?)?.map(|time| time.and_utc()))
     }
 
-    /// Of a decimal(18,2).
+    /// From a decimal(18,2).
     fn grosze(&self, column: &str) -> Result<i64, Error> {
         let amount = self.try_get::<Numeric, _>(index(self, column)?)?.ok_or_else(|| Self::missing(column))?;
         let wrong = || odd(format!("{column} is no amount of two decimals"));
-        // The column has two decimals, and so has what the driver reads of it.
+        // The column has two decimals, and so has the driver's value.
         if amount.scale() != 2 {
             return Err(wrong());
         }
@@ -95,7 +95,7 @@ pub(super) fn time(row: &Row, column: &str) -> Result<DateTime<Utc>, Error> {
     row.time(column)
 }
 
-/// Names are compared without their case: Babelfish answers OUTPUT's columns in lower case.
+/// Names are compared case-insensitively: Babelfish returns OUTPUT's columns in lower case.
 fn index(row: &Row, column: &str) -> Result<usize, Error> {
     row.columns().iter().position(|one| one.name().eq_ignore_ascii_case(column)).ok_or_else(|| Row::missing(column))
 }

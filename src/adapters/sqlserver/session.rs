@@ -1,4 +1,4 @@
-//! One connection: how it is asked, when it must be reset, and when it must not be used again.
+//! One connection: how it runs batches, when it must be reset, and when it must not be used again.
 
 use super::{
     error_numbers::{DEADLOCK, LOCK_WAIT_OVER, RACES},
@@ -25,20 +25,20 @@ pub(super) type Results = Vec<Vec<tiberius::Row>>;
 
 pub(super) struct Session {
     client: Client<Compat<TcpStream>>,
-    /// The socket again, only to be looked at.
+    /// A second handle of the socket, only to peek at.
     line: Line,
-    /// A question is under way or went wrong: a later answer could be this one's. Thrown away, never asked again.
+    /// A batch is running or failed, so a later answer could belong to it. The connection is dropped, never used again.
     spoilt: bool,
-    /// An error ended the last batch, or it went where SET lasts: what it may have left is undone before the next.
+    /// The last batch ended with an error, or its SETs outlast it: the connection is reset before the next batch.
     shaken: bool,
     used: Instant,
     losses: Losses,
-    /// How many were known when it last gave a sign of life.
+    /// The number of losses when the connection was last known to be alive.
     losses_known: u64,
 }
 
-/// Connections lost so far. What broke one (a failover, a restart) most likely broke the idle ones too, so each of
-/// them is asked for a sign of life once before it is used again.
+/// The number of connections lost so far. What broke one (a failover, a restart) most likely broke the idle ones too,
+/// so each of them is tested once before it is used again.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Losses(Arc<AtomicU64>);
 
@@ -48,16 +48,16 @@ impl Losses {
     }
 }
 
-/// What every batch of ours counts on, whatever the login's or the server's defaults are, and whatever an earlier user
-/// of the connection left. Filtered indexes need the first lines; without XACT_ABORT an error would leave a
-/// transaction open half-way. A lock is waited for 10 s: error 1222 says that nothing was done, where our own time-out
-/// would leave it open.
+/// The state that our batches rely on, whatever the defaults of the login and the server are, and whatever an earlier
+/// user of the connection left. Filtered indexes need the first lines; without XACT_ABORT an error would leave a
+/// transaction open half-way. A batch waits 10 s for a lock: error 1222 means that nothing was done, where our own
+/// time-out would leave the outcome unknown.
 const RESET: &str = "IF @@TRANCOUNT > 0 ROLLBACK TRAN; \
     SET QUOTED_IDENTIFIER ON; SET ANSI_NULLS ON; SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; SET ARITHABORT ON; \
     SET CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF; SET NOCOUNT ON; SET XACT_ABORT ON; \
     SET LOCK_TIMEOUT 10000; SET TRANSACTION ISOLATION LEVEL READ COMMITTED;";
 
-/// A firewall may have dropped a connection that nobody used for so long: it is asked for a sign of life first.
+/// A firewall may have dropped a connection that was idle this long, so it is tested first.
 const STALE: Duration = Duration::from_secs(20);
 
 impl Session {
@@ -70,8 +70,8 @@ impl Session {
         self.spoilt
     }
 
-    /// One round trip, read to its end: an error may stand behind the last row. A caller that goes away while it is
-    /// under way leaves the session spoilt.
+    /// One round trip, read to its end: an error may follow the last row. A caller that is dropped meanwhile leaves the
+    /// session spoilt.
     pub(super) async fn query(&mut self, statement: Statement, limit: Duration) -> Result<Results, Error> {
         if self.shaken {
             self.reset(limit).await?;
@@ -85,8 +85,8 @@ impl Session {
         self.judged(answer)
     }
 
-    /// As `ask`, without parameters: what is SET here lasts, as it would not inside sp_executesql. So the next user
-    /// resets it.
+    /// Like `query`, without parameters: a SET outlasts the batch, unlike inside sp_executesql. So the next user resets
+    /// the connection.
     pub(super) async fn batch(&mut self, sql: &str, limit: Duration) -> Result<Results, Error> {
         let answer = self.raw(sql, limit).await;
         self.shaken = true;
@@ -100,7 +100,7 @@ impl Session {
     }
 
     /// # Errors
-    /// It must not be used again; nothing was asked of it.
+    /// The connection must not be used again; nothing was sent on it.
     pub(super) async fn is_alive(&mut self, limit: Duration) -> Result<(), Error> {
         self.is_quiet()?;
         if self.used.elapsed() < STALE && self.losses_known == self.losses.known() {
@@ -110,13 +110,13 @@ impl Session {
         self.reset(limit).await
     }
 
-    /// Nothing may stand to be read from a connection that is not asked: neither its end, nor the rest of an answer.
+    /// An idle connection must have nothing to read: neither its end, nor the rest of an answer.
     fn is_quiet(&self) -> Result<(), Error> {
         match self.line.peek(&mut [0]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(()),
             Err(error) => Err(error.into()),
             Ok(0) => Err(Error::Io { kind: IoErrorKind::ConnectionReset, message: "closed while idle".to_owned() }),
-            Ok(_) => Err(Error::Protocol("an answer that nobody waits for".into())),
+            Ok(_) => Err(Error::Protocol("an answer without a request".into())),
         }
     }
 
@@ -131,7 +131,7 @@ impl Session {
         self.used = Instant::now();
         match &answer {
             Ok(_) => self.spoilt = false,
-            // Part of our daily work, and certainly rolled back. After anything else a new connection is the safe one.
+            // Ordinary conflicts, certainly rolled back. After any other error a new connection is safer.
             Err(Error::Server(token))
                 if [DEADLOCK, LOCK_WAIT_OVER].contains(&token.code()) || RACES.contains(&token.code()) =>
             {

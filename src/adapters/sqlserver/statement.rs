@@ -1,9 +1,9 @@
-//! A statement of this dialect: its file's text with named parameters, as tiberius sends them (`@P1`, `@P2`, …).
+//! A statement of this dialect: its file's text, with named parameters turned into what tiberius sends (`@P1`, `@P2`, …).
 
 use std::{borrow::Cow, fmt::Write};
 use tiberius::{ColumnData, IntoSql};
 
-/// One batch and its values. Values go as parameters, never into the text: the same text each time is one plan.
+/// One batch and its values. Values are parameters, never part of the text: one text has one plan.
 #[derive(Clone)]
 pub(super) struct Statement {
     sql: Cow<'static, str>,
@@ -17,7 +17,7 @@ impl Statement {
         Self { sql: sql.into(), values: Vec::new(), repeatable: false, patient: false }
     }
 
-    /// One batch of several files, in this order.
+    /// Joins several files into one batch, in this order.
     pub(super) fn of(files: &[&str]) -> Self {
         Self::new(files.join("\n"))
     }
@@ -28,8 +28,8 @@ impl Statement {
         self
     }
 
-    /// A write that may go again after its answer was lost: a token, or what it finds, tells it that it was done. One
-    /// that must know has a parameter `@again`, 0 at first and 1 whenever an answer was lost before.
+    /// A write that can be repeated after its answer was lost: it recognises by a token, or by what it finds, that it
+    /// was done. A batch that must know gets the parameter `@again`: 0 at first, 1 once an answer was lost.
     pub(super) fn repeatable(mut self) -> Self {
         self.repeatable = true;
         if self.sql.contains("@again") { self.with("again", 0) } else { self }
@@ -47,7 +47,7 @@ impl Statement {
         }
     }
 
-    /// Waits for a database that is away, where others are told at once.
+    /// Waits for a database that is away, where other statements fail at once.
     pub(super) fn patient(mut self) -> Self {
         self.patient = true;
         self
@@ -57,7 +57,7 @@ impl Statement {
         self.patient
     }
 
-    /// The database's clock as every statement sees it: skew in two numbers, since DATEADD takes an int.
+    /// Skews the database's clock by `ms`, in seconds and milliseconds, since DATEADD takes an int.
     pub(super) fn skewed(self, skew_ms: i64) -> Self {
         let int = |number: i64| i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX });
         if self.sql.contains("@skew_s") {
@@ -67,7 +67,7 @@ impl Statement {
         }
     }
 
-    /// What goes on the wire. A name that is no parameter is a variable of the batch and stays.
+    /// The query that is sent. A name that is not a parameter is a variable of the batch and stays.
     pub(super) fn bound(self) -> tiberius::Query<'static> {
         let mut query = tiberius::Query::new(positional(&self.sql, &self.values));
         for (_, value) in self.values {
@@ -85,7 +85,7 @@ impl IntoSql<'static> for Plain {
     }
 }
 
-/// Comments and string literals are passed over.
+/// Comments and string literals are skipped.
 fn positional(sql: &str, values: &[(&'static str, ColumnData<'static>)]) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut rest = sql;

@@ -4,6 +4,6 @@ IF @room > 0
   INSERT dbo.MailAttempts (Token, MessageId, Provider, OnUtc)
   SELECT @token, @id, @provider, DATEADD(millisecond, @lease_ms, @now)
    WHERE NOT EXISTS (SELECT 1 FROM dbo.MailAttempts a WHERE a.Token = @token AND a.MessageId = @id);
-SELECT CASE WHEN EXISTS (SELECT 1 FROM dbo.MailAttempts a WHERE a.Token = @token AND a.MessageId = @id) THEN 1 ELSE 0 END AS MayAsk,
+SELECT CASE WHEN EXISTS (SELECT 1 FROM dbo.MailAttempts a WHERE a.Token = @token AND a.MessageId = @id) THEN 1 ELSE 0 END AS MayQuery,
        @room_on AS RoomOnUtc, @now AS CurrentUtc;
 COMMIT TRAN;
