@@ -51,7 +51,7 @@ impl Sqlite {
     /// Opens a migrated file; never creates or changes its tables.
     ///
     /// # Errors
-    /// The file is missing, is not a database, or has another schema version; the error names the command that fixes it.
+    /// The file is missing, not a database, or has another schema version; the error names the command that fixes it.
     pub fn open(options: SqliteOptions) -> StoreResult<Self> {
         let writer = connect(&options.path).map_err(|e| errors::map("open", e))?;
         migrate::check(&writer, &options.path)?;

@@ -1,4 +1,4 @@
-//! Reading columns that any program may have written: text that is not UTF-8, times outside the calendar, absurd counts.
+//! Reading columns that any program may have written: text that is not UTF-8, impossible times, absurd counts.
 //!
 //! STRICT tables guarantee only the storage class, and one such row must not fail a statement that reads a hundred
 //! others. A bad value is read as the nearest valid one; the stored value stays as it is.

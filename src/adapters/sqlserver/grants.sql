@@ -1,11 +1,11 @@
--- The rights that `serve`, `dispatch` and `ops` need, as a role: rows of their own tables, and nothing else. No DDL, no
--- EXECUTE (sp_getapplock is open to all). Run by one who may make roles; again after each `migrate`. Then, per login:
+-- The grants that `serve`, `dispatch` and `ops` need, as a role: rows of their own tables, and nothing else. No DDL, no
+-- EXECUTE (sp_getapplock is open to all). Run by a login that may create roles, again after each `migrate`. Per login:
 --   CREATE USER [name of the app, or of its managed identity] FROM EXTERNAL PROVIDER;   -- Entra ID
 --   CREATE USER app FOR LOGIN app;                                                      -- a login with a password
 --   ALTER ROLE client_organizer ADD MEMBER app;
--- A program that only inserts into the outbox: GRANT INSERT ON dbo.OutboxMessages TO …;
--- So that `ops status` can say whose transaction holds rows: in master GRANT VIEW SERVER STATE TO [login], in Azure SQL
--- GRANT VIEW DATABASE STATE TO client_organizer. Without it the right is named instead.
+-- For a program that only inserts into the outbox: GRANT INSERT ON dbo.OutboxMessages TO …;
+-- So that `ops status` can show which session locks rows: in master GRANT VIEW SERVER STATE TO [login], in Azure SQL
+-- GRANT VIEW DATABASE STATE TO client_organizer. Without it `ops status` names the missing permission instead.
 IF DATABASE_PRINCIPAL_ID(N'client_organizer') IS NULL
   CREATE ROLE client_organizer;
 
@@ -17,7 +17,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.MailAttempts TO client_organizer;
 GRANT SELECT, INSERT, DELETE ON dbo.IdempotencyKeys TO client_organizer;
 GRANT SELECT, INSERT, DELETE ON dbo.Erasures TO client_organizer;
 GRANT SELECT, INSERT, UPDATE ON dbo.Destinations TO client_organizer;
--- Written and never changed: nobody removes by this program what they did with it.
+-- Insert only: this program cannot remove the record of what was done with it.
 GRANT INSERT ON dbo.OperatorActions TO client_organizer;
 
 -- NEXT VALUE FOR is an update of the sequence.

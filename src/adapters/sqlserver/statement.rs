@@ -1,4 +1,4 @@
-//! A statement of this dialect: its file's text, with named parameters turned into what tiberius sends (`@P1`, `@P2`, …).
+//! A statement of this dialect: its file's text, with named parameters in the form that tiberius sends (`@P1`, `@P2`, …).
 
 use std::{borrow::Cow, fmt::Write};
 use tiberius::{ColumnData, IntoSql};

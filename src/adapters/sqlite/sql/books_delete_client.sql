@@ -1,3 +1,3 @@
--- books_delete_client: a client without records goes.
+-- books_delete_client: deletes a client without records.
 -- :id
 DELETE FROM Clients WHERE Id = :id;

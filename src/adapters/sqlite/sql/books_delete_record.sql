@@ -1,3 +1,3 @@
--- books_delete_record: a record goes.
+-- books_delete_record: deletes a record.
 -- :id
 DELETE FROM FinancialRecords WHERE Id = :id;

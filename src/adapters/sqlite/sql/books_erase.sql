@@ -1,3 +1,3 @@
--- books_erase: a client is gone; PruneOutbox removes what is left of them.
+-- books_erase: records that a client was deleted; PruneOutbox removes what is left of them.
 -- :subject, :now
 INSERT INTO Erasures (Subject, OnUtc) VALUES (:subject, :now);

@@ -1,6 +1,6 @@
--- breaker_open: never shortens what another found. :name, :token, :until, :reason
--- Our own probe's end is replaced, not kept: it was a lease, and says nothing of the destination.
--- Counted once per outage and probe: what a second dispatcher learns of the same outage is no further failure.
+-- breaker_open: never shortens a time that another set. :name, :token, :until, :reason
+-- The end of our own probe is replaced, not kept: it was a lease, and does not describe the destination.
+-- Counted once per outage and probe: a second dispatcher that meets the same outage does not count another failure.
 UPDATE Destinations
 SET OpenUntil = CASE WHEN ProbeToken = :token THEN :until ELSE max(coalesce(OpenUntil, :until), :until) END,
     Failures = min(Failures, 1000000) + (OpenUntil IS NULL OR ProbeToken IS :token),

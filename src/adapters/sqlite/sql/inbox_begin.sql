@@ -1,5 +1,5 @@
 -- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail where its provider may be used.
--- :consumer, :id, :body, :subject and :hash whose it is, :token, :lease_ends, :provider name of its breaker,
+-- :consumer, :id, :body, :subject and :hash of the recipient, :token, :lease_ends, :provider name of its breaker,
 -- :paced it has a pace, :full without room, :now
 INSERT INTO InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
 SELECT :consumer, :id, :body, :subject, :hash, iif(p.Stopped, 0, 1), iif(p.Stopped, :now, :lease_ends),

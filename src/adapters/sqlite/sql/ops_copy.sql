@@ -1,4 +1,4 @@
--- ops_copy: a new row as a sent one was, under a new id. When it occurred stays.
+-- ops_copy: copies a sent row under a new id. OccurredOnUtc stays.
 -- :seq of the original, :new_id, :payload NULL for the original's bytes, :headers, :now
 INSERT INTO OutboxMessages
        (Id, EventType, Destination, OrderingKey, ContentType, Payload, Headers, Subject, OccurredOnUtc, DueAt)

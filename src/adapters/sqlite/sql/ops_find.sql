@@ -1,5 +1,5 @@
--- ops_find: the message a person means: by its id, a GUID in any casing, or the Seq of one of its rows.
--- :exact, :lower, :upper, :consumer, :seq NULL where it is no number
+-- ops_find: the message that a person names: by its id, a GUID in any case, or the Seq of one of its rows.
+-- :exact, :lower, :upper, :consumer, :seq NULL if the text is not a number
 SELECT FoundId, Destination
   FROM (SELECT Id AS FoundId, NULL AS Destination, Id <> :exact AS Place
           FROM OutboxMessages WHERE Id IN (:exact, :lower, :upper)

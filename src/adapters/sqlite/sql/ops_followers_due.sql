@@ -1,4 +1,4 @@
--- ops_followers_due: what waited behind a discarded row is due now.
+-- ops_followers_due: rows that waited behind a discarded row become due now.
 -- :seq of the discarded row, :now
 UPDATE OutboxMessages
    SET DueAt = :now

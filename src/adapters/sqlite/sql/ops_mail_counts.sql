@@ -1,4 +1,4 @@
--- ops_mail_counts: mails by state; held are those in doubt that nothing but a person moves.
+-- ops_mail_counts: mails by state; Held counts those in doubt that wait for a person.
 -- :consumer
 SELECT State, count(*) AS Mails, sum(State = 4 AND DueAt IS NULL) AS Held
   FROM InboxMessages

@@ -1,3 +1,3 @@
--- ops_original: what a forced replay copies.
+-- ops_original: the row that a forced replay copies.
 -- :seq
 SELECT ContentType, Headers, Payload FROM OutboxMessages WHERE Seq = :seq;

@@ -1,3 +1,3 @@
--- ops_pause: nothing is sent there until it is resumed. No row: it is paused already, since when stays.
+-- ops_pause: nothing is sent to a destination until it is resumed. No row changed: it is paused already.
 -- :name, :now
 UPDATE Destinations SET PausedOnUtc = :now WHERE Name = :name AND PausedOnUtc IS NULL;

@@ -1,4 +1,4 @@
--- ops_requeue: a finished row goes again. What its last publish came to stays, for whoever reads it.
+-- ops_requeue: makes a finished row pending again. The outcome of its last publish stays.
 -- :seq, :now
 UPDATE OutboxMessages
    SET State = 0, RetryCount = 0, Claims = 0, LeaseToken = NULL, ProcessedOnUtc = NULL, DueAt = :now

@@ -1,5 +1,5 @@
--- ops_selected: the rows a remedy means, with what judges them.
--- :mail_queue the queue of :consumer, whose inbox knows a repeat; NULL: it does not matter
+-- ops_selected: the selection of a remedy, with the facts that decide whether it may change a row.
+-- :mail_queue the queue of :consumer, whose inbox recognises a repeat; NULL: not needed
 -- :id rows of this message (:destination one of them, NULL all), or NULL: dead rows of :destination, :rows_max by Seq
 WITH chosen AS MATERIALIZED (
   SELECT Seq, Id, Destination, OrderingKey, State, LastOutcome, LastAttemptOnUtc, ProcessedOnUtc
@@ -12,7 +12,7 @@ WITH chosen AS MATERIALIZED (
      WHERE :id IS NULL AND State = 3 AND Destination = :destination
      ORDER BY Seq LIMIT :rows_max)
 ), later AS MATERIALIZED (
-  -- No index holds sent rows by key, since each would cost every settle; so one scan for all chosen rows together.
+  -- No index has sent rows by key, since it would slow every settle; so one scan serves all selected rows.
   SELECT Destination, OrderingKey, max(Seq) FILTER (WHERE State = 2) AS Sent, max(Seq) FILTER (WHERE State < 2) AS Waiting
     FROM OutboxMessages
    WHERE Seq > (SELECT min(Seq) FROM chosen)

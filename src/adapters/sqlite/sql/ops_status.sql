@@ -1,4 +1,4 @@
--- ops_status: one line per destination, with those that only rows name; '' is what waits for routing or died there.
+-- ops_status: one line per destination, including those that only rows name; '' counts rows without a destination.
 -- :now
 WITH unfinished AS (
   SELECT Destination, sum(State = 0) AS Pending, sum(State = 1) AS Leased

@@ -1,2 +1,2 @@
--- outbox_accepted: the destination took something just now. :destination, :now
+-- outbox_accepted: the destination has just accepted a message. :destination, :now
 UPDATE Destinations SET LastAcceptedOnUtc = :now WHERE Name = :destination

@@ -1,5 +1,5 @@
--- outbox_dead_letter: rows of a destination that can be none are dead. :destination (bytes), :now, :error, :rows_max
--- CAST: the name is compared byte by byte, also where it is not UTF-8.
+-- outbox_dead_letter: dead-letters the rows of an invalid destination. :destination (bytes), :now, :error, :rows_max
+-- CAST: the name is compared byte by byte, even if it is not UTF-8.
 UPDATE OutboxMessages
 SET State = 3, LastError = :error, LastOutcome = NULL, LeaseToken = NULL, Claims = 0
 WHERE Seq IN (

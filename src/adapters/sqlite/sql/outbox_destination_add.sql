@@ -1,2 +1,2 @@
--- outbox_destination_add: makes sure there is a row to pause and to open. :name
+-- outbox_destination_add: adds a missing row, whose pause and breaker can then be set. :name
 INSERT OR IGNORE INTO Destinations (Name) VALUES (:name)

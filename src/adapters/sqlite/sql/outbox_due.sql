@@ -1,7 +1,7 @@
--- outbox_due: what waits, per destination; all an idle dispatcher asks. :now, :types JSON of the routed event types
--- Counted in IX_Outbox_Due alone, then joined: one look-up per destination, not per row.
--- Of a key only its oldest unrouted row can be routed.
--- Destination '' says that there is a row to route. Looked for per type, so that rows of types nobody routes cost nothing.
+-- outbox_due: the backlog per destination; the only query of an idle dispatcher. :now, :types JSON of routed event types
+-- Counted in IX_Outbox_Due alone, then joined: one lookup per destination, not per row.
+-- Only the oldest unrouted row of a key can be routed.
+-- Destination '' means that there is a row to route. Searched per type: rows of types without a route cost nothing.
 SELECT '' AS Destination, 1 AS Waiting, 0 AS Suspects, 0 AS Missing, 0 AS Paused, NULL AS OpenUntil
 WHERE EXISTS (
   SELECT 1 FROM json_each(:types) AS r

@@ -1,5 +1,5 @@
--- outbox_followers: the pending rows behind a row that was put back wait with it, never less than before. :seq, :due_at
--- +DueAt: without the plus the planner takes IX_Outbox_Due and passes over every due row of the destination.
+-- outbox_followers: delays the pending rows behind a row that was put back; no row becomes due earlier than before. :seq, :due_at
+-- +DueAt: without the plus the planner uses IX_Outbox_Due and scans every due row of the destination.
 UPDATE OutboxMessages
 SET DueAt = :due_at
 WHERE Destination = (SELECT Destination FROM OutboxMessages WHERE Seq = :seq)

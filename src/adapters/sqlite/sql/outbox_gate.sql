@@ -1,4 +1,4 @@
--- outbox_gate: may this claim take anything? :destination, :token
+-- outbox_gate: whether this claim may lease anything. :destination, :token
 SELECT PausedOnUtc IS NOT NULL AS Paused,
        OpenUntil IS NOT NULL   AS IsOpen,
        ProbeToken IS :token    AS OurProbe,

@@ -1,7 +1,7 @@
--- outbox_heads: what can be claimed, in the order it goes. :destination, :now, :claims_max, :rows_max
+-- outbox_heads: the rows that can be claimed, in the order of sending. :destination, :now, :claims_max, :rows_max
 -- A head is the oldest unfinished row of its key; rows not routed yet count as earlier. Without a key
 -- (e.OrderingKey = NULL is never true) every row is a head.
--- octet_length: bytes, also of text that is not UTF-8, and without reading the text.
+-- octet_length: bytes, even of text that is not UTF-8, without reading the text.
 SELECT o.Seq, octet_length(o.Payload) + octet_length(o.Headers) AS Bytes
 FROM OutboxMessages AS o
 WHERE o.Destination = :destination AND o.State < 2 AND o.DueAt <= :now AND o.Claims <= :claims_max

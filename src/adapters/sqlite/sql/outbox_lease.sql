@@ -1,5 +1,5 @@
--- outbox_lease: takes one row that was just found claimable in this transaction. :seq, :token, :until
--- min(): an absurd count written by another program must not overflow, which would fail the whole claim.
+-- outbox_lease: leases one row that was found claimable in this transaction. :seq, :token, :until
+-- min(): an absurd count from another program must not overflow and fail the whole claim.
 UPDATE OutboxMessages
 SET State = 1, LeaseToken = :token, DueAt = :until, Claims = min(Claims, 1000000) + 1
 WHERE Seq = :seq

@@ -1,4 +1,4 @@
--- outbox_route_sibling: the same event for one more destination. :seq, :destination
+-- outbox_route_sibling: adds a row of the same event for a further destination. :seq, :destination
 INSERT INTO OutboxMessages
   (Id, EventType, Destination, OrderingKey, ContentType, Payload, Headers, Subject, OccurredOnUtc, DueAt)
 SELECT Id, EventType, :destination, OrderingKey, ContentType, Payload, Headers, Subject, OccurredOnUtc, DueAt

@@ -1,5 +1,5 @@
--- outbox_settle_back: the row waits again. :seq, :token, :now, :due_at, :claims, :retries, :outcome, :error
--- :retries 1 for a retry, 0 for a release. :outcome NULL: it was not tried, so what is known of the last try stays.
+-- outbox_settle_back: makes the row pending again. :seq, :token, :now, :due_at, :claims, :retries, :outcome, :error
+-- :retries 1 for a retry, 0 for a release. :outcome NULL: it was not tried, so the data of the last try stays.
 UPDATE OutboxMessages
 SET State = 0,
     DueAt = :due_at,

@@ -1,4 +1,4 @@
--- outbox_settle_dead: it can never be sent as it is. :seq, :token, :now, :retries, :outcome, :error
+-- outbox_settle_dead: dead-letters a row. :seq, :token, :now, :retries, :outcome, :error
 UPDATE OutboxMessages
 SET State = 3,
     Claims = 0,

@@ -1,4 +1,4 @@
--- outbox_settle_sent: the bus has it. :seq, :token, :now
+-- outbox_settle_sent: the bus has accepted the message. :seq, :token, :now
 -- The token stays, so that a repeat of this settle is recognised.
 UPDATE OutboxMessages
 SET State = 2, ProcessedOnUtc = :now, LastAttemptOnUtc = :now, LastOutcome = 0, LastError = NULL, Claims = 0

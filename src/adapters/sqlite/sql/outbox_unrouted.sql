@@ -1,6 +1,6 @@
 -- outbox_unrouted: the oldest rows of one event type that wait to be routed. :event_type, :rows_max
--- Asked per type, so that rows of types nobody routes cost nothing and starve nobody.
--- Of a key only its oldest: a sibling gets its Seq when it is routed, so a later event must not be routed first.
+-- Queried per type, so that rows of types without a route cost nothing and do not delay others.
+-- Only the oldest row of a key: a sibling gets its Seq when it is routed, so a later event must not be routed first.
 SELECT o.Seq FROM OutboxMessages AS o
 WHERE o.Destination = '' AND o.State < 2 AND o.State = 0 AND o.EventType = :event_type
   AND NOT EXISTS (

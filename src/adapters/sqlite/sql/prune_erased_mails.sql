@@ -1,9 +1,9 @@
--- prune_erased_mails: mails of deleted clients become tombstones that tell of nobody: sent ones at once, refused ones
--- after their time, and so what a person was to decide and did not. :before, :rows_max
+-- prune_erased_mails: mails of deleted clients become tombstones without personal data: sent ones at once, refused ones
+-- after their time, and so those in doubt that waited for a person. :before, :rows_max
 UPDATE InboxMessages
 SET Body = NULL, Subject = NULL, RecipientHash = NULL, Reference = NULL,
     LastError = iif(State = 2, NULL, 'erased: its client was deleted'),
-    -- Nobody can decide of it any more: its tombstone goes as any other.
+    -- Nobody can decide it any more: its tombstone is pruned like any other.
     FinishedOnUtc = iif(State = 4, coalesce(DoubtedOnUtc, ReceivedOnUtc), FinishedOnUtc),
     State = iif(State = 4, 5, State)
 WHERE (Consumer, MessageId) IN (

@@ -1,5 +1,5 @@
--- prune_erased_rows: messages of deleted clients: sent and discarded ones at once, dead ones after their time; what still
--- waits goes out first. :before, :rows_max
+-- prune_erased_rows: deletes messages of deleted clients: sent and discarded ones at once, dead ones after their time.
+-- Those that still wait are sent first. :before, :rows_max
 DELETE FROM OutboxMessages
 WHERE Seq IN (
   SELECT Seq FROM OutboxMessages

@@ -1,4 +1,4 @@
--- prune_finished_rows: sent and discarded, never dead ones. :before, :rows_max
+-- prune_finished_rows: deletes sent and discarded rows, never dead ones. :before, :rows_max
 DELETE FROM OutboxMessages
 WHERE Seq IN (
   SELECT Seq FROM OutboxMessages

@@ -1,4 +1,4 @@
--- prune_refused_bodies: personal data goes, the tombstone stays. :before, :rows_max
+-- prune_refused_bodies: deletes the content of refused mails; the tombstone stays. :before, :rows_max
 UPDATE InboxMessages
 SET Body = NULL
 WHERE (Consumer, MessageId) IN (

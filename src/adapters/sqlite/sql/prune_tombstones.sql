@@ -1,4 +1,4 @@
--- prune_tombstones: after this a repeat would not be recognised; it is refused as too old. :before, :rows_max
+-- prune_tombstones: deletes tombstones. A later repeat is refused as too old. :before, :rows_max
 DELETE FROM InboxMessages
 WHERE (Consumer, MessageId) IN (
   SELECT Consumer, MessageId FROM InboxMessages

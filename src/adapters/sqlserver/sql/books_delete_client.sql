@@ -1,2 +1,2 @@
--- books_delete_client: a client without records goes. @id, @version
+-- books_delete_client: deletes a client without records. @id, @version
 DELETE FROM dbo.Clients WHERE Id = @id AND Version = @version;

@@ -1,2 +1,2 @@
--- books_delete_record: a record goes. @id, @version
+-- books_delete_record: deletes a record. @id, @version
 DELETE FROM dbo.FinancialRecords WHERE Id = @id AND Version = @version;

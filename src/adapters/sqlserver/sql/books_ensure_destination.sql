@@ -1,4 +1,4 @@
--- books_ensure_destination: a row for a destination that has none yet: not paused, breaker closed. @destinations
+-- books_ensure_destination: adds a missing row for a destination: not paused, breaker closed. @destinations
 INSERT dbo.Destinations (Name)
 SELECT j.d
   FROM OPENJSON(@destinations) WITH (d nvarchar(300) '$.d') AS j

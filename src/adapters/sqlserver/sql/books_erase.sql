@@ -1,2 +1,2 @@
--- books_erase: a client is gone; PruneOutbox removes what is left of them. @subject
+-- books_erase: records that a client was deleted; PruneOutbox removes what is left of them. @subject
 INSERT dbo.Erasures (Subject, OnUtc) VALUES (@subject, @now);

@@ -1,4 +1,4 @@
--- books_guard_one: the change met one row of the version we decided by. Ends the batch with 3 where it did not.
+-- books_guard_one: checks that the change met one row, of the version we decided by. Else ends the batch with 3.
 IF @@ROWCOUNT <> 1
 BEGIN
   ROLLBACK TRAN;

@@ -1,3 +1,3 @@
--- books_lock_record: a record stays as it was when we decided, until the commit. @id, @version
--- An update in name only: its lock is the one that a change of the record waits for, before it enqueues a message.
+-- books_lock_record: keeps a record as it was when we decided, until the commit. @id, @version
+-- The update changes nothing: a change of the record waits for its lock before it enqueues a message.
 UPDATE dbo.FinancialRecords SET Version = Version WHERE Id = @id AND Version = @version;

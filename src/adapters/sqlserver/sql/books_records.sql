@@ -1,4 +1,4 @@
--- books_records: a client's records by month. @id; @year, @month NULL for every one
+-- books_records: a client's records by month. @id; @year, @month NULL for all
 SELECT Id AS RecordKey, ClientId, Year, Month, IncomeTax, Vat, InsuranceAmount, Version
   FROM dbo.FinancialRecords
  WHERE ClientId = @id AND (@year IS NULL OR Year = @year) AND (@month IS NULL OR Month = @month)

@@ -1,2 +1,2 @@
--- breaker_give_back: the probe found nothing to try. @name, @token
+-- breaker_give_back: returns a probe that found nothing to try. @name, @token
 UPDATE dbo.Destinations SET ProbeToken = NULL, OpenUntil = @now WHERE Name = @name AND ProbeToken = @token;

@@ -1,6 +1,6 @@
--- breaker_open: never shortens what another found. @news 0: nothing was learnt; @name, @token, @for_ms, @reason
--- Our own probe's end is replaced, not kept: it was a lease, and says nothing of the destination.
--- Counted once per outage and probe: what a second dispatcher learns of the same outage is no further failure.
+-- breaker_open: never shortens a time that another set. @news 0: nothing new is known; @name, @token, @for_ms, @reason
+-- The end of our own probe is replaced, not kept: it was a lease, and does not describe the destination.
+-- Counted once per outage and probe: a second dispatcher that meets the same outage does not count another failure.
 INSERT dbo.Destinations (Name)
 SELECT @name
  WHERE @news = 1 AND NOT EXISTS (SELECT 1 FROM dbo.Destinations WITH (UPDLOCK, HOLDLOCK) WHERE Name = @name);

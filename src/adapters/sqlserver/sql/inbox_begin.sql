@@ -1,6 +1,6 @@
 -- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail where its provider may be used.
 -- Ends the batch that rate_limit_room began.
--- @consumer, @id, @body, @subject and @hash whose it is, @token, @lease_ms, @provider name of its breaker, @per_minute, @per_hour
+-- @consumer, @id, @body, @subject and @hash of the recipient, @token, @lease_ms, @provider name of its breaker, @per_minute, @per_hour
 -- An open breaker stops it also when a probe is due: RetryEmail probes. A provider without a row is closed.
 DECLARE @stopped int = CASE WHEN @room = 0 OR EXISTS (
   SELECT 1 FROM dbo.Destinations WHERE Name = @provider AND (PausedOnUtc IS NOT NULL OR OpenUntil IS NOT NULL)) THEN 1 ELSE 0 END;

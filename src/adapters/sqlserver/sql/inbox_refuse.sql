@@ -1,5 +1,5 @@
 -- inbox_refuse: stores a message that can never be mailed; a known one only counts the delivery.
--- @consumer, @id, @body, @subject and @hash whose it is, @reason
+-- @consumer, @id, @body, @subject and @hash of the recipient, @reason
 BEGIN TRAN;
 UPDATE m
    SET Deliveries = m.Deliveries + 1

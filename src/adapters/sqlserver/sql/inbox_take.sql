@@ -15,5 +15,5 @@ IF @per_minute > 0 OR @per_hour > 0
   INSERT dbo.MailAttempts (Token, MessageId, Provider, OnUtc)
   SELECT @token, c.MessageId, @provider, DATEADD(millisecond, @lease_ms, @now) FROM @due c WHERE c.Asking = 0;
 COMMIT TRAN;
--- The order it goes in; OUTPUT keeps none, and Babelfish gives it no other column than the new row's.
+-- The order of sending: OUTPUT has none, and on Babelfish it returns only columns of the new row.
 SELECT MessageId AS TakenId, WasDueAt, @now AS CurrentUtc FROM @due;

@@ -1,4 +1,4 @@
--- migrate_legacy: what of the .NET system's table would be taken over.
+-- migrate_legacy: how much of the .NET system's table would be taken over.
 SELECT COUNT_BIG(*) AS LegacyRows,
        COUNT_BIG(CASE WHEN ProcessedOnUtc IS NULL THEN 1 END) AS Waiting,
        COUNT_BIG(CASE WHEN ProcessedOnUtc IS NULL AND RetryCount > 0 THEN 1 END) AS Tried,

@@ -1,5 +1,5 @@
--- migrate_lock: one process at a time. The lock is the session's, and goes with it. -1 and below (Babelfish: -999): not
--- granted. A table that another uses is waited for, but not for ever: whoever comes behind us waits too.
+-- migrate_lock: one process migrates at a time. The lock belongs to the session and ends with it. -1 and below
+-- (Babelfish: -999): not granted. The wait for a table in use is bounded, since those behind us in the queue wait too.
 SET LOCK_TIMEOUT 60000;
 DECLARE @got int;
 EXEC @got = sp_getapplock @Resource = N'client-organizer migrate', @LockMode = 'Exclusive', @LockOwner = 'Session',

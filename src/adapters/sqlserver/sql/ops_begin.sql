@@ -1,4 +1,4 @@
--- ops_begin: begins the batch of a remedy for rows that were judged.
+-- ops_begin: begins the batch of a remedy, for rows that were judged.
 -- @rows JSON [{s: Seq, p: State when judged, t: target as recorded}]
 DECLARE @in TABLE (Seq bigint NOT NULL PRIMARY KEY, State int NOT NULL, Target nvarchar(600) NOT NULL);
 INSERT @in (Seq, State, Target)

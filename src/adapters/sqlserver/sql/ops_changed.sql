@@ -1,4 +1,4 @@
--- ops_changed: ends the batch of a change that met one row or none; recorded where it met one.
+-- ops_changed: ends the batch of a change that met one row or none; records the action if it met one.
 -- @actor, @action, @target, @reason
 DECLARE @changed int = @@ROWCOUNT;
 IF @changed > 0

@@ -1,4 +1,4 @@
--- ops_discard: rows that never go.
+-- ops_discard: marks rows as discarded: they are never sent.
 INSERT @done (Seq)
 SELECT t.Seq
   FROM dbo.OutboxMessages t WITH (ROWLOCK, UPDLOCK)

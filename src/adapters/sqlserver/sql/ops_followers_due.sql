@@ -1,5 +1,5 @@
--- ops_followers_due: what waited behind discarded rows is due now.
--- READPAST: one that is held keeps its time, and goes then. In two steps, as outbox_followers.
+-- ops_followers_due: rows that waited behind discarded rows become due now.
+-- READPAST: a locked row keeps its time, and is sent then. In two steps, like outbox_followers.
 DECLARE @freed TABLE (Seq bigint NOT NULL PRIMARY KEY);
 INSERT @freed (Seq)
 SELECT DISTINCT f.Seq

@@ -1,5 +1,5 @@
 -- ops_list: rows by Seq, without payload.
--- @state NULL for those not finished and the dead; @destination, @event_type NULL for any; @after a Seq; @limit
+-- @state NULL for unfinished and dead ones; @destination, @event_type NULL for any; @after a Seq; @limit
 SELECT TOP (@limit) Seq, Id, EventType, Destination, OrderingKey, State, OccurredOnUtc, DueAt, Claims, RetryCount,
        LastOutcome, LastError, LastAttemptOnUtc, ProcessedOnUtc
   FROM dbo.OutboxMessages

@@ -1,4 +1,4 @@
--- ops_mail_assume_sent: a doubtful mail is taken as sent; its content goes, as of every sent one.
+-- ops_mail_assume_sent: marks a mail in doubt as sent; its content is deleted, as for every sent mail.
 -- @consumer, @id, @state when judged
 UPDATE dbo.InboxMessages
    SET State = 2, DueAt = NULL, Body = NULL, FinishedOnUtc = @now

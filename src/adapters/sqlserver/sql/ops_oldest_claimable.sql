@@ -1,5 +1,5 @@
--- ops_oldest_claimable: since when the oldest head that is due waits, per destination; pause and breaker do not count.
--- A row behind another of its key is held by that one, so its age is no lag of its own.
+-- ops_oldest_claimable: how long the oldest due head has waited, per destination; pause and breaker do not count.
+-- A row behind another of its key waits for that one, so its age is not a lag of its own.
 SELECT o.Destination AS HeadOf, MIN(o.DueAt) AS OldestDueAt
   FROM dbo.OutboxMessages o
  WHERE o.State < 2 AND o.Destination > N'' AND o.DueAt <= @now

@@ -1,2 +1,2 @@
--- ops_pause: nothing is sent there until it is resumed. Paused already: since when stays. @name
+-- ops_pause: nothing is sent to a destination until it is resumed. If it is paused already, PausedOnUtc stays. @name
 UPDATE dbo.Destinations SET PausedOnUtc = @now WHERE Name = @name AND PausedOnUtc IS NULL;

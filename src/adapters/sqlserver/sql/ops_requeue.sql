@@ -1,5 +1,5 @@
--- ops_requeue: finished rows go again. What their last publish came to stays, for whoever reads it.
--- @out_of_order 1 or 0, @judged when they were judged
+-- ops_requeue: makes finished rows pending again. The outcome of their last publish stays.
+-- @out_of_order 1 or 0, @judged when the rows were judged
 INSERT @done (Seq)
 SELECT t.Seq
   FROM dbo.OutboxMessages t WITH (ROWLOCK, UPDLOCK)
@@ -8,7 +8,7 @@ UPDATE t
    SET State = 0, RetryCount = 0, Claims = 0, LeaseToken = NULL, ProcessedOnUtc = NULL, DueAt = @now
   FROM dbo.OutboxMessages t
   JOIN @in i ON i.Seq = t.Seq AND i.State = t.State;
--- Looked at once more, after our rows hold the line: what came since the judgement undoes all of it.
+-- Checked again, now that our rows block their keys: a row that came since the judgement undoes all of it.
 IF EXISTS (SELECT 1 FROM @done d
              JOIN dbo.OutboxMessages t ON t.Seq = d.Seq
              JOIN dbo.OutboxMessages b WITH (READCOMMITTEDLOCK)

@@ -1,4 +1,4 @@
--- ops_status: one line per destination, with those that only rows name; '' is what waits for routing or died there.
+-- ops_status: one line per destination, including those that only rows name; '' counts rows without a destination.
 WITH unfinished AS (
   SELECT Destination, SUM(CASE WHEN State = 0 THEN 1 ELSE 0 END) AS Pending, SUM(CASE WHEN State = 1 THEN 1 ELSE 0 END) AS Leased
     FROM dbo.OutboxMessages WHERE State < 2 GROUP BY Destination

@@ -1,7 +1,7 @@
--- outbox_claimed_before: rows that an earlier try of this same claim leased, whose answer was lost; then they are the answer.
--- @again 1: there was one; @destination, @token
--- Claimed anew, they would wait for the end of a lease that nobody knows of.
--- READPAST: ours are held by nobody, or wait for the end of the lease.
+-- outbox_claimed_before: the rows that an earlier try of this claim leased, if its answer was lost; then they are returned.
+-- @again 1: there was an earlier try; @destination, @token
+-- Without this step they would wait for the end of a lease that nobody knows of.
+-- READPAST: nobody locks our rows; a row that is locked waits for the end of the lease.
 IF @again = 1 AND EXISTS (SELECT 1 FROM dbo.OutboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Outbox_Due))
                            WHERE State < 2 AND Destination = @destination AND State = 1 AND LeaseToken = @token)
 BEGIN

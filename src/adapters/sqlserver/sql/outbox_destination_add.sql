@@ -1,4 +1,4 @@
--- outbox_destination_add: makes sure there is a row to pause and to open. @name
+-- outbox_destination_add: adds a missing row, whose pause and breaker can then be set. @name
 INSERT dbo.Destinations (Name)
 SELECT @name
  WHERE NOT EXISTS (SELECT 1 FROM dbo.Destinations WITH (UPDLOCK, HOLDLOCK) WHERE Name = @name);

@@ -1,4 +1,4 @@
--- outbox_destinations_of_rows: a program's own insert may name a destination that no setting does.
+-- outbox_destinations_of_rows: adds rows for destinations that only another program's insert names.
 INSERT dbo.Destinations (Name)
 SELECT DISTINCT o.Destination
   FROM dbo.OutboxMessages o WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Outbox_Due))

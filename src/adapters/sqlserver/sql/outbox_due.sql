@@ -1,9 +1,9 @@
--- outbox_due: what waits, per destination; all an idle dispatcher asks. @types JSON [{t: a routed event type}]
--- Counted in IX_Outbox_Due alone, then joined: one look-up per destination, not per row.
--- Destination '' says that there is a row to route. Looked for per type, so that rows of types nobody routes cost nothing.
--- Of a key only its oldest unrouted row can be routed.
--- READPAST: another program's long transaction over one row must not keep all the others waiting for this answer. Pause
--- and breaker may be read dirty: the claim looks again.
+-- outbox_due: the backlog per destination; the only query of an idle dispatcher. @types JSON [{t: a routed event type}]
+-- Counted in IX_Outbox_Due alone, then joined: one lookup per destination, not per row.
+-- Destination '' means that there is a row to route. Searched per type: rows of types without a route cost nothing.
+-- Only the oldest unrouted row of a key can be routed.
+-- READPAST: another program's long transaction over one row must not delay the answer for all others. Pause and breaker
+-- may be read dirty: the claim checks them again.
 SELECT N'' AS Destination, CAST(1 AS bigint) AS Waiting, 0 AS Suspects, 0 AS Missing, 0 AS Paused,
        CAST(NULL AS datetime2(7)) AS OpenUntil, @now AS CurrentUtc
  WHERE EXISTS (SELECT 1 FROM OPENJSON(@types) WITH (t nvarchar(200) '$.t') AS r

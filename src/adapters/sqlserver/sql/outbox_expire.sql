@@ -1,7 +1,7 @@
--- outbox_expire: leases that ran out too often are dead. @destination, @claims_max, @expired_max
--- The token goes, so that a late settle of the last holder is told it lost the lease.
--- Nobody knows whether the bus stored it: outcome 3 (unknown), at the latest when the lease ended.
--- "State < 2 AND Claims >= 2" are said although State = 1 and @claims_max imply them: only so IX_Outbox_Suspect matches.
+-- outbox_expire: dead-letters rows whose leases ran out too often. @destination, @claims_max, @expired_max
+-- The token is removed, so that a late settle by the last holder gets "lease lost".
+-- It is unknown whether the bus stored the message: outcome 3 (unknown), at the latest when the lease ended.
+-- State = 1 and @claims_max imply "State < 2 AND Claims >= 2", but IX_Outbox_Suspect only matches if they are written.
 DECLARE @expired TABLE (Seq bigint NOT NULL PRIMARY KEY);
 INSERT @expired (Seq)
 SELECT TOP (@expired_max) o.Seq

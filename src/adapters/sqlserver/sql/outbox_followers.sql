@@ -1,6 +1,6 @@
--- outbox_followers: the pending rows behind a row that was put back wait with it, never less than before.
--- READPAST: one that is held keeps its earlier time, and waits for its head all the same. Found first and moved then: an
--- UPDATE that joins its own table a second time took the wrong one for its target on Babelfish.
+-- outbox_followers: delays the pending rows behind a row that was put back; no row becomes due earlier than before.
+-- READPAST: a locked row keeps its earlier time, and still waits for its head. Found first, then moved: on Babelfish an
+-- UPDATE that joined its own table a second time took the wrong one for its target.
 IF EXISTS (SELECT 1 FROM @done d JOIN @in i ON i.Seq = d.Seq WHERE i.Kind = 1 AND i.DelayMs > 0)
 BEGIN
   DECLARE @behind TABLE (Seq bigint NOT NULL PRIMARY KEY, DueAt datetime2(7) NOT NULL);

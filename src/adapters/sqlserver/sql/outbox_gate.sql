@@ -1,5 +1,5 @@
--- outbox_gate: may this claim take anything? Begins the batch of a claim; where not, it ends it.
--- @destination, @token, @probe 1: through an open breaker whose probe the token holds
+-- outbox_gate: whether this claim may lease anything. Begins the batch of a claim, or ends it if not.
+-- @destination, @token, @probe 1: passes an open breaker whose probe the token holds
 DECLARE @paused int = 0, @open int = 0, @ours int = 0, @failures int = 0, @accepted datetime2(7), @dead int = 0;
 SELECT @paused = CASE WHEN PausedOnUtc IS NULL THEN 0 ELSE 1 END,
        @open = CASE WHEN OpenUntil IS NULL THEN 0 ELSE 1 END,

@@ -1,7 +1,7 @@
--- outbox_heads: what can be claimed, in the order it goes. @destination, @rows_max, @head_claims_max
+-- outbox_heads: the rows that can be claimed, in the order of sending. @destination, @rows_max, @head_claims_max
 -- A head is the oldest unfinished row of its key; rows not routed yet count as earlier. Without a key
--- (b.OrderingKey = NULL is never true) every row is a head. The dirty inner read is meant: it never blocks, and an
--- uncommitted earlier row only makes us wait.
+-- (b.OrderingKey = NULL is never true) every row is a head. The inner read is dirty on purpose: it never blocks, and
+-- an uncommitted earlier row only makes us wait.
 DECLARE @heads TABLE (Seq bigint NOT NULL PRIMARY KEY, DueAt datetime2(7) NOT NULL, Bytes bigint NOT NULL);
 INSERT @heads (Seq, DueAt, Bytes)
 SELECT TOP (@rows_max) o.Seq, o.DueAt, DATALENGTH(o.Payload) + DATALENGTH(o.Headers)

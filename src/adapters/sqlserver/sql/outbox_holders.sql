@@ -1,8 +1,8 @@
--- outbox_holders: whose transactions hold rows of the outbox, the longest first.
--- Ends with error 300 or 262 where the login may not see it.
+-- outbox_holders: the sessions whose transactions lock rows of the outbox, the longest first.
+-- Ends with error 300 or 262 if the login has no permission to see them.
 SELECT TOP (5) s.session_id AS SessionId, s.login_name AS LoginName, COALESCE(s.program_name, N'') AS ProgramName,
        COALESCE(s.host_name, N'') AS HostName,
-       -- At most a month: some have begun in 1900, which is more seconds than an int holds.
+       -- At most a month: some report a start in 1900, and an int cannot hold so many seconds.
        MAX(CASE WHEN a.transaction_begin_time > DATEADD(day, -30, GETDATE())
                 THEN DATEDIFF(second, a.transaction_begin_time, GETDATE()) ELSE 0 END) AS OpenSeconds
   FROM sys.dm_tran_locks AS l

@@ -1,6 +1,6 @@
--- outbox_lease: takes the heads within the byte bound, and ends the batch of a claim. @token, @lease_ms, @bytes_max
--- The first goes whatever its size: were it skipped, it would wait for ever.
--- The predicate is repeated: a server that ignores lock hints would hand a row out twice without it.
+-- outbox_lease: leases the heads within the byte bound, and ends the batch of a claim. @token, @lease_ms, @bytes_max
+-- The first is leased whatever its size; otherwise it would wait for ever.
+-- The predicate is repeated: without it, a server that ignores lock hints would lease a row twice.
 -- IN, not a join: Babelfish reads the whole table for each row of an UPDATE with a join and OUTPUT.
 DECLARE @taken TABLE (Seq bigint NOT NULL PRIMARY KEY, WasDueAt datetime2(7) NOT NULL);
 INSERT @taken (Seq, WasDueAt)
@@ -18,6 +18,6 @@ OUTPUT inserted.Seq AS Seq, inserted.Id AS Id, inserted.EventType AS EventType, 
  WHERE t.Seq IN (SELECT c.Seq FROM @taken c) AND t.State < 2 AND t.DueAt <= @now
 OPTION (LOOP JOIN);
 COMMIT TRAN;
--- The order it goes in; OUTPUT keeps none, and Babelfish gives it no other column than the new row's.
+-- The order of sending: OUTPUT has none, and on Babelfish it returns only columns of the new row.
 SELECT Seq AS TakenSeq, WasDueAt FROM @taken;
 SELECT @dead AS SetDead, @failures AS Failures, @accepted AS LastAcceptedOnUtc;

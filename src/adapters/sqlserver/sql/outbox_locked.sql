@@ -1,6 +1,5 @@
--- outbox_locked: rows that should have gone a while ago, and that another's transaction holds. @held_ms how long a while is,
--- @held_max
--- Only the oldest are looked at: whoever holds more holds one of these. It asks for no lock that it would wait for.
+-- outbox_locked: counts rows that have been due for @held_ms and are locked by another transaction; @held_max rows are
+-- checked. The oldest ones suffice: a transaction that locks more locks one of these. The query never waits for a lock.
 SELECT COUNT(*) AS HeldRows
   FROM (SELECT TOP (@held_max) o.Seq FROM dbo.OutboxMessages o WITH (READUNCOMMITTED, INDEX(IX_Outbox_Due))
          WHERE o.State < 2 AND o.DueAt <= DATEADD(millisecond, -@held_ms, @now)

@@ -1,4 +1,4 @@
--- outbox_route_end: rows that go nowhere: their Id was routed before, or nobody wants their event.
+-- outbox_route_end: finishes rows without a destination: their Id was routed before, or no route wants their event.
 DECLARE @duplicates int, @discarded int;
 UPDATE t
    SET State = 3, LastOutcome = NULL, LeaseToken = NULL, Claims = 0,

@@ -1,4 +1,4 @@
--- outbox_route_first: the row itself goes to its route's first destination.
+-- outbox_route_first: the row itself gets the first destination of its route.
 DECLARE @routed int;
 UPDATE t
    SET Destination = w.Destination

@@ -1,4 +1,4 @@
--- outbox_route_sibling: the same events for further destinations, in the order of the events; ends the batch of routing.
+-- outbox_route_sibling: adds rows for the further destinations, in the order of the events; ends the batch of routing.
 DECLARE @siblings int;
 INSERT dbo.OutboxMessages
        (Id, EventType, Destination, OrderingKey, ContentType, Payload, Headers, Subject, OccurredOnUtc, DueAt)

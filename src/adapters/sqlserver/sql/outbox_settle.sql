@@ -1,6 +1,6 @@
--- outbox_settle: what became of the rows of one claim, each by the token; begins the batch of a settle.
--- @token, @rows JSON [{n: place, s: Seq, k: 0 sent 1 back 2 dead, d: delay ms, c: Claims after, r: retries burnt,
--- o: outcome, e: error}]. o NULL of a row put back: it was not tried, so what is known of the last try stays.
+-- outbox_settle: stores the outcome of each row of one claim, by the token; begins the batch of a settle.
+-- @token, @rows JSON [{n: position, s: Seq, k: 0 sent 1 back 2 dead, d: delay ms, c: Claims after, r: retries burnt,
+-- o: outcome, e: error}]. o NULL for a row put back: it was not tried, so the data of the last try stays.
 DECLARE @in TABLE (
   Place int NOT NULL PRIMARY KEY, Seq bigint NOT NULL, Kind int NOT NULL, DelayMs int NOT NULL, Claims int NOT NULL,
   Retries int NOT NULL, Outcome int NULL, Error nvarchar(max) NULL);
@@ -10,7 +10,7 @@ SELECT n, s, k, d, c, r, o, e
                              e nvarchar(max) '$.e');
 DECLARE @done TABLE (Seq bigint NOT NULL PRIMARY KEY);
 BEGIN TRAN;
--- READPAST: a row that another's transaction holds must not keep the others of its claim.
+-- READPAST: a row that another transaction locks must not delay the others of its claim.
 INSERT @done (Seq)
 SELECT t.Seq
   FROM @in i

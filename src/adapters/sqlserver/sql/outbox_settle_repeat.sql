@@ -1,6 +1,6 @@
--- outbox_settle_repeat: what became of each row; ends the batch of a settle. @token
--- 1: applied, now or by an earlier try of this same settle: it bears our token and is leased no more.
--- 2: another's transaction holds it, so nothing was done to it. 0: it bears our token no more.
+-- outbox_settle_repeat: the result for each row; ends the batch of a settle. @token
+-- 1: applied, now or by an earlier try of this settle: the row has our token and is not leased.
+-- 2: another transaction locks the row, so it is unchanged. 0: the row no longer has our token.
 SELECT i.Place, CASE WHEN t.LeaseToken = @token AND t.State <> 1 THEN 1
                      WHEN t.LeaseToken = @token OR (t.Seq IS NULL AND h.Seq IS NOT NULL) THEN 2
                      ELSE 0 END AS Applied

@@ -1,5 +1,5 @@
--- outbox_unrouted: the oldest rows of routed event types that wait; begins the batch of routing, or ends it idle.
--- @routes JSON [{t: event type, n: place, d: destination or null where it goes to nobody}], @rows_max
+-- outbox_unrouted: the oldest waiting rows of routed event types; begins the batch of routing, or ends it without work.
+-- @routes JSON [{t: event type, n: position, d: destination, or null for an event that nobody receives}], @rows_max
 DECLARE @route TABLE (
   EventType nvarchar(200) COLLATE Latin1_General_BIN2 NOT NULL,
   Place int NOT NULL,
@@ -7,10 +7,10 @@ DECLARE @route TABLE (
   PRIMARY KEY (EventType, Place));
 INSERT @route (EventType, Place, Destination)
 SELECT t, n, d FROM OPENJSON(@routes) WITH (t nvarchar(200) '$.t', n int '$.n', d nvarchar(300) '$.d');
--- What no hint skips (a lock of the whole table, a key that two insert) is not waited for long (error 1222): what is
--- routed already must go out.
+-- The wait for locks that no hint skips (of the whole table, of a key that two insert) is short (error 1222): rows that
+-- are routed already must be sent.
 SET LOCK_TIMEOUT 2000;
--- A look first: another may have routed them since they were seen, and then no lock is taken.
+-- Checked first: another dispatcher may have routed them since they were seen, and then no lock is taken.
 IF NOT EXISTS (SELECT 1 FROM @route r
                  JOIN dbo.OutboxMessages o WITH (READUNCOMMITTED, INDEX(IX_Outbox_Unrouted)) ON o.EventType = r.EventType
                 WHERE o.Destination = N'' AND o.State < 2 AND o.State = 0)
@@ -19,8 +19,8 @@ BEGIN
   RETURN;
 END;
 BEGIN TRAN;
--- One at a time: two that route the same rows would each insert the siblings. Busy: the other does it.
--- The database's name is in it for servers whose locks know no database.
+-- One router at a time: two that route the same rows would each insert the siblings. If busy, the other does it.
+-- The lock's name contains the database's, for servers whose locks are not per database.
 DECLARE @got int, @resource nvarchar(255) = CONCAT(N'client-organizer route ', DB_NAME());
 EXEC @got = sp_getapplock @Resource = @resource, @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 5000;
 IF @got < 0
@@ -33,9 +33,9 @@ DECLARE @rows TABLE (
   Seq bigint NOT NULL PRIMARY KEY,
   EventType nvarchar(200) COLLATE Latin1_General_BIN2 NOT NULL,
   Twin int NOT NULL);
--- READPAST: a row that another's transaction holds is passed over. Only the oldest unrouted row of a key is routed, so
--- none behind a held one overtakes it: a sibling gets its Seq only now. The dirty read finds the held one.
--- A row whose twin is held waits: nobody knows yet whether there will be a twin.
+-- READPAST: a row that another transaction locks is skipped. Only the oldest unrouted row of a key is routed, so no row
+-- overtakes a locked one of its key: a sibling gets its Seq only now. The dirty read finds the locked row.
+-- A row whose twin is locked waits: it is not known yet whether there will be a twin.
 INSERT @rows (Seq, EventType, Twin)
 SELECT TOP (@rows_max) o.Seq, o.EventType,
        CASE WHEN EXISTS (SELECT 1 FROM dbo.OutboxMessages e WITH (READUNCOMMITTED, FORCESEEK, INDEX(UQ_Outbox_Id_Destination))

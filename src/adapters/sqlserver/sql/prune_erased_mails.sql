@@ -1,12 +1,12 @@
--- prune_erased_mails: mails of deleted clients become tombstones that tell of nobody: sent ones at once, refused ones
--- after their time, and so what a person was to decide and did not. @days, @rows_max
--- At low priority: in a deadlock it is the pruning that gives way.
+-- prune_erased_mails: mails of deleted clients become tombstones without personal data: sent ones at once, refused ones
+-- after their time, and so those in doubt that waited for a person. @days, @rows_max
+-- At low priority: in a deadlock the pruning is the victim.
 SET DEADLOCK_PRIORITY LOW;
 DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
 UPDATE t
    SET Body = NULL, Subject = NULL, RecipientHash = NULL, Reference = NULL,
        LastError = CASE WHEN t.State = 2 THEN NULL ELSE N'erased: its client was deleted' END,
-       -- Nobody can decide of it any more: its tombstone goes as any other.
+       -- Nobody can decide it any more: its tombstone is pruned like any other.
        FinishedOnUtc = CASE WHEN t.State = 4 THEN COALESCE(t.DoubtedOnUtc, t.ReceivedOnUtc) ELSE t.FinishedOnUtc END,
        State = CASE WHEN t.State = 4 THEN 5 ELSE t.State END
   FROM dbo.InboxMessages t

@@ -1,10 +1,10 @@
--- prune_erased_rows: messages of deleted clients: sent and discarded ones at once, dead ones after their time; what still
--- waits goes out first. @days, @rows_max
--- At low priority: in a deadlock it is the pruning that gives way.
+-- prune_erased_rows: deletes messages of deleted clients: sent and discarded ones at once, dead ones after their time.
+-- Those that still wait are sent first. @days, @rows_max
+-- At low priority: in a deadlock the pruning is the victim.
 SET DEADLOCK_PRIORITY LOW;
 DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
 DECLARE @done bigint = 0;
--- Nothing to look for, on most nights.
+-- On most nights there is nothing to look for.
 IF EXISTS (SELECT 1 FROM dbo.Erasures)
 BEGIN
   DELETE FROM dbo.OutboxMessages

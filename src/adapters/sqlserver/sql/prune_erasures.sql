@@ -1,5 +1,5 @@
--- prune_erasures: nothing of these clients can arrive any more. @days, @rows_max
--- At low priority: in a deadlock it is the pruning that gives way.
+-- prune_erasures: deletes the records of erased clients of whom nothing can arrive any more. @days, @rows_max
+-- At low priority: in a deadlock the pruning is the victim.
 SET DEADLOCK_PRIORITY LOW;
 DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
 DELETE FROM dbo.Erasures

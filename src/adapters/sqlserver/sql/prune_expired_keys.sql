@@ -1,5 +1,5 @@
--- prune_expired_keys: keys whose time is over. @days, @rows_max
--- At low priority: in a deadlock it is the pruning that gives way.
+-- prune_expired_keys: deletes expired idempotency keys. @days, @rows_max
+-- At low priority: in a deadlock the pruning is the victim.
 SET DEADLOCK_PRIORITY LOW;
 DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
 DELETE FROM dbo.IdempotencyKeys

@@ -1,5 +1,5 @@
--- prune_finished_rows: sent and discarded, never dead ones. @days, @rows_max
--- At low priority: in a deadlock it is the pruning that gives way.
+-- prune_finished_rows: deletes sent and discarded rows, never dead ones. @days, @rows_max
+-- At low priority: in a deadlock the pruning is the victim.
 SET DEADLOCK_PRIORITY LOW;
 DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
 DELETE FROM dbo.OutboxMessages

@@ -1,5 +1,5 @@
--- prune_refused_bodies: personal data goes, the tombstone stays. @days, @rows_max
--- At low priority: in a deadlock it is the pruning that gives way.
+-- prune_refused_bodies: deletes the content of refused mails; the tombstone stays. @days, @rows_max
+-- At low priority: in a deadlock the pruning is the victim.
 SET DEADLOCK_PRIORITY LOW;
 DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
 UPDATE t

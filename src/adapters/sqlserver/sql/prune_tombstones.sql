@@ -1,5 +1,5 @@
--- prune_tombstones: after this a repeat would not be recognised; it is refused as too old. @days, @rows_max
--- At low priority: in a deadlock it is the pruning that gives way.
+-- prune_tombstones: deletes tombstones. A later repeat is refused as too old. @days, @rows_max
+-- At low priority: in a deadlock the pruning is the victim.
 SET DEADLOCK_PRIORITY LOW;
 DECLARE @before datetime2(7) = DATEADD(day, -@days, @now);
 DELETE t

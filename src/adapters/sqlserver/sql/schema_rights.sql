@@ -1,5 +1,5 @@
--- schema_rights: may this login read every table that it needs? Ends with error 229 where not; reads no row.
--- Not OperatorActions: it is only written.
+-- schema_rights: checks that this login may read every table it needs. Ends with error 229 if not; reads no row.
+-- OperatorActions is left out: it is only written.
 SELECT TOP (0) 1 AS Readable FROM dbo.Clients;
 SELECT TOP (0) 1 AS Readable FROM dbo.FinancialRecords;
 SELECT TOP (0) 1 AS Readable FROM dbo.OutboxMessages;

@@ -1,5 +1,5 @@
--- schema_triggers: enabled triggers on our tables, by name where the login may see it.
--- Who may not see a trigger's name still sees that the table has some.
+-- schema_triggers: enabled triggers on our tables, by name if the login may see it.
+-- A login that may not see a trigger's name still sees that the table has triggers.
 SELECT CAST(t.name AS nvarchar(128)) AS TableName, CAST(g.name AS nvarchar(128)) AS TriggerName
   FROM sys.tables AS t
   LEFT JOIN sys.triggers AS g ON g.parent_id = t.object_id AND g.is_disabled = 0
