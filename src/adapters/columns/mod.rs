@@ -1,6 +1,7 @@
 //! Reads a row of either database by its columns' names. The modules below read whole rows, once for both databases.
 
 pub(super) mod books;
+pub(super) mod mail;
 pub(super) mod operator;
 pub(super) mod outbox;
 
@@ -25,6 +26,8 @@ pub(super) trait Columns {
 
     /// A message's content, as bytes: another program's insert may not be UTF-8.
     fn content(&self, column: &str) -> Result<Vec<u8>, Self::Error>;
+
+    fn bytes_opt(&self, column: &str) -> Result<Option<Vec<u8>>, Self::Error>;
 
     fn time_opt(&self, column: &str) -> Result<Option<DateTime<Utc>>, Self::Error>;
 

@@ -3,7 +3,7 @@
 use super::{Columns, outbox::last_outcome};
 use crate::{
     domain::{delivery::MailState, outbox::RowState, remedy::RowFacts},
-    ports::ops::{DestinationStatus, Found, MailCount, NotRouted, OutboxRow, RemedyRow},
+    ports::ops::{DestinationStatus, Found, NotRouted, OutboxRow, RemedyRow},
 };
 use chrono::{DateTime, Utc};
 
@@ -30,14 +30,6 @@ pub(in crate::adapters) fn not_routed<R: Columns>(row: &R) -> Result<NotRouted, 
         rows: row.total("Waiting")?,
         oldest_due_at: row.time("OldestDueAt")?,
     })
-}
-
-pub(in crate::adapters) fn mail_count<R: Columns>(row: &R) -> Result<MailCount, R::Error> {
-    Ok(MailCount { state: mail_state(row)?, rows: row.total("Mails")?, held: row.total("Held")? })
-}
-
-pub(in crate::adapters) fn mail_state<R: Columns>(row: &R) -> Result<MailState, R::Error> {
-    MailState::from_code(row.number("State")?).ok_or_else(|| R::broken("no such mail state"))
 }
 
 pub(in crate::adapters) fn found<R: Columns>(row: &R) -> Result<Found, R::Error> {

@@ -1,17 +1,14 @@
 //! The inbox on SQLite.
 
-use super::{
-    Sqlite,
-    outbox::{add_destination, bounded},
-    rate_limit, rows,
-};
+use super::{Sqlite, outbox::add_destination, rate_limit, rows};
 use crate::{
+    adapters::columns::{Columns, mail},
     domain::{
         delivery::{Delivery, LEASE_RAN_OUT, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
         mail_settlement::MailSettlement,
         mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
-        outbox::Settled,
+        outbox::{Settled, bounded},
         recipient::Addressee,
     },
     ports::{
@@ -20,7 +17,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, named_params};
 
 #[async_trait]
 impl Inbox for Sqlite {
@@ -63,7 +60,7 @@ impl Inbox for Sqlite {
 
     async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>> {
         let consumer = consumer.to_owned();
-        self.write("turn up doubts", move |tx, now| {
+        self.write("expire leases of mails", move |tx, now| {
             let mut statement = tx.prepare_cached(include_str!("sql/inbox_expire.sql"))?;
             let which = named_params! {
                 ":consumer": consumer,
@@ -72,9 +69,8 @@ impl Inbox for Sqlite {
                 ":reason": LEASE_RAN_OUT,
                 ":rows_max": rows_max,
             };
-            let mut ids = statement
-                .query_map(which, |row| rows::text(row, "MessageId"))?
-                .collect::<rusqlite::Result<Vec<_>>>()?;
+            let mut ids =
+                statement.query_map(which, |row| row.text("MessageId"))?.collect::<rusqlite::Result<Vec<_>>>()?;
             ids.sort_unstable();
             Ok(ids)
         })
@@ -104,7 +100,7 @@ impl Inbox for Sqlite {
 
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
         let (message_id, queries) = (message_id.to_owned(), queries.clone());
-        self.write("take room to ask", move |tx, now| rate_limit::query(tx, now, &queries, &message_id)).await
+        self.write("lease a status query", move |tx, now| rate_limit::query(tx, now, &queries, &message_id)).await
     }
 
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
@@ -157,20 +153,16 @@ fn begin(
         ":token": token,
         ":lease_ends": now.saturating_add(lease.lease_ms),
         ":provider": lease.provider,
-        ":paced": room.is_some(),
+        ":rate_limited": room.is_some(),
         ":full": full,
         ":now": now,
     };
-    let begun = statement.query_row(values, |row| {
-        let state = state_of(row)?;
-        let held = rows::text_opt(row, "LeaseToken")?.as_deref() == Some(token.as_str());
-        Ok(Begun::of(state, held.then(|| work_of(row, lease.token, now)).transpose()?))
-    })?;
+    let begun = statement.query_row(values, |row| mail::begun(row, lease.token, rows::time_of(now)))?;
     if let Some(room) = room {
         if matches!(begun, Begun::Ours(_)) {
             rate_limit::lease_one(db, now, lease, &delivery.message_id)?;
         }
-        // Others may wait whom this delivery knows nothing of: it never says that none does.
+        // Others may wait that this delivery does not know of, so it never reports that none does.
         if room.mails == 0 && begun == Begun::Busy(MailState::Accepted) {
             rate_limit::report(db, lease, room, true)?;
         }
@@ -211,7 +203,7 @@ fn take_due(
         rate_limit::report(db, lease, room, some_wait)?;
     }
     ids.extend(sends);
-    // One by one, in the order found: RETURNING keeps none.
+    // One by one, in the order found: RETURNING has no order.
     let mut take = db.prepare_cached(include_str!("sql/inbox_take.sql"))?;
     ids.iter()
         .map(|id| {
@@ -222,7 +214,7 @@ fn take_due(
                 ":lease_ends": now.saturating_add(lease.lease_ms),
                 ":now": now,
             };
-            take.query_row(values, |row| work_of(row, lease.token, now))
+            take.query_row(values, |row| mail::work(row, lease.token, rows::time_of(now)))
         })
         .collect()
 }
@@ -254,26 +246,8 @@ fn settle(
     if changed == 1 {
         return Ok(Settled::Applied);
     }
-    // The token stays on the row: there, in the state this settlement leads to, it is a repeat of an applied one.
+    // The token stays on the row: with the state that this settlement leads to, it shows that an earlier try applied it.
     let mut repeat = db.prepare_cached(include_str!("sql/inbox_settled.sql"))?;
     let which = named_params! { ":consumer": consumer, ":id": message_id, ":token": token, ":state": set.state as i64 };
     Ok(if repeat.exists(which)? { Settled::Applied } else { Settled::LeaseLost })
-}
-
-fn work_of(row: &Row<'_>, token: LeaseToken, now: i64) -> rusqlite::Result<MailWork> {
-    Ok(MailWork {
-        message_id: rows::text(row, "MessageId")?,
-        token,
-        body: row.get::<_, Option<Vec<u8>>>("Body")?.unwrap_or_default(),
-        attempts: row.get("Attempts")?,
-        doubts: row.get("Doubts")?,
-        first_transient_on: rows::time_opt(row, "FirstTransientOnUtc")?,
-        doubted_on: rows::time_opt(row, "DoubtedOnUtc")?,
-        not_found: row.get("NotFound")?,
-        now: rows::time_of(now),
-    })
-}
-
-pub(super) fn state_of(row: &Row<'_>) -> rusqlite::Result<MailState> {
-    MailState::from_code(row.get("State")?).ok_or_else(|| rows::broken("no such mail state"))
 }

@@ -1,15 +1,17 @@
-//! What an operator sees and decides of mails.
+//! What operators read of mails, and what they decide about them.
 
-use super::{inbox::state_of, ops_record::record, outbox::bounded, rows};
+use super::ops_record::record;
 use crate::{
+    adapters::columns::mail,
     domain::{
         delivery::{Delivery, MailState},
         mail_remedy::MailRemedy,
+        outbox::bounded,
         recipient::{Addressee, RecipientHash},
     },
     ports::ops::{MailRow, Signature, TakenIn},
 };
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 pub(super) fn list(
     db: &Connection,
@@ -20,12 +22,12 @@ pub(super) fn list(
     let mut statement = db.prepare_cached(include_str!("sql/ops_mail_list.sql"))?;
     let state = state.map(|state| state as i64);
     let which = named_params! { ":consumer": consumer, ":state": state, ":limit": limit };
-    statement.query_map(which, mail_of)?.collect()
+    statement.query_map(which, |row| mail::mail(row))?.collect()
 }
 
 pub(super) fn show(db: &Connection, consumer: &str, id: &str) -> rusqlite::Result<Option<MailRow>> {
     let mut statement = db.prepare_cached(include_str!("sql/ops_mail_show.sql"))?;
-    statement.query_row(named_params! { ":consumer": consumer, ":id": id }, mail_of).optional()
+    statement.query_row(named_params! { ":consumer": consumer, ":id": id }, |row| mail::mail(row)).optional()
 }
 
 pub(super) fn of_recipient(
@@ -36,10 +38,10 @@ pub(super) fn of_recipient(
 ) -> rusqlite::Result<Vec<MailRow>> {
     let mut statement = db.prepare_cached(include_str!("sql/ops_mail_of.sql"))?;
     let which = named_params! { ":consumer": consumer, ":hash": recipient.as_str(), ":limit": limit };
-    statement.query_map(which, mail_of)?.collect()
+    statement.query_map(which, |row| mail::mail(row))?.collect()
 }
 
-/// `Err` text: why not.
+/// The inner `Err` is the reason why the remedy is refused.
 pub(super) fn remedy(
     db: &Connection,
     now: i64,
@@ -89,20 +91,5 @@ pub(super) fn take_in(
 
 fn found(db: &Connection, consumer: &str, id: &str) -> rusqlite::Result<Option<(MailState, bool)>> {
     let mut statement = db.prepare_cached(include_str!("sql/ops_mail_found.sql"))?;
-    let columns = |row: &Row<'_>| Ok((state_of(row)?, row.get("HasBody")?));
-    statement.query_row(named_params! { ":consumer": consumer, ":id": id }, columns).optional()
-}
-
-fn mail_of(row: &Row<'_>) -> rusqlite::Result<MailRow> {
-    Ok(MailRow {
-        message_id: rows::text(row, "MessageId")?,
-        state: state_of(row)?,
-        due_at: rows::time_opt(row, "DueAt")?,
-        attempts: row.get("Attempts")?,
-        doubts: row.get("Doubts")?,
-        deliveries: row.get("Deliveries")?,
-        last_error: rows::text_opt(row, "LastError")?,
-        received_on: rows::time_of(row.get("ReceivedOnUtc")?),
-        finished_on: rows::time_opt(row, "FinishedOnUtc")?,
-    })
+    statement.query_row(named_params! { ":consumer": consumer, ":id": id }, |row| mail::found(row)).optional()
 }

@@ -2,7 +2,7 @@
 
 use super::{migrate, rows};
 use crate::{
-    adapters::columns::{Columns, operator},
+    adapters::columns::{Columns, mail, operator},
     domain::{delivery::EMAIL_CONSUMER, ids::Spellings},
     ports::ops::{Found, OutboxRow, RowFilter, Status},
 };
@@ -21,7 +21,7 @@ pub(super) fn status(db: &Connection, now: i64, routed_types: &[String]) -> rusq
     }
     let mut mails = db.prepare_cached(include_str!("sql/ops_mail_counts.sql"))?;
     let mail = mails
-        .query_map(named_params! { ":consumer": EMAIL_CONSUMER }, |row| operator::mail_count(row))?
+        .query_map(named_params! { ":consumer": EMAIL_CONSUMER }, |row| mail::count(row))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     let mut not_routed = db.prepare_cached(include_str!("sql/ops_not_routed.sql"))?;
     let not_routed =

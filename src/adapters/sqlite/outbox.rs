@@ -4,7 +4,7 @@ use super::{db::Sqlite, outbox_claim, outbox_route, outbox_settle, rows};
 use crate::{
     adapters::columns::{self, Columns},
     domain::{
-        outbox::{Claim, Claimed, Settle, Settled},
+        outbox::{Claim, Claimed, Settle, Settled, bounded},
         route::Routes,
     },
     ports::{
@@ -15,8 +15,6 @@ use crate::{
 use async_trait::async_trait;
 use rusqlite::{Connection, named_params};
 use serde_json::Value;
-
-pub(super) use crate::domain::outbox::bounded;
 
 const DUE: &str = include_str!("sql/outbox_due.sql");
 const DESTINATIONS_OF_ROWS: &str = include_str!("sql/outbox_destinations_of_rows.sql");

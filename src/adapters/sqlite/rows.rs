@@ -43,6 +43,10 @@ impl Columns for Row<'_> {
         Ok(raw(self.get_ref(column)?).unwrap_or_default().to_vec())
     }
 
+    fn bytes_opt(&self, column: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+        self.get(column)
+    }
+
     /// The nearest time in the years 1 to 9999.
     fn time_opt(&self, column: &str) -> rusqlite::Result<Option<DateTime<Utc>>> {
         Ok(self.number_opt(column)?.map(time_of))
@@ -51,18 +55,6 @@ impl Columns for Row<'_> {
     fn grosze(&self, column: &str) -> rusqlite::Result<i64> {
         self.get(column)
     }
-}
-
-pub(super) fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<String> {
-    row.text(column)
-}
-
-pub(super) fn text_opt(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<String>> {
-    row.text_opt(column)
-}
-
-pub(super) fn time_opt(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<DateTime<Utc>>> {
-    row.time_opt(column)
 }
 
 /// A value that our schema rules out: a defect, or another program wrote it.

@@ -32,7 +32,7 @@ use sha2::{Digest, Sha256};
 
 const STEP: &str = "book";
 
-/// How often a write is decided anew because another writer changed what it had read; then the caller gets an error.
+/// How often a write is decided again because another writer changed what it had read; then the caller gets an error.
 const TURNS_MAX: u32 = 8;
 
 /// How long a generated key is kept, for a caller that sent none: longer than the call itself can last.

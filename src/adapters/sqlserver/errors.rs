@@ -97,7 +97,9 @@ impl ConnectError {
     /// A text for everybody: it names neither user nor server.
     pub(super) fn reported(&self) -> String {
         let error = match self {
-            Self::Token(_) => return "no Entra ID token could be had for the login; see the log for details".to_owned(),
+            Self::Token(_) => {
+                return "no Entra ID token could be had for the login; see the log for details".to_owned();
+            }
             Self::SentOn { port, error, .. } => {
                 return format!(
                     "the server redirected us to port {port} of the node that has the database, which could not be \
@@ -115,7 +117,7 @@ impl ConnectError {
                     .to_owned()
             }
             Some(4060) => "the database cannot be opened (error 4060): it is not there, is failing over, or the login \
-                 is no user of it"
+                 is not a user of it"
                 .to_owned(),
             Some(40613) => "the database is moving, resuming or restarting (error 40613)".to_owned(),
             Some(number @ (40615 | 40914 | 47073)) => {

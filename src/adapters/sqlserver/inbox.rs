@@ -4,18 +4,19 @@ use super::{
     db::{SqlServer, millis, read},
     error_numbers::RACES,
     errors::{self, odd},
-    outbox::{NOW, bounded},
+    outbox::NOW,
     rate_limit, rows,
     session::Results,
     statement::Statement,
 };
 use crate::{
+    adapters::columns::{Columns, mail},
     domain::{
-        delivery::{Delivery, LEASE_RAN_OUT, MailState, MailWork, OnDoubt},
+        delivery::{Delivery, LEASE_RAN_OUT, MailWork, OnDoubt},
         ids::LeaseToken,
         mail_settlement::MailSettlement,
         mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
-        outbox::Settled,
+        outbox::{Settled, bounded},
         recipient::Addressee,
     },
     ports::{
@@ -24,9 +25,8 @@ use crate::{
     },
 };
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
-use tiberius::{Row, error::Error};
+use tiberius::error::Error;
 
 const BEGIN: &str = include_str!("sql/inbox_begin.sql");
 const REFUSE: &str = include_str!("sql/inbox_refuse.sql");
@@ -86,7 +86,7 @@ impl Inbox for SqlServer {
     }
 
     async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>> {
-        let step = "turn up doubts";
+        let step = "expire leases of mails";
         let statement = Statement::of(&[NOW, EXPIRE])
             .with("consumer", consumer.to_owned())
             .with("resend", i32::from(on_doubt == OnDoubt::Resend))
@@ -94,8 +94,7 @@ impl Inbox for SqlServer {
             .with("rows_max", i64::from(rows_max))
             .repeatable();
         let results = self.execute(step, statement).await?;
-        let ids: Result<Vec<_>, _> =
-            rows::having(&results, "MessageId").map(|row| rows::text(row, "MessageId")).collect();
+        let ids: Result<Vec<_>, _> = rows::having(&results, "MessageId").map(|row| row.text("MessageId")).collect();
         let mut ids = read(step, ids)?;
         ids.sort_unstable();
         Ok(ids)
@@ -148,7 +147,7 @@ impl Inbox for SqlServer {
         if !queries.rate_limit.is_limited() {
             return Ok(None);
         }
-        let step = "take room to ask";
+        let step = "lease a status query";
         let statement = Statement::of(&[NOW, rate_limit::ROOM, rate_limit::QUERY])
             .with("provider", queries.provider.clone())
             .with("id", message_id.to_owned())
@@ -177,8 +176,8 @@ impl Inbox for SqlServer {
 }
 
 impl SqlServer {
-    /// Where a server ignores HOLDLOCK, two first deliveries of a message both insert, and two first mails of a provider
-    /// its row; the second then finds the row.
+    /// Repeats a statement that lost a race. On a server that ignores HOLDLOCK, two first deliveries of a message both
+    /// insert it, and two first mails of a provider insert its row; the repeat then finds the row.
     pub(super) async fn once_more(&self, step: &'static str, statement: Statement) -> StoreResult<Results> {
         match self.execute(step, statement.clone()).await {
             Err(error) if errors::code(&error).is_some_and(|code| RACES.contains(&code)) => {
@@ -191,43 +190,22 @@ impl SqlServer {
 
 fn begun(results: &Results, lease: &Lease) -> Result<Begun, Error> {
     let row = rows::having(results, "State").next().ok_or_else(|| odd("the message is missing"))?;
-    let state = state_of(row)?;
-    let held = rows::text_opt(row, "LeaseToken")?.as_deref() == Some(lease.token.to_string().as_str());
-    let work = || work_of(row, lease.token, rows::time(row, "CurrentUtc")?);
-    Ok(Begun::of(state, held.then(work).transpose()?))
+    mail::begun(row, lease.token, row.time("CurrentUtc")?)
 }
 
-/// OUTPUT keeps no order.
+/// OUTPUT has no order, so the mails are sorted by when they were due.
 fn taken(results: &Results, token: LeaseToken) -> Result<Vec<MailWork>, Error> {
     let mut was_due = BTreeMap::new();
     let mut now = None;
     for row in rows::having(results, "TakenId") {
-        was_due.insert(rows::text(row, "TakenId")?, rows::time(row, "WasDueAt")?);
-        now = Some(rows::time(row, "CurrentUtc")?);
+        was_due.insert(row.text("TakenId")?, row.time("WasDueAt")?);
+        now = Some(row.time("CurrentUtc")?);
     }
     let mut works = Vec::new();
     for row in rows::having(results, "MessageId") {
-        let work = work_of(row, token, now.ok_or_else(|| odd("the time is missing"))?)?;
+        let work = mail::work(row, token, now.ok_or_else(|| odd("the time is missing"))?)?;
         works.push((was_due.get(&work.message_id).copied(), work));
     }
     works.sort_by(|(a_due, a), (b_due, b)| (a_due, &a.message_id).cmp(&(b_due, &b.message_id)));
     Ok(works.into_iter().map(|(_, work)| work).collect())
-}
-
-fn work_of(row: &Row, token: LeaseToken, now: DateTime<Utc>) -> Result<MailWork, Error> {
-    Ok(MailWork {
-        message_id: rows::text(row, "MessageId")?,
-        token,
-        body: rows::bytes_opt(row, "Body")?.unwrap_or_default(),
-        attempts: rows::number(row, "Attempts")?,
-        doubts: rows::number(row, "Doubts")?,
-        first_transient_on: rows::time_opt(row, "FirstTransientOnUtc")?,
-        doubted_on: rows::time_opt(row, "DoubtedOnUtc")?,
-        not_found: rows::number(row, "NotFound")?,
-        now,
-    })
-}
-
-pub(super) fn state_of(row: &Row) -> Result<MailState, Error> {
-    MailState::from_code(rows::number(row, "State")?).ok_or_else(|| odd("no such mail state"))
 }

@@ -125,11 +125,11 @@ fn closing(ours: &[Migration]) -> String {
            ELSE\n  \
            BEGIN\n    \
              ROLLBACK TRANSACTION;\n    \
-             THROW 51002, N'a part of this script failed: nothing was changed, and the first error above says why', 1;\n  \
+             THROW 51002, N'a part of this script failed: nothing was changed, and the first error above states why', 1;\n  \
            END;\n\
          END\n\
          ELSE\n  \
-           RAISERROR(N'this script failed: nothing was changed, and the first error above says why', 16, 1);\n\
+           RAISERROR(N'this script failed: nothing was changed, and the first error above states why', 16, 1);\n\
          GO\n\n",
         ours.len()
     )

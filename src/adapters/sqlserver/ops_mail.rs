@@ -1,19 +1,20 @@
-//! What an operator sees and decides of mails.
+//! What operators read of mails, and what they decide about them.
 
 use super::{
     db::{SqlServer, read},
     errors::odd,
-    inbox,
     ops_read::REPORT,
     ops_record::signed,
-    outbox::{NOW, bounded},
+    outbox::NOW,
     rows,
     statement::Statement,
 };
 use crate::{
+    adapters::columns::mail,
     domain::{
         delivery::{Delivery, MailState},
         mail_remedy::MailRemedy,
+        outbox::bounded,
         recipient::{Addressee, RecipientHash},
     },
     ports::{
@@ -21,7 +22,6 @@ use crate::{
         ops::{MailRow, Signature, TakenIn},
     },
 };
-use tiberius::{Row, error::Error};
 
 const LIST: &str = include_str!("sql/ops_mail_list.sql");
 const SHOW: &str = include_str!("sql/ops_mail_show.sql");
@@ -44,14 +44,14 @@ pub(super) async fn list(
         .with("state", state.map(|state| state as i64))
         .with("limit", i64::from(limit));
     let results = db.query(step, statement).await?;
-    read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
+    read(step, rows::having(&results, "Deliveries").map(mail::mail).collect())
 }
 
 pub(super) async fn show(db: &SqlServer, consumer: &str, id: &str) -> StoreResult<Option<MailRow>> {
     let step = "show a mail";
     let statement = Statement::of(&[REPORT, SHOW]).with("consumer", consumer.to_owned()).with("id", id.to_owned());
     let results = db.query(step, statement).await?;
-    read(step, rows::having(&results, "Deliveries").next().map(mail_of).transpose())
+    read(step, rows::having(&results, "Deliveries").next().map(mail::mail).transpose())
 }
 
 pub(super) async fn of_recipient(
@@ -66,10 +66,10 @@ pub(super) async fn of_recipient(
         .with("hash", recipient.as_str().to_owned())
         .with("limit", i64::from(limit));
     let results = db.query(step, statement).await?;
-    read(step, rows::having(&results, "Deliveries").map(mail_of).collect())
+    read(step, rows::having(&results, "Deliveries").map(mail::mail).collect())
 }
 
-/// `Err` text: why not.
+/// The inner `Err` is the reason why the remedy is refused.
 pub(super) async fn remedy(
     db: &SqlServer,
     consumer: &str,
@@ -80,10 +80,7 @@ pub(super) async fn remedy(
     let step = remedy.action();
     let which = |statement: Statement| statement.with("consumer", consumer.to_owned()).with("id", id.to_owned());
     let found = db.query(step, which(Statement::new(FOUND))).await?;
-    let found = rows::having(&found, "HasBody")
-        .next()
-        .map(|row| Ok::<_, Error>((inbox::state_of(row)?, rows::flag(row, "HasBody")?)))
-        .transpose();
+    let found = rows::having(&found, "HasBody").next().map(mail::found).transpose();
     let state = match remedy.may(read(step, found)?) {
         Ok(state) => state,
         Err(why_not) => return Ok(Err(why_not)),
@@ -122,20 +119,6 @@ pub(super) async fn take_in(
         return Ok(TakenIn::New);
     }
     let found = db.query(step, which(Statement::new(FOUND))).await?;
-    let known = rows::having(&found, "HasBody").next().map(inbox::state_of).transpose();
+    let known = rows::having(&found, "HasBody").next().map(mail::state).transpose();
     read(step, known.and_then(|state| state.ok_or_else(|| odd("the message is missing")))).map(TakenIn::Known)
-}
-
-fn mail_of(row: &Row) -> Result<MailRow, Error> {
-    Ok(MailRow {
-        message_id: rows::text(row, "MessageId")?,
-        state: inbox::state_of(row)?,
-        due_at: rows::time_opt(row, "DueAt")?,
-        attempts: rows::number(row, "Attempts")?,
-        doubts: rows::number(row, "Doubts")?,
-        deliveries: rows::number(row, "Deliveries")?,
-        last_error: rows::text_opt(row, "LastError")?,
-        received_on: rows::time(row, "ReceivedOnUtc")?,
-        finished_on: rows::time_opt(row, "FinishedOnUtc")?,
-    })
 }

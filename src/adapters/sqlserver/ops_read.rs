@@ -9,7 +9,7 @@ use super::{
     statement::Statement,
 };
 use crate::{
-    adapters::columns::{Columns, operator},
+    adapters::columns::{Columns, mail, operator},
     domain::{delivery::EMAIL_CONSUMER, ids::Spellings},
     ports::{
         error::StoreResult,
@@ -97,7 +97,7 @@ fn status_of(results: &Results, routed_types: &[String]) -> Result<Status, Error
         one.oldest_claimable_ms = oldest.get(&one.name).map(|due_at| (now - *due_at).num_milliseconds());
         status.destinations.push(one);
     }
-    status.mail = rows::having(results, "Mails").map(operator::mail_count).collect::<Result<_, _>>()?;
+    status.mail = rows::having(results, "Mails").map(mail::count).collect::<Result<_, _>>()?;
     let not_routed = rows::having(results, "EventType").map(operator::not_routed).collect::<Result<_, _>>()?;
     status.count_not_routed(not_routed, routed_types, now);
     Ok(status)

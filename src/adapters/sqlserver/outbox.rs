@@ -10,7 +10,7 @@ use super::{
 use crate::{
     adapters::columns::{self, Columns},
     domain::{
-        outbox::{Claim, Claimed, Settle, Settled},
+        outbox::{Claim, Claimed, Settle, Settled, bounded},
         route::Routes,
     },
     ports::{
@@ -21,8 +21,6 @@ use crate::{
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use tiberius::{Row, error::Error};
-
-pub(super) use crate::domain::outbox::bounded;
 
 pub(super) const NOW: &str = include_str!("sql/now.sql");
 const DUE: &str = include_str!("sql/outbox_due.sql");

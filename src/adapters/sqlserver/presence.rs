@@ -104,10 +104,9 @@ impl Keeper {
         match migrate::check(&mut session, self.connector.command_timeout()).await {
             Ok(_) => Ok(session),
             Err(StoreError::Broken { reason, .. }) => Err(Failure {
-                reason:
-                    "its schema is not the one this build needs; the log states what to do \
+                reason: "its schema is not the one this build needs; the log states what to do \
                          (`client-organizer migrate`, or another build)"
-                        .to_owned(),
+                    .to_owned(),
                 detail: reason,
                 // Checked as often as a database that is away: the person who migrates waits for us.
                 pause: Some(PAUSE_MAX.min(self.refused_pause)),

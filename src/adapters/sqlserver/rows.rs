@@ -34,7 +34,7 @@ impl Columns for Row {
             ColumnData::I16(value) => value.map(i64::from),
             ColumnData::U8(value) => value.map(i64::from),
             ColumnData::Bit(value) => value.map(i64::from),
-            _ => return Err(odd(format!("{column} is no number"))),
+            _ => return Err(odd(format!("{column} is not a number"))),
         })
     }
 
@@ -50,6 +50,10 @@ impl Columns for Row {
         self.text(column).map(String::into_bytes)
     }
 
+    fn bytes_opt(&self, column: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.try_get::<&[u8], _>(index(self, column)?)?.map(<[u8]>::to_vec))
+    }
+
     /// Time columns are datetime2 in UTC.
     fn time_opt(&self, column: &str) -> Result<Option<DateTime<Utc>>, Error> {
         Ok(self.try_get::<NaiveDateTime, _>(index(self, column)?)?.map(|time| time.and_utc()))
@@ -58,41 +62,13 @@ impl Columns for Row {
     /// From a decimal(18,2).
     fn grosze(&self, column: &str) -> Result<i64, Error> {
         let amount = self.try_get::<Numeric, _>(index(self, column)?)?.ok_or_else(|| Self::missing(column))?;
-        let wrong = || odd(format!("{column} is no amount of two decimals"));
+        let wrong = || odd(format!("{column} is not an amount with two decimals"));
         // The column has two decimals, and so has the driver's value.
         if amount.scale() != 2 {
             return Err(wrong());
         }
         i64::try_from(amount.value()).map_err(|_| wrong())
     }
-}
-
-pub(super) fn number(row: &Row, column: &str) -> Result<i64, Error> {
-    row.number(column)
-}
-
-pub(super) fn flag(row: &Row, column: &str) -> Result<bool, Error> {
-    row.flag(column)
-}
-
-pub(super) fn text_opt(row: &Row, column: &str) -> Result<Option<String>, Error> {
-    row.text_opt(column)
-}
-
-pub(super) fn text(row: &Row, column: &str) -> Result<String, Error> {
-    row.text(column)
-}
-
-pub(super) fn bytes_opt(row: &Row, column: &str) -> Result<Option<Vec<u8>>, Error> {
-    Ok(row.try_get::<&[u8], _>(index(row, column)?)?.map(<[u8]>::to_vec))
-}
-
-pub(super) fn time_opt(row: &Row, column: &str) -> Result<Option<DateTime<Utc>>, Error> {
-    row.time_opt(column)
-}
-
-pub(super) fn time(row: &Row, column: &str) -> Result<DateTime<Utc>, Error> {
-    row.time(column)
 }
 
 /// Names are compared case-insensitively: Babelfish returns OUTPUT's columns in lower case.

@@ -1,15 +1,15 @@
--- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail where its provider may be used.
+-- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail if its provider may be used.
 -- :consumer, :id, :body, :subject and :hash of the recipient, :token, :lease_ends, :provider name of its breaker,
--- :paced it has a pace, :full without room, :now
+-- :rate_limited the provider has a rate limit, :full it is used up, :now
 INSERT INTO InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
 SELECT :consumer, :id, :body, :subject, :hash, iif(p.Stopped, 0, 1), iif(p.Stopped, :now, :lease_ends),
        iif(p.Stopped, NULL, :token), iif(p.Stopped, 0, 1), :now
-  -- An open breaker stops it also when a probe is due: RetryEmail probes. A provider without a row is closed.
-  -- Where room is scarce, those who wait for it already come first.
+  -- An open breaker stops the mail even when a probe is due: RetryEmail probes. For a provider without a row it is closed.
+  -- With a rate limit, mails that wait already come first.
   FROM (SELECT :full
             OR EXISTS (SELECT 1 FROM Destinations
                         WHERE Name = :provider AND (PausedOnUtc IS NOT NULL OR OpenUntil IS NOT NULL))
-            OR (:paced AND EXISTS (SELECT 1 FROM InboxMessages
+            OR (:rate_limited AND EXISTS (SELECT 1 FROM InboxMessages
                                     WHERE Consumer = :consumer AND State IN (0, 1, 3, 4) AND State IN (0, 3)
                                       AND DueAt <= :now AND MessageId <> :id)) AS Stopped) AS p
  WHERE true

@@ -1,11 +1,11 @@
--- inbox_due: mails to take up now, oldest due first.
+-- inbox_due: mails to lease now, oldest due first.
 -- :consumer, :now, :provider the breaker's name, :probe and :token it holds the provider's probe, :rows_max,
--- :status_queries the provider answers status queries, :querying select the mails to query, not those to send
+-- :status_queries the provider answers status queries, :querying selects the mails to query, not those to send
 SELECT MessageId
   FROM InboxMessages
  -- The IN list repeats the index's filter; SQLite does not infer it.
  WHERE Consumer = :consumer AND State IN (0, 1, 3, 4) AND State <> 1 AND DueAt <= :now
-   -- As mail_doubt::open has it.
+   -- The conditions of mail_doubt::open.
    AND (:status_queries AND DoubtedOnUtc IS NOT NULL AND NotFound < 2) = :querying
    AND NOT EXISTS (SELECT 1 FROM Destinations
                     WHERE Name = :provider

@@ -1,9 +1,9 @@
--- inbox_expire: leases that ran out become in doubt.
+-- inbox_expire: mails whose lease ran out become in doubt.
 -- :consumer, :now, :resend due now, else held, :reason, :rows_max
 UPDATE InboxMessages
-   -- The token stays: until another takes the mail, its late holder is the one who knows.
+   -- The token stays: until the mail is leased again, its late holder can still settle it.
    SET State = 4, Doubts = Doubts + 1, DueAt = iif(:resend, :now, NULL), LastError = :reason,
-       -- A doubt that was only being asked about stays the doubt it was.
+       -- If only a status query was under way, the earlier doubt continues.
        DoubtedOnUtc = iif(DoubtedOnUtc IS NOT NULL AND NotFound < 2, DoubtedOnUtc, DueAt),
        NotFound = iif(DoubtedOnUtc IS NOT NULL AND NotFound < 2, NotFound, 0)
  WHERE Consumer = :consumer

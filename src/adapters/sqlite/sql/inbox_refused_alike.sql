@@ -1,2 +1,2 @@
--- inbox_refused_alike: notes how a refused mail was refused. :consumer, :id, :alike
+-- inbox_refused_alike: stores the kind of refusal of a refused mail. :consumer, :id, :alike
 UPDATE InboxMessages SET RefusedAlike = :alike WHERE Consumer = :consumer AND MessageId = :id AND State = 5;

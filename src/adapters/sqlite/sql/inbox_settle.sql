@@ -10,10 +10,10 @@ UPDATE InboxMessages
        DoubtedOnUtc = iif(:doubted, :now, DoubtedOnUtc),
        NotFound = iif(:doubted, 0, NotFound + :not_found),
        FirstTransientOnUtc = iif(:recipient_failed, coalesce(FirstTransientOnUtc, :now), FirstTransientOnUtc),
-       -- The content has served its purpose; the row stays as the tombstone that recognises repeats.
+       -- The content is no longer needed; the row stays as the tombstone that recognises repeats.
        Body = iif(:state = 2, NULL, Body),
        FinishedOnUtc = iif(:state IN (2, 5), :now, NULL)
  WHERE Consumer = :consumer AND MessageId = :id AND LeaseToken = :token
-   -- In doubt under this token: the lease ran out, and nobody took the mail since. A late outcome ends the doubt,
-   -- but a late doubt is one already counted.
+   -- In doubt under this token: the lease ran out, and nobody leased the mail since. A late outcome ends the doubt,
+   -- but a late doubt was counted already.
    AND (State = 1 OR (State = 4 AND :state <> 4));

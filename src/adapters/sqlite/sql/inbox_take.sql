@@ -1,8 +1,8 @@
--- inbox_take: leases one mail that inbox_due found in this same transaction.
+-- inbox_take: leases one mail that inbox_due found in this transaction.
 -- :consumer, :id, :token, :lease_ends, :now
 UPDATE InboxMessages
    SET State = 1, LeaseToken = :token, DueAt = :lease_ends, Attempts = Attempts + 1,
-       -- That it was due and nobody tried (the breaker, the pace, a night without us) is not the recipient's failing.
+       -- Time in which it was due and not tried (breaker, rate limit, downtime) is not the recipient's fault.
        FirstTransientOnUtc = FirstTransientOnUtc + (:now - DueAt)
  WHERE Consumer = :consumer AND MessageId = :id
 RETURNING MessageId, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound;

@@ -1,7 +1,7 @@
--- inbox_take_back: mails that were refused alike since the provider last took one are accepted again, where they are of
--- :recipients different recipients, or the provider is at fault by this already.
--- :consumer, :id the last of them and :delay_ms when that is due, :provider, :alike, :recipients, :times a mail is taken
--- back at most, :newest how far back is looked, :now
+-- inbox_take_back: accepts mails again that were refused alike since the provider last took one, if they have at least
+-- :recipients different recipients, or the provider is already marked as at fault for this kind.
+-- :consumer, :id the last of them and :delay_ms its delay, :provider, :alike the kind of refusal, :recipients, :times how
+-- often at most a mail is taken back, :newest how many finished mails are searched, :now
 WITH newest AS (SELECT MessageId, State, FinishedOnUtc, RecipientHash, RefusedAlike, TakenBack, Body IS NOT NULL AS HasBody
                   FROM InboxMessages
                  WHERE State IN (2, 5) AND Consumer = :consumer
@@ -14,7 +14,7 @@ WITH newest AS (SELECT MessageId, State, FinishedOnUtc, RecipientHash, RefusedAl
 UPDATE InboxMessages
    SET State = 0, DueAt = :now + iif(MessageId = :id, :delay_ms, 0), LeaseToken = NULL, FinishedOnUtc = NULL,
        FirstTransientOnUtc = NULL, DoubtedOnUtc = NULL, NotFound = 0,
-       -- While it is known to be at fault, a probe's refusal says nothing new of the mail.
+       -- While the provider is at fault, the refusal of a probe does not count against the mail.
        TakenBack = TakenBack + NOT (SELECT Known FROM fault)
  WHERE Consumer = :consumer AND MessageId IN (SELECT MessageId FROM alike)
    AND ((SELECT Known FROM fault) OR (SELECT count(DISTINCT RecipientHash) FROM alike) >= :recipients);

@@ -1,2 +1,2 @@
--- rate_limit_forget: mails that no window holds any more. :provider, :before
+-- rate_limit_forget: deletes attempts that are older than every window. :provider, :before
 DELETE FROM MailAttempts WHERE Provider = :provider AND OnUtc <= :before;

@@ -1,3 +1,3 @@
--- rate_limit_lease: a mail that was leased to be sent counts until its sending has ended, and a window longer.
+-- rate_limit_lease: counts a mail that was leased for sending, until its sending ends and for a window after that.
 -- :token, :id, :provider, :lease_ends
 INSERT INTO MailAttempts (Token, MessageId, Provider, OnUtc) VALUES (:token, :id, :provider, :lease_ends);

@@ -1,7 +1,7 @@
--- rate_limit_query: a place among the provider's queries, where there is room or this lease has one already.
--- :token, :id, :provider the name its queries count by, :lease_ends, :room how many more it may be asked
+-- rate_limit_query: counts a status query if the rate limit allows it; a repeat of the lease counts once.
+-- :token, :id, :provider the name under which its queries count, :lease_ends, :room how many more are allowed
 INSERT INTO MailAttempts (Token, MessageId, Provider, OnUtc)
 SELECT :token, :id, :provider, :lease_ends
  WHERE :room > 0 OR EXISTS (SELECT 1 FROM MailAttempts WHERE Token = :token AND MessageId = :id)
-    -- Counted as a row that changed, and left as it is.
+    -- Counts as a changed row, but changes nothing.
     ON CONFLICT (Token, MessageId) DO UPDATE SET OnUtc = MailAttempts.OnUtc;

@@ -1,3 +1,3 @@
--- rate_limit_repair: what a clock that went back since has stored would else count for as long as it went back.
--- :provider, :latest no lease of now ends later
+-- rate_limit_repair: shortens attempts stored before the clock was set back; else they would count for too long.
+-- :provider, :latest the latest end of a lease made now
 UPDATE MailAttempts SET OnUtc = :latest WHERE Provider = :provider AND OnUtc > :latest;

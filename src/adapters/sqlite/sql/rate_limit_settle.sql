@@ -1,2 +1,2 @@
--- rate_limit_settle: its sending has ended by now, if it did not end before. :token, :id, :now
+-- rate_limit_settle: the sending of a mail has ended, now at the latest. :token, :id, :now
 UPDATE MailAttempts SET OnUtc = :now WHERE Token = :token AND MessageId = :id AND OnUtc > :now;

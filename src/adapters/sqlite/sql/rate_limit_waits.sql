@@ -1,2 +1,2 @@
--- rate_limit_waits: whether mails wait for the provider's pace, and until when. :provider, :until NULL: none does
+-- rate_limit_waits: stores whether mails wait for the provider's rate limit, and until when. :provider, :until NULL: none
 UPDATE Destinations SET PacedUntilUtc = :until WHERE Name = :provider AND PacedUntilUtc IS NOT :until;

@@ -1,4 +1,4 @@
--- inbox_at_fault: the provider is at fault by refusals of this kind, until it takes a mail; ends the batch.
+-- inbox_at_fault: marks the provider as at fault for refusals of this kind, until it takes a mail; ends the batch.
 -- @provider, @alike, @back how many mails were taken back
 IF @back > 0
   UPDATE dbo.Destinations SET RefusedAlike = @alike WHERE Name = @provider;

@@ -1,15 +1,15 @@
--- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail where its provider may be used.
+-- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail if its provider may be used.
 -- Ends the batch that rate_limit_room began.
 -- @consumer, @id, @body, @subject and @hash of the recipient, @token, @lease_ms, @provider name of its breaker, @per_minute, @per_hour
--- An open breaker stops it also when a probe is due: RetryEmail probes. A provider without a row is closed.
+-- An open breaker stops the mail even when a probe is due: RetryEmail probes. For a provider without a row it is closed.
 DECLARE @stopped int = CASE WHEN @room = 0 OR EXISTS (
   SELECT 1 FROM dbo.Destinations WHERE Name = @provider AND (PausedOnUtc IS NOT NULL OR OpenUntil IS NOT NULL)) THEN 1 ELSE 0 END;
--- Where room is scarce, those who wait for it already come first.
+-- With a rate limit, mails that wait already come first.
 IF @stopped = 0 AND (@per_minute > 0 OR @per_hour > 0) AND EXISTS (
   SELECT 1 FROM dbo.InboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
    WHERE Consumer = @consumer AND DueAt IS NOT NULL AND State IN (0, 3) AND DueAt <= @now AND MessageId <> @id)
   SET @stopped = 1;
--- The key's place is locked also where there is no row yet, so two first deliveries do not both insert.
+-- The key is locked even if there is no row yet, so two first deliveries do not both insert.
 UPDATE m
    SET Deliveries = m.Deliveries + 1,
        State = CASE WHEN m.State = 0 AND m.DueAt <= @now AND @stopped = 0 THEN 1 ELSE m.State END,
@@ -26,7 +26,7 @@ IF @@ROWCOUNT = 0
 SELECT MessageId, State, LeaseToken, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound, @now AS CurrentUtc
   FROM dbo.InboxMessages
  WHERE Consumer = @consumer AND MessageId = @id;
--- A repeat of this very call, whose answer was lost, finds its lease and what was counted for it.
+-- A repeat of this call after a lost answer finds its lease and the count for it.
 IF @per_minute > 0 OR @per_hour > 0
   INSERT dbo.MailAttempts (Token, MessageId, Provider, OnUtc)
   SELECT @token, m.MessageId, @provider, m.DueAt
@@ -35,5 +35,5 @@ IF @per_minute > 0 OR @per_hour > 0
      AND NOT EXISTS (SELECT 1 FROM dbo.MailAttempts a WHERE a.Token = @token AND a.MessageId = @id);
 DECLARE @some_wait int = CASE WHEN EXISTS (
   SELECT 1 FROM dbo.InboxMessages WHERE Consumer = @consumer AND MessageId = @id AND State = 0) THEN 1 ELSE 0 END;
--- Others may wait whom this delivery knows nothing of.
+-- Others may wait that this delivery does not know of.
 DECLARE @clears int = 0;

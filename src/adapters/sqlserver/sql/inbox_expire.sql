@@ -1,5 +1,5 @@
--- inbox_expire: leases that ran out become in doubt. @consumer, @resend 1: due now, else held; @reason, @rows_max
--- The token stays: until another takes the mail, its late holder is the one who knows.
+-- inbox_expire: mails whose lease ran out become in doubt. @consumer, @resend 1: due now, else held; @reason, @rows_max
+-- The token stays: until the mail is leased again, its late holder can still settle it.
 DECLARE @expired TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
 BEGIN TRAN;
 INSERT @expired (MessageId)
@@ -10,7 +10,7 @@ SELECT TOP (@rows_max) o.MessageId
  ORDER BY o.DueAt;
 UPDATE m
    SET State = 4, Doubts = m.Doubts + 1, DueAt = CASE WHEN @resend = 1 THEN @now ELSE NULL END, LastError = @reason,
-       -- A doubt that was only being asked about stays the doubt it was.
+       -- If only a status query was under way, the earlier doubt continues.
        DoubtedOnUtc = CASE WHEN m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2 THEN m.DoubtedOnUtc ELSE m.DueAt END,
        NotFound = CASE WHEN m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2 THEN m.NotFound ELSE 0 END
 OUTPUT inserted.MessageId AS MessageId

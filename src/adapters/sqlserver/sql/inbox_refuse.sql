@@ -1,4 +1,4 @@
--- inbox_refuse: stores a message that can never be mailed; a known one only counts the delivery.
+-- inbox_refuse: stores a message that can never be mailed; for a known one it only counts the delivery.
 -- @consumer, @id, @body, @subject and @hash of the recipient, @reason
 BEGIN TRAN;
 UPDATE m

@@ -1,4 +1,4 @@
--- inbox_refused_alike: notes how a refused mail was refused; begins the batch of taking back. @consumer, @id, @alike
+-- inbox_refused_alike: stores the kind of refusal of a refused mail; begins the batch of taking back. @consumer, @id, @alike
 BEGIN TRAN;
 UPDATE m
    SET RefusedAlike = @alike

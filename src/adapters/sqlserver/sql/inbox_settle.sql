@@ -10,12 +10,12 @@ UPDATE m
        DoubtedOnUtc = CASE WHEN @doubted = 1 THEN @now ELSE m.DoubtedOnUtc END,
        NotFound = CASE WHEN @doubted = 1 THEN 0 ELSE m.NotFound + @not_found END,
        FirstTransientOnUtc = CASE WHEN @recipient_failed = 1 THEN COALESCE(m.FirstTransientOnUtc, @now) ELSE m.FirstTransientOnUtc END,
-       -- The content has served its purpose; the row stays as the tombstone that recognises repeats.
+       -- The content is no longer needed; the row stays as the tombstone that recognises repeats.
        Body = CASE WHEN @state = 2 THEN NULL ELSE m.Body END,
        FinishedOnUtc = CASE WHEN @state IN (2, 5) THEN @now ELSE NULL END
   FROM dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages))
  WHERE m.Consumer = @consumer AND m.MessageId = @id AND m.LeaseToken = @token
-   -- In doubt under this token: the lease ran out, and nobody took the mail since. A late outcome ends the doubt,
-   -- but a late doubt is one already counted.
+   -- In doubt under this token: the lease ran out, and nobody leased the mail since. A late outcome ends the doubt,
+   -- but a late doubt was counted already.
    AND (m.State = 1 OR (m.State = 4 AND @state <> 4));
 DECLARE @changed int = @@ROWCOUNT;

@@ -1,7 +1,7 @@
--- inbox_take_back: mails that were refused alike since the provider last took one are accepted again, where they are of
--- @recipients different recipients, or the provider is at fault by this already.
--- @consumer, @id the last of them and @delay_ms when that is due, @provider, @alike, @recipients, @times a mail is taken
--- back at most, @newest how far back is looked
+-- inbox_take_back: accepts mails again that were refused alike since the provider last took one, if they have at least
+-- @recipients different recipients, or the provider is already marked as at fault for this kind.
+-- @consumer, @id the last of them and @delay_ms its delay, @provider, @alike the kind of refusal, @recipients, @times how
+-- often at most a mail is taken back, @newest how many finished mails are searched
 DECLARE @fault int = CASE WHEN EXISTS (
   SELECT 1 FROM dbo.Destinations WHERE Name = @provider AND RefusedAlike = @alike) THEN 1 ELSE 0 END;
 DECLARE @finished TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY, State int NOT NULL, FinishedOnUtc datetime2(7) NOT NULL,
@@ -19,7 +19,7 @@ IF @fault = 0 AND (SELECT COUNT(DISTINCT RecipientHash) FROM @finished) < @recip
 UPDATE m
    SET State = 0, DueAt = CASE WHEN m.MessageId = @id THEN DATEADD(millisecond, @delay_ms, @now) ELSE @now END, LeaseToken = NULL, FinishedOnUtc = NULL,
        FirstTransientOnUtc = NULL, DoubtedOnUtc = NULL, NotFound = 0,
-       -- While it is known to be at fault, a probe's refusal says nothing new of the mail.
+       -- While the provider is at fault, the refusal of a probe does not count against the mail.
        TakenBack = m.TakenBack + 1 - @fault
   FROM @finished f
   JOIN dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages)) ON m.Consumer = @consumer AND m.MessageId = f.MessageId

@@ -1,5 +1,5 @@
--- rate_limit_query: a place among the provider's queries, where there is room or this lease has one already. Ends the batch that
--- rate_limit_room began. @id, @token, @provider the name its queries count by, @lease_ms
+-- rate_limit_query: counts a status query if the rate limit allows it; a repeat of the lease counts once. Ends the batch
+-- that rate_limit_room began. @id, @token, @provider the name under which its queries count, @lease_ms
 IF @room > 0
   INSERT dbo.MailAttempts (Token, MessageId, Provider, OnUtc)
   SELECT @token, @id, @provider, DATEADD(millisecond, @lease_ms, @now)

@@ -1,18 +1,18 @@
--- rate_limit_room: how many mails more the provider may be sent now, and where none, when the next one; begins the batch's
--- transaction. @provider, @per_minute and @per_hour 0 where there is no such limit, @minute_ms, @hour_ms, @lease_max_ms
+-- rate_limit_room: how many more mails may be sent to the provider now, and if none, when the next one may be; begins the
+-- batch's transaction. @provider, @per_minute and @per_hour 0 for no limit, @minute_ms, @hour_ms, @lease_max_ms
 BEGIN TRAN;
 DECLARE @room int = 1000000, @room_on datetime2(7) = NULL;
 IF @per_minute > 0 OR @per_hour > 0
 BEGIN
-  -- One lease at a time from here to the commit, by a lock that no hint asks for: two who count at once would both find
-  -- the last room.
+  -- One lease at a time from here to the commit, by a lock that needs no hint: two that count at once would both take
+  -- the last allowed mail.
   UPDATE dbo.Destinations SET Failures = Failures WHERE Name = @provider;
   IF @@ROWCOUNT = 0
     INSERT dbo.Destinations (Name) VALUES (@provider);
   DECLARE @minute_began datetime2(7) = DATEADD(millisecond, -@minute_ms, @now);
   DECLARE @hour_began datetime2(7) = DATEADD(millisecond, -@hour_ms, @now);
   DELETE FROM dbo.MailAttempts WHERE Provider = @provider AND OnUtc <= @hour_began;
-  -- What a clock that went back since has stored would else count for as long as it went back: no lease ends later.
+  -- Attempts stored before the clock was set back would count for too long: no lease made now ends later.
   DECLARE @latest datetime2(7) = DATEADD(millisecond, @lease_max_ms, @now);
   UPDATE dbo.MailAttempts SET OnUtc = @latest WHERE Provider = @provider AND OnUtc > @latest;
   DECLARE @minute_mails int = (SELECT COUNT(*) FROM dbo.MailAttempts WHERE Provider = @provider AND OnUtc > @minute_began);
@@ -24,7 +24,7 @@ BEGIN
   IF @room <= 0
   BEGIN
     SET @room = 0;
-    -- There is room again when the oldest of the last so many has left its window.
+    -- The next mail may be sent when the oldest of those that use up the limit has left its window.
     DECLARE @next_on datetime2(7);
     IF @per_minute > 0 AND @minute_mails >= @per_minute
       SET @room_on = DATEADD(millisecond, @minute_ms, (SELECT MIN(n.OnUtc) FROM (SELECT TOP (@per_minute) a.OnUtc

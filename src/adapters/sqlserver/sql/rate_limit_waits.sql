@@ -1,5 +1,5 @@
--- rate_limit_waits: whether mails wait for the provider's pace, and until when. @provider, @room, @room_on, @some_wait,
--- @clears 1: all that wait were looked at
+-- rate_limit_waits: stores whether mails wait for the provider's rate limit, and until when. @provider, @room, @room_on,
+-- @some_wait, @clears 1: all waiting mails were checked
 UPDATE dbo.Destinations
    SET PacedUntilUtc = CASE WHEN @room = 0 AND @some_wait = 1 THEN @room_on ELSE NULL END
  WHERE Name = @provider

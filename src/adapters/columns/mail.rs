@@ -1,0 +1,69 @@
+//! Mails in the inbox, as the flows and as operators see them.
+
+use super::Columns;
+use crate::{
+    domain::{
+        delivery::{MailState, MailWork},
+        ids::LeaseToken,
+    },
+    ports::{
+        inbox::Begun,
+        ops::{MailCount, MailRow},
+    },
+};
+use chrono::{DateTime, Utc};
+
+/// A delivery that was just stored or counted: leased under `token`, or not for us to send.
+pub(in crate::adapters) fn begun<R: Columns>(
+    row: &R,
+    token: LeaseToken,
+    now: DateTime<Utc>,
+) -> Result<Begun, R::Error> {
+    let ours = row.text_opt("LeaseToken")?.as_deref() == Some(token.to_string().as_str());
+    Ok(Begun::of(state(row)?, ours.then(|| work(row, token, now)).transpose()?))
+}
+
+pub(in crate::adapters) fn work<R: Columns>(
+    row: &R,
+    token: LeaseToken,
+    now: DateTime<Utc>,
+) -> Result<MailWork, R::Error> {
+    Ok(MailWork {
+        message_id: row.text("MessageId")?,
+        token,
+        body: row.bytes_opt("Body")?.unwrap_or_default(),
+        attempts: row.number("Attempts")?,
+        doubts: row.number("Doubts")?,
+        first_transient_on: row.time_opt("FirstTransientOnUtc")?,
+        doubted_on: row.time_opt("DoubtedOnUtc")?,
+        not_found: row.number("NotFound")?,
+        now,
+    })
+}
+
+pub(in crate::adapters) fn state<R: Columns>(row: &R) -> Result<MailState, R::Error> {
+    MailState::from_code(row.number("State")?).ok_or_else(|| R::broken("no such mail state"))
+}
+
+/// The state, and whether the content is still stored.
+pub(in crate::adapters) fn found<R: Columns>(row: &R) -> Result<(MailState, bool), R::Error> {
+    Ok((state(row)?, row.flag("HasBody")?))
+}
+
+pub(in crate::adapters) fn count<R: Columns>(row: &R) -> Result<MailCount, R::Error> {
+    Ok(MailCount { state: state(row)?, rows: row.total("Mails")?, held: row.total("Held")? })
+}
+
+pub(in crate::adapters) fn mail<R: Columns>(row: &R) -> Result<MailRow, R::Error> {
+    Ok(MailRow {
+        message_id: row.text("MessageId")?,
+        state: state(row)?,
+        due_at: row.time_opt("DueAt")?,
+        attempts: row.number("Attempts")?,
+        doubts: row.number("Doubts")?,
+        deliveries: row.number("Deliveries")?,
+        last_error: row.text_opt("LastError")?,
+        received_on: row.time("ReceivedOnUtc")?,
+        finished_on: row.time_opt("FinishedOnUtc")?,
+    })
+}
