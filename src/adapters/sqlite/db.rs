@@ -16,24 +16,27 @@ use std::{
 };
 use tokio::{sync::Mutex, time::Instant};
 
+/// Where the SQLite file is, and how the store behaves.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
+    /// The file; its journals lie beside it.
     pub path: PathBuf,
     /// Milliseconds added to the database's clock in every statement: 0 outside tests. Shared, so that a test can move
     /// time.
     pub skew_ms: Arc<AtomicI64>,
-    /// How long an idempotency key is kept.
+    /// How long an idempotency key is kept, in milliseconds.
     pub key_lifetime_ms: i64,
 }
 
 impl SqliteOptions {
+    /// The file at `path`, without skew; idempotency keys are kept for a day.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), skew_ms: Arc::default(), key_lifetime_ms: 24 * 3_600_000 }
     }
 }
 
-/// Cheap to clone; all clones share two connections.
+/// The store on one SQLite file. Cheap to clone; all clones share two connections.
 #[derive(Clone)]
 pub struct Sqlite {
     writer: Arc<Mutex<Connection>>,

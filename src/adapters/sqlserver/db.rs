@@ -24,21 +24,24 @@ use std::{
 use tiberius::error::Error;
 use tokio::{sync::watch, task::JoinHandle, time::Instant};
 
+/// Where the database is, how to log in, and how the store behaves.
 #[derive(Clone)]
 pub struct SqlServerOptions {
     /// An ADO.NET connection string; it may contain a password.
     pub connection: String,
     /// The identity from the environment, for what the connection string leaves open.
     pub azure: AzureEnvironment,
+    /// The size and the time-outs of the connection pool.
     pub pool: PoolOptions,
     /// Milliseconds added to the database's clock in every statement: 0 outside tests. Shared, so that a test can move
     /// time.
     pub skew_ms: Arc<AtomicI64>,
-    /// How long an idempotency key is kept.
+    /// How long an idempotency key is kept, in milliseconds.
     pub key_lifetime_ms: i64,
 }
 
 impl SqlServerOptions {
+    /// The database of this connection string, with the default pool and no skew; idempotency keys are kept for a day.
     #[must_use]
     pub fn at(connection: impl Into<String>) -> Self {
         Self {
@@ -58,7 +61,7 @@ impl SqlServerOptions {
     }
 }
 
-/// Cheap to clone; all clones share one pool.
+/// The store on one SQL Server database. Cheap to clone; all clones share one pool.
 #[derive(Clone)]
 pub struct SqlServer(Arc<Inner>);
 

@@ -9,13 +9,16 @@ use tokio::{
     time::Instant,
 };
 
+/// Whether the database is reachable, as far as is known now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
     /// Not reached yet, and no error so far: calls wait.
     Opening,
+    /// Reached, with the schema that this build needs.
     Here,
     /// Calls fail at once with `reason`, a text for everybody: it names neither user nor server.
     Away {
+        /// Why it is away, and what to do where something can be done.
         reason: String,
     },
 }
