@@ -79,7 +79,7 @@ impl Inbox for Sqlite {
 
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
         let (consumer, lease) = (consumer.to_owned(), lease.clone());
-        self.write("take due mails", move |tx, now| take_due(tx, now, &consumer, &lease, probe, rows_max)).await
+        self.write("lease due mails", move |tx, now| take_due(tx, now, &consumer, &lease, probe, rows_max)).await
     }
 
     async fn settle(

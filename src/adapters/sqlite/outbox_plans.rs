@@ -46,7 +46,7 @@ fn bind(statement: &mut rusqlite::Statement<'_>) {
 }
 
 #[test]
-fn no_question_of_the_dispatcher_passes_over_finished_rows() {
+fn no_query_of_the_dispatcher_scans_finished_rows() {
     let (_folder, connection) = full();
     for (sql, index) in [
         (DUE, "IX_Outbox_Due"),

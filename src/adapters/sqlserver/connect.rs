@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn where_all_addresses_are_tried_at_once_one_that_does_not_answer_holds_up_no_other() {
+    async fn a_silent_address_does_not_delay_others_that_are_tried_at_once() {
         // Its backlog of connections is full: a try there is neither accepted nor refused.
         let silent = tokio::net::TcpSocket::new_v4().unwrap();
         silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -85,7 +85,7 @@ impl Drop for Inner {
 /// A connection is replaced after this time, so that a failed-over or rescaled database is found again.
 const LIFETIME: Duration = Duration::from_mins(30);
 
-/// After this many failures in a row there is a defect, or an outage that the caller should learn of.
+/// How many tries one call makes; more failures in a row mean a defect, or an outage that the caller should learn of.
 const TURNS_MAX: u32 = 8;
 
 /// An unlisted error number may be transient; if it is not, its caller should not wait for long.
@@ -272,8 +272,8 @@ async fn first(connector: &Connector, wait: Duration) -> Result<Session, Connect
     unreachable!("the time ends")
 }
 
-/// Random, so that two colliding writers separate, and longer each time. A deadlock is over when it is reported; an
-/// outage is not.
+/// Random, so that two colliding writers separate, and longer each time. A deadlock is over when it is reported, so
+/// its pause is short; an outage is not.
 fn pause_after(error: &Error, turn: u32) -> Duration {
     if error.code() == Some(DEADLOCK) {
         return Duration::from_millis(fastrand::u64(5..=25) * u64::from(turn));

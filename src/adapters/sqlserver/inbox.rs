@@ -101,7 +101,7 @@ impl Inbox for SqlServer {
     }
 
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
-        let step = "take due mails";
+        let step = "lease due mails";
         let statement = Statement::of(&[NOW, LEASED_BEFORE, rate_limit::ROOM, DUE, rate_limit::WAITS, TAKE])
             .with("consumer", consumer.to_owned())
             .with("provider", lease.provider.clone())

@@ -93,7 +93,7 @@ pub(super) async fn remedy(
         .with("state", state as i64)
         .with("target", format!("{consumer} {id}"));
     let changed = read(step, rows::only_count(&db.execute(step, signed(statement, step, by)).await?, "Done"))?;
-    Ok(if changed == 1 { Ok(()) } else { Err("it was changed in this moment: look again".to_owned()) })
+    Ok(if changed == 1 { Ok(()) } else { Err("it changed in the meantime: look again".to_owned()) })
 }
 
 pub(super) async fn take_in(

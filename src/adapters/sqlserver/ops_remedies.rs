@@ -32,7 +32,7 @@ pub(super) const RECORD: &str = include_str!("sql/ops_record.sql");
 const TURNS_MAX: u32 = 5;
 
 /// The reason an operator gets for a row that changed between read and write.
-pub(super) const CHANGED: &str = "it was changed in this moment: look again";
+pub(super) const CHANGED: &str = "it changed in the meantime: look again";
 
 pub(super) async fn selected(
     db: &SqlServer,

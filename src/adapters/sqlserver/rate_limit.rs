@@ -29,7 +29,7 @@ pub(super) fn with_rate_limit(statement: Statement, lease: &Lease) -> Statement 
 
 /// `None`: the status query may be sent. Otherwise the milliseconds until one may be.
 pub(super) fn room_in_ms(results: &Results) -> Result<Option<i64>, Error> {
-    let row = rows::having(results, "MayQuery").next().ok_or_else(|| odd("the room is missing"))?;
+    let row = rows::having(results, "MayQuery").next().ok_or_else(|| odd("the rate limit is missing"))?;
     if row.flag("MayQuery")? {
         return Ok(None);
     }

@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_become_places_and_variables_comments_and_literals_stay() {
+    fn parameters_are_numbered_while_variables_comments_and_literals_stay() {
         let values = [("id", ColumnData::I64(Some(1))), ("id_2", ColumnData::Bit(None))];
         let sql = "-- x: @id\nDECLARE @n int = @@ROWCOUNT - 1; SELECT '@id ''-- @id', @id_2, @id, @idx --@id";
         let expected = "-- x: @id\nDECLARE @n int = @@ROWCOUNT - 1; SELECT '@id ''-- @id', @P2, @P1, @idx --@id";
