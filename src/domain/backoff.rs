@@ -1,7 +1,7 @@
-//! How long to wait before the next try: exponential, with jitter, bounded.
+//! How long to wait before the next attempt: exponential, with jitter, bounded.
 
-/// `base × 2^(failures-1)`, at most `max`, and of that a random 50 to 100 %, so that rows that failed
-/// together do not come back together. `dice` is a random number in 0.0..1.0.
+/// The delay is `base × 2^(failures-1)`, at most `max`, and of that a random 50 to 100 %, so that rows that failed
+/// together are not retried together. `dice` is a random number in 0.0..1.0.
 #[must_use]
 pub fn delay_ms(failures: u32, base_ms: i64, max_ms: i64, dice: f64) -> i64 {
     let doublings = failures.saturating_sub(1).min(40);

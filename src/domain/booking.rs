@@ -16,42 +16,57 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// A write, as its caller means it.
+/// A write that a caller requests.
 #[derive(Debug, Clone)]
 pub enum Command {
+    /// Adds a client.
     CreateClient(ClientDraft),
+    /// Replaces all that the caller sets of a client.
     ReplaceClient(ClientId, ClientDraft),
+    /// Deletes a client who has no records.
     DeleteClient(ClientId),
+    /// Books the figures of a month that has none.
     CreateRecord(ClientId, Period, Figures),
+    /// Changes some of a month's figures.
     PatchRecord(ClientId, Period, FiguresPatch),
+    /// Deletes a month's figures.
     DeleteRecord(ClientId, Period),
     /// Enqueues a message about a booked month; the books stay as they are.
     Enqueue(ClientId, Period, Arc<dyn AboutRecord>),
 }
 
-/// A write with all that must be known before its transaction begins. What the store gets; see `ports::books`.
+/// A write with everything that must be known before its transaction begins: what `ports::books` gets.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    /// The requested change.
     pub command: Command,
-    /// The request's If-Match, if it had one.
+    /// The request's If-Match header, if present.
     pub if_match: Option<IfMatch>,
+    /// The request's key and what was requested under it. None: the caller sent no Idempotency-Key.
     pub idempotency: Option<(IdempotencyKey, Fingerprint)>,
-    /// Id of the message, should one be written.
+    /// Id of the message, if one is written.
     pub message_id: MessageId,
+    /// The time of the event, by this process's clock.
     pub now: DateTime<Utc>,
+    /// Trace context for the message.
     pub headers: Headers,
+    /// Where each event type goes.
     pub routes: Arc<Routes>,
+    /// Bounds of the message: the write is refused where its message exceeds them.
     pub limits: MessageLimits,
 }
 
 /// Entity tags of an If-Match header: any current version, or one of these (with their quotes).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfMatch {
+    /// `*`: any current version.
     Any,
+    /// These versions.
     OneOf(Vec<String>),
 }
 
 impl IfMatch {
+    /// Reads the header's value. A malformed tag matches no version, so the write is refused as stale.
     #[must_use]
     pub fn parse(header: &str) -> Self {
         if header.trim() == "*" {
@@ -79,88 +94,118 @@ pub struct Snapshot {
     pub record: Option<FinancialRecord>,
     /// Has the client any record?
     pub has_records: bool,
-    /// The ids a new client or record would get.
+    /// The id that a new client would get.
     pub next_client_id: i64,
+    /// The id that a new record would get.
     pub next_record_id: i64,
 }
 
+/// What the transaction writes and what the caller gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
+    /// What happens to clients and records.
     pub change: Change,
     /// Goes into the outbox in the same transaction.
     pub message: Option<NewMessage>,
+    /// The answer to the caller.
     pub booked: Booked,
 }
 
+/// What the store writes to clients and records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
+    /// The books already are as requested.
     Nothing,
+    /// A new row.
     InsertClient(Client),
+    /// The client's new values, with the next version.
     UpdateClient(Client),
+    /// Removes the row.
     DeleteClient(ClientId),
+    /// A new row.
     InsertRecord(FinancialRecord),
+    /// The record's new figures, with the next version.
     UpdateRecord(FinancialRecord),
+    /// Removes the row; the record as it was read.
     DeleteRecord(FinancialRecord),
-    /// Writes nothing, but holds the record as it was read until the commit.
+    /// Writes nothing, but locks the record until the commit, so that it stays as it was read.
     LockRecord(FinancialRecord),
 }
 
 /// The answer to a write that succeeded. Stored under the idempotency key, so a repeat gets the same one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Booked {
+    /// What was done.
     pub result: BookedResult,
-    /// The message written with it.
+    /// The message written in the same transaction. None: the write enqueued none.
     pub message_id: Option<String>,
 }
 
+/// What was done, with the values after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BookedResult {
+    /// The new client.
     ClientCreated(Client),
+    /// The client after the write, also when nothing differed.
     ClientReplaced(Client),
+    /// The client is gone.
     ClientDeleted,
+    /// The new record.
     RecordCreated(FinancialRecord),
-    /// Also when the figures were already so; then no message is written.
+    /// The record after the write. Where the figures did not differ, no message was written.
     RecordPatched(FinancialRecord),
+    /// The record is gone.
     RecordDeleted,
-    /// The record as the message shows it.
+    /// The record whose figures the message carries.
     Enqueued(FinancialRecord),
 }
 
-/// Why a write was refused, by the books' own rules. Nothing was changed.
+/// The rule of the books that refuses a write. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The client does not exist.
     #[error("there is no client {0}")]
     NoClient(ClientId),
+    /// The client has no record for the month.
     #[error("client {0} has no record for {1}")]
     NoRecord(ClientId, Period),
+    /// This client, another one, has the same NIP.
     #[error("client {0} already has this nipNb")]
     NipTaken(ClientId),
+    /// The month is already booked.
     #[error("client {0} already has a record for {1}: change it with PATCH")]
     RecordExists(ClientId, Period),
+    /// A client with records cannot be deleted.
     #[error("client {0} still has financial records: delete them first")]
     HasRecords(ClientId),
+    /// The If-Match header names an older version.
     #[error("it was changed in the meantime: its ETag is now {current}")]
-    Changed { current: String },
+    Changed {
+        /// The ETag now, with its quotes.
+        current: String,
+    },
+    /// Another request was made under the same Idempotency-Key.
     #[error("this Idempotency-Key was used for another request")]
     KeyReused,
+    /// The bus would never take the message, for this reason.
     #[error("the message could never be sent: {0}")]
     Unsendable(String),
 }
 
-/// A client's ETag; ids are never reused, so the version is enough.
+/// A client's ETag. Ids are never reused, so the version is enough.
 #[must_use]
 pub fn client_etag(client: &Client) -> String {
     format!("\"{}\"", client.version)
 }
 
-/// A record's ETag; with its id, so that a deleted and rebooked month does not match an old tag.
+/// A record's ETag. It contains the id, so that a month that was deleted and booked again does not match an old tag.
 #[must_use]
 pub fn record_etag(record: &FinancialRecord) -> String {
     format!("\"{}-{}\"", record.id, record.version)
 }
 
 impl Entry {
-    /// Decides; the store then writes the change, the message and the key's answer, all or nothing.
+    /// Decides what to write. The store then writes the change, the message and the key's answer, all or nothing.
     ///
     /// # Errors
     /// The rule that refuses the write.
@@ -249,7 +294,8 @@ impl Entry {
         result: BookedResult,
     ) -> Result<Decision, Refusal> {
         let event = event.map_err(Refusal::Unsendable)?;
-        // No route set for one of our own events: the row is written unrouted and waits, rather than being lost.
+        // No route is set for one of our own events: the row is written without a destination and waits, and nothing is
+        // lost.
         let destinations = match self.routes.of(event.event_type) {
             Some([]) => return Ok(silent(change, result)),
             Some(destinations) => destinations.to_vec(),

@@ -2,7 +2,8 @@
 
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// At every door alike: the API, a row that another program wrote, a message of the queue.
+/// The text without a leading byte order mark. Used for everything that comes in: API requests, rows that another
+/// program wrote, messages of the queue.
 #[must_use]
 pub fn without_mark(json: &[u8]) -> &[u8] {
     json.strip_prefix(MARK).unwrap_or(json)

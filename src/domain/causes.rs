@@ -1,8 +1,8 @@
-//! An error in words with what caused it: `Display` never prints its source, so the chain is walked here.
+//! An error's text with its causes: `Display` never prints its source, so the chain is walked here.
 
 use std::error::Error;
 
-/// All of the chain, outermost first.
+/// The texts of the whole chain, outermost first.
 #[must_use]
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
@@ -30,7 +30,7 @@ mod tests {
     use crate::ports::error::StoreError;
 
     #[test]
-    fn a_chain_is_said_whole_or_by_its_innermost_error() {
+    fn a_chain_is_printed_whole_or_by_its_innermost_error() {
         let inner = StoreError::Broken { step: "read", reason: "no such table".into(), source: None };
         let middle = StoreError::Broken { step: "look", reason: "failed".into(), source: Some(Box::new(inner)) };
         let outer = StoreError::Broken { step: "status", reason: "failed".into(), source: Some(Box::new(middle)) };

@@ -1,4 +1,4 @@
-//! What a look at a queue or topic finds: what is, and what to do where it is not as the settings say. Pure.
+//! Compares a queue or topic with the settings: what it is, and what to do where the two differ. Pure.
 
 use super::{
     entity::{Entity, EntityState, Seen},
@@ -7,37 +7,44 @@ use super::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// What the settings say of one destination.
+/// What the settings state about one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
+    /// How long the bus drops a repeated id; 0: never.
     pub duplicate_window_ms: i64,
+    /// `ServiceBus__SessionDestinations` names it.
     pub sessions: bool,
+    /// `ServiceBus__PartitionedDestinations` names it.
     pub partitioned: bool,
-    /// Body and headers at their largest.
+    /// The largest body and headers together.
     pub message_bytes_max: u64,
-    /// Of the queue that SendEmail reads.
+    /// Only for the queue that SendEmail reads.
     pub email: Option<EmailNeeds>,
 }
 
+/// What SendEmail needs of its queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EmailNeeds {
+    /// How long a message may wait in it.
     pub life_days: i64,
-    /// How long a delivery waits for a database that is away. None: it cannot be away.
+    /// How long a delivery waits for an unavailable database. None: the database is local and always available.
     pub delivery_wait_ms: Option<i64>,
 }
 
-/// What a look would have told.
+/// What is unknown when the bus does not describe the entity.
 const UNSEEN: &str = "whether it drops duplicates, has sessions or partitions, how large and how old its messages may be, and \
-                      how many were set aside";
+                      how many were dead-lettered";
 const DAY_MS: i64 = 86_400_000;
-/// The host renews a lock while the function runs; one that ends sooner is lost with the first renewal that is late.
+/// The host renews a lock while the function runs. With a shorter lock, one late renewal loses it.
 const LOCK_MS_MIN: i64 = 30_000;
-/// A failed delivery comes again at once, so each is one short chance.
+/// A failed delivery is repeated at once, so each is only one short attempt.
 const DELIVERIES_MIN: u32 = 10;
 
-/// What came of trying to send there, without sending. None: it was not tried, or the transport cannot tell.
+/// The result of opening a link for sending, without sending. None: it was not tried, or the transport cannot test it.
 pub type Reached = Option<Result<(), String>>;
 
+/// All findings about one destination. `at` is its name, `seen` what the bus reports of it, `reached` whether we may
+/// send.
 #[must_use]
 pub fn of(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected) -> Vec<Finding> {
     let about = at.to_string();
@@ -45,22 +52,22 @@ pub fn of(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
     match reached {
         None => {}
         Some(Ok(())) => found.push(Finding::fine(&about, "a link for sending to it was opened")),
-        // Said already.
+        // Reported already.
         Some(Err(_)) if *seen == Seen::Missing => {}
         Some(Err(why)) => {
-            found.push(Finding::problem(&about, why, "mend that; rows for it wait meanwhile, and nothing is lost"));
+            found.push(Finding::problem(&about, why, "repair that; rows for it wait meanwhile, and nothing is lost"));
         }
     }
     found
 }
 
-/// What came of trying whether the email queue's trigger may receive from it; it uses this same credential.
+/// Whether the email queue's trigger may receive from it. The trigger uses the same credential.
 #[must_use]
 pub fn listening(at: &Destination, seen: &Seen, reached: &Reached, tried: &Reached) -> Option<Finding> {
     let about = at.to_string();
     match tried {
         Some(Ok(())) => Some(Finding::fine(&about, "a link for receiving from it was opened, and nothing was taken")),
-        // Said already.
+        // Reported already.
         Some(Err(_)) if *seen == Seen::Missing || tried == reached => None,
         Some(Err(why)) => {
             let todo = "repair that: SendEmail is not called meanwhile, and its messages wait there";
@@ -75,7 +82,8 @@ pub fn listening(at: &Destination, seen: &Seen, reached: &Reached, tried: &Reach
     }
 }
 
-/// A credential that was made elsewhere and ends by itself; who renews it should know before.
+/// Reports when a shared access signature expires. It is issued elsewhere, so the person who renews it needs to know in
+/// time.
 #[must_use]
 pub fn signature(name: &str, ends_on: DateTime<Utc>, now: DateTime<Utc>) -> Finding {
     let about = "bus";
@@ -90,7 +98,7 @@ pub fn signature(name: &str, ends_on: DateTime<Utc>, now: DateTime<Utc>) -> Find
     }
 }
 
-/// Enough for whoever makes them to be on holiday.
+/// Enough time even if the person who issues signatures is on holiday.
 const SIGNATURE_ENDS_SOON: TimeDelta = TimeDelta::days(21);
 
 fn itself(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected) -> Vec<Finding> {
@@ -101,14 +109,13 @@ fn itself(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
             let todo = "create it, or correct the setting that names it";
             return vec![Finding::problem(&about, "there is no such queue or topic", todo)];
         }
-        // Sending goes another way, and it was tried: then only this question has no answer.
+        // Sending uses another protocol, and it was tried: then only the description is unknown.
         Seen::Away { why } if reached.is_none() => {
             let todo = "see that the namespace is the right one, is up, and can be reached from here (HTTPS)";
             return vec![Finding::problem(&about, why, todo)];
         }
         Seen::Unknown { why } | Seen::Away { why } => {
-            let todo =
-                "the settings are believed meanwhile: look it up by hand, or run this with a credential that may";
+            let todo = "the settings are trusted meanwhile: look it up by hand, or run this with a credential that may read it";
             return vec![Finding::unknown(&about, &format!("{UNSEEN} could not be read: {why}"), todo)];
         }
     };
@@ -118,7 +125,7 @@ fn itself(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
             EntityKind::Topic => ("a topic", "topic"),
         };
         let todo = format!("write {word}:{} in the route", at.entity());
-        return vec![Finding::problem(&about, &format!("it is {is}, which the route does not say"), &todo)];
+        return vec![Finding::problem(&about, &format!("it is {is}, but the route names another kind"), &todo)];
     }
     let mut all = vec![Finding::fine(&about, &portrait(entity))];
     let mut add = |findings: Vec<Finding>| all.extend(findings);
@@ -130,8 +137,8 @@ fn itself(at: &Destination, seen: &Seen, reached: &Reached, expected: &Expected)
         add(email(&about, entity, needs));
     }
     if entity.subscriptions == Some(0) {
-        let what = "nobody subscribes to it: what is sent there is gone";
-        add(vec![Finding::problem(&about, what, "add a subscription, or take it out of the routes")]);
+        let what = "it has no subscription: what is sent there is lost";
+        add(vec![Finding::problem(&about, what, "add a subscription, or remove it from the routes")]);
     }
     all
 }
@@ -150,7 +157,7 @@ fn portrait(entity: &Entity) -> String {
         (Some(lock_ms), Some(deliveries)) => format!(", delivers {deliveries} times under a lock of {}", span(lock_ms)),
         _ => String::new(),
     };
-    format!("it is there: it {duplicates}{sessions}{partitioned}{bytes}, keeps them {life}{held}")
+    format!("it exists: it {duplicates}{sessions}{partitioned}{bytes}, keeps them {life}{held}")
 }
 
 fn state(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
@@ -175,7 +182,7 @@ fn duplicates(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding>
         Some(is_ms) if is_ms > expected_ms => vec![Finding::problem(
             about,
             &format!(
-                "it drops duplicates for {}, and Bus__DuplicateWindowMs says {}: where it cannot be asked, a replay in \
+                "it drops duplicates for {}, and Bus__DuplicateWindowMs is {}: where it cannot be queried, a replay in \
                  between would vanish",
                 span(is_ms),
                 span(expected_ms)
@@ -185,7 +192,7 @@ fn duplicates(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding>
         None if expected_ms > 0 => vec![Finding::note(
             about,
             &format!(
-                "it drops no duplicates, and Bus__DuplicateWindowMs says {}: where it cannot be asked, a replay is refused \
+                "it drops no duplicates, and Bus__DuplicateWindowMs is {}: where it cannot be queried, a replay is refused \
                  for so long without need",
                 span(expected_ms)
             ),
@@ -200,22 +207,26 @@ fn shape(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
     let sessions = "ServiceBus__SessionDestinations";
     let partitioned = "ServiceBus__PartitionedDestinations";
     if entity.sessions && expected.email.is_some() {
-        let todo = "make one without: whether a queue has sessions is fixed when it is created";
+        let todo = "create a queue without sessions: whether it has them is fixed when it is created";
         found.push(Finding::problem(about, "it has sessions, and SendEmail reads without them", todo));
     } else if entity.sessions && !expected.sessions {
         let todo = format!("name it in {sessions}");
-        found.push(Finding::problem(about, "it has sessions, so it refuses every message without one", &todo));
+        found.push(Finding::problem(
+            about,
+            "it has sessions, so it refuses every message that has no session id",
+            &todo,
+        ));
     } else if expected.sessions && !entity.sessions && entity.kind == EntityKind::Queue {
         let what =
-            format!("it has no sessions, though {sessions} names it: each batch holds one key only, without need");
-        found.push(Finding::note(about, &what, "take it out there"));
+            format!("it has no sessions, though {sessions} names it: each batch is limited to one key without need");
+        found.push(Finding::note(about, &what, "remove it there"));
     }
     if entity.partitioned && !expected.partitioned {
-        let what = "it is partitioned: a batch of several keys is refused, and goes again in halves";
+        let what = "it is partitioned: a batch of several keys is refused, and sent again in halves";
         found.push(Finding::problem(about, what, &format!("name it in {partitioned}")));
     } else if expected.partitioned && !entity.partitioned {
-        let what = format!("it is not partitioned, though {partitioned} names it: batches are smaller than need be");
-        found.push(Finding::note(about, &what, "take it out there"));
+        let what = format!("it is not partitioned, though {partitioned} names it: batches are smaller than necessary");
+        found.push(Finding::note(about, &what, "remove it there"));
     }
     found
 }
@@ -226,8 +237,8 @@ fn size(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
         found.push(Finding::problem(
             about,
             &format!(
-                "it takes messages of {max} bytes, and Outbox__MessageBytesMax with Outbox__HeaderBytesMax lets in {}: the \
-                 larger ones would die",
+                "it takes messages of {max} bytes, and Outbox__MessageBytesMax with Outbox__HeaderBytesMax allows {}: the \
+                 larger ones would be dead-lettered",
                 expected.message_bytes_max
             ),
             "lower the two until their sum fits",
@@ -237,7 +248,7 @@ fn size(about: &str, entity: &Entity, expected: &Expected) -> Vec<Finding> {
         && bytes / 4 > max / 5
     {
         let what = format!("it holds {bytes} of {max} bytes");
-        found.push(Finding::note(about, &what, "see that it is read from, or raise its size, before it takes no more"));
+        found.push(Finding::note(about, &what, "see that it is read from, or raise its size, before it is full"));
     }
     found
 }
@@ -249,44 +260,46 @@ fn email(about: &str, entity: &Entity, needs: EmailNeeds) -> Vec<Finding> {
         found.push(Finding::problem(
             about,
             &format!(
-                "a message may wait in it longer than Bus__TimeToLiveDays = {days} days, from which it follows how long a \
-                 repeat must be recognised"
+                "a message may wait in it longer than Bus__TimeToLiveDays = {days} days, which decides how long a \
+                 duplicate must be recognised"
             ),
             &format!("give it a time to live of {days} days, or raise Bus__TimeToLiveDays and Inbox__RetentionDays"),
         ));
     } else if entity.life_ms < DAY_MS {
-        let what =
-            format!("it keeps a message for {} only: what SendEmail did not get by then is lost", span(entity.life_ms));
+        let what = format!(
+            "it keeps a message for {} only: what SendEmail has not received by then is lost",
+            span(entity.life_ms)
+        );
         found.push(Finding::problem(about, &what, &format!("give it a time to live of {days} days")));
     }
     if let Some(lock_ms) = entity.lock_ms.filter(|ms| *ms < LOCK_MS_MIN) {
-        let what =
-            format!("its lock ends after {}: a renewal that is late lets a message be delivered twice", span(lock_ms));
+        let what = format!("its lock ends after {}: if a renewal is late, a message is delivered twice", span(lock_ms));
         found.push(Finding::note(about, &what, "give it a lock of a minute"));
     }
     if let Some(deliveries) = entity.deliveries_max {
         if deliveries < DELIVERIES_MIN {
-            let what = format!("it delivers {deliveries} times only, without a pause, before it sets a message aside");
+            let what =
+                format!("it delivers only {deliveries} times, without a pause, before it dead-letters a message");
             found.push(Finding::problem(about, &what, "raise its maximum delivery count to 10 or more"));
         }
         if let Some(wait_ms) = needs.delivery_wait_ms {
             let lasts = span(wait_ms.saturating_mul(i64::from(deliveries)));
             let what = format!(
                 "while the database is away a message lasts {lasts} ({deliveries} deliveries of Sql__DeliveryWaitMs), then \
-                 it is set aside, and `ops mail dead-letters take-in` brings it back"
+                 it is dead-lettered, and `ops mail dead-letters take-in` brings it back"
             );
             found.push(Finding::fine(about, &what));
         }
     }
     if let Some(count) = entity.dead_letters.filter(|count| *count > 0) {
-        let what = format!("{count} message(s) were set aside before they reached us");
+        let what = format!("{count} message(s) were dead-lettered before they reached us");
         let todo = "`ops mail dead-letters` lists them, `ops mail dead-letters take-in` has them mailed";
         found.push(Finding::note(about, &what, todo));
     }
     found
 }
 
-/// For people: the largest unit in which it is a whole number.
+/// A duration for people, in the largest unit in which it is a whole number.
 fn span(ms: i64) -> String {
     let units = [(DAY_MS, "days"), (3_600_000, "h"), (60_000, "min"), (1_000, "s")];
     match units.into_iter().find(|(unit, _)| ms >= *unit && ms % unit == 0) {

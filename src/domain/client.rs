@@ -7,26 +7,33 @@ use super::{
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a caller says of a client; the server adds id and version.
+/// What a caller sets of a client; the server adds id and version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientDraft {
+    /// Shown in letters.
     pub name: ClientName,
+    /// The postal address.
     pub address: PostalAddress,
+    /// The tax number; no two clients share one.
     pub nip_nb: Nip,
+    /// Where letters go.
     pub email: Email,
-    /// Of their letters; None: the office's.
+    /// The language of the client's letters. None: the office's.
     #[serde(default, deserialize_with = "language::known", skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
 }
 
+/// A client as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Client {
+    /// Assigned by the server, never reused.
     pub id: ClientId,
+    /// What the caller set.
     #[serde(flatten)]
     pub draft: ClientDraft,
-    /// Starts at 1, plus 1 for every change; the ETag is made of it.
+    /// Starts at 1 and grows by 1 with every change; it is the ETag.
     pub version: i64,
 }
 
@@ -39,6 +46,7 @@ macro_rules! text {
         pub struct $name(String);
 
         impl $name {
+            /// The text as it was accepted.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -79,29 +87,35 @@ text!(
     Nip
 );
 text!(
-    /// An address one mail can be sent to: at most 254 ASCII characters, no display name.
+    /// A single mail address: at most 254 ASCII characters, no display name.
     Email
 );
 
 impl ClientName {
+    /// Trims the text and checks it.
+    ///
     /// # Errors
-    /// Says what was expected, for a person.
+    /// What was expected, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
         one_line(text, 200).map(Self)
     }
 }
 
 impl PostalAddress {
+    /// Trims the text and checks it.
+    ///
     /// # Errors
-    /// Says what was expected, for a person.
+    /// What was expected, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
         one_line(text, 400).map(Self)
     }
 }
 
 impl Nip {
+    /// Checks the digits and the check digit.
+    ///
     /// # Errors
-    /// Says what was expected, for a person.
+    /// What was expected, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
         let digits: Option<Vec<u32>> =
             text.chars().map(|c| if c.is_ascii_digit() { c.to_digit(10) } else { None }).collect();
@@ -112,7 +126,7 @@ impl Nip {
         Ok(Self(text.to_owned()))
     }
 
-    /// The tenth digit for nine given ones; `None` where no valid number starts so.
+    /// The tenth digit for nine given ones. None: no valid number starts with these.
     #[must_use]
     pub fn check_digit(nine: &[u32]) -> Option<u32> {
         let weights = [6, 5, 7, 2, 3, 4, 5, 6, 7];
@@ -122,18 +136,20 @@ impl Nip {
 }
 
 impl Email {
+    /// Checks that the text is one address as any mail standard allows it; see `parse_new`.
+    ///
     /// # Errors
-    /// Says what was expected, for a person.
+    /// What was expected, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
         if !text.is_ascii() {
-            return Err("must be in ASCII: letters such as ż before the @ are not taken by every mail server; a domain with them is \
-                        written in its xn-- form".to_owned());
+            return Err("must be in ASCII: not every mail server accepts letters such as ż before the @; write a domain with them \
+                        in its xn-- form".to_owned());
         }
         let options =
             email_address::Options::default().with_required_tld().without_display_text().without_domain_literal();
         let fine = text.len() <= 254 && email_address::EmailAddress::parse_with_options(text, options).is_ok();
-        // Quoted local parts are legal and carry spaces and brackets; no provider we send by wants them.
-        // `=?` begins a word in another encoding, by which some servers read another address than is written.
+        // Quoted local parts are legal and may contain spaces and brackets; our providers refuse them. `=?` begins an
+        // encoded word, which some servers decode to another address than the one written.
         let odd = text.contains(['"', ' ', '<', '>', ',', ';']) || text.contains("=?");
         if !fine || odd || text.chars().any(char::is_control) {
             return Err("must be one email address of at most 254 characters, such as biuro@example.pl".to_owned());
@@ -141,29 +157,29 @@ impl Email {
         Ok(Self(text.to_owned()))
     }
 
-    /// As `parse`, and not one that no mail server takes. For what is new: an address that was taken in before stays
-    /// readable, and is refused by the mail server.
+    /// As `parse`, but also refuses addresses that mail servers reject. For new addresses: one that was stored before
+    /// this check stays readable, and the mail server refuses it.
     ///
     /// # Errors
-    /// Says what was expected, for a person.
+    /// What was expected, for a person.
     pub fn parse_new(text: &str) -> Result<Self, String> {
         let email = Self::parse(text)?;
         let taken = text.rsplit_once('@').is_some_and(|(local, domain)| fit_to_send(local) && a_name_of_dns(domain));
         taken.then_some(email).ok_or_else(|| {
-            "must be an address that mail servers take: nothing such as -a@, |a@ or a%b@ before the @, and behind it a \
-             name such as example.pl, no number"
+            "must be an address that mail servers accept: nothing such as -a@, |a@ or a%b@ before the @, and after it a \
+             name such as example.pl, not a number"
                 .to_owned()
         })
     }
 }
 
-/// Mail servers take a leading `-`, `|` or `/` for an option, a program or a file, and `%` and `!` for a way by which
-/// others are to send it on; they refuse all of them.
+/// Mail servers read a leading `-`, `|` or `/` as an option, a program or a file, and `%` and `!` as a route for
+/// forwarding. They refuse all of them.
 fn fit_to_send(local: &str) -> bool {
     !local.starts_with(['-', '|', '/']) && !local.contains(['%', '!'])
 }
 
-/// No numbers in its last label: an address of the network is written there by mistake, and never in a mail's.
+/// The last label must not be a number: an IP address after the @ is always a mistake.
 fn a_name_of_dns(domain: &str) -> bool {
     let label = |text: &str| {
         (1..=63).contains(&text.len())
@@ -177,7 +193,7 @@ fn a_name_of_dns(domain: &str) -> bool {
     domain.split('.').all(label) && top_of_dns
 }
 
-/// Hangul fillers are letters by their class, and show nothing.
+/// Hangul fillers count as letters in Unicode but are invisible.
 fn visible_letter(c: char) -> bool {
     c.is_alphanumeric() && !matches!(c, '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}')
 }
@@ -188,7 +204,8 @@ fn one_line(text: &str, chars_max: usize) -> Result<String, String> {
     if chars == 0 || chars > chars_max {
         return Err(format!("must be 1 to {chars_max} characters"));
     }
-    // Invisible marks of direction would let a mail show what is not written; a text of nothing else shows nothing.
+    // Invisible direction marks would make a mail display something other than its text. A text of nothing but
+    // invisible characters displays nothing.
     if text.chars().any(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
         return Err("must not contain marks that change the direction of text".to_owned());
     }
@@ -236,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_no_mail_server_takes_is_refused() {
+    fn an_address_that_no_mail_server_accepts_is_refused() {
         for fine in ["a@b.pl", "o'brien+x=1@sub-1.b2.example.pl", "a@b.xn--p1ai", "a@1.2.3.museum", "_a-@b.pl"] {
             assert!(Email::parse_new(fine).is_ok(), "{fine}");
         }
@@ -285,7 +302,7 @@ mod tests {
             assert!(ClientName::parse(invisible).is_err(), "{invisible:?}");
             assert!(PostalAddress::parse(invisible).is_err(), "{invisible:?}");
         }
-        assert!(ClientName::parse("\u{3164}7").is_ok(), "what is seen is what counts");
+        assert!(ClientName::parse("\u{3164}7").is_ok(), "one visible character is enough");
     }
 
     #[test]

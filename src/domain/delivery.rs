@@ -1,29 +1,32 @@
-//! What the queue hands to the email function, the states it takes in the inbox, and what becomes of it.
+//! What the queue delivers to the email function, the states of a mail in the inbox, and how it can end.
 //!
-//! `accepted | parked → sending(token, lease)`; `sending → sent | parked | refused`; a lease that ran out is
-//! `in doubt`; `in doubt → sending | sent | refused`; `refused → accepted` (operator).
-//! Held = in doubt without a `DueAt`: it waits for a person.
+//! parked → sending(token, lease)`; | `accepted | parked → sending(token, lease)`; `sending → sent | parked | refused`;
+//! an expired lease is `in doubt`; `in doubt → sending | sent | refused`; `refused → accepted` (operator). Held means
+//! in doubt without a `DueAt`: the mail waits for a person.
 
 use super::ids::{LeaseToken, MessageId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// The consumer half of the inbox key; a second consumer of the same messages brings a name of its own.
+/// The consumer part of the inbox key. A second consumer of the same messages uses its own name.
 pub const EMAIL_CONSUMER: &str = "SendEmail";
 
 /// A queue message, normalised at the edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// The broker's MessageId; empty when it had none.
+    /// The broker's MessageId; empty if the message has none.
     pub message_id: String,
+    /// The message as delivered, not yet checked.
     pub body: Vec<u8>,
+    /// How often the broker has delivered it, this time included.
     pub delivery_count: i64,
+    /// When it arrived in the queue, by the broker's clock.
     pub enqueued_on: Option<DateTime<Utc>>,
 }
 
 impl Delivery {
-    /// A message without an id that can be a key is remembered by its content, so that its redeliveries are one row.
+    /// A message whose id cannot be a key gets one made from its content, so that its redeliveries are one row.
     #[must_use]
     pub fn with_key(self) -> Self {
         if MessageId::parse(&self.message_id).is_ok() {
@@ -34,32 +37,42 @@ impl Delivery {
     }
 }
 
+/// The state of a mail in the inbox. The number is the column's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[repr(i64)]
 pub enum MailState {
+    /// Stored, and due at once or when the provider has room.
     Accepted = 0,
+    /// Leased: one process is sending it.
     Sending = 1,
+    /// The provider has it, or an operator declared it sent.
     Sent = 2,
+    /// Certainly not sent; tried again when due.
     Parked = 3,
+    /// It may or may not have been sent.
     InDoubt = 4,
+    /// It will not be sent unless an operator resends it.
     Refused = 5,
 }
 
 impl MailState {
+    /// Every state, by code.
     pub const ALL: [Self; 6] = [Self::Accepted, Self::Sending, Self::Sent, Self::Parked, Self::InDoubt, Self::Refused];
 
+    /// The state of a stored number. None: the number is invalid.
     #[must_use]
     pub fn from_code(code: i64) -> Option<Self> {
         Self::ALL.into_iter().find(|state| *state as i64 == code)
     }
 
-    /// In which a message is first stored, where nobody sends it at once. `refused`: why it can never be mailed.
+    /// The state in which a message is first stored when it is not sent at once. `refused`: why it can never be mailed.
     #[must_use]
     pub fn first(refused: Option<&str>) -> Self {
         if refused.is_some() { Self::Refused } else { Self::Accepted }
     }
 
+    /// The state's name in output and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -73,76 +86,121 @@ impl MailState {
     }
 }
 
-/// A mail that is ours to send now: we hold its lease.
+/// A mail to send now, under a lease that this process holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailWork {
+    /// The inbox key.
     pub message_id: String,
+    /// Proof of the lease; settling needs it.
     pub token: LeaseToken,
+    /// The stored message.
     pub body: Vec<u8>,
+    /// Leases so far, this one included.
     pub attempts: i64,
-    /// Leases that ran out without an outcome: each may stand for a mail already sent.
+    /// Attempts without a known outcome: each may have sent the mail.
     pub doubts: i64,
-    /// When the recipient first failed transiently; what `Email__GiveUpHours` counts from.
+    /// When the recipient first failed transiently; `Email__GiveUpHours` counts from then.
     pub first_transient_on: Option<DateTime<Utc>>,
-    /// When its last doubt began.
+    /// When the last doubt began.
     pub doubted_on: Option<DateTime<Utc>>,
-    /// How often, since then, the provider was asked and knew no such mail.
+    /// Status queries since then that found no such mail.
     pub not_found: i64,
-    /// The database's now, for comparing with the above.
+    /// The database's time, for comparison with the times above.
     pub now: DateTime<Utc>,
 }
 
-/// What a mail provider says. There is no "failed": where nothing is known, it says so.
+/// A mail provider's answer. There is no "failed": an attempt whose result is not known is `Unknown`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailOutcome {
-    /// The provider has it; its own reference, if it gave one.
-    Accepted { reference: String },
+    /// The provider has taken the mail.
+    Accepted {
+        /// The provider's own reference; empty if it gave none.
+        reference: String,
+    },
     /// This recipient cannot be reached now (mailbox full, greylisting).
-    RecipientTransient { after_ms: Option<i64>, reason: String },
-    /// This recipient can never be reached, or not with this mail. `alike`: a fingerprint of the refusal, where it is not
-    /// certain that it was the recipient's or the mail's; several in a row are the provider's.
-    RecipientPermanent { reason: String, alike: Option<String> },
-    /// The provider itself fails: down, throttled, refusing us. It never expires. `of_mail`: it says so knowing the
-    /// recipient or the mail, so that it may be said of this one alone, whatever its words.
-    Provider { after_ms: Option<i64>, reason: String, of_mail: bool },
-    /// Taken or not, nobody knows.
-    Unknown { reason: String },
+    RecipientTransient {
+        /// The pause that the answer requests.
+        after_ms: Option<i64>,
+        /// The answer, for a person.
+        reason: String,
+    },
+    /// This recipient can never be reached, or not with this mail.
+    RecipientPermanent {
+        /// The answer, for a person.
+        reason: String,
+        /// A fingerprint of the refusal, where it may be the provider's fault: several alike in a row are.
+        alike: Option<String>,
+    },
+    /// The provider itself fails: it is down, throttles or refuses us. Such failures never give the mail up.
+    Provider {
+        /// The pause that the answer requests.
+        after_ms: Option<i64>,
+        /// The answer, for a person.
+        reason: String,
+        /// The provider knew the recipient or the mail when it answered, so the refusal may concern this mail alone.
+        of_mail: bool,
+    },
+    /// It may or may not have been taken.
+    Unknown {
+        /// What is known, for a person.
+        reason: String,
+    },
 }
 
-/// What a provider says when it is asked about a mail that may have been sent.
+/// A provider's answer to a status query about a mail that may have been sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailStatus {
-    /// It has it, or delivered it.
-    Taken { reference: String },
-    /// It took it and gave it up: the recipient will not get it. `ours`: for a fault that was not the recipient's or the
-    /// mail's, such as the sender, the account or its quota.
-    Failed { reason: String, ours: bool },
-    /// It knows no such mail, or does not know it yet.
+    /// The provider has it, or has delivered it.
+    Taken {
+        /// The provider's own reference.
+        reference: String,
+    },
+    /// The provider took it and gave it up: the recipient will not get it.
+    Failed {
+        /// The provider's reason.
+        reason: String,
+        /// The fault lies with the sender, the account or its quota, not with the recipient or the mail.
+        ours: bool,
+    },
+    /// The provider knows no such mail, or not yet.
     NotFound,
-    /// It cannot be asked now: down, throttled, refusing us.
-    Provider { after_ms: Option<i64>, reason: String },
+    /// The provider cannot be queried now: it is down, throttles or refuses us.
+    Provider {
+        /// The pause that the answer requests.
+        after_ms: Option<i64>,
+        /// The answer, for a person.
+        reason: String,
+    },
 }
 
-/// What an operator reads of a mail whose lease ran out.
+/// The error that is stored with a mail whose lease expired.
 pub const LEASE_RAN_OUT: &str = "its lease ran out without an outcome: it may have been sent";
 
 /// What to do about a mail that may have been sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OnDoubt {
+    /// Send it again, with the same Message-ID: it may arrive twice.
     Resend,
+    /// Keep it for a person to decide: it may not have arrived.
     Hold,
 }
 
 /// The numbers of the mail policy, from settings.
 #[derive(Debug, Clone, Copy)]
 pub struct MailPolicy {
+    /// `Email__OnDoubt`.
     pub on_doubt: OnDoubt,
-    /// A mail that may have been sent so often already is held, whatever `on_doubt` says.
+    /// After this many doubts a mail is held, whatever `on_doubt` is.
     pub doubts_max: i64,
+    /// The delay after a first failure; it doubles with each further one.
     pub retry_base_ms: i64,
+    /// The longest delay between two attempts.
     pub retry_delay_max_ms: i64,
+    /// A recipient that fails transiently for this long is given up.
     pub give_up_ms: i64,
+    /// How long the provider's breaker opens at first; it doubles with each further failure.
     pub breaker_base_ms: i64,
+    /// The longest that the provider's breaker opens by itself.
     pub breaker_max_ms: i64,
 }

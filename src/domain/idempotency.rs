@@ -1,18 +1,21 @@
-//! Idempotency keys of the API's callers, and the fingerprint that tells a repeat from a reuse.
+//! Idempotency keys of the API's callers, and the fingerprint that distinguishes a repeat from a reuse.
 
 use super::{hex::hex, ids::MessageId};
 use sha2::{Digest, Sha256};
 
-/// 1 to 255 printable ASCII characters; given bare or as a quoted string, both mean the same key.
+/// 1 to 255 printable ASCII characters. A bare and a quoted string mean the same key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(String);
 
 impl IdempotencyKey {
+    /// Reads the Idempotency-Key header's value.
+    ///
     /// # Errors
-    /// Says what was expected, for a person.
+    /// What was expected, for a person.
     pub fn parse(header: &str) -> Result<Self, String> {
         let expected = || {
-            "must be 1 to 255 printable ASCII characters, bare or in double quotes, the last one no space".to_owned()
+            "must be 1 to 255 printable ASCII characters, bare or in double quotes, and must not end in a space"
+                .to_owned()
         };
         let text = header.trim();
         let key = match text.strip_prefix('"') {
@@ -21,17 +24,18 @@ impl IdempotencyKey {
             None => text.to_owned(),
         };
         let fine = (1..=255).contains(&key.len()) && key.bytes().all(|b| (0x20..0x7f).contains(&b));
-        // T-SQL compares without trailing spaces: two keys here would be one there.
+        // T-SQL ignores trailing spaces in comparisons: two different keys here would be one there.
         if fine && !key.ends_with(' ') { Ok(Self(key)) } else { Err(expected()) }
     }
 
-    /// For a write whose caller gave none, so that a store can tell whether one with a lost answer was done. No caller
-    /// can name it: `§` is not ASCII.
+    /// The key of a write whose caller gave none. By it a store can find out whether a write with a lost answer was
+    /// done. No caller can use it: `§` is not ASCII.
     #[must_use]
     pub fn of_ours(message_id: &MessageId) -> Self {
         Self(format!("§ {}", message_id.as_str()))
     }
 
+    /// The key without quotes, as stored.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -53,15 +57,16 @@ fn unquote(rest: &str) -> Option<String> {
     Some(key)
 }
 
-/// SHA-256 over method, path, If-Match and body: what must be equal for a repeat to be a repeat.
+/// SHA-256 over method, path, If-Match and body, which must all be equal in a repeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
+    /// The fingerprint of one request.
     #[must_use]
     pub fn of(method: &str, path: &str, if_match: Option<&str>, body: &[u8]) -> Self {
         let mut hash = Sha256::new();
-        // Each part goes in with its length, so that no two requests run together into the same bytes.
+        // Each part is hashed with its length, so that no two requests yield the same bytes.
         for part in [method.as_bytes(), path.as_bytes(), if_match.unwrap_or("").as_bytes(), body] {
             hash.update((part.len() as u64).to_be_bytes());
             hash.update(part);
@@ -69,6 +74,7 @@ impl Fingerprint {
         Self(hex(&hash.finalize()))
     }
 
+    /// 64 hexadecimal digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,44 +1,48 @@
-//! The identifiers that travel: message ids, client ids, lease tokens.
+//! Identifiers: message ids, client ids, lease tokens.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use uuid::Uuid;
 
-/// The one id of a message: outbox row, Service Bus `MessageId`, inbox key.
+/// The one id of a message: of its outbox row, its Service Bus `MessageId`, and its inbox key.
 ///
-/// 1 to 128 characters (the limit of Service Bus), none of them a control character, the last one no space.
-/// Ours are UUIDv7 in lower case; a row inserted by another program may carry any text in those bounds.
+/// 1 to 128 characters (the limit of Service Bus), no control characters, no space at the end. Ours are UUIDv7 in lower
+/// case; a row inserted by another program may carry any text within these bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct MessageId(String);
 
-/// Longest id Service Bus takes, in characters as .NET and SQL Server count them: UTF-16.
+/// The longest id that Service Bus takes, in characters as .NET and SQL Server count them: UTF-16 units.
 pub const MESSAGE_ID_CHARS_MAX: usize = 128;
 
 impl MessageId {
+    /// Checks an id that any program may have written.
+    ///
     /// # Errors
-    /// Says what is wrong with the text, for a person.
+    /// What is wrong with the text, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
         let chars = text.encode_utf16().count();
         if chars == 0 || chars > MESSAGE_ID_CHARS_MAX {
-            return Err(format!("a message id has 1 to {MESSAGE_ID_CHARS_MAX} characters, this one has {chars}"));
+            return Err(format!("a message id must have 1 to {MESSAGE_ID_CHARS_MAX} characters, this one has {chars}"));
         }
         if text.chars().any(char::is_control) {
-            return Err("a message id holds no control characters".to_owned());
+            return Err("a message id must not contain control characters".to_owned());
         }
-        // T-SQL compares without trailing spaces: two ids here would be one there, and the second never mailed.
+        // T-SQL ignores trailing spaces in comparisons: two different ids here would be one there, and the second would
+        // never be mailed.
         if text.ends_with(' ') {
-            return Err("a message id does not end in a space, which SQL Server would not tell apart".to_owned());
+            return Err("a message id must not end in a space, which SQL Server ignores in comparisons".to_owned());
         }
         Ok(Self(text.to_owned()))
     }
 
-    /// A fresh id; v7, so that ids sort by time.
+    /// A new id; version 7, so that ids sort by time.
     #[must_use]
     pub fn fresh() -> Self {
         Self(Uuid::now_v7().to_string())
     }
 
+    /// The id as stored and sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -51,16 +55,22 @@ impl fmt::Display for MessageId {
     }
 }
 
-/// How an id may be stored that a person typed: as it is, as a GUID of either casing, or as the number of a row.
+/// The forms in which an id that a person typed may be stored: as typed, as a GUID of either case, or as a row's
+/// number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spellings {
+    /// As typed, trimmed.
     pub exact: String,
+    /// As a GUID in lower case; otherwise as typed.
     pub lower: String,
+    /// As a GUID in upper case; otherwise as typed.
     pub upper: String,
+    /// As the `Seq` of an outbox row, if it is a number.
     pub seq: Option<i64>,
 }
 
 impl Spellings {
+    /// The forms of a typed text.
     #[must_use]
     pub fn of(text: &str) -> Self {
         let exact = text.trim().to_owned();
@@ -70,19 +80,20 @@ impl Spellings {
         Self { seq: exact.parse().ok(), exact, lower, upper }
     }
 
+    /// Whether a stored id is one of the forms.
     #[must_use]
     pub fn fits(&self, stored: &str) -> bool {
         [&self.exact, &self.lower, &self.upper].iter().any(|spelling| *spelling == stored)
     }
 }
 
-/// A client's id: a positive integer made by the server.
+/// A client's id: a positive integer that the server assigns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ClientId(pub i64);
 
 impl ClientId {
-    /// Reads a path segment: digits only, no sign, no leading zero; `None` for what can never be an id.
+    /// Reads a path segment: digits only, no sign, no leading zero. None: it can never be an id.
     #[must_use]
     pub fn parse(segment: &str) -> Option<Self> {
         let plain = !segment.is_empty() && segment.bytes().all(|b| b.is_ascii_digit()) && !segment.starts_with('0');
@@ -96,12 +107,13 @@ impl fmt::Display for ClientId {
     }
 }
 
-/// Proof of a lease: every claim draws a new one, and settling checks it.
+/// Proof of a lease: every claim creates a new token, and settling checks it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LeaseToken(pub Uuid);
 
 impl LeaseToken {
+    /// A new random token.
     #[must_use]
     pub fn fresh() -> Self {
         Self(Uuid::new_v4())

@@ -1,12 +1,12 @@
-//! What is wrong with somebody's JSON, in words that quote none of it: reasons are logged, and data is personal.
+//! Describes what is wrong with JSON from outside without quoting it: reasons are logged, and the data is personal.
 
 use serde_json::{Error, error::Category};
 
-/// Where serde would quote the value it choked on, its place is told instead.
+/// The error's text. Where serde would quote the invalid value, its line and column are stated instead.
 #[must_use]
 pub fn without_values(error: &Error) -> String {
     let text = error.to_string();
-    // Of the errors about data only these name nothing but our own fields and rules.
+    // Among the errors about data, only these contain nothing but our own field names and rules.
     let ours = ["missing field", "duplicate field", "must ", "is not a valid NIP"];
     match error.classify() {
         Category::Data if !ours.iter().any(|start| text.starts_with(start)) => {

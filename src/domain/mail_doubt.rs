@@ -1,7 +1,7 @@
-//! What a provider's answer about a mail in doubt means: it has it, it gave it up, or it never got it. Pure.
+//! What a provider's answer about a mail in doubt means: the provider has it, gave it up, or never got it. Pure.
 //!
-//! An answer that it knows no such mail counts only the second time, and only while it can be expected to remember:
-//! then the mail is sent again, under the same ids. Everything else leaves the mail alone.
+//! "No such mail" counts only the second time, and only while the provider can be expected to remember the mail: then
+//! it is sent again, under the same ids. Every other answer sends nothing.
 
 use super::{
     delivery::{MailPolicy, MailStatus, MailWork, OnDoubt},
@@ -9,26 +9,27 @@ use super::{
     mail_verdict::{Attempt, MailVerdict},
 };
 
-/// A provider may need so long to know a mail it has taken.
+/// A provider may need this long until it can find a mail it has taken.
 pub const QUERY_AFTER_MS: i64 = 60_000;
 /// Past this, "not found" may mean "forgotten".
 const REMEMBERED_MS: i64 = 24 * 3_600_000;
 const NOT_FOUND_ENOUGH: i64 = 2;
 
-/// What is to be done with a mail that RetryEmail takes up.
+/// What RetryEmail does with a due mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// In doubt, and the provider can say what became of it: a status query, which sends nothing.
+    /// In doubt, and the provider answers status queries: one is made, which sends nothing.
     Query,
-    /// Sent too often already, perhaps: it is left to a person.
+    /// It may have been sent too often already: a person decides.
     Hold,
+    /// Sends it.
     Send,
 }
 
-/// `queries`: the provider answers them.
+/// Chooses the step. `queries`: the provider answers status queries.
 #[must_use]
 pub fn next_step(work: &MailWork, policy: &MailPolicy, queries: bool) -> Step {
-    // Doubts that a person has settled hold it no longer.
+    // Doubts that a person has settled no longer hold the mail.
     let in_doubt = work.doubted_on.is_some();
     if queries && open(work) {
         Step::Query
@@ -39,46 +40,48 @@ pub fn next_step(work: &MailWork, policy: &MailPolicy, queries: bool) -> Step {
     }
 }
 
-/// In doubt, and not yet found missing often enough to be sent again.
+/// In doubt, and not yet missing often enough to be sent again.
 fn open(work: &MailWork) -> bool {
     work.doubted_on.is_some() && work.not_found < NOT_FOUND_ENOUGH
 }
 
-/// The policy of a sending. Where the provider answers status queries, a doubt comes up by itself, however often there
-/// was one, and whatever is to become of mails that nobody can ask about.
+/// The policy for sending. Where the provider answers status queries, a doubt is always followed by one, however many
+/// doubts there were and whatever `on_doubt` is; that setting is for providers that cannot be queried.
 #[must_use]
 pub fn queried_first(policy: MailPolicy, queries: bool) -> MailPolicy {
     if queries { MailPolicy { on_doubt: OnDoubt::Resend, doubts_max: i64::MAX, ..policy } } else { policy }
 }
 
-/// Where it is too early for a status query: when it is time.
+/// Postpones a status query that is too early. None: it is not too early.
 #[must_use]
 pub fn too_young(work: &MailWork) -> Option<MailSettlement> {
     let delay_ms = QUERY_AFTER_MS - age_ms(work);
-    let reason = "may have been sent: the provider is asked soon".to_owned();
+    let reason = "may have been sent: a status query follows soon".to_owned();
     (delay_ms > 0).then_some(MailSettlement::StillInDoubt { delay_ms, reason, not_found: false })
 }
 
-/// Where the provider may not be asked again so soon.
+/// Postpones a status query that exceeds the limit of queries.
 #[must_use]
 pub fn no_room(in_ms: i64) -> MailSettlement {
-    let reason = "may have been sent: the provider is asked when its limit of status queries has room".to_owned();
+    let reason = "may have been sent: a status query follows when their limit has room".to_owned();
     MailSettlement::StillInDoubt { delay_ms: in_ms, reason, not_found: false }
 }
 
-/// Not tried again: each further try may be one more mail.
+/// Holds a mail that is not tried again, because each further attempt may send one more copy.
 #[must_use]
 pub fn held(work: &MailWork) -> MailSettlement {
-    let reason = format!("may have been sent {} times: decide by `ops mail resend` or `assume-sent`", work.doubts);
+    let reason = format!("may have been sent {} times: decide with `ops mail resend` or `assume-sent`", work.doubts);
     MailSettlement::Held { reason }
 }
 
+/// Judges the answer to a status query.
 #[must_use]
 pub fn judge(attempt: &Attempt<'_>, answer: &MailStatus) -> MailVerdict {
     match answer {
         MailStatus::Taken { reference } => attempt.sent(reference),
-        // Not sent again by itself: under the same Message-ID it could pass for a duplicate, and be lost as sent. But
-        // what was our fault does not refuse a client's mail: it is kept for a person, whole and for as long as it takes.
+        // Not sent again by itself: under the same Message-ID it could be dropped as a duplicate, and be lost as sent.
+        // But a fault of ours does not refuse a client's mail: the whole mail is kept for a person, for as long as it
+        // takes.
         MailStatus::Failed { reason, ours: true } => attempt.answered(MailSettlement::Held {
             reason: format!("not sent: {reason}. Repair that, then `ops mail resend`"),
         }),
@@ -96,8 +99,8 @@ pub fn judge(attempt: &Attempt<'_>, answer: &MailStatus) -> MailVerdict {
 
 fn not_found(work: &MailWork, policy: &MailPolicy) -> MailSettlement {
     if age_ms(work) > REMEMBERED_MS {
-        let reason = "may have been sent: the provider does not know it, but after 24 h it may have forgotten. Decide \
-                      by `ops mail resend` or `assume-sent`";
+        let reason = "may have been sent: the provider does not know it, but after 24 h it may have forgotten it. Decide \
+                      with `ops mail resend` or `assume-sent`";
         return MailSettlement::Held { reason: reason.to_owned() };
     }
     if work.not_found + 1 < NOT_FOUND_ENOUGH {
@@ -106,13 +109,13 @@ fn not_found(work: &MailWork, policy: &MailPolicy) -> MailSettlement {
     }
     if policy.on_doubt == OnDoubt::Hold || work.doubts >= policy.doubts_max {
         let reason = format!(
-            "may have been sent ({} times in doubt): the provider was asked twice and does not know it. Decide by `ops \
+            "may have been sent ({} times in doubt): two status queries did not find it. Decide with `ops \
              mail resend` or `assume-sent`",
             work.doubts
         );
         return MailSettlement::Held { reason };
     }
-    let reason = "the provider was asked twice and does not know it: it is sent again".to_owned();
+    let reason = "two status queries did not find it: it is sent again".to_owned();
     MailSettlement::StillInDoubt { delay_ms: 0, reason, not_found: true }
 }
 
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_asked_after_a_minute() {
+    fn a_status_query_is_made_after_a_minute() {
         assert!(matches!(too_young(&work(0, 0)), Some(MailSettlement::StillInDoubt { delay_ms: 60_000, .. })));
         assert!(matches!(too_young(&work(59_000, 0)), Some(MailSettlement::StillInDoubt { delay_ms: 1_000, .. })));
         assert_eq!(too_young(&work(60_000, 0)), None);
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_that_was_given_up_for_a_fault_of_ours_is_kept_for_a_person() {
+    fn a_mail_given_up_for_a_fault_of_ours_is_kept_for_a_person() {
         let ours = MailStatus::Failed { reason: "the quota is used up".into(), ours: true };
         let held = verdict_of(&work(60_000, 0), &ours);
         assert!(matches!(&held, MailSettlement::Held { reason } if reason.contains("quota")), "{held:?}");
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_would_be_sent_again_too_often_or_against_the_setting_is_held() {
+    fn a_mail_that_would_be_sent_too_often_or_against_the_setting_is_held() {
         let often = MailWork { doubts: 3, ..work(120_000, 1) };
         assert!(matches!(verdict_of(&often, &MailStatus::NotFound), MailSettlement::Held { .. }));
         let hold = MailPolicy { on_doubt: OnDoubt::Hold, ..POLICY };
@@ -209,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_cannot_be_asked_settles_nothing_and_opens_its_breaker() {
+    fn a_provider_that_cannot_be_queried_settles_nothing_and_opens_its_breaker() {
         let away = MailStatus::Provider { after_ms: Some(45_000), reason: "429".into() };
         let MailVerdict { settlement, breaker, .. } = judged(&work(60_000, 1), &away, &POLICY, false);
         assert_eq!(settlement, MailSettlement::StillInDoubt { delay_ms: 0, reason: "429".into(), not_found: false });

@@ -1,7 +1,8 @@
-//! Whether an operator's remedy may touch a mail; where not, a sentence says what stands in the way and what would help.
+//! Whether an operator's remedy may change a mail; if not, a sentence states the obstacle and what would help.
 
 use super::delivery::MailState;
 
+/// What an operator can do about a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MailRemedy {
     /// refused or in doubt → accepted
@@ -10,10 +11,10 @@ pub enum MailRemedy {
     AssumeSent,
 }
 
-const UNKNOWN: &str = "there is no mail of this id: `ops mail list` shows those there are";
+const UNKNOWN: &str = "there is no mail with this id: `ops mail list` shows the mails";
 
 impl MailRemedy {
-    /// As `OperatorActions` names it.
+    /// The name stored in `OperatorActions`.
     #[must_use]
     pub fn action(self) -> &'static str {
         match self {
@@ -22,23 +23,23 @@ impl MailRemedy {
         }
     }
 
-    /// `found`: the mail's state, and whether its content is still there. Answers the state it was judged in.
+    /// Checks the remedy. `found`: the mail's state, and whether its content is still stored. Returns that state.
     ///
     /// # Errors
-    /// Why not, for a person.
+    /// The obstacle and what would help, for a person.
     pub fn may(self, found: Option<(MailState, bool)>) -> Result<MailState, String> {
         let why_not = match (self, found) {
             (_, None) => UNKNOWN,
             (Self::Resend, Some((state @ (MailState::Refused | MailState::InDoubt), true)))
             | (Self::AssumeSent, Some((state @ MailState::InDoubt, _))) => return Ok(state),
             (Self::Resend, Some((MailState::Refused | MailState::InDoubt, false))) => {
-                "its content was erased after the retention: replay its message from the outbox with --force, if it is there"
+                "its content was erased after the retention: replay its message from the outbox with --force, if it is still there"
             }
             (Self::Resend, Some((MailState::Sent, _))) => {
                 "it was sent: to send it again, replay its message from the outbox with --force"
             }
             (Self::Resend, Some((MailState::Accepted | MailState::Parked, _))) => {
-                "it waits already and goes by itself when due"
+                "it waits already and is sent by itself when due"
             }
             (Self::AssumeSent, Some((MailState::Sent, _))) => "it was sent: there is nothing to assume",
             (Self::Resend | Self::AssumeSent, Some((MailState::Sending, _))) => {

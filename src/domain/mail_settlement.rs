@@ -1,52 +1,68 @@
-//! How a try to send a mail ended, and the columns of the inbox that say so.
+//! How an attempt to send a mail ended, and the inbox columns that record it.
 
 use super::delivery::MailState;
 
+/// How an attempt to send a mail, or a status query about it, ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailSettlement {
+    /// The provider has it.
     Sent {
+        /// Breaker name, `mail:<provider>`.
         provider: String,
+        /// The provider's own reference; empty if it gave none.
         reference: String,
     },
-    /// Try again after the delay. `recipient_failed`: it starts or continues the give-up time.
+    /// Not sent; tried again after the delay.
     Parked {
+        /// Until the next attempt.
         delay_ms: i64,
+        /// The failure, for a person.
         reason: String,
+        /// The recipient failed, not the provider: starts or continues the time until the mail is given up.
         recipient_failed: bool,
     },
+    /// Given up.
     Refused {
+        /// The failure, for a person.
         reason: String,
     },
-    /// The provider may have taken it. `delay_ms` None: held for a person.
+    /// The provider may have taken it: one doubt more.
     InDoubt {
+        /// Until the next attempt. None: held for a person.
         delay_ms: Option<i64>,
+        /// What is known, for a person.
         reason: String,
     },
-    /// Still in doubt after a status query, or before there could be one: no further doubt. `not_found`: the provider
-    /// knew no such mail.
+    /// Still in doubt after a status query, or before one was possible: no further doubt is counted.
     StillInDoubt {
+        /// Until the next status query or attempt.
         delay_ms: i64,
+        /// What is known, for a person.
         reason: String,
+        /// The provider knew no such mail.
         not_found: bool,
     },
-    /// Doubted too often already, so not tried again: in doubt, held for a person. Counts no further doubt.
+    /// Held for a person, in doubt: not tried again by itself. No further doubt is counted.
     Held {
+        /// What is known and how to decide, for a person.
         reason: String,
     },
 }
 
-/// What a settlement sets, as both dialects bind it.
+/// The columns that a settlement sets, the same for every database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SettlementColumns<'a> {
+    /// The new state.
     pub state: MailState,
-    /// None: not due by itself.
+    /// Until the mail is due. None: it is not tried again by itself.
     pub delay_ms: Option<i64>,
+    /// The new `LastError`. None: cleared.
     pub error: Option<&'a str>,
-    /// None: as it was.
+    /// The provider that took it, `mail:<provider>`. None: unchanged.
     pub provider: Option<&'a str>,
-    /// None: as it was.
+    /// The provider's reference. None: unchanged.
     pub reference: Option<&'a str>,
-    /// Starts the give-up time, where it does not run yet.
+    /// Starts the time until the mail is given up, unless it runs already.
     pub recipient_failed: bool,
     /// Counts a doubt, which begins now.
     pub doubted: bool,
@@ -55,6 +71,7 @@ pub struct SettlementColumns<'a> {
 }
 
 impl MailSettlement {
+    /// The columns for this settlement.
     #[must_use]
     pub fn columns(&self) -> SettlementColumns<'_> {
         let ended = |state, error| SettlementColumns {

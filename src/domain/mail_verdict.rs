@@ -1,5 +1,5 @@
-//! What a mail provider's outcome means: the recipient's failure parks or refuses the mail, the provider's own opens
-//! its breaker and burns nothing, and what may have been sent is in doubt. Pure.
+//! What a mail provider's outcome means: a failure of the recipient parks or refuses the mail, a failure of the
+//! provider opens its breaker and costs the mail nothing, and a mail that may have been sent is in doubt. Pure.
 
 use super::{
     backoff,
@@ -9,42 +9,47 @@ use super::{
     retry_after,
 };
 
-/// Different recipients in a row that are refused alike, until the provider is at fault.
+/// When this many different recipients in a row are refused alike, the provider is at fault.
 pub const ALIKE_RECIPIENTS: u32 = 5;
-/// Taken back so often, and refused again after the provider took others: then it is the mail's own.
+/// A mail that was taken back this often and refused again, while the provider took others, is itself at fault.
 pub const TAKEN_BACK_MAX: u32 = 3;
-/// Of the mails that ended last, so many are looked at: a row is found without reading all there were.
+/// Only this many of the mails that ended last are compared, which bounds the query.
 pub const ALIKE_AMONG: u32 = 500;
 
 /// What becomes of a mail and of its provider's breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailVerdict {
+    /// How the attempt ended.
     pub settlement: MailSettlement,
+    /// What happens to the provider's breaker.
     pub breaker: BreakerChange,
-    /// The fingerprint of a refusal that may be the provider's: several in a row are.
+    /// The fingerprint of a refusal that may be the provider's fault: several alike in a row are.
     pub alike: Option<String>,
 }
 
 impl MailVerdict {
-    /// Of a mail whose provider was not met, or said nothing of itself.
+    /// A verdict that leaves the breaker alone: the provider was not contacted, or its answer does not show whether it
+    /// works.
     #[must_use]
     pub fn of(settlement: MailSettlement) -> Self {
         Self { settlement, breaker: BreakerChange::Leave, alike: None }
     }
 }
 
-/// A mail whose provider was asked to take it, or what became of it, and what judging the answer needs beside it.
+/// An attempt to send a mail or to query its status, with everything that judging the answer needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
     /// Breaker name of the provider.
     pub provider: &'a str,
+    /// The leased mail.
     pub work: &'a MailWork,
+    /// The settings.
     pub policy: &'a MailPolicy,
     /// How often in a row the provider's breaker opened.
     pub failures: u32,
-    /// It went through an open breaker.
+    /// The attempt was the probe of an open breaker.
     pub probe: bool,
-    /// It is the only mail that the provider refused in words that speak of us since it last took or judged another.
+    /// Since the provider last took or judged another mail, it refused only this one for a reason that concerns us.
     pub alone: bool,
     /// A random number in 0.0..1.0.
     pub dice: f64,
@@ -56,20 +61,20 @@ impl Attempt<'_> {
         self.answered(MailSettlement::Sent { provider: self.provider.to_owned(), reference: reference.to_owned() })
     }
 
-    /// The provider works, whatever it says of this mail.
+    /// The provider answered, so it works, whatever the answer.
     pub(super) fn answered(&self, settlement: MailSettlement) -> MailVerdict {
         let breaker = if self.probe { BreakerChange::Close } else { BreakerChange::Leave };
         MailVerdict { breaker, ..MailVerdict::of(settlement) }
     }
 
-    /// The provider itself fails: how the breaker opens, and after how many ms this mail is due.
+    /// The provider itself fails: the change of its breaker, and after how many milliseconds this mail is due.
     #[must_use]
     pub fn provider_failed(&self, after_ms: Option<i64>, reason: &str) -> (BreakerChange, i64) {
         let (base_ms, max_ms) = (self.policy.breaker_base_ms, self.policy.breaker_max_ms);
         let own = backoff::delay_ms(self.failures + 1, base_ms, max_ms, self.dice);
-        // The provider's own word is a floor.
+        // The pause that the provider requests is the minimum.
         let for_ms = own.max(after_ms.unwrap_or(0).min(retry_after::WAIT_MAX_MS));
-        // A failed probe goes behind the others, so that the next probe tries another mail.
+        // The mail of a failed probe moves behind the others, so that the next probe tries another.
         let delay_ms = if self.probe { for_ms + 1 } else { 0 };
         (BreakerChange::Open { for_ms, reason: reason.to_owned() }, delay_ms)
     }
@@ -80,6 +85,7 @@ impl Attempt<'_> {
     }
 }
 
+/// Judges an attempt to send.
 #[must_use]
 pub fn judge(attempt: &Attempt<'_>, outcome: &MailOutcome) -> MailVerdict {
     let Attempt { work, policy, .. } = attempt;
@@ -99,7 +105,7 @@ pub fn judge(attempt: &Attempt<'_>, outcome: &MailOutcome) -> MailVerdict {
             let delay_ms = attempt.retry_ms().max(after_ms.unwrap_or(0).min(policy.retry_delay_max_ms));
             attempt.answered(MailSettlement::Parked { delay_ms, reason: reason.clone(), recipient_failed: true })
         }
-        // Its own, whatever the words: it was tried before, and no other is refused so.
+        // The mail is at fault, whatever the words: it was tried before, and no other mail is refused like this.
         MailOutcome::Provider { of_mail: true, reason, .. } if attempt.alone && !attempt.probe && work.attempts > 1 => {
             let (delay_ms, reason) = (attempt.retry_ms(), reason.clone());
             MailVerdict::of(MailSettlement::Parked { delay_ms, reason, recipient_failed: false })
@@ -174,7 +180,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_recipient_is_given_up_only_after_its_hours() {
+    fn a_recipient_is_given_up_only_after_the_set_hours() {
         let full = MailOutcome::RecipientTransient { after_ms: None, reason: "mailbox full".into() };
         let parked = |w: &MailWork| {
             matches!(verdict_of(w, &full, false).0, MailSettlement::Parked { recipient_failed: true, .. })
@@ -202,7 +208,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_refusal_in_words_that_speak_of_us_is_the_mails_own_where_others_go() {
+    fn a_refusal_that_blames_the_sender_counts_against_the_mail_where_others_are_taken() {
         let policy = MailOutcome::Provider { after_ms: None, reason: "550 5.7.1".into(), of_mail: true };
         let judged = |attempts, probe, alone| {
             let work = &MailWork { attempts, ..work(None) };

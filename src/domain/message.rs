@@ -1,4 +1,4 @@
-//! A message on its way into the outbox, checked against what the bus could ever take.
+//! A message on its way into the outbox, checked against the limits of the bus.
 
 use super::{ids::MessageId, route::Destination, timing::Timing};
 use chrono::{DateTime, Utc};
@@ -8,32 +8,43 @@ use std::collections::BTreeMap;
 /// CloudEvents 1.0 in structured JSON form.
 pub const CLOUD_EVENT: &str = "application/cloudevents+json";
 
-/// One event, one id, one row per destination. No destination: one row with `''`, which waits to be routed.
+/// One event with one id, and one row per destination. Without a destination it is one row with `''`, which waits to be
+/// routed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewMessage {
+    /// The same on every row, on the bus and in the inbox.
     pub id: MessageId,
+    /// The event type, by which it is routed.
     pub event_type: String,
+    /// One row is written for each.
     pub destinations: Vec<Destination>,
     /// Rows of one key and destination are published in the order they were written.
     pub ordering_key: Option<String>,
+    /// The media type of the payload.
     pub content_type: String,
+    /// The body.
     pub payload: String,
+    /// Application properties of the bus message.
     pub headers: Headers,
-    /// Whose data it is (`clients/17`), for finding and erasing.
+    /// The client whose data it carries (`clients/17`), for finding and erasing.
     pub subject: Option<String>,
+    /// When the event happened.
     pub occurred_on: DateTime<Utc>,
 }
 
-/// Trace context captured at enqueue; goes out as application properties, but for what `Timing` reserves. Stored as a
-/// JSON object of strings.
+/// Trace context captured at enqueue. It is sent as application properties, except for the names that `Timing`
+/// reserves. Stored as a JSON object of strings.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Headers(pub BTreeMap<String, String>);
 
-/// What the bus takes at most, in bytes. Service Bus Standard: 256 KB a message, 64 KB of it headers.
+/// The largest message that the bus takes, in bytes. Service Bus Standard: 256 KB a message, of which 64 KB may be
+/// headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageLimits {
+    /// Longest body; `Outbox__MessageBytesMax`.
     pub body_bytes_max: usize,
+    /// Longest headers, names and values together; `Outbox__HeaderBytesMax`.
     pub headers_bytes_max: usize,
 }
 
@@ -44,22 +55,25 @@ impl Default for MessageLimits {
 }
 
 impl MessageLimits {
-    /// What could never be sent is refused at enqueue, not found dead later.
+    /// Refuses at enqueue what could never be sent, so that it is not found dead later.
     ///
     /// # Errors
-    /// Says which limit, and by how much.
+    /// The exceeded limit and the actual size.
     pub fn check(&self, payload: &[u8], headers: &Headers, ordering_key: Option<&str>) -> Result<(), String> {
         if payload.len() > self.body_bytes_max {
-            return Err(format!("the body has {} bytes, the bus takes {}", payload.len(), self.body_bytes_max));
+            return Err(format!("the body has {} bytes, the bus takes at most {}", payload.len(), self.body_bytes_max));
         }
         let header_bytes: usize = headers.0.iter().map(|(name, value)| name.len() + value.len()).sum();
         if header_bytes > self.headers_bytes_max {
-            return Err(format!("the headers have {header_bytes} bytes, the bus takes {}", self.headers_bytes_max));
+            return Err(format!(
+                "the headers have {header_bytes} bytes, the bus takes at most {}",
+                self.headers_bytes_max
+            ));
         }
         Timing::take(&mut headers.clone())?;
         let key_chars = ordering_key.map_or(0, |key| key.chars().count());
         if key_chars > super::ids::MESSAGE_ID_CHARS_MAX {
-            return Err(format!("the ordering key has {key_chars} characters, the bus takes 128"));
+            return Err(format!("the ordering key has {key_chars} characters, the bus takes at most 128"));
         }
         Ok(())
     }
@@ -70,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_never_be_sent_is_told_by_its_limit() {
+    fn a_message_that_could_never_be_sent_is_refused_with_its_limit() {
         let limits = MessageLimits { body_bytes_max: 10, headers_bytes_max: 10 };
         let headers = |text: &str| Headers(BTreeMap::from([("k".to_owned(), text.to_owned())]));
         assert!(limits.check(b"0123456789", &headers("123456789"), Some(&"k".repeat(128))).is_ok());

@@ -1,4 +1,4 @@
-//! Money in grosze: exact, at least zero, at most what decimal(18,2) holds.
+//! Money in grosze: exact, never negative, at most what decimal(18,2) can store.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use serde_json::value::RawValue;
@@ -8,25 +8,27 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Money(i64);
 
-/// The largest amount decimal(18,2) holds, in grosze.
+/// The largest amount that decimal(18,2) can store, in grosze.
 pub const GROSZE_MAX: i64 = 999_999_999_999_999_999;
 
 impl Money {
+    /// The amount of this many grosze. None: outside 0 to `GROSZE_MAX`.
     #[must_use]
     pub fn from_grosze(grosze: i64) -> Option<Self> {
         (0..=GROSZE_MAX).contains(&grosze).then_some(Self(grosze))
     }
 
+    /// The amount in grosze.
     #[must_use]
     pub fn grosze(self) -> i64 {
         self.0
     }
 
-    /// Reads the text of a JSON number, so that no digit passes through a float. The value counts, not the spelling:
-    /// `1e2`, `12.5000` and `-0` are amounts, as decimal types of other languages print them.
+    /// Reads the text of a JSON number without a float in between. The value counts, not the notation: `1e2`, `12.5000`
+    /// and `-0` are amounts, as decimal types of other languages print them.
     ///
     /// # Errors
-    /// Says what was expected, for a person.
+    /// What was expected, for a person.
     pub fn from_json_number(token: &str) -> Result<Self, String> {
         let (negative, number) = token.strip_prefix('-').map_or((false, token), |rest| (true, rest));
         if !number.starts_with(|c: char| c.is_ascii_digit()) {
@@ -52,7 +54,7 @@ impl Money {
         if decimals > 2 {
             return Err("must have at most two decimals".to_owned());
         }
-        // 18 digits are the most decimal(18,2) holds, so neither the parse nor the power can overflow below.
+        // decimal(18,2) stores at most 18 digits, so neither the parse nor the power can overflow below.
         let zeros = usize::try_from(2 - decimals).map_err(|_| too_large())?;
         if significant.len().saturating_add(zeros) > 18 {
             return Err(too_large());

@@ -3,22 +3,26 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// A month of a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Period {
     year: u16,
     month: u8,
 }
 
+/// The supported years.
 pub const YEARS: std::ops::RangeInclusive<u16> = 2000..=2100;
+/// The months of a year.
 pub const MONTHS: std::ops::RangeInclusive<u8> = 1..=12;
 
 impl Period {
+    /// The month, if both numbers are within bounds.
     #[must_use]
     pub fn new(year: u16, month: u8) -> Option<Self> {
         (YEARS.contains(&year) && MONTHS.contains(&month)).then_some(Self { year, month })
     }
 
-    /// Reads two path segments; a leading zero in the month is fine (`03`), as people write dates so.
+    /// Reads two path segments. The month may have a leading zero (`03`), as people write dates.
     #[must_use]
     pub fn parse(year: &str, month: &str) -> Option<Self> {
         let digits = |s: &str, max: usize| !s.is_empty() && s.len() <= max && s.bytes().all(|b| b.is_ascii_digit());
@@ -28,11 +32,13 @@ impl Period {
         Self::new(year.parse().ok()?, month.parse().ok()?)
     }
 
+    /// The year, within `YEARS`.
     #[must_use]
     pub fn year(self) -> u16 {
         self.year
     }
 
+    /// The month, within `MONTHS`.
     #[must_use]
     pub fn month(self) -> u8 {
         self.month

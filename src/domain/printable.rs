@@ -1,21 +1,21 @@
-//! Text that anybody may have written, as it may be printed: it moves no cursor, forges no line and hides nothing.
+//! Makes text from outside safe to print: it moves no cursor, forges no line and hides nothing.
 
 use std::fmt::Write;
 
-/// In one line, for a line among others or a cell of a table.
+/// The text in one line, for a log line or a table's cell.
 #[must_use]
 pub fn line(text: &str) -> String {
     text.chars().map(|c| if breaks_line(c) { ' ' } else { visible(c) }).collect()
 }
 
-/// As `line`, but its line feeds stay: for text of ours that has foreign words in it.
+/// As `line`, but keeps line feeds: for our own text that quotes others.
 #[must_use]
 pub fn lines(text: &str) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// JSON as serde writes it, which leaves these characters as they are: escaped they mean the same to a program, and
-/// nothing to a terminal.
+/// Escapes such characters in JSON from serde, which leaves them as they are. Escaped, they mean the same to a program
+/// and nothing to a terminal.
 #[must_use]
 pub fn json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -24,7 +24,7 @@ pub fn json(text: &str) -> String {
             out.push(c);
         } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
-                // Writing into a String does not fail.
+                // Writing to a String cannot fail.
                 let _ = write!(out, "\\u{unit:04x}");
             }
         }
@@ -40,7 +40,7 @@ fn breaks_line(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Controls (C0, DEL, C1), what turns the direction of text, and what has no width.
+/// Control characters (C0, DEL, C1), direction marks, and characters without width.
 fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,

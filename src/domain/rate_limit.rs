@@ -1,26 +1,29 @@
-//! A mail provider's own pace: how many mails it may be sent within any minute, and within any hour.
+//! A mail provider's rate limit: how many mails it may be sent within any minute and within any hour.
 //!
-//! Windows slide: a bucket that fills up again would let almost twice as many through within one hour. A mail counts
-//! from its lease until a window after its sending has ended, since the provider saw it somewhere between; one whose
-//! sending never ended, until a window after its lease.
+//! The windows slide: a token bucket would let almost twice as many through within one hour. A mail counts from its
+//! lease until one window after its attempt ended, since the provider saw it somewhere in between. An attempt that
+//! never ended counts until one window after its lease.
 
-/// The provider measures by a clock of its own, which may run a little slower than the database's; that differs by less
-/// than this within an hour.
+/// The provider measures by its own clock, which may run slightly slower than the database's. The difference within an
+/// hour is less than this.
 const MARGIN_MS: i64 = 100;
-/// So long a mail counts for the limit of a minute, and for that of an hour.
+/// How long a mail counts towards the limit per minute.
 pub const MINUTE_MS: i64 = 60_000 + MARGIN_MS;
+/// How long a mail counts towards the limit per hour.
 pub const HOUR_MS: i64 = 3_600_000 + MARGIN_MS;
 
-/// No lease is longer (`Email__LeaseMs`), so what counts from later than this was stored by a clock that went back.
+/// The longest lease (`Email__LeaseMs`). A count that starts further in the future was stored before a clock was set
+/// back.
 pub const LEASE_MS_MAX: i64 = 600_000;
 
-/// Status queries have a limit of their own, and a name that they count by beside the provider's mails.
+/// The name by which a provider's status queries are counted. They have their own limit, beside that of its mails.
 #[must_use]
 pub fn of_queries(provider: &str) -> String {
     format!("{provider}{QUERIES}")
 }
 
-/// It is in the table of destinations, where its limit is kept; nothing is sent there, and it cannot be paused.
+/// Whether a name in the table of destinations only counts status queries: nothing is sent there, and it cannot be
+/// paused.
 #[must_use]
 pub fn is_of_queries(name: &str) -> bool {
     name.starts_with("mail:") && name.ends_with(QUERIES)
@@ -28,14 +31,17 @@ pub fn is_of_queries(name: &str) -> bool {
 
 const QUERIES: &str = " queries";
 
-/// 0: no such limit.
+/// How many requests a provider may get; 0 means unlimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RateLimit {
+    /// Most requests within any minute.
     pub per_minute: u32,
+    /// Most requests within any hour.
     pub per_hour: u32,
 }
 
 impl RateLimit {
+    /// Whether either limit is set.
     #[must_use]
     pub fn is_limited(self) -> bool {
         self.per_minute > 0 || self.per_hour > 0

@@ -1,4 +1,4 @@
-//! What a delivery says, read once: the notice to mail and whose it is, or why it can never be mailed.
+//! Reads a delivery once: the notice to mail and its addressee, or why it can never be mailed.
 
 use super::{
     byte_order_mark::without_mark,
@@ -11,15 +11,18 @@ use super::{
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
+/// What a delivery contains.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
+    /// The client and recipient, as far as the body names them.
     pub addressee: Addressee,
-    /// Else the reason, as the inbox records it.
+    /// The notice to mail; otherwise the reason, as the inbox records it.
     pub notice: Result<Notice, String>,
 }
 
 impl Reading {
-    /// Too old is refused: the tombstone that would recognise a duplicate may be gone.
+    /// Reads a delivery. One that is older than `tombstone_days` is refused: the tombstone that would recognise a
+    /// duplicate may be gone.
     #[must_use]
     pub fn of(delivery: &Delivery, key: &RecipientKey, now: DateTime<Utc>, tombstone_days: i64) -> Self {
         let read = read(&delivery.message_id, &delivery.body);
@@ -31,7 +34,7 @@ impl Reading {
             let born = delivery.enqueued_on.map_or(notice.time, |enqueued| enqueued.min(notice.time));
             if (now - born).num_days() >= tombstone_days {
                 return Err(format!(
-                    "it is too old: of {born}, and duplicates are recognised for {tombstone_days} days"
+                    "it is too old: it is from {born}, and duplicates are recognised for {tombstone_days} days"
                 ));
             }
             Ok(notice)
@@ -40,7 +43,8 @@ impl Reading {
     }
 }
 
-/// A mail that was taken in earlier: it was young enough then, and its age no longer matters, since its row is here.
+/// Reads a stored mail. It was young enough when it was stored; its age no longer matters, because its own row
+/// recognises duplicates.
 ///
 /// # Errors
 /// The reason, as the inbox records it.
@@ -48,7 +52,7 @@ pub fn stored(work: &MailWork) -> Result<Notice, String> {
     read(&work.message_id, &work.body)
 }
 
-/// An id in the body that is not the broker's: one of the two was forged or mixed up.
+/// The ids of body and broker differ: one of them was forged or mixed up.
 const OTHER_ID: &str = "the id in its body is not its MessageId";
 
 fn read(message_id: &str, body: &[u8]) -> Result<Notice, String> {
@@ -61,7 +65,7 @@ fn read(message_id: &str, body: &[u8]) -> Result<Notice, String> {
     if notice.id == message_id { Ok(notice) } else { Err(OTHER_ID.to_owned()) }
 }
 
-/// Looks again at what is no event of ours, for the fault that a person can do most about.
+/// Reads again a body that is not one of our events, to report the fault that a person can do most about.
 fn why_not(message_id: &str, text: &str, error: &serde_json::Error) -> String {
     let message: Value = match serde_json::from_str(text) {
         Ok(message) => message,
@@ -101,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_a_mail_is_comes_from_the_one_reading_as_from_a_close_look() {
+    fn one_reading_finds_the_same_addressee_as_a_separate_look() {
         for event in samples() {
             for body in [event.clone(), format!("\u{feff}{event}")] {
                 let read = reading("m-1", body.as_bytes(), time());
@@ -113,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_never_be_mailed_says_why_and_whose_it_is() {
+    fn a_body_that_can_never_be_mailed_yields_its_reason_and_addressee() {
         let good = samples().remove(0);
         let addressee = RecipientKey::new("k").addressee(good.as_bytes());
         let late = time() + TimeDelta::days(DAYS);

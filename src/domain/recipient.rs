@@ -1,8 +1,9 @@
-//! Whose a mail is, as the inbox remembers it when the content is gone: the client's number, and a keyed hash of the
-//! address.
+//! The client and recipient of a mail, as the inbox keeps them after the content is erased: the client's number, and a
+//! keyed hash of the address.
 //!
-//! The hash answers one question: what did we send to this person, who asks? It is keyed (HMAC-SHA-256), since a bare
-//! hash of an address is found by hashing the addresses there are; the key is a setting, and not in the database.
+//! The hash answers one question: which mails did we send to the person who requests their data? It is keyed
+//! (HMAC-SHA-256), because a bare hash can be reversed by hashing known addresses. The key is a setting and not in the
+//! database.
 
 use super::{
     byte_order_mark::without_mark,
@@ -15,34 +16,36 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
 
-/// Either may be missing: a message that can never be mailed is remembered too.
+/// The client and recipient of a mail. Either may be missing, because messages that can never be mailed are stored too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Addressee {
-    /// `clients/17`, as the outbox's `Subject`.
+    /// The client, `clients/17`, as in the outbox's `Subject`.
     pub subject: Option<String>,
+    /// The recipient.
     pub recipient_hash: Option<RecipientHash>,
 }
 
 impl Addressee {
-    /// As stored.
+    /// The hash as stored.
     #[must_use]
     pub fn hash(&self) -> Option<&str> {
         self.recipient_hash.as_ref().map(RecipientHash::as_str)
     }
 }
 
-/// 64 hexadecimal digits.
+/// A keyed hash of an address: 64 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecipientHash(String);
 
 impl RecipientHash {
+    /// The digits.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A secret: Debug hides it.
+/// The key of recipient hashes. A secret: Debug hides it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RecipientKey(Vec<u8>);
 
@@ -53,12 +56,13 @@ impl fmt::Debug for RecipientKey {
 }
 
 impl RecipientKey {
+    /// A key of any length.
     #[must_use]
     pub fn new(secret: &str) -> Self {
         Self(secret.as_bytes().to_vec())
     }
 
-    /// The same for every spelling in upper and lower case: nobody has two mailboxes that differ by that.
+    /// The hash of an address. It ignores case, because no two mailboxes differ only by case.
     #[must_use]
     pub fn hash(&self, address: &Email) -> RecipientHash {
         // HMAC takes keys of any length.
@@ -67,14 +71,14 @@ impl RecipientKey {
         RecipientHash(hex(&digest.unwrap_or_default()))
     }
 
-    /// Of a message that can be mailed.
+    /// The addressee of a message that can be mailed.
     #[must_use]
     pub fn addressee_of(&self, notice: &Notice) -> Addressee {
         let subject = (notice.client.0 > 0).then(|| subject_of(notice.client));
         Addressee { subject, recipient_hash: Some(self.hash(&notice.recipient)) }
     }
 
-    /// As far as a body names it: it may be nothing that can be mailed.
+    /// The addressee as far as a body names one; the body may be anything.
     #[must_use]
     pub fn addressee(&self, body: &[u8]) -> Addressee {
         let body_json: serde_json::Value = serde_json::from_slice(without_mark(body)).unwrap_or_default();
@@ -109,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn whose_a_body_is_is_read_as_far_as_it_says() {
+    fn the_addressee_of_a_body_is_read_as_far_as_the_body_names_it() {
         let key = RecipientKey::new("secret");
         for mark in ["", "\u{feff}"] {
             let body = format!(r#"{mark}{{"data":{{"clientId":17,"recipient":"anna@example.pl"}}}}"#);

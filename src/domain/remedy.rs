@@ -1,4 +1,4 @@
-//! Whether an operator's remedy may touch a row; where not, a sentence says what stands in the way and what would help.
+//! Whether an operator's remedy may change a row; if not, a sentence states the obstacle and what would help.
 
 use super::{
     delivery::MailState,
@@ -6,38 +6,45 @@ use super::{
     outbox::{LastOutcome, RowState},
 };
 
+/// What an operator can do about a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
     /// dead → pending
     Requeue,
     /// sent → pending
     Replay,
-    /// sent or discarded, or dead though it arrived: a copy with an id of its own
+    /// sent or discarded, or dead although it arrived: a copy with a new id
     Copy,
     /// pending or dead → discarded
     Discard,
 }
 
-/// What a store knows of one row, read in the remedy's own transaction. Times are milliseconds of the database's clock.
+/// What the store knows about one row, read in the remedy's own transaction. Times are milliseconds of the database's
+/// clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowFacts {
+    /// The database's time.
     pub now_ms: i64,
+    /// The row's state.
     pub state: RowState,
+    /// The outcome of its last publish. None: never published.
     pub last_outcome: Option<LastOutcome>,
+    /// When its last publish ended. None: never published.
     pub last_attempt_ms: Option<i64>,
+    /// When it was sent or discarded. None: it is pending, leased or dead.
     pub processed_ms: Option<i64>,
     /// Id of another row of the same destination and ordering key that is leased.
     pub leased_of_key: Option<String>,
     /// Id of a later row of the same destination and ordering key that was sent.
     pub later_sent: Option<String>,
-    /// Id of a later one that is pending or leased.
+    /// Id of a later row of the same destination and ordering key that is pending or leased.
     pub later_waiting: Option<String>,
-    /// Of a row to the mail queue: the state of its mail, where the inbox knows the id.
+    /// The state of its mail, for a row to the mail queue whose id the inbox knows.
     pub mail: Option<MailState>,
 }
 
 impl Remedy {
-    /// As `OperatorActions` names it.
+    /// The name stored in `OperatorActions`.
     #[must_use]
     pub const fn action(self) -> &'static str {
         match self {
@@ -48,8 +55,10 @@ impl Remedy {
         }
     }
 
+    /// Checks the remedy against the row's state, the order of its key and the duplicate detection window.
+    ///
     /// # Errors
-    /// Why not, for a person: what, why, and what would help.
+    /// The obstacle, its reason, and what would help, for a person.
     pub fn may(self, row: &RowFacts, out_of_order: bool, window: DuplicateWindow) -> Result<(), String> {
         self.fits(row)?;
         match self {
@@ -76,7 +85,7 @@ impl Remedy {
             | (Self::Copy, RowState::Sent | RowState::Discarded)
             | (Self::Discard, RowState::Pending | RowState::Dead) => return Ok(()),
             (Self::Requeue | Self::Replay | Self::Copy, RowState::Pending) => {
-                "it is pending: it goes by itself when due"
+                "it is pending: it is sent by itself when due"
             }
             (Self::Requeue | Self::Replay | Self::Copy, RowState::Leased) => {
                 "it is being sent now: look again in a minute"
@@ -94,7 +103,7 @@ impl Remedy {
     }
 }
 
-/// The inbox swallows a repeat of what it knows, so going again under the same id would mail nobody.
+/// The inbox drops a repeat of an id that it knows, so sending again under the same id would mail nobody.
 fn known(mail: MailState) -> &'static str {
     match mail {
         MailState::Sent => {
@@ -102,11 +111,11 @@ fn known(mail: MailState) -> &'static str {
              with a new id, which is mailed, and records it"
         }
         MailState::Accepted | MailState::Parked => {
-            "the inbox knows this id, and a repeat of it changes nothing: its mail waits, and goes by itself when due"
+            "the inbox knows this id, and a repeat of it changes nothing: its mail waits, and is sent by itself when due"
         }
         MailState::Sending => "the inbox knows this id, and a repeat of it changes nothing: its mail is being sent now",
         MailState::InDoubt => {
-            "the inbox knows this id, and a repeat of it changes nothing: its mail is in doubt, decide by `ops mail \
+            "the inbox knows this id, and a repeat of it changes nothing: its mail is in doubt, decide with `ops mail \
              resend` or `ops mail assume-sent`"
         }
         MailState::Refused => {
@@ -119,14 +128,14 @@ fn known(mail: MailState) -> &'static str {
 fn in_order(later: Option<&str>, out_of_order: bool) -> Result<(), String> {
     match later {
         Some(id) if !out_of_order => Err(format!(
-            "message {id} of the same ordering key is newer and would be there before this older one: \
-             say --out-of-order if its readers can bear that"
+            "message {id} of the same ordering key is newer and would arrive before this older one: \
+             use --out-of-order if its readers tolerate that"
         )),
         Some(_) | None => Ok(()),
     }
 }
 
-/// Inside its duplicate detection window the bus drops an id it may hold, and calls it accepted.
+/// Within its duplicate detection window the bus drops an id that it may hold, and still reports it as accepted.
 fn would_vanish(row: &RowFacts, window: DuplicateWindow) -> Result<(), String> {
     let tried_ms = match row.state {
         RowState::Sent => row.last_attempt_ms.or(row.processed_ms),
@@ -140,12 +149,12 @@ fn would_vanish(row: &RowFacts, window: DuplicateWindow) -> Result<(), String> {
     }
     let seconds = left_ms.saturating_add(999) / 1000;
     let instead = match row.state {
-        RowState::Sent => ", or say --force to send a copy with a new id",
+        RowState::Sent => ", or use --force to send a copy with a new id",
         RowState::Pending | RowState::Leased | RowState::Dead | RowState::Discarded => "",
     };
-    let by = if window.reported { "as the bus itself says" } else { "by Bus__DuplicateWindowMs" };
+    let by = if window.reported { "as the bus itself reports" } else { "by Bus__DuplicateWindowMs" };
     Err(format!(
-        "the bus may hold this id and would drop it silently as a duplicate for another {seconds} s: try again then\
+        "the bus may hold this id and would drop it silently as a duplicate for another {seconds} s: try again after that\
          {instead} ({by})"
     ))
 }
@@ -169,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_inbox_knows_does_not_go_again_under_its_id() {
+    fn a_message_that_the_inbox_knows_is_not_sent_again_under_its_id() {
         for mail in MailState::ALL {
             for (remedy, state) in [(Remedy::Requeue, RowState::Dead), (Remedy::Replay, RowState::Sent)] {
                 let facts = RowFacts { mail: Some(mail), ..row(state) };
@@ -186,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_definitely_refused_goes_again_inside_the_window() {
+    fn within_the_window_only_a_certainly_refused_message_is_sent_again() {
         for outcome in LastOutcome::ALL {
             let dead = RowFacts { last_outcome: Some(outcome), ..row(RowState::Dead) };
             assert_eq!(
@@ -203,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_goes_last_so_it_overtakes_also_what_still_waits() {
+    fn a_copy_is_refused_while_later_rows_of_its_key_wait() {
         let later = Some("b".to_owned());
         let waits = RowFacts { later_waiting: later.clone(), ..row(RowState::Sent) };
         assert!(Remedy::Copy.may(&waits, false, reported(0)).is_err());

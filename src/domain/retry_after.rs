@@ -1,20 +1,20 @@
-//! How long an answer asks us to wait before the next try, in whichever of its headers and spellings it says so.
+//! How long an answer requires us to wait before the next attempt, in any of the headers and notations in use.
 
 use chrono::{DateTime, Utc};
 
-/// The longest wait that is taken from others: a typo there must not stop us for years.
+/// The longest wait that is accepted from others: a typo there must not stop us for years.
 pub const WAIT_MAX_MS: i64 = 86_400_000;
 
-/// In milliseconds, from 0 to `WAIT_MAX_MS`. `header` gives an answer's header by its lower-case name. None: it asks
-/// for nothing, or for nothing that can be read. A date counts from the answer's own `Date`, so that our clock need
-/// not agree with theirs.
+/// The wait in milliseconds, from 0 to `WAIT_MAX_MS`. `header` returns an answer's header by its lower-case name. None:
+/// the answer states no wait, or none that can be read. A date counts from the answer's own `Date`, so that our clock
+/// need not agree with theirs.
 pub fn wait_ms<'a>(header: impl Fn(&str) -> Option<&'a str>, now: DateTime<Utc>) -> Option<i64> {
     let of = |name, unit_ms| header(name).and_then(|text| number(text, unit_ms));
     let until = || {
         let from = header("date").and_then(date).unwrap_or(now);
         Some((header("retry-after").and_then(date)? - from).num_milliseconds())
     };
-    // The finer one first, where both are there.
+    // The more precise header wins.
     let named_ms = of("retry-after-ms", 1.0)
         .or_else(|| of("x-ms-retry-after-ms", 1.0))
         .or_else(|| of("retry-after", 1_000.0))
@@ -22,7 +22,7 @@ pub fn wait_ms<'a>(header: impl Fn(&str) -> Option<&'a str>, now: DateTime<Utc>)
     Some(named_ms.clamp(0, WAIT_MAX_MS))
 }
 
-/// Digits, with decimals or without: some write 12.0.
+/// Digits, with or without decimals: some servers write 12.0.
 fn number(text: &str, unit_ms: f64) -> Option<i64> {
     let text = text.trim();
     if !text.starts_with(|c: char| c.is_ascii_digit()) || text.chars().any(|c| !c.is_ascii_digit() && c != '.') {
@@ -33,7 +33,7 @@ fn number(text: &str, unit_ms: f64) -> Option<i64> {
     (ms < MEANT_MAX_MS).then_some(ms as i64)
 }
 
-/// No pause is meant by more: some 30,000 years.
+/// Anything above cannot be meant as a pause: it is some 30,000 years.
 const MEANT_MAX_MS: f64 = 1e15;
 
 fn date(text: &str) -> Option<DateTime<Utc>> {
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn every_spelling_is_read_as_others_read_it() {
+    fn every_notation_is_read_as_others_read_it() {
         let cases: Value = serde_json::from_str(include_str!("../../tests/cases/retry-after.json")).unwrap();
         let cases = cases["cases"].as_array().unwrap();
         assert!(!cases.is_empty());
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_counts_from_the_answers_own() {
+    fn a_date_counts_from_the_date_of_the_answer() {
         let header = |name: &str| match name {
             "retry-after" => Some("Sun, 29 Nov 2026 15:00:20 GMT"),
             "date" => Some("Sun, 29 Nov 2026 15:00:00 GMT"),

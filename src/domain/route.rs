@@ -1,14 +1,14 @@
-//! Where an event type goes: destinations by name, set by the office in its settings.
+//! Where an event type goes: named destinations, set by the office in its settings.
 //!
-//! An event type of our own always has a route: by default the email queue, and nobody for deletions.
+//! An event type of our own always has a route: by default the email queue, and for deletions none.
 
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
-/// How people are shown the destination `''` of a row that waits for routing, and name it.
+/// The name in output and on the command line for the destination `''` of a row that waits for routing.
 pub const NOT_ROUTED: &str = "(not routed)";
 
-/// `queue:<name>` or `topic:<name>`.
+/// A queue or topic of the bus, `queue:<name>` or `topic:<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Destination {
@@ -16,15 +16,20 @@ pub struct Destination {
     entity: String,
 }
 
+/// The kinds of destination on the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EntityKind {
+    /// One consumer gets each message.
     Queue,
+    /// Each subscription gets a copy of each message.
     Topic,
 }
 
 impl Destination {
+    /// Reads `queue:<name>` or `topic:<name>`, checked against the naming rules of Service Bus.
+    ///
     /// # Errors
-    /// Says what was expected, for a person; not what was given, which may be a secret in the wrong place.
+    /// What was expected, for a person. It does not quote the text, which may be a secret in the wrong setting.
     pub fn parse(text: &str) -> Result<Self, String> {
         let (kind, entity) = match text.split_once(':') {
             Some(("queue", entity)) => (EntityKind::Queue, entity),
@@ -44,6 +49,7 @@ impl Destination {
         Ok(Self { kind, entity: entity.to_owned() })
     }
 
+    /// A queue or a topic.
     #[must_use]
     pub fn kind(&self) -> EntityKind {
         self.kind
@@ -84,13 +90,14 @@ impl From<Destination> for String {
 pub struct Routes(pub BTreeMap<String, Vec<Destination>>);
 
 impl Routes {
+    /// The destinations of an event type. Empty: nobody. None: not decided.
     #[must_use]
     pub fn of(&self, event_type: &str) -> Option<&[Destination]> {
         self.0.get(event_type).map(Vec::as_slice)
     }
 
-    /// The names of an event type's destinations, in order. One named twice counts once, since an outbox row's
-    /// (Id, Destination) is unique.
+    /// The names of an event type's destinations, in order. A repeated name counts once, because (Id, Destination) is
+    /// unique in the outbox.
     #[must_use]
     pub fn names_of(&self, event_type: &str) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
@@ -102,7 +109,7 @@ impl Routes {
         names
     }
 
-    /// Every destination named, once each.
+    /// Every destination of any event type, once each.
     pub fn destinations(&self) -> impl Iterator<Item = &Destination> {
         self.0.values().flatten().collect::<std::collections::BTreeSet<_>>().into_iter()
     }

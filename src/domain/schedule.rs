@@ -1,12 +1,13 @@
-//! When a timer function runs: a schedule as NCrontab reads it, with which the Functions host reads its own.
+//! When a timer function runs: a schedule as NCrontab reads it, the parser of the Functions host.
 //!
-//! What Azure refuses (`L`, `?`, `1#2`, weekday `7`, a time span) is refused by `local`, `doctor` and at the start alike;
-//! five fields, `5/15` and `22-2` are read as NCrontab reads them.
+//! What Azure refuses (`L`, `?`, `1#2`, weekday `7`, a time span) is refused by `local`, by `doctor` and at startup.
+//! Five fields, `5/15` and `22-2` are read as NCrontab reads them.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Timelike, Utc};
 use std::ops::RangeInclusive;
 
-/// Six fields, or five that start with the minutes and mean second 0. A day must be in both day fields.
+/// A schedule of six fields, or of five that start with the minutes and mean second 0. A run's day must match both day
+/// fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     seconds: Field,
@@ -17,7 +18,7 @@ pub struct Schedule {
     weekdays: Field,
 }
 
-/// The values of one field, as bits, and which there could be.
+/// The selected values of one field, as bits, and the possible ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Field {
     bits: u64,
@@ -40,12 +41,14 @@ const MONTHS: &[&str] = &[
 ];
 const WEEKDAYS: &[&str] = &["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
 
-/// The calendar repeats after 400 years: a day that did not come by then never comes.
+/// The calendar repeats after 400 years: a day without a match by then never matches.
 const DAYS_MAX: usize = 146_097;
 
 impl Schedule {
+    /// Reads a schedule.
+    ///
     /// # Errors
-    /// Says which part the host would refuse, without its text; a function with such a schedule never starts there.
+    /// The part that the host would refuse, without quoting it; a function with such a schedule never starts there.
     pub fn parse(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.split(' ').filter(|part| !part.is_empty()).collect();
         let (seconds, rest) = match parts[..] {
@@ -71,7 +74,7 @@ impl Schedule {
         })
     }
 
-    /// The first run after `from`; None: there is none, ever (30 February).
+    /// The first run after `from`. None: it never runs (30 February).
     #[must_use]
     pub fn next_after(&self, from: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let start = from.with_nanosecond(0)?.checked_add_signed(TimeDelta::seconds(1))?;
@@ -85,7 +88,7 @@ impl Schedule {
         Some(day.and_time(self.time_from(NaiveTime::MIN)?).and_utc())
     }
 
-    /// The host keeps no record of the runs of such a schedule.
+    /// Whether it runs more than once a minute. The host keeps no record of the runs of such a schedule.
     #[must_use]
     pub fn is_faster_than_a_minute(&self) -> bool {
         let others = [&self.minutes, &self.hours, &self.days, &self.months, &self.weekdays];
@@ -121,7 +124,7 @@ impl Field {
         Ok(field)
     }
 
-    /// `*`, a value, or a range, each perhaps with a step: `5/15` goes on to the end, `22-2` is `2-22`.
+    /// `*`, a value, or a range, each optionally with a step: `5/15` continues to the end, `22-2` is `2-22`.
     fn add(&mut self, part: &str, names: &[&str]) -> Result<(), String> {
         let (least, most) = (*self.within.start(), *self.within.end());
         let (span, step) = match part.split_once('/') {
@@ -137,7 +140,7 @@ impl Field {
             let value = self.value(span, names)?;
             (value, if step.is_some() { most } else { value })
         };
-        // A step of 0 or less is one of 1 to NCrontab.
+        // NCrontab reads a step of 0 or less as 1.
         let step = usize::try_from(step.unwrap_or(1)).unwrap_or(1).max(1);
         self.bits |= (from..=to).step_by(step).fold(0, |bits, value| bits | 1 << value);
         Ok(())
@@ -149,7 +152,7 @@ impl Field {
             let value = u32::try_from(number(text)?).ok().filter(|value| self.within.contains(value));
             return value.ok_or_else(|| format!("expected {least} to {most}"));
         }
-        // The beginning of a name is enough: NCrontab takes `mo` and `j`.
+        // The start of a name is enough: NCrontab accepts `mo` and `j`.
         let begins = text.to_ascii_lowercase();
         let found = names.iter().zip(least..).find(|(name, _)| !text.is_empty() && name.starts_with(&begins));
         let expected = if names.is_empty() { "" } else { " or a name" };
@@ -207,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ncrontab_takes_beyond_that() {
+    fn what_ncrontab_accepts_beyond_that() {
         let next = |text: &str, from: &str| Schedule::parse(text).unwrap().next_after(at(from));
         // The first name that begins so, in any casing; 1 January 2034 is a Sunday; 30 February never comes.
         for (text, expected) in [
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_refuses_beyond_that() {
+    fn what_ncrontab_refuses_beyond_that() {
         for wrong in [
             "",
             "every minute",

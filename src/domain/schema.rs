@@ -1,4 +1,4 @@
-//! JSON Schema of values, for the OpenAPI document: as the API takes and gives them, and as messages carry them.
+//! JSON Schema of values, for the OpenAPI document: as the API reads and returns them, and as messages carry them.
 
 use super::language::Language;
 use utoipa::openapi::{
@@ -6,15 +6,15 @@ use utoipa::openapi::{
     schema::{KnownFormat, SchemaFormat, Type},
 };
 
-/// `decimal` keeps generated clients from making a float of money. No `multipleOf`: validators that divide floats find
-/// 1234.56 to be no multiple of 0.01.
+/// The schema of an amount. `decimal` keeps generated clients from using a float for money. There is no `multipleOf`:
+/// validators that divide floats conclude that 1234.56 is not a multiple of 0.01.
 #[must_use]
 pub fn amount() -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(Type::Number)
         .format(Some(SchemaFormat::Custom("decimal".to_owned())))
         .minimum(Some(0))
-        // One grosz above the largest: that one itself is no f64.
+        // One grosz above the largest amount, which itself cannot be an f64.
         .exclusive_maximum(Some(10_000_000_000_000_000_i64))
         .description(Some(
             "An amount of zloty, of at most two decimals in value: 12.5000 and 1e2 are fine, 0.001 is not.",
@@ -22,6 +22,7 @@ pub fn amount() -> ObjectBuilder {
         .examples([serde_json::json!(1234.56)])
 }
 
+/// A code of `Language::ALL`.
 #[must_use]
 pub fn language() -> Object {
     let codes = Language::ALL.map(Language::code);
@@ -38,11 +39,13 @@ pub fn figures() -> ObjectBuilder {
         })
 }
 
+/// An integer from 1.
 #[must_use]
 pub fn client_id() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1))
 }
 
+/// A string without bounds.
 #[must_use]
 pub fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
@@ -54,6 +57,7 @@ pub fn date() -> ObjectBuilder {
     text().format(Some(SchemaFormat::KnownFormat(KnownFormat::Date)))
 }
 
+/// A mail address.
 #[must_use]
 pub fn email() -> ObjectBuilder {
     text().format(Some(SchemaFormat::Custom("email".to_owned())))

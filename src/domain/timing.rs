@@ -1,38 +1,44 @@
-//! How long one message lives in the queue, and from when on it is handed out, as its writer asks in `Headers`.
+//! How long a message lives in the queue, and from when on it is delivered, as its writer requests in `Headers`.
 //!
-//! The names are reserved: they steer the bus, and are no properties of the message.
+//! The names are reserved: they control the bus and are not sent as properties of the message.
 
 use super::message::Headers;
 use chrono::{DateTime, Utc};
 
-/// Whole milliseconds from its arrival in the queue; the queue's own limit counts where it is shorter.
+/// Whole milliseconds from the message's arrival in the queue; a shorter limit of the queue itself takes precedence.
 pub const TIME_TO_LIVE: &str = "timeToLiveMs";
-/// RFC 3339 with a zone; the message waits in the queue until then. A time that has passed is no reason to wait.
+/// RFC 3339 with a zone; the message waits in the queue until then. A time in the past has no effect.
 pub const NOT_BEFORE: &str = "scheduledEnqueueTimeUtc";
 
+/// What the reserved headers request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timing {
-    /// AMQP's own field for it holds no more than 49 days.
+    /// Time to live in milliseconds; AMQP's field for it ends at 49 days. None: as the queue has it.
     pub live_ms: Option<u32>,
+    /// When the queue may deliver the message. None: at once.
     pub not_before: Option<DateTime<Utc>>,
 }
 
 impl Timing {
-    /// Takes the reserved names out, in any case: a header line has none.
+    /// Removes the reserved names from the headers and reads them. Names match in any case, because HTTP headers ignore
+    /// it.
     ///
     /// # Errors
-    /// Which value cannot be meant, and what was expected.
+    /// The invalid header, and what was expected.
     pub fn take(headers: &mut Headers) -> Result<Self, String> {
         let live_ms = match take(headers, TIME_TO_LIVE)? {
             None => None,
             Some(text) => Some(text.parse().ok().filter(|ms| *ms > 0).ok_or_else(|| {
-                format!("its header {TIME_TO_LIVE} is no whole number of milliseconds, 1 to {} (49 days)", u32::MAX)
+                format!(
+                    "its header {TIME_TO_LIVE} is invalid: expected a whole number of milliseconds, 1 to {} (49 days)",
+                    u32::MAX
+                )
             })?),
         };
         let not_before = match take(headers, NOT_BEFORE)? {
             None => None,
             Some(text) => Some(time(&text).ok_or_else(|| {
-                format!("its header {NOT_BEFORE} is no time of the years 1970 to 9999 like 2026-12-01T08:00:00Z")
+                format!("its header {NOT_BEFORE} is invalid: expected a time of the years 1970 to 9999 such as 2026-12-01T08:00:00Z")
             })?),
         };
         Ok(Self { live_ms, not_before })
@@ -44,7 +50,7 @@ fn take(headers: &mut Headers, name: &str) -> Result<Option<String>, String> {
     match named.as_slice() {
         [] => Ok(None),
         [one] => Ok(headers.0.remove(one)),
-        _ => Err(format!("its header {name} is there twice, in different cases")),
+        _ => Err(format!("its header {name} is present twice, in different cases")),
     }
 }
 
@@ -63,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_steers_the_bus_is_taken_out_and_the_rest_stays() {
+    fn reserved_headers_are_removed_and_the_others_stay() {
         let (timing, left) = of(&[("TIMETOLIVEMS", "1500"), (NOT_BEFORE, "2026-12-01T09:00:00.5+01:00"), ("a", "b")]);
         let timing = timing.unwrap();
         assert_eq!((timing.live_ms, left), (Some(1_500), of(&[("a", "b")]).1));
@@ -72,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_meant_is_told_by_its_name() {
+    fn an_invalid_reserved_header_is_reported_by_its_name() {
         for (name, text) in [
             (TIME_TO_LIVE, "0"),
             (TIME_TO_LIVE, "-1"),

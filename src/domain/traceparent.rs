@@ -1,6 +1,6 @@
-//! W3C `traceparent`: what is well-formed, and the trace's id in it.
+//! W3C `traceparent`: checks its form and extracts the trace id.
 
-/// The trace id of a well-formed traceparent, 32 digits.
+/// The trace id, 32 hexadecimal digits. None: the traceparent is malformed.
 #[must_use]
 pub fn trace_id(traceparent: &str) -> Option<&str> {
     let hex = |part: &str, length: usize| {

@@ -1,5 +1,6 @@
 //! What the outcomes of a publish mean: a failure of the message counts against the message, a failure of the
-//! destination opens its breaker and burns nothing. Pure: a function of values, so every rule has a test here.
+//! destination opens its breaker and counts against no message. Pure: a function of values, so every rule has a test
+//! here.
 
 use super::{
     backoff,
@@ -7,27 +8,46 @@ use super::{
     retry_after,
 };
 
-/// What the bus says of one message. There is no "failed": where nothing is known, it says so.
+/// The bus's answer for one message. There is no "failed": where the result is not known, the outcome states that.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishOutcome {
     /// Stored by the bus.
     Accepted,
-    /// This message was definitely not stored, and may be later.
-    Retry { after_ms: Option<i64>, reason: String },
+    /// This message was certainly not stored, and may be later.
+    Retry {
+        /// The pause that the answer requests.
+        after_ms: Option<i64>,
+        /// The answer, for a person.
+        reason: String,
+    },
     /// This message can never be stored (malformed, too large).
-    Permanent { reason: String },
-    /// No answer in time: stored or not, nobody knows.
-    TimedOut { reason: String },
-    /// The link was cut with the delivery pending: stored or not, nobody knows.
-    Cut { reason: String },
+    Permanent {
+        /// The answer, for a person.
+        reason: String,
+    },
+    /// No answer in time: it may or may not be stored.
+    TimedOut {
+        /// What was waited for, for a person.
+        reason: String,
+    },
+    /// The link was cut with the delivery pending: it may or may not be stored.
+    Cut {
+        /// What cut the link, for a person.
+        reason: String,
+    },
     /// The destination did not judge the message: unreachable, throttled, unauthorised, missing, disabled, full.
-    Blocked { after_ms: Option<i64>, reason: String },
-    /// Not tried: the publish deadline came first.
+    Blocked {
+        /// The pause that the answer requests.
+        after_ms: Option<i64>,
+        /// The answer or failure, for a person.
+        reason: String,
+    },
+    /// Not sent: the publish deadline came first.
     NotTried,
 }
 
 impl PublishOutcome {
-    /// Why not, for a person; empty where there is nothing to say.
+    /// The reason of a failure, for a person; otherwise empty.
     #[must_use]
     pub fn reason(&self) -> &str {
         match self {
@@ -44,19 +64,23 @@ impl PublishOutcome {
 /// The numbers of the policy, from settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
-    /// Failures of one message until it is dead.
+    /// Failures that count against a message until it is dead-lettered.
     pub retry_max: u32,
+    /// The delay after a message's first failure; it doubles with each further one.
     pub retry_base_ms: i64,
+    /// The longest delay between two attempts of a message.
     pub retry_delay_max_ms: i64,
+    /// How long a breaker opens at first; it doubles with each further failure.
     pub breaker_base_ms: i64,
+    /// The longest that a breaker opens by itself.
     pub breaker_max_ms: i64,
 }
 
-/// A probe is one message, so it costs a destination that is down nothing to be asked often; and one that is back should
-/// not be waited for. With the sweep's 10 s it is half a minute at most.
+/// A probe is one message, so frequent probes do not burden a destination that is down, and one that has recovered is
+/// found soon: with the sweep's 10 s within half a minute.
 const PROBE_AFTER_MAX_MS: i64 = 20_000;
 
-/// Judges one publish. `outcomes` has one entry per row, in order; `dice` gives numbers in 0.0..1.0.
+/// Judges one publish. `outcomes` has one entry per row, in order; `dice` returns random numbers in 0.0..1.0.
 pub fn judge(
     mode: ClaimMode,
     claimed: &Claimed,
@@ -69,7 +93,7 @@ pub fn judge(
     let open_ms = |after: Option<i64>, dice: f64| {
         let longest_ms = policy.breaker_max_ms.min(PROBE_AFTER_MAX_MS);
         let own = backoff::delay_ms(claimed.breaker_failures + 1, policy.breaker_base_ms, longest_ms, dice);
-        // The destination's own word is a floor.
+        // The pause that the destination requests is the minimum.
         own.max(after.unwrap_or(0).min(retry_after::WAIT_MAX_MS))
     };
     let mut breaker: Option<(i64, String)> = None;
@@ -99,12 +123,12 @@ pub fn judge(
                 judged_message = true;
                 retry(row, LastOutcome::Refused, reason, *after_ms, false, policy, dice())
             }
-            // A gateway between may refuse one message's headers, or what it takes for an attack in its body.
+            // A gateway in between may refuse one message's headers, or a body that it takes for an attack.
             PublishOutcome::Blocked { after_ms: None, reason } if is_poison(claimed, row, &[LastOutcome::Blocked]) => {
                 retry(row, LastOutcome::Blocked, reason, None, true, policy, dice())
             }
             PublishOutcome::Blocked { after_ms, reason } => {
-                // A pause that is named is the destination's own word, whatever it let pass.
+                // A requested pause comes from the destination itself, whatever else it accepted.
                 let lone = blocked_alone && after_ms.is_none();
                 let delay_ms = if lone { 0 } else { open(*after_ms, reason, dice()) };
                 let again = after_ms.is_none() && fails_again(claimed, row, &[LastOutcome::Blocked]);
@@ -127,8 +151,8 @@ pub fn judge(
                 if is_poison(claimed, row, &[LastOutcome::Cut, LastOutcome::Unknown]) {
                     retry(row, kind, reason, None, true, policy, dice())
                 } else {
-                    // With a neighbour accepted in this very publish the destination is alive: nothing opens,
-                    // and the row goes alone next.
+                    // A neighbour was accepted in this same publish, so the destination works: no breaker opens, and
+                    // the row is sent alone next.
                     let delay_ms = if accepted_any { 0 } else { open(None, reason, dice()) };
                     Settlement::Release { delay_ms, outcome: Some(kind), error: Some(reason.clone()), suspect: true }
                 }
@@ -144,13 +168,13 @@ pub fn judge(
     (settlements, breaker)
 }
 
-/// A claim itself counts one, so a row that was a suspect before this claim shows more than two.
+/// A claim counts itself, so a row that was a suspect before this claim has more than two.
 fn came_as_suspect(row: &ClaimedRow) -> bool {
     row.claims > super::outbox::SUSPECT_CLAIMS
 }
 
-/// The row went alone, failed as it did the time before, and the destination accepted others since: whatever it is
-/// that fails, it fails of this message.
+/// The row was sent alone, failed as it did the time before, and the destination accepted others since: the cause lies
+/// in this message.
 fn is_poison(claimed: &Claimed, row: &ClaimedRow, before: &[LastOutcome]) -> bool {
     claimed.rows.len() == 1 && fails_again(claimed, row, before)
 }

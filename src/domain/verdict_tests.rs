@@ -62,7 +62,7 @@ fn an_outage_burns_no_retry_and_opens_the_breaker() {
 }
 
 #[test]
-fn the_breaker_waits_longer_each_time_and_at_least_as_long_as_it_was_told() {
+fn the_breaker_waits_longer_each_time_and_at_least_the_requested_pause() {
     let claimed = Claimed { breaker_failures: 3, ..rows(1) };
     let (_, breaker) = verdict_of(ClaimMode::Probe, &claimed, &[blocked(None)]);
     assert_eq!(breaker, BreakerChange::Open { for_ms: 20_000, reason: "503".into() });
@@ -100,14 +100,14 @@ fn a_probe_that_is_judged_closes_the_breaker_even_if_the_message_is_bad() {
 }
 
 #[test]
-fn a_timeout_among_accepted_neighbours_is_the_messages_own() {
+fn a_timeout_among_accepted_neighbours_counts_against_the_message() {
     let (settled, breaker) = verdict_of(BATCH, &rows(2), &[PublishOutcome::Accepted, timed_out()]);
     assert!(matches!(settled[1], Settlement::Retry { delay_ms: 1_000, outcome: LastOutcome::Unknown, .. }));
     assert_eq!(breaker, BreakerChange::Leave);
 }
 
 #[test]
-fn timeouts_with_nothing_accepted_are_the_destinations() {
+fn timeouts_with_nothing_accepted_count_against_the_destination() {
     let (settled, breaker) = verdict_of(BATCH, &rows(2), &[timed_out(), timed_out()]);
     assert!(settled.iter().all(|s| matches!(s, Settlement::Release { .. })));
     assert!(matches!(breaker, BreakerChange::Open { .. }));
@@ -127,7 +127,7 @@ fn a_row_cut_alone_twice_while_others_were_accepted_is_poison() {
     claimed.rows[0].last_attempt_on = Some(at(10));
     claimed.last_accepted_on = Some(at(20));
     let (settled, breaker) = verdict_of(ClaimMode::Suspect, &claimed, &[cut()]);
-    assert!(matches!(settled[0], Settlement::Retry { suspect: true, .. }), "it goes on alone: {settled:?}");
+    assert!(matches!(settled[0], Settlement::Retry { suspect: true, .. }), "it stays alone: {settled:?}");
     assert_eq!(breaker, BreakerChange::Leave);
 
     claimed.last_accepted_on = Some(at(10));
@@ -137,7 +137,7 @@ fn a_row_cut_alone_twice_while_others_were_accepted_is_poison() {
 }
 
 #[test]
-fn what_is_blocked_alone_among_accepted_neighbours_goes_alone_and_opens_nothing() {
+fn a_row_blocked_among_accepted_neighbours_is_sent_alone_and_opens_no_breaker() {
     let ok = || PublishOutcome::Accepted;
     let (settled, breaker) = verdict_of(BATCH, &rows(3), &[ok(), blocked(None), ok()]);
     assert!(matches!(settled[1], Settlement::Release { delay_ms: 0, suspect: true, .. }), "{settled:?}");
@@ -150,7 +150,7 @@ fn what_is_blocked_alone_among_accepted_neighbours_goes_alone_and_opens_nothing(
 }
 
 #[test]
-fn what_is_blocked_alone_twice_while_others_were_accepted_counts_against_the_message_whatever_the_code() {
+fn a_message_blocked_alone_twice_while_others_were_accepted_counts_against_itself_whatever_the_code() {
     let mut claimed = rows(1);
     claimed.rows[0].last_outcome = Some(LastOutcome::Blocked);
     claimed.rows[0].last_attempt_on = Some(at(10));
@@ -160,20 +160,20 @@ fn what_is_blocked_alone_twice_while_others_were_accepted_counts_against_the_mes
         assert!(matches!(settled[0], Settlement::Retry { suspect: true, outcome: LastOutcome::Blocked, .. }));
         assert_eq!(breaker, BreakerChange::Leave);
         let (settled, breaker) = verdict_of(mode, &claimed, &[blocked(Some(2_000))]);
-        assert!(matches!(settled[0], Settlement::Release { suspect: false, .. }), "it is throttled, and says so");
+        assert!(matches!(settled[0], Settlement::Release { suspect: false, .. }), "a named pause is a throttle");
         assert!(matches!(breaker, BreakerChange::Open { .. }));
     }
     let mut two = claimed.clone();
     two.rows.push(row(2));
     let (settled, breaker) = verdict_of(BATCH, &two, &[blocked(None), blocked(None)]);
     let suspects = settled.iter().map(|s| matches!(s, Settlement::Release { suspect: true, .. })).collect::<Vec<_>>();
-    assert_eq!(suspects, [true, false], "it goes alone, to be told from its neighbours");
+    assert_eq!(suspects, [true, false], "it is sent alone, to tell it from its neighbours");
     assert!(matches!(breaker, BreakerChange::Open { .. }));
     claimed.last_accepted_on = Some(at(10));
     claimed.rows[0].claims = 3;
     let (settled, breaker) = verdict_of(ClaimMode::Suspect, &claimed, &[blocked(None)]);
     let released = matches!(settled[0], Settlement::Release { suspect: true, .. });
-    assert!(released, "nothing accepted since: an outage; and it goes on alone: {settled:?}");
+    assert!(released, "nothing accepted since: an outage; and it stays alone: {settled:?}");
     assert!(matches!(breaker, BreakerChange::Open { .. }));
 }
 
@@ -189,7 +189,7 @@ fn a_message_dies_at_its_retry_limit_and_a_hopeless_one_at_once() {
 }
 
 #[test]
-fn a_row_that_was_not_tried_goes_back_as_it_came() {
+fn a_row_that_was_not_tried_is_put_back_unchanged() {
     let mut claimed = rows(2);
     claimed.rows[1].claims = 3;
     let (settled, _) = verdict_of(BATCH, &claimed, &[PublishOutcome::NotTried, PublishOutcome::NotTried]);

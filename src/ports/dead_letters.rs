@@ -1,31 +1,35 @@
-//! What a queue set aside before it reached us: looked at, or taken out one by one.
+//! Messages that a queue dead-lettered before they reached us: read, or removed one by one.
 
 use crate::domain::{delivery::Delivery, route::Destination};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-/// As the queue keeps it.
+/// A dead-lettered message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Its number in the pile it was taken from.
+    /// Its number in the opened `DeadLetterQueue`.
     pub number: usize,
-    /// The queue's own number for it, the same whenever it is handed out.
+    /// The queue's own number for it, the same whenever it is delivered. None: the queue has no such numbers.
     pub sequence_number: Option<i64>,
+    /// The message.
     pub delivery: Delivery,
-    /// The queue's word for why (`MaxDeliveryCountExceeded`), and more of it.
+    /// The queue's reason, such as `MaxDeliveryCountExceeded`.
     pub reason: Option<String>,
+    /// The queue's longer reason.
     pub description: Option<String>,
 }
 
-/// What is the same whenever the same letter is handed out.
+/// The identity of a dead letter, the same whenever it is delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Mark {
+    /// The queue's own number.
     Sequence(i64),
-    /// Of a queue that numbers nothing: its id, and when it came.
+    /// For a queue without numbers: the message's id and when it was enqueued.
     Sent(String, Option<DateTime<Utc>>),
 }
 
 impl DeadLetter {
+    /// The identity of this dead letter.
     #[must_use]
     pub fn mark(&self) -> Mark {
         let sent = || Mark::Sent(self.delivery.message_id.clone(), self.delivery.enqueued_on);
@@ -33,40 +37,43 @@ impl DeadLetter {
     }
 }
 
+/// Access to the dead letters of queues.
 #[async_trait]
 pub trait DeadLetters: Send + Sync {
+    /// Opens the dead-letter queue of a queue.
+    ///
     /// # Errors
     /// Why it cannot be read, and what to do.
     async fn open(&self, queue: &Destination) -> Result<Box<dyn DeadLetterQueue>, String>;
 
-    /// Whether the queue itself may be received from, as its trigger does: connected, allowed to listen, there. Takes
-    /// nothing. None: this transport cannot tell without taking a message.
+    /// Whether receiving from the queue itself works, as its trigger does: it can be connected to, it exists, and we
+    /// may listen. Takes nothing. None: this transport cannot test it without taking a message.
     ///
     /// # Errors
-    /// Why not, and what to do.
+    /// The obstacle, and what to do.
     async fn may_listen(&self, _queue: &Destination) -> Option<Result<(), String>> {
         None
     }
 }
 
-/// Each letter is held under the queue's own lock, so that nobody else has it, until it is removed or given back; of a
-/// process that dies, when its lock ends.
+/// An opened dead-letter queue. Each letter is locked by the queue, so that no other receiver gets it, until it is
+/// removed or given back; if the process dies, until the lock ends.
 #[async_trait]
 pub trait DeadLetterQueue: Send {
-    /// The oldest that nobody holds, now held by us; again one that was handed out before, if its lock has ended.
-    /// None: there is no other. Bounds its own time.
+    /// Locks and returns the oldest letter that no receiver has locked; this may be one returned before whose lock has
+    /// ended. None: there is no other. Bounds its own time.
     ///
     /// # Errors
     /// The queue cannot be read any more.
     async fn next(&mut self) -> Result<Option<DeadLetter>, String>;
 
-    /// Asks the queue to let it go for good. REST waits for its word, AMQP only until it is sent: what the queue did
-    /// not let go comes again.
+    /// Removes a letter permanently. REST waits for the queue's answer, AMQP only until the request is sent: a letter
+    /// that the queue did not remove is delivered again.
     ///
     /// # Errors
-    /// It stays, or nobody knows: then it comes again.
+    /// It was not removed, or that is not known: then it is delivered again.
     async fn remove(&mut self, number: usize) -> Result<(), String>;
 
-    /// Gives back what was not removed.
+    /// Unlocks what was not removed.
     async fn close(self: Box<Self>);
 }

@@ -1,4 +1,4 @@
-//! The inbox: remembers every message by (consumer, MessageId), so that from `begin` on the mail is ours.
+//! The inbox: stores every message by (consumer, MessageId), so that from `begin` on the mail is ours.
 
 use super::error::StoreResult;
 use crate::domain::{
@@ -14,17 +14,17 @@ use async_trait::async_trait;
 /// What `begin` found. In every case the message is stored, and the delivery is answered 200.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begun {
-    /// Ours to send now: we hold the lease.
+    /// To be sent now, under a lease that we hold.
     Ours(MailWork),
-    /// Stored, not to be sent now: another holds it, or the provider's breaker is open or paused, or its pace has no
-    /// room, or none before those that wait for it already.
+    /// Stored, but not to be sent now: another process has leased it, the provider's breaker is open or paused, or its
+    /// rate limit has no room beyond the mails that already wait for it.
     Busy(MailState),
-    /// Sent, refused, parked or in doubt already: this delivery is a repeat.
+    /// Already sent, refused, parked or in doubt: this delivery is a repeat.
     Done(MailState),
 }
 
 impl Begun {
-    /// As the row is now. `ours`: the work, where it is under our token.
+    /// From the row's state now. `ours`: the work, if it is leased under our token.
     #[must_use]
     pub fn of(state: MailState, ours: Option<MailWork>) -> Self {
         match (state, ours) {
@@ -35,33 +35,38 @@ impl Begun {
     }
 }
 
+/// The terms under which mails are leased.
 #[derive(Debug, Clone)]
 pub struct Lease {
+    /// Marks the leased rows.
     pub token: LeaseToken,
+    /// How long the lease lasts, by the database's clock.
     pub lease_ms: i64,
     /// Breaker name of the provider, `mail:<provider>`.
     pub provider: String,
-    /// How many mails it may be sent; every lease to send one counts, of all processes.
+    /// How many mails the provider may be sent. Every lease to send counts, across all processes.
     pub rate_limit: RateLimit,
-    /// It can be asked about mails in doubt: a lease to ask is none to send, and takes no room of theirs.
+    /// The provider answers status queries about mails in doubt. A lease for such a query does not count as a mail.
     pub status_queries: bool,
 }
 
-/// Refusals that look alike.
+/// Refusals that look alike, which may be the provider's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alike {
     /// Breaker name of the provider, `mail:<provider>`.
     pub provider: String,
-    /// The same for refusals of one kind.
+    /// Equal for refusals of one kind.
     pub fingerprint: String,
-    /// When this mail is due, if it is taken back.
+    /// Until this mail is due, if it is taken back.
     pub delay_ms: i64,
 }
 
+/// The stored mails of a consumer.
 #[async_trait]
 pub trait Inbox: Send + Sync {
-    /// One atomic statement: stores a new message as `sending` with this lease, or as `accepted` and due now where
-    /// the provider's breaker is open, it is paused or its pace has no room; takes a known `accepted` one likewise.
+    /// One atomic statement: stores a new message as `sending` with this lease, or as `accepted` and due now if the
+    /// provider's breaker is open, it is paused or its rate limit has no room. A known `accepted` message is treated
+    /// likewise.
     async fn begin(
         &self,
         consumer: &str,
@@ -70,26 +75,28 @@ pub trait Inbox: Send + Sync {
         lease: &Lease,
     ) -> StoreResult<Begun>;
 
-    /// Stores a message that can never be mailed. A known one is left as it is.
+    /// Stores a message that can never be mailed. A known message is left unchanged.
     async fn refuse(&self, consumer: &str, delivery: &Delivery, addressee: &Addressee, reason: &str)
     -> StoreResult<()>;
 
-    /// Leases that ran out become `in doubt`, due now (`Resend`) or held (`Hold`); the doubt is counted and the row
-    /// says so. Answers their MessageIds, at most `rows_max`.
+    /// Mails with an expired lease become `in doubt`, due now (`Resend`) or held (`Hold`); the doubt is counted and
+    /// recorded in the row. Returns their MessageIds, at most `rows_max`.
     async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>>;
 
-    /// Leases up to `rows_max` rows that are accepted, parked or in doubt and due, oldest due first: those the provider
-    /// is to be asked about, and no more others than its pace has room for. `probe`: the token holds the provider's
+    /// Leases up to `rows_max` due rows that are accepted, parked or in doubt, oldest due first: those that need a
+    /// status query, and no more others than the provider's rate limit allows. `probe`: the token holds the provider's
     /// probe, so an open breaker does not stop it.
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>>;
 
-    /// Before the provider is asked about a mail that is leased by this token: a place among its queries, of all
-    /// processes, which counts until a window after the mail's settlement. None: it may be asked; else in how many ms.
-    /// `queries`: the name they count by (`pace::of_queries`), and how many it may be asked. Safe to repeat.
+    /// Claims room in the limit of status queries, across all processes, before one about a mail that is leased by this
+    /// token. The query counts until one window after the mail's settlement. None: it may be made; otherwise in how many
+    /// milliseconds. `queries`: the name under which they count (`rate_limit::of_queries`), and their limit. Safe to
+    /// repeat.
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>>;
 
-    /// Safe to repeat, as a settle is. `Sent` erases the body. `provider_met`: the provider may have seen the mail, or the
-    /// query about it, until now, so that it counts in its pace from now on; else it leaves its room there to another.
+    /// Records how the attempt ended. Safe to repeat, as a settle is. `Sent` erases the body. `provider_met`: the
+    /// provider may have seen the mail or the query until now, so it counts towards the rate limit from now on;
+    /// otherwise its room is free again.
     async fn settle(
         &self,
         consumer: &str,
@@ -99,8 +106,8 @@ pub trait Inbox: Send + Sync {
         provider_met: bool,
     ) -> StoreResult<Settled>;
 
-    /// After a mail was refused: where so many different recipients were refused alike since the provider last took a
-    /// mail, or it is at fault by this already, all of them are accepted again, due now, and it is at fault from then on,
-    /// until its breaker closes. Answers how many; none: it stays refused. Safe to repeat.
+    /// Called after a mail was refused. If too many different recipients were refused alike since the provider last
+    /// took a mail, or the provider is already at fault for this, all these mails become accepted again, due now, and
+    /// the provider is at fault until its breaker closes. Returns how many; 0: the mail stays refused. Safe to repeat.
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32>;
 }

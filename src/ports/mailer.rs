@@ -1,4 +1,4 @@
-//! The mailer: one letter in, one outcome out.
+//! The mailer: sends one letter and returns one outcome.
 
 use crate::domain::{
     client::Email,
@@ -8,41 +8,50 @@ use crate::domain::{
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-/// A rendered mail. The Message-ID is derived from the MessageId, so a duplicate is recognisable as one.
+/// A rendered mail. Its Message-ID is derived from the MessageId, so that duplicates are recognisable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
     /// The outbox id.
     pub message_id: String,
+    /// The recipient.
     pub to: Email,
+    /// The subject line.
     pub subject: String,
+    /// The plain text body.
     pub text: String,
+    /// The HTML body.
     pub html: String,
+    /// The `Date` header: when the event happened.
     pub date: DateTime<Utc>,
 }
 
+/// A mail provider.
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Breaker name, `mail:<provider>`.
     fn provider(&self) -> &str;
 
-    /// Bounds its own time well below the inbox lease.
+    /// Sends a letter. Bounds its own time well below the inbox lease.
     async fn send(&self, letter: &Letter) -> MailOutcome;
 
-    /// Where the provider can be asked what became of a mail that may have been sent.
+    /// Status queries about mails that may have been sent. None: the provider does not answer any.
     fn status_queries(&self) -> Option<&dyn StatusQueries> {
         None
     }
 }
 
+/// Status queries to a provider.
 #[async_trait]
 pub trait StatusQueries: Send + Sync {
-    /// Bounds its own time as `send` does. Sends nothing.
+    /// What became of a mail. Bounds its own time as `send` does. Sends nothing.
     async fn status_of(&self, message_id: &str) -> MailStatus;
 }
 
-/// Turns an event into the letter its client reads.
+/// Renders events as letters.
 pub trait Letters: Send + Sync {
+    /// Renders the letter of an event.
+    ///
     /// # Errors
-    /// Why no letter can be written of it; the mail is refused with this reason.
+    /// Why no letter can be rendered; the mail is refused with this reason.
     fn write(&self, event: &Notice) -> Result<Letter, String>;
 }

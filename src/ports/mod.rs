@@ -1,4 +1,4 @@
-//! What we need from outside, in our words: traits and their errors. Adapters implement them, flows use them.
+//! What we need from outside, in our own terms: traits and their errors. Adapters implement them, flows use them.
 
 pub mod error;
 pub mod clock;

@@ -1,4 +1,4 @@
-//! The operator's side: what waits and why, and remedies that are recorded with who and why.
+//! The operator's side: what waits and why, and remedies that are recorded with their author and reason.
 
 use super::error::StoreResult;
 use crate::domain::{
@@ -12,38 +12,46 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-/// Who does it, and why; stored in `OperatorActions` in the remedy's own transaction.
+/// Who applies a remedy and why; stored in `OperatorActions` in the remedy's own transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
+    /// The operator.
     pub actor: String,
+    /// The reason the operator gave.
     pub reason: String,
 }
 
+/// What waits in outbox and inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
+    /// Destinations and mail providers.
     pub destinations: Vec<DestinationStatus>,
-    /// Event types that no route decides: their rows wait.
+    /// Event types without a route: their rows wait.
     pub unrouted: Vec<UnroutedStatus>,
     /// SendEmail's inbox rows by state.
     pub mail: Vec<MailCount>,
-    /// Outbox rows that another program's transaction keeps from going, and whose.
+    /// Outbox rows that another program's transaction locks, and which program. None: none are locked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stalled: Option<String>,
+    /// The database's schema version.
     pub schema_version: u32,
 }
 
 /// Pending rows of one event type that have no destination yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotRouted {
+    /// The event type.
     pub event_type: String,
+    /// How many rows.
     pub rows: u64,
+    /// When the oldest is due.
     pub oldest_due_at: DateTime<Utc>,
 }
 
 impl Status {
-    /// Rows whose type has a route only wait for the next dispatch and stand as the destination `''`, so that a
-    /// dispatcher that never comes is seen; the others are unrouted.
+    /// Adds pending rows without a destination. Rows whose type has a route only wait for the next dispatch and are
+    /// counted as the destination `''`, so that a dispatcher that never runs is noticed; the others are unrouted.
     pub fn count_not_routed(&mut self, rows: Vec<NotRouted>, routed_types: &[String], now: DateTime<Utc>) {
         let (mut pending, mut oldest_ms) = (0, None);
         for of_type in rows {
@@ -65,82 +73,130 @@ impl Status {
     }
 }
 
+/// What waits for a destination, or the state of a mail provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DestinationStatus {
+    /// `queue:…`, `topic:…`, `mail:…`, or empty for rows that wait for routing.
     pub name: String,
+    /// Rows that wait.
     pub pending: u64,
+    /// Rows that are being sent.
     pub leased: u64,
+    /// Rows that wait for a person.
     pub dead: u64,
-    /// Age of the oldest row that could be claimed now, were the breaker closed and nothing paused: the real lag.
+    /// The lag: age of the oldest row that could be claimed now if the breaker were closed and nothing paused. None:
+    /// there is no such row.
     pub oldest_claimable_ms: Option<i64>,
+    /// When an operator paused it. None: not paused.
     pub paused_on: Option<DateTime<Utc>>,
+    /// Until when the breaker is open. None: closed.
     pub open_until: Option<DateTime<Utc>>,
+    /// Why the breaker opened.
     pub breaker_reason: Option<String>,
+    /// How often in a row it opened; 0 when closed.
     pub breaker_failures: u32,
+    /// When the destination last accepted a message. None: never.
     pub last_accepted_on: Option<DateTime<Utc>>,
-    /// Of a mail provider: mails that are due wait until then for its pace.
+    /// Until when due mails wait for the mail provider's rate limit. None: none wait.
     pub rate_limited_until: Option<DateTime<Utc>>,
 }
 
+/// Rows of an event type without a route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnroutedStatus {
+    /// The event type.
     pub event_type: String,
+    /// How many wait.
     pub rows: u64,
 }
 
+/// How many mails are in one state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MailCount {
+    /// The state.
     pub state: MailState,
+    /// How many.
     pub rows: u64,
-    /// How many of them are held for a person.
+    /// How many of them are held until a person decides.
     pub held: u64,
 }
 
+/// An outbox row as operators see it. Times are the database's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OutboxRow {
+    /// The row's number, in order of insertion.
     pub seq: i64,
+    /// The message id.
     pub id: String,
+    /// The event type.
     pub event_type: String,
+    /// `queue:…`, `topic:…`, or empty: not routed.
     pub destination: String,
+    /// The ordering key, if it has one.
     pub ordering_key: Option<String>,
+    /// The state.
     pub state: RowState,
+    /// When the event happened, by its writer's clock.
     pub occurred_on: DateTime<Utc>,
+    /// When it may be sent; for a leased row, when the lease ends.
     pub due_at: DateTime<Utc>,
+    /// Consecutive claims without a settle.
     pub claims: i64,
+    /// Failures that counted against the message.
     pub retry_count: i64,
+    /// The outcome of the last publish. None: never published.
     pub last_outcome: Option<LastOutcome>,
+    /// The last failure.
     pub last_error: Option<String>,
+    /// When the last publish ended. None: never published.
     pub last_attempt_on: Option<DateTime<Utc>>,
+    /// When it was sent or discarded. None: it is pending, leased or dead.
     pub processed_on: Option<DateTime<Utc>>,
-    /// Only of `show`: holds personal data.
+    /// The body, only from `show`: it contains personal data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<String>,
 }
 
+/// Which rows a list shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowFilter {
-    /// None: those that are not finished, and the dead.
+    /// Rows in this state. None: those that are not finished, and the dead.
     pub state: Option<RowState>,
+    /// Rows to this destination. None: to any.
     pub destination: Option<String>,
+    /// Rows of this type. None: of any.
     pub event_type: Option<String>,
-    /// Rows with a greater Seq.
+    /// Rows with a greater `Seq`; 0: from the start.
     pub after: i64,
+    /// Most rows.
     pub limit: u32,
 }
 
-/// Which rows a remedy means: one by id (of one destination, or of all it went to), or all dead ones of a destination.
+/// Which rows a remedy applies to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    Id { id: String, destination: Option<String> },
-    AllDead { destination: String, rows_max: u32 },
+    /// The rows of one message.
+    Id {
+        /// The message id.
+        id: String,
+        /// Only the row to this destination. None: all of them.
+        destination: Option<String>,
+    },
+    /// All dead rows of a destination.
+    AllDead {
+        /// The destination.
+        destination: String,
+        /// Most rows.
+        rows_max: u32,
+    },
 }
 
 impl Selection {
-    /// As the statement takes it: an id, a destination, and how many rows of it where no id is given.
+    /// The parameters of the statement: an id, a destination, and how many of its rows where no id is given.
     #[must_use]
     pub fn parts(&self) -> (Option<String>, Option<String>, u32) {
         match self {
@@ -150,100 +206,122 @@ impl Selection {
     }
 }
 
-/// A message by what a person typed.
+/// The message that a person meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
+    /// The message id as stored.
     pub id: String,
-    /// Of the row, where it was meant by its Seq.
+    /// The row's destination, if the person typed its `Seq`. None: all rows of the message.
     pub destination: Option<String>,
 }
 
-/// One row's answer to a remedy.
+/// The result of a remedy for one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RemedyRow {
+    /// The message id.
     pub id: String,
+    /// The row's destination.
     pub destination: String,
+    /// Whether the remedy was applied.
     pub done: bool,
-    /// Of a forced replay: the new id.
+    /// The new id, for a forced replay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_id: Option<String>,
-    /// Why it was not done, and what would help.
+    /// Why it was not applied, and what would help.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
 }
 
+/// What a requeue must respect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequeueRules {
-    /// Go on although a later row of the key was sent.
+    /// Proceed although a later row of the key was sent.
     pub out_of_order: bool,
-    /// Inside its destination's window a row that may be stored there would vanish silently.
+    /// Duplicate detection: within its destination's window, a row that the bus may have stored would vanish silently.
     pub windows: DuplicateWindows,
-    /// The queue that SendEmail reads, as a destination: what its inbox knows is not mailed again.
+    /// The queue that SendEmail reads, as a destination: a message that its inbox knows is not mailed again. None:
+    /// nothing is mailed.
     pub mail_queue: Option<String>,
 }
 
+/// What a replay must respect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplayRules {
+    /// The rules of a requeue apply too.
     pub requeue: RequeueRules,
-    /// A new row with a new id and `replayOf`: it does send again, whatever the window and the inbox say.
+    /// Make a copy with a new id and `replayOf`: it is sent again, whatever the window and the inbox know.
     pub force: bool,
 }
 
+/// A mail as operators see it. Times are the database's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MailRow {
+    /// The message id.
     pub message_id: String,
+    /// The state.
     pub state: MailState,
-    /// None: nothing happens by itself. In doubt without a due time is held for a person.
+    /// When it is tried again. None: never by itself; a mail in doubt without it is held for a person.
     pub due_at: Option<DateTime<Utc>>,
+    /// How often it was leased, for sending or for a status query.
     pub attempts: i64,
+    /// Attempts without a known outcome.
     pub doubts: i64,
+    /// How often the queue delivered it.
     pub deliveries: i64,
+    /// The last failure.
     pub last_error: Option<String>,
+    /// When it was first delivered.
     pub received_on: DateTime<Utc>,
+    /// When it was sent or refused. None: not finished.
     pub finished_on: Option<DateTime<Utc>>,
 }
 
-/// What became of a message that an operator had taken in.
+/// The result of taking in a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TakenIn {
+    /// It was stored.
     New,
-    /// It was there, and is as it was.
+    /// It was stored before, in this state, and is unchanged.
     Known(MailState),
 }
 
+/// Reports and remedies.
 #[async_trait]
 pub trait Ops: Send + Sync {
-    /// `routed_types`: event types that have a route setting; others are listed as unrouted.
+    /// What waits. `routed_types`: event types that have a route setting; others are listed as unrouted.
     async fn status(&self, routed_types: &[String]) -> StoreResult<Status>;
+    /// The rows that match the filter, by `Seq`.
     async fn list(&self, filter: &RowFilter) -> StoreResult<Vec<OutboxRow>>;
-    /// The message that a person means by an id in any casing, or by the Seq of a row. None: there is none.
+    /// The message that a person means by an id in any case, or by a row's `Seq`. None: there is none.
     async fn find(&self, consumer: &str, text: &str) -> StoreResult<Option<Found>>;
-    /// All rows of an id, one per destination, with payload.
+    /// All rows of a message, one per destination, with payload.
     async fn show(&self, id: &str) -> StoreResult<Vec<OutboxRow>>;
 
-    /// Dead rows go back to pending with RetryCount = Claims = 0; gives up on a row if another of its key is leased,
-    /// a later one was sent (unless out of order), or the window would swallow it.
+    /// Dead rows become pending with RetryCount = Claims = 0. A row is skipped if another row of its key is leased, a
+    /// later one was sent (unless out of order), or the bus would drop it as a duplicate.
     async fn requeue(&self, what: &Selection, rules: RequeueRules, by: &Signature) -> StoreResult<Vec<RemedyRow>>;
-    /// Sent rows go back to pending, likewise.
+    /// Sent rows become pending, under the same rules.
     async fn replay(&self, what: &Selection, rules: ReplayRules, by: &Signature) -> StoreResult<Vec<RemedyRow>>;
-    /// Pending or dead rows are discarded; the followers of their key are due now.
+    /// Pending or dead rows are discarded, and the following rows of their key are due now.
     async fn discard(&self, what: &Selection, by: &Signature) -> StoreResult<Vec<RemedyRow>>;
 
-    /// False: there is no such destination.
+    /// Pauses a destination or mail provider. False: there is none of that name.
     async fn pause(&self, name: &str, by: &Signature) -> StoreResult<bool>;
-    /// Ends the pause and closes the breaker. False: there is no such destination.
+    /// Ends the pause and closes the breaker. False: there is none of that name.
     async fn resume(&self, name: &str, by: &Signature) -> StoreResult<bool>;
 
-    /// Newest first; without a state those that are not sent.
+    /// Mails, newest first, at most `limit`. `state` None: those that are not sent.
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>>;
+    /// One mail. None: the inbox does not know it.
     async fn mail_show(&self, consumer: &str, id: &str) -> StoreResult<Option<MailRow>>;
-    /// The mails to one recipient, newest first, as long as they are remembered.
+    /// The mails to one recipient that are still stored, newest first.
     async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>>;
-    /// A refused or in-doubt mail goes back to accepted, due now. `Err` text: why not.
+    /// A refused or in-doubt mail becomes accepted, due now. Inner `Err`: the obstacle, for a person.
     async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>>;
-    /// Stores a message that never reached us: accepted, due now; or refused, for this reason. One we know is left alone.
+    /// Stores a message that never reached us: accepted and due now, or refused for this reason. A known message is
+    /// left unchanged.
     async fn mail_take_in(
         &self,
         consumer: &str,
@@ -252,6 +330,6 @@ pub trait Ops: Send + Sync {
         refused: Option<&str>,
         by: &Signature,
     ) -> StoreResult<TakenIn>;
-    /// An in-doubt mail is taken as sent. `Err` text: why not.
+    /// An in-doubt mail becomes sent. Inner `Err`: the obstacle, for a person.
     async fn mail_assume_sent(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>>;
 }

@@ -1,29 +1,50 @@
-//! Retention: what is finished goes after its time, in small steps. Dead rows never go without a person.
+//! Retention: what is finished is deleted after its time, in small steps. Dead rows are never deleted by time alone,
+//! except a deleted client's.
 
 use super::error::StoreResult;
 use async_trait::async_trait;
 
+/// What can be pruned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Prunable {
-    /// Outbox rows sent or discarded (by ProcessedOnUtc).
-    FinishedRows { older_than_days: i64 },
-    /// Idempotency keys past their expiry.
+    /// Outbox rows that were sent or discarded, by `ProcessedOnUtc`.
+    FinishedRows {
+        /// Minimum age.
+        older_than_days: i64,
+    },
+    /// Expired idempotency keys.
     ExpiredKeys,
-    /// Inbox rows sent or refused (by when they finished): the tombstones.
-    Tombstones { older_than_days: i64 },
-    /// Bodies of refused inbox rows: content erased, the tombstone stays.
-    RefusedBodies { older_than_days: i64 },
-    /// Outbox rows of deleted clients: sent and discarded ones now, dead ones so long after the client was deleted.
-    ErasedRows { dead_older_than_days: i64 },
-    /// Inbox rows of deleted clients: all that tells of a person, of sent mails now, of refused ones so long after
-    /// they were refused, of held ones so long after the client was deleted. The tombstone stays.
-    ErasedMails { older_than_days: i64 },
-    /// Deleted clients of which nothing can arrive any more (by when they were deleted).
-    Erasures { older_than_days: i64 },
+    /// The tombstones: inbox rows that were sent or refused, by when they finished.
+    Tombstones {
+        /// Minimum age.
+        older_than_days: i64,
+    },
+    /// Bodies of refused inbox rows: the content is erased, the tombstone stays.
+    RefusedBodies {
+        /// Minimum age.
+        older_than_days: i64,
+    },
+    /// Outbox rows of deleted clients: sent and discarded ones at once, dead ones this long after the client was
+    /// deleted.
+    ErasedRows {
+        /// Minimum time since the deletion, for dead rows.
+        dead_older_than_days: i64,
+    },
+    /// Personal data in inbox rows of deleted clients: of sent mails at once, of refused ones this long after they were
+    /// refused, of held ones this long after the client was deleted. The tombstone stays.
+    ErasedMails {
+        /// Minimum time, for refused and held mails.
+        older_than_days: i64,
+    },
+    /// Records of deleted clients about whom nothing can arrive any more, by when they were deleted.
+    Erasures {
+        /// Minimum age.
+        older_than_days: i64,
+    },
 }
 
 impl Prunable {
-    /// 0 where the rows themselves hold when they end.
+    /// The minimum age in days; 0 where the rows contain their own expiry.
     #[must_use]
     pub fn older_than_days(self) -> i64 {
         match self {
@@ -38,8 +59,10 @@ impl Prunable {
     }
 }
 
+/// Deleting what is no longer needed.
 #[async_trait]
 pub trait Retention: Send + Sync {
-    /// One step, one short transaction: at most `rows_max` rows. Answers how many; fewer than asked means done.
+    /// One step, in one short transaction, of at most `rows_max` rows. Returns how many; fewer than `rows_max` means
+    /// done.
     async fn prune(&self, what: Prunable, rows_max: u32) -> StoreResult<u32>;
 }

@@ -218,7 +218,7 @@ async fn an_operator_lists_dead_letters_and_has_them_mailed() {
     assert_eq!((listed[0]["messageId"].as_str(), listed[1]["messageId"].as_str()), (Some("m-1"), Some("m-2")));
     assert_eq!(listed[0]["reason"], "MaxDeliveryCountExceeded");
     assert!(!listed.to_string().contains('@'), "the body is a client's");
-    assert_reports(&office.findings("note").1, &["2 message(s) were set aside", "dead-letters take-in"]);
+    assert_reports(&office.findings("note").1, &["2 message(s) were dead-lettered", "dead-letters take-in"]);
     assert_eq!(stand.dead().await, 2);
 
     let one = office.run(&[&TAKE_IN[..], &["m-2", "m-9"]].concat());

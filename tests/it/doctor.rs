@@ -17,7 +17,7 @@ async fn where_all_is_well_the_report_states_it_and_the_exit_code_is_0() {
     let output = office.run(&["doctor"]);
     let reported = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{reported}");
-    for words in ["settings: ", "schema version", &format!("queue:{queue}: it is there"), "stand in for mail"] {
+    for words in ["settings: ", "schema version", &format!("queue:{queue}: it exists"), "stand in for mail"] {
         assert!(reported.contains(words), "{words}: {reported}");
     }
     assert!(reported.ends_with("no problems\n"), "{reported}");
@@ -32,7 +32,7 @@ async fn a_queue_that_differs_from_the_settings_is_a_problem() {
     let (code, problem) = office.findings("problem");
     assert_eq!((code, problem.len()), (Some(1), 4), "{problem:#?}");
     assert_reports(&problem, &[&queue, "7 days", "Bus__DuplicateWindowMs=604800000"]);
-    assert_reports(&problem, &[&queue, "delivers 3 times"]);
+    assert_reports(&problem, &[&queue, "delivers only 3 times"]);
     assert_reports(&problem, &[&queue, "65536", "Outbox__MessageBytesMax"]);
     assert_reports(&problem, &["topic:nobody: there is no such queue or topic → create it"]);
 }
@@ -253,7 +253,7 @@ async fn a_requeue_reads_the_window_from_the_queue_or_else_from_the_setting() {
     let closed = broker.create(json!({"manage": false})).await;
     for (queue, setting_ms, code, words) in [
         (&none, "600000", 0, "requeued"),
-        (&long, "0", 1, "as the bus itself says"),
+        (&long, "0", 1, "as the bus itself reports"),
         (&closed, "600000", 1, "by Bus__DuplicateWindowMs"),
     ] {
         let office = Office::new().on(broker, "rest", queue).with("Bus__DuplicateWindowMs", setting_ms);

@@ -1,4 +1,4 @@
-//! The CloudEvents document that goes over the bus.
+//! The CloudEvents document that is sent over the bus.
 
 use crate::domain::ids::MessageId;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -6,20 +6,27 @@ use serde::{Deserialize, Serialize};
 
 const SOURCE: &str = "/clientorganizer/finance";
 
-/// CloudEvents 1.0, structured mode. `id` is the outbox id.
+/// A CloudEvent 1.0 in structured mode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloudEvent<D> {
+    /// `1.0`.
     pub specversion: String,
+    /// The outbox id.
     pub id: String,
+    /// `/clientorganizer/finance`.
     pub source: String,
+    /// The name of the message type.
     #[serde(rename = "type")]
     pub event_type: String,
-    /// Optional in CloudEvents: ours name the record's path, a plain row wrapped for another program has none.
+    /// Ours name the record's path. None: the wrapped row of another program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
+    /// When the event happened.
     pub time: DateTime<Utc>,
+    /// `application/json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datacontenttype: Option<String>,
+    /// The message type's data.
     pub data: D,
 }
 

@@ -1,4 +1,4 @@
-//! The data of what happens to a month's figures: booked, changed or deleted.
+//! The data of the events about a month's figures: booked, changed or deleted.
 
 use super::{EventData, LetterValue, month_key};
 use crate::domain::{
@@ -11,35 +11,42 @@ use crate::domain::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// A month's figures that were booked, changed or deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FinancialChange {
+    /// The client's number.
     #[schema(schema_with = schema::client_id)]
     pub client_id: ClientId,
+    /// The client's name at the time of booking.
     #[schema(schema_with = schema::text)]
     pub client_name: ClientName,
+    /// Where the letter goes: the client's address at the time of booking.
     #[schema(schema_with = schema::email)]
     pub recipient: Email,
-    /// Of the letter; without it, the office's.
+    /// The letter's language; if absent, the office's.
     #[serde(default, deserialize_with = "language::known", skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schema::language, required = false)]
     pub language: Option<Language>,
+    /// The year of the figures.
     #[schema(minimum = 2000, maximum = 2100)]
     pub year: u16,
+    /// The month of the figures.
     #[schema(minimum = 1, maximum = 12)]
     pub month: u8,
+    /// The figures after the change; of a deletion, the deleted ones.
     #[schema(schema_with = schema::figures)]
     pub figures: Figures,
-    /// The figures before; only of an update.
+    /// The figures before an update; absent in other events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schema::figures, required = false)]
     pub previous: Option<Figures>,
-    /// The record's: starts at 1, plus 1 for every change.
+    /// The record's version: starts at 1 and grows by 1 with every change.
     pub version: i64,
 }
 
 impl FinancialChange {
-    /// What the message says of a record.
+    /// The data about a record. `previous`: its figures before an update.
     #[must_use]
     pub fn of(client: &Client, record: &FinancialRecord, previous: Option<Figures>) -> Self {
         Self {

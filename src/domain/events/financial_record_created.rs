@@ -2,6 +2,7 @@
 
 use super::{DefaultRoute, Event, FinancialChange, Samples, samples};
 
+/// The message type.
 #[derive(Debug)]
 pub struct FinancialRecordCreated;
 

@@ -1,7 +1,9 @@
-//! A month's figures were deleted. Most are typing errors that no client needs to hear of, so by default nobody is told.
+//! A month's figures were deleted. Most deletions correct typing errors that clients need not hear of, so by default no
+//! message is sent.
 
 use super::{DefaultRoute, Event, FinancialChange, Samples, samples};
 
+/// The message type.
 #[derive(Debug)]
 pub struct FinancialRecordDeleted;
 

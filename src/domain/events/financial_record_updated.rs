@@ -1,8 +1,9 @@
-//! A month's figures were changed; the message tells those before, too.
+//! A month's figures were changed; the message also contains the figures before.
 
 use super::{DefaultRoute, Event, FinancialChange, Samples, samples};
 use crate::domain::money::GROSZE_MAX;
 
+/// The message type.
 #[derive(Debug)]
 pub struct FinancialRecordUpdated;
 

@@ -1,20 +1,27 @@
-//! A value that a letter shows, before it is written in the client's language.
+//! A value that a letter shows, before it is formatted in the client's language.
 
 use crate::domain::{client::ClientName, money::Money, record::Figures};
 use chrono::NaiveDate;
 
+/// A value for a letter's template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LetterValue {
+    /// A client's name.
     Name(ClientName),
+    /// An amount in zloty.
     Amount(Money),
-    /// As the event has it: another program may have made it of a month that is none.
+    /// A month as the event states it. It is not checked: another program may have written it.
     Month {
+        /// Any number.
         year: u16,
+        /// Any number.
         month: u8,
     },
+    /// A day.
     Date(NaiveDate),
-    /// What is not known; `none` to a template.
+    /// An unknown value; `none` in a template.
     Nothing,
+    /// Named values, in a template reached as `outer.inner`.
     Fields(Vec<(&'static str, LetterValue)>),
 }
 

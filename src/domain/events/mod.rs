@@ -1,9 +1,9 @@
 //! The message types: one file for each, and `ALL`, the list that everything else walks over.
 //!
-//! To add one: a file here that implements `Event`, its line in `ALL`, and its letters in a folder of its own under
+//! To add one: a file here that implements `Event`, its line in `ALL`, and its letters in their own folder under
 //! `adapters/mail/letters`. Routes, settings, the OpenAPI document, `mail preview` and the tests find it through `ALL`.
-//! A type that is not in `ALL` is another program's: it is routed as its setting says (without one it waits), sent as
-//! it is, and refused by `read`, so never mailed.
+//! A type that is not in `ALL` belongs to another program: it is routed as its setting states (without one it waits),
+//! sent unchanged, and refused by `read`, so it is never mailed.
 
 mod about_record;
 mod cloud_event;
@@ -40,7 +40,7 @@ use utoipa::{
     openapi::{RefOr, schema::Schema},
 };
 
-/// Every message type of ours, in the order in which people are shown them.
+/// Every message type of ours, in the order of all output.
 pub const ALL: &[EventType] = &[
     EventType::of::<FinancialRecordCreated>(),
     EventType::of::<FinancialRecordUpdated>(),
@@ -48,72 +48,80 @@ pub const ALL: &[EventType] = &[
     EventType::of::<PaymentReminder>(),
 ];
 
-/// A message type: what is particular to it, and nothing else is.
+/// A message type: everything that is particular to it.
 pub trait Event: 'static {
+    /// The CloudEvent's `data`.
     type Data: EventData;
 
-    /// The CloudEvent's `type` and the row's `EventType`: consumers and settings know it by this, so it never changes.
+    /// The CloudEvent's `type` and the row's `EventType`. Consumers and settings refer to it, so it never changes.
     const NAME: &'static str;
-    /// Of `Data`'s shape. One more where a consumer of the one before could not read it.
+    /// The version of `Data`'s shape. It grows by one where a consumer of the previous version could not read the new
+    /// one.
     const VERSION: u32;
-    /// Where it goes while no setting says otherwise.
+    /// Where it goes unless a setting states otherwise.
     const DEFAULT_ROUTE: DefaultRoute;
-    /// Longest CloudEvent of the type. What is longer is refused at enqueue.
+    /// The longest CloudEvent of the type in bytes. A longer one is refused at enqueue.
     const BODY_BYTES_MAX: usize;
     /// The folder under `adapters/mail/letters` that holds its letter in each language.
     const LETTER: &'static str;
 
-    /// Data that shows what could go wrong with its letter.
+    /// Sample data, including extremes that could break its letter.
     ///
     /// # Errors
-    /// A sample is not data of the type; a test keeps that from happening.
+    /// A sample is not valid data of the type; a test prevents that.
     fn samples() -> Result<Samples<Self::Data>, String>;
 }
 
-/// The data of a message type: all a consumer needs, so that none has to read our database.
+/// The data of a message type: all that a consumer needs, so that no consumer has to read our database.
 pub trait EventData: Serialize + DeserializeOwned + PartialSchema {
-    /// At the time of booking: later changes of the client do not redirect this mail.
+    /// The client's address at the time of booking: later changes of the client do not redirect this mail.
     fn recipient(&self) -> &Email;
 
-    /// Of the letter, as the client wants it; None: the office's.
+    /// The letter's language, as the client wants it. None: the office's.
     fn language(&self) -> Option<Language>;
 
-    /// Whose data it is, for finding and erasing.
+    /// The client whose data it is, for finding and erasing.
     fn client(&self) -> ClientId;
 
-    /// What it is about: the CloudEvent's `subject`.
+    /// The path of the subject: the CloudEvent's `subject`.
     fn path(&self) -> String;
 
-    /// Rows of one key are published in the order they were written. Fine-grained, since only one row of a key is on its
-    /// way at a time.
+    /// Rows of one key are published in the order in which they were written. Keys are fine-grained, because only one
+    /// row of a key is sent at a time.
     fn ordering_key(&self) -> String;
 
-    /// What its letter's templates are filled with.
+    /// The values for its letter's templates.
     fn letter_values(&self) -> Vec<(&'static str, LetterValue)>;
 }
 
-/// Each under a name that no other sample of any type has.
+/// Samples with their names, which are unique across all types.
 pub type Samples<T> = Vec<(&'static str, T)>;
 
+/// Where a type goes without a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultRoute {
     /// The queue that SendEmail reads.
     EmailQueue,
-    /// Nothing is enqueued.
+    /// No message is enqueued.
     Nobody,
 }
 
-/// An `Event`, for who does not know which.
+/// The properties of an `Event`, for code that handles every type.
 #[derive(Debug)]
 pub struct EventType {
+    /// `Event::NAME`.
     pub name: &'static str,
+    /// `Event::VERSION`.
     pub version: u32,
+    /// `Event::DEFAULT_ROUTE`.
     pub default_route: DefaultRoute,
+    /// `Event::BODY_BYTES_MAX`.
     pub body_bytes_max: usize,
+    /// `Event::LETTER`.
     pub letter: &'static str,
     /// JSON Schema of the data.
     pub schema: fn() -> RefOr<Schema>,
-    /// Its samples under this id and time: name and CloudEvent.
+    /// The samples as CloudEvents with this id and time.
     pub samples: fn(&MessageId, DateTime<Utc>) -> Result<Samples<String>, String>,
     read: fn(&[u8]) -> serde_json::Result<Notice>,
 }
@@ -133,13 +141,13 @@ impl EventType {
     }
 }
 
-/// Whose data a message carries, for finding and erasing.
+/// The `Subject` of a message: the client whose data it carries, for finding and erasing.
 #[must_use]
 pub fn subject_of(client: ClientId) -> String {
     format!("clients/{client}")
 }
 
-/// The ordering key of what happens to a month's figures: `17/2026-03`.
+/// The ordering key of messages about a month's figures: `17/2026-03`.
 fn month_key(client: ClientId, year: u16, month: u8) -> String {
     format!("{client}/{year}-{month:02}")
 }

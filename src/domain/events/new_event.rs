@@ -1,16 +1,18 @@
-//! An event that goes into the outbox, before it has an id.
+//! An event on its way into the outbox, before it has an id.
 
 use super::{CloudEvent, Event, EventData, subject_of};
 use crate::domain::ids::MessageId;
 use chrono::{DateTime, Utc};
 use serde_json::value::{RawValue, to_raw_value};
 
-/// Whatever its type.
+/// An event of any type.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
+    /// `Event::NAME`.
     pub event_type: &'static str,
+    /// `EventData::ordering_key`.
     pub ordering_key: String,
-    /// Whose data it is (`clients/17`).
+    /// The client whose data it is (`clients/17`).
     pub subject: String,
     body_bytes_max: usize,
     path: String,
@@ -18,6 +20,8 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// The event of a type with its data.
+    ///
     /// # Errors
     /// The data cannot be written as JSON.
     pub fn of<E: Event>(data: &E::Data) -> Result<Self, String> {
@@ -31,7 +35,7 @@ impl NewEvent {
         })
     }
 
-    /// The CloudEvent under this id.
+    /// The CloudEvent with this id, as JSON.
     ///
     /// # Errors
     /// It is longer than its type allows.
@@ -40,7 +44,7 @@ impl NewEvent {
         let payload = serde_json::to_string(&event).map_err(|e| e.to_string())?;
         if payload.len() > self.body_bytes_max {
             let (bytes, max) = (payload.len(), self.body_bytes_max);
-            return Err(format!("the body has {bytes} bytes, a {} at most {max}", self.event_type));
+            return Err(format!("the body has {bytes} bytes, the limit of a {} is {max}", self.event_type));
         }
         Ok(payload)
     }

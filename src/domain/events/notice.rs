@@ -1,28 +1,33 @@
-//! An event read back by who mails it: what a letter needs, whatever the type.
+//! An event as the mailer reads it: what a letter needs, whatever the type.
 
 use super::{ALL, CloudEvent, Event, EventData, EventType, LetterValue};
 use crate::domain::{client::Email, ids::ClientId, language::Language};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, de::Error};
 
+/// What a letter is written from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// The outbox id.
     pub id: String,
+    /// When the event happened.
     pub time: DateTime<Utc>,
+    /// The client whose data it is.
     pub client: ClientId,
+    /// Where the letter goes.
     pub recipient: Email,
-    /// As the client wants it; None: the office's.
+    /// The letter's language, as the client wants it. None: the office's.
     pub language: Option<Language>,
-    /// The folder of its letter.
+    /// The folder of its letter under `adapters/mail/letters`.
     pub letter: &'static str,
+    /// The values for its templates.
     pub values: Vec<(&'static str, LetterValue)>,
 }
 
 /// Reads a CloudEvent of ours.
 ///
 /// # Errors
-/// It is not JSON, of no type in `ALL`, or its data is not that type's.
+/// It is not JSON, its type is not in `ALL`, or its data is not that type's.
 pub fn read(body: &[u8]) -> serde_json::Result<Notice> {
     let Typed { event_type } = serde_json::from_slice(body)?;
     (event_type.read)(body)

@@ -1,4 +1,4 @@
-//! The taxes and contributions of a booked month fall due: the client is reminded of the amounts and of the day.
+//! The taxes and contributions of a booked month fall due: the client is reminded of the amounts and the day.
 
 use super::{
     AboutRecord, DefaultRoute, Event, EventData, LetterValue, NewEvent, Samples, month_key,
@@ -16,29 +16,36 @@ use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// The message type and its data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentReminder {
+    /// The client's number.
     #[schema(schema_with = schema::client_id)]
     pub client_id: ClientId,
+    /// The client's name when the reminder was enqueued.
     #[schema(schema_with = schema::text)]
     pub client_name: ClientName,
+    /// Where the letter goes: the client's address when the reminder was enqueued.
     #[schema(schema_with = schema::email)]
     pub recipient: Email,
-    /// Of the letter; without it, the office's.
+    /// The letter's language; if absent, the office's.
     #[serde(default, deserialize_with = "language::known", skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = schema::language, required = false)]
     pub language: Option<Language>,
+    /// The year of the figures.
     #[schema(minimum = 2000, maximum = 2100)]
     pub year: u16,
+    /// The month of the figures.
     #[schema(minimum = 1, maximum = 12)]
     pub month: u8,
+    /// The amounts to be paid.
     #[schema(schema_with = schema::figures)]
     pub figures: Figures,
-    /// When they are to be paid at the latest.
+    /// The last day for payment.
     #[schema(schema_with = schema::date)]
     pub due_date: NaiveDate,
-    /// Of the record whose figures these are.
+    /// The version of the record whose figures these are.
     pub version: i64,
 }
 
@@ -79,7 +86,7 @@ impl EventData for PaymentReminder {
         format!("clients/{}/finance/{}/{}", self.client_id, self.year, self.month)
     }
 
-    /// The record's: no reminder overtakes the figures it reminds of.
+    /// The record's key, so that no reminder overtakes the figures it is about.
     fn ordering_key(&self) -> String {
         month_key(self.client_id, self.year, self.month)
     }
@@ -112,22 +119,24 @@ impl PaymentReminder {
 
 /// The day on which a month's taxes fall due.
 ///
-/// Not before the month begins, and at most five years after it ends: a tax debt is not older (Tax Ordinance, art. 70).
-/// The month decides, not today's date: a day that has passed may be reminded of, and a repeat with the same
-/// Idempotency-Key is as valid tomorrow.
+/// From the month's first day to five years after its end: older tax debts expire (Tax Ordinance, art. 70). The month
+/// decides, not today's date: a reminder of a past day is valid, and a repeat with the same Idempotency-Key is as valid
+/// tomorrow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DueDate(NaiveDate);
 
 const YEARS_MAX: u32 = 5;
 
 impl DueDate {
+    /// Reads the due date of a month.
+    ///
     /// # Errors
-    /// Says what was expected, for a person.
+    /// What was expected, for a person.
     pub fn parse(text: &str, period: Period) -> Result<Self, String> {
         let first = NaiveDate::from_ymd_opt(period.year().into(), period.month().into(), 1);
         let last = first.and_then(|day| day.checked_add_months(Months::new(12 * YEARS_MAX + 1))?.pred_opt());
         let (first, last) = first.zip(last).ok_or("has a month without days")?;
-        // As ISO 8601 writes it, in full: chrono alone takes `2030-4-20` and `+2030-04-20` too.
+        // The full ISO 8601 form: chrono alone also accepts `2030-4-20` and `+2030-04-20`.
         let date = text.parse::<NaiveDate>().ok().filter(|date| date.to_string() == text);
         let date = date.ok_or("must be a date, such as 2030-04-20")?;
         if !(first..=last).contains(&date) {

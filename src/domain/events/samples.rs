@@ -1,4 +1,4 @@
-//! What samples of messages are made of: a usual client, and one whose name and amounts go to the limits.
+//! The parts of sample messages: a usual client, and one whose name and amounts are at the limits.
 
 use super::{Event, FinancialChange, NewEvent, Samples};
 use crate::domain::{
@@ -10,8 +10,8 @@ use crate::domain::{
 };
 use chrono::{DateTime, Utc};
 
-/// Markup, quotes, a header and an encoded word that are none, letters of other scripts, an emoji, and a word without
-/// a place to break: 200 characters, as long as a name may be.
+/// Markup, quotes, what looks like a header and an encoded word, letters of other scripts, an emoji, and a word without
+/// a place to break: 200 characters, the longest name.
 const ODD_NAME: &str = "Zażółć gęślą jaźń & Synowie <script>alert(\"1\")</script> {{ 7*7 }} O'Brien \
 =?utf-8?q?Bcc:_x@example.pl?= שלום 日本 🦀 Konstantynopolitańczykowianeczka\
 Konstantynopolitańczykowianeczka-Żółć sp. z o.o. sp. k";
@@ -24,7 +24,7 @@ pub(super) fn written<E: Event>(id: &MessageId, time: DateTime<Utc>) -> Result<S
     E::samples()?.into_iter().map(sample).collect()
 }
 
-/// A month as it is booked.
+/// A booked month.
 pub(super) struct Booked {
     pub client: Client,
     pub record: FinancialRecord,
@@ -40,12 +40,12 @@ pub(super) fn usual() -> Result<Booked, String> {
     booked("Piekarnia Łąka sp. z o.o.", "biuro@piekarnia.example.pl", [123_456, 50_000, 160_099])
 }
 
-/// The largest amounts there are.
+/// A client and record with the largest amounts.
 pub(super) fn odd() -> Result<Booked, String> {
     booked(ODD_NAME, ODD_ADDRESS, [GROSZE_MAX, 0, GROSZE_MAX - 1])
 }
 
-/// Of income tax, VAT and insurance in grosze.
+/// Figures from income tax, VAT and insurance in grosze.
 pub(super) fn figures(grosze: [i64; 3]) -> Result<Figures, String> {
     let [income_tax, vat, insurance_amount] = grosze.map(Money::from_grosze);
     let all = income_tax.zip(vat).zip(insurance_amount);

@@ -202,7 +202,7 @@ async fn a_row_that_another_program_keeps_locked_delays_routing_and_nothing_else
     let report = dispatch(&context).await;
     assert_eq!((report.routed, report.store_error), (0, None));
     let stalled = report.stalled.expect("told, and not taken for nothing to route");
-    assert!(stalled.starts_with("route: another transaction holds a lock"), "{stalled}");
+    assert!(stalled.starts_with("route: another transaction has held a lock"), "{stalled}");
     assert!(stalled.contains("session 57 of ania"), "with what holds it: {stalled}");
     assert_eq!(server.requests("outbox_unrouted").len(), 1, "the wait was long enough");
     assert!(server.done("outbox_heads") > 0, "what has its destination is still claimed");

@@ -37,7 +37,7 @@ async fn a_dispatch_reports_who_holds_rows_that_should_have_been_sent() {
     let (server, db) = held().await;
     let report = run(&db).await;
     let reported = report.stalled.unwrap();
-    for word in ["3 row(s)", "session 57", "OFFICE\\ania", "SSMS", "PC7", "812 s"] {
+    for word in ["3 overdue row(s)", "session 57", "OFFICE\\ania", "SSMS", "PC7", "812 s"] {
         assert!(reported.contains(word), "{word}: {reported}");
     }
     assert_eq!(report.store_error, None, "the database is well");
@@ -50,7 +50,7 @@ async fn where_the_holder_cannot_be_seen_the_missing_permission_is_named() {
         let (server, db) = held().await;
         server.fault("outbox_holders", Fault::Error(number));
         let reported = run(&db).await.stalled.unwrap();
-        assert!(reported.contains("3 row(s)") && reported.contains(word), "{number}: {reported}");
+        assert!(reported.contains("3 overdue row(s)") && reported.contains(word), "{number}: {reported}");
     }
 }
 
@@ -64,7 +64,7 @@ async fn the_status_reports_held_rows_too() {
     // The stand-in answers by the first name that it knows: this statement, not only the rows.
     server.answer("outbox_locked", vec![]);
     let reported = db.status(&[]).await.unwrap().stalled.unwrap();
-    assert!(reported.contains("3 row(s)") && reported.contains("session 57"), "{reported}");
+    assert!(reported.contains("3 overdue row(s)") && reported.contains("session 57"), "{reported}");
 }
 
 /// The others are settled; a repeat with the same token settles the held row once it is released.

@@ -87,7 +87,7 @@ async fn a_lock_that_is_not_released_has_its_own_error() {
     let (server, db) = met("outbox_settle", LOCK_WAIT_OVER, 1).await;
     let reported = settle(&db).await.unwrap_err();
     assert!(matches!(reported, StoreError::Locked { .. }), "{reported}");
-    assert!(reported.to_string().contains("another transaction holds a lock"), "{reported}");
+    assert!(reported.to_string().contains("another transaction has held a lock"), "{reported}");
     assert_eq!(server.requests("outbox_settle").len(), 1);
     let (server, db) = met("outbox_unrouted", LOCK_WAIT_OVER, 1).await;
     let routes = crate::support::world::routes(&[("Created", &["queue:q"])]);

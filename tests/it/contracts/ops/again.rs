@@ -93,7 +93,7 @@ async fn a_row_that_the_bus_may_hold_is_requeued_only_after_the_window(backend: 
     dispatch(backend, dead(LastOutcome::Unknown)).await;
     backend.advance_ms(HOUR_MS / 2);
     let answer = requeue(backend, "m", AN_HOUR).await;
-    assert_why_not(&answer, &["duplicate", " s: try again then"]);
+    assert_why_not(&answer, &["duplicate", " s: try again after that"]);
     let why = answer.why_not.unwrap();
     let seconds: i64 = why.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
     assert!((1..=1_800).contains(&seconds), "{why}");
