@@ -110,10 +110,10 @@ function open(broker) {
 
 // $cbs: replies go by connection, since each client selects its own reply address.
 function put(broker, context, granted, reply) {
-  const asked = context.message;
-  const { name: audience, type } = asked.application_properties;
+  const request = context.message;
+  const { name: audience, type } = request.application_properties;
   const entity = decodeURIComponent(new URL(audience.replace(/^[a-z]+:/, 'http:')).pathname.slice(1));
-  const token = asked.body.content ?? asked.body;
+  const token = request.body.content ?? request.body;
   // Microsoft's Python SDK calls a signature 'jwt' too.
   const signed = token.startsWith('SharedAccessSignature');
   const known = () => (broker.tokens.get(token) > broker.now() ? null : 'unknown or expired token');
@@ -125,7 +125,7 @@ function put(broker, context, granted, reply) {
   }
   context.delivery.accept();
   reply?.send({
-    correlation_id: asked.message_id,
+    correlation_id: request.message_id,
     application_properties: {
       'status-code': rhea.types.wrap_int(why ? 401 : 202), 'status-description': why || 'Accepted',
     },
