@@ -26,14 +26,16 @@ fn message(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_reminder_is_published_behind_the_figures_it_shows_and_mailed() {
+async fn a_reminder_is_published_after_the_figures_it_shows_and_mailed() {
     let edge = Edge::new().await;
     let (record, created) = booked(&edge).await;
     let reminded = edge.write("POST", &format!("{record}/reminders"), &[], APRIL_20).await;
     assert_eq!((reminded.status.as_u16(), reminded.json()), (202, created.json()));
     assert_eq!(reminded.header("etag"), created.header("etag"));
-    assert_eq!(edge.get(&record).await.json(), created.json(), "the books stay as they are");
+    assert_eq!(edge.get(&record).await.json(), created.json(), "the books do not change");
 
+    let keys = edge.backend.query("SELECT COUNT(DISTINCT OrderingKey) FROM OutboxMessages");
+    assert_eq!(keys.as_deref(), Some("1"), "one key, so that no reminder overtakes the figures");
     let timer = json!({"Data": {}, "Metadata": {}}).to_string();
     assert_eq!(edge.invoke("DispatchOutbox", timer.as_bytes()).await.status, 200);
     let id = message(&reminded);
