@@ -11,7 +11,7 @@
 //! | sending | timer `DispatchOutbox`, and a nudge after each booking | route → claim a batch → publish → settle, until nothing is due | [`flows::dispatch`] |
 //! | mailing | queue `SendEmail`, timer `RetryEmail` | seen before? → store it → mail it → remember | [`flows::notify`] |
 //!
-//! A fourth, [`flows::prune`], removes what is finished.
+//! [`flows::prune`] removes what is finished.
 //!
 //! # The rooms
 //!
@@ -20,10 +20,10 @@
 //! | [`domain`] | what clients, records, messages and mails are, and every decision; pure: no I/O, no async, no clock | nothing |
 //! | [`ports`] | what we need from outside: traits, and their errors | `domain` |
 //! | [`flows`] | the rivers, over ports | `domain`, `ports` |
-//! | [`adapters`] | SQLite, SQL Server, Service Bus, mail providers: they implement `ports` | `config`, and the above but `flows` |
-//! | [`functions`] | the edge of the Azure Functions host: HTTP, timers, the queue | all of the above but `adapters` |
+//! | [`adapters`] | SQLite, SQL Server, Service Bus, mail providers: they implement `ports` | `domain`, `ports`, `config` |
+//! | [`functions`] | the edge of the Azure Functions host: HTTP, timers, the queue | `domain`, `ports`, `flows` |
 //! | `local` | a small host in Azure's place, the queue and the demo; a feature that a staged build lacks | `domain`, `ports` |
-//! | [`ops`] | the command line of operators | all of the above but `adapters` and `local` |
+//! | [`ops`] | the command line of operators (`client-organizer ops …`), `doctor`, `stage` | `domain`, `ports`, `flows`, `functions` |
 //! | [`config`] | every setting: read once, all problems reported at once | `domain` |
 //! | [`app`] | commands; the only room that sees all others, and joins them (`src/app/compose.rs`) | all |
 //!
@@ -35,13 +35,13 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | a field of the API and its validation | read in `src/functions/clients.rs` or `src/functions/records.rs` by a type of `domain` that parses it; the document in `src/functions/wire.rs` |
+//! | a field of the API and its validation | read in `src/functions/clients.rs`, `src/functions/records.rs` or `src/functions/reminders.rs`, by a type of `domain` that parses it; the document in `src/functions/wire.rs` |
 //! | the text of a letter | `src/adapters/mail/letters`, a folder for each message type, in it one for each language |
-//! | what an answer of the bus means (a 503, an AMQP condition) | `src/adapters/servicebus/outcome.rs` and `src/adapters/servicebus/refusal.rs`; what follows from it, `src/domain/verdict.rs` |
+//! | what an answer of the bus means | an HTTP status such as 503: `src/adapters/servicebus/outcome.rs`; an AMQP condition: `src/adapters/servicebus/refusal.rs`; what follows from it, `src/domain/verdict.rs` |
 //! | what an answer of a mail provider means | `src/adapters/mail/smtp_outcome.rs`, `src/adapters/mail/acs_outcome.rs`; what follows from it, `src/domain/mail_verdict.rs` |
 //! | the claim's SQL | `src/adapters/sqlserver/sql/outbox_heads.sql` finds the rows, `src/adapters/sqlserver/sql/outbox_lease.sql` leases them |
-//! | how long something is kept | a setting (`src/config/catalogue.rs`); what removes it, `src/flows/prune.rs` and each dialect's `prune_*.sql` |
-//! | a column of the outbox | a migration in each dialect; then `src/adapters/sqlserver/rows.rs`, its namesake in `sqlite`, and the statements |
+//! | how long something is kept | a setting (`src/config/catalogue.rs`: `Outbox__RetentionDays`, `Inbox__RetentionDays`, …); what removes it, `src/flows/prune.rs` and each dialect's `prune_*.sql` |
+//! | a column of the outbox | a migration in each dialect; the statements that write, copy or read it (`src/adapters/sqlite/sql/books_enqueue.sql`, the claim's, `src/adapters/sqlite/sql/ops_copy.sql`, `src/adapters/sqlite/sql/outbox_route_sibling.sql` and their namesakes); its field in `src/domain/outbox.rs`; what a row means, once for both dialects, in `src/adapters/columns/outbox.rs` (for operators `src/adapters/columns/operator.rs`) |
 //! | who may invoke a function | `src/functions/guard.rs` |
 //!
 //! # How to add
@@ -53,27 +53,28 @@
 //!    letter's folder; its line in `ALL` of `src/domain/events/mod.rs`.
 //! 2. `src/adapters/mail/letters/payment_reminder`: `pl` and `en`, each with subject, text and HTML; embedded as they are.
 //! 3. `src/functions/reminders.rs`: the endpoint that enqueues it, by `Command::Enqueue` of `src/domain/booking.rs` (a message
-//!    about what is booked) or with a write; its path in `src/functions/routes.rs`, its document in `src/functions/openapi.rs`.
-//! 4. The files made of the settings, since `Routes__<EventType>` is one (next walk).
+//!    about what is booked) or with a write; its path in `src/functions/routes.rs`, its document in `src/functions/openapi.rs`, its arm in `src/functions/finance.rs`.
+//! 4. The two files made of the settings (next walk), since each type brings the setting `Routes__<EventType>`.
 //!
 //! Routes, settings, the OpenAPI document, `mail preview` and the tests find it through `ALL`. Tests:
 //! `tests/it/events.rs`; golden letters in `tests/it/golden/letters` (look at them: `client-organizer mail preview`).
 //!
 //! **A setting.** One row in `src/config/catalogue.rs`: name, default, bounds, meaning. One line that reads it into a
 //! typed field, in the concern's file beside it (for example `src/config/outbox.rs`). If it contradicts another one,
-//! a check in `src/config/checks.rs`. Then print the two files that are made of the table, with `client-organizer settings
+//! a check in `src/config/checks.rs`. Then print the two files that are made of the table, `src/config/README.md` and `local.settings.example.json`, with `client-organizer settings
 //! --markdown` and `--example`. It is a line of `infra/main.bicep` only if the app needs it to start in Azure. To rename
 //! one, give its former name in the row (`formerly`). Tests: `tests/it/settings.rs` compares the table with what is enforced, with the files, and with the template.
 //!
 //! **An SQL statement.** A file of the same name in `src/adapters/sqlite/sql` and `src/adapters/sqlserver/sql`; its first
 //! line names the statement and its parameters, for example `src/adapters/sqlite/sql/prune_finished_rows.sql`. It is
-//! taken in by `include_str!` where it is used. On SQL Server, what walks the outbox or the inbox skips locked rows
+//! embedded by `include_str!` where it is used. On SQL Server, what walks the outbox or the inbox skips locked rows
 //! (`READPAST, READCOMMITTEDLOCK`) and names its index. What it does for the port is a test in `tests/it/contracts`, written
 //! once and run on both. Tests: `tests/it/tidy.rs` pairs the dialects; `tests/it/sql_lint.rs` has others' parsers read them.
 //!
 //! **A migration.** The next `V<n>__name.sql` in `src/adapters/sqlite/migrations` and in `src/adapters/sqlserver/migrations`
 //! (each counts for itself). One that has landed is never edited. Imitate
-//! `src/adapters/sqlserver/migrations/V10__inbox_due.sql`. A new column has a default, since other programs insert rows
+//! `src/adapters/sqlserver/migrations/V3__error_column.sql` (a column) or `src/adapters/sqlserver/migrations/V10__inbox_due.sql` (an
+//! index). A new column has a default or takes NULL, since other programs insert rows
 //! with three columns; a new table needs its line in `src/adapters/sqlserver/grants.sql`. `CHANGELOG.md` says that `migrate` must be run.
 //! Tests: `tests/it/migrate.rs`, `tests/it/migrate_sqlserver.rs` bring every earlier version here.
 //!
@@ -83,10 +84,10 @@
 //! and no error, since what is not known to be refused is unknown. `src/app/compose.rs` selects it. Tests: a line for it in
 //! `tests/it/conformance/mod.rs`, whose suite every bus passes.
 //!
-//! **A mail provider.** A file beside `src/adapters/mail/smtp.rs` that implements `Mailer` of `src/ports/mailer.rs`, and a pure one
-//! for what its answers mean, as `src/adapters/mail/acs_outcome.rs`: sent, refused, this recipient's for now, the provider's
+//! **A mail provider.** A file beside `src/adapters/mail/smtp.rs` that implements `Mailer` of `src/ports/mailer.rs`, and a second,
+//! pure file for what its answers mean, as `src/adapters/mail/acs_outcome.rs`: sent, refused, this recipient's for now, the provider's
 //! fault, or unknown. If it answers status queries, it implements `StatusQueries` too. A variant of `EmailProvider` in
-//! `src/config/mod.rs` with its settings; `src/app/compose.rs` makes it. Tests: `tests/it/providers.rs`, which every provider
+//! `src/config/email.rs`, its settings as rows of the table; `src/app/compose.rs` makes it; the compiler shows the rest. Tests: `tests/it/providers.rs`, which every provider
 //! passes, against a server that misbehaves as it is told, such as `tests/smtp/server.py`.
 //!
 //! **A database.** A folder beside `src/adapters/sqlite` with the same file names, and one line in
