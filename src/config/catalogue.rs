@@ -95,7 +95,6 @@ const OUTBOX: &[Setting] = &[
     // Bounded by what SendEmail accepts in an envelope: a larger one would be delivered until it is dead-lettered.
     number("Outbox__MessageBytesMax", "196608", 1_000, 1_000_000, "largest body the bus takes"),
     number("Outbox__HeaderBytesMax", "32768", 100, 65_536, "largest headers the bus takes"),
-    number("Outbox__RetentionDays", "30", 1, 3_650, "how long sent and discarded rows are kept"),
     number("Breaker__BaseMs", "5000", 100, 3_600_000, "first pause after a destination failed; doubles"),
     number(
         "Breaker__MaxMs",
@@ -278,6 +277,7 @@ const SENDING: &[Setting] = &[
 ];
 
 const RETENTION: &[Setting] = &[
+    number("Outbox__RetentionDays", "30", 1, 3_650, "how long sent and discarded rows are kept"),
     number("Idempotency__RetentionHours", "24", 1, 720, "how long an Idempotency-Key is remembered"),
     number("Inbox__RetentionDays", "400", 1, 3_650, "how long a repeat is recognised"),
     text(

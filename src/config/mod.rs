@@ -20,6 +20,7 @@ mod checks;
 pub use crate::domain::language::Language;
 pub use checks::FUNCTION_TIMEOUT_MS;
 pub use connection::sql_login::AzureEnvironment;
+pub use email::{AcsSettings, EmailProvider, EmailSettings, SmtpSecurity, SmtpSettings};
 pub use identity::Identity;
 pub use reader::Problem;
 pub use setting::{Choice, Kind, Setting};
@@ -159,95 +160,6 @@ pub enum Transport {
 impl Choice for Transport {
     const WORDS: &'static [(&'static str, Self)] =
         &[("amqp", Self::Amqp), ("websocket", Self::WebSocket), ("rest", Self::Rest)];
-}
-
-/// The mail provider and the letters.
-#[derive(Debug, Clone)]
-pub struct EmailSettings {
-    /// Which provider.
-    pub provider: EmailProvider,
-    /// Folder of the folder provider.
-    pub folder: PathBuf,
-    /// The SMTP server; read even if the provider is another.
-    pub smtp: SmtpSettings,
-    /// Azure Communication Services; read even if the provider is another.
-    pub acs: AcsSettings,
-    /// The From: an address, or a name and an address.
-    pub from: String,
-    /// The Reply-To, in the same form; None: as From.
-    pub reply_to: Option<String>,
-    /// The office's address in the signature; one line.
-    pub office_address: Option<String>,
-    /// Its telephone number, there too; one line.
-    pub office_phone: Option<String>,
-    /// The List-Unsubscribe header.
-    pub unsubscribe: Option<Unsubscribe>,
-    /// Language of the mails to clients without a language of their own.
-    pub language: Language,
-}
-
-/// Who sends the mails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EmailProvider {
-    /// Writes `.eml` files; for one machine, refused in Azure.
-    Folder,
-    /// An SMTP server.
-    Smtp,
-    /// Azure Communication Services.
-    Acs,
-}
-
-impl Choice for EmailProvider {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("folder", Self::Folder), ("smtp", Self::Smtp), ("acs", Self::Acs)];
-}
-
-/// Azure Communication Services: a connection string, or an endpoint and an identity.
-#[derive(Debug, Clone)]
-pub struct AcsSettings {
-    /// With its access key.
-    pub connection: Option<Secret>,
-    /// Empty with a connection string.
-    pub endpoint: String,
-    /// Who signs in at the endpoint.
-    pub identity: Option<Identity>,
-    /// Bounds one mail, with its token.
-    pub timeout_ms: u64,
-}
-
-/// The SMTP server.
-#[derive(Debug, Clone)]
-pub struct SmtpSettings {
-    /// A host name or an address; empty: not set.
-    pub host: String,
-    /// Usually 587 for STARTTLS, 465 for TLS.
-    pub port: u16,
-    /// Encryption.
-    pub security: SmtpSecurity,
-    /// Login; None: no login.
-    pub user: Option<String>,
-    /// Set together with `user`.
-    pub password: Option<Secret>,
-    /// PEM file of certificates trusted in addition to the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Bounds one mail, from connecting to the last reply.
-    pub timeout_ms: u64,
-}
-
-/// Encryption of SMTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SmtpSecurity {
-    /// STARTTLS (port 587); without it nothing is sent.
-    Starttls,
-    /// TLS from the first byte (port 465).
-    Tls,
-    /// No encryption; to this machine only.
-    None,
-}
-
-impl Choice for SmtpSecurity {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("starttls", Self::Starttls), ("tls", Self::Tls), ("none", Self::None)];
 }
 
 /// A text that `Debug` does not print.

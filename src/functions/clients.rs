@@ -2,7 +2,7 @@
 
 use super::{
     body,
-    fields::{Fields, digits, text},
+    field_reader::{Fields, digits, text},
     finance::read,
     openapi::{ReadProblems, WriteHeaders, WriteProblems},
     problem::Problem,

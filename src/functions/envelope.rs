@@ -3,7 +3,7 @@
 //! Values may be bare, or JSON text inside a JSON string. Unknown keys and the host's other objects are skipped unread.
 //! The result is one `Delivery`; no other file knows the envelope's form.
 
-use super::fields::pairs_of;
+use super::field_reader::pairs_of;
 use crate::domain::{delivery::Delivery, traceparent};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Datelike, NaiveDateTime, Utc};

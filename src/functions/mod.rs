@@ -11,7 +11,7 @@ mod guard;
 mod request;
 mod reply;
 mod problem;
-mod fields;
+mod field_reader;
 mod body;
 mod write;
 mod wire;

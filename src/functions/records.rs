@@ -2,7 +2,7 @@
 
 use super::{
     body,
-    fields::{Fields, digits, integer},
+    field_reader::{Fields, digits, integer},
     finance::read,
     openapi::{ReadProblems, WriteHeaders, WriteProblems},
     problem::Problem,

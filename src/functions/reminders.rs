@@ -2,7 +2,7 @@
 
 use super::{
     body,
-    fields::{Fields, text},
+    field_reader::{Fields, text},
     openapi::{WriteHeaders, WriteProblems},
     problem::Problem,
     reply::Reply,

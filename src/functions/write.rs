@@ -2,7 +2,7 @@
 
 use super::{
     body,
-    fields::Fields,
+    field_reader::Fields,
     problem::{Kind, Problem},
     reply::{self, Reply, set},
     request::Request,
