@@ -39,7 +39,7 @@
 //! | the text of a letter | `src/adapters/mail/letters`, a folder for each message type, in it one for each language |
 //! | what an answer of the bus means | an HTTP status such as 503: `src/adapters/servicebus/outcome.rs`; an AMQP condition: `src/adapters/servicebus/refusal.rs`; what follows from it, `src/domain/verdict.rs` |
 //! | what an answer of a mail provider means | `src/adapters/mail/smtp_outcome.rs`, `src/adapters/mail/acs_outcome.rs`; what follows from it, `src/domain/mail_verdict.rs` |
-//! | the claim's SQL | `src/adapters/sqlserver/sql/outbox_heads.sql` finds the rows, `src/adapters/sqlserver/sql/outbox_lease.sql` leases them |
+//! | the claim's SQL | `src/adapters/sqlserver/sql/outbox_claim_heads.sql` finds the rows, `src/adapters/sqlserver/sql/outbox_claim_lease.sql` leases them |
 //! | how long something is kept | a setting (`src/config/catalogue.rs`: `Outbox__RetentionDays`, `Inbox__RetentionDays`, …); what removes it, `src/flows/prune.rs` and each dialect's `prune_*.sql` |
 //! | a column of the outbox | a migration in each dialect; the statements that write, copy or read it (`src/adapters/sqlite/sql/books_enqueue.sql`, the claim's, `src/adapters/sqlite/sql/ops_copy.sql`, `src/adapters/sqlite/sql/outbox_route_sibling.sql` and their namesakes); its field in `src/domain/outbox.rs`; what a row means, once for both dialects, in `src/adapters/columns/outbox.rs` (for operators `src/adapters/columns/operator.rs`) |
 //! | who may invoke a function | `src/functions/guard.rs` |

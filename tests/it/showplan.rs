@@ -28,9 +28,9 @@ fn a_scan_of_a_whole_table_is_found_and_nothing_else() {
 
 #[test]
 fn a_statement_is_identified_by_its_file() {
-    let batch = "(@P1 int)-- now: the clock\nDECLARE @now int;\n-- outbox_lease: takes\n-- The first: goes\nUPDATE t SET x = 1;\n-- outbox_locked: rows\nSELECT 1;";
+    let batch = "(@P1 int)-- now: the clock\nDECLARE @now int;\n-- outbox_claim_lease: takes\n-- The first: goes\nUPDATE t SET x = 1;\n-- outbox_locked: rows\nSELECT 1;";
     let end = |text: &str| batch.find(text).unwrap() + text.len();
-    assert_eq!(statement_of(batch, end("x = 1")).as_deref(), Some("outbox_lease"));
+    assert_eq!(statement_of(batch, end("x = 1")).as_deref(), Some("outbox_claim_lease"));
     assert_eq!(statement_of(batch, end("SELECT 1")).as_deref(), Some("outbox_locked"));
     assert_eq!(statement_of("SELECT 1", 8), None);
 }

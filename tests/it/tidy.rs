@@ -273,7 +273,7 @@ fn frequent_statements_name_their_index_and_seek() {
     }
     let folder = root().join("src/adapters/sqlserver/sql");
     let joined = [
-        ("outbox_expire", 1),
+        ("outbox_claim_expire", 1),
         ("outbox_settle", 2),
         ("outbox_settle_repeat", 1),
         ("outbox_followers", 2),
@@ -291,7 +291,7 @@ fn frequent_statements_name_their_index_and_seek() {
         let pinned = text.matches("OPTION (FORCE ORDER, LOOP JOIN)").count();
         assert_eq!(pinned, times, "{name}: the few rows first, then each by its key");
     }
-    for name in ["outbox_heads", "outbox_lease", "outbox_unrouted"] {
+    for name in ["outbox_claim_heads", "outbox_claim_lease", "outbox_unrouted"] {
         let text = fs::read_to_string(folder.join(format!("{name}.sql"))).unwrap();
         assert!(text.contains("FORCESEEK") && text.contains("OPTION (LOOP JOIN)"), "{name}");
     }
@@ -327,7 +327,7 @@ fn the_dialects_have_the_same_statements() {
         ("now", "the clock as a variable of the batch; SQLite gets it as a parameter"),
         ("ops_begin", "as books_begin"),
         ("ops_changed", "as books_begin: the end of a remedy's batch"),
-        ("outbox_claimed_before", "as inbox_leased_before"),
+        ("outbox_claim_before", "as inbox_leased_before"),
         ("outbox_locked", "SQLite locks no rows"),
         ("outbox_holders", "as outbox_locked"),
         ("ops_report", "as outbox_locked: a reader of SQLite waits for nobody"),

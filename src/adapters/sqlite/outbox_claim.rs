@@ -9,15 +9,19 @@ use crate::{
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use std::sync::LazyLock;
 
-const GATE: &str = include_str!("sql/outbox_gate.sql");
-pub(super) const EXPIRE: &str = include_str!("sql/outbox_expire.sql");
-pub(super) const HEADS: &str = include_str!("sql/outbox_heads.sql");
-const LEASE: &str = include_str!("sql/outbox_lease.sql");
+const GATE: &str = include_str!("sql/outbox_claim_gate.sql");
+pub(super) const EXPIRE: &str = include_str!("sql/outbox_claim_expire.sql");
+pub(super) const HEADS: &str = include_str!("sql/outbox_claim_heads.sql");
+const LEASE: &str = include_str!("sql/outbox_claim_lease.sql");
 
 /// The heads that must be sent alone. "Claims >= 2" is written out because IX_Outbox_Suspect matches only then; without
 /// it each claim would scan every due row. The statement has its own name, so that traces and plans show which it was.
 pub(super) static SUSPECT: LazyLock<String> = LazyLock::new(|| {
-    HEADS.replacen("outbox_heads:", "outbox_suspect:", 1).replacen("o.State < 2", "o.State < 2 AND o.Claims >= 2", 1)
+    HEADS.replacen("outbox_claim_heads:", "outbox_claim_suspect:", 1).replacen(
+        "o.State < 2",
+        "o.State < 2 AND o.Claims >= 2",
+        1,
+    )
 });
 
 /// The destination's row in `Destinations`; without a row it is neither paused nor open.

@@ -9,20 +9,19 @@ use crate::{
 use std::{collections::BTreeMap, sync::LazyLock};
 use tiberius::error::Error;
 
-const BEFORE: &str = include_str!("sql/outbox_claimed_before.sql");
-const GATE: &str = include_str!("sql/outbox_gate.sql");
-const EXPIRE: &str = include_str!("sql/outbox_expire.sql");
-const HEADS: &str = include_str!("sql/outbox_heads.sql");
-const LEASE: &str = include_str!("sql/outbox_lease.sql");
+const BEFORE: &str = include_str!("sql/outbox_claim_before.sql");
+const GATE: &str = include_str!("sql/outbox_claim_gate.sql");
+const EXPIRE: &str = include_str!("sql/outbox_claim_expire.sql");
+const HEADS: &str = include_str!("sql/outbox_claim_heads.sql");
+const LEASE: &str = include_str!("sql/outbox_claim_lease.sql");
 
 /// The heads that must be sent alone. "Claims >= 2" is written out because IX_Outbox_Suspect matches only then; without
 /// it each claim would scan every due row. The statement has its own name, so that traces and plans show which it was.
 static SUSPECT: LazyLock<String> = LazyLock::new(|| {
-    HEADS.replacen("outbox_heads:", "outbox_suspect:", 1).replacen("IX_Outbox_Due", "IX_Outbox_Suspect", 1).replacen(
-        "o.State < 2",
-        "o.State < 2 AND o.Claims >= 2",
-        1,
-    )
+    HEADS
+        .replacen("outbox_claim_heads:", "outbox_claim_suspect:", 1)
+        .replacen("IX_Outbox_Due", "IX_Outbox_Suspect", 1)
+        .replacen("o.State < 2", "o.State < 2 AND o.Claims >= 2", 1)
 });
 
 pub(super) fn statement(claim: &Claim) -> Statement {
@@ -71,7 +70,7 @@ mod tests {
         assert!(SUSPECT.contains("INDEX(IX_Outbox_Suspect)") && SUSPECT.contains("INDEX(IX_Outbox_Key)"));
         assert!(SUSPECT.contains("o.Claims >= 2") && !SUSPECT.contains("IX_Outbox_Due"));
         let without = SUSPECT.replace("IX_Outbox_Suspect", "IX_Outbox_Due").replace(" AND o.Claims >= 2", "");
-        let without = without.replace("outbox_suspect:", "outbox_heads:");
+        let without = without.replace("outbox_claim_suspect:", "outbox_claim_heads:");
         assert_eq!(without, HEADS);
     }
 }

@@ -133,13 +133,13 @@ async fn a_claim_whose_answer_was_lost_first_reads_the_rows_of_its_token() {
     for fault in UNANSWERED {
         let (server, db) = met(fault).await;
         server.answer(
-            "outbox_claimed_before",
+            "outbox_claim_before",
             vec![table(&["SetDead", "Failures", "LastAcceptedOnUtc"], vec![vec![0.into(), 0.into(), Cell::NoTime]])],
         );
-        server.fault("outbox_claimed_before", fault);
+        server.fault("outbox_claim_before", fault);
         let claim = claim_from("queue:q", ClaimMode::Batch { rows_max: 10, bytes_max: 1000 });
         db.claim(&claim).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
-        assert_eq!(server.requests("outbox_claimed_before").len(), 2, "{fault:?}");
+        assert_eq!(server.requests("outbox_claim_before").len(), 2, "{fault:?}");
     }
 }
 
@@ -176,12 +176,12 @@ async fn a_fault_that_stays_is_reported_after_a_bounded_time() {
 async fn a_claim_that_is_always_the_deadlock_victim_finds_no_rows_for_now() {
     let (server, db) = met(Fault::CutAnswer).await;
     for _ in 0..100 {
-        server.fault("outbox_lease", Fault::Error(1205));
+        server.fault("outbox_claim_lease", Fault::Error(1205));
     }
     let claim = claim_from("queue:q", ClaimMode::Suspect);
     let claimed = db.claim(&claim).await.unwrap();
-    assert!(claimed.rows.is_empty() && server.done("outbox_lease") == 0);
-    assert!((2..=8).contains(&server.requests("outbox_lease").len()));
+    assert!(claimed.rows.is_empty() && server.done("outbox_claim_lease") == 0);
+    assert!((2..=8).contains(&server.requests("outbox_claim_lease").len()));
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn a_row_that_another_program_keeps_locked_delays_routing_and_nothing_else
     assert!(stalled.starts_with("route: another transaction has held a lock"), "{stalled}");
     assert!(stalled.contains("session 57 of ania"), "with what holds it: {stalled}");
     assert_eq!(server.requests("outbox_unrouted").len(), 1, "the wait was long enough");
-    assert!(server.done("outbox_heads") > 0, "what has its destination is still claimed");
+    assert!(server.done("outbox_claim_heads") > 0, "what has its destination is still claimed");
 }
 
 #[tokio::test]

@@ -100,14 +100,14 @@ async fn a_claim_cut_after_its_commit_returns_the_rows_it_leased_and_claims_no_o
         ));
     }
     db.ensure_destinations(&["queue:q".to_owned()]).await.unwrap();
-    proxy.cut_answer("outbox_lease");
+    proxy.cut_answer("outbox_claim_lease");
     let claim = claim_from("queue:q", ClaimMode::Batch { rows_max: 3, bytes_max: 1000 });
     let rows = db.claim(&claim).await.unwrap().rows;
     assert_eq!(
         rows.iter().map(|row| (row.id.as_str(), row.claims)).collect::<Vec<_>>(),
         [("m-1", 1), ("m-2", 1), ("m-3", 1)]
     );
-    assert_eq!(proxy.requests("outbox_lease"), 2);
+    assert_eq!(proxy.requests("outbox_claim_lease"), 2);
     let leased = backend.query("SELECT COUNT_BIG(*) FROM OutboxMessages WHERE State = 1").unwrap();
     assert_eq!(leased, "3");
 }

@@ -1,4 +1,4 @@
--- outbox_lease: leases the heads within the byte bound, and ends the batch of a claim. @token, @lease_ms, @bytes_max
+-- outbox_claim_lease: leases the heads within the byte bound, and ends the batch of a claim. @token, @lease_ms, @bytes_max
 -- The first is leased whatever its size; otherwise it would wait for ever.
 -- The predicate is repeated: without it, a server that ignores lock hints would lease a row twice.
 -- IN, not a join: Babelfish reads the whole table for each row of an UPDATE with a join and OUTPUT.

@@ -1,4 +1,4 @@
--- outbox_expire: dead-letters rows whose leases ran out too often. @destination, @claims_max, @expired_max
+-- outbox_claim_expire: dead-letters rows whose leases ran out too often. @destination, @claims_max, @expired_max
 -- The token is removed, so that a late settle by the last holder gets "lease lost".
 -- It is unknown whether the bus stored the message: outcome 3 (unknown), at the latest when the lease ended.
 -- State = 1 and @claims_max imply "State < 2 AND Claims >= 2", but IX_Outbox_Suspect only matches if they are written.

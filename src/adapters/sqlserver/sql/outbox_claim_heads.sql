@@ -1,4 +1,5 @@
--- outbox_heads: the rows that can be claimed, in the order of sending. @destination, @rows_max, @head_claims_max
+-- outbox_claim_heads: the rows that can be claimed, in the order of sending. @destination, @rows_max, @head_claims_max
+-- outbox_claim.rs derives outbox_claim_suspect from this text: see the phrases that it replaces before changing them.
 -- A head is the oldest unfinished row of its key; rows not routed yet count as earlier. Without a key
 -- (b.OrderingKey = NULL is never true) every row is a head. The inner read is dirty on purpose: it never blocks, and
 -- an uncommitted earlier row only makes us wait.

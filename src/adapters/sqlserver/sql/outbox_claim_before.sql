@@ -1,4 +1,4 @@
--- outbox_claimed_before: the rows that an earlier try of this claim leased, if its answer was lost; then they are returned.
+-- outbox_claim_before: the rows that an earlier try of this claim leased, if its answer was lost; then they are returned.
 -- @again 1: there was an earlier try; @destination, @token
 -- Without this step they would wait for the end of a lease that nobody knows of.
 -- READPAST: nobody locks our rows; a row that is locked waits for the end of the lease.

@@ -1,4 +1,4 @@
--- outbox_gate: whether this claim may lease anything. :destination, :token
+-- outbox_claim_gate: whether this claim may lease anything. :destination, :token
 SELECT PausedOnUtc IS NOT NULL AS Paused,
        OpenUntil IS NOT NULL   AS IsOpen,
        ProbeToken IS :token    AS OurProbe,

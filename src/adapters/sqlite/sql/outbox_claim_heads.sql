@@ -1,4 +1,5 @@
--- outbox_heads: the rows that can be claimed, in the order of sending. :destination, :now, :claims_max, :rows_max
+-- outbox_claim_heads: the rows that can be claimed, in the order of sending. :destination, :now, :claims_max, :rows_max
+-- outbox_claim.rs derives outbox_claim_suspect from this text: see the phrases that it replaces before changing them.
 -- A head is the oldest unfinished row of its key; rows not routed yet count as earlier. Without a key
 -- (e.OrderingKey = NULL is never true) every row is a head.
 -- octet_length: bytes, even of text that is not UTF-8, without reading the text.
