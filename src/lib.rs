@@ -107,6 +107,8 @@
 //! - No transaction is open across a network call: a claim is a lease with a token, and settling checks the token.
 //! - Bad input never panics and never ends the process. Every loop, wait, body and queue has a limit.
 
+#![warn(missing_docs)]
+
 pub mod domain;
 pub mod ports;
 pub mod flows;

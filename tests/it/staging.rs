@@ -158,7 +158,7 @@ fn a_marker_cannot_name_files_outside() {
     let checkout = Checkout::new();
     checkout.stage().unwrap();
     fs::write(checkout.target().join(".staged-by-client-organizer"), "../../host.json\n").unwrap();
-    assert!(checkout.stage().unwrap_err().to_string().contains("not inside"));
+    assert!(checkout.stage().unwrap_err().to_string().contains("outside the folder"));
     assert!(checkout.0.path().join("host.json").exists());
 }
 

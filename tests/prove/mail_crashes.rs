@@ -84,7 +84,7 @@ pub async fn prove(arguments: Arguments) {
                 assert_eq!(reported.held, reported.doubts, "every doubt is listed");
             }
             (None, _) => {
-                assert_eq!(Some(reported.duplicates), reported.doubts_taken, "one for each doubt that had been taken")
+                assert_eq!(Some(reported.duplicates), reported.doubts_taken, "one for each doubt that had been taken");
             }
         }
     }
