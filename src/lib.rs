@@ -75,7 +75,7 @@
 //! (each counts for itself). One that has landed is never edited. Imitate
 //! `src/adapters/sqlserver/migrations/V3__error_column.sql` (a column) or `src/adapters/sqlserver/migrations/V10__inbox_due.sql` (an
 //! index). A new column has a default or takes NULL, since other programs insert rows
-//! with three columns; a new table needs its line in `src/adapters/sqlserver/grants.sql`. `CHANGELOG.md` says that `migrate` must be run.
+//! with three columns; a new table needs its line in `src/adapters/sqlserver/grants.sql`. `CHANGELOG.md` states that `migrate` must be run.
 //! Tests: `tests/it/migrate.rs`, `tests/it/migrate_sqlserver.rs` bring every earlier version here.
 //!
 //! **A destination.** Another queue or topic is a setting (`Routes__<EventType>`). Another *kind*, beside `queue:` and
@@ -88,7 +88,7 @@
 //! pure file for what its answers mean, as `src/adapters/mail/acs_outcome.rs`: sent, refused, this recipient's for now, the provider's
 //! fault, or unknown. If it answers status queries, it implements `StatusQueries` too. A variant of `EmailProvider` in
 //! `src/config/email.rs`, its settings as rows of the table; `src/app/compose.rs` makes it; the compiler shows the rest. Tests: `tests/it/providers.rs`, which every provider
-//! passes, against a server that misbehaves as it is told, such as `tests/smtp/server.py`.
+//! passes, against a server that misbehaves on request, such as `tests/smtp/server.py`.
 //!
 //! **A database.** A folder beside `src/adapters/sqlite` with the same file names, and one line in
 //! `tests/it/contracts/mod.rs`.

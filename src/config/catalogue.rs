@@ -91,7 +91,7 @@ const OUTBOX: &[Setting] = &[
     number("Outbox__RetryMax", "10", 1, 1_000, "failures of one message until it is dead"),
     number("Outbox__RetryBaseMs", "2000", 1, 3_600_000, "wait after a message's first failure; doubles"),
     number("Outbox__RetryDelayMaxMs", "900000", 1, 86_400_000, "longest wait between a message's tries"),
-    number("Outbox__ClaimsMax", "3", 1, 100, "claims alone without a settle until a row is set aside as dead"),
+    number("Outbox__ClaimsMax", "3", 1, 100, "claims alone without a settle until a row is dead"),
     // Bounded by what SendEmail accepts in an envelope: a larger one would be delivered until it is dead-lettered.
     number("Outbox__MessageBytesMax", "196608", 1_000, 1_000_000, "largest body the bus takes"),
     number("Outbox__HeaderBytesMax", "32768", 100, 65_536, "largest headers the bus takes"),

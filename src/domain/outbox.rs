@@ -19,7 +19,7 @@ pub enum RowState {
     Leased = 1,
     /// Accepted by the bus.
     Sent = 2,
-    /// Set aside after its last retry, or because it can never be sent; a person decides.
+    /// Dead after its last retry, or because it can never be sent; a person decides.
     Dead = 3,
     /// Its event type goes nowhere, or a person gave it up.
     Discarded = 4,

@@ -80,7 +80,7 @@ pub struct DispatchReport {
     pub retried: u32,
     /// Rows returned without a failure counted against them.
     pub released: u32,
-    /// Rows set aside for an operator.
+    /// Rows that are dead since this run.
     pub dead: u32,
     /// Rows that another dispatcher took over before they were settled.
     pub lost_leases: u32,

@@ -11,13 +11,13 @@ in order; when that is used up, the mail is taken. Things to do:
   "hang"         take it, never answer
 status: for a recipient a list of what to answer when its mail is asked about, likewise; then: Succeeded if it was taken,
 404 if not. "unknown" answers 404 though it was taken; "<status> <code>" and "cut" as above.
-forgets: of one operation in so many (by its id) it says 404 when asked, whatever it took; 0 of none.
+forgets: of one operation in so many (by its id) it answers a status query with 404, whatever it accepted; 0 of none.
 limits: a list of [seconds, mails]: beyond so many taken within so long it answers 429 with the seconds until there is
 room. One JSON line per request on stdout, the first with the port. Ends when its stdin does.
 
 Each line of stdin is JSON:
   {"advance": ms}   moves its clock; answered by {"advanced": ms}
-  {"pause": phase, "ms": n}   the next mail to come there waits for so long, after {"reached": phase} was told; phase is
+  {"pause": phase, "ms": n}   the next mail to come there waits for so long, after {"reached": phase} was reported; phase is
                               before (nothing was taken), after (taken, and not answered) or answered
 """
 
@@ -62,7 +62,7 @@ def now():
 
 
 def reach(phase):
-    """Waits here, if the test said so."""
+    """Waits here, if the test requested it."""
     global pause
     with LOCK:
         if not pause or pause["pause"] != phase:
@@ -87,7 +87,7 @@ def fault(code, words=""):
 
 
 def authorised(request, body):
-    """Why the request is not from who it says, or None."""
+    """Why the request is not from the sender it names, or None."""
     given = request.headers.get("Authorization", "")
     if CONFIG.get("token") and given == "Bearer " + CONFIG["token"]:
         return None

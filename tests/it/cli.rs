@@ -270,11 +270,11 @@ fn a_dead_row_is_seen_requeued_and_the_remedy_recorded() {
     let rows = shell.json(&["ops", "list", "--state", "dead"]);
     assert_eq!(rows[0]["lastError"], "refused by the bus");
 
-    let done = shell.run(&["ops", "requeue", "m-1", "--reason", "bus mended"], &[]);
+    let done = shell.run(&["ops", "requeue", "m-1", "--reason", "bus repaired"], &[]);
     assert_eq!((done.status.code(), stdout(&done).as_str()), (Some(0), "m-1 to queue:client-emails: requeued\n"));
     assert_eq!(shell.json(&["ops", "show", "m-1"])[0]["state"], "pending");
     let recorded = shell.value("SELECT Actor || '|' || Action || '|' || Target || '|' || Reason FROM OperatorActions");
-    assert!(recorded.starts_with("anna|requeue|") && recorded.ends_with("|bus mended"), "{recorded}");
+    assert!(recorded.starts_with("anna|requeue|") && recorded.ends_with("|bus repaired"), "{recorded}");
 
     let again = shell.run(&["ops", "requeue", "m-1", "--reason", "once more"], &[]);
     assert_eq!(again.status.code(), Some(1), "nothing was done");
@@ -354,7 +354,7 @@ fn refused_mails_are_sent_again_as_a_group() {
         ));
     }
     let resend = |more: &[&str]| {
-        let words = [&["ops", "mail", "resend", "--refused", "--reason", "mended"], more].concat();
+        let words = [&["ops", "mail", "resend", "--refused", "--reason", "repaired"], more].concat();
         let answer = shell.run(&words, &[]);
         let rows =
             stdout(&answer).lines().filter(|line| line.contains("will be sent") && !line.contains("row(s)")).count();

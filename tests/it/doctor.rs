@@ -245,7 +245,7 @@ const UNKNOWN: &str =
 async fn a_requeue_reads_the_window_from_the_queue_or_else_from_the_setting() {
     let Some(broker) = broker::shared() else { return };
     let requeue = |office: &Office| {
-        let output = office.run(&["ops", "requeue", "m", "--reason", "mended"]);
+        let output = office.run(&["ops", "requeue", "m", "--reason", "repaired"]);
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     };
     let none = broker.create(json!({})).await;

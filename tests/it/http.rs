@@ -49,7 +49,7 @@ async fn a_client_is_created_read_replaced_and_deleted() {
 
     let stale = edge.write("PUT", &path, &[("if-match", created.header("etag").unwrap())], &draft(1).to_string()).await;
     problem(&stale, 412, "changed");
-    assert_eq!(stale.header("etag"), replaced.header("etag"), "the current one is told");
+    assert_eq!(stale.header("etag"), replaced.header("etag"), "the current one is returned");
 
     let deleted = edge.send("DELETE", &path, &[], &[]).await;
     assert_eq!((deleted.status.as_u16(), deleted.body.len()), (204, 0));
@@ -95,7 +95,7 @@ async fn a_record_is_booked_changed_and_deleted_and_its_messages_are_named() {
     assert!(patched.header("outbox-message-id").is_some_and(|id| id != message));
     let same = edge.write("PATCH", &path, &[("if-match", "*")], r#"{"vat":1e-2}"#).await;
     assert_eq!(same.status, 200);
-    assert_eq!(same.header("outbox-message-id"), None, "nothing changed, so nobody is told");
+    assert_eq!(same.header("outbox-message-id"), None, "nothing changed, so no message is sent");
     assert_eq!(same.header("etag"), patched.header("etag"));
 
     let stale = edge.write("PATCH", &path, &[("if-match", created.header("etag").unwrap())], r#"{"vat":5}"#).await;
@@ -158,7 +158,7 @@ async fn numbers_are_taken_as_decimal_types_of_other_languages_print_them() {
     assert_eq!(
         (same.status.as_u16(), same.header("outbox-message-id")),
         (200, None),
-        "the same values: nobody is told"
+        "the same values: no message is sent"
     );
     for body in [r#"{"vat":0.001}"#, r#"{"vat":-0.01}"#, r#"{"vat":1e400}"#, r#"{"vat":"1.00"}"#] {
         let reported = problem(&edge.write("PATCH", &format!("{list}/2026/3"), &[], body).await, 422, "invalid");

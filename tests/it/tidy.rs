@@ -177,8 +177,11 @@ fn every_sql_file_states_its_name_and_is_used() {
         for entry in fs::read_dir(folder.join("sql")).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            let said = format!("-- {}: ", name.trim_end_matches(".sql"));
-            assert!(fs::read_to_string(&path).unwrap().starts_with(&said), "{dialect}: {name} does not say its name");
+            let first_line = format!("-- {}: ", name.trim_end_matches(".sql"));
+            assert!(
+                fs::read_to_string(&path).unwrap().starts_with(&first_line),
+                "{dialect}: {name} does not begin with its name"
+            );
             assert!(code.contains(&format!("(\"sql/{name}\")")), "{dialect}: {name} is used by nobody");
         }
     }
@@ -223,7 +226,7 @@ fn every_statement_that_walks_the_outbox_or_the_inbox_skips_held_rows() {
         ("ops_list", "as ops_status"),
         ("ops_show", "as ops_status"),
         ("ops_find", "as ops_status"),
-        ("ops_selected", "a remedy is judged by what is committed: it waits for a lock, and tells of it"),
+        ("ops_selected", "a remedy is judged by what is committed: it waits for a lock, and reports it"),
         ("ops_requeue", "as ops_selected; by Seq"),
         ("ops_discard", "as ops_requeue"),
         ("ops_copy", "as ops_requeue"),
@@ -362,12 +365,40 @@ fn nothing_promises_exactly_once() {
         for (at, _) in text.match_indices(&promise) {
             let before = &text[..at];
             let sentence = before.rfind(['.', ';', ':']).map_or(before, |end| &before[end..]);
-            assert!(sentence.contains("never"), "{name} says {promise}: {sentence}");
+            assert!(sentence.contains("never"), "{name} promises {promise}: {sentence}");
         }
     }
 }
 
 /// A reference that a reader cannot open explains nothing.
+/// Words of an earlier vocabulary beside the field's term for the same thing.
+const REPLACED_WORDS: [(&str, &str); 12] = [
+    ("pace", "rate limit"),
+    ("paced", "rate limited"),
+    ("mood", "state"),
+    ("vitals", "health"),
+    ("pile", "backlog, dead-letter queue"),
+    ("mend", "repair, remedy"),
+    ("mended", "repaired"),
+    ("told", "reported"),
+    ("tells", "reports"),
+    ("buried", "dead-lettered"),
+    ("chosen", "selected"),
+    ("seat", "slot"),
+];
+
+#[test]
+fn one_thing_has_one_word() {
+    // A landed migration is not edited.
+    let sources = texts().into_iter().filter(|(name, _)| name.starts_with("src/") && !name.contains("/migrations/"));
+    for (name, text) in sources {
+        let words: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        for (old, term) in REPLACED_WORDS {
+            assert!(!words.contains(old), "{name} has the word '{old}': write {term}");
+        }
+    }
+}
+
 #[test]
 fn no_text_points_outside_the_repository() {
     let outside = ["house rules", "house.md", "design.md", "functions-host-contract", "-notes.md"];

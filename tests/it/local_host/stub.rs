@@ -16,7 +16,7 @@ pub fn arguments(name: &str) -> Vec<String> {
     ["--ignored", "--exact", "--nocapture", &test].map(str::to_owned).into()
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is another process's only way to be told")]
+#[expect(clippy::disallowed_methods, reason = "this is another process's only way to be configured")]
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

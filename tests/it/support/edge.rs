@@ -1,4 +1,4 @@
-//! The handler's HTTP side on loopback, over a fresh store, and a client that sends what a test says.
+//! The handler's HTTP side on loopback, over a fresh store, and a client that sends what a test specifies.
 
 use super::{
     backend::{Backend, SqliteBackend},

@@ -123,7 +123,7 @@ async fn a_connection_that_ended_while_idle_is_noticed_before_anything_is_sent_o
     for _ in 0..3 {
         read(&db).await.unwrap();
         server.cut().await;
-        assert!(pause(&db).await.unwrap(), "told as unknown, though it was never sent");
+        assert!(pause(&db).await.unwrap(), "reported as unknown, though it was never sent");
     }
     assert_eq!(server.done("ops_pause"), 3);
 }
@@ -201,7 +201,7 @@ async fn a_row_that_another_program_keeps_locked_delays_routing_and_nothing_else
     let context = dispatcher_of(db.clone(), db, bus, clock, routes(&[("Created", &[EMAILS])]), 1);
     let report = dispatch(&context).await;
     assert_eq!((report.routed, report.store_error), (0, None));
-    let stalled = report.stalled.expect("told, and not taken for nothing to route");
+    let stalled = report.stalled.expect("reported, and not taken for an empty outbox");
     assert!(stalled.starts_with("route: another transaction has held a lock"), "{stalled}");
     assert!(stalled.contains("session 57 of ania"), "with what holds it: {stalled}");
     assert_eq!(server.requests("outbox_unrouted").len(), 1, "the wait was long enough");

@@ -145,7 +145,7 @@ async fn a_login_that_worked_is_tried_again_when_a_failover_refuses_it() {
         server.login_fault(Fault::Error(18_456));
     }
     assert!(db.client(ClientId(1)).await.unwrap().is_some());
-    assert_eq!(*db.presence().borrow(), Presence::Here, "nobody was told of it");
+    assert_eq!(*db.presence().borrow(), Presence::Here, "it was not reported");
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn a_database_that_is_away_is_reported_at_once_and_recovers_by_itself() {
     assert!(db.client(ClientId(1)).await.unwrap().is_some());
 
     server.refuse().await;
-    assert!(db.client(ClientId(1)).await.is_err(), "waits, and is told");
+    assert!(db.client(ClientId(1)).await.is_err(), "waits, and gets the error");
     presence.wait_for(|now| matches!(now, Presence::Away { .. })).await.unwrap();
     server.listen().await;
     presence.wait_for(|now| *now == Presence::Here).await.unwrap();

@@ -80,7 +80,7 @@ async fn a_caller_whose_outcome_was_unknown_gets_the_stored_answer_when_the_data
     let reported = edge.write("POST", &path, &KEY, &figures(7)).await;
     problem(&reported, 503, "outcome-unknown");
     assert!(reported.header("retry-after").is_some());
-    assert_eq!(count(&backend, "FinancialRecords"), "1", "it was done, and nobody was told");
+    assert_eq!(count(&backend, "FinancialRecords"), "1", "it was done, and the answer was lost");
     proxy.open();
     presence.wait_for(|now| *now == Presence::Here).await.unwrap();
     let again = edge.write("POST", &path, &KEY, &figures(7)).await;
