@@ -35,13 +35,13 @@
 //!
 //! | what | where |
 //! |---|---|
-//! | a field of the API and its validation | read in `src/functions/clients.rs`, `src/functions/records.rs` or `src/functions/reminders.rs`, by a type of `domain` that parses it; the document in `src/functions/wire.rs` |
+//! | a field of the API and its validation | read in `src/functions/clients.rs`, `src/functions/records.rs` or `src/functions/reminders.rs`, by a type of `domain` that parses it; the document in `src/functions/wire.rs` or beside the reader; if it is stored, then `src/domain/record.rs` or `src/domain/client.rs`, a migration, and the `books_*` statements |
 //! | the text of a letter | `src/adapters/mail/letters`, a folder for each message type, in it one for each language |
-//! | what an answer of the bus means | an HTTP status such as 503: `src/adapters/servicebus/outcome.rs`; an AMQP condition: `src/adapters/servicebus/refusal.rs`; what follows from it, `src/domain/verdict.rs` |
+//! | what an answer of the bus means | an HTTP status such as 503: `src/adapters/servicebus/outcome.rs`; an AMQP condition, such as `server-busy` (AMQP is the default): `src/adapters/servicebus/amqp_outcome.rs`; what follows from it, `src/domain/verdict.rs` |
 //! | what an answer of a mail provider means | `src/adapters/mail/smtp_outcome.rs`, `src/adapters/mail/acs_outcome.rs`; what follows from it, `src/domain/mail_verdict.rs` |
-//! | the claim's SQL | `src/adapters/sqlserver/sql/outbox_claim_heads.sql` finds the rows, `src/adapters/sqlserver/sql/outbox_claim_lease.sql` leases them |
+//! | the claim's SQL | `src/adapters/sqlserver/sql/outbox_claim_heads.sql` finds the rows, `src/adapters/sqlserver/sql/outbox_claim_lease.sql` leases them; `src/adapters/sqlserver/outbox_claim.rs` puts the batch together |
 //! | how long something is kept | a setting (`src/config/catalogue.rs`: `Outbox__RetentionDays`, `Inbox__RetentionDays`, …); what removes it, `src/flows/prune.rs` and each dialect's `prune_*.sql` |
-//! | a column of the outbox | a migration in each dialect; the statements that write, copy or read it (`src/adapters/sqlite/sql/books_enqueue.sql`, the claim's, `src/adapters/sqlite/sql/ops_copy.sql`, `src/adapters/sqlite/sql/outbox_route_sibling.sql` and their namesakes); its field in `src/domain/outbox.rs`; what a row means, once for both dialects, in `src/adapters/columns/outbox.rs` (for operators `src/adapters/columns/operator.rs`) |
+//! | a column of the outbox | a migration in each dialect; the statements that write, copy or read it (`src/adapters/sqlite/sql/books_enqueue.sql`, the claim's, on SQL Server also `src/adapters/sqlserver/sql/outbox_claim_before.sql`, `src/adapters/sqlite/sql/ops_copy.sql`, `src/adapters/sqlite/sql/outbox_route_sibling.sql` and their namesakes); its field in `src/domain/message.rs` (written, with its binding in each `books_write.rs`) and `src/domain/outbox.rs` (claimed); what a row means, once for both dialects, in `src/adapters/columns/outbox.rs` (for operators `src/adapters/columns/operator.rs`) |
 //! | who may invoke a function | `src/functions/guard.rs` |
 //!
 //! # How to add
@@ -53,7 +53,8 @@
 //!    letter's folder; its line in `ALL` of `src/domain/events/mod.rs`.
 //! 2. `src/adapters/mail/letters/payment_reminder`: `pl` and `en`, each with subject, text and HTML; embedded as they are.
 //! 3. `src/functions/reminders.rs`: the endpoint that enqueues it, by `Command::Enqueue` of `src/domain/booking.rs` (a message
-//!    about what is booked) or with a write; its path in `src/functions/routes.rs`, its document in `src/functions/openapi.rs`, its arm in `src/functions/finance.rs`.
+//!    about what is booked) or with a write; its path in `src/functions/routes.rs`, its document in `src/functions/openapi.rs`, its arm in
+//!    `src/functions/finance.rs`; the compiler shows the rest.
 //! 4. The two files made of the settings (next walk), since each type brings the setting `Routes__<EventType>`.
 //!
 //! Routes, settings, the OpenAPI document, `mail preview` and the tests find it through `ALL`. Tests:
@@ -73,7 +74,7 @@
 //!
 //! **A migration.** The next `V<n>__name.sql` in `src/adapters/sqlite/migrations` and in `src/adapters/sqlserver/migrations`
 //! (each counts for itself). One that has landed is never edited. Imitate
-//! `src/adapters/sqlserver/migrations/V3__error_column.sql` (a column) or `src/adapters/sqlserver/migrations/V10__inbox_due.sql` (an
+//! `src/adapters/sqlserver/migrations/V3__error_column.sql` (the form of a column) or `src/adapters/sqlserver/migrations/V10__inbox_due.sql` (an
 //! index). A new column has a default or takes NULL, since other programs insert rows
 //! with three columns; a new table needs its line in `src/adapters/sqlserver/grants.sql`. `CHANGELOG.md` states that `migrate` must be run.
 //! Tests: `tests/it/migrate.rs`, `tests/it/migrate_sqlserver.rs` bring every earlier version here.
@@ -87,7 +88,7 @@
 //! **A mail provider.** A file beside `src/adapters/mail/smtp.rs` that implements `Mailer` of `src/ports/mailer.rs`, and a second,
 //! pure file for what its answers mean, as `src/adapters/mail/acs_outcome.rs`: sent, refused, this recipient's for now, the provider's
 //! fault, or unknown. If it answers status queries, it implements `StatusQueries` too. A variant of `EmailProvider` in
-//! `src/config/email.rs`, its settings as rows of the table; `src/app/compose.rs` makes it; the compiler shows the rest. Tests: `tests/it/providers.rs`, which every provider
+//! `src/config/email.rs`, and of its `WORDS`, its settings as rows of the table; `src/app/compose.rs` makes it; the compiler shows the rest. Tests: `tests/it/providers.rs`, which every provider
 //! passes, against a server that misbehaves on request, such as `tests/smtp/server.py`.
 //!
 //! **A database.** A folder beside `src/adapters/sqlite` with the same file names, and one line in

@@ -2,7 +2,7 @@
 
 pub mod clock;
 pub mod entra;
-pub mod schema;
+pub mod schema_version;
 mod columns;
 pub mod sqlite;
 pub mod sqlserver;

@@ -5,7 +5,7 @@ use crate::{
         clock::SystemClock,
         entra::{COMMUNICATION_SCOPE, Tokens},
         mail::{AcsLogin, AcsMailer, AcsOptions, FolderMailer, Sender, SmtpMailer, SmtpOptions, TemplateLetters},
-        schema::{Migrated, Plan},
+        schema_version::{Migrated, Plan},
         servicebus::{
             AmqpBus, AmqpDeadLetters, AmqpOptions, Management, RestBus, RestDeadLetters, RestOptions, Shapes,
         },

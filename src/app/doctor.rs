@@ -2,7 +2,7 @@
 
 use super::{cli::DoctorArgs, compose, queue_here};
 use crate::{
-    adapters::{clock::SystemClock, mail::ACS_ROLE, schema},
+    adapters::{clock::SystemClock, mail::ACS_ROLE, schema_version},
     config::{EmailProvider, Problem, Settings, SmtpSecurity, StoreKind, catalogue},
     domain::{
         checkup::{self, EmailNeeds, Expected},
@@ -67,7 +67,7 @@ async fn database(settings: &Settings) -> Vec<Finding> {
     let plan = match within(DATABASE_WITHIN, compose::plan(settings)).await {
         Ok(plan) => plan,
         Err(why) => {
-            if let Some((what, todo)) = schema::remedy_in(&why) {
+            if let Some((what, todo)) = schema_version::remedy_in(&why) {
                 return vec![Finding::problem(about, what, todo)];
             }
             let todo =
@@ -82,7 +82,7 @@ async fn database(settings: &Settings) -> Vec<Finding> {
     }
     let mut found = vec![Finding::fine(about, &format!("{version}, as this build needs"))];
     found.extend(plan.notes.iter().map(|note| {
-        let (what, todo) = schema::remedy_in(note).unwrap_or((note, "do what it states"));
+        let (what, todo) = schema_version::remedy_in(note).unwrap_or((note, "do what it states"));
         Finding::problem(about, what, todo)
     }));
     match within(DATABASE_WITHIN, standing(settings)).await {

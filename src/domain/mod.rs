@@ -16,7 +16,7 @@ pub mod byte_order_mark;
 pub mod hex;
 pub mod causes;
 pub mod traceparent;
-pub mod schema;
+pub mod json_schema;
 pub mod events;
 pub mod recipient;
 pub mod idempotency;

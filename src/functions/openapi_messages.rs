@@ -3,8 +3,8 @@
 use crate::domain::{
     events::{self, EventType},
     ids::MESSAGE_ID_CHARS_MAX,
+    json_schema::text,
     message::CLOUD_EVENT,
-    schema::text,
 };
 use utoipa::{
     Modify,

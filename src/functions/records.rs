@@ -8,7 +8,7 @@ use super::{
     problem::Problem,
     reply::{self, Reply, set},
     request::Request,
-    wire::{PatchBody, RecordBody, RecordList, RecordReply},
+    wire::{MonthPath, PatchBody, RecordBody, RecordList, RecordReply},
     write::write,
 };
 use crate::{
@@ -80,9 +80,7 @@ pub(super) async fn create_record(context: &BookContext, request: &Request, id: 
     summary = "One month's figures",
     description = "Its ETag goes into If-Match of PATCH and DELETE.",
     params(
-        ("id" = i64, Path, minimum = 1, description = "The client's id"),
-        ("year" = u16, Path, minimum = 2000, maximum = 2100),
-        ("month" = u8, Path, minimum = 1, maximum = 12),
+        MonthPath,
     ),
     responses(
         (status = 200, description = "The record", body = RecordReply, headers(
@@ -109,9 +107,7 @@ pub(super) async fn get_record(
     summary = "Changes one or more amounts; if nothing changes, no mail is sent",
     description = "The amounts that are not given stay. The client is mailed the figures before and after.",
     params(
-        ("id" = i64, Path, minimum = 1, description = "The client's id"),
-        ("year" = u16, Path, minimum = 2000, maximum = 2100),
-        ("month" = u8, Path, minimum = 1, maximum = 12),
+        MonthPath,
         WriteHeaders,
     ),
     request_body = PatchBody,
@@ -148,9 +144,7 @@ pub(super) async fn patch_record(
     summary = "Deletes one month's figures",
     description = "By default the client is not mailed.",
     params(
-        ("id" = i64, Path, minimum = 1, description = "The client's id"),
-        ("year" = u16, Path, minimum = 2000, maximum = 2100),
-        ("month" = u8, Path, minimum = 1, maximum = 12),
+        MonthPath,
         WriteHeaders,
     ),
     responses(

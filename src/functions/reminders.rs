@@ -7,11 +7,11 @@ use super::{
     problem::Problem,
     reply::Reply,
     request::Request,
-    wire::RecordReply,
+    wire::{MonthPath, RecordReply},
     write::write,
 };
 use crate::{
-    domain::{booking::Command, events::DueDate, ids::ClientId, period::Period, schema},
+    domain::{booking::Command, events::DueDate, ids::ClientId, json_schema, period::Period},
     flows::book::BookContext,
 };
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 #[expect(dead_code, reason = "documents the body, which is read field by field")]
 pub(super) struct ReminderBody {
     /// From the month's first day to five years after its last.
-    #[schema(schema_with = schema::date)]
+    #[schema(schema_with = json_schema::date)]
     due_date: String,
 }
 
@@ -34,9 +34,7 @@ pub(super) struct ReminderBody {
     description = "Enqueues a message with the month's booked figures; the books do not change. Each call sends one reminder: repeat \
                    it with the same Idempotency-Key.",
     params(
-        ("id" = i64, Path, minimum = 1, description = "The client's id"),
-        ("year" = u16, Path, minimum = 2000, maximum = 2100),
-        ("month" = u8, Path, minimum = 1, maximum = 12),
+        MonthPath,
         WriteHeaders,
     ),
     request_body = ReminderBody,

@@ -2,14 +2,14 @@
 
 use crate::domain::{
     client::Client,
+    json_schema::{amount, language},
     language::Language,
     money::Money,
     record::FinancialRecord,
-    schema::{amount, language},
 };
 use serde::Serialize;
 use utoipa::{
-    ToSchema,
+    IntoParams, ToSchema,
     openapi::{ObjectBuilder, schema::Type},
 };
 
@@ -83,6 +83,20 @@ pub(super) struct ClientPage {
     /// The `after` of the next page; null on the last page.
     #[schema(required)]
     pub(super) next: Option<i64>,
+}
+
+/// The path to one month's record.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "documents the path, which `routes` reads")]
+pub(super) struct MonthPath {
+    /// The client's id
+    #[param(minimum = 1)]
+    id: i64,
+    #[param(minimum = 2000, maximum = 2100)]
+    year: u16,
+    #[param(minimum = 1, maximum = 12)]
+    month: u8,
 }
 
 #[derive(Serialize, ToSchema)]

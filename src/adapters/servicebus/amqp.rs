@@ -4,11 +4,11 @@ use super::{
     ConnectionString, Shape,
     access::{Access, Right},
     amqp_message::{ENVELOPE_BYTES, Parcel, Wire},
+    amqp_outcome::Refusal,
     destination_state::DestinationState,
     link::{Answer, Failure, Link},
     outcome::{self, Target},
     packing::{self, Bounds, Item},
-    refusal::Refusal,
     socket::Dialer,
 };
 use crate::{

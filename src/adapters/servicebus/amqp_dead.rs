@@ -4,10 +4,10 @@ use super::{
     ConnectionString,
     access::{Access, Right},
     amqp::failed,
+    amqp_outcome::Refusal,
     endings::state_of,
     link::Failure,
     outcome::{Target, one_line},
-    refusal::Refusal,
     session,
     socket::Dialer,
 };

@@ -1,9 +1,9 @@
 //! Maps how the AMQP library reports the end of a connection, link or transfer to our types. Pure.
 
 use super::{
+    amqp_outcome::Refusal,
     link::{Answer, Failure},
     outcome::one_line,
-    refusal::Refusal,
 };
 use fe2o3_amqp::{
     connection::OpenError,

@@ -4,8 +4,8 @@ use super::{
     access::Granted,
     access::{Access, now},
     amqp_message::Parcel,
+    amqp_outcome::Refusal,
     endings::{detach_of, not_begun, settled_as, words},
-    refusal::Refusal,
     session,
     socket::Dialer,
 };

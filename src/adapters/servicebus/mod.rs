@@ -19,7 +19,7 @@ mod link;
 mod endings;
 mod amqp_dead;
 mod rest_dead;
-mod refusal;
+mod amqp_outcome;
 mod socket;
 mod proxy;
 

@@ -1,6 +1,6 @@
 //! The first steps of every AMQP link: a connection with its session, and a token put for one entity.
 
-use super::{access::Granted, endings::not_opened, link::Failure, refusal::Refusal, socket::Dialer};
+use super::{access::Granted, amqp_outcome::Refusal, endings::not_opened, link::Failure, socket::Dialer};
 use fe2o3_amqp::{
     Connection, Session, connection::ConnectionHandle, sasl_profile::SaslProfile, session::SessionHandle,
 };

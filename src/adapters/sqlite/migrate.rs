@@ -2,7 +2,7 @@
 
 use super::{db, errors};
 use crate::{
-    adapters::schema::{self, Migrated, Plan},
+    adapters::schema_version::{self, Migrated, Plan},
     ports::error::{StoreError, StoreResult},
     private,
 };
@@ -23,17 +23,17 @@ const HISTORY: &str = "refinery_schema_history";
 const TURN_WAIT: Duration = Duration::from_mins(1);
 
 fn runner() -> Runner {
-    schema::runner(&MIGRATIONS)
+    schema_version::runner(&MIGRATIONS)
 }
 
 fn ours() -> Vec<Migration> {
-    schema::in_order(&runner())
+    schema_version::in_order(&runner())
 }
 
 /// The schema version that this build needs.
 #[must_use]
 pub fn wanted() -> u32 {
-    schema::version_of(&ours())
+    schema_version::version_of(&ours())
 }
 
 /// Migrates the file (created if missing, with its folder) to the wanted version. Several processes may do so at once:
@@ -84,19 +84,19 @@ pub fn plan(path: &Path) -> StoreResult<Plan> {
         notes.push("the file would be created".to_owned());
         Vec::new()
     };
-    let pending = schema::pending(&path.display().to_string(), &applied, &ours())?;
-    let (version, wanted) = (schema::version_of(&applied), wanted());
+    let pending = schema_version::pending(&path.display().to_string(), &applied, &ours())?;
+    let (version, wanted) = (schema_version::version_of(&applied), wanted());
     Ok(Plan { database: path.display().to_string(), version, wanted, pending, notes })
 }
 
 pub(super) fn check(connection: &Connection, path: &Path) -> StoreResult<u32> {
     let applied = applied(connection).map_err(|e| errors::map("check schema", e))?;
-    schema::check(&path.display().to_string(), &applied, &ours())
+    schema_version::check(&path.display().to_string(), &applied, &ours())
 }
 
 /// 0: never migrated.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<u32> {
-    Ok(schema::version_of(&applied(connection)?))
+    Ok(schema_version::version_of(&applied(connection)?))
 }
 
 fn applied(connection: &Connection) -> rusqlite::Result<Vec<Migration>> {
@@ -108,7 +108,7 @@ fn applied(connection: &Connection) -> rusqlite::Result<Vec<Migration>> {
 }
 
 fn history(connection: &Connection, query: &str) -> rusqlite::Result<Vec<Migration>> {
-    connection.prepare(query)?.query_map([], |row| schema::applied(row))?.collect()
+    connection.prepare(query)?.query_map([], |row| schema_version::applied(row))?.collect()
 }
 
 /// refinery's own driver begins a transaction for each step, so that two processes could both find a step missing.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     adapters::{
         columns::Columns,
-        schema::{self, Migrated, Plan},
+        schema_version::{self, Migrated, Plan},
     },
     ports::error::{StoreError, StoreResult},
 };
@@ -50,7 +50,7 @@ const MAKE_WAY: &str = include_str!("migrations/U0__make_way.sql");
 const CHECKS_END: &str = "-- The checks end here";
 
 fn runner() -> Runner {
-    let mut runner = schema::runner(&MIGRATIONS);
+    let mut runner = schema_version::runner(&MIGRATIONS);
     // Named in full: a login's default schema may be another.
     runner.set_migration_table_name(HISTORY);
     runner
@@ -58,13 +58,13 @@ fn runner() -> Runner {
 
 /// In the order in which they are applied.
 pub(super) fn ours() -> Vec<Migration> {
-    schema::in_order(&runner())
+    schema_version::in_order(&runner())
 }
 
 /// The schema version that this build needs.
 #[must_use]
 pub fn wanted() -> u32 {
-    schema::version_of(&ours())
+    schema_version::version_of(&ours())
 }
 
 /// Migrates an existing database to the wanted version. Several processes may do so at once: one migrates, the others
@@ -103,7 +103,7 @@ pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
     let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
     found.refuse_an_old_level()?;
     let Found { database, applied, .. } = found;
-    let pending = schema::pending(&database, &applied, &ours())?;
+    let pending = schema_version::pending(&database, &applied, &ours())?;
     let mut notes = Vec::new();
     if pending.is_empty() {
         notes.extend(triggers(&mut session).await?);
@@ -117,12 +117,12 @@ pub async fn plan(options: &SqlServerOptions) -> StoreResult<Plan> {
             .map_err(|e| thrown(&e).unwrap_or_else(|| map(STEP, Intent::Read, e)))?;
         notes.extend(migrate_legacy::reported(&mut session, MIGRATION_TIMEOUT).await?);
     }
-    Ok(Plan { database, version: schema::version_of(&applied), wanted: wanted(), pending, notes })
+    Ok(Plan { database, version: schema_version::version_of(&applied), wanted: wanted(), pending, notes })
 }
 
 pub(super) async fn check(session: &mut Session, limit: Duration) -> StoreResult<u32> {
     let Found { database, applied, .. } = read("check schema", look(session, limit).await)?;
-    let version = schema::check(&database, &applied, &ours())?;
+    let version = schema_version::check(&database, &applied, &ours())?;
     may_read(session, &database, limit).await.map(|()| version)
 }
 
@@ -165,7 +165,7 @@ impl Found {
         match self.level {
             Some(level) if level < LEVEL_MIN => Err(StoreError::Broken {
                 step: STEP,
-                reason: schema::old_level(&self.database, level, LEVEL_MIN),
+                reason: schema_version::old_level(&self.database, level, LEVEL_MIN),
                 source: None,
             }),
             _ => Ok(()),
@@ -186,7 +186,7 @@ async fn refuse_foreign(session: &mut Session, applied: &[Migration]) -> StoreRe
 async fn triggers(session: &mut Session) -> StoreResult<Vec<String>> {
     let step = "look for triggers";
     let results = read(step, session.batch(TRIGGERS, MIGRATION_TIMEOUT).await)?;
-    let one = |row: &Row| Ok(schema::trigger(&row.text("TableName")?, row.text_opt("TriggerName")?.as_deref()));
+    let one = |row: &Row| Ok(schema_version::trigger(&row.text("TableName")?, row.text_opt("TriggerName")?.as_deref()));
     read(step, rows::having(&results, "TriggerName").map(one).collect())
 }
 
@@ -262,5 +262,5 @@ pub(super) fn history_table(table: &str) -> String {
 }
 
 fn applied(results: &Results) -> Result<Vec<Migration>, Error> {
-    rows::having(results, "checksum").map(schema::applied).collect()
+    rows::having(results, "checksum").map(schema_version::applied).collect()
 }

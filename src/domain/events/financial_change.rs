@@ -4,9 +4,9 @@ use super::{EventData, LetterValue, month_key};
 use crate::domain::{
     client::{Client, ClientName, Email},
     ids::ClientId,
+    json_schema,
     language::{self, Language},
     record::{Figures, FinancialRecord},
-    schema,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,17 +16,17 @@ use utoipa::ToSchema;
 #[serde(rename_all = "camelCase")]
 pub struct FinancialChange {
     /// The client's number.
-    #[schema(schema_with = schema::client_id)]
+    #[schema(schema_with = json_schema::client_id)]
     pub client_id: ClientId,
     /// The client's name at the time of booking.
-    #[schema(schema_with = schema::text)]
+    #[schema(schema_with = json_schema::text)]
     pub client_name: ClientName,
     /// Where the letter goes: the client's address at the time of booking.
-    #[schema(schema_with = schema::email)]
+    #[schema(schema_with = json_schema::email)]
     pub recipient: Email,
     /// The letter's language; if absent, the office's.
     #[serde(default, deserialize_with = "language::known", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schema::language, required = false)]
+    #[schema(schema_with = json_schema::language, required = false)]
     pub language: Option<Language>,
     /// The year of the figures.
     #[schema(minimum = 2000, maximum = 2100)]
@@ -35,11 +35,11 @@ pub struct FinancialChange {
     #[schema(minimum = 1, maximum = 12)]
     pub month: u8,
     /// The figures after the change; of a deletion, the deleted ones.
-    #[schema(schema_with = schema::figures)]
+    #[schema(schema_with = json_schema::figures)]
     pub figures: Figures,
     /// The figures before an update; absent in other events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schema::figures, required = false)]
+    #[schema(schema_with = json_schema::figures, required = false)]
     pub previous: Option<Figures>,
     /// The record's version: starts at 1 and grows by 1 with every change.
     pub version: i64,

@@ -7,10 +7,10 @@ use super::{
 use crate::domain::{
     client::{Client, ClientName, Email},
     ids::ClientId,
+    json_schema,
     language::{self, Language},
     period::Period,
     record::{Figures, FinancialRecord},
-    schema,
 };
 use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Serialize};
@@ -21,17 +21,17 @@ use utoipa::ToSchema;
 #[serde(rename_all = "camelCase")]
 pub struct PaymentReminder {
     /// The client's number.
-    #[schema(schema_with = schema::client_id)]
+    #[schema(schema_with = json_schema::client_id)]
     pub client_id: ClientId,
     /// The client's name when the reminder was enqueued.
-    #[schema(schema_with = schema::text)]
+    #[schema(schema_with = json_schema::text)]
     pub client_name: ClientName,
     /// Where the letter goes: the client's address when the reminder was enqueued.
-    #[schema(schema_with = schema::email)]
+    #[schema(schema_with = json_schema::email)]
     pub recipient: Email,
     /// The letter's language; if absent, the office's.
     #[serde(default, deserialize_with = "language::known", skip_serializing_if = "Option::is_none")]
-    #[schema(schema_with = schema::language, required = false)]
+    #[schema(schema_with = json_schema::language, required = false)]
     pub language: Option<Language>,
     /// The year of the figures.
     #[schema(minimum = 2000, maximum = 2100)]
@@ -40,10 +40,10 @@ pub struct PaymentReminder {
     #[schema(minimum = 1, maximum = 12)]
     pub month: u8,
     /// The amounts to be paid.
-    #[schema(schema_with = schema::figures)]
+    #[schema(schema_with = json_schema::figures)]
     pub figures: Figures,
     /// The last day for payment.
-    #[schema(schema_with = schema::date)]
+    #[schema(schema_with = json_schema::date)]
     pub due_date: NaiveDate,
     /// The version of the record whose figures these are.
     pub version: i64,
