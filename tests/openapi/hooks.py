@@ -1,5 +1,5 @@
 """Rules that schemathesis cannot read in the document: a check digit, whole grosze, addresses that mail servers accept,
-and a separate key for each request."""
+a due date that fits the month in the path, and a separate key for each request."""
 
 import itertools
 
@@ -34,6 +34,10 @@ def before_call(context, case, kwargs):
         for name in AMOUNTS:
             if name in case.body:
                 case.body[name] = round(case.body[name], 2)
+        if "dueDate" in case.body:
+            year, month = (int(case.path_parameters[name]) for name in ("year", "month"))
+            day = min(int(case.body["dueDate"][-2:]), 28)
+            case.body["dueDate"] = f"{year:04}-{month:02}-{day:02}"
     # A malformed key is sent unchanged.
     key = (case.headers or {}).get(KEY, "").strip()
     inner = key.removeprefix('"')
