@@ -1,43 +1,32 @@
 //! Composes adapters and flows by the settings.
 
+use super::stores::Stores;
 use crate::{
     adapters::{
         clock::SystemClock,
         entra::{COMMUNICATION_SCOPE, Tokens},
         mail::{AcsLogin, AcsMailer, AcsOptions, FolderMailer, Sender, SmtpMailer, SmtpOptions, TemplateLetters},
-        schema_version::{Migrated, Plan},
         servicebus::{
             AmqpBus, AmqpDeadLetters, AmqpOptions, Management, RestBus, RestDeadLetters, RestOptions, Shapes,
         },
-        sqlite::{self, Sqlite, SqliteOptions},
-        sqlserver::{self, Presence, SqlServer, SqlServerOptions},
     },
     config::{
-        AzureEnvironment, BusSettings, EmailProvider, EmailSettings, PoolOptions, Secret, Settings, StoreKind,
-        Transport,
+        BusSettings, EmailProvider, EmailSettings, Settings, Transport,
         connection::{acs::AcsConnectionString, bus::ConnectionString},
     },
     domain::{flow_settings::DispatchSettings, route::Routes},
     flows::{
-        book::BookContext,
-        dispatch::DispatchContext,
-        health::{Health, Part},
-        mailing::NotifyContext,
-        nudge::Nudge,
-        prune::PruneContext,
+        book::BookContext, dispatch::DispatchContext, health::Health, mailing::NotifyContext, nudge::Nudge,
+        operate::OperateContext, prune::PruneContext,
     },
     functions::{Idle, Services},
-    ports::{
-        books::Books, breaker::Breakers, bus::Bus, clock::Clock, dead_letters::DeadLetters, entities::Entities,
-        inbox::Inbox, mailer::Mailer, ops::Ops, outbox::Outbox, retention::Retention,
-    },
+    ports::{bus::Bus, clock::Clock, dead_letters::DeadLetters, entities::Entities, mailer::Mailer},
 };
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use std::{
-    sync::{Arc, Mutex, atomic::AtomicI64},
+    sync::{Arc, Mutex},
     time::Duration,
 };
-use tokio::sync::watch;
 
 /// What the handler runs: the services of the functions, and the dispatcher that a nudge wakes.
 pub struct Handler {
@@ -61,140 +50,6 @@ fn nudge_numbers(dispatch: DispatchSettings) -> DispatchSettings {
         headroom_ms: dispatch.headroom_ms.min(lease_ms / 3),
         run_ms: NUDGE_RUN_MS.min(dispatch.run_ms),
         ..dispatch
-    }
-}
-
-/// The ports of one store, SQLite or SQL Server.
-#[derive(Clone)]
-pub struct Stores {
-    /// Writes entries with their messages, and reads them.
-    pub books: Arc<dyn Books>,
-    /// Routes, claims and settles outbox rows.
-    pub outbox: Arc<dyn Outbox>,
-    /// Breakers of destinations and mail providers.
-    pub breakers: Arc<dyn Breakers>,
-    /// Inbox entries and their mails.
-    pub inbox: Arc<dyn Inbox>,
-    /// Deletes what is past its retention.
-    pub retention: Arc<dyn Retention>,
-    /// The operator's queries and remedies.
-    pub ops: Arc<dyn Ops>,
-    /// Whether a server can be reached; None for a file, without which the process does not start.
-    pub presence: Option<watch::Receiver<Presence>>,
-}
-
-impl Stores {
-    /// All ports of `store`.
-    pub fn of(store: impl Books + Outbox + Breakers + Inbox + Retention + Ops + 'static) -> Self {
-        let store = Arc::new(store);
-        Self {
-            books: store.clone(),
-            outbox: store.clone(),
-            breakers: store.clone(),
-            inbox: store.clone(),
-            retention: store.clone(),
-            ops: store,
-            presence: None,
-        }
-    }
-}
-
-pub async fn store(settings: &Settings) -> Result<Stores> {
-    match &settings.store.kind {
-        StoreKind::Sqlite => {
-            let options = SqliteOptions {
-                path: settings.store.path.clone(),
-                skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
-                key_lifetime_ms: settings.store.key_lifetime_ms,
-            };
-            ensure!(
-                options.path.exists(),
-                "there is no database at {} (Store__Path): correct the path, or create it with `client-organizer migrate`",
-                options.path.display()
-            );
-            let path = settings.store.path.display();
-            Ok(Stores::of(Sqlite::open(options).with_context(|| format!("the store at {path} (Store__Path)"))?))
-        }
-        StoreKind::SqlServer { connection, pool, azure } => {
-            let store = SqlServer::open(&sql_server(settings, connection, *pool, azure)).await;
-            Ok(Stores::of(store.context("the store of SqlConnectionString")?))
-        }
-    }
-}
-
-/// For a process that runs before its store is available: a server that is unreachable, refuses the login or has
-/// another schema version is tried again until it works. Exiting would not help: the Functions host restarts the
-/// process at once, and gives up after three times.
-pub async fn store_or_wait(settings: &Settings) -> Result<Stores> {
-    match &settings.store.kind {
-        StoreKind::Sqlite => store(settings).await,
-        StoreKind::SqlServer { connection, pool, azure } => {
-            let store = SqlServer::begin(&sql_server(settings, connection, *pool, azure))?;
-            let presence = Some(store.presence());
-            Ok(Stores { presence, ..Stores::of(store) })
-        }
-    }
-}
-
-/// Reports to Health whenever the store becomes available or unavailable. When it is available, registers the
-/// destinations and the mail provider, which a new database does not know.
-pub async fn follow(store: &Stores, routes: &Routes, provider: EmailProvider, health: &Health) {
-    let Some(mut presence) = store.presence.clone() else { return };
-    loop {
-        let now = presence.borrow_and_update().clone();
-        match now {
-            Presence::Opening => {}
-            Presence::Away { reason } => health.failed(Part::Database, SystemClock.now(), reason),
-            Presence::Here => {
-                health.ok(Part::Database, SystemClock.now());
-                let named = async {
-                    name_destinations(store, routes).await?;
-                    name_provider(store, provider).await
-                };
-                if let Err(error) = named.await {
-                    // Routing and claiming register them too; until then `ops pause` does not know an unused one.
-                    tracing::warn!(error = %format!("{error:#}"), "destinations not named");
-                }
-            }
-        }
-        if presence.changed().await.is_err() {
-            return;
-        }
-    }
-}
-
-/// Creates or updates the tables.
-pub async fn migrate(settings: &Settings) -> Result<Migrated> {
-    Ok(match &settings.store.kind {
-        StoreKind::Sqlite => sqlite::migrate::run(&settings.store.path)?,
-        StoreKind::SqlServer { connection, pool, azure } => {
-            sqlserver::migrate::run(&sql_server(settings, connection, *pool, azure)).await?
-        }
-    })
-}
-
-/// What `migrate` would do.
-pub async fn plan(settings: &Settings) -> Result<Plan> {
-    Ok(match &settings.store.kind {
-        StoreKind::Sqlite => sqlite::migrate::plan(&settings.store.path)?,
-        StoreKind::SqlServer { connection, pool, azure } => {
-            sqlserver::migrate::plan(&sql_server(settings, connection, *pool, azure)).await?
-        }
-    })
-}
-
-fn sql_server(
-    settings: &Settings,
-    connection: &Secret,
-    pool: PoolOptions,
-    azure: &AzureEnvironment,
-) -> SqlServerOptions {
-    SqlServerOptions {
-        connection: connection.expose().to_owned(),
-        azure: azure.clone(),
-        pool,
-        skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
-        key_lifetime_ms: settings.store.key_lifetime_ms,
     }
 }
 
@@ -318,12 +173,15 @@ pub async fn name_destinations(store: &Stores, routes: &Routes) -> Result<()> {
 
 /// Registers the mail provider, so that `ops pause mail:…` knows it before the first retry.
 pub async fn name_provider(store: &Stores, provider: EmailProvider) -> Result<()> {
-    let name = match provider {
+    Ok(store.outbox.ensure_destinations(&[provider_name(provider).to_owned()]).await?)
+}
+
+fn provider_name(provider: EmailProvider) -> &'static str {
+    match provider {
         EmailProvider::Folder => FolderMailer::PROVIDER,
         EmailProvider::Smtp => SmtpMailer::PROVIDER,
         EmailProvider::Acs => AcsMailer::PROVIDER,
-    };
-    Ok(store.outbox.ensure_destinations(&[name.to_owned()]).await?)
+    }
 }
 
 pub fn dispatcher(
@@ -344,6 +202,25 @@ pub fn dispatcher(
         health,
         dice: Mutex::new(fastrand::Rng::new()),
         stopping: Arc::default(),
+    }
+}
+
+/// What operators ask and do.
+pub fn operate(settings: &Settings, store: &Stores) -> OperateContext {
+    OperateContext {
+        reports: store.reports.clone(),
+        remedies: store.remedies.clone(),
+        ops: store.ops.clone(),
+        entities: entities(settings),
+        dead_letters: dead_letters(settings).map_err(|error| format!("{error:#}")),
+        routes: settings.routes.clone(),
+        recipients: settings.recipients.clone(),
+        duplicate_window_ms: settings.bus.duplicate_window_ms,
+        mail_queue: settings.email_queue.clone(),
+        tombstone_days: settings.notify.tombstone_days,
+        provider: provider_name(settings.email.provider).to_owned(),
+        rate_limit: settings.notify.rate_limit,
+        clock: Arc::new(SystemClock),
     }
 }
 
@@ -381,6 +258,7 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
         }),
         idle_outbox: Idle::new(settings.store.idle, IDLE_AFTER),
         idle_mail: Idle::new(settings.store.idle, IDLE_AFTER),
+        operate: Arc::new(operate(settings, store)),
         prune: Arc::new(PruneContext { retention: store.retention.clone(), settings: settings.prune }),
         health,
         version: env!("CARGO_PKG_VERSION"),

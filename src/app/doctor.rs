@@ -1,6 +1,6 @@
 //! `doctor`: checks everything this program needs, and reports what is wrong and how to fix it. Changes nothing.
 
-use super::{cli::DoctorArgs, compose, queue_here};
+use super::{cli::DoctorArgs, compose, queue_here, stores};
 use crate::{
     adapters::{clock::SystemClock, mail::ACS_ROLE, schema_version},
     config::{EmailProvider, Problem, Settings, SmtpSecurity, StoreKind, catalogue},
@@ -64,7 +64,7 @@ async fn database(settings: &Settings) -> Vec<Finding> {
         StoreKind::Sqlite => ("database", "Store__Path"),
         StoreKind::SqlServer { .. } => ("database", "SqlConnectionString"),
     };
-    let plan = match within(DATABASE_WITHIN, compose::plan(settings)).await {
+    let plan = match within(DATABASE_WITHIN, stores::plan(settings)).await {
         Ok(plan) => plan,
         Err(why) => {
             if let Some((what, todo)) = schema_version::remedy_in(&why) {
@@ -96,7 +96,7 @@ async fn database(settings: &Settings) -> Vec<Finding> {
 
 /// What keeps messages from being sent: pauses, open breakers, dead rows, locks, mails held, missing routes.
 async fn standing(settings: &Settings) -> Result<Vec<Finding>> {
-    let store = compose::store(settings).await?;
+    let store = stores::store(settings).await?;
     let types: Vec<String> = settings.routes.0.keys().cloned().collect();
     let status = store.ops.status(&types).await?;
     let mut found = Vec::new();

@@ -1,6 +1,6 @@
 //! `local`: sets up the settings and the tables, then runs the local host with this executable as its handler.
 
-use super::{cli::LocalArgs, compose, queue_here::STORE_FILE, read, stopped};
+use super::{cli::LocalArgs, queue_here::STORE_FILE, read, stopped, stores};
 use crate::{
     adapters::clock::SystemClock,
     config::{
@@ -37,7 +37,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let root = absolute(&arguments.root)?;
     // First of all: in a wrong folder, an empty database would mislead an operator who runs `ops` there later.
     Manifest::read(&root, &handler_env)?;
-    compose::migrate(&settings).await?;
+    stores::migrate(&settings).await?;
 
     let clock = Arc::new(SystemClock);
     let form = if arguments.json { Form::Json } else { Form::Text };

@@ -1,6 +1,6 @@
 //! `migrate`: creates or updates the tables, shows what it would do, or prints the T-SQL for a DBA.
 
-use super::{cli::MigrateArgs, compose, read};
+use super::{cli::MigrateArgs, read, stores};
 use crate::{adapters::sqlserver::migrate_script, config::StoreKind};
 use anyhow::{Result, bail};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ pub(super) async fn run(arguments: &MigrateArgs, env: &BTreeMap<String, String>)
     }
     let settings = read(env)?;
     if arguments.dry_run {
-        let plan = compose::plan(&settings).await?;
+        let plan = stores::plan(&settings).await?;
         println!("{}: schema version {}, this build needs {}", plan.database, plan.version, plan.wanted);
         for name in &plan.pending {
             println!("would apply {name}");
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: &MigrateArgs, env: &BTreeMap<String, String>)
         );
         return Ok(true);
     }
-    let done = compose::migrate(&settings).await?;
+    let done = stores::migrate(&settings).await?;
     for name in &done.applied {
         println!("{}: applied {name}", done.database);
     }

@@ -2,7 +2,8 @@
 
 pub mod cli;
 mod compose;
-pub use compose::Stores;
+mod stores;
+pub use stores::Stores;
 mod serve;
 #[cfg(feature = "local")]
 mod local;
@@ -100,7 +101,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
         Command::Mail { command: MailCommand::Preview(arguments) } => preview::run(&arguments, env),
         Command::Ops(arguments) => {
             let settings = read(&queue_here::taken(env).0)?;
-            let store = compose::store(&settings).await?;
+            let store = stores::store(&settings).await?;
             // `doctor` reports why it cannot be reached.
             let entities = compose::entities(&settings).ok();
             let dead_letters = compose::dead_letters(&settings).map_err(|error| format!("{error:#}"));
@@ -152,7 +153,7 @@ fn or_report(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
 /// The dispatcher as a separate process. A Functions timer is a singleton; of these, several may run.
 async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -> Result<bool> {
     log(settings)?;
-    let store = compose::store_or_wait(settings).await?;
+    let store = stores::store_or_wait(settings).await?;
     match compose::name_destinations(&store, &settings.routes).await {
         // The server is unavailable: the runs report that, and register the destinations they use.
         Err(_) if store.presence.is_some() => {}

@@ -1,6 +1,6 @@
 //! `serve`: the custom handler. Binds the port first, then opens everything else; a fatal error exits non-zero.
 
-use super::{PORT_VARIABLE, compose, log, or_report, stopped};
+use super::{PORT_VARIABLE, compose, log, or_report, stopped, stores};
 use crate::{
     config::{self, Settings, StoreKind},
     functions::{self, Guard},
@@ -30,9 +30,9 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     if env.get("AZURE_FUNCTIONS_ENVIRONMENT").is_some_and(|name| name.eq_ignore_ascii_case("Development"))
         && matches!(settings.store.kind, StoreKind::Sqlite)
     {
-        compose::migrate(&settings).await?;
+        stores::migrate(&settings).await?;
     }
-    let store = compose::store_or_wait(&settings).await?;
+    let store = stores::store_or_wait(&settings).await?;
     if store.presence.is_none() {
         compose::name_destinations(&store, &settings.routes).await?;
         compose::name_provider(&store, settings.email.provider).await?;
@@ -57,7 +57,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     tokio::select! {
         _ = running => {}
         () = async {
-            compose::follow(&store, &settings.routes, settings.email.provider, &health).await;
+            stores::follow(&store, &settings.routes, settings.email.provider, &health).await;
             std::future::pending::<()>().await;
         } => {}
     }

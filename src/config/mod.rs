@@ -121,6 +121,8 @@ pub struct StoreSettings {
     pub idle: Duration,
     /// How long an idempotency key is remembered.
     pub key_lifetime_ms: i64,
+    /// The name of this process in what it stores about attempts and runs.
+    pub instance: String,
 }
 
 /// How messages are sent, and what the destinations are.

@@ -68,9 +68,20 @@ pub(super) fn store(reader: &mut Reader<'_>) -> StoreSettings {
         kind,
         path: reader.path("Store__Path"),
         idle: Duration::from_millis(reader.number("Store__IdleMs")),
+        instance: instance(reader.given("WEBSITE_INSTANCE_ID")),
         skew_ms: reader.number("Store__SkewMs"),
         key_lifetime_ms: reader.number::<i64>("Idempotency__RetentionHours") * 3_600_000,
     }
+}
+
+/// In Azure the instance as the portal shows it, shortened; elsewhere this machine. With the process id: a restarted
+/// process is another one.
+fn instance(azure: Option<&str>) -> String {
+    let name = azure.map_or_else(
+        || rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        |id| id.chars().take(12).collect(),
+    );
+    format!("{}:{}", name.chars().take(80).collect::<String>(), std::process::id())
 }
 
 /// Azure's own variables, which its libraries read too.

@@ -7,6 +7,7 @@
 use super::ids::{LeaseToken, MessageId};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The consumer part of the inbox key. A second consumer of the same messages uses its own name.
@@ -38,7 +39,7 @@ impl Delivery {
 }
 
 /// The state of a mail in the inbox. The number is the column's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(i64)]
 pub enum MailState {

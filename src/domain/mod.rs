@@ -39,3 +39,6 @@ pub mod checkup;
 pub mod remedy;
 pub mod mail_remedy;
 pub mod replay;
+pub mod latency;
+pub mod fingerprint;
+pub mod operations;

@@ -7,9 +7,10 @@
 use super::{ids::LeaseToken, route::Destination};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The state of an outbox row. The number is the column's value, and a CHECK repeats the range.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[repr(i64)]
 pub enum RowState {
@@ -49,7 +50,7 @@ impl RowState {
 }
 
 /// The stored outcome of a row's last publish. The number is the column's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 #[repr(i64)]
 pub enum LastOutcome {

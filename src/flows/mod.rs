@@ -23,3 +23,5 @@ pub mod dead_letters;
 mod mail_one;
 pub mod mailing;
 pub mod prune;
+pub mod operate;
+pub mod remedy;

@@ -39,7 +39,8 @@ pub use routes::{FUNCTIONS, Function, Trigger, endpoints, names, routes};
 
 use crate::{
     flows::{
-        book::BookContext, dispatch::DispatchContext, health::Health, mailing::NotifyContext, prune::PruneContext,
+        book::BookContext, dispatch::DispatchContext, health::Health, mailing::NotifyContext, operate::OperateContext,
+        prune::PruneContext,
     },
     http_server::{self, Limits},
 };
@@ -56,6 +57,8 @@ pub struct Services {
     pub dispatch: Arc<DispatchContext>,
     /// For SendEmail and RetryEmail.
     pub notify: Arc<NotifyContext>,
+    /// For Operations.
+    pub operate: Arc<OperateContext>,
     /// For PruneOutbox.
     pub prune: Arc<PruneContext>,
     /// When DispatchOutbox may skip a run.

@@ -12,3 +12,4 @@ pub mod inbox;
 pub mod mailer;
 pub mod retention;
 pub mod ops;
+pub mod operations;

@@ -12,14 +12,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-/// Who applies a remedy and why; stored in `OperatorActions` in the remedy's own transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signature {
-    /// The operator.
-    pub actor: String,
-    /// The reason the operator gave.
-    pub reason: String,
-}
+pub use crate::domain::operations::{RemedyRow, Signature};
 
 /// What waits in outbox and inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
@@ -213,24 +206,6 @@ pub struct Found {
     pub id: String,
     /// The row's destination, if the person typed its `Seq`. None: all rows of the message.
     pub destination: Option<String>,
-}
-
-/// The result of a remedy for one row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RemedyRow {
-    /// The message id.
-    pub id: String,
-    /// The row's destination.
-    pub destination: String,
-    /// Whether the remedy was applied.
-    pub done: bool,
-    /// The new id, for a forced replay.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub new_id: Option<String>,
-    /// Why it was not applied, and what would help.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub why_not: Option<String>,
 }
 
 /// What a requeue must respect.

@@ -26,13 +26,20 @@ pub struct SqliteOptions {
     pub skew_ms: Arc<AtomicI64>,
     /// How long an idempotency key is kept, in milliseconds.
     pub key_lifetime_ms: i64,
+    /// The name of this process in what it stores about attempts and runs; at most 100 characters.
+    pub instance: String,
 }
 
 impl SqliteOptions {
     /// The file at `path`, without skew; idempotency keys are kept for a day.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), skew_ms: Arc::default(), key_lifetime_ms: 24 * 3_600_000 }
+        Self {
+            path: path.into(),
+            skew_ms: Arc::default(),
+            key_lifetime_ms: 24 * 3_600_000,
+            instance: "here".to_owned(),
+        }
     }
 }
 

@@ -25,5 +25,8 @@ mod ops_remedies;
 mod ops_copy;
 mod ops_mail;
 mod ops_record;
+mod reports;
+mod remedies;
+mod heartbeats;
 
 pub use db::{Sqlite, SqliteOptions};

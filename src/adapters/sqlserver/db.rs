@@ -38,6 +38,8 @@ pub struct SqlServerOptions {
     pub skew_ms: Arc<AtomicI64>,
     /// How long an idempotency key is kept, in milliseconds.
     pub key_lifetime_ms: i64,
+    /// The name of this process in what it stores about attempts and runs; at most 100 characters.
+    pub instance: String,
 }
 
 impl SqlServerOptions {
@@ -50,6 +52,7 @@ impl SqlServerOptions {
             pool: PoolOptions::default(),
             skew_ms: Arc::default(),
             key_lifetime_ms: 24 * 3_600_000,
+            instance: "here".to_owned(),
         }
     }
 
@@ -74,6 +77,7 @@ struct Inner {
     command_timeout: Duration,
     skew_ms: Arc<AtomicI64>,
     key_lifetime_ms: i64,
+    instance: String,
 }
 
 impl Drop for Inner {
@@ -149,6 +153,7 @@ impl SqlServer {
             patience: numbers.patience,
             command_timeout,
             skew_ms,
+            instance: options.instance.clone(),
             key_lifetime_ms,
         }))
     }
@@ -161,6 +166,10 @@ impl SqlServer {
 
     pub(super) fn key_lifetime_ms(&self) -> i64 {
         self.0.key_lifetime_ms
+    }
+
+    pub(super) fn instance(&self) -> &str {
+        &self.0.instance
     }
 
     /// A query changes nothing, so a failed one can be repeated.

@@ -17,8 +17,16 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.MailAttempts TO client_organizer;
 GRANT SELECT, INSERT, DELETE ON dbo.IdempotencyKeys TO client_organizer;
 GRANT SELECT, INSERT, DELETE ON dbo.Erasures TO client_organizer;
 GRANT SELECT, INSERT, UPDATE ON dbo.Destinations TO client_organizer;
--- Insert only: this program cannot remove the record of what was done with it.
-GRANT INSERT ON dbo.OperatorActions TO client_organizer;
+GRANT SELECT, INSERT, DELETE ON dbo.OutboxAttempts TO client_organizer;
+GRANT SELECT, INSERT, DELETE ON dbo.InboxAttempts TO client_organizer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.FailureGroups TO client_organizer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.MinuteCounts TO client_organizer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Heartbeats TO client_organizer;
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.RemedyPlans TO client_organizer;
+GRANT SELECT, INSERT, DELETE ON dbo.RemedyPlanRows TO client_organizer;
+-- Never UPDATE or DELETE: this program cannot change or remove the record of what was done with it.
+GRANT SELECT, INSERT ON dbo.OperatorActions TO client_organizer;
+GRANT SELECT, INSERT ON dbo.OperatorActionMessages TO client_organizer;
 
 -- NEXT VALUE FOR is an update of the sequence.
 GRANT UPDATE ON dbo.ClientIds TO client_organizer;

@@ -35,6 +35,9 @@ mod ops_remedies;
 mod ops_copy;
 mod ops_mail;
 mod ops_record;
+mod reports;
+mod remedies;
+mod heartbeats;
 
 pub use crate::config::PoolOptions;
 pub use db::{SqlServer, SqlServerOptions};

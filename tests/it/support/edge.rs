@@ -8,8 +8,8 @@ use super::{
 };
 use bytes::Bytes;
 use client_organizer::{
-    domain::flow_settings::PruneSettings,
-    flows::{book::BookContext, health::Health, prune::PruneContext},
+    domain::{flow_settings::PruneSettings, route::Destination},
+    flows::{book::BookContext, health::Health, operate::OperateContext, prune::PruneContext},
     functions::{self, Guard, Idle, Services},
     ports::books::Books,
 };
@@ -78,7 +78,23 @@ impl Edge {
             step_rows_max: 500,
             run_ms: 10_000,
         };
+        let operate = OperateContext {
+            reports: backend.stores().reports,
+            remedies: backend.stores().remedies,
+            ops: backend.ops(),
+            entities: Err("the tests' bus has no properties".to_owned()),
+            dead_letters: Err("the tests' bus has no dead letters".to_owned()),
+            routes: dispatch.routes.clone(),
+            recipients: notify.recipients.clone(),
+            duplicate_window_ms: 0,
+            mail_queue: Destination::parse("queue:client-emails").ok(),
+            tombstone_days: 400,
+            provider: notify.mailer.provider().to_owned(),
+            rate_limit: notify.settings.rate_limit,
+            clock: notify.clock.clone(),
+        };
         let services = Services {
+            operate: Arc::new(operate),
             book: Arc::new(book),
             dispatch: Arc::new(dispatch),
             notify: Arc::new(notify),

@@ -1,0 +1,122 @@
+//! What operators ask and do, the same for the HTTP API and the command line.
+
+use crate::{
+    domain::{
+        operations::{
+            AuditEntry, AuditFilter, FailureGroup, GroupFilter, MailFilter, MailLine, Message, MessageFilter,
+            MessageLine, Overview, Page, Signature, Thresholds, attention,
+        },
+        rate_limit::RateLimit,
+        recipient::RecipientKey,
+        route::{Destination, Routes},
+    },
+    ports::{
+        clock::Clock,
+        dead_letters::DeadLetters,
+        entities::Entities,
+        error::StoreResult,
+        operations::{OverviewQuery, PageRequest, Remedies, Reports},
+        ops::Ops,
+    },
+};
+use std::sync::Arc;
+
+/// What operating needs.
+pub struct OperateContext {
+    /// Reports of the store.
+    pub reports: Arc<dyn Reports>,
+    /// Remedies of the store.
+    pub remedies: Arc<dyn Remedies>,
+    /// Takes dead letters in.
+    pub ops: Arc<dyn Ops>,
+    /// Reads queues' and topics' properties; an error is the reason why that is not possible.
+    pub entities: Result<Arc<dyn Entities>, String>,
+    /// Reads the email queue's dead letters; an error is the reason why that is not possible.
+    pub dead_letters: Result<Arc<dyn DeadLetters>, String>,
+    /// Where each event type goes.
+    pub routes: Arc<Routes>,
+    /// Key of the recipients' hashes.
+    pub recipients: RecipientKey,
+    /// The duplicate detection window, in milliseconds, of destinations whose properties cannot be read; 0: none.
+    pub duplicate_window_ms: i64,
+    /// The queue that SendEmail reads. None: not set.
+    pub mail_queue: Option<Destination>,
+    /// Retention of inbox entries, in days.
+    pub tombstone_days: i64,
+    /// The mail provider, `mail:<name>`.
+    pub provider: String,
+    /// Its rate limit.
+    pub rate_limit: RateLimit,
+    /// The time of the command.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What waits, how long and why, and what needs a person.
+///
+/// # Errors
+/// The store's.
+pub async fn overview(context: &OperateContext, minutes: u32) -> StoreResult<Overview> {
+    let query = OverviewQuery {
+        routed_types: context.routes.0.keys().cloned().collect(),
+        provider: context.provider.clone(),
+        rate_limit: context.rate_limit,
+        minutes,
+    };
+    let mut overview = context.reports.overview(&query).await?;
+    overview.attention = attention(&overview, Thresholds::DEFAULT);
+    Ok(overview)
+}
+
+/// The rows that match, newest first.
+///
+/// # Errors
+/// The store's.
+pub async fn messages(
+    context: &OperateContext,
+    filter: &MessageFilter,
+    page: &PageRequest,
+) -> StoreResult<Page<MessageLine>> {
+    context.reports.messages(filter, page).await
+}
+
+/// Everything about one message. `reveal`: its payload with personal data, which is recorded. None: there is none.
+///
+/// # Errors
+/// The store's.
+pub async fn message(context: &OperateContext, text: &str, reveal: Option<&Signature>) -> StoreResult<Option<Message>> {
+    let _ = reveal;
+    let found = context.reports.message(crate::domain::delivery::EMAIL_CONSUMER, text).await?;
+    Ok(found.map(|stored| stored.message))
+}
+
+/// Failure groups that a row or mail is in now.
+///
+/// # Errors
+/// The store's.
+pub async fn groups(
+    context: &OperateContext,
+    filter: &GroupFilter,
+    page: &PageRequest,
+) -> StoreResult<Page<FailureGroup>> {
+    context.reports.groups(filter, page).await
+}
+
+/// The mails that match, newest first.
+///
+/// # Errors
+/// The store's.
+pub async fn mails(context: &OperateContext, filter: &MailFilter, page: &PageRequest) -> StoreResult<Page<MailLine>> {
+    context.reports.mails(crate::domain::delivery::EMAIL_CONSUMER, filter, page).await
+}
+
+/// What operators did, newest first.
+///
+/// # Errors
+/// The store's.
+pub async fn audit(
+    context: &OperateContext,
+    filter: &AuditFilter,
+    page: &PageRequest,
+) -> StoreResult<Page<AuditEntry>> {
+    context.reports.audit(filter, page).await
+}
