@@ -22,6 +22,7 @@ pub mod recipient;
 pub mod idempotency;
 pub mod booking;
 pub mod outbox;
+pub mod outbox_failures;
 pub mod backoff;
 pub mod retry_after;
 pub mod verdict;

@@ -79,6 +79,19 @@ impl LastOutcome {
         Self::ALL.into_iter().find(|outcome| *outcome as i64 == code)
     }
 
+    /// The outcome's name in output; that of a failure is its class in failure groups.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::Permanent => "permanent",
+            Self::Unknown => "unknown",
+            Self::Cut => "cut",
+            Self::Blocked => "blocked",
+        }
+    }
+
     /// Whether the bus may hold a copy. If so, a replay inside its duplicate detection window would vanish silently.
     #[must_use]
     pub fn may_be_stored(self) -> bool {

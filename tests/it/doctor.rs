@@ -170,7 +170,7 @@ fn paused_destinations_and_dead_or_unrouted_rows_are_noted() {
     let sql =
         "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, State) VALUES ('d', 'E', '{}', 'queue:x', 3);
                INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('u', 'Nowhere', '{}');
-               INSERT INTO Destinations (Name, PausedOnUtc) VALUES ('queue:x', 0)";
+               INSERT INTO Destinations (Name, PausedOnUtc, PausedUntilUtc) VALUES ('queue:x', 0, 253402300799000)";
     office.sql(sql);
     let notes = office.findings("note").1;
     assert_reports(&notes, &["queue:x", "paused", "ops resume"]);

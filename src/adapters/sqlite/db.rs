@@ -73,6 +73,11 @@ impl Sqlite {
         self.options.key_lifetime_ms
     }
 
+    /// Owned, for a transaction, which runs on its own thread.
+    pub(super) fn instance(&self) -> String {
+        self.options.instance.clone()
+    }
+
     /// Runs `work` in one BEGIN IMMEDIATE transaction, with the database's now (skew added). Commits when it returns
     /// `Ok`, else rolls back. A dropped caller does not stop it: it runs on its own thread to the end. Waits at most
     /// `BUSY_WAIT` in all: for the other writes of this process, then for those of others.

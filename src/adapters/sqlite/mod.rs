@@ -15,6 +15,7 @@ mod outbox;
 mod outbox_claim;
 mod outbox_route;
 mod outbox_settle;
+mod history;
 mod breaker;
 mod rate_limit;
 mod inbox;

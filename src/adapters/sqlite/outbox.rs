@@ -1,10 +1,11 @@
 //! The outbox on SQLite: each call of the port is one transaction; larger ones have their own files.
 
-use super::{db::Sqlite, outbox_claim, outbox_route, outbox_settle, rows};
+use super::{db::Sqlite, history::History, outbox_claim, outbox_route, outbox_settle, rows};
 use crate::{
     adapters::columns::{self, Columns},
     domain::{
         outbox::{Claim, Claimed, Settle, Settled, bounded},
+        outbox_failures::unsendable,
         route::Routes,
     },
     ports::{
@@ -33,8 +34,9 @@ impl Outbox for Sqlite {
     }
 
     async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
-        let routes = routes.clone();
-        self.write("route", move |transaction, now| outbox_route::route(transaction, now, &routes, rows_max)).await
+        let (routes, instance) = (routes.clone(), self.instance());
+        self.write("route", move |transaction, now| outbox_route::route(transaction, now, &routes, rows_max, &instance))
+            .await
     }
 
     async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
@@ -52,19 +54,22 @@ impl Outbox for Sqlite {
     }
 
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
-        let claim = claim.clone();
-        self.write("claim", move |transaction, now| outbox_claim::claim(transaction, now, &claim)).await
+        let (claim, instance) = (claim.clone(), self.instance());
+        self.write("claim", move |transaction, now| outbox_claim::claim(transaction, now, &claim, &instance)).await
     }
 
     async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
-        let settle = settle.clone();
-        self.write("settle", move |transaction, now| outbox_settle::settle(transaction, now, &settle)).await
+        let (settle, instance) = (settle.clone(), self.instance());
+        self.write("settle", move |transaction, now| outbox_settle::settle(transaction, now, &settle, &instance)).await
     }
 
     async fn dead_letter(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
-        let (destination, reason) = (destination.to_owned(), bounded(reason));
+        let (destination, reason, instance) = (destination.to_owned(), bounded(reason), self.instance());
         self.write("dead-letter", move |transaction, now| {
-            dead_letter(transaction, now, &destination, &reason, rows_max)
+            let mut history = History::new(transaction, now, &instance, &destination);
+            let dead = dead_letter(transaction, now, &destination, &reason, rows_max, &mut history)?;
+            history.store()?;
+            Ok(dead)
         })
         .await
     }
@@ -96,6 +101,7 @@ fn dead_letter(
     destination: &str,
     reason: &str,
     rows_max: u32,
+    history: &mut History<'_>,
 ) -> rusqlite::Result<u32> {
     let mut names = vec![destination.as_bytes().to_vec()];
     // For a name that is not UTF-8, `due` returns an approximation: find the stored names that it stands for.
@@ -107,12 +113,14 @@ fn dead_letter(
                 .filter(|name| std::str::from_utf8(name).is_err() && String::from_utf8_lossy(name) == destination),
         );
     }
-    let mut statement = connection.prepare_cached(DEAD_LETTER)?;
+    let failure = unsendable(destination, reason);
     let mut dead = 0;
     for name in names {
         let left = rows_max - dead;
-        let params = named_params! {":destination": name, ":now": now, ":error": reason, ":rows_max": left};
-        dead += count_of(statement.execute(params)?);
+        let params = named_params! {
+            ":destination": name, ":now": now, ":error": reason, ":fingerprint": failure.fingerprint, ":rows_max": left,
+        };
+        dead += history.dead_letter(DEAD_LETTER, params, &failure)?;
     }
     Ok(dead)
 }

@@ -1,9 +1,12 @@
 //! Claiming on SQLite: expired leases over the limit die, then the due heads are leased.
 
-use super::outbox::count_of;
+use super::history::History;
 use crate::{
     adapters::columns::{self, Columns},
-    domain::outbox::{Claim, ClaimMode, Claimed, SUSPECT_CLAIMS},
+    domain::{
+        outbox::{Claim, ClaimMode, Claimed, SUSPECT_CLAIMS},
+        outbox_failures::never_settled,
+    },
     ports::outbox::EXPIRED_ROWS_MAX,
 };
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -32,10 +35,10 @@ struct Gate {
     our_probe: bool,
 }
 
-pub(super) fn claim(connection: &Connection, now: i64, claim: &Claim) -> rusqlite::Result<Claimed> {
+pub(super) fn claim(connection: &Connection, now: i64, claim: &Claim, instance: &str) -> rusqlite::Result<Claimed> {
     let destination = claim.destination.to_string();
     let token = claim.token.to_string();
-    let (gate, mut claimed) = gate(connection, &destination, &token)?;
+    let (gate, mut claimed) = gate(connection, now, &destination, &token)?;
     let admitted = match claim.mode {
         ClaimMode::Batch { .. } | ClaimMode::Suspect => !gate.open,
         ClaimMode::Probe => gate.open && gate.our_probe,
@@ -43,13 +46,17 @@ pub(super) fn claim(connection: &Connection, now: i64, claim: &Claim) -> rusqlit
     if gate.paused || !admitted {
         return Ok(claimed);
     }
-    let expired = connection.prepare_cached(EXPIRE)?.execute(named_params! {
+    let failure = never_settled(&destination);
+    let mut history = History::new(connection, now, instance, &destination);
+    let expired = named_params! {
         ":destination": destination,
         ":now": now,
         ":claims_max": SUSPECT_CLAIMS + i64::from(claim.claims_max),
+        ":fingerprint": failure.fingerprint,
         ":rows_max": EXPIRED_ROWS_MAX,
-    })?;
-    claimed.set_dead = count_of(expired);
+    };
+    claimed.set_dead = history.dead_letter(EXPIRE, expired, &failure)?;
+    history.store()?;
     let until = now.saturating_add(claim.lease_ms);
     let mut lease = connection.prepare_cached(LEASE)?;
     for seq in heads(connection, now, claim.mode, &destination)? {
@@ -59,7 +66,7 @@ pub(super) fn claim(connection: &Connection, now: i64, claim: &Claim) -> rusqlit
     Ok(claimed)
 }
 
-fn gate(connection: &Connection, destination: &str, token: &str) -> rusqlite::Result<(Gate, Claimed)> {
+fn gate(connection: &Connection, now: i64, destination: &str, token: &str) -> rusqlite::Result<(Gate, Claimed)> {
     let read = |row: &Row<'_>| {
         let gate = Gate { paused: row.get("Paused")?, open: row.get("IsOpen")?, our_probe: row.get("OurProbe")? };
         let claimed = Claimed {
@@ -69,7 +76,7 @@ fn gate(connection: &Connection, destination: &str, token: &str) -> rusqlite::Re
         };
         Ok((gate, claimed))
     };
-    let params = named_params! {":destination": destination, ":token": token};
+    let params = named_params! {":destination": destination, ":token": token, ":now": now};
     Ok(connection.prepare_cached(GATE)?.query_row(params, read).optional()?.unwrap_or_default())
 }
 

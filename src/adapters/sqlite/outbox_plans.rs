@@ -32,7 +32,13 @@ fn bind(statement: &mut rusqlite::Statement<'_>) {
         (":due_at", i64::MAX),
         (":before", 0),
     ];
-    let texts = [(":destination", "queue:q"), (":event_type", "E"), (":types", "[\"E\",\"F\"]"), (":error", "why")];
+    let texts = [
+        (":destination", "queue:q"),
+        (":event_type", "E"),
+        (":types", "[\"E\",\"F\"]"),
+        (":error", "why"),
+        (":fingerprint", "f"),
+    ];
     for (name, value) in numbers {
         if let Some(index) = statement.parameter_index(name).unwrap() {
             statement.raw_bind_parameter(index, value).unwrap();

@@ -1,12 +1,19 @@
 //! Routing on SQLite: rows without a destination get theirs, by Seq, in one transaction.
 
-use super::outbox::{add_destination, count_of};
+use super::{
+    history::History,
+    outbox::{add_destination, count_of},
+};
 use crate::{
     adapters::columns::Columns,
-    domain::{outbox::RowState, route::Routes},
+    domain::{
+        outbox::RowState,
+        outbox_failures::{self, DUPLICATE_ID, unsendable},
+        route::Routes,
+    },
     ports::outbox::Routed,
 };
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params, types::Null};
 
 pub(super) const UNROUTED: &str = include_str!("sql/outbox_unrouted.sql");
 const TWIN: &str = include_str!("sql/outbox_route_twin.sql");
@@ -14,7 +21,15 @@ const FIRST: &str = include_str!("sql/outbox_route_first.sql");
 const SIBLING: &str = include_str!("sql/outbox_route_sibling.sql");
 const END: &str = include_str!("sql/outbox_route_end.sql");
 
-pub(super) fn route(connection: &Connection, now: i64, routes: &Routes, rows_max: u32) -> rusqlite::Result<Routed> {
+pub(super) fn route(
+    connection: &Connection,
+    now: i64,
+    routes: &Routes,
+    rows_max: u32,
+    instance: &str,
+) -> rusqlite::Result<Routed> {
+    let mut history = History::new(connection, now, instance, outbox_failures::UNROUTED);
+    let duplicate = unsendable(outbox_failures::UNROUTED, DUPLICATE_ID);
     let mut report = Routed::default();
     for destination in routes.destinations() {
         add_destination(connection, &destination.to_string())?;
@@ -22,15 +37,21 @@ pub(super) fn route(connection: &Connection, now: i64, routes: &Routes, rows_max
     for (seq, event_type) in unrouted(connection, routes, rows_max)? {
         let twin = connection.prepare_cached(TWIN)?.query_row(named_params! {":seq": seq}, |_| Ok(())).optional()?;
         if twin.is_some() {
-            let why = "duplicate id: another row with this Id has a destination already. Discard it, or insert it again with an Id of its own";
-            end(connection, seq, RowState::Dead, None, why)?;
-            report.duplicates += 1;
+            let params = named_params! {
+                ":seq": seq, ":state": RowState::Dead as i64, ":processed_on": Null, ":error": DUPLICATE_ID,
+                ":fingerprint": duplicate.fingerprint,
+            };
+            report.duplicates += history.dead_letter(END, params, &duplicate)?;
             continue;
         }
         let destinations = routes.names_of(event_type);
         let Some((first, others)) = destinations.split_first() else {
             let why = format!("Routes__{event_type} is set to nothing: this event goes to nobody");
-            end(connection, seq, RowState::Discarded, Some(now), &why)?;
+            let params = named_params! {
+                ":seq": seq, ":state": RowState::Discarded as i64, ":processed_on": now, ":error": why,
+                ":fingerprint": Null,
+            };
+            connection.prepare_cached(END)?.query_row(params, |_| Ok(())).optional()?;
             report.discarded += 1;
             continue;
         };
@@ -41,6 +62,7 @@ pub(super) fn route(connection: &Connection, now: i64, routes: &Routes, rows_max
         }
         report.siblings += count_of(others.len());
     }
+    history.store()?;
     Ok(report)
 }
 
@@ -57,17 +79,4 @@ fn unrouted<'a>(connection: &Connection, routes: &'a Routes, rows_max: u32) -> r
     found.sort_unstable();
     found.truncate(usize::try_from(rows_max).unwrap_or(usize::MAX));
     Ok(found)
-}
-
-fn end(
-    connection: &Connection,
-    seq: i64,
-    state: RowState,
-    processed_on: Option<i64>,
-    why: &str,
-) -> rusqlite::Result<()> {
-    let params = named_params! {
-        ":seq": seq, ":state": state as i64, ":processed_on": processed_on, ":error": why,
-    };
-    connection.prepare_cached(END)?.execute(params).map(drop)
 }

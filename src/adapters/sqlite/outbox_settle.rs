@@ -1,8 +1,15 @@
 //! Settling on SQLite: the token is checked row by row, and recognises what was applied before.
 
-use super::{breaker, outbox::add_destination};
-use crate::domain::outbox::{BreakerChange, Settle, Settled, SettledColumns, Settlement};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use super::{breaker, history::History, outbox::add_destination};
+use crate::{
+    adapters::columns::Columns,
+    domain::{
+        fingerprint::Failure,
+        latency,
+        outbox::{BreakerChange, RowState, Settle, Settled, SettledColumns, Settlement},
+    },
+};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 const SENT: &str = include_str!("sql/outbox_settle_sent.sql");
 const BACK: &str = include_str!("sql/outbox_settle_back.sql");
@@ -11,15 +18,21 @@ const REPEAT: &str = include_str!("sql/outbox_settle_repeat.sql");
 pub(super) const FOLLOWERS: &str = include_str!("sql/outbox_followers.sql");
 const ACCEPTED: &str = include_str!("sql/outbox_accepted.sql");
 
-pub(super) fn settle(connection: &Connection, now: i64, settle: &Settle) -> rusqlite::Result<Vec<Settled>> {
+pub(super) fn settle(
+    connection: &Connection,
+    now: i64,
+    settle: &Settle,
+    instance: &str,
+) -> rusqlite::Result<Vec<Settled>> {
     let token = settle.token.to_string();
     let destination = settle.destination.to_string();
     let mut answers = Vec::with_capacity(settle.rows.len());
     // A repeat, or a settle that lost all its leases, must not count an outage or an acceptance (again).
     let mut news = settle.rows.is_empty();
     let mut accepted = false;
-    for (seq, settlement) in &settle.rows {
-        if apply(connection, now, *seq, &token, settlement)? {
+    let mut history = History::new(connection, now, instance, &destination);
+    for ((seq, settlement), failure) in settle.rows.iter().zip(settle.failures()) {
+        if apply(connection, now, *seq, &token, settlement, failure.as_ref(), &mut history)? {
             news = true;
             accepted |= matches!(settlement, Settlement::Sent);
             answers.push(Settled::Applied);
@@ -37,37 +50,59 @@ pub(super) fn settle(connection: &Connection, now: i64, settle: &Settle) -> rusq
     if news && settle.breaker != BreakerChange::Leave {
         breaker::change(connection, now, &destination, &token, &settle.breaker)?;
     }
+    history.store()?;
     Ok(answers)
 }
 
 /// `false`: nothing was changed, because the lease is not ours (any more).
-fn apply(connection: &Connection, now: i64, seq: i64, token: &str, settlement: &Settlement) -> rusqlite::Result<bool> {
+fn apply(
+    connection: &Connection,
+    now: i64,
+    seq: i64,
+    token: &str,
+    settlement: &Settlement,
+    failure: Option<&Failure>,
+    history: &mut History<'_>,
+) -> rusqlite::Result<bool> {
     let SettledColumns { delay_ms, claims, retries, outcome, error } = settlement.columns();
     let outcome = outcome.map(|outcome| outcome as i64);
-    let changed = match settlement {
+    let fingerprint = failure.map(|failure| failure.fingerprint.as_str());
+    let id_of = |row: &Row<'_>| row.text("Id");
+    let (state, id) = match settlement {
         Settlement::Sent => {
             let params = named_params! {":seq": seq, ":token": token, ":now": now};
-            connection.prepare_cached(SENT)?.execute(params)?
+            let occurred_on = |row: &Row<'_>| row.number("OccurredOnUtc");
+            let sent = connection.prepare_cached(SENT)?.query_row(params, occurred_on).optional()?;
+            let Some(occurred_on) = sent else { return Ok(false) };
+            history.count_latency(occurred_on);
+            return Ok(true);
         }
         Settlement::Retry { .. } | Settlement::Release { .. } => {
             let due_at = now.saturating_add(delay_ms);
             let params = named_params! {
                 ":seq": seq, ":token": token, ":now": now, ":due_at": due_at, ":claims": claims,
-                ":retries": retries, ":outcome": outcome, ":error": error,
+                ":retries": retries, ":outcome": outcome, ":error": error, ":fingerprint": fingerprint,
             };
-            let changed = connection.prepare_cached(BACK)?.execute(params)?;
-            if changed == 1 && delay_ms > 0 {
+            let id = connection.prepare_cached(BACK)?.query_row(params, id_of).optional()?;
+            if id.is_some() && delay_ms > 0 {
                 let params = named_params! {":seq": seq, ":due_at": due_at};
                 connection.prepare_cached(FOLLOWERS)?.execute(params)?;
             }
-            changed
+            (RowState::Pending, id)
         }
         Settlement::Dead { .. } => {
             let params = named_params! {
                 ":seq": seq, ":token": token, ":now": now, ":retries": retries, ":outcome": outcome, ":error": error,
+                ":fingerprint": fingerprint,
             };
-            connection.prepare_cached(DEAD)?.execute(params)?
+            (RowState::Dead, connection.prepare_cached(DEAD)?.query_row(params, id_of).optional()?)
         }
     };
-    Ok(changed == 1)
+    let Some(id) = id else { return Ok(false) };
+    history.attempt(seq, state, outcome, error.as_deref())?;
+    if let Some(failure) = failure {
+        history.count(if state == RowState::Dead { latency::GIVEN_UP } else { latency::FAILED });
+        history.group(failure, id);
+    }
+    Ok(true)
 }

@@ -3,7 +3,7 @@
 use super::{
     db::{SqlServer, read},
     error_numbers::{DEADLOCK, NO_DATABASE_STATE, NO_RIGHT, NO_SERVER_STATE},
-    errors, outbox_claim, outbox_route, outbox_settle, rows,
+    errors, history, outbox_claim, outbox_route, outbox_settle, rows,
     session::Results,
     statement::Statement,
 };
@@ -11,6 +11,7 @@ use crate::{
     adapters::columns::{self, Columns},
     domain::{
         outbox::{Claim, Claimed, Settle, Settled, bounded},
+        outbox_failures::unsendable,
         route::Routes,
     },
     ports::{
@@ -27,6 +28,7 @@ const DUE: &str = include_str!("sql/outbox_due.sql");
 const DESTINATIONS_OF_ROWS: &str = include_str!("sql/outbox_destinations_of_rows.sql");
 pub(super) const DESTINATION_ADD: &str = include_str!("sql/outbox_destination_add.sql");
 const DEAD_LETTER: &str = include_str!("sql/outbox_dead_letter.sql");
+const DEAD_LETTERED: &str = "COMMIT TRAN;\nSELECT @done AS Done;";
 pub(super) const HELD: &str = include_str!("sql/outbox_locked.sql");
 const HOLDERS: &str = include_str!("sql/outbox_holders.sql");
 
@@ -46,7 +48,9 @@ impl Outbox for SqlServer {
 
     async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
         let step = "route";
-        let Some(statement) = outbox_route::statement(routes, rows_max) else { return Ok(Routed::default()) };
+        let Some(statement) = outbox_route::statement(routes, rows_max, self.instance()) else {
+            return Ok(Routed::default());
+        };
         read(step, outbox_route::routed(&self.execute(step, statement.repeatable()).await?))
     }
 
@@ -70,7 +74,7 @@ impl Outbox for SqlServer {
 
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
         let step = "claim";
-        match self.execute(step, outbox_claim::statement(claim).repeatable()).await {
+        match self.execute(step, outbox_claim::statement(claim, self.instance()).repeatable()).await {
             Ok(results) => read(step, outbox_claim::claimed(&results)),
             // The deadlock victim several times: other dispatchers claim here, so nothing is left for us just now.
             Err(error) if errors::code(&error) == Some(DEADLOCK) => Ok(Claimed::default()),
@@ -80,18 +84,21 @@ impl Outbox for SqlServer {
 
     async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
         let step = "settle";
-        let results = self.execute(step, outbox_settle::statement(settle).repeatable()).await?;
+        let statement = outbox_settle::statement(settle, self.instance()).repeatable();
+        let results = self.once_more(step, statement).await?;
         let reason = "rows of this claim; the others are settled".to_owned();
         read(step, outbox_settle::settled(&results))?.ok_or(StoreError::Locked { step, reason, source: None })
     }
 
     async fn dead_letter(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
         let step = "dead-letter";
-        let statement = Statement::of(&[NOW, DEAD_LETTER])
+        let failure = unsendable(destination, reason);
+        let statement = Statement::of(&[NOW, DEAD_LETTER, &history::of_dead("@done"), DEAD_LETTERED])
             .with("destination", destination.to_owned())
             .with("error", bounded(reason))
-            .with("rows_max", i64::from(rows_max))
-            .repeatable();
+            .with("fingerprint", failure.fingerprint.clone())
+            .with("rows_max", i64::from(rows_max));
+        let statement = history::with(statement, self.instance(), destination, [&failure]).repeatable();
         read(step, rows::only_count(&self.execute(step, statement).await?, "Done"))
     }
 }

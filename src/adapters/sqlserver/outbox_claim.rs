@@ -1,9 +1,12 @@
 //! Claiming on SQL Server: expired leases over the limit die, then the due heads are leased; one batch.
 
-use super::{db::millis, outbox::NOW, rows, session::Results, statement::Statement};
+use super::{db::millis, history, outbox::NOW, rows, session::Results, statement::Statement};
 use crate::{
     adapters::columns::{self, Columns},
-    domain::outbox::{Claim, ClaimMode, Claimed, SUSPECT_CLAIMS},
+    domain::{
+        outbox::{Claim, ClaimMode, Claimed, SUSPECT_CLAIMS},
+        outbox_failures::never_settled,
+    },
     ports::outbox::EXPIRED_ROWS_MAX,
 };
 use std::{collections::BTreeMap, sync::LazyLock};
@@ -15,6 +18,8 @@ const EXPIRE: &str = include_str!("sql/outbox_claim_expire.sql");
 const HEADS: &str = include_str!("sql/outbox_claim_heads.sql");
 const LEASE: &str = include_str!("sql/outbox_claim_lease.sql");
 
+static DEAD: LazyLock<String> = LazyLock::new(|| history::of_dead("@dead"));
+
 /// The heads that must be sent alone. "Claims >= 2" is written out because IX_Outbox_Suspect matches only then; without
 /// it each claim would scan every due row. The statement has its own name, so that traces and plans show which it was.
 static SUSPECT: LazyLock<String> = LazyLock::new(|| {
@@ -24,11 +29,14 @@ static SUSPECT: LazyLock<String> = LazyLock::new(|| {
         .replacen("o.State < 2", "o.State < 2 AND o.Claims >= 2", 1)
 });
 
-pub(super) fn statement(claim: &Claim) -> Statement {
+pub(super) fn statement(claim: &Claim, instance: &str) -> Statement {
+    let destination = claim.destination.to_string();
+    let failure = never_settled(&destination);
     let bounds = claim.mode.bounds();
     let heads = if bounds.suspects_only { SUSPECT.as_str() } else { HEADS };
-    Statement::of(&[NOW, BEFORE, GATE, EXPIRE, heads, LEASE])
-        .with("destination", claim.destination.to_string())
+    let statement = Statement::of(&[NOW, BEFORE, GATE, EXPIRE, &DEAD, heads, LEASE])
+        .with("destination", destination.clone())
+        .with("fingerprint", failure.fingerprint.clone())
         .with("token", claim.token.to_string())
         .with("probe", i32::from(claim.mode == ClaimMode::Probe))
         .with("claims_max", SUSPECT_CLAIMS + i64::from(claim.claims_max))
@@ -36,7 +44,8 @@ pub(super) fn statement(claim: &Claim) -> Statement {
         .with("head_claims_max", bounds.claims_max)
         .with("rows_max", i64::from(bounds.rows_max))
         .with("bytes_max", i64::try_from(bounds.bytes_max).unwrap_or(i64::MAX))
-        .with("lease_ms", millis(claim.lease_ms))
+        .with("lease_ms", millis(claim.lease_ms));
+    history::with(statement, instance, &destination, [&failure])
 }
 
 /// OUTPUT has no order, so the rows are sorted by when they were due.

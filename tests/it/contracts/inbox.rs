@@ -307,7 +307,7 @@ async fn only_the_holder_of_the_probe_passes_an_open_breaker(backend: &impl Back
     let by = Signature { actor: "anna".to_owned(), reason: "stop".to_owned() };
     backend.ops().pause(PROVIDER, &by).await.unwrap();
     assert_eq!(inbox.take_due(CONSUMER, &holder, true, 1).await.unwrap(), [], "a pause stops probes too");
-    backend.execute("UPDATE Destinations SET PausedOnUtc = NULL");
+    backend.execute("UPDATE Destinations SET PausedUntilUtc = NULL");
     assert_eq!(ids(&inbox.take_due(CONSUMER, &holder, true, 1).await.unwrap()), ["m"]);
 }
 

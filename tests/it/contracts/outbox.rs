@@ -1,6 +1,7 @@
 //! The outbox contract, by theme, with the helpers its tests share.
 
 mod leases;
+mod history;
 mod killer;
 mod late;
 mod order;

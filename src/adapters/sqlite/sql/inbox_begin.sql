@@ -8,7 +8,7 @@ SELECT :consumer, :id, :body, :subject, :hash, iif(p.Stopped, 0, 1), iif(p.Stopp
   -- With a rate limit, mails that wait already come first.
   FROM (SELECT :full
             OR EXISTS (SELECT 1 FROM Destinations
-                        WHERE Name = :provider AND (PausedOnUtc IS NOT NULL OR OpenUntil IS NOT NULL))
+                        WHERE Name = :provider AND (PausedUntilUtc > :now OR OpenUntil IS NOT NULL))
             OR (:rate_limited AND EXISTS (SELECT 1 FROM InboxMessages
                                     WHERE Consumer = :consumer AND State IN (0, 1, 3, 4) AND State IN (0, 3)
                                       AND DueAt <= :now AND MessageId <> :id)) AS Stopped) AS p

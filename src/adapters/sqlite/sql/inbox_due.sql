@@ -9,7 +9,7 @@ SELECT MessageId
    AND (:status_queries AND DoubtedOnUtc IS NOT NULL AND NotFound < 2) = :querying
    AND NOT EXISTS (SELECT 1 FROM Destinations
                     WHERE Name = :provider
-                      AND (PausedOnUtc IS NOT NULL
+                      AND (PausedUntilUtc > :now
                            OR (OpenUntil IS NOT NULL AND NOT (:probe AND ProbeToken IS :token))))
  ORDER BY DueAt, MessageId
  LIMIT :rows_max;

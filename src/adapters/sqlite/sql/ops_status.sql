@@ -11,7 +11,7 @@ WITH unfinished AS (
    UNION SELECT Destination FROM dead
 )
 SELECT names.Name, coalesce(unfinished.Pending, 0) AS Pending, coalesce(unfinished.Leased, 0) AS Leased,
-       coalesce(dead.Dead, 0) AS Dead, d.PausedOnUtc, d.OpenUntil, d.Reason, coalesce(d.Failures, 0) AS Failures,
+       coalesce(dead.Dead, 0) AS Dead, iif(d.PausedUntilUtc > :now, d.PausedOnUtc, NULL) AS PausedOnUtc, d.OpenUntil, d.Reason, coalesce(d.Failures, 0) AS Failures,
        d.LastAcceptedOnUtc, iif(d.PacedUntilUtc > :now, d.PacedUntilUtc, NULL) AS PacedUntilUtc
   FROM names
   LEFT JOIN Destinations d ON d.Name = names.Name

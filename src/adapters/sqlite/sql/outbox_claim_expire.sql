@@ -1,4 +1,4 @@
--- outbox_claim_expire: dead-letters rows whose leases ran out too often. :destination, :now, :claims_max, :rows_max
+-- outbox_claim_expire: dead-letters rows whose leases ran out too often. :destination, :now, :claims_max, :fingerprint, :rows_max
 -- The token is removed, so that a late settle by the last holder gets "lease lost".
 -- It is unknown whether the bus stored the message: outcome 3 (unknown), at the latest when the lease ended.
 -- State = 1 and :claims_max imply "State < 2 AND Claims >= 2", but IX_Outbox_Suspect only matches if they are written.
@@ -7,6 +7,7 @@ SET State = 3,
     LeaseToken = NULL,
     LastOutcome = 3,
     LastAttemptOnUtc = DueAt,
+    Fingerprint = :fingerprint,
     LastError = 'claimed ' || Claims || ' times and never settled: whoever publishes it dies or hangs. '
              || 'Look at it with `ops show`, then requeue or discard it'
 WHERE Seq IN (
@@ -16,3 +17,4 @@ WHERE Seq IN (
   ORDER BY DueAt, Seq
   LIMIT :rows_max
 )
+RETURNING Seq, Id, LastOutcome, LastError

@@ -12,7 +12,8 @@ WHERE EXISTS (
       WHERE e.Destination = '' AND e.OrderingKey = o.OrderingKey AND e.Seq < o.Seq AND e.State < 2
     ))
 UNION ALL
-SELECT w.Destination, w.Waiting, w.Suspects, d.Name IS NULL AS Missing, d.PausedOnUtc IS NOT NULL AS Paused, d.OpenUntil
+SELECT w.Destination, w.Waiting, w.Suspects, d.Name IS NULL AS Missing, coalesce(d.PausedUntilUtc > :now, 0) AS Paused,
+       d.OpenUntil
 FROM (
   SELECT Destination, count(*) AS Waiting, sum(Claims >= 2) AS Suspects
   FROM OutboxMessages

@@ -3,7 +3,7 @@
 -- @consumer, @id, @body, @subject and @hash of the recipient, @token, @lease_ms, @provider name of its breaker, @per_minute, @per_hour
 -- An open breaker stops the mail even when a probe is due: RetryEmail probes. For a provider without a row it is closed.
 DECLARE @stopped int = CASE WHEN @room = 0 OR EXISTS (
-  SELECT 1 FROM dbo.Destinations WHERE Name = @provider AND (PausedOnUtc IS NOT NULL OR OpenUntil IS NOT NULL)) THEN 1 ELSE 0 END;
+  SELECT 1 FROM dbo.Destinations WHERE Name = @provider AND (PausedUntilUtc > @now OR OpenUntil IS NOT NULL)) THEN 1 ELSE 0 END;
 -- With a rate limit, mails that wait already come first.
 IF @stopped = 0 AND (@per_minute > 0 OR @per_hour > 0) AND EXISTS (
   SELECT 1 FROM dbo.InboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))

@@ -5,7 +5,7 @@ DECLARE @due TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL
 DECLARE @stopped int = CASE WHEN EXISTS (
   SELECT 1 FROM dbo.Destinations d
    WHERE d.Name = @provider
-     AND (d.PausedOnUtc IS NOT NULL
+     AND (d.PausedUntilUtc > @now
           OR (d.OpenUntil IS NOT NULL AND NOT (@probe = 1 AND d.ProbeToken IS NOT NULL AND d.ProbeToken = @token)))) THEN 1 ELSE 0 END;
 -- Both conditions are those of mail_doubt::open. DueAt IS NOT NULL repeats the index's filter.
 IF @status_queries = 1 AND @stopped = 0

@@ -10,7 +10,7 @@ WITH unfinished AS (
    UNION SELECT Destination FROM dead
 )
 SELECT n.Name, COALESCE(u.Pending, 0) AS Pending, COALESCE(u.Leased, 0) AS Leased, COALESCE(x.Dead, 0) AS Dead,
-       d.PausedOnUtc, d.OpenUntil, d.Reason, COALESCE(d.Failures, 0) AS Failures, d.LastAcceptedOnUtc,
+       CASE WHEN d.PausedUntilUtc > @now THEN d.PausedOnUtc END AS PausedOnUtc, d.OpenUntil, d.Reason, COALESCE(d.Failures, 0) AS Failures, d.LastAcceptedOnUtc,
        CASE WHEN d.PacedUntilUtc > @now THEN d.PacedUntilUtc ELSE NULL END AS PacedUntilUtc, @now AS CurrentUtc
   FROM names n
   LEFT JOIN dbo.Destinations d ON d.Name = n.Name

@@ -1,7 +1,7 @@
 -- outbox_claim_gate: whether this claim may lease anything. Begins the batch of a claim, or ends it if not.
 -- @destination, @token, @probe 1: passes an open breaker whose probe the token holds
 DECLARE @paused int = 0, @open int = 0, @ours int = 0, @failures int = 0, @accepted datetime2(7), @dead int = 0;
-SELECT @paused = CASE WHEN PausedOnUtc IS NULL THEN 0 ELSE 1 END,
+SELECT @paused = CASE WHEN PausedUntilUtc > @now THEN 1 ELSE 0 END,
        @open = CASE WHEN OpenUntil IS NULL THEN 0 ELSE 1 END,
        @ours = CASE WHEN ProbeToken = @token THEN 1 ELSE 0 END,
        @failures = Failures,

@@ -13,7 +13,7 @@ SELECT N'' AS Destination, CAST(1 AS bigint) AS Waiting, 0 AS Suspects, 0 AS Mis
                                    WHERE b.State < 2 AND b.Destination = N'' AND b.OrderingKey = o.OrderingKey AND b.Seq < o.Seq))
 UNION ALL
 SELECT w.Destination, w.Waiting, w.Suspects, CASE WHEN d.Name IS NULL THEN 1 ELSE 0 END AS Missing,
-       CASE WHEN d.PausedOnUtc IS NULL THEN 0 ELSE 1 END AS Paused, d.OpenUntil, @now AS CurrentUtc
+       CASE WHEN d.PausedUntilUtc > @now THEN 1 ELSE 0 END AS Paused, d.OpenUntil, @now AS CurrentUtc
   FROM (SELECT Destination, COUNT_BIG(*) AS Waiting, SUM(CASE WHEN Claims >= 2 THEN 1 ELSE 0 END) AS Suspects
           FROM dbo.OutboxMessages WITH (ROWLOCK, READPAST, READCOMMITTEDLOCK, INDEX(IX_Outbox_Due))
          WHERE State < 2 AND Destination > N'' AND DueAt <= @now

@@ -61,8 +61,8 @@ async fn an_earlier_row_that_is_not_routed_yet_blocks_its_key(backend: &impl Bac
 }
 
 async fn an_event_to_two_destinations_reaches_one_while_the_other_fails(backend: &impl Backend) {
-    let paused = format!("PausedOnUtc = {}", backend.at_ms(1));
-    let open = format!("PausedOnUtc = NULL, OpenUntil = {}", backend.at_ms(9_999_999_999_999));
+    let paused = format!("PausedUntilUtc = {}", backend.at_ms(9_999_999_999_999));
+    let open = format!("PausedUntilUtc = NULL, OpenUntil = {}", backend.at_ms(9_999_999_999_999));
     for (stop, mode) in [(paused, "paused"), (open, "open")] {
         let id = format!("event while {mode}");
         enqueue(backend, MAILS, Some("k"), &[&id]);

@@ -140,8 +140,8 @@ async fn due_reports_the_backlog_of_each_destination_and_what_blocks_it(backend:
     let first = due(backend, MAILS).await.unwrap();
     assert_eq!((first.paused, first.breaker, first.suspects), (false, Breaker::Closed, 0));
     backend.breakers().change(MAILS, LeaseToken::fresh(), &open(300_000)).await.unwrap();
-    let at = backend.at_ms(1);
-    backend.execute(&format!("UPDATE Destinations SET PausedOnUtc = {at} WHERE Name = '{AUDIT}'"));
+    let until = backend.at_ms(9_999_999_999_999);
+    backend.execute(&format!("UPDATE Destinations SET PausedUntilUtc = {until} WHERE Name = '{AUDIT}'"));
     assert!(due(backend, AUDIT).await.unwrap().paused);
     let Breaker::Open { for_ms } = due(backend, MAILS).await.unwrap().breaker else { panic!("it is open") };
     assert!((1..=300_000).contains(&for_ms));
