@@ -81,7 +81,7 @@ pub(super) fn change(
         BreakerChange::Open { for_ms, reason } => {
             add_destination(connection, name)?;
             let until = now.saturating_add((*for_ms).max(0));
-            let params = named_params! {":name": name, ":token": token, ":until": until, ":reason": bounded(reason)};
+            let params = named_params! {":name": name, ":token": token, ":until": until, ":reason": bounded(reason), ":now": now};
             connection.prepare_cached(OPEN)?.execute(params).map(drop)
         }
     }
@@ -89,5 +89,5 @@ pub(super) fn change(
 
 fn state(connection: &Connection, now: i64, name: &str) -> rusqlite::Result<Option<BreakerState>> {
     let read = |row: &Row<'_>| columns::outbox::breaker(row, rows::time_of(now));
-    connection.prepare_cached(READ)?.query_row(named_params! {":name": name}, read).optional()
+    connection.prepare_cached(READ)?.query_row(named_params! {":name": name, ":now": now}, read).optional()
 }

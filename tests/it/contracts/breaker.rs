@@ -17,6 +17,8 @@ use client_organizer::{
 };
 
 const OPEN_MS: i64 = 300_000;
+/// Later than every clock of a test.
+const FAR_MS: i64 = 9_999_999_999_999;
 
 async fn opened(backend: &impl Backend) {
     backend.breakers().change(MAILS, LeaseToken::fresh(), &open(OPEN_MS)).await.unwrap();
@@ -151,10 +153,46 @@ async fn a_second_report_of_the_same_outage_neither_counts_nor_shortens(backend:
 
 async fn a_paused_destination_is_not_probed(backend: &impl Backend) {
     opened(backend).await;
-    backend.execute(&format!("UPDATE Destinations SET PausedOnUtc = {}", backend.at_ms(1)));
+    backend.execute(&format!("UPDATE Destinations SET PausedUntilUtc = {}", backend.at_ms(FAR_MS)));
     backend.advance_ms(OPEN_MS + 1);
     assert_eq!(take(backend).await, None);
     assert!(backend.breakers().breaker(MAILS).await.unwrap().paused);
+}
+
+async fn a_pause_with_an_end_needs_nobody_to_end_it(backend: &impl Backend) {
+    enqueue(backend, MAILS, None, &["m"]);
+    opened(backend).await;
+    backend.advance_ms(OPEN_MS + 1);
+    let until = backend.plus_ms("OpenUntil", 600_000);
+    backend.execute(&format!("UPDATE Destinations SET PausedOnUtc = OpenUntil, PausedUntilUtc = {until}"));
+    assert_eq!(take(backend).await, None);
+    assert!(due(backend, MAILS).await.unwrap().paused);
+    assert!(claim(backend, BATCH).await.1.rows.is_empty());
+
+    backend.advance_ms(600_000);
+    assert!(!backend.breakers().breaker(MAILS).await.unwrap().paused);
+    assert!(!due(backend, MAILS).await.unwrap().paused);
+    let probe = take(backend).await.unwrap();
+    assert_eq!(claim_at(&*backend.outbox(), MAILS, probe, ClaimMode::Probe).await.rows.len(), 1);
+}
+
+async fn a_breaker_knows_since_when_it_is_open(backend: &impl Backend) {
+    opened(backend).await;
+    let since = || backend.query("SELECT OpenedOnUtc FROM Destinations WHERE Name = 'queue:mails'");
+    let first = since();
+    assert!(first.is_some());
+    for _ in 0..2 {
+        backend.advance_ms(OPEN_MS + 1);
+        let probe = take(backend).await.unwrap();
+        backend.breakers().change(MAILS, probe, &open(OPEN_MS)).await.unwrap();
+    }
+    assert_eq!(since(), first, "kept over the probes that failed");
+    backend.advance_ms(OPEN_MS + 1);
+    let probe = take(backend).await.unwrap();
+    backend.breakers().change(MAILS, probe, &BreakerChange::Close).await.unwrap();
+    assert_eq!(since(), None);
+    opened(backend).await;
+    assert!(since() > first);
 }
 
 async fn each_destination_has_a_breaker_of_its_own(backend: &impl Backend) {
@@ -175,6 +213,8 @@ contract!(
     only_the_probes_holder_closes,
     a_second_report_of_the_same_outage_neither_counts_nor_shortens,
     a_paused_destination_is_not_probed,
+    a_pause_with_an_end_needs_nobody_to_end_it,
+    a_breaker_knows_since_when_it_is_open,
     each_destination_has_a_breaker_of_its_own,
 );
 

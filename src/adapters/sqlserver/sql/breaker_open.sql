@@ -6,7 +6,8 @@ SELECT @name
  WHERE @news = 1 AND NOT EXISTS (SELECT 1 FROM dbo.Destinations WITH (UPDLOCK, HOLDLOCK) WHERE Name = @name);
 DECLARE @until datetime2(7) = DATEADD(millisecond, @for_ms, @now);
 UPDATE d
-   SET OpenUntil = CASE WHEN d.ProbeToken = @token OR d.OpenUntil IS NULL OR d.OpenUntil < @until THEN @until
+   SET OpenedOnUtc = CASE WHEN d.OpenUntil IS NULL THEN @now ELSE COALESCE(d.OpenedOnUtc, @now) END,
+       OpenUntil = CASE WHEN d.ProbeToken = @token OR d.OpenUntil IS NULL OR d.OpenUntil < @until THEN @until
                         ELSE d.OpenUntil END,
        Failures = CASE WHEN d.Failures > 1000000 THEN 1000000 ELSE d.Failures END
                   + CASE WHEN d.OpenUntil IS NULL OR d.ProbeToken = @token THEN 1 ELSE 0 END,

@@ -1,4 +1,4 @@
 -- breaker_read: a destination's pause, breaker and rate limit. @name
-SELECT CASE WHEN PausedOnUtc IS NULL THEN 0 ELSE 1 END AS Paused, OpenUntil, Failures, PacedUntilUtc, @now AS CurrentUtc
+SELECT CASE WHEN PausedUntilUtc > @now THEN 1 ELSE 0 END AS Paused, OpenUntil, Failures, PacedUntilUtc, @now AS CurrentUtc
   FROM dbo.Destinations
  WHERE Name = @name;
