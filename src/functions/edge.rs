@@ -1,7 +1,7 @@
 //! One request: matched to its endpoint, answered in a task of its own, logged in one line.
 
 use super::{
-    Guard, Services, body, dispatch_outbox, finance, health, invocation, openapi,
+    Guard, Services, body, console, dispatch_outbox, finance, health, invocation, openapi,
     problem::{Kind, Problem},
     prune_outbox,
     reply::{self, Reply},
@@ -81,6 +81,7 @@ async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Reques
     match endpoint {
         // Uses nothing: the host polls it until the handler is up, and later to check that it still is.
         Endpoint::Root => reply::json(StatusCode::OK, &serde_json::json!({ "version": services.version })),
+        Endpoint::Console(asset) => console::console(asset),
         Endpoint::Health => health::health(&services.health, services.version),
         Endpoint::OpenApi => openapi::openapi(),
         Endpoint::Clients

@@ -21,6 +21,7 @@ pub(super) async fn answer(context: &BookContext, endpoint: Endpoint, request: &
         (
             Endpoint::Root
             | Endpoint::Health
+            | Endpoint::Console(_)
             | Endpoint::OpenApi
             | Endpoint::DispatchOutbox
             | Endpoint::SendEmail

@@ -1,6 +1,6 @@
 //! The host's edge: one warp service that answers the HTTP API and the host's invocations.
 //!
-//! `routes` matches the raw paths. `/api/…` is the HTTP API of Finance, Health and OpenApi, forwarded or proxied: the
+//! `routes` matches the raw paths. `/api/…` is the HTTP API of Finance, Health and OpenApi, and Console's page, forwarded or proxied: the
 //! answers reach the caller unchanged. `POST /<Function>` is an invocation by a timer or the queue, accepted only from
 //! the host itself (`guard`). It always answers a JSON object: an empty 2xx hangs the host until it kills the process.
 //!
@@ -20,6 +20,7 @@ mod finance;
 mod clients;
 mod records;
 mod reminders;
+mod console;
 mod health;
 mod openapi;
 mod openapi_messages;

@@ -1,5 +1,6 @@
 //! Maps each raw path to its endpoint, the methods it allows, and the host's function that it belongs to.
 
+use super::console::Asset;
 use crate::domain::{ids::ClientId, period::Period};
 
 /// A function as its folder under `functions/` must describe it; a test compares the two.
@@ -40,7 +41,8 @@ pub enum Trigger {
 
 /// Every function of the app. Without its constraint the catch-all would let a client run the others: the host turns
 /// the backslashes of `/api/clients/..%5C..%5CSendEmail` into slashes after it matched the route.
-pub const FUNCTIONS: [Function; 7] = [
+pub const FUNCTIONS: [Function; 8] = [
+    Function { name: "Console", trigger: Trigger::Http { route: CONSOLE, anonymous: true } },
     Function { name: "DispatchOutbox", trigger: Trigger::Timer { setting: "OutboxSchedule" } },
     Function { name: "Finance", trigger: Trigger::Http { route: CLIENTS, anonymous: false } },
     Function { name: "Health", trigger: Trigger::Http { route: "health", anonymous: true } },
@@ -57,6 +59,7 @@ pub const FUNCTIONS: [Function; 7] = [
     },
 ];
 
+const CONSOLE: &str = "{*path:regex(^console(/[a-z-]+[.][a-z]+)?$)}";
 const CLIENTS: &str = "{*path:regex(^clients(/[A-Za-z0-9/-]*)?$)}";
 
 /// The functions' names, in the order in which the host tries their routes.
@@ -72,7 +75,7 @@ pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// Every path of the HTTP API with its methods. HEAD is allowed wherever GET is.
+/// Every path of the HTTP API with its methods; the files of Console are none of it. HEAD is allowed wherever GET is.
 pub fn endpoints() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
     [Endpoint::Clients, Endpoint::Client(ClientId(1)), Endpoint::Records(ClientId(1))]
         .into_iter()
@@ -94,6 +97,7 @@ pub(super) enum Endpoint {
     Records(ClientId),
     Record(ClientId, Period),
     Reminders(ClientId, Period),
+    Console(Asset),
     Health,
     OpenApi,
     DispatchOutbox,
@@ -122,6 +126,8 @@ impl Endpoint {
         }
         if !is(1, "clients") {
             return match segments.len() {
+                2 if is(1, "console") => Some(Self::Console(Asset::page())),
+                3 if is(1, "console") => Asset::find(segments[2]).map(Self::Console),
                 2 if is(1, "health") => Some(Self::Health),
                 2 if is(1, "openapi.json") => Some(Self::OpenApi),
                 _ => None,
@@ -142,7 +148,7 @@ impl Endpoint {
 
     pub(super) fn methods(self) -> &'static [&'static str] {
         match self {
-            Self::Root | Self::Health | Self::OpenApi => &["GET"],
+            Self::Root | Self::Console(_) | Self::Health | Self::OpenApi => &["GET"],
             Self::Clients | Self::Records(_) => &["GET", "POST"],
             Self::Client(_) => &["GET", "PUT", "DELETE"],
             Self::Record(..) => &["GET", "PATCH", "DELETE"],
@@ -165,6 +171,7 @@ impl Endpoint {
         match self {
             Self::Root => "ping",
             Self::Clients | Self::Client(_) | Self::Records(_) | Self::Record(..) | Self::Reminders(..) => "Finance",
+            Self::Console(_) => "Console",
             Self::Health => "Health",
             Self::OpenApi => "OpenApi",
             Self::DispatchOutbox => "DispatchOutbox",
@@ -183,6 +190,7 @@ impl Endpoint {
             | Self::Records(_)
             | Self::Record(..)
             | Self::Reminders(..)
+            | Self::Console(_)
             | Self::Health
             | Self::OpenApi => false,
         }
@@ -195,6 +203,7 @@ impl Endpoint {
             Self::Records(_) => "/api/clients/{id}/finance",
             Self::Record(..) => "/api/clients/{id}/finance/{year}/{month}",
             Self::Reminders(..) => "/api/clients/{id}/finance/{year}/{month}/reminders",
+            Self::Console(_) => "/api/console",
             Self::Health => "/api/health",
             Self::OpenApi => "/api/openapi.json",
             Self::Root => "/",
@@ -218,8 +227,14 @@ mod tests {
             Endpoint::find("/api/clients/7/finance/2026/3/Reminders"),
             Some(Endpoint::Reminders(ClientId(7), march))
         );
+        assert_eq!(Endpoint::find("/api/Console"), Some(Endpoint::Console(Asset::page())));
+        assert!(matches!(Endpoint::find("/api/console/app.js"), Some(Endpoint::Console(_))));
         for nowhere in [
             "",
+            "/api/console/",
+            "/api/console/index.html",
+            "/api/console/app.js/",
+            "/api/console/../health",
             "*",
             "/api",
             "/api/",

@@ -338,7 +338,11 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listening { port, queue_port } => {
-                write!(f, "listening on http://127.0.0.1:{port}/api (queue stand-in on port {queue_port})")
+                write!(
+                    f,
+                    "listening on http://127.0.0.1:{port}/api (queue stand-in on port {queue_port}); the operators' page: \
+                     http://127.0.0.1:{port}/api/console"
+                )
             }
             Self::HandlerStarted { pid, ready_ms } => write!(f, "handler up: pid {pid}, ready in {ready_ms} ms"),
             Self::HandlerExited { code: Some(code), .. } => write!(f, "handler exited with code {code}"),

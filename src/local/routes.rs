@@ -71,7 +71,7 @@ impl Template {
 
 /// Whether some path may match both templates. The Azure host then selects the function whose name comes first, even
 /// where the other is more specific, so no two templates of an app may overlap. A pattern is tested against literals;
-/// against anything else it is assumed to match.
+/// against anything else it is assumed to match, unless their first segments differ.
 #[must_use]
 pub fn overlap(a: &Template, b: &Template) -> bool {
     meet(&a.parts, &b.parts)
@@ -80,6 +80,12 @@ pub fn overlap(a: &Template, b: &Template) -> bool {
 fn meet(a: &[Part], b: &[Part]) -> bool {
     match (a, b) {
         ([Part::Rest(Some(constraint))], parts) | (parts, [Part::Rest(Some(constraint))]) => {
+            let (ours, theirs) = (constraint.first_word(), parts.first().and_then(Part::first_word));
+            if let (Some(ours), Some(theirs)) = (ours, theirs)
+                && !ours.eq_ignore_ascii_case(theirs)
+            {
+                return false;
+            }
             let literals: Option<Vec<&str>> = parts.iter().map(Part::literal).collect();
             literals.is_none_or(|words| !words.is_empty() && constraint.takes(&words.join("/")))
         }
@@ -96,6 +102,20 @@ impl Constraint {
             Self::Integer => value.parse::<i32>().is_ok(),
             Self::Pattern(pattern) => pattern.is_match(value),
         }
+    }
+
+    /// The first segment of every value that matches, where the pattern says it in plain letters: `^word/`, `^word(/`.
+    fn first_word(&self) -> Option<&str> {
+        let Self::Pattern(pattern) = self else { return None };
+        let text = pattern.as_str().strip_prefix('^')?;
+        let (word, rest) = text.split_at(text.find(|c: char| !c.is_ascii_alphanumeric())?);
+        let whole = rest.starts_with('/') || rest.starts_with("(/") || rest == "$";
+        let mut depth = 0_i32;
+        let has_another = text.chars().any(|c| {
+            depth += i32::from(c == '(') - i32::from(c == ')');
+            c == '|' && depth == 0
+        });
+        (whole && !has_another).then_some(word)
     }
 }
 
@@ -114,6 +134,14 @@ impl Part {
         match self {
             Self::Literal(text) => Some(text),
             Self::Parameter(_) | Self::Optional(_) | Self::Rest(_) => None,
+        }
+    }
+
+    fn first_word(&self) -> Option<&str> {
+        match self {
+            Self::Literal(text) => Some(text),
+            Self::Rest(constraint) => constraint.as_ref()?.first_word(),
+            Self::Parameter(_) | Self::Optional(_) => None,
         }
     }
 
@@ -243,6 +271,8 @@ mod tests {
             (CLIENTS, "clients/new"),
             (CLIENTS, "{id}"),
             (CLIENTS, "{*rest}"),
+            (CLIENTS, "{*path:regex(^clients/new$)}"),
+            (CLIENTS, "{*path:regex(^console|clients/new)}"),
         ] {
             assert!(overlap(&api(a), &api(b)) && overlap(&api(b), &api(a)), "{a} and {b}");
         }
@@ -253,6 +283,9 @@ mod tests {
             ("a/{id:int}", "a/b"),
             (CLIENTS, "health"),
             (CLIENTS, "openapi.json"),
+            (CLIENTS, "{*path:regex(^console(/[a-z]+)?$)}"),
+            (CLIENTS, "console/{file}"),
+            (CLIENTS, "{*path:regex(^ops/(a|b)$)}"),
         ] {
             assert!(!overlap(&api(a), &api(b)) && !overlap(&api(b), &api(a)), "{a} and {b}");
         }

@@ -1,0 +1,91 @@
+// Messages: how they are found, and remedies for those that are chosen or that match.
+
+import { link, messageLink } from './address.js';
+import { read } from './api.js';
+import { h } from './dom.js';
+import { choice, field, filled, localTime, utc } from './fields.js';
+import { counted, destination, said, state, time } from './format.js';
+import { openRemedy, verb } from './remedy.js';
+import { pages, table } from './table.js';
+
+export const title = 'Messages';
+
+const CONDITIONS = ['id', 'client', 'eventType', 'destination', 'orderingKey', 'state', 'fingerprint', 'since', 'until'];
+const ACTIONS = ['requeue', 'discard', 'replay', 'route'];
+const chosen = new Set();
+
+export function opened() {
+  chosen.clear();
+}
+
+export function load(asked, signal) {
+  return read('messages', { ...asked, limit: 50 }, signal);
+}
+
+export function render({ items, next }, asked, page) {
+  const columns = [
+    { head: 'Message', cell: (row) => [pick(row, page), h('a', { href: messageLink(row.id, row.seq) }, h('code', {}, said(row.id, 60)))] },
+    { head: 'State', cell: (row) => [state(row.state), row.mail && row.mail !== 'sent' && h('small', {}, ' mail ', state(row.mail))] },
+    { head: 'Event', cell: (row) => said(row.eventType, 100) },
+    { head: 'Client', cell: (row) => said(row.subject?.replace('clients/', '') ?? '–', 40) },
+    { head: 'Destination', cell: (row) => destination(row.destination) },
+    { head: 'Happened', cell: (row) => time(row.occurredOn) },
+    { head: 'Last failure', wide: true, cell: (row) => (row.lastError ? said(row.lastError, 160) : '') },
+  ];
+  return [
+    h('h1', {}, title),
+    search(asked, page),
+    remedies(items, asked, page),
+    items.length === 0
+      ? h('p', { class: 'card' }, next ? 'None in this piece of the history. Go on with “Older”.' : 'No message matches.')
+      : table('Messages', columns, items, (row) => String(row.seq)),
+    pages('messages', asked, next),
+  ];
+}
+
+function search(asked, page) {
+  const submit = (event) => {
+    event.preventDefault();
+    const { since, until, ...rest } = filled(event.target);
+    page.go('messages', { ...rest, fingerprint: asked.fingerprint, since: utc(since), until: utc(until) });
+  };
+  // Made anew for other conditions, so that the fields show them.
+  return h('form', { class: 'card find', key: `find ${location.hash}`, role: 'search', onsubmit: submit },
+    field('id', 'Message id or row number', asked.id),
+    field('client', 'Client number', asked.client, { inputmode: 'numeric', pattern: '[0-9]+' }),
+    choice('state', 'State', asked.state, 'any', ['pending', 'leased', 'sent', 'dead', 'discarded']),
+    field('destination', 'Destination', asked.destination, { placeholder: 'queue:client-emails' }),
+    h('details', { open: ['eventType', 'orderingKey', 'since', 'until'].some((name) => asked[name]) }, h('summary', {}, 'More conditions'),
+      h('div', { class: 'more' },
+        field('eventType', 'Event type', asked.eventType),
+        field('orderingKey', 'Ordering key', asked.orderingKey),
+        field('since', 'Happened from', localTime(asked.since), { type: 'datetime-local' }),
+        field('until', 'Happened before', localTime(asked.until), { type: 'datetime-local' }))),
+    h('div', { class: 'buttons' },
+      h('button', { class: 'main' }, 'Find'),
+      CONDITIONS.some((name) => asked[name]) && h('a', { class: 'button', href: link('messages') }, 'Clear')),
+    asked.fingerprint && h('p', { class: 'note' }, 'Only the failure group ', h('code', {}, said(asked.fingerprint, 40)), '.'));
+}
+
+function pick(row, page) {
+  const change = (event) => {
+    if (event.target.checked) chosen.add(row.id);
+    else chosen.delete(row.id);
+    page.redraw();
+  };
+  return h('input', { type: 'checkbox', 'aria-label': `Choose ${row.id.slice(0, 60)}`, onchange: change });
+}
+
+/** For the chosen ones, else for all that match, if anything limits them. */
+function remedies(items, asked, page) {
+  const conditions = Object.fromEntries(CONDITIONS.filter((name) => asked[name]).map((name) => [name, name === 'client' ? Number(asked[name]) : asked[name]]));
+  const isChosen = chosen.size > 0;
+  if (!isChosen && (Object.keys(conditions).length === 0 || items.length === 0)) return null;
+  const selection = isChosen ? { ids: [...chosen] } : { messages: conditions };
+  const about = isChosen ? counted(chosen.size, 'chosen message') : `all messages with ${Object.entries(conditions).map(([name, value]) => `${name} ${value}`).join(', ')}`;
+  const button = (action) => h('button', { onclick: () => openRemedy({ action, selection, about }, page) }, `${verb(action)}…`);
+  const fits = (action) => isChosen || !asked.state || ({ dead: ['requeue', 'discard', 'route'], pending: ['discard', 'route'], sent: ['replay'] }[asked.state] ?? []).includes(action);
+  return h('div', { class: 'remedies', role: 'group', 'aria-label': 'Remedies' },
+    h('span', {}, isChosen ? `${counted(chosen.size, 'message')} chosen:` : 'All that match:'),
+    ACTIONS.filter(fits).map(button));
+}
