@@ -4,6 +4,7 @@ pub mod clock;
 pub mod entra;
 pub mod schema_version;
 mod columns;
+mod selection;
 pub mod sqlite;
 pub mod sqlserver;
 pub mod servicebus;

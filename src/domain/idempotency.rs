@@ -42,6 +42,13 @@ impl IdempotencyKey {
     }
 }
 
+/// The key under which the answer to an operator's write is stored: no booking's, and none of the length that a column
+/// takes is too long.
+#[must_use]
+pub fn operators_key(key: &str) -> String {
+    format!("§ ops {}", hex(&Sha256::digest(key.as_bytes())))
+}
+
 /// The inside of a structured-field string (RFC 8941): `\"` and `\\` are the only escapes.
 fn unquote(rest: &str) -> Option<String> {
     let inner = rest.strip_suffix('"')?;

@@ -1,6 +1,6 @@
 //! Whether an operator's remedy may change a mail; if not, a sentence states the obstacle and what would help.
 
-use super::delivery::MailState;
+use super::{delivery::MailState, operations::Action};
 
 /// What an operator can do about a mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,8 @@ pub enum MailRemedy {
     AssumeSent,
 }
 
-const UNKNOWN: &str = "there is no mail with this id: `ops mail list` shows the mails";
+/// The reason an operator gets for an id that no mail has.
+pub const UNKNOWN: &str = "there is no mail with this id: `ops mail list` shows the mails";
 
 impl MailRemedy {
     /// The name stored in `OperatorActions`.
@@ -20,6 +21,29 @@ impl MailRemedy {
         match self {
             Self::Resend => "mail resend",
             Self::AssumeSent => "mail assume-sent",
+        }
+    }
+
+    /// The remedy of an operator's action; None: it is not about mails in the inbox.
+    #[must_use]
+    pub const fn of(action: &Action) -> Option<Self> {
+        match action {
+            Action::ResendMail => Some(Self::Resend),
+            Action::AssumeMailSent => Some(Self::AssumeSent),
+            Action::Requeue { .. }
+            | Action::Replay { .. }
+            | Action::Discard
+            | Action::Route { .. }
+            | Action::TakeIn => None,
+        }
+    }
+
+    /// The states of the mails that it is for, unless an operator names others.
+    #[must_use]
+    pub const fn states(self) -> &'static [MailState] {
+        match self {
+            Self::Resend => &[MailState::InDoubt, MailState::Refused],
+            Self::AssumeSent => &[MailState::InDoubt],
         }
     }
 

@@ -3,6 +3,7 @@
 use super::{
     delivery::MailState,
     duplicates::DuplicateWindow,
+    operations::Action,
     outbox::{LastOutcome, RowState},
 };
 
@@ -17,6 +18,8 @@ pub enum Remedy {
     Copy,
     /// pending or dead → discarded
     Discard,
+    /// pending or dead → pending to another destination
+    Route,
 }
 
 /// What the store knows about one row, read in the remedy's own transaction. Times are milliseconds of the database's
@@ -41,7 +44,16 @@ pub struct RowFacts {
     pub later_waiting: Option<String>,
     /// The state of its mail, for a row to the mail queue whose id the inbox knows.
     pub mail: Option<MailState>,
+    /// A route's destination is the row's own.
+    pub goes_there: bool,
+    /// A route's destination has a row of this message.
+    pub is_there: bool,
 }
+
+/// The reason an operator gets for an id that no row has.
+pub const UNKNOWN: &str = "the outbox has no message of this id: finished ones are deleted after the retention";
+/// The reason for a row or mail that was deleted after the dry run.
+pub const GONE: &str = "it was deleted since the dry run";
 
 impl Remedy {
     /// The name stored in `OperatorActions`.
@@ -52,6 +64,31 @@ impl Remedy {
             Self::Replay => "replay",
             Self::Copy => "replay --force",
             Self::Discard => "discard",
+            Self::Route => "route",
+        }
+    }
+
+    /// The remedy of an operator's action; None: it is not about rows.
+    #[must_use]
+    pub const fn of(action: &Action) -> Option<Self> {
+        match action {
+            Action::Requeue { .. } => Some(Self::Requeue),
+            Action::Replay { force: false, .. } => Some(Self::Replay),
+            Action::Replay { force: true, .. } => Some(Self::Copy),
+            Action::Discard => Some(Self::Discard),
+            Action::Route { .. } => Some(Self::Route),
+            Action::ResendMail | Action::AssumeMailSent | Action::TakeIn => None,
+        }
+    }
+
+    /// The states of the rows that it is for, unless an operator names others.
+    #[must_use]
+    pub const fn states(self) -> &'static [RowState] {
+        match self {
+            Self::Requeue => &[RowState::Dead],
+            Self::Replay => &[RowState::Sent],
+            Self::Copy => &[RowState::Sent, RowState::Discarded],
+            Self::Discard | Self::Route => &[RowState::Pending, RowState::Dead],
         }
     }
 
@@ -64,7 +101,11 @@ impl Remedy {
         match self {
             Self::Discard => Ok(()),
             Self::Copy => in_order(row.later_sent.as_deref().or(row.later_waiting.as_deref()), out_of_order),
-            Self::Requeue | Self::Replay => {
+            Self::Route if row.goes_there => Err("it goes there already".to_owned()),
+            Self::Route if row.is_there => {
+                Err("that destination has a row of this message already: `ops show` shows it".to_owned())
+            }
+            Self::Requeue | Self::Replay | Self::Route => {
                 if let Some(id) = &row.leased_of_key {
                     return Err(format!(
                         "message {id} of the same ordering key is being sent now: try again in a minute"
@@ -72,7 +113,8 @@ impl Remedy {
                 }
                 in_order(row.later_sent.as_deref(), out_of_order)?;
                 row.mail.map_or(Ok(()), |mail| Err(known(mail).to_owned()))?;
-                would_vanish(row, window)
+                // Another destination has not seen it.
+                if self == Self::Route { Ok(()) } else { would_vanish(row, window) }
             }
         }
     }
@@ -83,19 +125,20 @@ impl Remedy {
             (Self::Requeue, RowState::Dead)
             | (Self::Replay, RowState::Sent)
             | (Self::Copy, RowState::Sent | RowState::Discarded)
-            | (Self::Discard, RowState::Pending | RowState::Dead) => return Ok(()),
+            | (Self::Discard | Self::Route, RowState::Pending | RowState::Dead) => return Ok(()),
             (Self::Requeue | Self::Replay | Self::Copy, RowState::Pending) => {
                 "it is pending: it is sent by itself when due"
             }
             (Self::Requeue | Self::Replay | Self::Copy, RowState::Leased) => {
                 "it is being sent now: look again in a minute"
             }
-            (Self::Discard, RowState::Leased) => "it is being sent now: try again in a minute",
+            (Self::Discard | Self::Route, RowState::Leased) => "it is being sent now: try again in a minute",
             (Self::Requeue, RowState::Sent) => "it was sent: `ops replay` sends it again",
             (Self::Replay | Self::Copy, RowState::Dead) => "it is dead, not sent: use `ops requeue`",
-            (Self::Requeue | Self::Replay, RowState::Discarded) => {
+            (Self::Requeue | Self::Replay | Self::Route, RowState::Discarded) => {
                 "it was discarded: `ops replay --force` sends a copy of it"
             }
+            (Self::Route, RowState::Sent) => "it was sent: a copy for another destination cannot be made",
             (Self::Discard, RowState::Sent) => "it was sent: nothing is left to discard",
             (Self::Discard, RowState::Discarded) => "it is discarded already",
         };
@@ -174,6 +217,8 @@ mod tests {
             later_sent: None,
             later_waiting: None,
             mail: None,
+            goes_there: false,
+            is_there: false,
         }
     }
 
@@ -229,5 +274,9 @@ mod tests {
         assert_eq!(fits(Remedy::Replay), [false, false, true, false, false]);
         assert_eq!(fits(Remedy::Copy), [false, false, true, false, true]);
         assert_eq!(fits(Remedy::Discard), [true, false, false, true, false]);
+        assert_eq!(fits(Remedy::Route), [true, false, false, true, false]);
+        for remedy in [Remedy::Requeue, Remedy::Replay, Remedy::Copy, Remedy::Discard, Remedy::Route] {
+            assert!(remedy.states().iter().all(|state| remedy.fits(&row(*state)).is_ok()), "{remedy:?}");
+        }
     }
 }

@@ -137,8 +137,9 @@ pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signat
             }
         };
         let number = letter.number;
-        let id = letter.delivery.message_id.clone();
-        if !ids.is_empty() && !ids.iter().any(|wanted| Spellings::of(wanted).fits(&id)) {
+        let id = letter.delivery.clone().with_key().message_id;
+        let wanted = report.not_found.iter().position(|wanted| Spellings::of(wanted).fits(&id));
+        if !ids.is_empty() && wanted.is_none() {
             continue;
         }
         let mut taken = match store(context, letter, by).await {
@@ -150,7 +151,10 @@ pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signat
         };
         failpoints::reach("after-dead-letter-stored").await;
         taken.not_removed = letters.remove(number).await.err();
-        report.not_found.retain(|wanted| !Spellings::of(wanted).fits(&id));
+        // Of two letters of one id, the second answers the second request for it.
+        if let Some(wanted) = wanted {
+            report.not_found.remove(wanted);
+        }
         report.taken.push(taken);
     }
     letters.close().await;

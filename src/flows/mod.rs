@@ -25,3 +25,5 @@ pub mod mailing;
 pub mod prune;
 pub mod operate;
 pub mod remedy;
+mod take_in;
+mod duplicate_windows;

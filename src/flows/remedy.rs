@@ -1,13 +1,30 @@
 //! Remedies with a dry run: what it shows, the run takes, and nothing else.
 
-use super::operate::OperateContext;
+use super::{duplicate_windows, operate::OperateContext, take_in};
 use crate::{
-    domain::operations::{PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Signature},
+    domain::{
+        duplicates::DuplicateWindows,
+        mail_remedy::MailRemedy,
+        operations::{Action, PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Selection, Signature},
+        remedy::Remedy,
+        route::Destination,
+    },
     ports::{
         error::{StoreError, StoreResult},
         operations::Ran,
+        ops::RequeueRules,
     },
 };
+use uuid::Uuid;
+
+/// Most rows of one remedy.
+pub const ROWS_MAX: u32 = 10_000;
+/// Most ids of one remedy.
+pub const IDS_MAX: usize = 1_000;
+/// Most copies of one remedy: each is a mail that nothing recognises as a repeat.
+pub const COPIES_MAX: u32 = 100;
+const TEXT_CHARS_MAX: usize = 200;
+const REASON_CHARS_MAX: usize = 1_000;
 
 /// Why a remedy was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -28,9 +45,12 @@ pub enum RemedyError {
 /// # Errors
 /// The request is invalid, what it needs is not available, or the store failed.
 pub async fn plan(context: &OperateContext, request: &RemedyRequest) -> Result<Plan, RemedyError> {
-    let _ = request;
-    context.remedies.planned("").await?;
-    Err(RemedyError::NoPlan)
+    check(request).map_err(RemedyError::Refused)?;
+    let token = Uuid::new_v4().to_string();
+    if request.action == Action::TakeIn {
+        return take_in::plan(context, request, &token).await;
+    }
+    Ok(context.remedies.plan(request, &rules(context, request).await?, &token).await?)
 }
 
 /// Runs what the dry run of `token` showed.
@@ -38,9 +58,18 @@ pub async fn plan(context: &OperateContext, request: &RemedyRequest) -> Result<P
 /// # Errors
 /// There is no such plan, what it needs is not available, or the store failed.
 pub async fn run(context: &OperateContext, token: &str, by: &Signature) -> Result<Ran, RemedyError> {
-    let _ = by;
-    context.remedies.planned(token).await?;
-    Err(RemedyError::NoPlan)
+    check_signature(by).map_err(RemedyError::Refused)?;
+    let Some((request, report)) = context.remedies.planned(token).await? else { return Err(RemedyError::NoPlan) };
+    if let Some(report) = report {
+        return Ok(Ran::Before(report));
+    }
+    if request.action == Action::TakeIn {
+        return take_in::run(context, &request, token, by).await.map(Ran::Now);
+    }
+    match context.remedies.run(token, &rules(context, &request).await?, by).await? {
+        Ran::Unknown => Err(RemedyError::NoPlan),
+        ran => Ok(ran),
+    }
 }
 
 /// The report of a run, whether it was made now or before.
@@ -62,4 +91,136 @@ pub async fn change_pause(
     by: &Signature,
 ) -> StoreResult<Option<PauseReport>> {
     context.remedies.change_pause(request, by).await
+}
+
+/// Whether a signature names someone and a reason.
+///
+/// # Errors
+/// What was expected, for a person.
+pub fn check_signature(by: &Signature) -> Result<(), String> {
+    let within = |text: &str, max: usize| !text.trim().is_empty() && text.chars().count() <= max;
+    if !within(&by.actor, TEXT_CHARS_MAX) {
+        return Err(format!(
+            "by is invalid: expected the name of the person who acts, at most {TEXT_CHARS_MAX} characters"
+        ));
+    }
+    if !within(&by.reason, REASON_CHARS_MAX) {
+        return Err(format!("reason is invalid: expected why it is done, at most {REASON_CHARS_MAX} characters"));
+    }
+    Ok(())
+}
+
+fn check(request: &RemedyRequest) -> Result<(), String> {
+    if !(1..=ROWS_MAX).contains(&request.limit) {
+        return Err(format!("limit is invalid: expected 1 to {ROWS_MAX}"));
+    }
+    let rows = Remedy::of(&request.action).is_some();
+    let mails = MailRemedy::of(&request.action).is_some();
+    match &request.selection {
+        Selection::Ids(ids) if ids.is_empty() || ids.len() > IDS_MAX => {
+            return Err(format!("selection.ids is invalid: expected 1 to {IDS_MAX} ids"));
+        }
+        Selection::Ids(ids) if ids.iter().any(|id| id.is_empty() || id.chars().count() > 128) => {
+            return Err("selection.ids is invalid: an id has 1 to 128 characters".to_owned());
+        }
+        Selection::Messages(_) if !rows => {
+            return Err("selection.messages does not fit this action: expected ids, mails or group".to_owned());
+        }
+        Selection::Mails(_) if !mails => {
+            return Err("selection.mails fits resend-mail and assume-mail-sent only".to_owned());
+        }
+        Selection::Group(_) if !(rows || mails) => {
+            return Err("selection.group does not fit this action: expected ids or deadLetters".to_owned());
+        }
+        Selection::DeadLetters if request.action != Action::TakeIn => {
+            return Err("selection.deadLetters fits take-in only".to_owned());
+        }
+        Selection::Messages(filter) if request.destination.is_some() && filter.destination.is_some() => {
+            return Err("destination is invalid: selection.messages names one already".to_owned());
+        }
+        Selection::Ids(_)
+        | Selection::Messages(_)
+        | Selection::Mails(_)
+        | Selection::Group(_)
+        | Selection::DeadLetters => {}
+    }
+    match &request.action {
+        Action::Route { to, .. } => Destination::parse(to).map(drop).map_err(|why| format!("to {why}")),
+        Action::Replay { force: true, .. } if request.limit > COPIES_MAX => {
+            Err(format!("limit is invalid: expected 1 to {COPIES_MAX}, since each copy is mailed again"))
+        }
+        Action::Requeue { .. }
+        | Action::Replay { .. }
+        | Action::Discard
+        | Action::ResendMail
+        | Action::AssumeMailSent
+        | Action::TakeIn => Ok(()),
+    }
+}
+
+async fn rules(context: &OperateContext, request: &RemedyRequest) -> StoreResult<RequeueRules> {
+    let same_id = matches!(request.action, Action::Requeue { .. } | Action::Replay { force: false, .. });
+    let windows = if same_id {
+        duplicate_windows::of(context, request).await?
+    } else {
+        DuplicateWindows::by_setting(context.duplicate_window_ms)
+    };
+    let mail_queue = context.mail_queue.as_ref().map(ToString::to_string);
+    Ok(RequeueRules { out_of_order: request.action.out_of_order(), windows, mail_queue })
+}
+
+/// For what is not about rows.
+pub(super) fn no_rules() -> RequeueRules {
+    RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0), mail_queue: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::operations::{MailFilter, MessageFilter};
+
+    fn request(action: Action, selection: Selection) -> RemedyRequest {
+        RemedyRequest { action, selection, destination: None, limit: 100 }
+    }
+
+    #[test]
+    fn a_request_that_makes_no_sense_is_refused_in_words() {
+        let requeue = || Action::Requeue { out_of_order: false };
+        let route = |to: &str| Action::Route { to: to.to_owned(), out_of_order: false };
+        let replay = Action::Replay { out_of_order: false, force: true };
+        let ids = |n: usize| Selection::Ids(vec!["m".to_owned(); n]);
+        let some = || Selection::Messages(MessageFilter::default());
+        for (action, selection, expected) in [
+            (requeue(), ids(0), "1 to 1000 ids"),
+            (requeue(), ids(1_001), "1 to 1000 ids"),
+            (requeue(), Selection::Ids(vec!["x".repeat(129)]), "128"),
+            (requeue(), Selection::Mails(MailFilter::default()), "resend-mail"),
+            (Action::ResendMail, some(), "does not fit"),
+            (Action::TakeIn, Selection::Group("f".to_owned()), "deadLetters"),
+            (requeue(), Selection::DeadLetters, "take-in only"),
+            (route("nowhere"), ids(1), "to is invalid"),
+        ] {
+            let why = check(&request(action.clone(), selection.clone())).unwrap_err();
+            assert!(why.contains(expected), "{action:?} {selection:?}: {why}");
+        }
+        let many = RemedyRequest { limit: COPIES_MAX + 1, ..request(replay, some()) };
+        assert!(check(&many).unwrap_err().contains("1 to 100"));
+        for limit in [0, ROWS_MAX + 1] {
+            assert!(check(&RemedyRequest { limit, ..request(requeue(), some()) }).unwrap_err().contains("limit"));
+        }
+        for fine in [request(requeue(), some()), request(Action::TakeIn, Selection::DeadLetters)] {
+            assert_eq!(check(&fine), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_signature_names_someone_and_a_reason() {
+        let by = |actor: &str, reason: &str| {
+            check_signature(&Signature { actor: actor.to_owned(), reason: reason.to_owned() })
+        };
+        assert!(by("anna", "ticket 7").is_ok());
+        assert!(by(" ", "ticket 7").unwrap_err().starts_with("by is invalid"));
+        assert!(by("anna", "").unwrap_err().starts_with("reason is invalid"));
+        assert!(by(&"x".repeat(201), "r").is_err() && by("a", &"x".repeat(1_001)).is_err());
+    }
 }

@@ -74,14 +74,18 @@ pub trait Reports: Send + Sync {
 /// Remedies: first a plan, which is the dry run, then its run.
 #[async_trait]
 pub trait Remedies: Send + Sync {
-    /// Finds the rows or mails, judges each, and stores what it found under `token`. Changes none of them. Not for dead
-    /// letters, which are the queue's.
+    /// The names of all destinations and mail providers.
+    async fn destinations(&self) -> StoreResult<Vec<String>>;
+    /// Finds the rows or mails, judges each, and stores what it found under `token`. Changes none of them. Dead letters are
+    /// the queue's: their ids are stored as they are.
     async fn plan(&self, request: &RemedyRequest, rules: &RequeueRules, token: &str) -> StoreResult<Plan>;
-    /// What the plan of this token was made for. None: there is none, or it has expired.
-    async fn planned(&self, token: &str) -> StoreResult<Option<RemedyRequest>>;
+    /// What the plan of this token was made for, and the report of its run. None: there is none, or it has expired.
+    async fn planned(&self, token: &str) -> StoreResult<Option<(RemedyRequest, Option<RemedyReport>)>>;
     /// Applies the plan's remedy to its rows, each judged again, in one transaction with the audit entry. Rows that
     /// changed since the plan are left. Safe to repeat.
     async fn run(&self, token: &str, rules: &RequeueRules, by: &Signature) -> StoreResult<Ran>;
+    /// Stores the report of a run that the store did not make; an earlier one stays.
+    async fn store_report(&self, token: &str, report: &RemedyReport) -> StoreResult<()>;
     /// Pauses, drains or resumes. None: there is no destination or provider of that name.
     async fn change_pause(&self, request: &PauseRequest, by: &Signature) -> StoreResult<Option<PauseReport>>;
     /// The answer that was stored under an idempotency key with its fingerprint. None: the key is new.

@@ -323,6 +323,33 @@ fn the_dialects_have_the_same_statements() {
         ("rate_limit_repair", "part of rate_limit_room"),
         ("rate_limit_lease", "part of inbox_begin and inbox_take"),
     ];
+    // SQL Server's follow.
+    let only_sqlite: Vec<_> = only_sqlite
+        .into_iter()
+        .chain(
+            [
+                "pause_begin",
+                "pause_end",
+                "pause_leased",
+                "pause_names",
+                "remedy_facts",
+                "remedy_ids",
+                "remedy_mail_facts",
+                "remedy_mail_ids",
+                "remedy_mail_select",
+                "remedy_plan",
+                "remedy_plan_rows",
+                "remedy_planned",
+                "remedy_planned_rows",
+                "remedy_record",
+                "remedy_record_messages",
+                "remedy_report",
+                "remedy_route",
+                "remedy_select",
+            ]
+            .map(|name| (name, "")),
+        )
+        .collect();
     let only_sqlserver = [
         ("books_begin", "a write is one batch; SQLite's transaction is the driver's"),
         ("books_end", "as books_begin"),

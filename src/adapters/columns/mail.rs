@@ -5,6 +5,8 @@ use crate::{
     domain::{
         delivery::{MailState, MailWork},
         ids::LeaseToken,
+        mail_remedy::MailRemedy,
+        operations::Judged,
     },
     ports::{
         inbox::Begun,
@@ -48,6 +50,18 @@ pub(in crate::adapters) fn state<R: Columns>(row: &R) -> Result<MailState, R::Er
 /// The state, and whether the content is still stored.
 pub(in crate::adapters) fn found<R: Columns>(row: &R) -> Result<(MailState, bool), R::Error> {
     Ok((state(row)?, row.flag("HasBody")?))
+}
+
+pub(in crate::adapters) fn judged<R: Columns>(row: &R, remedy: MailRemedy) -> Result<Judged, R::Error> {
+    let id = row.text("MessageId")?;
+    Ok(Judged {
+        target: id.clone(),
+        id,
+        destination: row.text_opt("Provider")?.unwrap_or_default(),
+        state: state(row)?.name().to_owned(),
+        stamp: row.text("Stamp")?,
+        why_not: remedy.may(Some(found(row)?)).err(),
+    })
 }
 
 pub(in crate::adapters) fn count<R: Columns>(row: &R) -> Result<MailCount, R::Error> {

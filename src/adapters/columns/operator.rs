@@ -2,7 +2,7 @@
 
 use super::{Columns, outbox::last_outcome};
 use crate::{
-    domain::{delivery::MailState, outbox::RowState, remedy::RowFacts},
+    domain::{delivery::MailState, operations::Judged, outbox::RowState, remedy::RowFacts},
     ports::ops::{DestinationStatus, Found, NotRouted, OutboxRow, RemedyRow},
 };
 use chrono::{DateTime, Utc};
@@ -86,8 +86,21 @@ impl Candidate {
                 later_sent: row.text_opt("LaterSent")?,
                 later_waiting: row.text_opt("LaterWaiting")?,
                 mail: row.number_opt("MailState")?.and_then(MailState::from_code),
+                goes_there: row.has("GoesTo") && row.text("GoesTo")? == row.text("Destination")?,
+                is_there: row.has("IdThere") && row.flag("IdThere")?,
             },
         })
+    }
+
+    pub(in crate::adapters) fn judged(self, stamp: String, verdict: Result<(), String>) -> Judged {
+        Judged {
+            target: self.seq.to_string(),
+            id: self.id,
+            destination: self.destination,
+            state: self.facts.state.name().to_owned(),
+            stamp,
+            why_not: verdict.err(),
+        }
     }
 
     pub(in crate::adapters) fn answer(&self, why_not: Option<String>) -> RemedyRow {

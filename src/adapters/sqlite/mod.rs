@@ -28,6 +28,10 @@ mod ops_mail;
 mod ops_record;
 mod reports;
 mod remedies;
+mod remedy_plan;
+mod remedy_run;
+mod remedy_record;
+mod pauses;
 mod heartbeats;
 
 pub use db::{Sqlite, SqliteOptions};

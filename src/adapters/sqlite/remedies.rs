@@ -1,43 +1,85 @@
 //! Remedies with a dry run, and pauses, on SQLite.
 
-use super::Sqlite;
+use super::{Sqlite, pauses, remedy_plan, remedy_run};
 use crate::{
-    domain::operations::{PauseReport, PauseRequest, Plan, RemedyRequest, Signature},
+    adapters::columns::Columns,
+    domain::{
+        idempotency,
+        operations::{PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Signature},
+    },
     ports::{
-        error::{StoreError, StoreResult},
+        error::StoreResult,
         operations::{Ran, Remedies},
         ops::RequeueRules,
     },
 };
 use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 #[async_trait]
 impl Remedies for Sqlite {
-    async fn plan(&self, _: &RemedyRequest, _: &RequeueRules, _: &str) -> StoreResult<Plan> {
-        Err(missing())
+    async fn destinations(&self) -> StoreResult<Vec<String>> {
+        self.read("read destinations", |tx, _| {
+            let mut names = tx.prepare_cached(include_str!("sql/pause_names.sql"))?;
+            names.query_map([], |row| row.text("Name"))?.collect()
+        })
+        .await
     }
 
-    async fn planned(&self, _: &str) -> StoreResult<Option<RemedyRequest>> {
-        Err(missing())
+    async fn plan(&self, request: &RemedyRequest, rules: &RequeueRules, token: &str) -> StoreResult<Plan> {
+        let (request, rules, token) = (request.clone(), rules.clone(), token.to_owned());
+        self.write("plan a remedy", move |tx, now| remedy_plan::plan(tx, now, &request, &rules, &token)).await
     }
 
-    async fn run(&self, _: &str, _: &RequeueRules, _: &Signature) -> StoreResult<Ran> {
-        Err(missing())
+    async fn planned(&self, token: &str) -> StoreResult<Option<(RemedyRequest, Option<RemedyReport>)>> {
+        let token = token.to_owned();
+        self.read("read a plan", move |tx, now| remedy_run::planned(tx, now, &token)).await
     }
 
-    async fn change_pause(&self, _: &PauseRequest, _: &Signature) -> StoreResult<Option<PauseReport>> {
-        Err(missing())
+    async fn run(&self, token: &str, rules: &RequeueRules, by: &Signature) -> StoreResult<Ran> {
+        let (token, rules, by) = (token.to_owned(), rules.clone(), by.clone());
+        self.write("run a remedy", move |tx, now| remedy_run::run(tx, now, &token, &rules, &by)).await
     }
 
-    async fn answer_of(&self, _: &str) -> StoreResult<Option<(String, String)>> {
-        Err(missing())
+    async fn store_report(&self, token: &str, report: &RemedyReport) -> StoreResult<()> {
+        let (token, report) = (token.to_owned(), report.clone());
+        self.write("store a report", move |tx, _| remedy_run::store_report(tx, &token, &report).map(drop)).await
     }
 
-    async fn store_answer(&self, _: &str, _: &str, _: &str) -> StoreResult<()> {
-        Err(missing())
+    async fn change_pause(&self, request: &PauseRequest, by: &Signature) -> StoreResult<Option<PauseReport>> {
+        let (request, by) = (request.clone(), by.clone());
+        self.write(request.action.name(), move |tx, now| pauses::change(tx, now, &request, &by)).await
+    }
+
+    async fn answer_of(&self, key: &str) -> StoreResult<Option<(String, String)>> {
+        let key = idempotency::operators_key(key);
+        self.read("read an answer", move |tx, now| answer(tx, now, &key)).await
+    }
+
+    async fn store_answer(&self, key: &str, fingerprint: &str, answer_text: &str) -> StoreResult<()> {
+        let (key, fingerprint, text) =
+            (idempotency::operators_key(key), fingerprint.to_owned(), answer_text.to_owned());
+        let lifetime_ms = self.key_lifetime_ms();
+        self.write("store an answer", move |tx, now| {
+            if answer(tx, now, &key)?.is_some() {
+                return Ok(());
+            }
+            let mut store = tx.prepare_cached(include_str!("sql/books_store_key.sql"))?;
+            store
+                .execute(named_params! {
+                    ":key": key,
+                    ":fingerprint": fingerprint,
+                    ":answer": text,
+                    ":expires": now + lifetime_ms,
+                })
+                .map(drop)
+        })
+        .await
     }
 }
 
-fn missing() -> StoreError {
-    StoreError::Broken { step: "remedy", reason: "not built yet".to_owned(), source: None }
+fn answer(db: &Connection, now: i64, key: &str) -> rusqlite::Result<Option<(String, String)>> {
+    let mut find = db.prepare_cached(include_str!("sql/books_find_key.sql"))?;
+    let found = |row: &rusqlite::Row<'_>| Ok((row.own_text("Fingerprint")?, row.own_text("Answer")?));
+    find.query_row(named_params! { ":key": key, ":now": now }, found).optional()
 }

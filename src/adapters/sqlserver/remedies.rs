@@ -2,7 +2,7 @@
 
 use super::SqlServer;
 use crate::{
-    domain::operations::{PauseReport, PauseRequest, Plan, RemedyRequest, Signature},
+    domain::operations::{PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Signature},
     ports::{
         error::{StoreError, StoreResult},
         operations::{Ran, Remedies},
@@ -17,7 +17,15 @@ impl Remedies for SqlServer {
         Err(missing())
     }
 
-    async fn planned(&self, _: &str) -> StoreResult<Option<RemedyRequest>> {
+    async fn destinations(&self) -> StoreResult<Vec<String>> {
+        Err(missing())
+    }
+
+    async fn store_report(&self, _: &str, _: &RemedyReport) -> StoreResult<()> {
+        Err(missing())
+    }
+
+    async fn planned(&self, _: &str) -> StoreResult<Option<(RemedyRequest, Option<RemedyReport>)>> {
         Err(missing())
     }
 

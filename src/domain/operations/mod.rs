@@ -5,6 +5,7 @@
 mod attention;
 mod audit;
 mod groups;
+mod judged;
 mod mails;
 mod messages;
 mod overview;
@@ -13,6 +14,7 @@ mod remedies;
 pub use attention::{Attention, Thresholds, attention};
 pub use audit::{AuditEntry, AuditFilter};
 pub use groups::{FailureGroup, GroupFilter};
+pub use judged::{Judged, STAMP_ABSENT, report_of_run};
 pub use mails::{MailFilter, MailLine};
 pub use messages::{Body, Event, EventKind, Message, MessageFilter, MessageLine};
 pub use overview::{

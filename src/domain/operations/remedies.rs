@@ -1,6 +1,7 @@
 //! What an operator asks for, what a dry run shows, and what was done.
 
 use super::{MailFilter, MessageFilter};
+use crate::domain::{rate_limit, route::Destination};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -39,6 +40,9 @@ pub enum Action {
     Route {
         /// `queue:<name>` or `topic:<name>`.
         to: String,
+        /// Even if a later row of the same key was sent there already.
+        #[serde(default)]
+        out_of_order: bool,
     },
     /// A refused mail or one in doubt is sent (again).
     ResendMail,
@@ -46,6 +50,34 @@ pub enum Action {
     AssumeMailSent,
     /// Dead letters of the queue are stored in the inbox, and mailed from there.
     TakeIn,
+}
+
+impl Action {
+    /// The name stored in `OperatorActions`.
+    #[must_use]
+    pub const fn recorded(&self) -> &'static str {
+        match self {
+            Self::Requeue { .. } => "requeue",
+            Self::Discard => "discard",
+            Self::Replay { force: false, .. } => "replay",
+            Self::Replay { force: true, .. } => "replay --force",
+            Self::Route { .. } => "route",
+            Self::ResendMail => "mail resend",
+            Self::AssumeMailSent => "mail assume-sent",
+            Self::TakeIn => "take in",
+        }
+    }
+
+    /// Whether an older row may be sent after a later one of its key.
+    #[must_use]
+    pub const fn out_of_order(&self) -> bool {
+        match self {
+            Self::Requeue { out_of_order } | Self::Replay { out_of_order, .. } | Self::Route { out_of_order, .. } => {
+                *out_of_order
+            }
+            Self::Discard | Self::ResendMail | Self::AssumeMailSent | Self::TakeIn => false,
+        }
+    }
 }
 
 /// Which rows, mails or dead letters an action is about: exactly one of these.
@@ -66,6 +98,31 @@ pub enum Selection {
     DeadLetters,
 }
 
+impl Selection {
+    /// The selection in words, as the audit names it.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self {
+            Self::Ids(ids) => format!("{} id(s)", ids.len()),
+            Self::Messages(filter) => format!("messages{}", conditions(filter)),
+            // A recipient's hash is not shown: it would name the same person in every entry.
+            Self::Mails(filter) if filter.recipient_hash.is_some() => "mails of one recipient".to_owned(),
+            Self::Mails(filter) => format!("mails{}", conditions(filter)),
+            Self::Group(fingerprint) => format!("failure group {fingerprint}"),
+            Self::DeadLetters => "dead letters".to_owned(),
+        }
+    }
+}
+
+/// A filter as ` name=value …`, in the API's names.
+fn conditions(filter: &impl Serialize) -> String {
+    let fields = serde_json::to_value(filter).unwrap_or_default();
+    let fields = fields.as_object().into_iter().flatten();
+    fields
+        .map(|(name, value)| format!(" {name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .collect()
+}
+
 /// What an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,6 +138,30 @@ pub struct RemedyRequest {
     /// Most rows, 1 to 10,000.
     pub limit: u32,
 }
+
+impl RemedyRequest {
+    /// What was changed, as the audit names it: one message by its id, several by the selection.
+    #[must_use]
+    pub fn target(&self, done: &[&RemedyRow]) -> String {
+        let target = match (done, &self.action) {
+            ([one], Action::Route { to, .. }) => format!("{} from {} to {to}", one.id, one.destination),
+            ([one], Action::ResendMail | Action::AssumeMailSent | Action::TakeIn) => one.id.clone(),
+            ([one], _) => match &one.new_id {
+                Some(new) => format!("{} to {} as {new}", one.id, one.destination),
+                None => format!("{} to {}", one.id, one.destination),
+            },
+            (_, action) => {
+                let only = self.destination.as_ref().map(|name| format!(" of {name}")).unwrap_or_default();
+                let to = if let Action::Route { to, .. } = action { format!(" to {to}") } else { String::new() };
+                format!("{}{only}{to}", self.selection.words())
+            }
+        };
+        target.chars().take(TARGET_CHARS_MAX).collect()
+    }
+}
+
+/// As many characters, of two UTF-16 units each, as the audit's column takes.
+const TARGET_CHARS_MAX: usize = 300;
 
 /// What a dry run found. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -141,7 +222,7 @@ pub struct RemedyRow {
     /// The new id, for a forced replay.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_id: Option<String>,
-    /// Why it was not applied, and what would help.
+    /// Why it was not applied, and what would help; of a dead letter that was taken in, why its mail is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
 }
@@ -152,10 +233,22 @@ pub struct RemedyRow {
 pub enum PauseAction {
     /// Nothing is claimed from now on.
     Pause,
-    /// As pause; the report counts the rows that are still being sent.
+    /// As pause, but leaves a pause that is there as it is; the report counts the rows that are still being sent.
     Drain,
     /// Ends the pause and closes the breaker.
     Resume,
+}
+
+impl PauseAction {
+    /// The name stored in `OperatorActions`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Drain => "drain",
+            Self::Resume => "resume",
+        }
+    }
 }
 
 /// A pause, drain or resume.
@@ -167,6 +260,29 @@ pub struct PauseRequest {
     pub name: Option<String>,
     /// It resumes by itself after this, in milliseconds. None: when a person resumes it.
     pub for_ms: Option<i64>,
+}
+
+impl PauseRequest {
+    /// Which of the names that the store knows it is about. None: not the one it names.
+    #[must_use]
+    pub fn names(&self, known: Vec<String>) -> Option<Vec<String>> {
+        match &self.name {
+            None => Some(known.into_iter().filter(|name| Destination::parse(name).is_ok()).collect()),
+            // The limit on a provider's status queries is stored like a provider, but pausing it would do nothing.
+            Some(name) if rate_limit::is_of_queries(name) => None,
+            Some(name) => known.contains(name).then(|| vec![name.clone()]),
+        }
+    }
+
+    /// What it is about, as the audit names it.
+    #[must_use]
+    pub fn target(&self) -> String {
+        let name = self.name.as_deref().unwrap_or("all destinations");
+        match (self.action, self.for_ms) {
+            (PauseAction::Pause | PauseAction::Drain, Some(ms)) => format!("{name} for {} s", ms / 1_000),
+            (PauseAction::Pause | PauseAction::Drain | PauseAction::Resume, _) => name.to_owned(),
+        }
+    }
 }
 
 /// What a pause, drain or resume did.

@@ -26,4 +26,6 @@ mod books;
 mod inbox;
 mod rate_limit;
 mod ops;
+mod remedies;
+mod pauses;
 mod bus;

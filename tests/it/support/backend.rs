@@ -3,7 +3,10 @@
 use client_organizer::{
     adapters::sqlite::{Sqlite, SqliteOptions, migrate},
     app::Stores,
-    ports::{books::Books, breaker::Breakers, inbox::Inbox, ops::Ops, outbox::Outbox, retention::Retention},
+    ports::{
+        books::Books, breaker::Breakers, inbox::Inbox, operations::Remedies, ops::Ops, outbox::Outbox,
+        retention::Retention,
+    },
 };
 use std::{
     path::PathBuf,
@@ -49,6 +52,9 @@ pub trait Backend: Send + Sync {
     }
     fn ops(&self) -> Arc<dyn Ops> {
         self.stores().ops
+    }
+    fn remedies(&self) -> Arc<dyn Remedies> {
+        self.stores().remedies
     }
     /// Moves the database's clock forward for every statement from now on.
     fn advance_ms(&self, ms: i64) {
