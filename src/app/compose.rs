@@ -259,6 +259,7 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
         idle_outbox: Idle::new(settings.store.idle, IDLE_AFTER),
         idle_mail: Idle::new(settings.store.idle, IDLE_AFTER),
         operate: Arc::new(operate(settings, store)),
+        principal_header: settings.principal_header,
         prune: Arc::new(PruneContext { retention: store.retention.clone(), settings: settings.prune }),
         health,
         version: env!("CARGO_PKG_VERSION"),

@@ -43,6 +43,7 @@ static SECTIONS: LazyLock<Vec<(&str, Vec<Setting>)>> = LazyLock::new(|| {
         ("Mail: what the mails say", LETTERS.to_vec()),
         ("Mail: sending", SENDING.to_vec()),
         ("Retention", RETENTION.to_vec()),
+        ("Operations", OPERATIONS.to_vec()),
         ("Log", LOG.to_vec()),
     ]
 });
@@ -290,6 +291,12 @@ const RETENTION: &[Setting] = &[
     number("Prune__StepRowsMax", "500", 1, 10_000, "rows PruneOutbox removes in one transaction"),
     number("Prune__RunMs", "50000", 100, 240_000, "a PruneOutbox run ends by itself after this"),
 ];
+
+const OPERATIONS: &[Setting] = &[choice::<bool>(
+    "Ops__PrincipalHeader",
+    "no",
+    "yes: App Service authentication guards the app, so that its X-MS-CLIENT-PRINCIPAL-NAME is who acts; without that, any caller could send it",
+)];
 
 const LOG: &[Setting] = &[text(
     "Log__Level",

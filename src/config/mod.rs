@@ -64,6 +64,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// The mail provider and the letters.
     pub email: EmailSettings,
+    /// Whether App Service authentication states who an operator is.
+    pub principal_header: bool,
     /// A filter of `tracing`.
     pub log_level: String,
     /// The process runs in Azure (`WEBSITE_SITE_NAME` is set).
@@ -218,6 +220,7 @@ impl Settings {
             prune: outbox::prune(&mut reader),
             store: outbox::store(&mut reader),
             email: email::read(&mut reader),
+            principal_header: reader.choice("Ops__PrincipalHeader"),
             log_level: log::level(&mut reader),
             in_azure,
             warnings: renamed.warnings,

@@ -1,7 +1,7 @@
 //! One request: matched to its endpoint, answered in a task of its own, logged in one line.
 
 use super::{
-    Guard, Services, body, console, dispatch_outbox, finance, health, invocation, openapi,
+    Guard, Services, body, console, dispatch_outbox, finance, health, invocation, openapi, operations,
     problem::{Kind, Problem},
     prune_outbox,
     reply::{self, Reply},
@@ -84,6 +84,15 @@ async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Reques
         Endpoint::Console(asset) => console::console(asset),
         Endpoint::Health => health::health(&services.health, services.version),
         Endpoint::OpenApi => openapi::openapi(),
+        Endpoint::Operations(path) => {
+            let reply = operations::answer(services, path, request).await.unwrap_or_else(Problem::reply);
+            if method != "GET" {
+                // A remedy or a resume makes work for both.
+                services.idle_outbox.wake();
+                services.idle_mail.wake();
+            }
+            reply
+        }
         Endpoint::Clients
         | Endpoint::Client(_)
         | Endpoint::Records(_)

@@ -20,6 +20,8 @@ pub(super) struct Fields<'a> {
     errors: Vec<FieldError>,
     /// The subject of an error without a field name.
     nameless: &'static str,
+    /// Values are decoded text, not JSON tokens.
+    is_query: bool,
 }
 
 /// A body of 64 KB may have thousands of unknown fields; no one reads more errors than this.
@@ -40,13 +42,17 @@ impl<'a> Fields<'a> {
             return Err(Problem::invalid("the body must be a JSON object", vec![error]));
         }
         let pairs = serde_json::Deserializer::from_str(whole.get()).deserialize_map(Pairs).map_err(malformed)?;
+        Ok(Self::of_pairs(pairs))
+    }
+
+    fn of_pairs(pairs: Vec<(String, &'a RawValue)>) -> Self {
         let given = pairs.into_iter().map(|(name, value)| (name, Cow::Borrowed(value.get()))).collect();
-        Ok(Self { given, known: Vec::new(), errors: Vec::new(), nameless: "the body" })
+        Self { given, known: Vec::new(), errors: Vec::new(), nameless: "the body", is_query: false }
     }
 
     pub(super) fn of_query(raw: &'a str) -> Self {
         let (known, errors) = (Vec::new(), Vec::new());
-        let mut fields = Self { given: Vec::new(), known, errors, nameless: "a parameter" };
+        let mut fields = Self { given: Vec::new(), known, errors, nameless: "a parameter", is_query: true };
         for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match (decoded(name), decoded(value)) {
@@ -60,8 +66,7 @@ impl<'a> Fields<'a> {
 
     /// A required field. None: it is missing or wrong, and `finish` reports it.
     pub(super) fn required<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
-        let there = self.given.iter().any(|(given, _)| given == name);
-        if !there {
+        if !self.is_given(name) {
             self.known.push(name);
             self.wrong(name, "is missing");
             return None;
@@ -80,6 +85,60 @@ impl<'a> Fields<'a> {
         read.map_err(|message| self.wrong(name, message)).ok()
     }
 
+    /// An optional text: a JSON string of a body, or a parameter as it is.
+    pub(super) fn text<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        let is_query = self.is_query;
+        self.optional(name, |token| if is_query { read(token) } else { read(&text(token)?) })
+    }
+
+    /// As `text`, and required.
+    pub(super) fn required_text<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        if self.is_given(name) { self.text(name, read) } else { self.required(name, |_| Err(String::new())) }
+    }
+
+    /// An optional integer: a JSON number of a body, or digits of a parameter.
+    pub(super) fn number<T: TryFrom<i64> + fmt::Display + Copy>(
+        &mut self,
+        name: &'static str,
+        min: T,
+        max: T,
+    ) -> Option<T>
+    where
+        i64: From<T>,
+    {
+        let is_query = self.is_query;
+        self.optional(name, |token| if is_query { digits(token, min, max) } else { integer(token, min, max) })
+    }
+
+    /// An optional `true` or `false`.
+    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
+        self.optional(name, |token| token.parse().map_err(|_| "must be true or false".to_owned()))
+    }
+
+    /// An optional object of a body. Errors in it are named `object.field`.
+    pub(super) fn object<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Fields<'_>) -> T) -> Option<T> {
+        let token = self.optional(name, |token| Ok(token.to_owned()))?;
+        let Some(pairs) = token.starts_with('{').then(|| pairs_of(&token)).flatten() else {
+            self.wrong(name, "must be an object");
+            return None;
+        };
+        let mut fields = Fields::of_pairs(pairs);
+        let value = read(&mut fields);
+        fields.name_unknown();
+        for FieldError { field, message } in fields.errors {
+            self.wrong(&format!("{name}.{field}"), message);
+        }
+        Some(value)
+    }
+
+    pub(super) fn is_given(&self, name: &str) -> bool {
+        self.given.iter().any(|(given, _)| given == name)
+    }
+
     pub(super) fn wrong(&mut self, field: &str, message: impl Into<String>) {
         let field = field.chars().take(NAME_CHARS_MAX).collect();
         self.errors.push(FieldError { field, message: message.into() });
@@ -91,6 +150,17 @@ impl<'a> Fields<'a> {
 
     /// Returns `built`, or every error. `built` is None only if a field was wrong.
     pub(super) fn finish<T>(mut self, built: Option<T>) -> Result<T, Problem> {
+        self.name_unknown();
+        match built {
+            Some(built) if self.errors.is_empty() => Ok(built),
+            Some(_) | None => {
+                self.errors.truncate(ERRORS_MAX);
+                Err(Problem::invalid(self.detail(), self.errors))
+            }
+        }
+    }
+
+    fn name_unknown(&mut self) {
         let unknown: Vec<String> =
             self.given.iter().map(|(name, _)| name).filter(|n| !self.known.contains(&n.as_str())).cloned().collect();
         for name in unknown {
@@ -100,13 +170,6 @@ impl<'a> Fields<'a> {
             let name: String = name.chars().take(NAME_CHARS_MAX).collect();
             if !self.errors.iter().any(|error| error.field == name) {
                 self.wrong(&name, "is not known here");
-            }
-        }
-        match built {
-            Some(built) if self.errors.is_empty() => Ok(built),
-            Some(_) | None => {
-                self.errors.truncate(ERRORS_MAX);
-                Err(Problem::invalid(self.detail(), self.errors))
             }
         }
     }

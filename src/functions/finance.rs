@@ -23,6 +23,7 @@ pub(super) async fn answer(context: &BookContext, endpoint: Endpoint, request: &
             | Endpoint::Health
             | Endpoint::Console(_)
             | Endpoint::OpenApi
+            | Endpoint::Operations(_)
             | Endpoint::DispatchOutbox
             | Endpoint::SendEmail
             | Endpoint::RetryEmail

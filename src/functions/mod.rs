@@ -1,7 +1,7 @@
 //! The host's edge: one warp service that answers the HTTP API and the host's invocations.
 //!
-//! `routes` matches the raw paths. `/api/…` is the HTTP API of Finance, Health and OpenApi, and Console's page, forwarded or proxied: the
-//! answers reach the caller unchanged. `POST /<Function>` is an invocation by a timer or the queue, accepted only from
+//! `routes` matches the raw paths. `/api/…` is the HTTP API of Finance, Operations, Health and OpenApi, and Console's
+//! page, forwarded or proxied: the answers reach the caller unchanged. `POST /<Function>` is an invocation by a timer or the queue, accepted only from
 //! the host itself (`guard`). It always answers a JSON object: an empty 2xx hangs the host until it kills the process.
 //!
 #![doc = include_str!("README.md")]
@@ -24,6 +24,7 @@ mod console;
 mod health;
 mod openapi;
 mod openapi_messages;
+mod operations;
 mod envelope;
 mod invocation;
 mod idle;
@@ -60,6 +61,8 @@ pub struct Services {
     pub notify: Arc<NotifyContext>,
     /// For Operations.
     pub operate: Arc<OperateContext>,
+    /// Whether the platform signs operators in, so that Operations believes its `X-MS-CLIENT-PRINCIPAL-NAME`.
+    pub principal_header: bool,
     /// For PruneOutbox.
     pub prune: Arc<PruneContext>,
     /// When DispatchOutbox may skip a run.

@@ -3,9 +3,14 @@
 use super::{
     clients, health,
     openapi_messages::Messages,
+    operations::documented::{self as operations, Pauses},
     problem::ProblemReply,
     records, reminders,
     reply::{JSON, Reply},
+};
+use crate::domain::{
+    json_schema::text,
+    operations::{MailFilter, MessageFilter, PauseReport, Plan, RemedyReport},
 };
 use std::{collections::BTreeMap, sync::LazyLock};
 use utoipa::{
@@ -13,7 +18,6 @@ use utoipa::{
     openapi::{
         ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
         path::{Parameter, ParameterBuilder, ParameterIn},
-        schema::Type,
         security::{ApiKey, ApiKeyValue, SecurityScheme},
     },
 };
@@ -34,6 +38,7 @@ use warp::http::header;
         (name = "clients", description = "The office's clients"),
         (name = "finance", description = "Their monthly figures; a change is mailed to the client"),
         (name = "messages", description = "The bus messages about changes"),
+        (name = "operations", description = "What waits and why, and the remedies; needs a key of the function Operations, which opens nothing else"),
         (name = "about", description = "About the service itself; no key is needed"),
     ),
     paths(
@@ -48,12 +53,20 @@ use warp::http::header;
         records::patch_record,
         records::delete_record,
         reminders::create_reminder,
+        operations::overview,
+        operations::messages,
+        operations::message,
+        operations::groups,
+        operations::mails,
+        operations::find_mails,
+        operations::audit,
+        operations::remedy,
         health::health,
         openapi,
     ),
-    components(schemas(ProblemReply)),
+    components(schemas(ProblemReply, PauseReport, Plan, RemedyReport, MessageFilter, MailFilter)),
     security(("functionKey" = [])),
-    modifiers(&FunctionKey, &Messages)
+    modifiers(&FunctionKey, &Messages, &Pauses)
 )]
 struct Document;
 
@@ -101,27 +114,31 @@ pub(super) struct WriteHeaders;
 
 impl IntoParams for WriteHeaders {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let text = || ObjectBuilder::new().schema_type(Type::String);
-        let header = |name: &str, description: &str, schema: ObjectBuilder| {
-            ParameterBuilder::new()
-                .name(name)
-                .parameter_in(ParameterIn::Header)
-                .required(Required::False)
-                .description(Some(description))
-                .schema(Some(schema))
-                .build()
-        };
         vec![
-            header(
-                "Idempotency-Key",
-                "1 to 255 printable ASCII characters, bare or quoted: a repeat with the same key gets the first request's answer",
-                text().min_length(Some(1)).max_length(Some(KEY_LENGTH_MAX)).pattern(Some(KEY_PATTERN)),
-            ),
+            idempotency_key(),
             header("If-Match", "ETags, or *: the write is refused with 412 if none of them is current", text()),
             header("traceparent", "W3C trace context; sent with the message", text()),
             header("tracestate", "Sent with traceparent", text()),
         ]
     }
+}
+
+fn header(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(schema))
+        .build()
+}
+
+pub(super) fn idempotency_key() -> Parameter {
+    header(
+        "Idempotency-Key",
+        "1 to 255 printable ASCII characters, bare or quoted: a repeat with the same key gets the first request's answer",
+        text().min_length(Some(1)).max_length(Some(KEY_LENGTH_MAX)).pattern(Some(KEY_PATTERN)),
+    )
 }
 
 /// Answers of the host or the HTTP server, which come before any endpoint.
@@ -177,15 +194,11 @@ impl IntoResponses for WriteProblems {
     }
 }
 
-const UNAUTHORISED: (u16, &str) = (401, "No function key, or a wrong one: the Functions host's answer, without a body");
+pub(super) const UNAUTHORISED: (u16, &str) =
+    (401, "No function key, or a wrong one: the Functions host's answer, without a body");
 
-fn problems(list: &[(u16, &str)]) -> BTreeMap<String, RefOr<Response>> {
-    let text = |description: &str| {
-        HeaderBuilder::new()
-            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
-            .description(Some(description))
-            .build()
-    };
+pub(super) fn problems(list: &[(u16, &str)]) -> BTreeMap<String, RefOr<Response>> {
+    let header = |description: &str| HeaderBuilder::new().schema(Some(text())).description(Some(description)).build();
     let response = |status: u16, description: &str| {
         let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
         let response = ResponseBuilder::new().description(description);
@@ -194,9 +207,9 @@ fn problems(list: &[(u16, &str)]) -> BTreeMap<String, RefOr<Response>> {
         }
         let response = response.content("application/problem+json", content);
         match status {
-            412 => response.header("ETag", text("The current version")),
-            409 => response.header("Retry-After", text("Seconds; only if a request with the key is under way")),
-            503 => response.header("Retry-After", text("Seconds")),
+            412 => response.header("ETag", header("The current version")),
+            409 => response.header("Retry-After", header("Seconds; only if a request with the key is under way")),
+            503 => response.header("Retry-After", header("Seconds")),
             _ => response,
         }
         .build()

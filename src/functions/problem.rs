@@ -3,6 +3,7 @@
 use super::reply::{Reply, set, to_json};
 use crate::{
     domain::{booking::Refusal, causes::chain},
+    flows::remedy::RemedyError,
     ports::error::StoreError,
 };
 use serde::Serialize;
@@ -48,6 +49,7 @@ pub(super) struct ProblemReply {
 pub(super) enum Kind {
     Malformed,
     BadHeader,
+    ForeignOrigin,
     NotFound,
     MethodNotAllowed,
     SlowBody,
@@ -55,6 +57,8 @@ pub(super) enum Kind {
     RecordExists,
     HasRecords,
     KeyBusy,
+    NoRemedy,
+    NoPlan,
     Changed,
     BodyTooLarge,
     NotJson,
@@ -73,6 +77,7 @@ impl Kind {
         match self {
             Self::Malformed => (400, "malformed", "The body is not JSON"),
             Self::BadHeader => (400, "bad-header", "A header is malformed"),
+            Self::ForeignOrigin => (403, "foreign-origin", "A page of another origin may not do this"),
             Self::NotFound => (404, "not-found", "There is nothing here"),
             Self::MethodNotAllowed => (405, "method-not-allowed", "This path does not allow this method"),
             Self::SlowBody => (408, "slow-body", "The body did not arrive in time"),
@@ -80,6 +85,8 @@ impl Kind {
             Self::RecordExists => (409, "record-exists", "This month is booked already"),
             Self::HasRecords => (409, "has-records", "The client still has financial records"),
             Self::KeyBusy => (409, "key-busy", "A request with this Idempotency-Key is under way"),
+            Self::NoRemedy => (409, "no-remedy", "This remedy cannot be carried out"),
+            Self::NoPlan => (409, "no-plan", "There is no dry run of this token"),
             Self::Changed => (412, "changed", "It was changed in the meantime"),
             Self::BodyTooLarge => (413, "body-too-large", "The body is too large"),
             Self::NotJson => (415, "not-json", "The body must be application/json"),
@@ -164,6 +171,16 @@ impl From<Refusal> for Problem {
             | Refusal::HasRecords(_)
             | Refusal::KeyReused
             | Refusal::Unsendable(_) => problem,
+        }
+    }
+}
+
+impl From<RemedyError> for Problem {
+    fn from(error: RemedyError) -> Self {
+        match error {
+            RemedyError::Store(error) => error.into(),
+            RemedyError::Refused(why) => Self::new(Kind::NoRemedy, why),
+            RemedyError::NoPlan => Self::new(Kind::NoPlan, error.to_string()),
         }
     }
 }

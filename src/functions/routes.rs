@@ -1,6 +1,6 @@
 //! Maps each raw path to its endpoint, the methods it allows, and the host's function that it belongs to.
 
-use super::console::Asset;
+use super::{console::Asset, operations::OpsPath};
 use crate::domain::{ids::ClientId, period::Period};
 
 /// A function as its folder under `functions/` must describe it; a test compares the two.
@@ -41,12 +41,13 @@ pub enum Trigger {
 
 /// Every function of the app. Without its constraint the catch-all would let a client run the others: the host turns
 /// the backslashes of `/api/clients/..%5C..%5CSendEmail` into slashes after it matched the route.
-pub const FUNCTIONS: [Function; 8] = [
+pub const FUNCTIONS: [Function; 9] = [
     Function { name: "Console", trigger: Trigger::Http { route: CONSOLE, anonymous: true } },
     Function { name: "DispatchOutbox", trigger: Trigger::Timer { setting: "OutboxSchedule" } },
     Function { name: "Finance", trigger: Trigger::Http { route: CLIENTS, anonymous: false } },
     Function { name: "Health", trigger: Trigger::Http { route: "health", anonymous: true } },
     Function { name: "OpenApi", trigger: Trigger::Http { route: "openapi.json", anonymous: true } },
+    Function { name: "Operations", trigger: Trigger::Http { route: OPERATIONS, anonymous: false } },
     Function { name: "PruneOutbox", trigger: Trigger::Timer { setting: "PruneSchedule" } },
     Function { name: "RetryEmail", trigger: Trigger::Timer { setting: "RetryEmailSchedule" } },
     Function {
@@ -61,6 +62,8 @@ pub const FUNCTIONS: [Function; 8] = [
 
 const CONSOLE: &str = "{*path:regex(^console(/[a-z-]+[.][a-z]+)?$)}";
 const CLIENTS: &str = "{*path:regex(^clients(/[A-Za-z0-9/-]*)?$)}";
+/// Each segment begins with a letter or digit, so that none is `..`.
+const OPERATIONS: &str = "{*path:regex(^ops(/[A-Za-z0-9][A-Za-z0-9._:~-]*)*$)}";
 
 /// The functions' names, in the order in which the host tries their routes.
 pub fn names() -> impl Iterator<Item = &'static str> {
@@ -85,6 +88,7 @@ pub fn endpoints() -> impl Iterator<Item = (&'static str, &'static [&'static str
                 .flat_map(|period| [Endpoint::Record(ClientId(1), period), Endpoint::Reminders(ClientId(1), period)]),
         )
         .chain([Endpoint::Health, Endpoint::OpenApi])
+        .chain(OpsPath::ALL.map(Endpoint::Operations))
         .map(|endpoint| (endpoint.template(), endpoint.methods()))
 }
 
@@ -100,6 +104,7 @@ pub(super) enum Endpoint {
     Console(Asset),
     Health,
     OpenApi,
+    Operations(OpsPath),
     DispatchOutbox,
     SendEmail,
     RetryEmail,
@@ -117,6 +122,9 @@ impl Endpoint {
             "/RetryEmail" => return Some(Self::RetryEmail),
             "/PruneOutbox" => return Some(Self::PruneOutbox),
             _ => {}
+        }
+        if let Some(path) = OpsPath::find(path) {
+            return Some(Self::Operations(path));
         }
         // The longest path has six segments below /api; an eighth part is enough to see that a path is too long.
         let segments: Vec<&str> = path.strip_prefix('/')?.splitn(8, '/').collect();
@@ -149,6 +157,7 @@ impl Endpoint {
     pub(super) fn methods(self) -> &'static [&'static str] {
         match self {
             Self::Root | Self::Console(_) | Self::Health | Self::OpenApi => &["GET"],
+            Self::Operations(path) => path.methods(),
             Self::Clients | Self::Records(_) => &["GET", "POST"],
             Self::Client(_) => &["GET", "PUT", "DELETE"],
             Self::Record(..) => &["GET", "PATCH", "DELETE"],
@@ -174,6 +183,7 @@ impl Endpoint {
             Self::Console(_) => "Console",
             Self::Health => "Health",
             Self::OpenApi => "OpenApi",
+            Self::Operations(_) => "Operations",
             Self::DispatchOutbox => "DispatchOutbox",
             Self::SendEmail => "SendEmail",
             Self::RetryEmail => "RetryEmail",
@@ -192,7 +202,8 @@ impl Endpoint {
             | Self::Reminders(..)
             | Self::Console(_)
             | Self::Health
-            | Self::OpenApi => false,
+            | Self::OpenApi
+            | Self::Operations(_) => false,
         }
     }
 
@@ -206,6 +217,7 @@ impl Endpoint {
             Self::Console(_) => "/api/console",
             Self::Health => "/api/health",
             Self::OpenApi => "/api/openapi.json",
+            Self::Operations(path) => path.template(),
             Self::Root => "/",
             Self::DispatchOutbox | Self::SendEmail | Self::RetryEmail | Self::PruneOutbox => self.function(),
         }

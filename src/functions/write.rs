@@ -90,7 +90,7 @@ fn if_match(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok((!values.is_empty()).then(|| values.join(", ")))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let bad = |why: &str| Problem::new(Kind::BadHeader, format!("Idempotency-Key {why}"));
     let mut values = headers.get_all("idempotency-key").iter();
     match (values.next(), values.next()) {

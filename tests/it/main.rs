@@ -15,6 +15,7 @@ mod flaky_store;
 
 mod http;
 mod openapi;
+mod operations_http;
 mod host_contract;
 mod local_host;
 mod local_log;

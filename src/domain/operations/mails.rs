@@ -3,26 +3,35 @@
 use crate::domain::delivery::MailState;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Which mails a list shows; every condition that is given must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct MailFilter {
     /// The message id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(min_length = 1, max_length = 1000)]
+    #[schema(min_length = 1, max_length = 1000)]
     pub id: Option<String>,
     /// The client's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1)]
+    #[schema(minimum = 1)]
     pub client: Option<i64>,
     /// The keyed hash of the recipient's address, which the flow makes of the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(ignore)]
+    #[schema(ignore)]
     pub recipient_hash: Option<String>,
     /// The state. None: those that are not sent, unless another condition is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<MailState>,
     /// The error's fingerprint: the mails of a failure group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(min_length = 1, max_length = 1000)]
+    #[schema(min_length = 1, max_length = 1000)]
     pub fingerprint: Option<String>,
 }
 

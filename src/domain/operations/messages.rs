@@ -8,32 +8,45 @@ use crate::domain::{
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// Which rows a list shows; every condition that is given must hold.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct MessageFilter {
     /// The message id, or a row's Seq.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(min_length = 1, max_length = 1000)]
+    #[schema(min_length = 1, max_length = 1000)]
     pub id: Option<String>,
     /// The client's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1)]
+    #[schema(minimum = 1)]
     pub client: Option<i64>,
     /// The event type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(min_length = 1, max_length = 1000)]
+    #[schema(min_length = 1, max_length = 1000)]
     pub event_type: Option<String>,
     /// `queue:<name>` or `topic:<name>`; empty: not routed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(pattern = "^((queue|topic):[A-Za-z0-9]([A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?)?$")]
+    #[schema(pattern = "^((queue|topic):[A-Za-z0-9]([A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?)?$")]
     pub destination: Option<String>,
     /// The state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<RowState>,
     /// The ordering key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(min_length = 1, max_length = 1000)]
+    #[schema(min_length = 1, max_length = 1000)]
     pub ordering_key: Option<String>,
     /// The error's fingerprint: the rows of a failure group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(min_length = 1, max_length = 1000)]
+    #[schema(min_length = 1, max_length = 1000)]
     pub fingerprint: Option<String>,
     /// Events that happened at this time or later.
     #[serde(default, skip_serializing_if = "Option::is_none")]

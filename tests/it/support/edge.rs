@@ -95,6 +95,7 @@ impl Edge {
         };
         let services = Services {
             operate: Arc::new(operate),
+            principal_header: true,
             book: Arc::new(book),
             dispatch: Arc::new(dispatch),
             notify: Arc::new(notify),
