@@ -5,6 +5,7 @@ pub mod entra;
 pub mod schema_version;
 mod columns;
 mod selection;
+mod paging;
 pub mod sqlite;
 pub mod sqlserver;
 pub mod servicebus;

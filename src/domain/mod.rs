@@ -15,6 +15,7 @@ pub mod json_fault;
 pub mod byte_order_mark;
 pub mod hex;
 pub mod causes;
+pub mod age;
 pub mod traceparent;
 pub mod json_schema;
 pub mod events;

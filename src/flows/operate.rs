@@ -2,20 +2,22 @@
 
 use crate::{
     domain::{
+        delivery::EMAIL_CONSUMER,
         operations::{
             AuditEntry, AuditFilter, FailureGroup, GroupFilter, MailFilter, MailLine, Message, MessageFilter,
-            MessageLine, Overview, Page, Signature, Thresholds, attention,
+            MessageLine, Overview, Page, Signature, Thresholds, attention, masked, revealed, summary,
         },
         rate_limit::RateLimit,
         recipient::RecipientKey,
         route::{Destination, Routes},
+        traceparent::trace_id,
     },
     ports::{
         clock::Clock,
         dead_letters::DeadLetters,
         entities::Entities,
         error::StoreResult,
-        operations::{OverviewQuery, PageRequest, Remedies, Reports},
+        operations::{OverviewQuery, PageRequest, Remedies, Reports, StoredMessage},
         ops::Ops,
     },
 };
@@ -79,15 +81,29 @@ pub async fn messages(
     context.reports.messages(filter, page).await
 }
 
-/// Everything about one message. `reveal`: its payload with personal data, which is recorded. None: there is none.
+/// Everything about one message. `reveal`: its payload with personal data; that somebody looks at it is recorded first.
+/// None: there is none.
 ///
 /// # Errors
 /// The store's.
 pub async fn message(context: &OperateContext, text: &str, reveal: Option<&Signature>) -> StoreResult<Option<Message>> {
-    let _ = reveal;
-    let found = context.reports.message(crate::domain::delivery::EMAIL_CONSUMER, text).await?;
-    Ok(found.map(|stored| stored.message))
+    let Some(StoredMessage { mut message, payload }) = context.reports.message(EMAIL_CONSUMER, text).await? else {
+        return Ok(None);
+    };
+    message.summary = summary(&message);
+    message.trace_id = message.headers.get("traceparent").and_then(|parent| trace_id(parent)).map(str::to_owned);
+    message.payload = match (payload, reveal) {
+        (Some(payload), Some(by)) => {
+            context.reports.record(REVEAL, &message.id, by).await?;
+            Some(revealed(&payload))
+        }
+        (payload, _) => payload.map(|payload| masked(&payload)),
+    };
+    Ok(Some(message))
 }
+
+/// The name of this action in the audit.
+const REVEAL: &str = "reveal";
 
 /// Failure groups that a row or mail is in now.
 ///
@@ -106,7 +122,7 @@ pub async fn groups(
 /// # Errors
 /// The store's.
 pub async fn mails(context: &OperateContext, filter: &MailFilter, page: &PageRequest) -> StoreResult<Page<MailLine>> {
-    context.reports.mails(crate::domain::delivery::EMAIL_CONSUMER, filter, page).await
+    context.reports.mails(EMAIL_CONSUMER, filter, page).await
 }
 
 /// What operators did, newest first.

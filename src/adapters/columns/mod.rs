@@ -4,6 +4,8 @@ pub(super) mod books;
 pub(super) mod mail;
 pub(super) mod operator;
 pub(super) mod outbox;
+pub(super) mod report;
+pub(super) mod overview;
 
 use chrono::{DateTime, Utc};
 

@@ -37,6 +37,9 @@ mod ops_copy;
 mod ops_mail;
 mod ops_record;
 mod reports;
+mod report_overview;
+mod report_lists;
+mod report_message;
 mod remedies;
 mod heartbeats;
 

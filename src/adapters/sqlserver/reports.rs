@@ -1,13 +1,13 @@
-//! Operators' reports on SQL Server.
+//! Operators' reports on SQL Server. None of them waits for a lock.
 
-use super::SqlServer;
+use super::{SqlServer, report_lists, report_message, report_overview};
 use crate::{
     domain::operations::{
         AuditEntry, AuditFilter, FailureGroup, GroupFilter, MailFilter, MailLine, MessageFilter, MessageLine, Overview,
         Page, Signature,
     },
     ports::{
-        error::{StoreError, StoreResult},
+        error::StoreResult,
         operations::{OverviewQuery, PageRequest, Reports, StoredMessage},
     },
 };
@@ -15,35 +15,31 @@ use async_trait::async_trait;
 
 #[async_trait]
 impl Reports for SqlServer {
-    async fn overview(&self, _: &OverviewQuery) -> StoreResult<Overview> {
-        Err(missing())
+    async fn overview(&self, query: &OverviewQuery) -> StoreResult<Overview> {
+        report_overview::overview(self, query).await
     }
 
-    async fn messages(&self, _: &MessageFilter, _: &PageRequest) -> StoreResult<Page<MessageLine>> {
-        Err(missing())
+    async fn messages(&self, filter: &MessageFilter, page: &PageRequest) -> StoreResult<Page<MessageLine>> {
+        report_lists::messages(self, filter, page).await
     }
 
-    async fn message(&self, _: &str, _: &str) -> StoreResult<Option<StoredMessage>> {
-        Err(missing())
+    async fn message(&self, consumer: &str, text: &str) -> StoreResult<Option<StoredMessage>> {
+        report_message::message(self, consumer, text).await
     }
 
-    async fn groups(&self, _: &GroupFilter, _: &PageRequest) -> StoreResult<Page<FailureGroup>> {
-        Err(missing())
+    async fn groups(&self, filter: &GroupFilter, page: &PageRequest) -> StoreResult<Page<FailureGroup>> {
+        report_lists::groups(self, filter, page).await
     }
 
-    async fn mails(&self, _: &str, _: &MailFilter, _: &PageRequest) -> StoreResult<Page<MailLine>> {
-        Err(missing())
+    async fn mails(&self, consumer: &str, filter: &MailFilter, page: &PageRequest) -> StoreResult<Page<MailLine>> {
+        report_lists::mails(self, consumer, filter, page).await
     }
 
-    async fn audit(&self, _: &AuditFilter, _: &PageRequest) -> StoreResult<Page<AuditEntry>> {
-        Err(missing())
+    async fn audit(&self, filter: &AuditFilter, page: &PageRequest) -> StoreResult<Page<AuditEntry>> {
+        report_lists::audit(self, filter, page).await
     }
 
-    async fn record(&self, _: &str, _: &str, _: &Signature) -> StoreResult<()> {
-        Err(missing())
+    async fn record(&self, action: &str, message_id: &str, by: &Signature) -> StoreResult<()> {
+        report_message::record(self, action, message_id, by).await
     }
-}
-
-fn missing() -> StoreError {
-    StoreError::Broken { step: "report", reason: "not built yet".to_owned(), source: None }
 }

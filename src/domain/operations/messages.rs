@@ -7,6 +7,7 @@ use crate::domain::{
 };
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
 
@@ -197,4 +198,18 @@ pub enum EventKind {
     MailInDoubt,
     /// An operator acted.
     Action,
+}
+
+/// As many actions as a message's timeline shows, the last ones.
+pub const ACTIONS_MAX: u32 = 200;
+
+/// Stored headers as they are shown. Any program may have written them: what is not text is shown as JSON, and what is
+/// no object under one name.
+#[must_use]
+pub fn headers_of(stored: &str) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    match serde_json::from_str(stored) {
+        Ok(Value::Object(headers)) => headers.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+        _ => BTreeMap::from([("(not a JSON object)".to_owned(), stored.to_owned())]),
+    }
 }

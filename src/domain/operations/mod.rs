@@ -7,16 +7,22 @@ mod audit;
 mod groups;
 mod judged;
 mod mails;
+mod masking;
 mod messages;
+mod minutes;
 mod overview;
 mod remedies;
+mod summary;
+mod timeline;
 
 pub use attention::{Attention, Thresholds, attention};
 pub use audit::{AuditEntry, AuditFilter};
 pub use groups::{FailureGroup, GroupFilter};
 pub use judged::{Judged, STAMP_ABSENT, report_of_run};
 pub use mails::{MailFilter, MailLine};
-pub use messages::{Body, Event, EventKind, Message, MessageFilter, MessageLine};
+pub use masking::{masked, revealed};
+pub use messages::{ACTIONS_MAX, Body, Event, EventKind, Message, MessageFilter, MessageLine, headers_of};
+pub use minutes::{MinuteCount, late_functions, minutes_of};
 pub use overview::{
     BreakerLine, DestinationLine, Heartbeat, MailLines, MailStateLine, Minute, Overview, PauseLine, Room, UnroutedLine,
 };
@@ -24,6 +30,8 @@ pub use remedies::{
     Action, PauseAction, PauseReport, PauseRequest, Plan, PlannedRow, RemedyReport, RemedyRequest, RemedyRow,
     Selection, Signature,
 };
+pub use summary::summary;
+pub use timeline::{MailAttempt, RowAttempt, timeline};
 
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -133,7 +133,8 @@ pub struct MailStateLine {
     pub state: MailState,
     /// How many.
     pub rows: u64,
-    /// How many of them are held until a person decides.
+    /// How many of them wait for a person: in doubt and not tried again, or refused within the last 4 days with their
+    /// content still stored.
     pub held: u64,
 }
 

@@ -28,4 +28,5 @@ mod rate_limit;
 mod ops;
 mod remedies;
 mod pauses;
+mod reports;
 mod bus;

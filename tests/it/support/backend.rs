@@ -4,7 +4,12 @@ use client_organizer::{
     adapters::sqlite::{Sqlite, SqliteOptions, migrate},
     app::Stores,
     ports::{
-        books::Books, breaker::Breakers, inbox::Inbox, operations::Remedies, ops::Ops, outbox::Outbox,
+        books::Books,
+        breaker::Breakers,
+        inbox::Inbox,
+        operations::{Remedies, Reports},
+        ops::Ops,
+        outbox::Outbox,
         retention::Retention,
     },
 };
@@ -49,6 +54,9 @@ pub trait Backend: Send + Sync {
     }
     fn retention(&self) -> Arc<dyn Retention> {
         self.stores().retention
+    }
+    fn reports(&self) -> Arc<dyn Reports> {
+        self.stores().reports
     }
     fn ops(&self) -> Arc<dyn Ops> {
         self.stores().ops

@@ -43,8 +43,8 @@ CREATE TABLE FailureGroups (
 CREATE INDEX IX_FailureGroups_Seen ON FailureGroups (LastSeenUtc);
 ALTER TABLE OutboxMessages ADD COLUMN Fingerprint TEXT;
 ALTER TABLE InboxMessages ADD COLUMN Fingerprint TEXT;
-CREATE INDEX IX_Outbox_Fingerprint ON OutboxMessages (Fingerprint, OccurredOnUtc, State) WHERE Fingerprint IS NOT NULL;
-CREATE INDEX IX_Inbox_Fingerprint ON InboxMessages (Fingerprint, ReceivedOnUtc, State) WHERE Fingerprint IS NOT NULL;
+CREATE INDEX IX_Outbox_Fingerprint ON OutboxMessages (Fingerprint, OccurredOnUtc, Seq, State) WHERE Fingerprint IS NOT NULL;
+CREATE INDEX IX_Inbox_Fingerprint ON InboxMessages (Fingerprint, ReceivedOnUtc, MessageId, State, DueAt) WHERE Fingerprint IS NOT NULL;
 
 -- What was settled in each minute, by destination or mail provider. Each instance counts for itself, so that none waits
 -- for another's lock. Bucket: domain/latency.rs; below 0 what was not sent.
@@ -106,12 +106,16 @@ CREATE TABLE RemedyPlanRows (
   PRIMARY KEY (Token, Place)
 ) STRICT, WITHOUT ROWID;
 
--- Finding by time, type, destination; by client; by ordering key; newest first. The partial ones are small.
-CREATE INDEX IX_Outbox_Occurred ON OutboxMessages (OccurredOnUtc, EventType, Destination);
-CREATE INDEX IX_Outbox_Subject ON OutboxMessages (Subject, OccurredOnUtc) WHERE Subject IS NOT NULL;
-CREATE INDEX IX_Outbox_OrderingKey ON OutboxMessages (OrderingKey, OccurredOnUtc) WHERE OrderingKey IS NOT NULL;
-CREATE INDEX IX_Outbox_Unfinished ON OutboxMessages (OccurredOnUtc, State, Destination) WHERE State < 2;
-CREATE INDEX IX_Outbox_SetAside ON OutboxMessages (State, OccurredOnUtc, Destination) WHERE State IN (3, 4);
-CREATE INDEX IX_Inbox_Received ON InboxMessages (Consumer, ReceivedOnUtc);
-CREATE INDEX IX_Inbox_Recipient ON InboxMessages (RecipientHash, ReceivedOnUtc) WHERE RecipientHash IS NOT NULL;
-CREATE INDEX IX_Inbox_NotSent ON InboxMessages (Consumer, State, ReceivedOnUtc, DueAt) WHERE State <> 2;
+-- Finding by time, type, destination; by client; by ordering key; newest first, in the order of their keys. The partial
+-- ones are small.
+CREATE INDEX IX_Outbox_Occurred ON OutboxMessages (OccurredOnUtc, Seq, EventType, Destination);
+CREATE INDEX IX_Outbox_Subject ON OutboxMessages (Subject, OccurredOnUtc, Seq) WHERE Subject IS NOT NULL;
+CREATE INDEX IX_Outbox_OrderingKey ON OutboxMessages (OrderingKey, OccurredOnUtc, Seq) WHERE OrderingKey IS NOT NULL;
+-- Without the state: a claim need not write it.
+CREATE INDEX IX_Outbox_Unfinished ON OutboxMessages (OccurredOnUtc, Seq) WHERE State < 2;
+CREATE INDEX IX_Outbox_SetAside ON OutboxMessages (State, OccurredOnUtc, Seq) WHERE State IN (3, 4);
+CREATE INDEX IX_Inbox_Received ON InboxMessages (Consumer, ReceivedOnUtc, MessageId);
+CREATE INDEX IX_Inbox_Recipient ON InboxMessages (RecipientHash, ReceivedOnUtc, MessageId) WHERE RecipientHash IS NOT NULL;
+CREATE INDEX IX_Inbox_NotSent ON InboxMessages (Consumer, State, ReceivedOnUtc, MessageId, DueAt) WHERE State <> 2;
+DROP INDEX IX_Inbox_Subject;
+CREATE INDEX IX_Inbox_Subject ON InboxMessages (Subject, ReceivedOnUtc, MessageId) WHERE Subject IS NOT NULL;

@@ -47,7 +47,7 @@ ALTER TABLE dbo.InboxMessages ADD Fingerprint nvarchar(32) COLLATE Latin1_Genera
 -- As text: a column this batch adds is unknown when the batch is read.
 EXEC sp_executesql N'CREATE INDEX IX_Outbox_Fingerprint ON dbo.OutboxMessages (Fingerprint, OccurredOnUtc, Seq) INCLUDE (State)
   WHERE Fingerprint IS NOT NULL';
-EXEC sp_executesql N'CREATE INDEX IX_Inbox_Fingerprint ON dbo.InboxMessages (Fingerprint, ReceivedOnUtc) INCLUDE (State)
+EXEC sp_executesql N'CREATE INDEX IX_Inbox_Fingerprint ON dbo.InboxMessages (Fingerprint, ReceivedOnUtc) INCLUDE (State, DueAt)
   WHERE Fingerprint IS NOT NULL';
 
 -- What was settled in each minute, by destination or mail provider. Each instance counts for itself, so that none waits
@@ -111,12 +111,16 @@ CREATE TABLE dbo.RemedyPlanRows (
   CONSTRAINT PK_RemedyPlanRows PRIMARY KEY (Token, Place)
 );
 
--- Finding by time, type, destination; by client; by ordering key; newest first. The filtered ones are small.
+-- Finding by time, type, destination; by client; by ordering key; newest first, in the order of their keys. The filtered
+-- ones are small.
 CREATE INDEX IX_Outbox_Occurred ON dbo.OutboxMessages (OccurredOnUtc, Seq) INCLUDE (EventType, Destination);
 CREATE INDEX IX_Outbox_Subject ON dbo.OutboxMessages (Subject, OccurredOnUtc, Seq) WHERE Subject IS NOT NULL;
 CREATE INDEX IX_Outbox_OrderingKey ON dbo.OutboxMessages (OrderingKey, OccurredOnUtc, Seq) WHERE OrderingKey IS NOT NULL;
-CREATE INDEX IX_Outbox_Unfinished ON dbo.OutboxMessages (OccurredOnUtc, Seq) INCLUDE (State, Destination) WHERE State < 2;
-CREATE INDEX IX_Outbox_SetAside ON dbo.OutboxMessages (State, OccurredOnUtc, Seq) INCLUDE (Destination) WHERE State IN (3, 4);
-CREATE INDEX IX_Inbox_Received ON dbo.InboxMessages (Consumer, ReceivedOnUtc);
-CREATE INDEX IX_Inbox_Recipient ON dbo.InboxMessages (RecipientHash, ReceivedOnUtc) WHERE RecipientHash IS NOT NULL;
-CREATE INDEX IX_Inbox_NotSent ON dbo.InboxMessages (Consumer, State, ReceivedOnUtc) INCLUDE (DueAt) WHERE State <> 2;
+-- Without the state: a claim need not write it.
+CREATE INDEX IX_Outbox_Unfinished ON dbo.OutboxMessages (OccurredOnUtc, Seq) WHERE State < 2;
+CREATE INDEX IX_Outbox_SetAside ON dbo.OutboxMessages (State, OccurredOnUtc, Seq) WHERE State IN (3, 4);
+CREATE INDEX IX_Inbox_Received ON dbo.InboxMessages (Consumer, ReceivedOnUtc, MessageId);
+CREATE INDEX IX_Inbox_Recipient ON dbo.InboxMessages (RecipientHash, ReceivedOnUtc, MessageId) WHERE RecipientHash IS NOT NULL;
+CREATE INDEX IX_Inbox_NotSent ON dbo.InboxMessages (Consumer, State, ReceivedOnUtc, MessageId) INCLUDE (DueAt) WHERE State <> 2;
+DROP INDEX IX_Inbox_Subject ON dbo.InboxMessages;
+CREATE INDEX IX_Inbox_Subject ON dbo.InboxMessages (Subject, ReceivedOnUtc, MessageId) WHERE Subject IS NOT NULL;
