@@ -1,4 +1,10 @@
 //! Logs: one JSON line per event on stdout. stderr stays empty unless the process itself dies.
+//!
+//! `spans` and `meters` are what the flows record beside; `export` sends it, where the environment names a collector.
+
+pub mod export;
+pub mod meters;
+pub mod spans;
 
 use crate::domain::printable;
 use std::{io, panic::PanicHookInfo};

@@ -15,6 +15,7 @@ use crate::{
         events::{EventSink, Form},
     },
     ops::stage::HANDLER,
+    telemetry::export::INSIGHTS,
 };
 use anyhow::{Context, Result, bail};
 use std::{
@@ -181,6 +182,9 @@ fn handler_env(
     {
         settings.insert(CA_FILE.to_owned(), path.to_string_lossy().into_owned());
     }
+    // Telemetry's own variables; the crates read them from the environment.
+    let telemetry = |name: &str| name.starts_with("OTEL_") || name == INSIGHTS;
+    settings.extend(env.iter().filter(|(name, _)| telemetry(name)).map(|(name, value)| (name.clone(), value.clone())));
     if failpoints::BUILT_IN {
         settings.extend(ours("FAILPOINT").map(|value| ("FAILPOINT".to_owned(), value)));
     }

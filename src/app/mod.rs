@@ -14,7 +14,7 @@ mod preview;
 
 use crate::{
     adapters::clock::SystemClock,
-    config::{self, Problem, Settings, printed},
+    config::{self, Problem, Settings, StoreKind, printed},
     domain::printable,
     flows::{
         dispatch::{self, DispatchContext},
@@ -80,7 +80,7 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
         Command::Serve => serve::run(env).await.map(|()| true),
         Command::Migrate(arguments) => migrate::run(&arguments, env).await,
         Command::Dispatch(arguments) => {
-            dispatch_until_stopped(&arguments, &or_report(Settings::read_with_bus(env))?).await
+            dispatch_until_stopped(&arguments, &or_report(Settings::read_with_bus(env))?, env).await
         }
         Command::Stage { folder } => {
             let staged = ops::stage::stage(&folder, Path::new("."), &std::env::current_exe()?)?;
@@ -142,6 +142,14 @@ fn log(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
+/// OpenTelemetry's name of the kind of database.
+fn database(settings: &Settings) -> &'static str {
+    match settings.store.kind {
+        StoreKind::Sqlite => "sqlite",
+        StoreKind::SqlServer { .. } => "microsoft.sql_server",
+    }
+}
+
 /// Reports every problem on its own line, so that all can be fixed before the next start.
 fn or_report(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
     read.or_else(|problems| {
@@ -151,8 +159,13 @@ fn or_report(read: Result<Settings, Vec<Problem>>) -> Result<Settings> {
 }
 
 /// The dispatcher as a separate process. A Functions timer is a singleton; of these, several may run.
-async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -> Result<bool> {
+async fn dispatch_until_stopped(
+    arguments: &DispatchArgs,
+    settings: &Settings,
+    env: &BTreeMap<String, String>,
+) -> Result<bool> {
     log(settings)?;
+    let exporters = telemetry::export::start(env, database(settings));
     let store = stores::store_or_wait(settings).await?;
     match compose::name_destinations(&store, &settings.routes).await {
         // The server is unavailable: the runs report that, and register the destinations they use.
@@ -163,6 +176,9 @@ async fn dispatch_until_stopped(arguments: &DispatchArgs, settings: &Settings) -
     let context = compose::dispatcher(settings, &store, bus.clone(), Arc::new(Health::default()), settings.dispatch);
     let ended = dispatch_runs(arguments, &context).await;
     bus.close().await;
+    if let Some(exporters) = exporters {
+        exporters.stop().await;
+    }
     ended
 }
 

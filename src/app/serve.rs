@@ -1,9 +1,10 @@
 //! `serve`: the custom handler. Binds the port first, then opens everything else; a fatal error exits non-zero.
 
-use super::{PORT_VARIABLE, compose, log, or_report, stopped, stores};
+use super::{PORT_VARIABLE, compose, database, log, or_report, stopped, stores};
 use crate::{
     config::{self, Settings, StoreKind},
     functions::{self, Guard},
+    telemetry::export,
 };
 use anyhow::{Context, Result};
 use std::{collections::BTreeMap, net::Ipv4Addr, sync::atomic::Ordering};
@@ -32,6 +33,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     {
         stores::migrate(&settings).await?;
     }
+    let exporters = export::start(env, database(&settings));
     let store = stores::store_or_wait(&settings).await?;
     if store.presence.is_none() {
         compose::name_destinations(&store, &settings.routes).await?;
@@ -62,6 +64,9 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
         } => {}
     }
     handler.nudged.bus.close().await;
+    if let Some(exporters) = exporters {
+        exporters.stop().await;
+    }
     Ok(())
 }
 

@@ -4,7 +4,10 @@
 //! an expired lease is `in doubt`; `in doubt → sending | sent | refused`; `refused → accepted` (operator). Held means
 //! in doubt without a `DueAt`: the mail waits for a person.
 
-use super::ids::{LeaseToken, MessageId};
+use super::{
+    ids::{LeaseToken, MessageId},
+    traceparent,
+};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,6 +27,8 @@ pub struct Delivery {
     pub delivery_count: i64,
     /// When it arrived in the queue, by the broker's clock.
     pub enqueued_on: Option<DateTime<Utc>>,
+    /// The trace context of the booking that wrote the message, from its application properties.
+    pub traceparent: Option<String>,
 }
 
 impl Delivery {
@@ -96,6 +101,8 @@ pub struct MailWork {
     pub token: LeaseToken,
     /// The stored message.
     pub body: Vec<u8>,
+    /// The trace context of the booking that wrote the message.
+    pub traceparent: Option<String>,
     /// Leases so far, this one included.
     pub attempts: i64,
     /// Attempts without a known outcome: each may have sent the mail.
@@ -108,6 +115,14 @@ pub struct MailWork {
     pub not_found: i64,
     /// The database's time, for comparison with the times above.
     pub now: DateTime<Utc>,
+}
+
+impl MailWork {
+    /// The trace id, for the log.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        traceparent::trace_id(self.traceparent.as_deref()?)
+    }
 }
 
 /// A mail provider's answer. There is no "failed": an attempt whose result is not known is `Unknown`.
@@ -146,6 +161,20 @@ pub enum MailOutcome {
         /// What is known, for a person.
         reason: String,
     },
+}
+
+impl MailOutcome {
+    /// The kind of a failure, from a small set. None: accepted.
+    #[must_use]
+    pub fn error_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Accepted { .. } => None,
+            Self::RecipientTransient { .. } => Some("recipient_transient"),
+            Self::RecipientPermanent { .. } => Some("recipient_permanent"),
+            Self::Provider { .. } => Some("provider"),
+            Self::Unknown { .. } => Some("unknown"),
+        }
+    }
 }
 
 /// A provider's answer to a status query about a mail that may have been sent.

@@ -147,6 +147,7 @@ pub(super) mod tests {
             message_id: "m".into(),
             token: LeaseToken::fresh(),
             body: Vec::new(),
+            traceparent: None,
             attempts: 1,
             doubts: 0,
             first_transient_on: first_transient_ms.and_then(DateTime::from_timestamp_millis),

@@ -1,6 +1,6 @@
 //! A message on its way into the outbox, checked against the limits of the bus.
 
-use super::{ids::MessageId, route::Destination, timing::Timing};
+use super::{ids::MessageId, route::Destination, timing::Timing, traceparent};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,6 +37,27 @@ pub struct NewMessage {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Headers(pub BTreeMap<String, String>);
+
+impl Headers {
+    /// Those of a message of which nothing but its trace context is known.
+    #[must_use]
+    pub fn of_trace(traceparent: &str) -> Self {
+        Self(BTreeMap::from([(traceparent::NAMES[0].to_owned(), traceparent.to_owned())]))
+    }
+
+    /// The trace context under either name, in any casing.
+    #[must_use]
+    pub fn traceparent(&self) -> Option<String> {
+        let named = |name: &str| self.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        traceparent::among(|name| named(name).map(|(_, value)| value.clone()))
+    }
+
+    /// The trace id of the trace context.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<String> {
+        traceparent::trace_id(&self.traceparent()?).map(str::to_owned)
+    }
+}
 
 /// The largest message that the bus takes, in bytes. Service Bus Standard: 256 KB a message, of which 64 KB may be
 /// headers.

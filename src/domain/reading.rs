@@ -93,8 +93,13 @@ mod tests {
     }
 
     fn reading(id: &str, body: &[u8], now: DateTime<Utc>) -> Reading {
-        let delivery =
-            Delivery { message_id: id.to_owned(), body: body.to_vec(), delivery_count: 1, enqueued_on: None };
+        let delivery = Delivery {
+            message_id: id.to_owned(),
+            body: body.to_vec(),
+            delivery_count: 1,
+            enqueued_on: None,
+            traceparent: None,
+        };
         Reading::of(&delivery, &RecipientKey::new("k"), now, DAYS)
     }
 

@@ -1,5 +1,14 @@
 //! W3C `traceparent`: checks its form and extracts the trace id.
 
+/// The names of the trace context: W3C's, and the name that Microsoft's clients and the Functions host read.
+pub const NAMES: [&str; 2] = ["traceparent", "Diagnostic-Id"];
+
+/// The trace context among a message's properties. If the two names differ, W3C's counts; a value that is not a trace
+/// context is none.
+pub fn among(property: impl Fn(&str) -> Option<String>) -> Option<String> {
+    NAMES.into_iter().find_map(|name| property(name).filter(|value| trace_id(value).is_some()))
+}
+
 /// The trace id, 32 hexadecimal digits. None: the traceparent is malformed.
 #[must_use]
 pub fn trace_id(traceparent: &str) -> Option<&str> {

@@ -47,6 +47,19 @@ pub enum PublishOutcome {
 }
 
 impl PublishOutcome {
+    /// The kind of a failure, from a small set. None: accepted, or not sent.
+    #[must_use]
+    pub fn error_type(&self) -> Option<&'static str> {
+        match self {
+            Self::Accepted | Self::NotTried => None,
+            Self::Retry { .. } => Some("refused"),
+            Self::Permanent { .. } => Some("permanent"),
+            Self::TimedOut { .. } => Some("timeout"),
+            Self::Cut { .. } => Some("cut"),
+            Self::Blocked { .. } => Some("blocked"),
+        }
+    }
+
     /// The reason of a failure, for a person; otherwise empty.
     #[must_use]
     pub fn reason(&self) -> &str {

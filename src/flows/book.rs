@@ -15,6 +15,7 @@ use crate::{
         clock::Clock,
         error::{StoreError, StoreResult},
     },
+    telemetry::spans,
 };
 use std::sync::Arc;
 
@@ -53,28 +54,43 @@ pub struct WriteRequest {
 /// Those of the store. A write with an idempotency key whose result is unknown is repeated once: the repeat finds the
 /// first result. `Unknown` remains where there is no key or the repeat fails too.
 pub async fn book(context: &BookContext, request: WriteRequest) -> StoreResult<Committed> {
+    let create = spans::create();
+    let mut headers = request.headers;
+    create.put(&mut headers);
     let entry = Entry {
         command: request.command,
         if_match: request.if_match,
         idempotency: request.idempotency,
         message_id: MessageId::fresh(),
         now: context.clock.now(),
-        headers: request.headers,
+        headers,
         routes: context.routes.clone(),
         limits: context.limits,
     };
-    let mut committed = context.books.commit(&entry).await;
+    let transaction = spans::transaction("commit", "Finance");
+    let mut committed = transaction.around(context.books.commit(&entry)).await;
     if matches!(committed, Err(StoreError::Unknown { .. })) && entry.idempotency.is_some() {
-        let again = context.books.commit(&entry).await;
+        let again = transaction.around(context.books.commit(&entry)).await;
         // A failed repeat proves nothing about the first try: reported, it could be read as "nothing was written".
         if again.is_ok() {
             committed = again;
         }
     }
+    if let Err(error) = &committed {
+        transaction.failed("store", &error.to_string());
+    }
+    drop(transaction);
     context.health.stored(entry.now, &committed);
-    if let Ok(Committed::Done(booked)) = &committed
-        && booked.message_id.is_some()
-    {
+    let message_id = match &committed {
+        Ok(Committed::Done(booked)) => booked.message_id.as_deref(),
+        _ => None,
+    };
+    if message_id.is_none() {
+        create.idle();
+    }
+    if let Some(message_id) = message_id {
+        create.about(message_id);
+        drop(create);
         failpoints::reach("after-commit").await;
         context.nudge.wake();
     }

@@ -8,7 +8,8 @@ use super::{
 use crate::{
     domain::{
         ids::LeaseToken,
-        outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, Settle, Settled, Settlement},
+        message::Headers,
+        outbox::{BreakerChange, Claim, ClaimMode, Claimed, ClaimedRow, LastOutcome, Settle, Settled, Settlement},
         route::Destination,
         verdict::{self, PublishOutcome},
     },
@@ -16,6 +17,10 @@ use crate::{
     ports::{
         error::{StoreError, StoreResult},
         outbox::{Breaker, Due},
+    },
+    telemetry::{
+        meters,
+        spans::{self, Span},
     },
 };
 use futures::FutureExt;
@@ -141,6 +146,13 @@ async fn cycle(
     };
     let claimed = context.outbox.claim(&claim).await?;
     report.dead += claimed.set_dead;
+    if claimed.set_dead > 0 {
+        tracing::warn!(
+            destination = name,
+            rows = claimed.set_dead,
+            "rows are dead, claimed too often without an outcome: see `ops list --state dead`"
+        );
+    }
     if claimed.rows.is_empty() {
         if mode == ClaimMode::Probe {
             lease::within(lease_end, || context.breakers.give_back_probe(&name, token)).await?;
@@ -152,16 +164,19 @@ async fn cycle(
 
     let deadline = claim_sent + millis(settings.lease_ms - settings.headroom_ms);
     let began = Instant::now();
-    let (rows, breaker) = publish(context, destination, mode, claimed, deadline).await;
+    let span = spans::batch(destination, claimed.rows.len());
+    let Published { rows, settlements, breaker } =
+        span.around(publish(context, destination, mode, claimed, deadline)).await;
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     report.longest_publish_ms = report.longest_publish_ms.max(took_ms);
-    if rows.iter().any(|(_, settlement)| *settlement == Settlement::Sent) {
+    if settlements.iter().any(|(_, settlement)| *settlement == Settlement::Sent) {
         failpoints::reach("after-publish").await;
     }
 
-    let settle = Settle { destination: destination.clone(), token, rows, breaker };
-    let settled = lease::within(lease_end, || context.outbox.settle(&settle)).await?;
-    count(report, &settle, &settled);
+    let settle = Settle { destination: destination.clone(), token, rows: settlements, breaker };
+    let settled = span.around(store(context, &settle, lease_end)).await?;
+    drop(span);
+    count(report, &settle, &settled, &rows);
     match settle.breaker {
         BreakerChange::Open { reason, .. } => Ok(Cycle::Opened(reason)),
         BreakerChange::Close => Ok(Cycle::Closed),
@@ -174,6 +189,22 @@ async fn cycle(
     }
 }
 
+async fn store(context: &DispatchContext, settle: &Settle, lease_end: Instant) -> StoreResult<Vec<Settled>> {
+    let transaction = spans::transaction("settle", "OutboxMessages");
+    let settled = transaction.around(lease::within(lease_end, || context.outbox.settle(settle))).await;
+    if let Err(error) = &settled {
+        transaction.failed("store", &error.to_string());
+    }
+    settled
+}
+
+/// The claimed rows, and how each is settled.
+struct Published {
+    rows: Vec<ClaimedRow>,
+    settlements: Vec<(i64, Settlement)>,
+    breaker: BreakerChange,
+}
+
 /// Publishes the rows that can be sent and decides how each row is settled. Nothing else runs between publish and
 /// settle.
 async fn publish(
@@ -182,9 +213,10 @@ async fn publish(
     mode: ClaimMode,
     claimed: Claimed,
     deadline: Instant,
-) -> (Vec<(i64, Settlement)>, BreakerChange) {
+) -> Published {
     let mut settlements = Vec::with_capacity(claimed.rows.len());
     let mut outgoing = Vec::with_capacity(claimed.rows.len());
+    let mut unsendable = Vec::new();
     let mut going = Claimed { rows: Vec::with_capacity(claimed.rows.len()), ..claimed };
     for row in claimed.rows {
         match prepare(&row, &context.limits) {
@@ -195,29 +227,42 @@ async fn publish(
             Err(error) => {
                 let dead = Settlement::Dead { outcome: LastOutcome::Permanent, error, count_retry: false };
                 settlements.push((row.seq, dead));
+                unsendable.push(row);
             }
         }
     }
     if outgoing.is_empty() {
-        return (settlements, BreakerChange::Leave);
+        return Published { rows: unsendable, settlements, breaker: BreakerChange::Leave };
     }
+    let spans: Vec<Span> = outgoing
+        .iter()
+        .map(|message| spans::send(destination, message.id.as_str(), &message.headers, message.body.len()))
+        .collect();
     let mut outcomes = context.bus.publish(destination, &outgoing, deadline).await;
     // The bus returns one outcome per message. A missing one is treated as unknown.
     outcomes.resize(outgoing.len(), PublishOutcome::TimedOut { reason: "the bus adapter gave no outcome".to_owned() });
+    let now = context.clock.now();
+    for ((span, message), outcome) in spans.iter().zip(&outgoing).zip(&outcomes) {
+        span.sent(outcome);
+        meters::sent(destination, outcome, (now - message.occurred_on).to_std().unwrap_or_default());
+    }
+    drop(spans);
     let dice = || context.dice.lock().unwrap_or_else(PoisonError::into_inner).f64();
     let (judged, breaker) = verdict::judge(mode, &going, &outcomes, &context.settings.policy, dice);
     settlements.extend(judged);
-    (settlements, breaker)
+    going.rows.extend(unsendable);
+    Published { rows: going.rows, settlements, breaker }
 }
 
-fn count(report: &mut DispatchReport, settle: &Settle, settled: &[Settled]) {
+fn count(report: &mut DispatchReport, settle: &Settle, settled: &[Settled], rows: &[ClaimedRow]) {
     if let BreakerChange::Open { for_ms, reason } = &settle.breaker {
         tracing::warn!(destination = %settle.destination, for_ms, reason, "destination failed: its breaker is open");
     }
     for ((seq, settlement), settled) in settle.rows.iter().zip(settled) {
         if *settled == Settled::LeaseLost {
             report.lost_leases += 1;
-            tracing::warn!(seq, destination = %settle.destination, "lease lost: another dispatcher took the row over");
+            let (message_id, trace) = named(rows, *seq);
+            tracing::warn!(seq, message_id, trace, destination = %settle.destination, "lease lost: another dispatcher took the row over");
             continue;
         }
         match settlement {
@@ -226,8 +271,16 @@ fn count(report: &mut DispatchReport, settle: &Settle, settled: &[Settled]) {
             Settlement::Release { .. } => report.released += 1,
             Settlement::Dead { error, .. } => {
                 report.dead += 1;
-                tracing::warn!(seq, destination = %settle.destination, reason = error, "row is dead: see `ops show {seq}`, then requeue or discard");
+                let (message_id, trace) = named(rows, *seq);
+                tracing::warn!(seq, message_id, trace, destination = %settle.destination, reason = error, "row is dead: see `ops show {seq}`, then requeue or discard");
             }
         }
     }
+}
+
+/// The id and the trace of a row, for the log.
+fn named(rows: &[ClaimedRow], seq: i64) -> (Option<&str>, Option<String>) {
+    let row = rows.iter().find(|row| row.seq == seq);
+    let headers = row.and_then(|row| serde_json::from_str::<Headers>(&row.headers).ok());
+    (row.map(|row| row.id.as_str()), headers.as_ref().and_then(Headers::trace_id))
 }

@@ -17,6 +17,7 @@ use crate::{
     },
     failpoints,
     ports::inbox::{Alike, Lease},
+    telemetry::{meters, spans},
 };
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -46,8 +47,14 @@ impl<'a> OneMail<'a> {
         };
         failpoints::reach("before-mail").await;
         // The mailer has its own timeout; this one guards the lease if that fails.
-        let sending = timeout(lease_time(self.context), mailer.send(&letter)).await;
+        let span = spans::mail("send", mailer.provider());
+        let sending = span.around(timeout(lease_time(self.context), mailer.send(&letter))).await;
         let outcome = sending.unwrap_or_else(|_| MailOutcome::Unknown { reason: NO_ANSWER.to_owned() });
+        // Without the reason, which may name the recipient.
+        if let Some(kind) = outcome.error_type() {
+            span.failed(kind, "");
+        }
+        drop(span);
         let alone = self.context.blames_us(&self.work.message_id, &outcome);
         let failures = match &outcome {
             MailOutcome::Provider { .. } => self.failures().await,
@@ -74,7 +81,10 @@ impl<'a> OneMail<'a> {
             Ok(Some(in_ms)) => return self.leave(mail_doubt::no_room(in_ms)).await,
             Err(report) => return report,
         }
-        let querying = timeout(lease_time(self.context), status_queries.status_of(&self.work.message_id)).await;
+        let span = spans::mail("query", self.context.mailer.provider());
+        let querying = span.around(timeout(lease_time(self.context), status_queries.status_of(&self.work.message_id)));
+        let querying = querying.await;
+        drop(span);
         let answer = querying.unwrap_or_else(|_| MailStatus::Provider { after_ms: None, reason: NO_ANSWER.to_owned() });
         let failures = match &answer {
             MailStatus::Provider { .. } => self.failures().await,
@@ -115,8 +125,8 @@ impl<'a> OneMail<'a> {
         };
         let room = lease::within(self.lease_end, || inbox.take_query(&self.work.message_id, &queries)).await;
         room.map_err(|error| {
-            let message_id = &self.work.message_id;
-            tracing::error!(message_id, %error, "the status query for a mail in doubt was not sent");
+            let (message_id, trace) = (&self.work.message_id, self.work.trace_id());
+            tracing::error!(message_id, trace, %error, "the status query for a mail in doubt was not sent");
             NotifyReport::NotStored { reason: error.to_string() }
         })
     }
@@ -143,15 +153,23 @@ impl<'a> OneMail<'a> {
     }
 
     async fn settle(&self, verdict: MailVerdict, provider_met: bool) -> NotifyReport {
+        let report = self.settled(verdict, provider_met).await;
+        meters::mail(self.context.mailer.provider(), report.name());
+        report
+    }
+
+    async fn settled(&self, verdict: MailVerdict, provider_met: bool) -> NotifyReport {
         let MailVerdict { settlement, breaker, alike } = verdict;
         if let BreakerChange::Open { reason, .. } = &breaker {
             self.context.health.failed(Part::Mail, self.context.clock.now(), reason);
         }
-        let (inbox, message_id) = (&self.context.inbox, &self.work.message_id);
-        let settled = lease::within(self.lease_end, || {
+        let (inbox, message_id, trace) = (&self.context.inbox, &self.work.message_id, self.work.trace_id());
+        let transaction = spans::transaction("settle", "InboxMessages");
+        let settled = transaction.around(lease::within(self.lease_end, || {
             inbox.settle(EMAIL_CONSUMER, message_id, self.work.token, &settlement, provider_met)
-        })
-        .await;
+        }));
+        let settled = settled.await;
+        drop(transaction);
         failpoints::reach("after-mail-settled").await;
         let taken_back = match (&settled, alike, &settlement) {
             (Ok(Settled::Applied), Some(alike), MailSettlement::Refused { reason }) => {
@@ -164,11 +182,11 @@ impl<'a> OneMail<'a> {
         self.change_breaker(taken_back.as_ref().unwrap_or(&breaker)).await;
         match (settled, settlement) {
             (Err(error), _) => {
-                tracing::error!(message_id, %error, "the outcome of a mail could not be stored: it will be in doubt");
+                tracing::error!(message_id, trace, %error, "the outcome of a mail could not be stored: it will be in doubt");
                 NotifyReport::NotStored { reason: error.to_string() }
             }
             (Ok(Settled::LeaseLost), _) => {
-                tracing::warn!(message_id, "lease lost while mailing: the mail may go twice");
+                tracing::warn!(message_id, trace, "lease lost while mailing: the mail may go twice");
                 NotifyReport::LeaseLost
             }
             (Ok(Settled::Applied), MailSettlement::Sent { .. }) => NotifyReport::Sent,
@@ -182,11 +200,11 @@ impl<'a> OneMail<'a> {
             }
             (Ok(Settled::Applied), MailSettlement::Refused { reason }) => {
                 // The provider's reason may name the recipient: it stays in the inbox.
-                tracing::warn!(message_id, "mail refused: see `ops mail list`");
+                tracing::warn!(message_id, trace, "mail refused: see `ops mail list`");
                 NotifyReport::Refused { reason }
             }
             (Ok(Settled::Applied), MailSettlement::InDoubt { reason, .. } | MailSettlement::Held { reason }) => {
-                tracing::warn!(message_id, "mail in doubt: it may have been sent");
+                tracing::warn!(message_id, trace, "mail in doubt: it may have been sent");
                 NotifyReport::InDoubt { reason }
             }
         }

@@ -79,6 +79,23 @@ pub enum NotifyReport {
     },
 }
 
+impl NotifyReport {
+    /// Its name in reports, logs and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::Parked { .. } => "parked",
+            Self::Refused { .. } => "refused",
+            Self::InDoubt { .. } => "inDoubt",
+            Self::Accepted => "accepted",
+            Self::Duplicate { .. } => "duplicate",
+            Self::LeaseLost => "leaseLost",
+            Self::NotStored { .. } => "notStored",
+        }
+    }
+}
+
 impl NotifyContext {
     /// Whether this mail is the only one refused with a reason about this sender since the provider last worked. Known
     /// in memory only: a process that has just started opens the breaker once more.

@@ -8,8 +8,10 @@ use crate::{
     domain::{
         delivery::{Delivery, EMAIL_CONSUMER, MailState},
         reading::{self, Reading},
+        traceparent,
     },
     ports::{error::StoreResult, inbox::Begun},
+    telemetry::spans,
 };
 
 /// Takes a delivery in. Whatever the report, the delivery is answered 200.
@@ -25,11 +27,14 @@ pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult
             let keyed = delivery.with_key();
             context.inbox.refuse(EMAIL_CONSUMER, &keyed, &addressee, &reason).await?;
             // Without the reason, which may quote the body.
-            tracing::warn!(message_id = keyed.message_id, "message refused: see `ops mail list`");
+            let trace = keyed.traceparent.as_deref().and_then(traceparent::trace_id);
+            tracing::warn!(message_id = keyed.message_id, trace, "message refused: see `ops mail list`");
             return Ok(NotifyReport::Refused { reason });
         }
     };
-    let begun = context.inbox.begin(EMAIL_CONSUMER, &delivery, &addressee, &context.lease()).await;
+    let (transaction, lease) = (spans::transaction("begin", "InboxMessages"), context.lease());
+    let begun = transaction.around(context.inbox.begin(EMAIL_CONSUMER, &delivery, &addressee, &lease)).await;
+    drop(transaction);
     context.health.stored(context.clock.now(), &begun);
     match begun? {
         Begun::Ours(work) => {
@@ -37,8 +42,8 @@ pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult
             let notice = if work.body == delivery.body {
                 Ok(notice)
             } else {
-                let message_id = &work.message_id;
-                tracing::warn!(message_id, "a repeat of this message has another body: the first one is sent");
+                let (message_id, trace) = (&work.message_id, work.trace_id());
+                tracing::warn!(message_id, trace, "a repeat of this message has another body: the first one is sent");
                 reading::stored(&work)
             };
             Ok(OneMail::leased(context, &work, false).send(notice).await)

@@ -12,6 +12,7 @@ use crate::{
         reading,
     },
     ports::{breaker::BreakerState, error::StoreResult, outbox::Breaker},
+    telemetry::spans,
 };
 use chrono::{DateTime, Utc};
 use futures::FutureExt;
@@ -172,25 +173,29 @@ async fn send_together(context: &NotifyContext, works: &[(&MailWork, Step)], pro
 
 async fn send_again(context: &NotifyContext, work: &MailWork, step: Step, probe: bool) -> NotifyReport {
     let mail = OneMail::leased(context, work, probe);
-    match step {
-        Step::Query => mail.query().await,
-        Step::Hold => mail.hold().await,
-        Step::Send => mail.send(reading::stored(work)).await,
-    }
+    let span = spans::process("RetryEmail", None, &work.message_id, work.traceparent.as_deref());
+    let step = async {
+        match step {
+            Step::Query => mail.query().await,
+            Step::Hold => mail.hold().await,
+            Step::Send => mail.send(reading::stored(work)).await,
+        }
+    };
+    span.around(step).await
 }
 
 impl RetryReport {
     fn count(&mut self, work: &MailWork, result: NotifyReport) {
-        let message_id = &work.message_id;
+        let (message_id, trace) = (&work.message_id, work.trace_id());
         match result {
             // Other outcomes were logged where they were stored.
             NotifyReport::Sent => {
                 self.sent += 1;
-                tracing::info!(message_id, outcome = "sent", "taken up");
+                tracing::info!(message_id, trace, outcome = "sent", "taken up");
             }
             NotifyReport::Parked { .. } => {
                 self.parked += 1;
-                tracing::info!(message_id, outcome = "parked", "taken up");
+                tracing::info!(message_id, trace, outcome = "parked", "taken up");
             }
             NotifyReport::Refused { .. } => self.refused += 1,
             NotifyReport::InDoubt { .. } => self.in_doubt.push(message_id.clone()),

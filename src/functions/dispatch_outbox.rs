@@ -1,14 +1,22 @@
 //! The function DispatchOutbox: sends due messages, on its timer. The timer's own data is not needed.
 
 use super::{idle::Idle, invocation, reply::Reply};
-use crate::flows::dispatch::{self, DispatchContext, DispatchReport};
+use crate::{
+    flows::dispatch::{self, DispatchContext, DispatchReport},
+    telemetry::spans::Span,
+};
 
 pub(super) async fn answer(context: &DispatchContext, idle: &Idle) -> Reply {
     if idle.skips() {
+        Span::current().idle();
         return invocation::skipped();
     }
     let report = dispatch::dispatch(context).await;
-    idle.ran(report == DispatchReport::default());
+    let found_nothing = report == DispatchReport::default();
+    if found_nothing {
+        Span::current().idle();
+    }
+    idle.ran(found_nothing);
     if report.claimed > 0 {
         tracing::info!(claimed = report.claimed, sent = report.sent, dead = report.dead, "dispatched");
     }

@@ -11,6 +11,13 @@ use super::{
     send_email,
     trace::Trace,
 };
+use crate::{
+    domain::{message::Headers, route::Destination},
+    telemetry::{
+        meters,
+        spans::{self, Span},
+    },
+};
 use futures::Stream;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -30,12 +37,16 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
     let started = Instant::now();
     let endpoint = Endpoint::find(&head.path);
     let mut line = Line::of(&head, endpoint);
-    let trace = Trace::of(&head.headers);
-    let trace_id = trace.id().to_owned();
+    let given = Trace::given(&head.headers);
+    let recorded = span_of(endpoint, &head, given.as_ref());
+    recorded.invoked(line.function, &line.invocation);
+    let trace = Trace::of(given, &recorded);
+    let trace_id = trace.id();
     // Every line that the flows log carries these.
     let span = tracing::info_span!("invocation", function = line.function, id = line.invocation, trace = trace_id);
     let is_invocation = endpoint.is_some_and(Endpoint::is_invocation);
     let reply = if let Some(reason) = guard.refusal(endpoint, &head) {
+        recorded.idle();
         // The id was not sent by the host.
         line.invocation.clear();
         tracing::warn!(function = line.function, trace = trace_id, reason, "refused: not the host's own request");
@@ -50,6 +61,8 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
             let body = request::read(stream, bytes_max).await;
             route(&services, endpoint, &Request { head, body, trace }).await
         };
+        let within = recorded.clone();
+        let answering = async move { within.around(answering).await };
         tokio::spawn(answering.instrument(span)).await.unwrap_or_else(|_| {
             tracing::error!(function = line.function, invocation = line.invocation, trace = trace_id, "panicked");
             if is_invocation {
@@ -62,12 +75,27 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let Line { function, invocation, method, path } = line;
     let status = reply.status().as_u16();
+    recorded.answered(status);
+    if !is_invocation {
+        meters::answered(&method, endpoint.map(Endpoint::template), status, started.elapsed());
+    }
     if endpoint == Some(Endpoint::Root) {
         tracing::debug!(status, "ping");
     } else {
         tracing::info!(function, invocation, trace = trace_id, method, path, status, ms, "answered");
     }
     reply
+}
+
+/// The span of a request or of a timer's run. A queue's message has its own (`send_email`), in the message's trace, and
+/// what only asks whether the process is alive has none.
+fn span_of(endpoint: Option<Endpoint>, head: &Head, given: Option<&Headers>) -> Span {
+    match endpoint {
+        Some(Endpoint::Root | Endpoint::Health) => Span::default(),
+        Some(Endpoint::SendEmail) => spans::invocation(given),
+        Some(timer) if timer.is_invocation() => spans::run(timer.function(), given),
+        _ => spans::request(head.method.as_str(), endpoint.map(Endpoint::template), &head.path, given),
+    }
 }
 
 async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Request) -> Reply {
@@ -106,7 +134,8 @@ async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Reques
         Endpoint::DispatchOutbox => dispatch_outbox::answer(&services.dispatch, &services.idle_outbox).await,
         Endpoint::SendEmail => {
             services.idle_mail.wake();
-            send_email::answer(&services.notify, request).await
+            let queue = services.operate.mail_queue.as_ref().map(Destination::entity);
+            send_email::answer(&services.notify, queue, request).await
         }
         Endpoint::RetryEmail => retry_email::answer(&services.notify, &services.idle_mail).await,
         Endpoint::PruneOutbox => prune_outbox::answer(&services.prune).await,

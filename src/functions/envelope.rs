@@ -12,18 +12,11 @@ use serde_json::value::RawValue;
 /// The queue trigger's binding in function.json, which is also the message's key in Data.
 pub(super) const BINDING: &str = "message";
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Envelope {
-    pub(super) delivery: Delivery,
-    /// The trace of the booking that wrote the message, from the message's application properties.
-    pub(super) trace_id: Option<String>,
-}
-
 /// None: the portal's *Test/Run* without input, which came from no broker.
 ///
 /// # Errors
 /// There is nothing to store, and why. The invocation must fail, so that the broker keeps the message.
-pub(super) fn read(body: &[u8]) -> Result<Option<Envelope>, String> {
+pub(super) fn read(body: &[u8]) -> Result<Option<Delivery>, String> {
     let text = std::str::from_utf8(body).map_err(|_| "the envelope is not UTF-8")?;
     let envelope = pairs_of(text).ok_or("the envelope is not a JSON object")?;
     let inside = |key: &str| find(&envelope, key).and_then(|raw| pairs_of(raw.get())).unwrap_or_default();
@@ -38,23 +31,19 @@ pub(super) fn read(body: &[u8]) -> Result<Option<Envelope>, String> {
         }
         return Err(format!("the envelope has neither Data.{BINDING} nor Metadata.MessageId"));
     }
-    let delivery = Delivery {
+    let traceparent = ["ApplicationProperties", "UserProperties"].into_iter().find_map(|key| {
+        let properties = pairs_of(find(&metadata, key)?.get())?;
+        traceparent::among(|name| string(find(&properties, name)?))
+    });
+    Ok(Some(Delivery {
         message_id,
         body: message.map(bytes).unwrap_or_default(),
         delivery_count: delivery_count.unwrap_or(1),
         enqueued_on: ["EnqueuedTimeUtc", "EnqueuedTime"]
             .into_iter()
             .find_map(|key| find(&metadata, key).and_then(string).and_then(|text| time(&text))),
-    };
-    let trace_id = ["ApplicationProperties", "UserProperties"].into_iter().find_map(|key| {
-        let properties = pairs_of(find(&metadata, key)?.get())?;
-        // Microsoft's clients write the second.
-        ["traceparent", "Diagnostic-Id"].into_iter().find_map(|name| {
-            let parent = string(find(&properties, name)?)?;
-            traceparent::trace_id(&parent).map(str::to_owned)
-        })
-    });
-    Ok(Some(Envelope { delivery, trace_id }))
+        traceparent,
+    }))
 }
 
 /// Finds a key, in its exact casing first: a body's own fields may stand beside the broker's in another casing.
@@ -105,7 +94,7 @@ mod tests {
 
     fn delivery(metadata: &str) -> Delivery {
         let body = format!(r#"{{"Data":{{"message":"e30="}},"Metadata":{metadata}}}"#);
-        read(body.as_bytes()).unwrap().unwrap().delivery
+        read(body.as_bytes()).unwrap().unwrap()
     }
 
     #[test]
@@ -153,7 +142,7 @@ mod tests {
     fn a_body_is_read_in_every_form() {
         let body = |message: &str| {
             let text = format!(r#"{{"Data":{{"message":{message}}},"Metadata":{{"MessageId":"m"}}}}"#);
-            String::from_utf8(read(text.as_bytes()).unwrap().unwrap().delivery.body).unwrap()
+            String::from_utf8(read(text.as_bytes()).unwrap().unwrap().body).unwrap()
         };
         for (message, read) in [
             (r#""eyJhIjoxfQ==""#, r#"{"a":1}"#),
@@ -177,14 +166,14 @@ mod tests {
             let body = format!(
                 r#"{{"Data":{{"message":"e30="}},"Metadata":{{"MessageId":"m","ApplicationProperties":{{{properties}}}}}}}"#
             );
-            read(body.as_bytes()).unwrap().unwrap().trace_id
+            read(body.as_bytes()).unwrap().unwrap().traceparent
         };
         for properties in [
             format!(r#""traceparent":"{parent}""#),
             format!(r#""Diagnostic-Id":"{parent}""#),
             format!(r#""diagnostic-id":"{parent}","traceparent":"none""#),
         ] {
-            assert_eq!(of(properties.clone()).as_deref(), Some(trace), "{properties}");
+            assert_eq!(of(properties.clone()), Some(parent.clone()), "{properties}");
         }
         assert_eq!(of(r#""Diagnostic-Id":"|older.""#.to_owned()), None);
     }

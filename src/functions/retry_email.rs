@@ -1,16 +1,24 @@
 //! The function RetryEmail: retries mails that were parked, abandoned or are in doubt, on its timer.
 
 use super::{idle::Idle, invocation, reply::Reply};
-use crate::flows::{
-    mailing::NotifyContext,
-    retry_mails::{self, RetryReport},
+use crate::{
+    flows::{
+        mailing::NotifyContext,
+        retry_mails::{self, RetryReport},
+    },
+    telemetry::spans::Span,
 };
 
 pub(super) async fn answer(context: &NotifyContext, idle: &Idle) -> Reply {
     if idle.skips() {
+        Span::current().idle();
         return invocation::skipped();
     }
     let report = retry_mails::retry(context).await;
-    idle.ran(report == RetryReport::default());
+    let found_nothing = report == RetryReport::default();
+    if found_nothing {
+        Span::current().idle();
+    }
+    idle.ran(found_nothing);
     invocation::run(&report, report.store_error.as_deref())
 }

@@ -207,7 +207,7 @@ impl Endpoint {
         }
     }
 
-    fn template(self) -> &'static str {
+    pub(super) fn template(self) -> &'static str {
         match self {
             Self::Clients => "/api/clients",
             Self::Client(_) => "/api/clients/{id}",

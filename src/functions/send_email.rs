@@ -7,11 +7,16 @@ use super::{
     request::{Body, Request},
 };
 use crate::{
-    domain::{causes::chain, delivery::MailState},
+    domain::{
+        causes::chain,
+        delivery::{Delivery, MailState},
+        traceparent,
+    },
     flows::{
         mailing::{NotifyContext, NotifyReport},
         notify,
     },
+    telemetry::spans,
 };
 use serde::Serialize;
 use warp::http::StatusCode;
@@ -27,48 +32,38 @@ struct Report<'a> {
     state: Option<MailState>,
 }
 
-pub(super) async fn answer(context: &NotifyContext, request: &Request) -> Reply {
+/// `queue`: the name of the queue that it reads, if that is set.
+pub(super) async fn answer(context: &NotifyContext, queue: Option<&str>, request: &Request) -> Reply {
     let body = match &request.body {
         Body::Whole(body) => body,
         Body::TooLarge => return refused(StatusCode::PAYLOAD_TOO_LARGE, "the envelope is too large"),
         Body::Cut | Body::Slow => return refused(StatusCode::BAD_REQUEST, "the envelope did not arrive completely"),
     };
-    let envelope = match envelope::read(body) {
-        Ok(Some(envelope)) => envelope,
+    let delivery = match envelope::read(body) {
+        Ok(Some(delivery)) => delivery,
         Ok(None) => {
             let report = Report { message_id: "", delivery_count: 0, outcome: "nothingToSend", state: None };
             return invocation::answer(StatusCode::OK, &report);
         }
         Err(reason) => return refused(StatusCode::BAD_REQUEST, &reason),
     };
-    let message_id = envelope.delivery.message_id.clone();
-    let delivery_count = envelope.delivery.delivery_count;
-    let trace = envelope.trace_id.as_deref();
-    match notify::take_in(context, envelope.delivery).await {
+    let Delivery { message_id, delivery_count, traceparent, .. } = delivery.clone();
+    let trace = traceparent.as_deref().and_then(traceparent::trace_id);
+    let span = spans::process("SendEmail", queue, &message_id, traceparent.as_deref());
+    match span.around(notify::take_in(context, delivery)).await {
         Ok(report) => {
-            let (outcome, state) = report_of(&report);
+            // Without reasons: they may quote a mail provider or a body, so they are in the inbox, not in logs.
+            let outcome = report.name();
+            let state = if let NotifyReport::Duplicate { state } = report { Some(state) } else { None };
             tracing::info!(message_id, delivery_count, outcome, trace, "taken in");
             let report = Report { message_id: &message_id, delivery_count, outcome, state };
             invocation::answer(StatusCode::OK, &report)
         }
         Err(error) => {
+            span.failed("store", "");
             tracing::error!(message_id, delivery_count, trace, error = %chain(&error), "not stored: the broker will deliver it again");
             invocation::failed(StatusCode::INTERNAL_SERVER_ERROR, "the message could not be stored")
         }
-    }
-}
-
-/// Without reasons: they may quote a mail provider or a body, so they are in the inbox (`ops mail list`), not in logs.
-fn report_of(report: &NotifyReport) -> (&'static str, Option<MailState>) {
-    match report {
-        NotifyReport::Sent => ("sent", None),
-        NotifyReport::Parked { .. } => ("parked", None),
-        NotifyReport::Refused { .. } => ("refused", None),
-        NotifyReport::InDoubt { .. } => ("inDoubt", None),
-        NotifyReport::Accepted => ("accepted", None),
-        NotifyReport::Duplicate { state } => ("duplicate", Some(*state)),
-        NotifyReport::LeaseLost => ("leaseLost", None),
-        NotifyReport::NotStored { .. } => ("notStored", None),
     }
 }
 

@@ -1,44 +1,50 @@
 //! W3C trace context: that of a request if it is well-formed, otherwise a new one.
 
-use crate::domain::{message::Headers, traceparent::trace_id};
-use std::collections::BTreeMap;
+use crate::{
+    domain::{message::Headers, traceparent::trace_id},
+    telemetry::spans::Span,
+};
 use uuid::Uuid;
 use warp::http::HeaderMap;
 
 /// The trace context of a request, which is sent with the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Trace {
-    traceparent: String,
-    tracestate: Option<String>,
-}
+pub(super) struct Trace(Headers);
 
 /// The specification requires 512 characters to be kept; a longer state may be dropped.
 const STATE_CHARS_MAX: usize = 512;
 
 impl Trace {
-    pub(super) fn of(headers: &HeaderMap) -> Self {
+    /// The caller's. None: the request has none that is well-formed.
+    pub(super) fn given(headers: &HeaderMap) -> Option<Headers> {
         let mut parents = headers.get_all("traceparent").iter();
         let (first, second) = (parents.next(), parents.next());
-        match first.and_then(|value| value.to_str().ok()).filter(|text| second.is_none() && trace_id(text).is_some()) {
-            Some(text) => Self { traceparent: text.to_owned(), tracestate: state_of(headers) },
-            None => Self::fresh(),
-        }
+        let text = first.and_then(|value| value.to_str().ok());
+        let text = text.filter(|text| second.is_none() && trace_id(text).is_some())?;
+        let mut given = Headers::of_trace(text);
+        given.0.extend(state_of(headers).map(|state| ("tracestate".to_owned(), state)));
+        Some(given)
     }
 
-    pub(super) fn fresh() -> Self {
-        let (trace, span) = (Uuid::new_v4().simple().to_string(), Uuid::new_v4().simple().to_string());
-        Self { traceparent: format!("00-{trace}-{}-01", &span[..16]), tracestate: None }
+    /// That of the request's span, where it is recorded; otherwise the caller's, or a new one.
+    pub(super) fn of(given: Option<Headers>, span: &Span) -> Self {
+        let mut headers = given.unwrap_or_else(fresh);
+        span.put(&mut headers);
+        Self(headers)
     }
 
-    pub(super) fn id(&self) -> &str {
-        trace_id(&self.traceparent).unwrap_or_default()
+    pub(super) fn id(&self) -> String {
+        self.0.trace_id().unwrap_or_default()
     }
 
     pub(super) fn headers(&self) -> Headers {
-        let mut headers = BTreeMap::from([("traceparent".to_owned(), self.traceparent.clone())]);
-        headers.extend(self.tracestate.clone().map(|state| ("tracestate".to_owned(), state)));
-        Headers(headers)
+        self.0.clone()
     }
+}
+
+fn fresh() -> Headers {
+    let (trace, span) = (Uuid::new_v4().simple().to_string(), Uuid::new_v4().simple().to_string());
+    Headers::of_trace(&format!("00-{trace}-{}-01", &span[..16]))
 }
 
 fn state_of(headers: &HeaderMap) -> Option<String> {
@@ -60,17 +66,17 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("traceparent", HeaderValue::from_static(PARENT));
         headers.insert("tracestate", HeaderValue::from_static("a=1"));
-        let trace = Trace::of(&headers);
+        let of = |headers: &HeaderMap| Trace::of(Trace::given(headers), &Span::default());
+        let trace = of(&headers);
         assert_eq!(trace.id(), "0af7651916cd43dd8448eb211c80319c");
         assert_eq!(trace.headers().0["traceparent"], PARENT);
         assert_eq!(trace.headers().0["tracestate"], "a=1");
         headers.append("traceparent", HeaderValue::from_static(PARENT));
-        assert_ne!(Trace::of(&headers).id(), trace.id(), "two headers are invalid");
+        assert_ne!(of(&headers).id(), trace.id(), "two headers are invalid");
         for bad in ["", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"] {
             headers.insert("traceparent", HeaderValue::from_static(bad));
-            let made = Trace::of(&headers);
-            assert!(trace_id(&made.traceparent).is_some_and(|id| id == made.id()), "{bad}");
-            assert_eq!(made.tracestate, None);
+            let made = of(&headers);
+            assert!(made.id().len() == 32 && made.headers().0.len() == 1, "{bad}");
         }
     }
 }

@@ -290,6 +290,7 @@ impl Round {
                 message_id: (*id).to_owned(),
                 delivery_count: 10,
                 enqueued_on: Some(SystemClock.now()),
+                traceparent: None,
                 body: event(id).into_bytes(),
             },
             reason: None,

@@ -132,8 +132,13 @@ async fn a_stored_reason_is_bounded_and_quotes_nothing_of_the_body() {
     let long = format!(r#"{{"id":"{}","type":"klient1@example.pl"}}"#, "klient1@example.pl".repeat(5_000));
     let foreign = r#"{"id":"b","type":"klient1@example.pl"}"#.to_owned();
     for (id, body) in [("a", long), ("b", foreign)] {
-        let delivery =
-            Delivery { message_id: id.into(), body: body.into_bytes(), delivery_count: 1, enqueued_on: None };
+        let delivery = Delivery {
+            message_id: id.into(),
+            body: body.into_bytes(),
+            delivery_count: 1,
+            enqueued_on: None,
+            traceparent: None,
+        };
         let report = notify::take_in(&world.notify, delivery).await.unwrap();
         assert!(matches!(report, NotifyReport::Refused { .. }), "{report:?}");
     }

@@ -121,7 +121,13 @@ async fn no_message_of_another_program_can_write_a_header() {
     for (cases, arrives) in [(&fine[..], true), (&bad[..], false)] {
         for (id, name, to) in cases {
             let body = event(id, name, to).to_string().into_bytes();
-            let delivery = Delivery { message_id: (*id).to_owned(), body, delivery_count: 1, enqueued_on: None };
+            let delivery = Delivery {
+                message_id: (*id).to_owned(),
+                body,
+                delivery_count: 1,
+                enqueued_on: None,
+                traceparent: None,
+            };
             let report = notify::take_in(&world.notify, delivery).await.unwrap();
             let expected = if arrives {
                 matches!(report, NotifyReport::Sent)

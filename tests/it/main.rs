@@ -19,6 +19,7 @@ mod operations_http;
 mod host_contract;
 mod local_host;
 mod local_log;
+mod telemetry;
 mod queue;
 mod entities;
 mod dead_letters;

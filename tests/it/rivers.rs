@@ -529,6 +529,7 @@ async fn a_message_that_is_not_ours_is_recorded_as_refused_with_its_reason() {
             body: body.into_bytes(),
             delivery_count: 1,
             enqueued_on: None,
+            traceparent: None,
         };
         match notify::take_in(&world.notify, delivery).await.unwrap() {
             NotifyReport::Refused { reason } => assert!(reason.contains(expected), "{reason}"),
@@ -543,6 +544,7 @@ async fn a_message_that_is_not_ours_is_recorded_as_refused_with_its_reason() {
         body: good.replace(&id, "new-id").into_bytes(),
         delivery_count: 1,
         enqueued_on: None,
+        traceparent: None,
     };
     match notify::take_in(&world.notify, old).await.unwrap() {
         NotifyReport::Refused { reason } => assert!(reason.contains("too old"), "{reason}"),

@@ -175,7 +175,13 @@ async fn mails(backend: &dyn Backend, tag: &str) {
     };
     for n in 0..2 {
         let id = format!("{tag} mail {n}");
-        let delivery = Delivery { message_id: id.clone(), body: b"{}".to_vec(), delivery_count: 1, enqueued_on: None };
+        let delivery = Delivery {
+            message_id: id.clone(),
+            body: b"{}".to_vec(),
+            delivery_count: 1,
+            enqueued_on: None,
+            traceparent: None,
+        };
         let begun = inbox.begin(CONSUMER, &delivery, &Addressee::default(), &lease()).await.unwrap();
         let Begun::Ours(work) = begun else { panic!("{begun:?}") };
         if n == 0 {

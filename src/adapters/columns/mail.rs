@@ -34,6 +34,7 @@ pub(in crate::adapters) fn work<R: Columns>(
         message_id: row.text("MessageId")?,
         token,
         body: row.bytes_opt("Body")?.unwrap_or_default(),
+        traceparent: row.text_opt("Traceparent")?,
         attempts: row.number("Attempts")?,
         doubts: row.number("Doubts")?,
         first_transient_on: row.time_opt("FirstTransientOnUtc")?,

@@ -12,7 +12,7 @@ use super::{
     socket::Dialer,
 };
 use crate::{
-    domain::{delivery::Delivery, route::Destination},
+    domain::{delivery::Delivery, route::Destination, traceparent},
     ports::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters},
 };
 use async_trait::async_trait;
@@ -205,7 +205,8 @@ fn letter(number: usize, message: Message<Body<Value>>) -> DeadLetter {
     };
     let delivery_count = message.header.as_ref().map_or(0, |header| i64::from(header.delivery_count));
     let (reason, description) = (property("DeadLetterReason"), property("DeadLetterErrorDescription"));
-    let delivery = Delivery { message_id, body: bytes(message.body), delivery_count, enqueued_on };
+    let traceparent = traceparent::among(property);
+    let delivery = Delivery { message_id, body: bytes(message.body), delivery_count, enqueued_on, traceparent };
     DeadLetter { number, sequence_number, delivery, reason, description }
 }
 

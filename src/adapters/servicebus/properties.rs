@@ -1,7 +1,7 @@
 //! Broker and custom properties of a message, over AMQP and as REST's headers, or why it cannot have them.
 
 use crate::{
-    domain::{message::Headers, traceparent::trace_id},
+    domain::{message::Headers, traceparent},
     ports::bus::Outgoing,
 };
 use azure_messaging_servicebus::service_bus::{SendMessageOptions, SettableBrokerProperties};
@@ -63,22 +63,16 @@ pub(super) fn custom(message: &Outgoing) -> Result<Vec<(String, String)>, String
 }
 
 pub(super) fn correlation_id(message: &Outgoing) -> Option<String> {
-    traced(&message.headers).get(TRACES[0]).and_then(|parent| trace_id(parent)).map(str::to_owned)
+    message.headers.trace_id()
 }
 
-/// The names of the trace context: W3C's, and the name that Microsoft's clients and the Functions host read.
-const TRACES: [&str; 2] = ["traceparent", "Diagnostic-Id"];
-
-/// The headers with the trace context under both names, so that any consumer can continue it. If the two differ, W3C's
-/// counts. A value that is not a trace context stays as it is.
+/// The headers with the trace context under both names, so that any consumer can continue it. A value that is not a
+/// trace context stays as it is.
 fn traced(headers: &Headers) -> BTreeMap<String, String> {
     let mut all = headers.0.clone();
-    let answer =
-        |name: &&str| headers.0.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
-    let trace = TRACES.iter().filter_map(answer).find(|value| trace_id(value).is_some());
-    if let Some(trace) = trace {
-        all.retain(|name, _| TRACES.iter().all(|known| !name.eq_ignore_ascii_case(known)));
-        all.extend(TRACES.map(|name| (name.to_owned(), trace.clone())));
+    if let Some(trace) = headers.traceparent() {
+        all.retain(|name, _| traceparent::NAMES.iter().all(|known| !name.eq_ignore_ascii_case(known)));
+        all.extend(traceparent::NAMES.map(|name| (name.to_owned(), trace.clone())));
     }
     all
 }

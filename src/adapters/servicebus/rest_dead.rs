@@ -7,7 +7,7 @@ use super::{
     web::{Reply, Web},
 };
 use crate::{
-    domain::{delivery::Delivery, route::Destination},
+    domain::{delivery::Delivery, route::Destination, traceparent},
     ports::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters},
 };
 use async_trait::async_trait;
@@ -122,6 +122,7 @@ fn letter(number: usize, reply: Reply) -> DeadLetter {
         message_id: text("MessageId").unwrap_or_default().to_owned(),
         delivery_count: broker.get("DeliveryCount").and_then(Value::as_i64).unwrap_or(0),
         enqueued_on: text("EnqueuedTimeUtc").and_then(|at| DateTime::parse_from_rfc2822(at).ok()).map(|at| at.to_utc()),
+        traceparent: traceparent::among(property),
         body: reply.body,
     };
     let sequence_number = broker.get("SequenceNumber").and_then(Value::as_i64);

@@ -109,6 +109,7 @@ pub(super) async fn take_in(
     let which = |statement: Statement| statement.with("consumer", consumer.to_owned()).with("id", id.clone());
     let statement = which(Statement::of(&[NOW, "BEGIN TRAN;", TAKE_IN, CHANGED]))
         .with("body", delivery.body.clone())
+        .with("traceparent", delivery.traceparent.clone())
         .with("subject", addressee.subject.clone())
         .with("hash", addressee.hash().map(str::to_owned))
         .with("state", MailState::first(refused) as i64)

@@ -49,7 +49,7 @@ const LEASE_MS: i64 = 600_000;
 
 fn delivery(id: &str) -> Delivery {
     let body = format!("body of {id} \u{1f980}").into_bytes();
-    Delivery { message_id: id.to_owned(), body, delivery_count: 1, enqueued_on: None }
+    Delivery { message_id: id.to_owned(), body, delivery_count: 1, enqueued_on: None, traceparent: None }
 }
 
 fn key() -> RecipientKey {

@@ -385,7 +385,13 @@ fn mail_lease(provider: &str) -> Lease {
 
 /// A mail that this process has leased.
 async fn mail(backend: &impl Backend, id: &str) -> MailWork {
-    let delivery = Delivery { message_id: id.to_owned(), body: b"body".to_vec(), delivery_count: 1, enqueued_on: None };
+    let delivery = Delivery {
+        message_id: id.to_owned(),
+        body: b"body".to_vec(),
+        delivery_count: 1,
+        enqueued_on: None,
+        traceparent: None,
+    };
     match backend.inbox().begin(CONSUMER, &delivery, &Addressee::default(), &mail_lease(PROVIDER)).await.unwrap() {
         Begun::Ours(work) => work,
         other => panic!("{other:?}"),

@@ -49,7 +49,13 @@ fn lease(per_minute: u32, per_hour: u32) -> Lease {
 }
 
 fn delivery(id: &str) -> Delivery {
-    Delivery { message_id: id.to_owned(), body: id.as_bytes().to_vec(), delivery_count: 1, enqueued_on: None }
+    Delivery {
+        message_id: id.to_owned(),
+        body: id.as_bytes().to_vec(),
+        delivery_count: 1,
+        enqueued_on: None,
+        traceparent: None,
+    }
 }
 
 async fn begin(backend: &impl Backend, id: &str, lease: &Lease) -> Option<MailWork> {

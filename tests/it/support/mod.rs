@@ -4,6 +4,7 @@ pub mod acs_server;
 pub mod backend;
 pub mod broker;
 pub mod certificates;
+pub mod collector;
 pub mod edge;
 pub mod exim;
 pub mod fakes;

@@ -29,7 +29,13 @@ pub fn body(id: &str, recipient: &str, time: chrono::DateTime<chrono::Utc>) -> S
 }
 
 pub fn delivery(id: &str, body: &str) -> Delivery {
-    Delivery { message_id: id.to_owned(), body: body.as_bytes().to_vec(), delivery_count: 1, enqueued_on: None }
+    Delivery {
+        message_id: id.to_owned(),
+        body: body.as_bytes().to_vec(),
+        delivery_count: 1,
+        enqueued_on: None,
+        traceparent: None,
+    }
 }
 
 pub fn envelope(id: &str, body: &str) -> String {

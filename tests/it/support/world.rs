@@ -189,6 +189,7 @@ impl World {
                     body: message.body.to_vec(),
                     delivery_count: 1,
                     enqueued_on: None,
+                    traceparent: None,
                 })
                 .collect()
         };

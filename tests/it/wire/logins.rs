@@ -197,8 +197,13 @@ async fn a_delivery_waits_for_a_database_that_is_away() {
     options.pool.patience = Duration::from_mins(1);
     let db = SqlServer::begin(&options).unwrap();
     db.presence().wait_for(|now| matches!(now, Presence::Away { .. })).await.unwrap();
-    let delivery =
-        Delivery { message_id: "m-1".to_owned(), body: b"{}".to_vec(), delivery_count: 1, enqueued_on: None };
+    let delivery = Delivery {
+        message_id: "m-1".to_owned(),
+        body: b"{}".to_vec(),
+        delivery_count: 1,
+        enqueued_on: None,
+        traceparent: None,
+    };
     let addressee = Addressee::default();
     let (stored, ()) = tokio::join!(db.refuse("email", &delivery, &addressee, "test"), server.listen());
     stored.unwrap();

@@ -77,6 +77,8 @@ UPDATE Destinations SET PausedUntilUtc = 253402300799000 WHERE PausedOnUtc IS NO
 
 -- When the queue got the message, by the broker's clock.
 ALTER TABLE InboxMessages ADD COLUMN EnqueuedOnUtc INTEGER;
+-- The trace context that came with it, for mails that RetryEmail sends.
+ALTER TABLE InboxMessages ADD COLUMN Traceparent TEXT;
 
 -- How many rows an action changed, and which, so that each message's page shows it.
 ALTER TABLE OperatorActions ADD COLUMN Rows INTEGER NOT NULL DEFAULT 1;

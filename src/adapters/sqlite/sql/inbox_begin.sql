@@ -1,8 +1,8 @@
 -- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail if its provider may be used.
--- :consumer, :id, :body, :subject and :hash of the recipient, :token, :lease_ends, :provider name of its breaker,
+-- :consumer, :id, :body, :traceparent, :subject and :hash of the recipient, :token, :lease_ends, :provider name of its breaker,
 -- :rate_limited the provider has a rate limit, :full it is used up, :now
-INSERT INTO InboxMessages (Consumer, MessageId, Body, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
-SELECT :consumer, :id, :body, :subject, :hash, iif(p.Stopped, 0, 1), iif(p.Stopped, :now, :lease_ends),
+INSERT INTO InboxMessages (Consumer, MessageId, Body, Traceparent, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
+SELECT :consumer, :id, :body, :traceparent, :subject, :hash, iif(p.Stopped, 0, 1), iif(p.Stopped, :now, :lease_ends),
        iif(p.Stopped, NULL, :token), iif(p.Stopped, 0, 1), :now
   -- An open breaker stops the mail even when a probe is due: RetryEmail probes. For a provider without a row it is closed.
   -- With a rate limit, mails that wait already come first.
@@ -19,4 +19,4 @@ ON CONFLICT (Consumer, MessageId) DO UPDATE
        DueAt = iif(State = 0 AND DueAt <= :now AND excluded.State = 1, excluded.DueAt, DueAt),
        LeaseToken = iif(State = 0 AND DueAt <= :now AND excluded.State = 1, excluded.LeaseToken, LeaseToken),
        Attempts = iif(State = 0 AND DueAt <= :now AND excluded.State = 1, Attempts + 1, Attempts)
-RETURNING MessageId, State, LeaseToken, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound;
+RETURNING MessageId, State, LeaseToken, Body, Traceparent, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound;

@@ -5,4 +5,4 @@ UPDATE InboxMessages
        -- Time in which it was due and not tried (breaker, rate limit, downtime) is not the recipient's fault.
        FirstTransientOnUtc = FirstTransientOnUtc + (:now - DueAt)
  WHERE Consumer = :consumer AND MessageId = :id
-RETURNING MessageId, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound;
+RETURNING MessageId, Body, Traceparent, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound;

@@ -81,6 +81,8 @@ EXEC sp_executesql N'UPDATE dbo.Destinations SET PausedUntilUtc = ''9999-12-31T2
 
 -- When the queue got the message, by the broker's clock.
 ALTER TABLE dbo.InboxMessages ADD EnqueuedOnUtc datetime2(7) NULL;
+-- The trace context that came with it, for mails that RetryEmail sends.
+ALTER TABLE dbo.InboxMessages ADD Traceparent varchar(55) NULL;
 
 -- How many rows an action changed, and which, so that each message's page shows it.
 ALTER TABLE dbo.OperatorActions ADD Rows int NOT NULL CONSTRAINT DF_OperatorActions_Rows DEFAULT 1;

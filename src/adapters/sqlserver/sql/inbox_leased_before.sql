@@ -4,7 +4,7 @@
 IF @again = 1 AND EXISTS (SELECT 1 FROM dbo.InboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
                            WHERE Consumer = @consumer AND DueAt IS NOT NULL AND State = 1 AND LeaseToken = @token)
 BEGIN
-  SELECT MessageId, Body, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound
+  SELECT MessageId, Body, Traceparent, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound
     FROM dbo.InboxMessages WITH (READPAST, READCOMMITTEDLOCK, INDEX(IX_Inbox_Due))
    WHERE Consumer = @consumer AND DueAt IS NOT NULL AND State = 1 AND LeaseToken = @token;
   SELECT MessageId AS TakenId, DueAt AS WasDueAt, @now AS CurrentUtc

@@ -5,7 +5,7 @@ UPDATE m
    SET State = 1, LeaseToken = @token, DueAt = DATEADD(millisecond, @lease_ms, @now), Attempts = m.Attempts + 1,
        -- Time in which it was due and not tried (breaker, rate limit, downtime) is not the recipient's fault.
        FirstTransientOnUtc = DATEADD(second, DATEDIFF(second, m.DueAt, @now), m.FirstTransientOnUtc)
-OUTPUT inserted.MessageId AS MessageId, inserted.Body AS Body, inserted.Attempts AS Attempts, inserted.Doubts AS Doubts, inserted.FirstTransientOnUtc AS FirstTransientOnUtc,
+OUTPUT inserted.MessageId AS MessageId, inserted.Body AS Body, inserted.Traceparent AS Traceparent, inserted.Attempts AS Attempts, inserted.Doubts AS Doubts, inserted.FirstTransientOnUtc AS FirstTransientOnUtc,
        inserted.DoubtedOnUtc AS DoubtedOnUtc, inserted.NotFound AS NotFound
   FROM @due c
   JOIN dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages)) ON m.Consumer = @consumer AND m.MessageId = c.MessageId

@@ -107,6 +107,7 @@ async fn a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing(b
         body: format!("body of {id}").into_bytes(),
         delivery_count: 10,
         enqueued_on: None,
+        traceparent: None,
     };
     let lease = mail_lease(PROVIDER);
     let address = RecipientKey::new("secret").hash(&Email::parse("anna@example.pl").unwrap());
