@@ -84,6 +84,9 @@ pub struct LocalArgs {
     /// With --demo: exit when its mails have arrived; an error if they do not within 30 s
     #[arg(long, requires = "demo")]
     pub exit_after_demo: bool,
+    /// Ask for function keys as Azure does; they are made in the data folder and printed once
+    #[arg(long, conflicts_with = "demo")]
+    pub auth: bool,
     /// Print events as JSON lines instead of sentences
     #[arg(long)]
     pub json: bool,

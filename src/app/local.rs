@@ -67,6 +67,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     options.duplicate_detection =
         (arguments.duplicate_detection > 0).then(|| Duration::from_secs(arguments.duplicate_detection));
     options.hold_deliveries_until_exit = arguments.hold_deliveries_until_exit;
+    options.auth = arguments.auth;
     options.bus = arguments.bus;
     if options.bus.is_some() && form == Form::Text {
         println!(

@@ -3,8 +3,9 @@
 use super::{
     LOCAL_VARIABLE, LOCK_VARIABLE, LocalError, LocalOptions, child,
     connection_file::ConnectionFile,
-    events::{Event, What},
+    events::{Event, EventSink, What},
     invoke::Invoker,
+    keys::{KEYS_FILE, Keys},
     lock::DataLock,
     manifest::{Function, Manifest, Trigger},
     proxy::{self, Front},
@@ -14,7 +15,7 @@ use super::{
     web,
 };
 use crate::ports::clock::Clock;
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
 use tokio::{
     net::TcpListener,
     sync::{broadcast::error::RecvError, watch},
@@ -47,6 +48,7 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     // With another bus or database, the figures of this queue would mislead `ops` and `doctor`.
     let own = options.bus.is_none() && handler.env.get("Store__Kind").is_none_or(|kind| kind == "sqlite");
     let _file = if own { Some(ConnectionFile::write(&options.data, &queue.connection_string())?) } else { None };
+    let keys = if options.auth { Some(Arc::new(keys(&options.data, &manifest, &events)?)) } else { None };
     let taken = |source| LocalError::Port { port, source };
     let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(taken)?;
     let port = listener.local_addr().map_err(taken)?.port();
@@ -70,7 +72,7 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
     let function_timeout = manifest.function_timeout;
     let invoker = Invoker { child, client: web::client(), events, function_timeout, secret };
     let routes = Arc::new(proxy::routes(&manifest.functions));
-    let front = Front { port, routes, is_proxying: manifest.is_proxying, invoker: invoker.clone() };
+    let front = Front { port, routes, keys, is_proxying: manifest.is_proxying, invoker: invoker.clone() };
     tasks.spawn(web::serve(listener, move |request| proxy::handle(front.clone(), request)));
     let (wind_down, winding_down) = watch::channel(false);
     let mut workers = JoinSet::new();
@@ -104,6 +106,19 @@ pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> R
         Some(Err(lost)) => Err(LocalError::Lost(lost)),
         None => Ok(()),
     }
+}
+
+/// The keys of the functions that need one. New ones are printed, once.
+fn keys(data: &Path, manifest: &Manifest, events: &EventSink) -> Result<Keys, LocalError> {
+    let protected = manifest.functions.iter().filter(|f| matches!(f.trigger, Trigger::Http { needs_key: true, .. }));
+    let (keys, made) = Keys::open(data, protected.map(|function| function.name.as_str()))?;
+    let file = data.join(KEYS_FILE);
+    events.say(&format!("the HTTP functions need their keys, which are in {}", file.display()));
+    for (name, key) in made {
+        let opens = if name == "host" { "every function" } else { &*name };
+        events.say(&format!("new key: {key} opens {opens}"));
+    }
+    Ok(keys)
 }
 
 fn queue_options(options: &LocalOptions, manifest: &Manifest) -> QueueOptions {

@@ -1,6 +1,6 @@
 //! The locks of a data folder: one host and one handler use it at a time.
 
-use super::{LocalError, connection_file::CONNECTION_FILE, events::EventSink};
+use super::{LocalError, connection_file::CONNECTION_FILE, events::EventSink, keys::KEYS_FILE};
 use crate::private;
 use std::{
     fs::{File, TryLockError},
@@ -15,7 +15,7 @@ const HOST_LOCK: &str = "host.lock";
 /// The file that the handler keeps locked.
 const HANDLER_LOCK: &str = "handler.lock";
 /// How the names of our files in a data folder begin.
-const OURS: [&str; 7] = ["app.db", "queues.db", "mail", "preview", HOST_LOCK, HANDLER_LOCK, CONNECTION_FILE];
+const OURS: [&str; 8] = ["app.db", "queues.db", "mail", "preview", HOST_LOCK, HANDLER_LOCK, CONNECTION_FILE, KEYS_FILE];
 /// A handler whose host is gone normally ends within milliseconds.
 const HANDLER_GONE_WITHIN: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(50);

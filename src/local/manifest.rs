@@ -39,6 +39,8 @@ pub enum Trigger {
     Http {
         /// The paths, with the route prefix.
         route: Template,
+        /// Whether it needs a function key (authLevel `function`, which is the Azure host's default).
+        needs_key: bool,
         /// The methods in capital letters; an empty list allows all.
         methods: Vec<String>,
     },
@@ -78,6 +80,7 @@ struct Binding {
     #[serde(default)]
     name: String,
     route: Option<String>,
+    auth_level: Option<String>,
     #[serde(default)]
     methods: Vec<String>,
     schedule: Option<String>,
@@ -188,6 +191,11 @@ fn trigger(name: &str, prefix: &str, settings: &BTreeMap<String, String>, bindin
     match binding.kind.to_ascii_lowercase().as_str() {
         "httptrigger" => Ok(Trigger::Http {
             route: Template::parse(prefix, binding.route.as_deref().unwrap_or(name))?,
+            needs_key: match binding.auth_level.as_deref().map(str::to_ascii_lowercase).as_deref() {
+                Some("anonymous") => false,
+                Some("function") | None => true,
+                Some(_) => return Err("authLevel is invalid: the local host expects anonymous or function".to_owned()),
+            },
             methods: binding.methods.iter().map(|m| m.to_ascii_uppercase()).collect(),
         }),
         "timertrigger" => {

@@ -25,6 +25,7 @@ mod envelope;
 pub mod events;
 mod host;
 mod invoke;
+mod keys;
 mod lock;
 mod manifest;
 mod paths;
@@ -40,6 +41,7 @@ pub use child::HandlerCommand;
 pub use child_side::{LOCAL_VARIABLE, LOCK_VARIABLE, SECRET_HEADER, end_with_host};
 pub use connection_file::CONNECTION_FILE;
 pub use host::run;
+pub use keys::KEYS_FILE;
 pub use manifest::{Function, Manifest, Trigger};
 
 use crate::ports::clock::Clock;
@@ -66,6 +68,8 @@ pub struct LocalOptions {
     pub duplicate_detection: Option<Duration>,
     /// The connection string of another bus, to which the handler sends instead of to the queue of this host.
     pub bus: Option<String>,
+    /// Whether HTTP functions need their keys, as function.json has them in Azure.
+    pub auth: bool,
     /// For tests of crash points: the queue delivers nothing until the handler has exited once.
     pub hold_deliveries_until_exit: bool,
     /// Where the host reports what happens.
@@ -88,6 +92,7 @@ impl LocalOptions {
             max_delivery_count: 10,
             duplicate_detection: None,
             bus: None,
+            auth: false,
             hold_deliveries_until_exit: false,
             events,
             clock,

@@ -3,6 +3,7 @@
 use super::{
     events::What,
     invoke::{HOST_VERSION, Invoker},
+    keys::Keys,
     manifest::{Function, Trigger},
     paths,
     relay::{self, BODY_BYTES_MAX, Onward},
@@ -25,6 +26,8 @@ use tokio::time::Instant;
 pub(super) struct Front {
     pub(super) port: u16,
     pub(super) routes: Arc<Vec<Route>>,
+    /// None: every function is open, as under Core Tools.
+    pub(super) keys: Option<Arc<Keys>>,
     /// host.json's `enableProxyingHttpRequest`, which takes precedence over forwarding.
     pub(super) is_proxying: bool,
     pub(super) invoker: Invoker,
@@ -33,6 +36,7 @@ pub(super) struct Front {
 pub(super) struct Route {
     function: String,
     template: Template,
+    needs_key: bool,
     methods: Vec<String>,
 }
 
@@ -56,9 +60,12 @@ const HOP_BY_HOP: [&str; 9] = [
 /// The HTTP functions, in the order in which the Azure host tries them.
 pub(super) fn routes(functions: &[Function]) -> Vec<Route> {
     let http = |function: &Function| match &function.trigger {
-        Trigger::Http { route, methods } => {
-            Some(Route { function: function.name.clone(), template: route.clone(), methods: methods.clone() })
-        }
+        Trigger::Http { route, needs_key, methods } => Some(Route {
+            function: function.name.clone(),
+            template: route.clone(),
+            needs_key: *needs_key,
+            methods: methods.clone(),
+        }),
         Trigger::Timer { .. } | Trigger::ServiceBus { .. } => None,
     };
     functions.iter().filter_map(http).collect()
@@ -79,6 +86,13 @@ pub(super) async fn handle(front: Front, request: Request<Inbound>) -> Response<
     let Some(route) = front.routes.iter().filter(|r| r.template.matches(&decoded)).find(takes) else {
         return answer(StatusCode::NOT_FOUND, "");
     };
+    if route.needs_key
+        && let Some(keys) = &front.keys
+        && !keys.open_to(&route.function, request.headers(), request.uri())
+    {
+        // As the Azure host answers, and the handler sees nothing.
+        return answer(StatusCode::UNAUTHORIZED, "");
+    }
     let (started, id) = (Instant::now(), uuid::Uuid::new_v4().to_string());
     let response = if front.is_proxying {
         proxied(&front, &decoded, request, &id).await

@@ -36,6 +36,7 @@ mod smtp_bytes;
 mod exim;
 mod headers;
 mod access;
+mod function_keys;
 mod acs;
 mod rate_limits;
 mod providers;
