@@ -4,6 +4,7 @@ use super::{duplicate_windows, operate::OperateContext, take_in};
 use crate::{
     domain::{
         duplicates::DuplicateWindows,
+        ids::MESSAGE_ID_CHARS_MAX,
         mail_remedy::MailRemedy,
         operations::{Action, PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Selection, Signature},
         remedy::Remedy,
@@ -50,7 +51,8 @@ pub async fn plan(context: &OperateContext, request: &RemedyRequest) -> Result<P
     if request.action == Action::TakeIn {
         return take_in::plan(context, request, &token).await;
     }
-    Ok(context.remedies.plan(request, &rules(context, request).await?, &token).await?)
+    let request = bounded(request);
+    Ok(context.remedies.plan(&request, &rules(context, &request).await?, &token).await?)
 }
 
 /// Runs what the dry run of `token` showed.
@@ -120,8 +122,8 @@ fn check(request: &RemedyRequest) -> Result<(), String> {
         Selection::Ids(ids) if ids.is_empty() || ids.len() > IDS_MAX => {
             return Err(format!("selection.ids is invalid: expected 1 to {IDS_MAX} ids"));
         }
-        Selection::Ids(ids) if ids.iter().any(|id| id.is_empty() || id.chars().count() > 128) => {
-            return Err("selection.ids is invalid: an id has 1 to 128 characters".to_owned());
+        Selection::Ids(ids) if ids.iter().any(|id| !is_id(id)) => {
+            return Err(format!("selection.ids is invalid: an id has 1 to {MESSAGE_ID_CHARS_MAX} characters"));
         }
         Selection::Messages(_) if !rows => {
             return Err("selection.messages does not fit this action: expected ids, mails or group".to_owned());
@@ -146,9 +148,6 @@ fn check(request: &RemedyRequest) -> Result<(), String> {
     }
     match &request.action {
         Action::Route { to, .. } => Destination::parse(to).map(drop).map_err(|why| format!("to {why}")),
-        Action::Replay { force: true, .. } if request.limit > COPIES_MAX => {
-            Err(format!("limit is invalid: expected 1 to {COPIES_MAX}, since each copy is mailed again"))
-        }
         Action::Requeue { .. }
         | Action::Replay { .. }
         | Action::Discard
@@ -156,6 +155,26 @@ fn check(request: &RemedyRequest) -> Result<(), String> {
         | Action::AssumeMailSent
         | Action::TakeIn => Ok(()),
     }
+}
+
+/// As typed, in any spelling; in UTF-16 units, as the store's column counts.
+fn is_id(text: &str) -> bool {
+    (1..=MESSAGE_ID_CHARS_MAX).contains(&text.trim().encode_utf16().count())
+}
+
+/// A forced replay takes fewer rows, and the dry run shows that more match.
+fn bounded(request: &RemedyRequest) -> RemedyRequest {
+    let limit = match request.action {
+        Action::Replay { force: true, .. } => request.limit.min(COPIES_MAX),
+        Action::Requeue { .. }
+        | Action::Replay { .. }
+        | Action::Discard
+        | Action::Route { .. }
+        | Action::ResendMail
+        | Action::AssumeMailSent
+        | Action::TakeIn => request.limit,
+    };
+    RemedyRequest { limit, ..request.clone() }
 }
 
 async fn rules(context: &OperateContext, request: &RemedyRequest) -> StoreResult<RequeueRules> {
@@ -203,8 +222,8 @@ mod tests {
             let why = check(&request(action.clone(), selection.clone())).unwrap_err();
             assert!(why.contains(expected), "{action:?} {selection:?}: {why}");
         }
-        let many = RemedyRequest { limit: COPIES_MAX + 1, ..request(replay, some()) };
-        assert!(check(&many).unwrap_err().contains("1 to 100"));
+        assert_eq!(bounded(&RemedyRequest { limit: 1_000, ..request(replay, some()) }).limit, COPIES_MAX);
+        assert_eq!(bounded(&RemedyRequest { limit: 1_000, ..request(requeue(), some()) }).limit, 1_000);
         for limit in [0, ROWS_MAX + 1] {
             assert!(check(&RemedyRequest { limit, ..request(requeue(), some()) }).unwrap_err().contains("limit"));
         }

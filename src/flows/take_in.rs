@@ -68,12 +68,12 @@ pub(super) async fn run(
             tombstone_days: context.tombstone_days,
         };
         let report = dead_letters::take_in(&take_in, ids, ROWS_MAX, by).await;
-        let taken = |Taken { message_id, refused, not_removed, .. }: &Taken| {
+        let answered = |Taken { message_id, refused, not_removed, .. }: &Taken| {
             let stays = not_removed.as_ref().map(|why| format!("it is stored, and still in the queue: {why}"));
             let refused = refused.as_ref().map(|why| format!("its mail is refused: {why}"));
             answer(message_id, stays.clone().or(refused), stays.is_none())
         };
-        rows.extend(report.taken.iter().map(taken));
+        rows.extend(report.taken.iter().map(answered));
         let why = report.stopped.as_deref().unwrap_or("it is no longer among the dead letters");
         rows.extend(report.not_found.iter().map(|id| answer(id, Some(why.to_owned()), false)));
     }

@@ -230,6 +230,12 @@ fn every_statement_that_walks_the_outbox_or_the_inbox_skips_held_rows() {
         ("ops_requeue", "as ops_selected; by Seq"),
         ("ops_discard", "as ops_requeue"),
         ("ops_copy", "as ops_requeue"),
+        ("remedy_ids", "as ops_selected"),
+        ("remedy_facts", "as ops_selected"),
+        ("remedy_select", "as ops_selected"),
+        ("remedy_mail_select", "as ops_selected"),
+        ("remedy_order", "as ops_selected"),
+        ("remedy_route", "as ops_selected"),
         ("ops_original", "as ops_requeue"),
         ("prune_finished_rows", "DELETE by Seq of rows that READPAST found"),
         ("prune_erased_rows", "as prune_finished_rows"),
@@ -324,33 +330,6 @@ fn the_dialects_have_the_same_statements() {
         ("rate_limit_repair", "part of rate_limit_room"),
         ("rate_limit_lease", "part of inbox_begin and inbox_take"),
     ];
-    // SQL Server's follow.
-    let only_sqlite: Vec<_> = only_sqlite
-        .into_iter()
-        .chain(
-            [
-                "pause_begin",
-                "pause_end",
-                "pause_leased",
-                "pause_names",
-                "remedy_facts",
-                "remedy_ids",
-                "remedy_mail_facts",
-                "remedy_mail_ids",
-                "remedy_mail_select",
-                "remedy_plan",
-                "remedy_plan_rows",
-                "remedy_planned",
-                "remedy_planned_rows",
-                "remedy_record",
-                "remedy_record_messages",
-                "remedy_report",
-                "remedy_route",
-                "remedy_select",
-            ]
-            .map(|name| (name, "")),
-        )
-        .collect();
     let only_sqlserver = [
         ("books_begin", "a write is one batch; SQLite's transaction is the driver's"),
         ("books_end", "as books_begin"),
@@ -360,6 +339,10 @@ fn the_dialects_have_the_same_statements() {
         ("inbox_leased_before", "an answer lost on the wire; SQLite has no wire"),
         ("now", "the clock as a variable of the batch; SQLite gets it as a parameter"),
         ("ops_begin", "as books_begin"),
+        ("remedy_begin", "as books_begin"),
+        ("remedy_take", "as books_guard_client: the rows of a run, locked if they have not changed"),
+        ("remedy_mail_take", "as remedy_take"),
+        ("remedy_order", "as books_guard_client: the order of the keys"),
         ("ops_changed", "as books_begin: the end of a remedy's batch"),
         ("outbox_claim_before", "as inbox_leased_before"),
         ("outbox_locked", "SQLite locks no rows"),

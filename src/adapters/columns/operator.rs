@@ -2,8 +2,13 @@
 
 use super::{Columns, outbox::last_outcome};
 use crate::{
-    domain::{delivery::MailState, operations::Judged, outbox::RowState, remedy::RowFacts},
-    ports::ops::{DestinationStatus, Found, NotRouted, OutboxRow, RemedyRow},
+    domain::{
+        delivery::MailState,
+        operations::{Action, Judged},
+        outbox::RowState,
+        remedy::{Remedy, RowFacts},
+    },
+    ports::ops::{DestinationStatus, Found, NotRouted, OutboxRow, RemedyRow, RequeueRules},
 };
 use chrono::{DateTime, Utc};
 
@@ -61,6 +66,25 @@ fn row_state<R: Columns>(row: &R) -> Result<RowState, R::Error> {
     RowState::from_code(row.number("State")?).ok_or_else(|| R::broken("no such row state"))
 }
 
+/// A row as the remedy sees it.
+pub(in crate::adapters) fn judged<R: Columns>(
+    row: &R,
+    now: DateTime<Utc>,
+    remedy: Remedy,
+    action: &Action,
+    rules: &RequeueRules,
+) -> Result<Judged, R::Error> {
+    let Candidate { seq, id, destination, facts } = Candidate::read(row, now)?;
+    Ok(Judged {
+        why_not: remedy.may(&facts, action.out_of_order(), rules.windows.of(&destination)).err(),
+        target: seq.to_string(),
+        id,
+        destination,
+        state: facts.state.name().to_owned(),
+        stamp: row.text("Stamp")?,
+    })
+}
+
 /// A row that a remedy would change, with the facts that decide whether it may.
 pub(in crate::adapters) struct Candidate {
     pub seq: i64,
@@ -90,17 +114,6 @@ impl Candidate {
                 is_there: row.has("IdThere") && row.flag("IdThere")?,
             },
         })
-    }
-
-    pub(in crate::adapters) fn judged(self, stamp: String, verdict: Result<(), String>) -> Judged {
-        Judged {
-            target: self.seq.to_string(),
-            id: self.id,
-            destination: self.destination,
-            state: self.facts.state.name().to_owned(),
-            stamp,
-            why_not: verdict.err(),
-        }
     }
 
     pub(in crate::adapters) fn answer(&self, why_not: Option<String>) -> RemedyRow {

@@ -3,7 +3,7 @@
 use super::rows;
 use crate::{
     adapters::{
-        columns::{Columns, mail, operator::Candidate},
+        columns::{Columns, mail, operator},
         selection::{EXAMINED_MAX, Found, Mails, Rows, spelled},
     },
     domain::{
@@ -151,13 +151,8 @@ pub(super) fn judged_rows(
         ":consumer": EMAIL_CONSUMER,
     };
     let mut statement = db.prepare_cached(include_str!("sql/remedy_facts.sql"))?;
-    let judged = |row: &Row<'_>| {
-        let candidate = Candidate::read(row, rows::time_of(now))?;
-        let window = rules.windows.of(&candidate.destination);
-        let verdict = remedy.may(&candidate.facts, action.out_of_order(), window);
-        Ok(candidate.judged(row.text("Stamp")?, verdict))
-    };
-    statement.query_map(which, judged)?.collect()
+    let now = rows::time_of(now);
+    statement.query_map(which, |row| operator::judged(row, now, remedy, action, rules))?.collect()
 }
 
 /// The mails of these ids, as the remedy sees them now. One that is gone is missing.

@@ -10,8 +10,10 @@ use crate::{
     domain::{
         delivery::EMAIL_CONSUMER,
         ids::MessageId,
-        mail_remedy::MailRemedy,
-        operations::{Action, Judged, RemedyReport, RemedyRequest, RemedyRow, STAMP_ABSENT, Signature, report_of_run},
+        mail_remedy::{self, MailRemedy},
+        operations::{
+            Action, Judged, RemedyReport, RemedyRequest, RemedyRow, Signature, report_of_run, there, verdicts,
+        },
         remedy, replay,
     },
     ports::{operations::Ran, ops::RequeueRules},
@@ -57,18 +59,13 @@ pub(super) fn run(
     let shown = shown
         .query_map(named_params! { ":token": token }, |row| Ok((row.own_text("Target")?, row.own_text("Stamp")?)))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    let there: Vec<String> =
-        shown.iter().filter(|(_, stamp)| stamp != STAMP_ABSENT).map(|(target, _)| target.clone()).collect();
-    let now_judged = match MailRemedy::of(&request.action) {
-        Some(remedy) => judged_mails(db, remedy, &there)?,
-        None => judged_rows(db, now, &request.action, rules, &there)?,
+    let (now_judged, unknown) = match MailRemedy::of(&request.action) {
+        Some(remedy) => (judged_mails(db, remedy, &there(&shown))?, mail_remedy::UNKNOWN),
+        None => (judged_rows(db, now, &request.action, rules, &there(&shown))?, remedy::UNKNOWN),
     };
-    let judged: BTreeMap<&str, &Judged> = now_judged.iter().map(|one| (one.target.as_str(), one)).collect();
     let (mut answers, mut ids) = (Vec::new(), BTreeMap::new());
-    for (target, stamp) in &shown {
-        let absent = || Judged::absent(target, if stamp == STAMP_ABSENT { remedy::UNKNOWN } else { remedy::GONE });
-        let one = judged.get(target.as_str()).map_or_else(absent, |one| (*one).clone());
-        let done = match one.still_fits(stamp) {
+    for (one, verdict) in verdicts(&shown, now_judged, unknown) {
+        let done = match verdict {
             Ok(()) => apply(db, now, &request.action, &one, &mut ids)?,
             Err(why_not) => Err(why_not),
         };
@@ -88,8 +85,7 @@ fn finish(
 ) -> rusqlite::Result<RemedyReport> {
     let done: Vec<&RemedyRow> = answers.iter().filter(|row| row.done).collect();
     if !done.is_empty() {
-        let messages: Vec<&str> =
-            done.iter().flat_map(|row| [Some(row.id.as_str()), row.new_id.as_deref()]).flatten().collect();
+        let messages = RemedyRequest::messages(&done);
         record(db, now, request.action.recorded(), &request.target(&done), done.len() as u64, &messages, by)?;
     }
     Ok(report_of_run(answers))
@@ -110,32 +106,34 @@ fn apply(
         db.prepare_cached(sql)?.execute(which)
     };
     match action {
-        Action::Requeue { .. } | Action::Replay { force: false, .. } => changed(include_str!("sql/ops_requeue.sql"))?,
+        Action::Requeue { .. } | Action::Replay { force: false, .. } => {
+            changed(include_str!("sql/remedy_requeue.sql"))?
+        }
         Action::Replay { force: true, .. } => {
             // One event has one id: its copies for several destinations share it, as the originals did.
             let new = ids.entry(one.id.clone()).or_insert_with(MessageId::fresh);
             return Ok(copy(db, now, seq, &one.id, new)?.map(|()| Some(new.as_str().to_owned())));
         }
         Action::Discard => {
-            changed(include_str!("sql/ops_discard.sql"))?;
-            changed(include_str!("sql/ops_followers_due.sql"))?
+            changed(include_str!("sql/remedy_discard.sql"))?;
+            changed(include_str!("sql/remedy_followers_due.sql"))?
         }
         Action::Route { to, .. } => {
-            changed(include_str!("sql/ops_followers_due.sql"))?;
+            changed(include_str!("sql/remedy_followers_due.sql"))?;
             db.prepare_cached(include_str!("sql/outbox_destination_add.sql"))?
                 .execute(named_params! { ":name": to })?;
             db.prepare_cached(include_str!("sql/remedy_route.sql"))?
                 .execute(named_params! { ":seq": seq, ":to": to, ":now": now })?
         }
-        Action::ResendMail => mail(include_str!("sql/ops_mail_resend.sql"))?,
-        Action::AssumeMailSent => mail(include_str!("sql/ops_mail_assume_sent.sql"))?,
+        Action::ResendMail => mail(include_str!("sql/remedy_mail_resend.sql"))?,
+        Action::AssumeMailSent => mail(include_str!("sql/remedy_mail_assume_sent.sql"))?,
         Action::TakeIn => return Ok(Err("dead letters are taken in from the queue".to_owned())),
     };
     Ok(Ok(None))
 }
 
 fn copy(db: &Connection, now: i64, seq: i64, id: &str, new: &MessageId) -> rusqlite::Result<Result<(), String>> {
-    let mut original = db.prepare_cached(include_str!("sql/ops_original.sql"))?;
+    let mut original = db.prepare_cached(include_str!("sql/remedy_original.sql"))?;
     let copied = original.query_row(named_params! { ":seq": seq }, |original| {
         let content_type = original.text("ContentType")?;
         let headers = original.text("Headers")?;
@@ -146,7 +144,7 @@ fn copy(db: &Connection, now: i64, seq: i64, id: &str, new: &MessageId) -> rusql
         Ok(copied) => copied,
         Err(why_not) => return Ok(Err(why_not)),
     };
-    db.prepare_cached(include_str!("sql/ops_copy.sql"))?.execute(named_params! {
+    db.prepare_cached(include_str!("sql/remedy_copy.sql"))?.execute(named_params! {
         ":seq": seq,
         ":new_id": new.as_str(),
         ":payload": copied.payload,

@@ -30,6 +30,9 @@ use crate::{
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+pub(super) const FIND_KEY: &str = include_str!("sql/books_find_key.sql");
+pub(super) const LOCK_KEY: &str = include_str!("sql/books_lock_key.sql");
+pub(super) const STORE_KEY: &str = include_str!("sql/books_store_key.sql");
 const STEP: &str = "book";
 
 /// How often a write is decided again because another writer changed what it had read; then the caller gets an error.
@@ -105,7 +108,6 @@ async fn look(db: &SqlServer, entry: &Entry) -> StoreResult<(Results, Snapshot)>
     const NEXT_CLIENT: &str = include_str!("sql/books_next_client_id.sql");
     const NEXT_RECORD: &str = include_str!("sql/books_next_record_id.sql");
     const HAS_RECORDS: &str = include_str!("sql/books_has_records.sql");
-    const KEY: &str = include_str!("sql/books_find_key.sql");
     let (mut files, id, period, nip): (Vec<&str>, _, _, _) = match &entry.command {
         Command::CreateClient(draft) => (vec![NOW, NIP, NEXT_CLIENT], None, None, Some(&draft.nip_nb)),
         Command::ReplaceClient(id, draft) => (vec![NOW, books_read::CLIENT, NIP], Some(*id), None, Some(&draft.nip_nb)),
@@ -118,7 +120,7 @@ async fn look(db: &SqlServer, entry: &Entry) -> StoreResult<(Results, Snapshot)>
         }
     };
     if entry.idempotency.is_some() {
-        files.push(KEY);
+        files.push(FIND_KEY);
     }
     let mut statement = Statement::of(&files);
     if let Some(id) = id {
@@ -158,12 +160,10 @@ fn answered(results: &Results, fingerprint: &Fingerprint) -> StoreResult<Option<
 
 fn batch(entry: &Entry, found: &Snapshot, decision: &Decision, lifetime_ms: i64) -> StoreResult<Statement> {
     const BEGIN: &str = include_str!("sql/books_begin.sql");
-    const LOCK_KEY: &str = include_str!("sql/books_lock_key.sql");
     const GUARD_CLIENT: &str = include_str!("sql/books_guard_client.sql");
     const GUARD_ONE: &str = include_str!("sql/books_guard_one.sql");
     const ENQUEUE: &str = include_str!("sql/books_enqueue.sql");
     const ENSURE: &str = include_str!("sql/books_ensure_destination.sql");
-    const STORE_KEY: &str = include_str!("sql/books_store_key.sql");
     const ERASE: &str = include_str!("sql/books_erase.sql");
     const END: &str = include_str!("sql/books_end.sql");
     let mut files = vec![NOW, BEGIN];
@@ -206,7 +206,7 @@ fn with_key(statement: Statement, entry: &Entry, decision: &Decision, lifetime_m
     let Some((key, fingerprint)) = &entry.idempotency else { return Ok(statement) };
     let booked = serde_json::to_string(&decision.booked).map_err(|e| broken(e.to_string()))?;
     Ok(statement
-        .with("lock", lock_name(key))
+        .with("lock", lock_name(key.as_str()))
         .with("key", key.as_str().to_owned())
         .with("fingerprint", fingerprint.as_str().to_owned())
         .with("answer", booked)
@@ -287,8 +287,8 @@ fn with_message(statement: Statement, message: &NewMessage) -> StoreResult<State
 }
 
 /// A lock's name has at most 255 characters and is compared by the database's collation; a hash is short and ASCII.
-fn lock_name(key: &IdempotencyKey) -> String {
-    format!("client-organizer key {}", hex(&Sha256::digest(key.as_str().as_bytes())))
+pub(super) fn lock_name(key: &str) -> String {
+    format!("client-organizer key {}", hex(&Sha256::digest(key.as_bytes())))
 }
 
 fn broken(reason: String) -> StoreError {

@@ -41,6 +41,9 @@ mod report_overview;
 mod report_lists;
 mod report_message;
 mod remedies;
+mod remedy_plan;
+mod remedy_run;
+mod pauses;
 mod heartbeats;
 
 pub use crate::config::PoolOptions;

@@ -1,51 +1,71 @@
 //! Remedies with a dry run, and pauses, on SQL Server.
 
-use super::SqlServer;
+use super::{
+    SqlServer,
+    books_write::{FIND_KEY, LOCK_KEY, STORE_KEY, lock_name},
+    db::read,
+    outbox::NOW,
+    pauses, remedy_plan, remedy_run, rows,
+    statement::Statement,
+};
 use crate::{
-    domain::operations::{PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Signature},
+    adapters::columns::Columns,
+    domain::{
+        idempotency,
+        operations::{PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Signature},
+    },
     ports::{
-        error::{StoreError, StoreResult},
+        error::StoreResult,
         operations::{Ran, Remedies},
         ops::RequeueRules,
     },
 };
 use async_trait::async_trait;
+use tiberius::{Row, error::Error};
 
 #[async_trait]
 impl Remedies for SqlServer {
-    async fn plan(&self, _: &RemedyRequest, _: &RequeueRules, _: &str) -> StoreResult<Plan> {
-        Err(missing())
-    }
-
     async fn destinations(&self) -> StoreResult<Vec<String>> {
-        Err(missing())
+        pauses::names(self).await
     }
 
-    async fn store_report(&self, _: &str, _: &RemedyReport) -> StoreResult<()> {
-        Err(missing())
+    async fn plan(&self, request: &RemedyRequest, rules: &RequeueRules, token: &str) -> StoreResult<Plan> {
+        remedy_plan::plan(self, request, rules, token).await
     }
 
-    async fn planned(&self, _: &str) -> StoreResult<Option<(RemedyRequest, Option<RemedyReport>)>> {
-        Err(missing())
+    async fn planned(&self, token: &str) -> StoreResult<Option<(RemedyRequest, Option<RemedyReport>)>> {
+        Ok(remedy_run::planned(self, token).await?.map(|planned| (planned.request, planned.report)))
     }
 
-    async fn run(&self, _: &str, _: &RequeueRules, _: &Signature) -> StoreResult<Ran> {
-        Err(missing())
+    async fn run(&self, token: &str, rules: &RequeueRules, by: &Signature) -> StoreResult<Ran> {
+        remedy_run::run(self, token, rules, by).await
     }
 
-    async fn change_pause(&self, _: &PauseRequest, _: &Signature) -> StoreResult<Option<PauseReport>> {
-        Err(missing())
+    async fn store_report(&self, token: &str, report: &RemedyReport) -> StoreResult<()> {
+        remedy_run::store_report(self, token, report).await
     }
 
-    async fn answer_of(&self, _: &str) -> StoreResult<Option<(String, String)>> {
-        Err(missing())
+    async fn change_pause(&self, request: &PauseRequest, by: &Signature) -> StoreResult<Option<PauseReport>> {
+        pauses::change(self, request, by).await
     }
 
-    async fn store_answer(&self, _: &str, _: &str, _: &str) -> StoreResult<()> {
-        Err(missing())
+    async fn answer_of(&self, key: &str) -> StoreResult<Option<(String, String)>> {
+        let step = "read an answer";
+        let statement = Statement::of(&[NOW, FIND_KEY]).with("key", idempotency::operators_key(key));
+        let results = self.query(step, statement).await?;
+        let answer = |row: &Row| Ok::<_, Error>((row.own_text("Fingerprint")?, row.own_text("Answer")?));
+        read(step, rows::having(&results, "Fingerprint").next().map(answer).transpose())
     }
-}
 
-fn missing() -> StoreError {
-    StoreError::Broken { step: "remedy", reason: "not built yet".to_owned(), source: None }
+    async fn store_answer(&self, key: &str, fingerprint: &str, answer: &str) -> StoreResult<()> {
+        let key = idempotency::operators_key(key);
+        let statement = Statement::of(&[NOW, "BEGIN TRAN;", LOCK_KEY, STORE_KEY, "COMMIT TRAN;"])
+            .with("lock", lock_name(&key))
+            .with("key", key)
+            .with("fingerprint", fingerprint.to_owned())
+            .with("answer", answer.to_owned())
+            .with("lifetime_s", i32::try_from(self.key_lifetime_ms() / 1_000).unwrap_or(i32::MAX))
+            .repeatable();
+        self.execute("store an answer", statement).await.map(drop)
+    }
 }

@@ -7,7 +7,7 @@ use tiberius::{ColumnData, IntoSql};
 #[derive(Clone)]
 pub(super) struct Statement {
     sql: Cow<'static, str>,
-    values: Vec<(&'static str, ColumnData<'static>)>,
+    values: Vec<(Cow<'static, str>, ColumnData<'static>)>,
     repeatable: bool,
     patient: bool,
 }
@@ -22,7 +22,8 @@ impl Statement {
         Self::new(files.join("\n"))
     }
 
-    pub(super) fn with(mut self, name: &'static str, value: impl IntoSql<'static>) -> Self {
+    pub(super) fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl IntoSql<'static>) -> Self {
+        let name = name.into();
         debug_assert!(self.values.iter().all(|(known, _)| *known != name), "two parameters are named {name}");
         self.values.push((name, value.into_sql()));
         self
@@ -86,7 +87,7 @@ impl IntoSql<'static> for Plain {
 }
 
 /// Comments and string literals are skipped.
-fn positional(sql: &str, values: &[(&'static str, ColumnData<'static>)]) -> String {
+fn positional(sql: &str, values: &[(Cow<'static, str>, ColumnData<'static>)]) -> String {
     let mut out = String::with_capacity(sql.len());
     let mut rest = sql;
     while let Some(at) = rest.find(['@', '\'', '-']) {
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     fn parameters_are_numbered_while_variables_comments_and_literals_stay() {
-        let values = [("id", ColumnData::I64(Some(1))), ("id_2", ColumnData::Bit(None))];
+        let values = [("id".into(), ColumnData::I64(Some(1))), ("id_2".into(), ColumnData::Bit(None))];
         let sql = "-- x: @id\nDECLARE @n int = @@ROWCOUNT - 1; SELECT '@id ''-- @id', @id_2, @id, @idx --@id";
         let expected = "-- x: @id\nDECLARE @n int = @@ROWCOUNT - 1; SELECT '@id ''-- @id', @P2, @P1, @idx --@id";
         assert_eq!(positional(sql, &values), expected);

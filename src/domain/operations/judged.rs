@@ -1,7 +1,9 @@
 //! What a dry run found of one row or mail, and whether its run may still change it.
 
 use super::{Plan, PlannedRow, RemedyReport, RemedyRow};
+use crate::domain::remedy::GONE;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 
 /// A row or mail that a remedy is for, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub struct Judged {
 }
 
 /// The stamp of an id that no row or mail has.
-pub const STAMP_ABSENT: &str = "absent";
+const STAMP_ABSENT: &str = "absent";
 /// The stamp that a plan stores for what the remedy does not fit: the run leaves it, whatever it is by then.
 const STAMP_REFUSED: &str = "refused";
 
@@ -112,6 +114,26 @@ impl Plan {
             sample: refused().take(SAMPLE_REFUSED_MAX).chain(fit()).take(SAMPLE_MAX).map(line).collect(),
         }
     }
+}
+
+/// What a run may do with each row of its dry run, in that order. `shown`: targets and stamps; `now`: those that are still
+/// there. `unknown`: the reason for an id that nothing has.
+#[must_use]
+pub fn verdicts(shown: &[(String, String)], now: Vec<Judged>, unknown: &str) -> Vec<(Judged, Result<(), String>)> {
+    let mut now: BTreeMap<String, Judged> = now.into_iter().map(|one| (one.target.clone(), one)).collect();
+    let verdict = |(target, stamp): &(String, String)| {
+        let why_absent = if stamp == STAMP_ABSENT { unknown } else { GONE };
+        let one = now.remove(target).unwrap_or_else(|| Judged::absent(target, why_absent));
+        let fits = one.still_fits(stamp);
+        (one, fits)
+    };
+    shown.iter().map(verdict).collect()
+}
+
+/// Targets of a dry run that were there then.
+#[must_use]
+pub fn there(shown: &[(String, String)]) -> Vec<String> {
+    shown.iter().filter(|(_, stamp)| stamp != STAMP_ABSENT).map(|(target, _)| target.clone()).collect()
 }
 
 /// The report of a run; the rows that were left come first.

@@ -140,6 +140,12 @@ pub struct RemedyRequest {
 }
 
 impl RemedyRequest {
+    /// The messages that the audit names: those that were changed, and their copies.
+    #[must_use]
+    pub fn messages<'a>(done: &[&'a RemedyRow]) -> Vec<&'a str> {
+        done.iter().flat_map(|row| [Some(row.id.as_str()), row.new_id.as_deref()]).flatten().collect()
+    }
+
     /// What was changed, as the audit names it: one message by its id, several by the selection.
     #[must_use]
     pub fn target(&self, done: &[&RemedyRow]) -> String {

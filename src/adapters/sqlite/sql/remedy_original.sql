@@ -1,0 +1,3 @@
+-- remedy_original: the row that a forced replay copies.
+-- :seq
+SELECT ContentType, Headers, Payload FROM OutboxMessages WHERE Seq = :seq;
