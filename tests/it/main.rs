@@ -17,6 +17,7 @@ mod http;
 mod openapi;
 mod operations_http;
 mod host_contract;
+mod console;
 mod local_host;
 mod local_log;
 mod telemetry;

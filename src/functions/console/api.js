@@ -32,14 +32,22 @@ export function search(path, body, signal) {
   return call('POST', path, body, {}, signal);
 }
 
-/** Writes. The same `attempt` names the same write: if its answer is lost, a repeat changes nothing. */
-export function write(path, body, attempt) {
-  return call('POST', path, body, { 'idempotency-key': attempt });
-}
+/** Keys of writes whose answer was lost: a repeat of the same write under the same key changes nothing. */
+const unanswered = new Map();
 
-/** Identifies one intended write. */
-export function attempt() {
-  return crypto.randomUUID();
+/** Writes. */
+export async function write(path, body) {
+  const named = `${path} ${JSON.stringify(body)}`;
+  const key = unanswered.get(named) ?? crypto.randomUUID();
+  unanswered.set(named, key);
+  try {
+    const answer = await call('POST', path, body, { 'idempotency-key': key });
+    unanswered.delete(named);
+    return answer;
+  } catch (error) {
+    if (error.status > 0 && error.status < 500) unanswered.delete(named);
+    throw error;
+  }
 }
 
 /** An id or name as a path: its slashes and colons are its own. */

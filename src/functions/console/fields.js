@@ -27,7 +27,7 @@ export function choice(name, label, value, any, words) {
 export function signature() {
   return [
     field('reason', 'Reason', '', { required: true, maxlength: 500, hint: 'Recorded with the action, for whoever reads the audit.' }),
-    field('by', 'Your name', sessionStorage.getItem(NAME) ?? '', { required: true, maxlength: 100, hint: 'Where the platform knows who you are, it records that instead.' }),
+    field('by', 'Your name', sessionStorage.getItem(NAME) ?? '', { required: true, maxlength: 200, hint: 'Where the platform knows who you are, it records that instead.' }),
   ];
 }
 

@@ -1,6 +1,6 @@
 // Pausing, draining and resuming a destination, all of them, or mailing.
 
-import { attempt, pathOf, write } from './api.js';
+import { pathOf, write } from './api.js';
 import { fault, openDialog } from './dialog.js';
 import { h } from './dom.js';
 import { counted, plain } from './format.js';
@@ -22,7 +22,6 @@ export function openPause(action, name, page) {
   const title = name === 'all' ? `${verb} all destinations` : name.startsWith('mail:') ? `${verb} mailing` : `${verb} ${plain(name, 100)}`;
   const shown = { error: null, isBusy: false, report: null };
   const { fill, close } = openDialog(title, () => page.refresh());
-  const once = attempt();
   const submit = async (event) => {
     event.preventDefault();
     const form = event.target;
@@ -30,7 +29,7 @@ export function openPause(action, name, page) {
     Object.assign(shown, { isBusy: true, error: null });
     draw();
     try {
-      shown.report = await write(pathFor(name, action), { ...signed(form), ...(minutes ? { forMinutes: Number(minutes) } : {}) }, once);
+      shown.report = await write(pathFor(name, action), { ...signed(form), ...(minutes ? { forMinutes: Number(minutes) } : {}) });
       page.say(`${title}: ${done}`);
     } catch (error) {
       shown.error = error;
@@ -44,7 +43,7 @@ export function openPause(action, name, page) {
     fault(shown.error),
     h('form', { class: 'sign', onsubmit: submit, key: 'sign' },
       signature(),
-      action !== 'resume' && field('forMinutes', 'Resume by itself after (minutes)', '', { type: 'number', min: '1', max: '525600', step: '1', hint: 'Empty: until a person resumes it.' }),
+      action !== 'resume' && field('forMinutes', 'Resume by itself after (minutes)', '', { type: 'number', min: '1', max: '43200', step: '1', hint: 'Empty: until a person resumes it.' }),
       h('div', { class: 'buttons' }, h('button', { class: 'main', disabled: shown.isBusy }, verb))),
   ];
   const reported = () => {

@@ -1,6 +1,6 @@
 // A remedy: its dry run, then its run, which takes exactly what the dry run showed.
 
-import { attempt, write } from './api.js';
+import { write } from './api.js';
 import { fault, openDialog } from './dialog.js';
 import { h } from './dom.js';
 import { count, counted, destination, plain, said, state, stamp } from './format.js';
@@ -14,7 +14,7 @@ const ACTIONS = {
   requeue: { verb: 'Requeue', done: 'requeued', what: 'Dead messages are sent again, under the same id.', choices: ['outOfOrder'] },
   discard: { verb: 'Discard', done: 'discarded', what: 'Pending or dead messages are never sent. No mail goes out for them.', danger: true },
   replay: { verb: 'Replay', done: 'replayed', what: 'Sent messages are sent again.', choices: ['outOfOrder', 'force'] },
-  route: { verb: 'Route', done: 'routed', what: 'Pending or dead messages get another destination; dead ones are requeued there.', target: true },
+  route: { verb: 'Route', done: 'routed', what: 'Pending or dead messages get another destination; dead ones are requeued there.', target: true, choices: ['outOfOrder'] },
   'resend-mail': { verb: 'Resend', done: 'resent', what: 'A refused mail or one in doubt is sent (again). One in doubt may reach the client twice.', mail: true },
   'assume-mail-sent': { verb: 'Assume sent', done: 'assumed sent', what: 'A mail in doubt counts as sent, and is not sent again.', mail: true },
   'take-in': { verb: 'Take in', done: 'taken in', what: 'Dead letters of the email queue are stored in the inbox, and mailed from there.', mail: true },
@@ -33,7 +33,7 @@ export function verb(action) {
 export function openRemedy({ action, selection, about, only }, page) {
   const { verb: title, target } = ACTIONS[action];
   const asked = { action, selection, about, only, choices: {}, to: '' };
-  const shown = { plan: null, error: null, isBusy: false, report: null, attempt: null };
+  const shown = { plan: null, error: null, isBusy: false, report: null };
   const { fill, close } = openDialog(title, () => page.refresh());
   const draw = () => fill(shown.report ? reported(asked, shown.report, close) : steps(asked, shown, act));
   const act = {
@@ -43,8 +43,7 @@ export function openRemedy({ action, selection, about, only }, page) {
       try {
         const { choices, to } = asked;
         const body = { action, ...choices, ...(target ? { to } : {}), selection, limit: ROWS_MAX, dryRun: true };
-        shown.plan = await write('remedies', only ? { ...body, destination: only } : body, attempt());
-        shown.attempt = attempt();
+        shown.plan = await write('remedies', only ? { ...body, destination: only } : body);
         page.say(found(action, shown.plan));
       } catch (error) {
         shown.error = error;
@@ -56,7 +55,7 @@ export function openRemedy({ action, selection, about, only }, page) {
       Object.assign(shown, { isBusy: true, error: null });
       draw();
       try {
-        shown.report = await write('remedies', { token: shown.plan.token, ...signed(form) }, shown.attempt);
+        shown.report = await write('remedies', { token: shown.plan.token, ...signed(form) });
         page.say(outcome(action, shown.report));
       } catch (error) {
         shown.error = error;
@@ -66,7 +65,7 @@ export function openRemedy({ action, selection, about, only }, page) {
     },
     choose(name, chosen) {
       asked.choices[name] = chosen;
-      act.dryRun();
+      if (!target || asked.to) act.dryRun();
     },
     aim(to) {
       asked.to = to;

@@ -3,6 +3,7 @@
 pub mod acs_server;
 pub mod backend;
 pub mod broker;
+pub mod browser;
 pub mod certificates;
 pub mod collector;
 pub mod edge;
