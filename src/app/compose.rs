@@ -19,7 +19,7 @@ use crate::{
         book::BookContext, dispatch::DispatchContext, health::Health, mailing::NotifyContext, nudge::Nudge,
         operate::OperateContext, prune::PruneContext,
     },
-    functions::{Idle, Services},
+    functions::{Heartbeat, Idle, Rhythm, Services},
     ports::{bus::Bus, clock::Clock, dead_letters::DeadLetters, entities::Entities, mailer::Mailer},
 };
 use anyhow::{Context, Result, anyhow};
@@ -227,12 +227,19 @@ pub fn operate(settings: &Settings, store: &Stores) -> OperateContext {
 /// A timer that found nothing for this long is idle: by default no retry of a row or a mail waits longer.
 const IDLE_AFTER: Duration = Duration::from_hours(1);
 
+/// That a timer function, or the command `dispatch`, runs.
+pub fn heartbeat(store: &Stores, function: &'static str, rhythm: Rhythm, run_ms: u64) -> Heartbeat {
+    Heartbeat::new(function, rhythm, Duration::from_millis(run_ms), store.heartbeats.clone(), Arc::new(SystemClock))
+}
+
 pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
     let bus = bus(settings)?;
     let health = Arc::new(Health::default());
     let nudge = Nudge::default();
     let clock = Arc::new(SystemClock);
     let from = sender(&settings.email)?;
+    let schedules = settings.schedules.clone();
+    let heartbeat = |function, rhythm, run_ms| heartbeat(store, function, rhythm, run_ms);
     let nudged = dispatcher(settings, store, bus.clone(), health.clone(), nudge_numbers(settings.dispatch));
     let services = Services {
         book: Arc::new(BookContext {
@@ -256,6 +263,9 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
             dice: Mutex::new(fastrand::Rng::new()),
             blamed: Mutex::default(),
         }),
+        heartbeat_outbox: heartbeat("DispatchOutbox", Rhythm::Timer(schedules.outbox), settings.dispatch.run_ms),
+        heartbeat_mail: heartbeat("RetryEmail", Rhythm::Timer(schedules.retry_email), settings.notify.run_ms),
+        heartbeat_prune: heartbeat("PruneOutbox", Rhythm::Timer(schedules.prune), settings.prune.run_ms),
         idle_outbox: Idle::new(settings.store.idle, IDLE_AFTER),
         idle_mail: Idle::new(settings.store.idle, IDLE_AFTER),
         operate: Arc::new(operate(settings, store)),

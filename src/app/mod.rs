@@ -20,6 +20,7 @@ use crate::{
         dispatch::{self, DispatchContext},
         health::Health,
     },
+    functions::{Heartbeat, Rhythm},
     ops::{self, MailQueue, OpsContext},
     telemetry,
 };
@@ -174,7 +175,9 @@ async fn dispatch_until_stopped(
     }
     let bus = compose::bus(settings)?;
     let context = compose::dispatcher(settings, &store, bus.clone(), Arc::new(Health::default()), settings.dispatch);
-    let ended = dispatch_runs(arguments, &context).await;
+    let rhythm = Rhythm::Every(Duration::from_millis(arguments.every_ms));
+    let heartbeat = compose::heartbeat(&store, "dispatch", rhythm, settings.dispatch.run_ms);
+    let ended = dispatch_runs(arguments, &context, &heartbeat).await;
     bus.close().await;
     if let Some(exporters) = exporters {
         exporters.stop().await;
@@ -182,7 +185,7 @@ async fn dispatch_until_stopped(
     ended
 }
 
-async fn dispatch_runs(arguments: &DispatchArgs, context: &DispatchContext) -> Result<bool> {
+async fn dispatch_runs(arguments: &DispatchArgs, context: &DispatchContext, heartbeat: &Heartbeat) -> Result<bool> {
     let mut stop = std::pin::pin!(stopped());
     loop {
         let mut run = std::pin::pin!(dispatch::dispatch(context));
@@ -196,6 +199,10 @@ async fn dispatch_runs(arguments: &DispatchArgs, context: &DispatchContext) -> R
         };
         if report.claimed > 0 || report.store_error.is_some() || arguments.once {
             tracing::info!(report = serde_json::to_string(&report)?, "dispatched");
+        }
+        // One run alone is no rhythm that could fall behind.
+        if !arguments.once {
+            heartbeat.beat(None, report.store_error.as_deref()).await;
         }
         if arguments.once || stopped {
             return Ok(report.store_error.is_none());

@@ -23,6 +23,7 @@ pub use connection::sql_login::AzureEnvironment;
 pub use email::{AcsSettings, EmailProvider, EmailSettings, SmtpSecurity, SmtpSettings};
 pub use identity::Identity;
 pub use reader::Problem;
+pub use routes::Schedules;
 pub use setting::{Choice, Kind, Setting};
 pub use unsubscribe::Unsubscribe;
 
@@ -48,6 +49,8 @@ pub struct Settings {
     pub bus: BusSettings,
     /// Where each event type goes.
     pub routes: Arc<Routes>,
+    /// When the timer functions run.
+    pub schedules: Schedules,
     /// The queue that SendEmail reads (`EmailQueueName`); never None in valid settings.
     pub email_queue: Option<Destination>,
     /// Bounds of a message's body and headers.
@@ -224,8 +227,8 @@ impl Settings {
             log_level: log::level(&mut reader),
             in_azure,
             warnings: renamed.warnings,
+            schedules: routes::schedules(&mut reader),
         };
-        routes::schedules(&mut reader);
         reader.unknown_names();
         let alone = reader.problems.len();
         bus::check(&mut reader, &settings);

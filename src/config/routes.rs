@@ -46,11 +46,25 @@ pub(super) fn read(
     Routes(routes)
 }
 
-/// The host runs the timers; the schedules are checked here so that a typo is reported at start.
-pub(super) fn schedules(reader: &mut Reader<'_>) {
-    for name in ["OutboxSchedule", "RetryEmailSchedule", "PruneSchedule"] {
-        if let Err(why) = Schedule::parse(reader.text(name)) {
-            reader.problem(name, why);
-        }
+/// When the timer functions run; the host runs them. None, only in invalid settings: the schedule is.
+#[derive(Debug, Clone)]
+pub struct Schedules {
+    /// `OutboxSchedule`.
+    pub outbox: Option<Schedule>,
+    /// `RetryEmailSchedule`.
+    pub retry_email: Option<Schedule>,
+    /// `PruneSchedule`.
+    pub prune: Option<Schedule>,
+}
+
+pub(super) fn schedules(reader: &mut Reader<'_>) -> Schedules {
+    let mut schedule = |name| {
+        let parsed = Schedule::parse(reader.text(name));
+        parsed.map_err(|why| reader.problem(name, why)).ok()
+    };
+    Schedules {
+        outbox: schedule("OutboxSchedule"),
+        retry_email: schedule("RetryEmailSchedule"),
+        prune: schedule("PruneSchedule"),
     }
 }

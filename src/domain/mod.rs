@@ -30,6 +30,7 @@ pub mod verdict;
 pub mod delivery;
 pub mod reading;
 pub mod mail_settlement;
+pub mod mail_history;
 pub mod rate_limit;
 pub mod flow_settings;
 pub mod mail_verdict;

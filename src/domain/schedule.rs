@@ -88,6 +88,15 @@ impl Schedule {
         Some(day.and_time(self.time_from(NaiveTime::MIN)?).and_utc())
     }
 
+    /// The longest until the next run after one at `from`. The host may run it in another time zone, so it is at least the
+    /// time between the two runs that follow. None: it never runs again.
+    #[must_use]
+    pub fn next_within(&self, from: DateTime<Utc>) -> Option<TimeDelta> {
+        let next = self.next_after(from)?;
+        let between = self.next_after(next).map(|after| after - next);
+        Some((next - from).max(between.unwrap_or_default()))
+    }
+
     /// Whether it runs more than once a minute. The host keeps no record of the runs of such a schedule.
     #[must_use]
     pub fn is_faster_than_a_minute(&self) -> bool {
@@ -253,6 +262,15 @@ mod tests {
         }
         let why = Schedule::parse("0 0 0 * * 7").unwrap_err();
         assert_eq!(why, "is invalid in the days of the week: expected 0 to 6");
+    }
+
+    #[test]
+    fn the_next_run_is_within_a_day_whatever_the_time_zone_of_a_daily_one() {
+        let within = |text: &str, from: &str| Schedule::parse(text).unwrap().next_within(at(from)).unwrap();
+        assert_eq!(within("0 30 2 * * *", "2026-11-29T00:30:01Z"), TimeDelta::days(1));
+        assert_eq!(within("*/10 * * * * *", "2026-11-29T00:30:01Z"), TimeDelta::seconds(10));
+        assert_eq!(within("0 0 3 * * 1-5", "2026-11-27T03:00:00Z"), TimeDelta::days(3), "over the weekend");
+        assert_eq!(Schedule::parse("0 0 0 30 2 *").unwrap().next_within(at("2026-11-29T00:00:00Z")), None);
     }
 
     #[test]

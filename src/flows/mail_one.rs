@@ -166,7 +166,8 @@ impl<'a> OneMail<'a> {
         let (inbox, message_id, trace) = (&self.context.inbox, &self.work.message_id, self.work.trace_id());
         let transaction = spans::transaction("settle", "InboxMessages");
         let settled = transaction.around(lease::within(self.lease_end, || {
-            inbox.settle(EMAIL_CONSUMER, message_id, self.work.token, &settlement, provider_met)
+            let provider = self.context.mailer.provider();
+            inbox.settle(EMAIL_CONSUMER, message_id, self.work.token, &settlement, provider, provider_met)
         }));
         let settled = settled.await;
         drop(transaction);

@@ -25,7 +25,8 @@ pub async fn take_in(context: &NotifyContext, delivery: Delivery) -> StoreResult
         Ok(notice) => notice,
         Err(reason) => {
             let keyed = delivery.with_key();
-            context.inbox.refuse(EMAIL_CONSUMER, &keyed, &addressee, &reason).await?;
+            let provider = context.mailer.provider();
+            context.inbox.refuse(EMAIL_CONSUMER, provider, &keyed, &addressee, &reason).await?;
             // Without the reason, which may quote the body.
             let trace = keyed.traceparent.as_deref().and_then(traceparent::trace_id);
             tracing::warn!(message_id = keyed.message_id, trace, "message refused: see `ops mail list`");

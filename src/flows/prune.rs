@@ -34,6 +34,14 @@ pub struct PruneReport {
     pub erased_mails: u32,
     /// Records that a client was deleted.
     pub erasures: u32,
+    /// Counts of minutes.
+    pub minutes: u32,
+    /// Heartbeats of instances that are gone.
+    pub heartbeats: u32,
+    /// Expired dry runs of remedies, and the rows that they showed.
+    pub remedy_plans: u32,
+    /// Failure groups that nothing is in any more.
+    pub failure_groups: u32,
     /// More was due when the time was up; the next run continues.
     pub out_of_time: bool,
     /// How the store failed; the next run continues.
@@ -54,6 +62,11 @@ pub async fn prune(context: &PruneContext) -> PruneReport {
         Prunable::ErasedRows { dead_older_than_days: settings.outbox_days },
         Prunable::ErasedMails { older_than_days: settings.refused_body_days },
         Prunable::Erasures { older_than_days: settings.inbox_days },
+        Prunable::Minutes,
+        Prunable::Heartbeats,
+        Prunable::PlanRows,
+        Prunable::Plans,
+        Prunable::Groups { older_than_days: settings.outbox_days },
     ];
     for what in works {
         loop {
@@ -87,6 +100,10 @@ impl PruneReport {
             Prunable::ErasedRows { .. } => &mut self.erased_rows,
             Prunable::ErasedMails { .. } => &mut self.erased_mails,
             Prunable::Erasures { .. } => &mut self.erasures,
+            Prunable::Minutes => &mut self.minutes,
+            Prunable::Heartbeats => &mut self.heartbeats,
+            Prunable::PlanRows | Prunable::Plans => &mut self.remedy_plans,
+            Prunable::Groups { .. } => &mut self.failure_groups,
         }
     }
 }

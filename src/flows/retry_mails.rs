@@ -101,7 +101,8 @@ async fn run(context: &NotifyContext, report: &mut RetryReport) -> StoreResult<(
 }
 
 async fn turn_up_doubts(context: &NotifyContext, report: &mut RetryReport) -> StoreResult<()> {
-    let doubts = context.inbox.expire(EMAIL_CONSUMER, context.policy().on_doubt, EXPIRE_ROWS_MAX).await?;
+    let (provider, on_doubt) = (context.mailer.provider(), context.policy().on_doubt);
+    let doubts = context.inbox.expire(EMAIL_CONSUMER, provider, on_doubt, EXPIRE_ROWS_MAX).await?;
     for message_id in &doubts {
         tracing::warn!(message_id, "mail in doubt: its lease ran out without an outcome, it may have been sent");
     }

@@ -1,12 +1,12 @@
 //! The function DispatchOutbox: sends due messages, on its timer. The timer's own data is not needed.
 
-use super::{idle::Idle, invocation, reply::Reply};
+use super::{heartbeat::Heartbeat, idle::Idle, invocation, reply::Reply};
 use crate::{
     flows::dispatch::{self, DispatchContext, DispatchReport},
     telemetry::spans::Span,
 };
 
-pub(super) async fn answer(context: &DispatchContext, idle: &Idle) -> Reply {
+pub(super) async fn answer(context: &DispatchContext, idle: &Idle, heartbeat: &Heartbeat) -> Reply {
     if idle.skips() {
         Span::current().idle();
         return invocation::skipped();
@@ -17,6 +17,7 @@ pub(super) async fn answer(context: &DispatchContext, idle: &Idle) -> Reply {
         Span::current().idle();
     }
     idle.ran(found_nothing);
+    heartbeat.beat(Some(idle), report.store_error.as_deref()).await;
     if report.claimed > 0 {
         tracing::info!(claimed = report.claimed, sent = report.sent, dead = report.dead, "dispatched");
     }

@@ -131,14 +131,18 @@ async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Reques
             }
             finance::answer(&services.book, endpoint, request).await.unwrap_or_else(Problem::reply)
         }
-        Endpoint::DispatchOutbox => dispatch_outbox::answer(&services.dispatch, &services.idle_outbox).await,
+        Endpoint::DispatchOutbox => {
+            dispatch_outbox::answer(&services.dispatch, &services.idle_outbox, &services.heartbeat_outbox).await
+        }
         Endpoint::SendEmail => {
             services.idle_mail.wake();
             let queue = services.operate.mail_queue.as_ref().map(Destination::entity);
             send_email::answer(&services.notify, queue, request).await
         }
-        Endpoint::RetryEmail => retry_email::answer(&services.notify, &services.idle_mail).await,
-        Endpoint::PruneOutbox => prune_outbox::answer(&services.prune).await,
+        Endpoint::RetryEmail => {
+            retry_email::answer(&services.notify, &services.idle_mail, &services.heartbeat_mail).await
+        }
+        Endpoint::PruneOutbox => prune_outbox::answer(&services.prune, &services.heartbeat_prune).await,
     }
 }
 

@@ -43,6 +43,12 @@ impl Idle {
         self.set(Seen { quiet_since, last_run: Some(now) });
     }
 
+    /// After a run: how long the runs that follow are skipped, the next of which is in `next`. Zero: that one is not.
+    pub(super) fn rest(&self, next: Duration) -> Duration {
+        let quiet = self.seen().quiet_since.is_some_and(|since| since.elapsed() + next >= self.after);
+        if quiet { self.every } else { Duration::ZERO }
+    }
+
     /// Something came in through this process: the next run is not skipped.
     pub(super) fn wake(&self) {
         self.set(Seen::default());

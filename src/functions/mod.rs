@@ -28,6 +28,7 @@ mod operations;
 mod envelope;
 mod invocation;
 mod idle;
+mod heartbeat;
 mod dispatch_outbox;
 mod send_email;
 mod retry_email;
@@ -35,6 +36,7 @@ mod prune_outbox;
 mod edge;
 
 pub use guard::Guard;
+pub use heartbeat::{Heartbeat, Rhythm};
 pub use idle::Idle;
 pub use openapi::document;
 pub use routes::{FUNCTIONS, Function, Trigger, endpoints, names, routes};
@@ -69,6 +71,12 @@ pub struct Services {
     pub idle_outbox: Idle,
     /// When RetryEmail may skip a run.
     pub idle_mail: Idle,
+    /// That DispatchOutbox runs.
+    pub heartbeat_outbox: Heartbeat,
+    /// That RetryEmail runs.
+    pub heartbeat_mail: Heartbeat,
+    /// That PruneOutbox runs.
+    pub heartbeat_prune: Heartbeat,
     /// The last known state of the dependencies, for Health.
     pub health: Arc<Health>,
     /// This build's version, as Health and the root path report it.

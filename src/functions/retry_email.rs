@@ -1,6 +1,6 @@
 //! The function RetryEmail: retries mails that were parked, abandoned or are in doubt, on its timer.
 
-use super::{idle::Idle, invocation, reply::Reply};
+use super::{heartbeat::Heartbeat, idle::Idle, invocation, reply::Reply};
 use crate::{
     flows::{
         mailing::NotifyContext,
@@ -9,7 +9,7 @@ use crate::{
     telemetry::spans::Span,
 };
 
-pub(super) async fn answer(context: &NotifyContext, idle: &Idle) -> Reply {
+pub(super) async fn answer(context: &NotifyContext, idle: &Idle, heartbeat: &Heartbeat) -> Reply {
     if idle.skips() {
         Span::current().idle();
         return invocation::skipped();
@@ -20,5 +20,6 @@ pub(super) async fn answer(context: &NotifyContext, idle: &Idle) -> Reply {
         Span::current().idle();
     }
     idle.ran(found_nothing);
+    heartbeat.beat(Some(idle), report.store_error.as_deref()).await;
     invocation::run(&report, report.store_error.as_deref())
 }

@@ -75,13 +75,26 @@ pub trait Inbox: Send + Sync {
         lease: &Lease,
     ) -> StoreResult<Begun>;
 
-    /// Stores a message that can never be mailed. A known message is left unchanged.
-    async fn refuse(&self, consumer: &str, delivery: &Delivery, addressee: &Addressee, reason: &str)
-    -> StoreResult<()>;
+    /// Stores a message that can never be mailed. A known message is left unchanged. `provider`: breaker name of the one
+    /// that would have mailed it.
+    async fn refuse(
+        &self,
+        consumer: &str,
+        provider: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        reason: &str,
+    ) -> StoreResult<()>;
 
     /// Mails with an expired lease become `in doubt`, due now (`Resend`) or held (`Hold`); the doubt is counted and
-    /// recorded in the row. Returns their MessageIds, at most `rows_max`.
-    async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>>;
+    /// recorded in the row. Returns their MessageIds, at most `rows_max`. `provider`: breaker name of the one that mails.
+    async fn expire(
+        &self,
+        consumer: &str,
+        provider: &str,
+        on_doubt: OnDoubt,
+        rows_max: u32,
+    ) -> StoreResult<Vec<String>>;
 
     /// Leases up to `rows_max` due rows that are accepted, parked or in doubt, oldest due first: those that need a
     /// status query, and no more others than the provider's rate limit allows. `probe`: the token holds the provider's
@@ -96,13 +109,14 @@ pub trait Inbox: Send + Sync {
 
     /// Records how the attempt ended. Safe to repeat, as a settle is. `Sent` erases the body. `provider_met`: the
     /// provider may have seen the mail or the query until now, so it counts towards the rate limit from now on;
-    /// otherwise its room is free again.
+    /// otherwise its room is free again. `provider`: its breaker name, under which the attempt is counted.
     async fn settle(
         &self,
         consumer: &str,
         message_id: &str,
         token: LeaseToken,
         settlement: &MailSettlement,
+        provider: &str,
         provider_met: bool,
     ) -> StoreResult<Settled>;
 

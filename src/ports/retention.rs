@@ -36,6 +36,19 @@ pub enum Prunable {
         /// Minimum time, for refused and held mails.
         older_than_days: i64,
     },
+    /// Counts of minutes that are older than a day and an hour: reports read 24 hours.
+    Minutes,
+    /// Heartbeats of instances that are gone: without one for a day.
+    Heartbeats,
+    /// What expired dry runs of remedies showed.
+    PlanRows,
+    /// Expired dry runs of remedies.
+    Plans,
+    /// Failure groups that no row and no mail is in, by when they were last seen.
+    Groups {
+        /// Minimum age.
+        older_than_days: i64,
+    },
     /// Records of deleted clients about whom nothing can arrive any more, by when they were deleted.
     Erasures {
         /// Minimum age.
@@ -48,11 +61,12 @@ impl Prunable {
     #[must_use]
     pub fn older_than_days(self) -> i64 {
         match self {
-            Self::ExpiredKeys => 0,
+            Self::ExpiredKeys | Self::Minutes | Self::Heartbeats | Self::PlanRows | Self::Plans => 0,
             Self::FinishedRows { older_than_days }
             | Self::Tombstones { older_than_days }
             | Self::RefusedBodies { older_than_days }
             | Self::ErasedMails { older_than_days }
+            | Self::Groups { older_than_days }
             | Self::Erasures { older_than_days } => older_than_days,
             Self::ErasedRows { dead_older_than_days } => dead_older_than_days,
         }

@@ -111,14 +111,21 @@ impl Inbox for Flaky<dyn Inbox> {
     async fn refuse(
         &self,
         consumer: &str,
+        provider: &str,
         delivery: &Delivery,
         addressee: &Addressee,
         reason: &str,
     ) -> StoreResult<()> {
-        self.inner.refuse(consumer, delivery, addressee, reason).await
+        self.inner.refuse(consumer, provider, delivery, addressee, reason).await
     }
-    async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>> {
-        self.inner.expire(consumer, on_doubt, rows_max).await
+    async fn expire(
+        &self,
+        consumer: &str,
+        provider: &str,
+        on_doubt: OnDoubt,
+        rows_max: u32,
+    ) -> StoreResult<Vec<String>> {
+        self.inner.expire(consumer, provider, on_doubt, rows_max).await
     }
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
         self.inner.take_due(consumer, lease, probe, rows_max).await
@@ -129,10 +136,11 @@ impl Inbox for Flaky<dyn Inbox> {
         message_id: &str,
         token: LeaseToken,
         settlement: &MailSettlement,
+        provider: &str,
         provider_met: bool,
     ) -> StoreResult<Settled> {
         self.fails("settle a mail")?;
-        self.inner.settle(consumer, message_id, token, settlement, provider_met).await
+        self.inner.settle(consumer, message_id, token, settlement, provider, provider_met).await
     }
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
         self.inner.take_query(message_id, queries).await

@@ -163,6 +163,8 @@ async fn the_timers_answer_with_their_reports() {
     assert_eq!(report(&edge.invoke("RetryEmail", TIMER.as_bytes()).await, 200)["taken"], 0);
     assert_eq!(report(&edge.invoke("PruneOutbox", TIMER.as_bytes()).await, 200)["outboxRows"], 0);
     assert_eq!(edge.bus.accepted(crate::support::world::EMAILS).len(), 1);
+    let well = "SELECT group_concat(Function) FROM (SELECT * FROM Heartbeats WHERE Error IS NULL ORDER BY Function)";
+    assert_eq!(edge.backend.query(well).as_deref(), Some("DispatchOutbox,PruneOutbox,RetryEmail"));
 }
 
 #[tokio::test]
@@ -173,6 +175,8 @@ async fn an_idle_timer_does_not_query_the_database_until_a_write_or_message_arri
         assert!(report(&edge.invoke(function, TIMER.as_bytes()).await, 200).get("idle").is_none(), "{function}");
         let reported = report(&edge.invoke(function, TIMER.as_bytes()).await, 200);
         assert_eq!(reported, json!({ "idle": true }), "{function}");
+        let hour = "SELECT count(*) FROM Heartbeats WHERE NextByUtc - LastRunOnUtc BETWEEN 3600000 AND 3700000";
+        assert_eq!(edge.backend.query(&format!("{hour} AND Function = '{function}'")).as_deref(), Some("1"));
     }
     edge.write("POST", &path, &[], &figures(1)).await;
     assert_eq!(report(&edge.invoke("DispatchOutbox", TIMER.as_bytes()).await, 200)["sent"], 1);
@@ -189,6 +193,8 @@ async fn a_timer_run_whose_store_failed_is_a_failed_run() {
     for function in ["DispatchOutbox", "RetryEmail", "PruneOutbox"] {
         let reported = report(&edge.invoke(function, TIMER.as_bytes()).await, 500);
         assert!(reported["storeError"].is_string(), "{function}: {reported}");
+        let why = format!("SELECT Error FROM Heartbeats WHERE Function = '{function}'");
+        assert_eq!(edge.backend.query(&why).as_deref(), reported["storeError"].as_str());
     }
     let reported = report(&edge.invoke("SendEmail", MESSAGE.as_bytes()).await, 500);
     assert!(reported["failed"].is_string(), "the broker must deliver it again: {reported}");

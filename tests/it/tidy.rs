@@ -294,8 +294,9 @@ fn frequent_statements_name_their_index_and_seek() {
         ("outbox_route_first", 1),
         ("outbox_route_sibling", 1),
         ("inbox_take", 1),
-        ("inbox_expire", 1),
-        ("inbox_take_back", 1),
+        ("inbox_expire", 2),
+        ("inbox_take_back", 2),
+        ("inbox_attempt", 2),
         ("ops_followers_due", 2),
     ];
     for (name, times) in joined {
@@ -321,7 +322,8 @@ fn the_dialects_have_the_same_statements() {
     let only_sqlite = [
         ("outbox_destination_names", "SQLite may hold a name that is no text, which is passed over in Rust"),
         ("outbox_route_twin", "a column of outbox_unrouted: routing is one batch"),
-        ("outbox_attempts_trim", "part of outbox_attempt, which stores those of all rows"),
+        ("inbox_attempts_trim", "part of inbox_attempt, which stores those of all mails"),
+        ("outbox_attempts_trim", "as inbox_attempts_trim"),
         ("outbox_settle_back", "part of outbox_settle, which takes all outcomes as one JSON parameter"),
         ("outbox_settle_dead", "part of outbox_settle"),
         ("outbox_settle_sent", "part of outbox_settle"),
@@ -348,6 +350,7 @@ fn the_dialects_have_the_same_statements() {
         ("outbox_locked", "SQLite locks no rows"),
         ("outbox_holders", "as outbox_locked"),
         ("ops_report", "as outbox_locked: a reader of SQLite waits for nobody"),
+        ("inbox_tried", "tables of the batch; SQLite keeps them in Rust"),
         ("outbox_died", "the rows as a table of the batch; SQLite returns them"),
         ("report_walked", "one batch walks and reads; SQLite reads each row as it walks"),
         ("outbox_settle", "see outbox_settle_sent"),

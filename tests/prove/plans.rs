@@ -186,15 +186,15 @@ async fn mails(backend: &dyn Backend, tag: &str) {
         let Begun::Ours(work) = begun else { panic!("{begun:?}") };
         if n == 0 {
             let sent = MailSettlement::Sent { provider: "none".to_owned(), reference: "r".to_owned() };
-            inbox.settle(CONSUMER, &id, work.token, &sent, true).await.unwrap();
+            inbox.settle(CONSUMER, &id, work.token, &sent, PROVIDER, true).await.unwrap();
         }
     }
     backend.advance_ms(LEASE_MS + 1);
-    assert_eq!(inbox.expire(CONSUMER, OnDoubt::Resend, 100).await.unwrap().len(), 1);
+    assert_eq!(inbox.expire(CONSUMER, PROVIDER, OnDoubt::Resend, 100).await.unwrap().len(), 1);
     let works = inbox.take_due(CONSUMER, &lease(), false, 100).await.unwrap();
     assert_eq!(works.len(), 1);
     let refused = MailSettlement::Refused { reason: "no such mailbox".to_owned() };
-    inbox.settle(CONSUMER, &works[0].message_id, works[0].token, &refused, true).await.unwrap();
+    inbox.settle(CONSUMER, &works[0].message_id, works[0].token, &refused, PROVIDER, true).await.unwrap();
 }
 
 async fn claim(backend: &dyn Backend, mode: ClaimMode, token: LeaseToken) -> (LeaseToken, Claimed) {

@@ -3,7 +3,7 @@
 use super::outbox::count_of;
 use crate::{
     adapters::columns::Columns,
-    domain::{fingerprint::Failure, latency, outbox::RowState, outbox_failures::ATTEMPTS_KEPT},
+    domain::{delivery::MailState, fingerprint::Failure, latency, outbox::RowState, outbox_failures::ATTEMPTS_KEPT},
 };
 use rusqlite::{Connection, Params, named_params};
 use std::collections::BTreeMap;
@@ -21,6 +21,10 @@ pub(super) struct History<'a> {
 impl<'a> History<'a> {
     pub(super) fn new(connection: &'a Connection, now: i64, instance: &'a str, name: &'a str) -> Self {
         Self { connection, now, instance, name, groups: BTreeMap::new(), counts: BTreeMap::new() }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        self.name
     }
 
     pub(super) fn count_latency(&mut self, since: i64) {
@@ -49,6 +53,22 @@ impl<'a> History<'a> {
         })?;
         let kept = named_params! {":seq": seq, ":kept": ATTEMPTS_KEPT};
         self.connection.prepare_cached(include_str!("sql/outbox_attempts_trim.sql"))?.execute(kept).map(drop)
+    }
+
+    /// How an attempt left a mail.
+    pub(super) fn mail_attempt(
+        &self,
+        (consumer, id): (&str, &str),
+        state: MailState,
+        reference: Option<&str>,
+        error: Option<&str>,
+    ) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(include_str!("sql/inbox_attempt.sql"))?.execute(named_params! {
+            ":consumer": consumer, ":id": id, ":now": self.now, ":instance": self.instance,
+            ":state": state as i64, ":reference": reference, ":error": error,
+        })?;
+        let kept = named_params! {":consumer": consumer, ":id": id, ":kept": ATTEMPTS_KEPT};
+        self.connection.prepare_cached(include_str!("sql/inbox_attempts_trim.sql"))?.execute(kept).map(drop)
     }
 
     /// Runs a statement that dead-letters rows which nobody settles, and returns how many.

@@ -1,11 +1,18 @@
 //! The inbox on SQLite.
 
-use super::{Sqlite, outbox::add_destination, rate_limit, rows};
+use super::{
+    Sqlite,
+    history::History,
+    outbox::{add_destination, count_of},
+    rate_limit, rows,
+};
 use crate::{
     adapters::columns::{Columns, mail},
     domain::{
         delivery::{Delivery, LEASE_RAN_OUT, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
+        latency,
+        mail_history::{never_settled, unmailable},
         mail_settlement::MailSettlement,
         mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
         outbox::{Settled, bounded},
@@ -17,7 +24,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 #[async_trait]
 impl Inbox for Sqlite {
@@ -36,15 +43,18 @@ impl Inbox for Sqlite {
     async fn refuse(
         &self,
         consumer: &str,
+        provider: &str,
         delivery: &Delivery,
         addressee: &Addressee,
         reason: &str,
     ) -> StoreResult<()> {
         let (consumer, delivery, addressee, reason) =
             (consumer.to_owned(), delivery.clone(), addressee.clone(), bounded(reason));
+        let (provider, instance) = (provider.to_owned(), self.instance());
         self.write("refuse a message", move |tx, now| {
+            let failure = unmailable(&provider, &reason);
             let mut statement = tx.prepare_cached(include_str!("sql/inbox_refuse.sql"))?;
-            statement.execute(named_params! {
+            let values = named_params! {
                 ":consumer": consumer,
                 ":id": delivery.message_id,
                 ":body": delivery.body,
@@ -52,27 +62,52 @@ impl Inbox for Sqlite {
                 ":subject": addressee.subject,
                 ":hash": addressee.hash(),
                 ":reason": reason,
+                ":fingerprint": failure.fingerprint,
+                ":enqueued_on": delivery.enqueued_on.map(|time| time.timestamp_millis()),
                 ":now": now,
-            })?;
-            Ok(())
+            };
+            let deliveries = statement.query_row(values, |row| row.number("Deliveries"))?;
+            if deliveries > 1 {
+                return Ok(());
+            }
+            let mut history = History::new(tx, now, &instance, &provider);
+            history.mail_attempt((&consumer, &delivery.message_id), MailState::Refused, None, Some(&reason))?;
+            history.group(&failure, delivery.message_id.clone());
+            history.count(latency::GIVEN_UP);
+            history.store()
         })
         .await
     }
 
-    async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>> {
-        let consumer = consumer.to_owned();
+    async fn expire(
+        &self,
+        consumer: &str,
+        provider: &str,
+        on_doubt: OnDoubt,
+        rows_max: u32,
+    ) -> StoreResult<Vec<String>> {
+        let (consumer, provider, instance) = (consumer.to_owned(), provider.to_owned(), self.instance());
         self.write("expire leases of mails", move |tx, now| {
+            let failure = never_settled(&provider);
             let mut statement = tx.prepare_cached(include_str!("sql/inbox_expire.sql"))?;
             let which = named_params! {
                 ":consumer": consumer,
                 ":now": now,
                 ":resend": on_doubt == OnDoubt::Resend,
                 ":reason": LEASE_RAN_OUT,
+                ":fingerprint": failure.fingerprint,
                 ":rows_max": rows_max,
             };
             let mut ids =
                 statement.query_map(which, |row| row.text("MessageId"))?.collect::<rusqlite::Result<Vec<_>>>()?;
             ids.sort_unstable();
+            let mut history = History::new(tx, now, &instance, &provider);
+            for id in &ids {
+                history.mail_attempt((&consumer, id), MailState::InDoubt, None, Some(LEASE_RAN_OUT))?;
+                history.group(&failure, id.clone());
+                history.count(latency::FAILED);
+            }
+            history.store()?;
             Ok(ids)
         })
         .await
@@ -89,12 +124,15 @@ impl Inbox for Sqlite {
         message_id: &str,
         token: LeaseToken,
         settlement: &MailSettlement,
+        provider: &str,
         provider_met: bool,
     ) -> StoreResult<Settled> {
         let (consumer, message_id, settlement) = (consumer.to_owned(), message_id.to_owned(), settlement.clone());
+        let (provider, instance) = (provider.to_owned(), self.instance());
         self.write("settle a mail", move |tx, now| {
             rate_limit::settle(tx, now, &token.to_string(), &message_id, provider_met)?;
-            settle(tx, now, &consumer, &message_id, token, &settlement)
+            let history = History::new(tx, now, &instance, &provider);
+            settle(tx, now, (&consumer, &message_id), token, &settlement, provider_met, history)
         })
         .await
     }
@@ -106,11 +144,22 @@ impl Inbox for Sqlite {
 
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
         let (consumer, message_id, alike) = (consumer.to_owned(), message_id.to_owned(), alike.clone());
-        self.write("take mails back", move |tx, now| take_back(tx, now, &consumer, &message_id, &alike)).await
+        let instance = self.instance();
+        self.write("take mails back", move |tx, now| {
+            let history = History::new(tx, now, &instance, &alike.provider);
+            take_back(tx, now, (&consumer, &message_id), &alike, &history)
+        })
+        .await
     }
 }
 
-fn take_back(db: &Connection, now: i64, consumer: &str, message_id: &str, alike: &Alike) -> rusqlite::Result<u32> {
+fn take_back(
+    db: &Connection,
+    now: i64,
+    (consumer, message_id): (&str, &str),
+    alike: &Alike,
+    history: &History<'_>,
+) -> rusqlite::Result<u32> {
     let refused = named_params! { ":consumer": consumer, ":id": message_id, ":alike": alike.fingerprint };
     db.prepare_cached(include_str!("sql/inbox_refused_alike.sql"))?.execute(refused)?;
     let which = named_params! {
@@ -124,13 +173,15 @@ fn take_back(db: &Connection, now: i64, consumer: &str, message_id: &str, alike:
         ":newest": ALIKE_AMONG,
         ":now": now,
     };
-    let back = db.prepare_cached(include_str!("sql/inbox_take_back.sql"))?.execute(which)?;
-    if back > 0 {
+    let mut statement = db.prepare_cached(include_str!("sql/inbox_take_back.sql"))?;
+    let back = statement.query_map(which, |row| row.text("MessageId"))?.collect::<rusqlite::Result<Vec<_>>>()?;
+    back.iter().try_for_each(|id| history.mail_attempt((consumer, id), MailState::Accepted, None, None))?;
+    if !back.is_empty() {
         add_destination(db, &alike.provider)?;
         let fault = named_params! { ":provider": alike.provider, ":alike": alike.fingerprint };
         db.prepare_cached(include_str!("sql/inbox_at_fault.sql"))?.execute(fault)?;
     }
-    Ok(u32::try_from(back).unwrap_or(u32::MAX))
+    Ok(count_of(back.len()))
 }
 
 fn begin(
@@ -157,6 +208,7 @@ fn begin(
         ":provider": lease.provider,
         ":rate_limited": room.is_some(),
         ":full": full,
+        ":enqueued_on": delivery.enqueued_on.map(|time| time.timestamp_millis()),
         ":now": now,
     };
     let begun = statement.query_row(values, |row| mail::begun(row, lease.token, rows::time_of(now)))?;
@@ -224,28 +276,45 @@ fn take_due(
 fn settle(
     db: &Connection,
     now: i64,
-    consumer: &str,
-    message_id: &str,
+    (consumer, message_id): (&str, &str),
     token: LeaseToken,
     settlement: &MailSettlement,
+    provider_met: bool,
+    mut history: History<'_>,
 ) -> rusqlite::Result<Settled> {
     let set = settlement.columns();
-    let token = token.to_string();
-    let changed = db.prepare_cached(include_str!("sql/inbox_settle.sql"))?.execute(named_params! {
+    let (token, error) = (token.to_string(), set.error.map(bounded));
+    let failure = settlement.failure(history.name(), provider_met);
+    let mut statement = db.prepare_cached(include_str!("sql/inbox_settle.sql"))?;
+    let values = named_params! {
         ":consumer": consumer,
         ":id": message_id,
         ":token": token,
         ":state": set.state as i64,
         ":due_at": set.delay_ms.map(|delay_ms| now.saturating_add(delay_ms)),
-        ":error": set.error.map(bounded),
+        ":error": error,
+        ":fingerprint": failure.as_ref().map(|failure| &failure.fingerprint),
         ":provider": set.provider,
         ":reference": set.reference,
         ":recipient_failed": set.recipient_failed,
         ":doubted": set.doubted,
         ":not_found": set.not_found,
         ":now": now,
-    })?;
-    if changed == 1 {
+    };
+    let since = statement.query_row(values, |row| row.number("SinceUtc")).optional()?;
+    if let Some(since) = since {
+        if settlement.is_attempt(provider_met) {
+            history.mail_attempt((consumer, message_id), set.state, set.reference, error.as_deref())?;
+        }
+        if let Some(failure) = &failure {
+            history.group(failure, message_id.to_owned());
+        }
+        match settlement.bucket(provider_met) {
+            Some(bucket) => history.count(bucket),
+            None if set.state == MailState::Sent => history.count_latency(since),
+            None => {}
+        }
+        history.store()?;
         return Ok(Settled::Applied);
     }
     // The token stays on the row: with the state that this settlement leads to, it shows that an earlier try applied it.

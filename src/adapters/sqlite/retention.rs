@@ -1,12 +1,15 @@
 //! Pruning on SQLite: each step one short transaction that finds its rows by an index.
 
 use super::{db::Sqlite, outbox::count_of};
-use crate::ports::{
-    error::StoreResult,
-    retention::{Prunable, Retention},
+use crate::{
+    adapters::columns::Columns,
+    ports::{
+        error::StoreResult,
+        retention::{Prunable, Retention},
+    },
 };
 use async_trait::async_trait;
-use rusqlite::named_params;
+use rusqlite::{Row, named_params};
 
 const DAY_MS: i64 = 86_400_000;
 
@@ -16,7 +19,17 @@ impl Retention for Sqlite {
         self.write("prune", move |transaction, now| {
             let before = now.saturating_sub(what.older_than_days().saturating_mul(DAY_MS));
             let params = named_params! {":before": before, ":rows_max": rows_max};
-            transaction.prepare_cached(sql_of(what))?.execute(params).map(count_of)
+            let mut statement = transaction.prepare_cached(sql_of(what))?;
+            if !matches!(what, Prunable::ErasedMails { .. }) {
+                return statement.execute(params).map(count_of);
+            }
+            let key = |row: &Row<'_>| Ok((row.text("Consumer")?, row.text("MessageId")?));
+            let erased = statement.query_map(params, key)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            let mut attempts = transaction.prepare_cached(include_str!("sql/prune_erased_attempts.sql"))?;
+            for (consumer, id) in &erased {
+                attempts.execute(named_params! {":consumer": consumer, ":id": id})?;
+            }
+            Ok(count_of(erased.len()))
         })
         .await
     }
@@ -31,5 +44,10 @@ fn sql_of(what: Prunable) -> &'static str {
         Prunable::ErasedRows { .. } => include_str!("sql/prune_erased_rows.sql"),
         Prunable::ErasedMails { .. } => include_str!("sql/prune_erased_mails.sql"),
         Prunable::Erasures { .. } => include_str!("sql/prune_erasures.sql"),
+        Prunable::Minutes => include_str!("sql/prune_minutes.sql"),
+        Prunable::Heartbeats => include_str!("sql/prune_heartbeats.sql"),
+        Prunable::PlanRows => include_str!("sql/prune_plan_rows.sql"),
+        Prunable::Plans => include_str!("sql/prune_plans.sql"),
+        Prunable::Groups { .. } => include_str!("sql/prune_groups.sql"),
     }
 }

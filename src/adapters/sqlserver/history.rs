@@ -4,9 +4,13 @@ use super::statement::Statement;
 use crate::domain::{fingerprint::Failure, outbox_failures::ATTEMPTS_KEPT};
 use serde_json::{Value, json};
 
-/// After `@failed` is filled.
+/// After `@tried` is filled.
 pub(super) const ATTEMPT: &str = include_str!("sql/outbox_attempt.sql");
-/// After `@failed` is filled.
+/// Begins a batch of the inbox: its statements fill `@tried` and `@counted`.
+pub(super) const TRIED: &str = include_str!("sql/inbox_tried.sql");
+/// After `@tried` is filled.
+pub(super) const MAIL_ATTEMPT: &str = include_str!("sql/inbox_attempt.sql");
+/// After `@tried` is filled.
 pub(super) const GROUP: &str = include_str!("sql/failure_group.sql");
 /// After `@counted` is filled.
 pub(super) const COUNT: &str = include_str!("sql/minute_count.sql");

@@ -4,6 +4,7 @@ use super::{
     db::{SqlServer, millis, read},
     error_numbers::RACES,
     errors::{self, odd},
+    history,
     outbox::NOW,
     rate_limit, rows,
     session::Results,
@@ -14,6 +15,7 @@ use crate::{
     domain::{
         delivery::{Delivery, LEASE_RAN_OUT, MailWork, OnDoubt},
         ids::LeaseToken,
+        mail_history::{never_settled, unmailable},
         mail_settlement::MailSettlement,
         mail_verdict::{ALIKE_AMONG, ALIKE_RECIPIENTS, TAKEN_BACK_MAX},
         outbox::{Settled, bounded},
@@ -25,6 +27,7 @@ use crate::{
     },
 };
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use tiberius::error::Error;
 
@@ -40,6 +43,9 @@ const REFUSED_ALIKE: &str = include_str!("sql/inbox_refused_alike.sql");
 const TAKE_BACK: &str = include_str!("sql/inbox_take_back.sql");
 const AT_FAULT: &str = include_str!("sql/inbox_at_fault.sql");
 const END: &str = "COMMIT TRAN;";
+const IF_NEW: &str = "IF @known = 0\nBEGIN";
+const IF_DOUBTS: &str = "IF @doubts > 0\nBEGIN";
+const END_IF: &str = "END;\nCOMMIT TRAN;";
 
 #[async_trait]
 impl Inbox for SqlServer {
@@ -61,6 +67,7 @@ impl Inbox for SqlServer {
             .with("token", lease.token.to_string())
             .with("lease_ms", millis(lease.lease_ms))
             .with("provider", lease.provider.clone())
+            .with("enqueued_on", delivery.enqueued_on.map(time_text))
             .repeatable()
             .patient();
         let statement = rate_limit::with_rate_limit(statement, lease);
@@ -70,31 +77,60 @@ impl Inbox for SqlServer {
     async fn refuse(
         &self,
         consumer: &str,
+        provider: &str,
         delivery: &Delivery,
         addressee: &Addressee,
         reason: &str,
     ) -> StoreResult<()> {
-        let statement = Statement::of(&[NOW, REFUSE])
-            .with("consumer", consumer.to_owned())
-            .with("id", delivery.message_id.clone())
-            .with("body", delivery.body.clone())
-            .with("traceparent", delivery.traceparent.clone())
-            .with("subject", addressee.subject.clone())
-            .with("hash", addressee.hash().map(str::to_owned))
-            .with("reason", bounded(reason))
-            .repeatable()
-            .patient();
+        let failure = unmailable(provider, reason);
+        let statement = Statement::of(&[
+            NOW,
+            history::TRIED,
+            REFUSE,
+            IF_NEW,
+            history::MAIL_ATTEMPT,
+            history::GROUP,
+            history::COUNT,
+            END_IF,
+        ])
+        .with("consumer", consumer.to_owned())
+        .with("id", delivery.message_id.clone())
+        .with("body", delivery.body.clone())
+        .with("traceparent", delivery.traceparent.clone())
+        .with("subject", addressee.subject.clone())
+        .with("hash", addressee.hash().map(str::to_owned))
+        .with("reason", bounded(reason))
+        .with("fingerprint", failure.fingerprint.clone())
+        .with("enqueued_on", delivery.enqueued_on.map(time_text));
+        let statement = history::with(statement, self.instance(), provider, [&failure]).repeatable().patient();
         self.once_more("refuse a message", statement).await.map(drop)
     }
 
-    async fn expire(&self, consumer: &str, on_doubt: OnDoubt, rows_max: u32) -> StoreResult<Vec<String>> {
+    async fn expire(
+        &self,
+        consumer: &str,
+        provider: &str,
+        on_doubt: OnDoubt,
+        rows_max: u32,
+    ) -> StoreResult<Vec<String>> {
         let step = "expire leases of mails";
-        let statement = Statement::of(&[NOW, EXPIRE])
-            .with("consumer", consumer.to_owned())
-            .with("resend", i32::from(on_doubt == OnDoubt::Resend))
-            .with("reason", LEASE_RAN_OUT.to_owned())
-            .with("rows_max", i64::from(rows_max))
-            .repeatable();
+        let failure = never_settled(provider);
+        let statement = Statement::of(&[
+            NOW,
+            history::TRIED,
+            EXPIRE,
+            IF_DOUBTS,
+            history::MAIL_ATTEMPT,
+            history::GROUP,
+            history::COUNT,
+            END_IF,
+        ])
+        .with("consumer", consumer.to_owned())
+        .with("resend", i32::from(on_doubt == OnDoubt::Resend))
+        .with("reason", LEASE_RAN_OUT.to_owned())
+        .with("fingerprint", failure.fingerprint.clone())
+        .with("rows_max", i64::from(rows_max));
+        let statement = history::with(statement, self.instance(), provider, [&failure]).repeatable();
         let results = self.execute(step, statement).await?;
         let ids: Result<Vec<_>, _> = rows::having(&results, "MessageId").map(|row| row.text("MessageId")).collect();
         let mut ids = read(step, ids)?;
@@ -123,15 +159,19 @@ impl Inbox for SqlServer {
         message_id: &str,
         token: LeaseToken,
         settlement: &MailSettlement,
+        provider: &str,
         provider_met: bool,
     ) -> StoreResult<Settled> {
         let step = "settle a mail";
         let columns = settlement.columns();
-        let statement = Statement::of(&[NOW, rate_limit::SETTLE, SETTLE, SETTLED])
+        let failure = settlement.failure(provider, provider_met);
+        let number = |n: i64| i32::try_from(n).unwrap_or_default();
+        let history = [history::MAIL_ATTEMPT, history::GROUP, history::COUNT].join("\n");
+        let statement = Statement::of(&[NOW, history::TRIED, rate_limit::SETTLE, SETTLE, &history, SETTLED])
             .with("consumer", consumer.to_owned())
             .with("id", message_id.to_owned())
             .with("token", token.to_string())
-            .with("state", i32::try_from(columns.state as i64).unwrap_or_default())
+            .with("state", number(columns.state as i64))
             .with("delay_ms", columns.delay_ms.map(millis))
             .with("error", columns.error.map(bounded))
             .with("provider", columns.provider.map(str::to_owned))
@@ -140,8 +180,11 @@ impl Inbox for SqlServer {
             .with("doubted", i32::from(columns.doubted))
             .with("not_found", i32::from(columns.not_found))
             .with("unsent", i32::from(!provider_met))
-            .repeatable();
-        let applied = read(step, rows::only_count(&self.execute(step, statement).await?, "Applied"))?;
+            .with("fingerprint", failure.as_ref().map(|failure| failure.fingerprint.clone()))
+            .with("attempt", i32::from(settlement.is_attempt(provider_met)))
+            .with("bucket", settlement.bucket(provider_met).map(number));
+        let statement = history::with(statement, self.instance(), provider, &failure).repeatable();
+        let applied = read(step, rows::only_count(&self.once_more(step, statement).await?, "Applied"))?;
         Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
     }
 
@@ -163,16 +206,17 @@ impl Inbox for SqlServer {
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
         let step = "take mails back";
         let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-        let statement = Statement::of(&[NOW, REFUSED_ALIKE, TAKE_BACK, AT_FAULT])
-            .with("consumer", consumer.to_owned())
-            .with("id", message_id.to_owned())
-            .with("delay_ms", millis(alike.delay_ms))
-            .with("provider", alike.provider.clone())
-            .with("alike", alike.fingerprint.clone())
-            .with("recipients", number(ALIKE_RECIPIENTS))
-            .with("times", number(TAKEN_BACK_MAX))
-            .with("newest", number(ALIKE_AMONG))
-            .repeatable();
+        let statement =
+            Statement::of(&[NOW, history::TRIED, REFUSED_ALIKE, TAKE_BACK, history::MAIL_ATTEMPT, AT_FAULT])
+                .with("consumer", consumer.to_owned())
+                .with("id", message_id.to_owned())
+                .with("delay_ms", millis(alike.delay_ms))
+                .with("provider", alike.provider.clone())
+                .with("alike", alike.fingerprint.clone())
+                .with("recipients", number(ALIKE_RECIPIENTS))
+                .with("times", number(TAKEN_BACK_MAX))
+                .with("newest", number(ALIKE_AMONG));
+        let statement = history::with(statement, self.instance(), &alike.provider, None).repeatable();
         read(step, rows::only_count(&self.once_more(step, statement).await?, "Back"))
     }
 }
@@ -188,6 +232,11 @@ impl SqlServer {
             done => done,
         }
     }
+}
+
+/// As a datetime2 reads it, in UTC.
+fn time_text(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }
 
 fn begun(results: &Results, lease: &Lease) -> Result<Begun, Error> {

@@ -20,8 +20,12 @@ impl Retention for SqlServer {
     async fn prune(&self, what: Prunable, rows_max: u32) -> StoreResult<u32> {
         let step = "prune";
         let days = i32::try_from(what.older_than_days().clamp(0, DAYS_MAX)).unwrap_or_default();
-        let statement =
-            Statement::of(&[NOW, sql_of(what)]).with("days", days).with("rows_max", i64::from(rows_max)).repeatable();
+        let erases = matches!(what, Prunable::ErasedMails { .. });
+        let more = if erases { include_str!("sql/prune_erased_attempts.sql") } else { "" };
+        let statement = Statement::of(&[NOW, sql_of(what), more])
+            .with("days", days)
+            .with("rows_max", i64::from(rows_max))
+            .repeatable();
         read(step, rows::only_count(&self.execute(step, statement).await?, "Done"))
     }
 }
@@ -35,5 +39,10 @@ fn sql_of(what: Prunable) -> &'static str {
         Prunable::ErasedRows { .. } => include_str!("sql/prune_erased_rows.sql"),
         Prunable::ErasedMails { .. } => include_str!("sql/prune_erased_mails.sql"),
         Prunable::Erasures { .. } => include_str!("sql/prune_erasures.sql"),
+        Prunable::Minutes => include_str!("sql/prune_minutes.sql"),
+        Prunable::Heartbeats => include_str!("sql/prune_heartbeats.sql"),
+        Prunable::PlanRows => include_str!("sql/prune_plan_rows.sql"),
+        Prunable::Plans => include_str!("sql/prune_plans.sql"),
+        Prunable::Groups { .. } => include_str!("sql/prune_groups.sql"),
     }
 }

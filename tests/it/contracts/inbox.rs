@@ -1,5 +1,7 @@
 //! The inbox contract: one holder at a time, nothing is lost, and a mail known to be sent is not sent again.
 
+mod history;
+
 use crate::support::backend::Backend;
 use client_organizer::{
     domain::{
@@ -86,11 +88,11 @@ async fn take(backend: &impl Backend, rows_max: u32) -> Vec<MailWork> {
 }
 
 async fn settle(backend: &impl Backend, work: &MailWork, settlement: &MailSettlement) -> Settled {
-    backend.inbox().settle(CONSUMER, &work.message_id, work.token, settlement, true).await.unwrap()
+    backend.inbox().settle(CONSUMER, &work.message_id, work.token, settlement, PROVIDER, true).await.unwrap()
 }
 
 async fn expire(backend: &impl Backend, on_doubt: OnDoubt) -> Vec<String> {
-    backend.inbox().expire(CONSUMER, on_doubt, 100).await.unwrap()
+    backend.inbox().expire(CONSUMER, PROVIDER, on_doubt, 100).await.unwrap()
 }
 
 async fn mail(backend: &impl Backend, id: &str) -> MailRow {
@@ -176,7 +178,8 @@ async fn one_of_many_parallel_deliveries_gets_the_lease(backend: &impl Backend) 
 }
 
 async fn a_message_that_can_never_be_mailed_is_stored_and_a_known_one_is_not_changed(backend: &impl Backend) {
-    let refuse = async |id| backend.inbox().refuse(CONSUMER, &delivery(id), &addressee(), "not ours").await.unwrap();
+    let refuse =
+        async |id| backend.inbox().refuse(CONSUMER, PROVIDER, &delivery(id), &addressee(), "not ours").await.unwrap();
     refuse("bad").await;
     refuse("bad").await;
     let row = mail(backend, "bad").await;
@@ -225,7 +228,7 @@ async fn expired_leases_become_doubts_in_bounded_steps(backend: &impl Backend) {
         backend.advance_ms(1);
     }
     backend.advance_ms(LEASE_MS);
-    let step = async || backend.inbox().expire(CONSUMER, OnDoubt::Resend, 2).await.unwrap();
+    let step = async || backend.inbox().expire(CONSUMER, PROVIDER, OnDoubt::Resend, 2).await.unwrap();
     assert_eq!(step().await, ["a", "b"]);
     assert_eq!(step().await, ["c"]);
 }
@@ -412,8 +415,14 @@ async fn a_repeated_outcome_is_applied_once(backend: &impl Backend) {
         assert_eq!(mail(backend, id).await, once, "and nothing is done twice");
     }
     let nobody = LeaseToken::fresh();
-    assert_eq!(backend.inbox().settle(CONSUMER, "s", nobody, &sent(), true).await.unwrap(), Settled::LeaseLost);
-    assert_eq!(backend.inbox().settle(CONSUMER, "unknown", nobody, &sent(), true).await.unwrap(), Settled::LeaseLost);
+    assert_eq!(
+        backend.inbox().settle(CONSUMER, "s", nobody, &sent(), PROVIDER, true).await.unwrap(),
+        Settled::LeaseLost
+    );
+    assert_eq!(
+        backend.inbox().settle(CONSUMER, "unknown", nobody, &sent(), PROVIDER, true).await.unwrap(),
+        Settled::LeaseLost
+    );
 }
 
 async fn a_refused_mail_keeps_its_body_and_is_never_due(backend: &impl Backend) {
@@ -447,7 +456,7 @@ async fn the_client_of_a_mail_is_remembered_when_its_content_is_erased(backend: 
     let work = ours(backend, "sent").await;
     assert_eq!(settle(backend, &work, &sent()).await, Settled::Applied);
     backend.advance_ms(1);
-    backend.inbox().refuse(CONSUMER, &delivery("refused"), &addressee(), "not ours").await.unwrap();
+    backend.inbox().refuse(CONSUMER, PROVIDER, &delivery("refused"), &addressee(), "not ours").await.unwrap();
     backend.advance_ms(1);
     let nobody = key().addressee(b"no JSON");
     backend.inbox().begin(CONSUMER, &delivery("of nobody"), &nobody, &lease()).await.unwrap();

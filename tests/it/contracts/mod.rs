@@ -22,6 +22,7 @@ macro_rules! contract {
 mod outbox;
 mod breaker;
 mod retention;
+mod heartbeats;
 mod books;
 mod inbox;
 mod rate_limit;

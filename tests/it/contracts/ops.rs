@@ -161,7 +161,7 @@ async fn status_reports_the_backlog_and_lag_of_each_destination(backend: &impl B
         ("sent", MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
     ] {
         let work = mail(backend, id).await;
-        inbox.settle(CONSUMER, id, work.token, &settlement, true).await.unwrap();
+        inbox.settle(CONSUMER, id, work.token, &settlement, PROVIDER, true).await.unwrap();
     }
 
     let status = backend.ops().status(&["Plain".to_owned()]).await.unwrap();
@@ -324,7 +324,7 @@ async fn every_remedy_is_recorded_with_its_operator_and_reason(backend: &impl Ba
     backend.ops().resume(QUEUE, &by()).await.unwrap();
     let work = mail(backend, "held").await;
     let doubt = MailSettlement::InDoubt { delay_ms: None, reason: "?".to_owned() };
-    backend.inbox().settle(CONSUMER, "held", work.token, &doubt, true).await.unwrap();
+    backend.inbox().settle(CONSUMER, "held", work.token, &doubt, PROVIDER, true).await.unwrap();
     backend.ops().mail_assume_sent(CONSUMER, "held", &by()).await.unwrap().unwrap();
 
     let recorded: Vec<_> = (1..=actions(backend))

@@ -75,7 +75,8 @@ fn sent() -> MailSettlement {
 }
 
 async fn settle(backend: &impl Backend, work: &MailWork, settlement: &MailSettlement) {
-    let settled = backend.inbox().settle(CONSUMER, &work.message_id, work.token, settlement, true).await.unwrap();
+    let settled =
+        backend.inbox().settle(CONSUMER, &work.message_id, work.token, settlement, PROVIDER, true).await.unwrap();
     assert_eq!(settled, Settled::Applied);
 }
 
@@ -149,7 +150,7 @@ async fn a_mail_counts_from_the_end_of_its_sending(backend: &impl Backend) {
 async fn a_mail_whose_sending_never_ended_counts_from_the_end_of_its_lease(backend: &impl Backend) {
     begin(backend, "a", &lease(1, 0)).await.unwrap();
     backend.advance_ms(LEASE_MS + SOON_MS);
-    assert_eq!(backend.inbox().expire(CONSUMER, OnDoubt::Resend, 10).await.unwrap(), ["a"]);
+    assert_eq!(backend.inbox().expire(CONSUMER, PROVIDER, OnDoubt::Resend, 10).await.unwrap(), ["a"]);
     assert_eq!(take(backend, &lease(1, 0), 1).await, [], "its sender may have sent it at the lease's very end");
     backend.advance_ms(MINUTE_MS);
     assert_eq!(ids(&take(backend, &lease(1, 0), 1).await), ["a"]);
@@ -159,7 +160,7 @@ async fn a_mail_that_was_not_handed_over_does_not_count(backend: &impl Backend) 
     let work = begin(backend, "a", &lease(1, 1)).await.unwrap();
     let refused = MailSettlement::Refused { reason: "no letter".to_owned() };
     for _ in 0..2 {
-        let settled = backend.inbox().settle(CONSUMER, "a", work.token, &refused, false).await.unwrap();
+        let settled = backend.inbox().settle(CONSUMER, "a", work.token, &refused, PROVIDER, false).await.unwrap();
         assert_eq!(settled, Settled::Applied);
     }
     assert!(begin(backend, "b", &lease(1, 1)).await.is_some());
@@ -173,10 +174,10 @@ async fn a_status_query_does_not_count_as_a_mail(backend: &impl Backend) {
     let asked = take(backend, &querying(), 10).await;
     assert_eq!(ids(&asked), ["doubt"]);
     let unknown = MailSettlement::StillInDoubt { delay_ms: 0, reason: "not found".to_owned(), not_found: true };
-    backend.inbox().settle(CONSUMER, "doubt", asked[0].token, &unknown, false).await.unwrap();
+    backend.inbox().settle(CONSUMER, "doubt", asked[0].token, &unknown, PROVIDER, false).await.unwrap();
     let again = take(backend, &querying(), 10).await;
     assert_eq!(ids(&again), ["doubt"]);
-    backend.inbox().settle(CONSUMER, "doubt", again[0].token, &unknown, false).await.unwrap();
+    backend.inbox().settle(CONSUMER, "doubt", again[0].token, &unknown, PROVIDER, false).await.unwrap();
     assert_eq!(take(backend, &querying(), 10).await, [], "now it would be sent again, which counts");
     backend.advance_ms(MINUTE_MS + SOON_MS);
     assert_eq!(ids(&take(backend, &querying(), 10).await), ["waits"]);

@@ -205,6 +205,52 @@ async fn mails_of_a_deleted_client_become_tombstones_without_a_client(backend: &
     assert_eq!(number(backend, repeats), 3, "a repeat is recognised all the same");
 }
 
+async fn what_operators_saw_is_deleted_when_no_report_reads_it(backend: &impl Backend) {
+    outbox_rows(backend);
+    let now = "SELECT OccurredOnUtc FROM OutboxMessages WHERE Id = 'waiting'";
+    for bucket in 0..3 {
+        backend.execute(&format!(
+            "INSERT INTO MinuteCounts (MinuteUtc, Name, Bucket, Instance, Count) SELECT t.OccurredOnUtc, 'q', {bucket}, 'i', 1 FROM ({now}) t"
+        ));
+    }
+    let heartbeats = backend.stores().heartbeats;
+    heartbeats.beat("daily", DAY_MS, None).await.unwrap();
+    heartbeats.beat("weekly", 7 * DAY_MS, None).await.unwrap();
+    for token in ["a", "b"] {
+        backend.execute(&format!(
+            "INSERT INTO RemedyPlans (Token, Remedy, ExpiresOnUtc) SELECT '{token}', '{{}}', t.OccurredOnUtc FROM ({now}) t"
+        ));
+        let row = "INSERT INTO RemedyPlanRows (Token, Place, Target, Stamp)";
+        backend.execute(&format!("{row} VALUES ('{token}', 1, '1', ''), ('{token}', 2, '2', '')"));
+    }
+    for group in ["gone", "of a dead row", "of a mail"] {
+        let columns = "Fingerprint, Name, Class, Error, SampleId, FirstSeenUtc, LastSeenUtc";
+        backend.execute(&format!(
+            "INSERT INTO FailureGroups ({columns}) SELECT '{group}', 'q', 'refused', 'e', 'x', t.OccurredOnUtc, t.OccurredOnUtc FROM ({now}) t"
+        ));
+    }
+    backend.execute("UPDATE OutboxMessages SET Fingerprint = 'of a dead row' WHERE Id = 'dead'");
+    inbox_rows(backend);
+    backend.execute("UPDATE InboxMessages SET Fingerprint = 'of a mail' WHERE MessageId = 'parked'");
+
+    let groups = Prunable::Groups { older_than_days: 3 };
+    backend.advance_ms(DAY_MS + 3_500_000);
+    for what in [Prunable::Minutes, Prunable::Heartbeats, groups] {
+        assert_eq!(prune(backend, what, 10).await, 0, "{what:?}: too young");
+    }
+    assert_eq!(prune(backend, Prunable::PlanRows, 3).await, 3);
+    assert_eq!(prune(backend, Prunable::PlanRows, 3).await, 1);
+    assert_eq!(prune(backend, Prunable::Plans, 1).await, 1);
+    assert_eq!(prune(backend, Prunable::Plans, 10).await, 1);
+    backend.advance_ms(2 * DAY_MS);
+    assert_eq!(prune(backend, Prunable::Minutes, 2).await, 2);
+    assert_eq!(prune(backend, Prunable::Minutes, 2).await, 1);
+    assert_eq!(prune(backend, Prunable::Heartbeats, 10).await, 1);
+    assert_eq!(backend.query("SELECT [Function] FROM Heartbeats").as_deref(), Some("weekly"));
+    assert_eq!(prune(backend, groups, 10).await, 1);
+    assert_eq!(number(backend, "SELECT COUNT(*) FROM FailureGroups WHERE Fingerprint LIKE 'of a %'"), 2, "in use");
+}
+
 contract!(
     finished_rows_are_deleted_after_their_retention_in_bounded_steps,
     pending_and_dead_rows_are_never_deleted,
@@ -213,4 +259,5 @@ contract!(
     bodies_of_refused_mails_are_erased_and_their_tombstones_stay,
     messages_of_a_deleted_client_are_deleted_once_sent_and_dead_ones_after_their_retention,
     mails_of_a_deleted_client_become_tombstones_without_a_client,
+    what_operators_saw_is_deleted_when_no_report_reads_it,
 );

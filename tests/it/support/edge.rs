@@ -8,9 +8,9 @@ use super::{
 };
 use bytes::Bytes;
 use client_organizer::{
-    domain::{flow_settings::PruneSettings, route::Destination},
+    domain::{flow_settings::PruneSettings, route::Destination, schedule::Schedule},
     flows::{book::BookContext, health::Health, operate::OperateContext, prune::PruneContext},
-    functions::{self, Guard, Idle, Services},
+    functions::{self, Guard, Heartbeat, Idle, Rhythm, Services},
     ports::books::Books,
 };
 use http_body_util::{BodyExt, StreamBody, combinators::BoxBody};
@@ -93,6 +93,12 @@ impl Edge {
             rate_limit: notify.settings.rate_limit,
             clock: notify.clock.clone(),
         };
+        let clock = operate.clock.clone();
+        let beat = |function| {
+            let every_second = Rhythm::Timer(Schedule::parse("* * * * * *").ok());
+            let heartbeats = backend.stores().heartbeats;
+            Heartbeat::new(function, every_second, Duration::ZERO, heartbeats, clock.clone())
+        };
         let services = Services {
             operate: Arc::new(operate),
             principal_header: true,
@@ -100,6 +106,9 @@ impl Edge {
             dispatch: Arc::new(dispatch),
             notify: Arc::new(notify),
             prune: Arc::new(PruneContext { retention: backend.retention(), settings }),
+            heartbeat_outbox: beat("DispatchOutbox"),
+            heartbeat_mail: beat("RetryEmail"),
+            heartbeat_prune: beat("PruneOutbox"),
             idle_outbox: Idle::new(idle, Duration::ZERO),
             idle_mail: Idle::new(idle, Duration::ZERO),
             health: health.clone(),

@@ -205,7 +205,7 @@ async fn a_delivery_waits_for_a_database_that_is_away() {
         traceparent: None,
     };
     let addressee = Addressee::default();
-    let (stored, ()) = tokio::join!(db.refuse("email", &delivery, &addressee, "test"), server.listen());
+    let (stored, ()) = tokio::join!(db.refuse("email", "mail:folder", &delivery, &addressee, "test"), server.listen());
     stored.unwrap();
     assert_eq!(server.done("inbox_refuse"), 1);
 }

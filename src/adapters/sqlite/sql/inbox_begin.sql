@@ -1,9 +1,11 @@
 -- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail if its provider may be used.
 -- :consumer, :id, :body, :traceparent, :subject and :hash of the recipient, :token, :lease_ends, :provider name of its breaker,
--- :rate_limited the provider has a rate limit, :full it is used up, :now
-INSERT INTO InboxMessages (Consumer, MessageId, Body, Traceparent, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
+-- :rate_limited the provider has a rate limit, :full it is used up, :enqueued_on,
+-- :now
+INSERT INTO InboxMessages (Consumer, MessageId, Body, Traceparent, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc,
+                           EnqueuedOnUtc)
 SELECT :consumer, :id, :body, :traceparent, :subject, :hash, iif(p.Stopped, 0, 1), iif(p.Stopped, :now, :lease_ends),
-       iif(p.Stopped, NULL, :token), iif(p.Stopped, 0, 1), :now
+       iif(p.Stopped, NULL, :token), iif(p.Stopped, 0, 1), :now, :enqueued_on
   -- An open breaker stops the mail even when a probe is due: RetryEmail probes. For a provider without a row it is closed.
   -- With a rate limit, mails that wait already come first.
   FROM (SELECT :full

@@ -1,8 +1,9 @@
 -- inbox_expire: mails whose lease ran out become in doubt.
--- :consumer, :now, :resend due now, else held, :reason, :rows_max
+-- :consumer, :now, :resend due now, else held, :reason, :fingerprint, :rows_max
 UPDATE InboxMessages
    -- The token stays: until the mail is leased again, its late holder can still settle it.
    SET State = 4, Doubts = Doubts + 1, DueAt = iif(:resend, :now, NULL), LastError = :reason,
+       Fingerprint = :fingerprint,
        -- If only a status query was under way, the earlier doubt continues.
        DoubtedOnUtc = iif(DoubtedOnUtc IS NOT NULL AND NotFound < 2, DoubtedOnUtc, DueAt),
        NotFound = iif(DoubtedOnUtc IS NOT NULL AND NotFound < 2, NotFound, 0)

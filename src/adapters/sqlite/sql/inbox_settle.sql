@@ -1,9 +1,10 @@
 -- inbox_settle: the outcome of a mail, by the holder of its lease.
--- :consumer, :id, :token, :state, :due_at, :error, :provider, :reference, :recipient_failed, :doubted, :not_found, :now
+-- :consumer, :id, :token, :state, :due_at, :error, :fingerprint of its failure, :provider, :reference, :recipient_failed, :doubted, :not_found, :now
 UPDATE InboxMessages
    SET State = :state,
        DueAt = :due_at,
        LastError = :error,
+       Fingerprint = iif(:state = 2, NULL, coalesce(:fingerprint, Fingerprint)),
        Provider = coalesce(:provider, Provider),
        Reference = coalesce(:reference, Reference),
        Doubts = Doubts + :doubted,
@@ -16,4 +17,5 @@ UPDATE InboxMessages
  WHERE Consumer = :consumer AND MessageId = :id AND LeaseToken = :token
    -- In doubt under this token: the lease ran out, and nobody leased the mail since. A late outcome ends the doubt,
    -- but a late doubt was counted already.
-   AND (State = 1 OR (State = 4 AND :state <> 4));
+   AND (State = 1 OR (State = 4 AND :state <> 4))
+RETURNING coalesce(EnqueuedOnUtc, ReceivedOnUtc) AS SinceUtc;

@@ -13,8 +13,9 @@ WITH newest AS (SELECT MessageId, State, FinishedOnUtc, RecipientHash, RefusedAl
                   AND FinishedOnUtc > coalesce((SELECT max(FinishedOnUtc) FROM newest WHERE State = 2), 0))
 UPDATE InboxMessages
    SET State = 0, DueAt = :now + iif(MessageId = :id, :delay_ms, 0), LeaseToken = NULL, FinishedOnUtc = NULL,
-       FirstTransientOnUtc = NULL, DoubtedOnUtc = NULL, NotFound = 0,
+       Fingerprint = NULL, FirstTransientOnUtc = NULL, DoubtedOnUtc = NULL, NotFound = 0,
        -- While the provider is at fault, the refusal of a probe does not count against the mail.
        TakenBack = TakenBack + NOT (SELECT Known FROM fault)
  WHERE Consumer = :consumer AND MessageId IN (SELECT MessageId FROM alike)
-   AND ((SELECT Known FROM fault) OR (SELECT count(DISTINCT RecipientHash) FROM alike) >= :recipients);
+   AND ((SELECT Known FROM fault) OR (SELECT count(DISTINCT RecipientHash) FROM alike) >= :recipients)
+RETURNING MessageId;

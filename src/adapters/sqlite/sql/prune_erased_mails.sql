@@ -15,3 +15,4 @@ WHERE (Consumer, MessageId) IN (
          OR (m.State = 4 AND m.DueAt IS NULL AND e.OnUtc <= :before AND coalesce(m.DoubtedOnUtc, m.ReceivedOnUtc) <= :before))
   LIMIT :rows_max
 )
+RETURNING Consumer, MessageId

@@ -1,9 +1,9 @@
 -- failure_group: stores the groups of failures that are alike, with one of them as the sample.
--- @failed: Id, Fingerprint; @failures JSON [{f: fingerprint, c: class, e: error}], @at the destination or mail provider
+-- @tried: Id, Fingerprint; @failures JSON [{f: fingerprint, c: class, e: error}], @at the destination or mail provider
 DECLARE @groups TABLE (Fingerprint nvarchar(32) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY,
   SampleId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL);
 INSERT @groups (Fingerprint, SampleId)
-SELECT f.Fingerprint, MAX(f.Id) FROM @failed f WHERE f.Fingerprint IS NOT NULL GROUP BY f.Fingerprint;
+SELECT f.Fingerprint, MAX(f.Id) FROM @tried f WHERE f.Fingerprint IS NOT NULL GROUP BY f.Fingerprint;
 INSERT dbo.FailureGroups (Fingerprint, Name, Class, Error, SampleId, FirstSeenUtc, LastSeenUtc)
 SELECT g.Fingerprint, @at, w.c, w.e, g.SampleId, @now, @now
   FROM OPENJSON(@failures) WITH (f nvarchar(32) '$.f', c nvarchar(50) '$.c', e nvarchar(max) '$.e') AS w

@@ -1,6 +1,7 @@
 -- inbox_begin: stores a delivery, or counts a repeat; leases a new or accepted mail if its provider may be used.
 -- Ends the batch that rate_limit_room began.
--- @consumer, @id, @body, @traceparent, @subject and @hash of the recipient, @token, @lease_ms, @provider name of its breaker, @per_minute, @per_hour
+-- @consumer, @id, @body, @traceparent, @subject and @hash of the recipient, @token, @lease_ms, @provider name of its breaker, @per_minute, @per_hour,
+-- @enqueued_on when the queue got it, as text
 -- An open breaker stops the mail even when a probe is due: RetryEmail probes. For a provider without a row it is closed.
 DECLARE @stopped int = CASE WHEN @room = 0 OR EXISTS (
   SELECT 1 FROM dbo.Destinations WHERE Name = @provider AND (PausedUntilUtc > @now OR OpenUntil IS NOT NULL)) THEN 1 ELSE 0 END;
@@ -19,10 +20,12 @@ UPDATE m
   FROM dbo.InboxMessages m WITH (UPDLOCK, HOLDLOCK, FORCESEEK, INDEX(PK_InboxMessages))
  WHERE m.Consumer = @consumer AND m.MessageId = @id;
 IF @@ROWCOUNT = 0
-  INSERT dbo.InboxMessages (Consumer, MessageId, Body, Traceparent, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc)
+  INSERT dbo.InboxMessages (Consumer, MessageId, Body, Traceparent, Subject, RecipientHash, State, DueAt, LeaseToken, Attempts, ReceivedOnUtc,
+                              EnqueuedOnUtc)
   VALUES (@consumer, @id, @body, @traceparent, @subject, @hash, CASE WHEN @stopped = 1 THEN 0 ELSE 1 END,
           CASE WHEN @stopped = 1 THEN @now ELSE DATEADD(millisecond, @lease_ms, @now) END,
-          CASE WHEN @stopped = 1 THEN NULL ELSE @token END, CASE WHEN @stopped = 1 THEN 0 ELSE 1 END, @now);
+          CASE WHEN @stopped = 1 THEN NULL ELSE @token END, CASE WHEN @stopped = 1 THEN 0 ELSE 1 END, @now,
+          CAST(@enqueued_on AS datetime2(7)));
 SELECT MessageId, State, LeaseToken, Body, Traceparent, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound, @now AS CurrentUtc
   FROM dbo.InboxMessages
  WHERE Consumer = @consumer AND MessageId = @id;

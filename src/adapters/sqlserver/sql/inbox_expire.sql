@@ -1,4 +1,4 @@
--- inbox_expire: mails whose lease ran out become in doubt. @consumer, @resend 1: due now, else held; @reason, @rows_max
+-- inbox_expire: mails whose lease ran out become in doubt. @consumer, @resend 1: due now, else held; @reason, @fingerprint, @rows_max
 -- The token stays: until the mail is leased again, its late holder can still settle it.
 DECLARE @expired TABLE (MessageId nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
 BEGIN TRAN;
@@ -10,6 +10,7 @@ SELECT TOP (@rows_max) o.MessageId
  ORDER BY o.DueAt;
 UPDATE m
    SET State = 4, Doubts = m.Doubts + 1, DueAt = CASE WHEN @resend = 1 THEN @now ELSE NULL END, LastError = @reason,
+       Fingerprint = @fingerprint,
        -- If only a status query was under way, the earlier doubt continues.
        DoubtedOnUtc = CASE WHEN m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2 THEN m.DoubtedOnUtc ELSE m.DueAt END,
        NotFound = CASE WHEN m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2 THEN m.NotFound ELSE 0 END
@@ -18,4 +19,11 @@ OUTPUT inserted.MessageId AS MessageId
   JOIN dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages)) ON m.Consumer = @consumer AND m.MessageId = e.MessageId
  WHERE m.State = 1 AND m.DueAt <= @now
 OPTION (FORCE ORDER, LOOP JOIN);
-COMMIT TRAN;
+DECLARE @doubts int = @@ROWCOUNT;
+INSERT @tried (Id, State, Reference, Error, Fingerprint)
+SELECT m.MessageId, m.State, NULL, m.LastError, m.Fingerprint
+  FROM @expired e
+  JOIN dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages)) ON m.Consumer = @consumer AND m.MessageId = e.MessageId
+ WHERE m.State = 4
+OPTION (FORCE ORDER, LOOP JOIN);
+INSERT @counted (Bucket, SinceUtc) SELECT -1, NULL FROM @tried;

@@ -1,9 +1,11 @@
 -- inbox_settle: the outcome of a mail, by the holder of its lease.
--- @consumer, @id, @token, @state, @delay_ms NULL: not due by itself; @error, @provider, @reference, @recipient_failed, @doubted and @not_found 1 or 0
+-- @consumer, @id, @token, @state, @delay_ms NULL: not due by itself; @error, @provider, @reference, @recipient_failed, @doubted and @not_found 1 or 0;
+-- @fingerprint of its failure, @attempt 1: it is one, @bucket that counts it; NULL: only a sent mail is counted, by its latency
 UPDATE m
    SET State = @state,
        DueAt = DATEADD(millisecond, @delay_ms, @now),
        LastError = @error,
+       Fingerprint = CASE WHEN @state = 2 THEN NULL ELSE COALESCE(@fingerprint, m.Fingerprint) END,
        Provider = COALESCE(@provider, m.Provider),
        Reference = COALESCE(@reference, m.Reference),
        Doubts = m.Doubts + @doubted,
@@ -19,3 +21,9 @@ UPDATE m
    -- but a late doubt was counted already.
    AND (m.State = 1 OR (m.State = 4 AND @state <> 4));
 DECLARE @changed int = @@ROWCOUNT;
+INSERT @tried (Id, State, Reference, Error, Fingerprint)
+SELECT @id, @state, @reference, @error, @fingerprint WHERE @changed = 1 AND @attempt = 1;
+INSERT @counted (Bucket, SinceUtc)
+SELECT @bucket, CASE WHEN @state = 2 THEN COALESCE(m.EnqueuedOnUtc, m.ReceivedOnUtc) END
+  FROM dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages))
+ WHERE m.Consumer = @consumer AND m.MessageId = @id AND @changed = 1 AND (@state = 2 OR @bucket IS NOT NULL);

@@ -18,7 +18,7 @@ IF @fault = 0 AND (SELECT COUNT(DISTINCT RecipientHash) FROM @finished) < @recip
   DELETE FROM @finished;
 UPDATE m
    SET State = 0, DueAt = CASE WHEN m.MessageId = @id THEN DATEADD(millisecond, @delay_ms, @now) ELSE @now END, LeaseToken = NULL, FinishedOnUtc = NULL,
-       FirstTransientOnUtc = NULL, DoubtedOnUtc = NULL, NotFound = 0,
+       Fingerprint = NULL, FirstTransientOnUtc = NULL, DoubtedOnUtc = NULL, NotFound = 0,
        -- While the provider is at fault, the refusal of a probe does not count against the mail.
        TakenBack = m.TakenBack + 1 - @fault
   FROM @finished f
@@ -26,3 +26,9 @@ UPDATE m
  WHERE m.State = 5
 OPTION (FORCE ORDER, LOOP JOIN);
 DECLARE @back int = @@ROWCOUNT;
+INSERT @tried (Id, State, Reference, Error, Fingerprint)
+SELECT m.MessageId, m.State, NULL, NULL, NULL
+  FROM @finished f
+  JOIN dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages)) ON m.Consumer = @consumer AND m.MessageId = f.MessageId
+ WHERE m.State = 0
+OPTION (FORCE ORDER, LOOP JOIN);

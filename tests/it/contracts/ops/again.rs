@@ -28,7 +28,7 @@ async fn a_message_known_to_the_inbox_is_sent_again_only_as_a_new_message(backen
     for id in ["sent", "dead"] {
         let work = mail(backend, id).await;
         let sent = MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
-        backend.inbox().settle(CONSUMER, id, work.token, &sent, true).await.unwrap();
+        backend.inbox().settle(CONSUMER, id, work.token, &sent, PROVIDER, true).await.unwrap();
     }
     let answers = backend.ops().replay(&of("sent"), unforced.clone(), &by()).await.unwrap();
     assert_why_not(&answers[0], &["the inbox knows this id as mailed", "--force"]);

@@ -22,7 +22,7 @@ async fn without_a_state_every_unsent_mail_is_listed(backend: &impl Backend) {
         ("sent-2", MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() }),
     ] {
         let work = mail(backend, id).await;
-        backend.inbox().settle(CONSUMER, id, work.token, &settlement, true).await.unwrap();
+        backend.inbox().settle(CONSUMER, id, work.token, &settlement, PROVIDER, true).await.unwrap();
         backend.advance_ms(1_000);
     }
     mail(backend, "sending").await;
@@ -45,24 +45,24 @@ async fn a_mail_that_is_refused_or_in_doubt_can_be_resent(backend: &impl Backend
         ("held", MailSettlement::InDoubt { delay_ms: None, reason: "?".to_owned() }),
     ] {
         let first = mail(backend, id).await;
-        inbox.settle(CONSUMER, id, first.token, &parked, true).await.unwrap();
+        inbox.settle(CONSUMER, id, first.token, &parked, PROVIDER, true).await.unwrap();
         let second = inbox.take_due(CONSUMER, &mail_lease(PROVIDER), false, 1).await.unwrap().remove(0);
-        inbox.settle(CONSUMER, id, second.token, &settlement, true).await.unwrap();
+        inbox.settle(CONSUMER, id, second.token, &settlement, PROVIDER, true).await.unwrap();
         ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap();
         let late = MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
-        assert_eq!(inbox.settle(CONSUMER, id, second.token, &late, true).await.unwrap(), Settled::LeaseLost);
+        assert_eq!(inbox.settle(CONSUMER, id, second.token, &late, PROVIDER, true).await.unwrap(), Settled::LeaseLost);
         let again = inbox.take_due(CONSUMER, &mail_lease(PROVIDER), false, 1).await.unwrap().remove(0);
         assert_eq!((again.message_id.as_str(), again.body.as_slice()), (id, b"body".as_slice()));
         assert_eq!(again.first_transient_on, None, "its time to give up starts anew");
         let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
         assert!(why.contains("being sent now"), "{why}");
-        inbox.settle(CONSUMER, id, again.token, &late, true).await.unwrap();
+        inbox.settle(CONSUMER, id, again.token, &late, PROVIDER, true).await.unwrap();
         let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
         assert!(why.contains("it was sent") && why.contains("--force"), "{why}");
     }
     let work = mail(backend, "erased").await;
     inbox
-        .settle(CONSUMER, "erased", work.token, &MailSettlement::Refused { reason: "no".to_owned() }, true)
+        .settle(CONSUMER, "erased", work.token, &MailSettlement::Refused { reason: "no".to_owned() }, PROVIDER, true)
         .await
         .unwrap();
     backend.execute("UPDATE InboxMessages SET Body = NULL WHERE MessageId = 'erased'");
@@ -79,7 +79,7 @@ async fn only_a_mail_in_doubt_can_be_assumed_sent(backend: &impl Backend) {
     let why = ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap_err();
     assert!(why.contains("being sent now"), "{why}");
     let doubt = MailSettlement::InDoubt { delay_ms: Some(0), reason: "?".to_owned() };
-    inbox.settle(CONSUMER, "m", work.token, &doubt, true).await.unwrap();
+    inbox.settle(CONSUMER, "m", work.token, &doubt, PROVIDER, true).await.unwrap();
     ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap();
     let rows = ops.mail_list(CONSUMER, Some(MailState::Sent), 10).await.unwrap();
     assert_eq!((rows.len(), rows[0].due_at, rows[0].finished_on.is_some()), (1, None, true));
@@ -89,7 +89,7 @@ async fn only_a_mail_in_doubt_can_be_assumed_sent(backend: &impl Backend) {
 
     let refused = mail(backend, "r").await;
     inbox
-        .settle(CONSUMER, "r", refused.token, &MailSettlement::Refused { reason: "no".to_owned() }, true)
+        .settle(CONSUMER, "r", refused.token, &MailSettlement::Refused { reason: "no".to_owned() }, PROVIDER, true)
         .await
         .unwrap();
     for (id, part) in [("m", "it was sent"), ("r", "not in doubt"), ("none", "there is no mail")] {
@@ -122,7 +122,7 @@ async fn a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing(b
     assert_eq!(due.len(), 1);
     assert_eq!((due[0].message_id.as_str(), due[0].body.as_slice()), ("new", b"body of new".as_slice()));
     let sent = MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
-    assert_eq!(inbox.settle(CONSUMER, "new", lease.token, &sent, true).await.unwrap(), Settled::Applied);
+    assert_eq!(inbox.settle(CONSUMER, "new", lease.token, &sent, PROVIDER, true).await.unwrap(), Settled::Applied);
     assert_eq!(take_in("new", None).await, TakenIn::Known(MailState::Sent));
     assert!(matches!(
         inbox.begin(CONSUMER, &delivery("new"), &addressee, &lease).await.unwrap(),
