@@ -136,7 +136,7 @@ mod tests {
         let (stored, heartbeat) = of(timer("*/16 * * * * *"));
         idle.ran(true);
         heartbeat.beat(Some(&idle), None).await;
-        tokio::time::advance(hour - Duration::from_secs(20)).await;
+        tokio::time::advance(Duration::from_secs(3_580)).await;
         heartbeat.beat(Some(&idle), None).await;
         tokio::time::advance(Duration::from_secs(10)).await;
         heartbeat.beat(Some(&idle), None).await;

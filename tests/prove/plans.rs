@@ -36,6 +36,7 @@ pub struct Arguments {
 const QUEUE: &str = "queue:client-emails";
 const AUDIT: &str = "topic:audit";
 const CONSUMER: &str = "email";
+const PROVIDER: &str = "mail:none";
 const LEASE_MS: i64 = 60_000;
 const TABLES: [&str; 2] = ["OutboxMessages", "InboxMessages"];
 /// The statements whose plans must be found; each of our SQL files begins with its name.
@@ -169,7 +170,7 @@ async fn mails(backend: &dyn Backend, tag: &str) {
     let lease = || Lease {
         token: LeaseToken::fresh(),
         lease_ms: LEASE_MS,
-        provider: "mail:none".to_owned(),
+        provider: PROVIDER.to_owned(),
         rate_limit: RateLimit::default(),
         status_queries: true,
     };
