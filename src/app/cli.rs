@@ -2,7 +2,7 @@
 
 #![expect(missing_docs, reason = "clap prints doc comments as help: that of a struct would replace the command's")]
 
-use crate::ops::args::OpsArgs;
+use crate::ops::args::{DataArgs, OpsArgs};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -46,7 +46,9 @@ pub enum Command {
         command: MailCommand,
     },
     /// What waits and why, and the remedies
-    Ops(OpsArgs),
+    Ops(Box<OpsArgs>),
+    /// Prints a completion script: bash reads it by `source <(client-organizer completions bash)`
+    Completions { shell: clap_complete::Shell },
 }
 
 #[derive(Debug, Args)]
@@ -130,6 +132,8 @@ pub struct DoctorArgs {
     /// Print JSON instead of sentences
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 #[derive(Debug, Args)]

@@ -165,7 +165,7 @@ fn mailer(email: &EmailSettings, from: Sender, clock: Arc<dyn Clock>) -> Result<
     }
 }
 
-/// Registers the routes' destinations, so that Health, `ops status` and `ops pause` know them before the first message.
+/// Registers the routes' destinations, so that Health, `ops overview` and `ops pause` know them before the first message.
 pub async fn name_destinations(store: &Stores, routes: &Routes) -> Result<()> {
     let names: Vec<String> = routes.destinations().map(ToString::to_string).collect();
     Ok(store.outbox.ensure_destinations(&names).await?)

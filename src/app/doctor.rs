@@ -29,7 +29,7 @@ const BUS_WITHIN: Duration = Duration::from_secs(20);
 
 pub(super) async fn run(arguments: &DoctorArgs, env: &BTreeMap<String, String>) -> Result<bool> {
     let mut found = Vec::new();
-    let (env, note) = queue_here::taken(env);
+    let (env, note) = queue_here::taken(&queue_here::in_folder(env, arguments.data.folder.as_deref()));
     found.extend(note.map(|note| Finding::note("settings", &note, "nothing, if the local host is meant")));
     match Settings::read(&env) {
         Err(problems) => {
@@ -111,7 +111,7 @@ async fn standing(settings: &Settings) -> Result<Vec<Finding>> {
             found.push(Finding::note(about, &what, "fix that; dispatching then resumes by itself"));
         }
         if one.dead > 0 {
-            let todo = format!("client-organizer ops list --state dead --destination '{about}'");
+            let todo = format!("client-organizer ops find --state dead --destination '{about}'");
             found.push(Finding::note(about, &format!("{} row(s) are dead", one.dead), &todo));
         }
     }

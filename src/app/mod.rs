@@ -13,7 +13,6 @@ mod queue_here;
 mod preview;
 
 use crate::{
-    adapters::clock::SystemClock,
     config::{self, Problem, Settings, StoreKind, printed},
     domain::printable,
     flows::{
@@ -21,11 +20,12 @@ use crate::{
         health::Health,
     },
     functions::{Heartbeat, Rhythm},
-    ops::{self, MailQueue, OpsContext},
+    ops::{self, OpsContext},
     telemetry,
 };
 use anyhow::{Result, bail};
 use clap::CommandFactory;
+use clap_complete::Shell;
 use cli::{Cli, Command, DispatchArgs, MailCommand, SettingsArgs};
 use std::{
     collections::BTreeMap,
@@ -101,28 +101,29 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
         Command::Doctor(arguments) => doctor::run(&arguments, env).await,
         Command::Mail { command: MailCommand::Preview(arguments) } => preview::run(&arguments, env),
         Command::Ops(arguments) => {
-            let settings = read(&queue_here::taken(env).0)?;
+            let env = queue_here::in_folder(env, arguments.data.folder.as_deref());
+            let settings = read(&queue_here::taken(&env).0)?;
             let store = stores::store(&settings).await?;
-            // `doctor` reports why it cannot be reached.
-            let entities = compose::entities(&settings).ok();
-            let dead_letters = compose::dead_letters(&settings).map_err(|error| format!("{error:#}"));
-            let context = OpsContext {
-                ops: &*store.ops,
-                routes: &settings.routes,
-                entities: entities.as_deref(),
-                recipients: &settings.recipients,
-                duplicate_window_ms: settings.bus.duplicate_window_ms,
-                mail_queue: MailQueue {
-                    dead_letters: dead_letters.as_deref().map_err(Clone::clone),
-                    queue: settings.email_queue.as_ref(),
-                    tombstone_days: settings.notify.tombstone_days,
-                    clock: &SystemClock,
-                },
-                json: arguments.json,
-            };
+            let context = OpsContext { operate: compose::operate(&settings, &store), json: arguments.json };
             ops::run(&context, arguments.command, &mut std::io::stdout()).await
         }
+        Command::Completions { shell } => {
+            // A closed terminal is not an error.
+            let _ = std::io::stdout().write_all(completions(shell).as_bytes());
+            Ok(true)
+        }
     }
+}
+
+/// For bash, clap_complete 4.6 spells a hyphen in the command's name in two ways, and then completes no subcommand
+/// (clap-rs/clap#6421): the script is made for another name, and registered for ours.
+fn completions(shell: Shell) -> String {
+    const NAME: &str = "client-organizer";
+    const WITHOUT_HYPHEN: &str = "client_organizer";
+    let mut script = Vec::new();
+    let name = if shell == Shell::Bash { WITHOUT_HYPHEN } else { NAME };
+    clap_complete::generate(shell, &mut Cli::command(), name, &mut script);
+    String::from_utf8_lossy(&script).replace(&format!(" {WITHOUT_HYPHEN}\n"), &format!(" {NAME}\n"))
 }
 
 /// Settings of a command that a person runs: warnings go to the terminal.

@@ -20,7 +20,7 @@ A setting that was renamed is still read under its former name, with a warning. 
 
 const ROUTES: &str = "\
 `Routes__<EventType>` routes an event type. Those of this program have a default, others only what is set. A type without a default and
-without a setting waits, and `ops status` shows it.
+without a setting waits, and `ops overview` shows it.
 
 ";
 

@@ -238,7 +238,7 @@ fn what_next(demo: &Demo, port: u16, record: &str) {
          -d '{{\"vat\": 4321.50}}'\
          \n    (again, the same line: the same answer, and no second mail)\
          \n  curl -s {api}/api/openapi.json\
-         \n  {store} cargo run -- ops status\
+         \n  {store} cargo run -- ops overview\
          \n\nCtrl-C ends it; the data stays."
     ));
 }

@@ -1,18 +1,13 @@
-//! `ops mail dead-letters`: lists the queue's dead letters and takes them in.
+//! `ops mail dead-letters`: lists the queue's dead letters.
 
 use super::{
-    run::{MailQueue, OpsContext, print},
+    run::{OpsContext, Out, print},
     tables,
 };
-use crate::{
-    domain::route::Destination,
-    flows::dead_letters::{self, TakeIn},
-    ports::{dead_letters::DeadLetters, ops::Signature},
-};
+use crate::flows::dead_letters;
 use anyhow::{Context, Result, anyhow};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use std::io::Write;
 
 /// A dead letter as it is printed: without its body, which is personal data.
 #[derive(Serialize)]
@@ -26,9 +21,11 @@ pub(super) struct Shown {
     pub bytes: usize,
 }
 
-pub(super) async fn list(context: &OpsContext<'_>, limit: u32, out: &mut (dyn Write + Send)) -> Result<bool> {
-    let (dead, queue) = readable(&context.mail_queue)?;
-    let letters = dead_letters::list(dead, queue, limit).await.map_err(|why| anyhow!(why))?;
+pub(super) async fn list(context: &OpsContext, limit: u32, out: Out<'_>) -> Result<bool> {
+    let dead = context.operate.dead_letters.as_ref().map_err(|why| anyhow!(why.clone()))?;
+    let queue = context.operate.mail_queue.as_ref();
+    let queue = queue.context("EmailQueueName is not set: it names the queue whose dead letters are read")?;
+    let letters = dead_letters::list(&**dead, queue, limit).await.map_err(|why| anyhow!(why))?;
     let shown: Vec<Shown> = letters
         .into_iter()
         .map(|letter| Shown {
@@ -42,27 +39,4 @@ pub(super) async fn list(context: &OpsContext<'_>, limit: u32, out: &mut (dyn Wr
         .collect();
     print(context, out, &shown, |out| tables::dead_letters(out, &shown))?;
     Ok(true)
-}
-
-/// False: not everything was taken in; what was stored stays stored.
-pub(super) async fn take_in(
-    context: &OpsContext<'_>,
-    ids: &[String],
-    limit: u32,
-    by: &Signature,
-    out: &mut (dyn Write + Send),
-) -> Result<bool> {
-    let (dead, queue) = readable(&context.mail_queue)?;
-    let MailQueue { tombstone_days, clock, .. } = context.mail_queue;
-    let take_in =
-        TakeIn { ops: context.ops, dead, queue, recipients: context.recipients, now: clock.now(), tombstone_days };
-    let report = dead_letters::take_in(&take_in, ids, limit, by).await;
-    print(context, out, &report, |out| tables::taken_in(out, &report))?;
-    let left = report.taken.iter().any(|one| one.not_removed.is_some());
-    Ok(report.stopped.is_none() && report.not_found.is_empty() && !left)
-}
-
-fn readable<'a>(mail: &MailQueue<'a>) -> Result<(&'a dyn DeadLetters, &'a Destination)> {
-    let dead = mail.dead_letters.as_ref().map_err(|why| anyhow!(why.clone()))?;
-    Ok((*dead, mail.queue.context("EmailQueueName is not set: it names the queue whose dead letters are read")?))
 }

@@ -3,14 +3,19 @@
 #![doc = include_str!("README.md")]
 
 pub mod args;
+pub mod mail_args;
+pub mod values;
 mod dead_letters;
 pub mod doctor;
 mod linkage;
+mod lists;
+mod overview_table;
+mod pauses;
 mod print;
+mod remedies;
 mod run;
 pub mod stage;
 mod tables;
-mod windows;
 
 pub use print::time;
-pub use run::{MailQueue, OpsContext, run};
+pub use run::{OpsContext, run};

@@ -1,14 +1,29 @@
 //! Printing for `ops` and `doctor`: control characters in stored text are escaped, tables fit the terminal.
 
 pub(super) use crate::domain::age::age;
-use crate::domain::printable;
+use crate::domain::{printable, route::NOT_ROUTED};
 use chrono::{DateTime, SecondsFormat, Utc};
 use comfy_table::{ContentArrangement, Table, presets};
 use std::io::{Result, Write};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub(super) fn print_line(out: &mut dyn Write, line: &str) -> Result<()> {
-    writeln!(out, "{}", printable::line(line))
+    writeln!(out, "{}", cut(&printable::line(line), CELL_MAX))
+}
+
+/// The widest cell, and the longest line: more than any id or error of our own. A text of 200 KB would hide all others.
+const CELL_MAX: usize = 2_000;
+/// As much of a payload as a person reads.
+const LONG_MAX: usize = 8_000;
+
+/// Prints a text of any length, cut; `--json` has all of it.
+pub(super) fn print_long(out: &mut dyn Write, text: &str) -> Result<()> {
+    let shown: String = text.chars().take(LONG_MAX).collect();
+    writeln!(out, "{}", printable::lines(&shown))?;
+    match text.chars().count().checked_sub(LONG_MAX) {
+        None | Some(0) => Ok(()),
+        Some(left) => print_line(out, &format!("… {left} more characters: --json prints them")),
+    }
 }
 
 /// Prints a table: first the columns that identify a row and its state, last the long ones. On a terminal each line is
@@ -18,7 +33,7 @@ pub(super) fn table(out: &mut dyn Write, header: &[&str], rows: impl IntoIterato
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(header.to_vec());
     for row in rows {
-        table.add_row(row.iter().map(|cell| printable::line(cell)));
+        table.add_row(row.iter().map(|cell| cut(&printable::line(cell), CELL_MAX)));
     }
     let width = terminal_width();
     for line in table.lines() {
@@ -27,10 +42,21 @@ pub(super) fn table(out: &mut dyn Write, header: &[&str], rows: impl IntoIterato
     Ok(())
 }
 
-/// None where stdout is not a terminal or its width is unknown: then nothing is cut.
+/// None where stdout is not a terminal or its width is unknown: then nothing is cut to it.
 fn terminal_width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+}
+
+/// None where stdout is not a terminal.
+pub(super) fn terminal_height() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_row)).filter(|height| *height > 0)
+}
+
+/// A destination as it is printed, and as `--destination` accepts it.
+pub(super) fn named(destination: &str) -> String {
+    if destination.is_empty() { NOT_ROUTED.to_owned() } else { destination.to_owned() }
 }
 
 fn cut(line: &str, width: usize) -> String {

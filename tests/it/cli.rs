@@ -188,7 +188,7 @@ fn the_mails_to_an_address_are_found_without_the_address_being_kept() {
     let found = |address: &str, key: &str| {
         let output = shell.run(&["ops", "mail", "find", address, "--json"], &[("Inbox__RecipientKey", key)]);
         assert!(output.status.success(), "{}", stderr(&output));
-        serde_json::from_slice::<Value>(&output.stdout).unwrap().as_array().unwrap().len()
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()["items"].as_array().unwrap().len()
     };
     // Computed with Python's hmac for anna@example.pl and the key "secret".
     shell.sql(
@@ -223,18 +223,19 @@ fn a_remedy_needs_a_selection_and_the_usage_shows_how() {
     let shell = Shell::new();
     shell.sql(DEAD);
     for remedy in ["requeue", "discard"] {
-        for words in [&[][..], &["--reason", "x"], &["--destination", "queue:client-emails", "--reason", "x"]] {
+        for words in [&[][..], &["--reason", "x"], &["--limit", "5", "--reason", "x"]] {
             let output = shell.run(&[&["ops", remedy], words].concat(), &[]);
             assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
             for usage in [
-                format!("ops {remedy} <ID> [--destination <DESTINATION>]"),
-                format!("ops {remedy} --all-dead --destination <DESTINATION> [--limit <LIMIT>]"),
+                format!("ops {remedy} <ID>... "),
+                format!("ops {remedy} <CONDITIONS> "),
+                format!("ops {remedy} --token <TOKEN> "),
             ] {
                 assert!(stderr(&output).contains(&usage), "{}", stderr(&output));
             }
         }
     }
-    assert_eq!(shell.json(&["ops", "show", "m-1"])[0]["state"], "dead", "--destination alone means no row");
+    assert_eq!(shell.json(&["ops", "show", "m-1"])["rows"][0]["state"], "dead");
 }
 
 #[test]
@@ -268,11 +269,11 @@ fn a_dead_row_is_seen_requeued_and_the_remedy_recorded() {
     let status = stdout(&shell.run(&["ops", "status"], &[]));
     assert!(status.contains("queue:client-emails"), "{status}");
     let rows = shell.json(&["ops", "list", "--state", "dead"]);
-    assert_eq!(rows[0]["lastError"], "refused by the bus");
+    assert_eq!(rows["items"][0]["lastError"], "refused by the bus");
 
     let done = shell.run(&["ops", "requeue", "m-1", "--reason", "bus repaired"], &[]);
     assert_eq!((done.status.code(), stdout(&done).as_str()), (Some(0), "m-1 to queue:client-emails: requeued\n"));
-    assert_eq!(shell.json(&["ops", "show", "m-1"])[0]["state"], "pending");
+    assert_eq!(shell.json(&["ops", "show", "m-1"])["rows"][0]["state"], "pending");
     let recorded = shell.value("SELECT Actor || '|' || Action || '|' || Target || '|' || Reason FROM OperatorActions");
     assert!(recorded.starts_with("anna|requeue|") && recorded.ends_with("|bus repaired"), "{recorded}");
 
@@ -298,14 +299,14 @@ fn a_message_that_was_sent_and_not_mailed_is_shown_as_both() {
         assert!(reported.contains(words), "{words}: {reported}");
     }
     let json = shell.json(&["ops", "show", OURS]);
-    assert_eq!((&json[0]["state"], &json[0]["mail"]["state"]), (&"sent".into(), &"parked".into()));
-    assert!(json[1]["mail"].is_null(), "a topic's readers are others");
+    assert_eq!((&json["rows"][0]["state"], &json["mail"]["state"]), (&"sent".into(), &"parked".into()));
+    assert!(json["summary"].as_str().unwrap().contains("parked"), "{json}");
     let alone = shell.json(&["ops", "show", "alone"]);
-    assert_eq!((&alone[0]["id"], &alone[0]["mail"]["state"]), (&"alone".into(), &"refused".into()));
+    assert_eq!((&alone["id"], &alone["mail"]["state"]), (&"alone".into(), &"refused".into()));
     let reported = stdout(&shell.run(&["ops", "mail", "list"], &[]));
     assert!(reported.contains("no such mailbox") && reported.contains("mailbox full"), "{reported}");
     let reported = stdout(&shell.run(&["ops", "status"], &[]));
-    for words in ["parked", "refused", "2 mail(s)"] {
+    for words in ["parked", "refused", "2 unsent mail(s)"] {
         assert!(reported.contains(words), "{words}: {reported}");
     }
     let replay = shell.run(&["ops", "replay", OURS, "--destination", "queue:client-emails", "--reason", "x"], &[]);
@@ -331,16 +332,15 @@ fn every_printed_id_is_accepted_in_any_casing() {
         "9A4C6B1E-0000-4000-8000-00000000000A"
     ));
     for id in [OURS, &OURS.to_uppercase(), &OURS.replace('-', ""), "7", "8"] {
-        assert_eq!(shell.json(&["ops", "show", id])[0]["id"], OURS, "{id}");
+        assert_eq!(shell.json(&["ops", "show", id])["id"], OURS, "{id}");
     }
     let done = |words: &[&str]| stdout(&shell.run(&[words, &["--reason", "x"]].concat(), &[]));
     assert_eq!(done(&["ops", "requeue", "8"]), format!("{OURS} to topic:t: requeued\n"), "that row alone");
     assert!(done(&["ops", "discard", &OURS.to_uppercase()]).ends_with("2 row(s) discarded, 0 not\n"));
     let mail = "9a4c6b1e-0000-4000-8000-00000000000a";
     assert!(done(&["ops", "mail", "resend", mail]).contains("will be sent"));
-    assert_eq!(shell.json(&["ops", "list", "--destination", "(not routed)"])[0]["id"], "lost", "as it is printed");
-    let more = stdout(&shell.run(&["ops", "list", "--state", "discarded", "--limit", "1"], &[]));
-    assert!(more.ends_with("1 row(s); there are more: continue with --after 7\n"), "{more}");
+    let lost = shell.json(&["ops", "list", "--destination", "(not routed)"]);
+    assert_eq!(lost["items"][0]["id"], "lost", "as it is printed");
 }
 
 #[test]
@@ -357,10 +357,10 @@ fn refused_mails_are_sent_again_as_a_group() {
         let words = [&["ops", "mail", "resend", "--refused", "--reason", "repaired"], more].concat();
         let answer = shell.run(&words, &[]);
         let rows =
-            stdout(&answer).lines().filter(|line| line.contains("will be sent") && !line.contains("row(s)")).count();
+            stdout(&answer).lines().filter(|line| line.contains("will be sent") && !line.contains("mail(s)")).count();
         (answer.status.code(), rows)
     };
-    let refused = || shell.json(&["ops", "mail", "list", "--state", "refused"]).as_array().unwrap().len();
+    let refused = || shell.json(&["ops", "mail", "list", "--state", "refused"])["items"].as_array().unwrap().len();
     assert_eq!(resend(&["--like", "5.7.1"]), (Some(0), 2));
     assert_eq!(refused(), 1);
     assert_eq!(resend(&[]), (Some(0), 1));
@@ -400,7 +400,8 @@ fn every_summary_adds_up_to_the_rows_beneath_it() {
             }
         }
     }
-    let count = |words: &[&str]| shell.json(&[words, &["--limit", "1000"]].concat()).as_array().unwrap().len() as u64;
+    let count =
+        |words: &[&str]| shell.json(&[words, &["--limit", "1000"]].concat())["items"].as_array().unwrap().len() as u64;
     let status = shell.json(&["ops", "status"]);
     let destinations = status["destinations"].as_array().unwrap();
     let sum = |field: &str| destinations.iter().map(|one| one[field].as_u64().unwrap()).sum::<u64>();
@@ -414,18 +415,19 @@ fn every_summary_adds_up_to_the_rows_beneath_it() {
             assert_eq!(one[state], listed, "{one} {state}");
         }
     }
-    for one in status["mail"].as_array().unwrap() {
+    for one in status["mails"]["states"].as_array().unwrap() {
         assert_eq!(one["rows"], count(&["ops", "mail", "list", "--state", one["state"].as_str().unwrap()]), "{one}");
     }
-    let all: u64 = status["mail"].as_array().unwrap().iter().map(|one| one["rows"].as_u64().unwrap()).sum();
-    assert_eq!(all, mails);
+    let states = status["mails"]["states"].as_array().unwrap();
+    let unsent: u64 = states.iter().map(|one| one["rows"].as_u64().unwrap()).sum();
+    assert_eq!(unsent + count(&["ops", "mail", "list", "--state", "sent"]), mails);
     let reported = stdout(&shell.run(&["ops", "status"], &[]));
-    assert!(reported.ends_with(&format!("{mails} mail(s)\n")), "{reported}");
+    assert!(reported.contains(&format!("\n{unsent} unsent mail(s)\n")), "{reported}");
     for (words, closing) in [(&["ops", "list"][..], "row(s)"), (&["ops", "mail", "list"], "mail(s)")] {
         let reported = stdout(&shell.run(&[words, &["--limit", "1000"]].concat(), &[]));
         assert!(reported.ends_with(&format!("\n{} {closing}\n", reported.lines().count() - 2)), "{reported}");
     }
-    assert_eq!(count(&["ops", "mail", "list"]) + count(&["ops", "mail", "list", "--state", "sent"]), mails);
+    assert_eq!(count(&["ops", "mail", "list"]), unsent);
 }
 
 #[test]
@@ -446,7 +448,7 @@ fn a_missing_row_is_reported_with_exit_code_1() {
         }
     }
     let status = stdout(&shell.run(&["ops", "status"], &[]));
-    assert!(status.contains("mail:acs ") && !status.contains("queries"), "{status}");
+    assert!(!status.contains("queries"), "{status}");
 }
 
 #[test]
@@ -458,7 +460,7 @@ fn dispatching_once_into_an_outage_succeeds_and_uses_no_retry() {
     assert!(stdout(&output).contains("its breaker is open"), "the outage is logged: {}", stdout(&output));
     assert_eq!(shell.value("SELECT State || '|' || RetryCount FROM OutboxMessages"), "0|0");
     let status = stdout(&shell.run(&["ops", "status"], &[]));
-    assert!(status.contains("breaker open until"), "{status}");
+    assert!(status.contains("breaker open since"), "{status}");
 }
 
 #[test]

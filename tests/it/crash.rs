@@ -153,7 +153,8 @@ async fn killed_after_the_mail_it_waits_for_a_person_where_doubts_are_held() {
     assert_eq!(after.host.mails(), BTreeMap::from([(after.message_id.clone(), 1)]));
     let store = after.host.data.join("app.db").display().to_string();
     let ops = |words: &[&str]| {
-        let output = Command::new(executable()).arg("ops").args(words).env("Store__Path", &store).output().unwrap();
+        let mut command = Command::new(executable());
+        let output = command.arg("ops").args(words).env("Store__Path", &store).env("USER", "anna").output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
     let list = ops(&["mail", "list"]);

@@ -258,6 +258,7 @@ async fn a_requeue_reads_the_window_from_the_queue_or_else_from_the_setting() {
     ] {
         let office = Office::new().on(broker, "rest", queue).with("Bus__DuplicateWindowMs", setting_ms);
         office.sql(&UNKNOWN.replace("NAME", queue));
+        office.sql(&format!("INSERT INTO Destinations (Name) VALUES ('queue:{queue}')"));
         let (is, reported) = requeue(&office);
         assert!(is == Some(code) && reported.contains(words), "{reported}");
     }

@@ -44,6 +44,8 @@ mod providers;
 mod wire;
 mod entra;
 mod cli;
+mod cli_ops;
+mod symptoms;
 mod doctor;
 mod staging;
 mod settings;

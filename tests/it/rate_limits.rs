@@ -3,7 +3,7 @@
 use crate::support::{
     backend::Backend,
     edge::Edge,
-    fakes::FakeClock,
+    fakes::{FakeClock, FakeMailer},
     host::executable,
     queue_message::{body, delivery, envelope},
     world::{LEASE_MS, World, run_dry},
@@ -118,7 +118,9 @@ async fn a_run_waits_for_the_rate_limit_while_it_may_run() {
 
 #[tokio::test]
 async fn an_operator_sees_that_mails_wait_for_the_rate_limit() {
-    let world = rate_limited(RateLimit { per_minute: 0, per_hour: 1 });
+    let mut world = rate_limited(RateLimit { per_minute: 0, per_hour: 1 });
+    // The provider of the operator's settings.
+    world.notify.mailer = Arc::new(FakeMailer::accepting().as_provider("mail:folder"));
     deliver(&world, "a").await;
     deliver(&world, "b").await;
     let ops = |words: &[&str]| {
@@ -126,9 +128,9 @@ async fn an_operator_sees_that_mails_wait_for_the_rate_limit() {
         let output = Command::new(executable()).arg("ops").args(words).env("Store__Path", store).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     };
-    assert!(ops(&["status"]).contains("ready, rate limited until 20"), "{}", ops(&["status"]));
+    assert!(ops(&["status"]).contains("mail:folder is rate limited until 20"), "{}", ops(&["status"]));
     let list = ops(&["mail", "list"]);
-    assert!(list.contains("mail:fake is rate limited until 20"), "{list}");
+    assert!(list.contains("mail:folder is rate limited until 20"), "{list}");
     world.advance_ms(HOUR_MS + MINUTE_MS);
     assert_eq!(world.run_retry().await.sent, 1);
     assert!(!ops(&["status"]).contains("rate limited"));

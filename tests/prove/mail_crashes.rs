@@ -394,7 +394,7 @@ impl Run {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let held = rows.as_array().unwrap().iter().filter(|row| row["dueAt"].is_null());
+        let held = rows["items"].as_array().unwrap().iter().filter(|row| row["dueAt"].is_null());
         held.map(|row| row["messageId"].as_str().unwrap().to_owned()).collect()
     }
 

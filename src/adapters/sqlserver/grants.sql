@@ -4,8 +4,8 @@
 --   CREATE USER app FOR LOGIN app;                                                      -- a login with a password
 --   ALTER ROLE client_organizer ADD MEMBER app;
 -- For a program that only inserts into the outbox: GRANT INSERT ON dbo.OutboxMessages TO …;
--- So that `ops status` can show which session locks rows: in master GRANT VIEW SERVER STATE TO [login], in Azure SQL
--- GRANT VIEW DATABASE STATE TO client_organizer. Without it `ops status` names the missing permission instead.
+-- So that `ops overview` can show which session locks rows: in master GRANT VIEW SERVER STATE TO [login], in Azure SQL
+-- GRANT VIEW DATABASE STATE TO client_organizer. Without it `ops overview` names the missing permission instead.
 IF DATABASE_PRINCIPAL_ID(N'client_organizer') IS NULL
   CREATE ROLE client_organizer;
 

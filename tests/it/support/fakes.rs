@@ -66,6 +66,7 @@ impl Bus for FakeBus {
 type MailScript = Box<dyn FnMut(&Letter) -> MailOutcome + Send>;
 
 pub struct FakeMailer {
+    provider: &'static str,
     script: Mutex<MailScript>,
     /// MessageIds of letters the provider took, in order.
     pub sent: Mutex<Vec<String>>,
@@ -73,7 +74,11 @@ pub struct FakeMailer {
 
 impl FakeMailer {
     pub fn new(script: impl FnMut(&Letter) -> MailOutcome + Send + 'static) -> Self {
-        Self { script: Mutex::new(Box::new(script)), sent: Mutex::default() }
+        Self { provider: "mail:fake", script: Mutex::new(Box::new(script)), sent: Mutex::default() }
+    }
+
+    pub fn as_provider(self, provider: &'static str) -> Self {
+        Self { provider, ..self }
     }
 
     pub fn accepting() -> Self {
@@ -92,7 +97,7 @@ impl FakeMailer {
 #[async_trait]
 impl Mailer for FakeMailer {
     fn provider(&self) -> &'static str {
-        "mail:fake"
+        self.provider
     }
 
     async fn send(&self, letter: &Letter) -> MailOutcome {

@@ -16,7 +16,8 @@ pub struct Office {
 impl Office {
     pub fn new() -> Self {
         let folder = tempfile::tempdir_in(memory()).unwrap();
-        let office = Self { folder, env: Vec::new() }.with("Store__Path", "app.db").with("Email__Folder", "mail");
+        let office = Self { folder, env: Vec::new() }.with("USER", "anna");
+        let office = office.with("Store__Path", "app.db").with("Email__Folder", "mail");
         assert!(office.run(&["migrate"]).status.success());
         office
     }
@@ -25,6 +26,7 @@ impl Office {
     pub fn beside(data: &Path) -> Self {
         let store = data.join("app.db").display().to_string();
         Self { folder: tempfile::tempdir_in(memory()).unwrap(), env: vec![("Store__Path".to_owned(), store)] }
+            .with("USER", "anna")
     }
 
     pub fn folder(&self) -> &Path {
