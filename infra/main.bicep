@@ -38,6 +38,9 @@ param emailFrom string
 @minLength(32)
 param recipientKey string
 
+@description('Ids of the action groups that the alerts notify. Empty: the alerts are shown in the portal and nobody is told.')
+param alertActionGroups array = []
+
 @description('Further settings by name (src/config/README.md); they override the ones below. Secure, since secrets (SqlConnectionString, Email__SmtpPassword) come this way.')
 @secure()
 param settings object = {}
@@ -138,6 +141,11 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   location: location
   kind: 'web'
   properties: { Application_Type: 'web', WorkspaceResourceId: logs.id }
+}
+
+module alerts 'alerts.bicep' = {
+  name: '${name}-alerts'
+  params: { name: name, location: location, insightsId: insights.id, actionGroups: alertActionGroups }
 }
 
 // --- the app; one app per plan on Flex Consumption ---

@@ -24,6 +24,7 @@ mod mail_one;
 pub mod mailing;
 pub mod prune;
 pub mod operate;
+pub mod watch;
 pub mod remedy;
 mod take_in;
 mod duplicate_windows;

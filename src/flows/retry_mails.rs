@@ -174,7 +174,7 @@ async fn send_together(context: &NotifyContext, works: &[(&MailWork, Step)], pro
 
 async fn send_again(context: &NotifyContext, work: &MailWork, step: Step, probe: bool) -> NotifyReport {
     let mail = OneMail::leased(context, work, probe);
-    let span = spans::process("RetryEmail", None, &work.message_id, work.traceparent.as_deref());
+    let span = spans::process(None, &work.message_id, work.traceparent.as_deref());
     let step = async {
         match step {
             Step::Query => mail.query().await,

@@ -2,11 +2,20 @@
 
 use super::{heartbeat::Heartbeat, idle::Idle, invocation, reply::Reply};
 use crate::{
-    flows::dispatch::{self, DispatchContext, DispatchReport},
+    flows::{
+        dispatch::{self, DispatchContext, DispatchReport},
+        operate::OperateContext,
+        watch,
+    },
     telemetry::spans::Span,
 };
 
-pub(super) async fn answer(context: &DispatchContext, idle: &Idle, heartbeat: &Heartbeat) -> Reply {
+pub(super) async fn answer(
+    context: &DispatchContext,
+    operate: &OperateContext,
+    idle: &Idle,
+    heartbeat: &Heartbeat,
+) -> Reply {
     if idle.skips() {
         Span::current().idle();
         return invocation::skipped();
@@ -20,6 +29,9 @@ pub(super) async fn answer(context: &DispatchContext, idle: &Idle, heartbeat: &H
     heartbeat.beat(Some(idle), report.store_error.as_deref()).await;
     if report.claimed > 0 {
         tracing::info!(claimed = report.claimed, sent = report.sent, dead = report.dead, "dispatched");
+    }
+    if idle.watches() {
+        watch::watch(operate).await;
     }
     invocation::run(&report, report.store_error.as_deref())
 }

@@ -39,7 +39,7 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
     let mut line = Line::of(&head, endpoint);
     let given = Trace::given(&head.headers);
     let recorded = span_of(endpoint, &head, given.as_ref());
-    recorded.invoked(line.function, &line.invocation);
+    recorded.invoked(&line.invocation);
     let trace = Trace::of(given, &recorded);
     let trace_id = trace.id();
     // Every line that the flows log carries these.
@@ -92,9 +92,12 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
 fn span_of(endpoint: Option<Endpoint>, head: &Head, given: Option<&Headers>) -> Span {
     match endpoint {
         Some(Endpoint::Root | Endpoint::Health) => Span::default(),
-        Some(Endpoint::SendEmail) => spans::invocation(given),
+        Some(Endpoint::SendEmail) => spans::invocation("SendEmail", given),
         Some(timer) if timer.is_invocation() => spans::run(timer.function(), given),
-        _ => spans::request(head.method.as_str(), endpoint.map(Endpoint::template), &head.path, given),
+        _ => {
+            let (function, route) = (endpoint.map_or("none", Endpoint::function), endpoint.map(Endpoint::template));
+            spans::request(function, head.method.as_str(), route, &head.path, given)
+        }
     }
 }
 
@@ -132,7 +135,8 @@ async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Reques
             finance::answer(&services.book, endpoint, request).await.unwrap_or_else(Problem::reply)
         }
         Endpoint::DispatchOutbox => {
-            dispatch_outbox::answer(&services.dispatch, &services.idle_outbox, &services.heartbeat_outbox).await
+            let (idle, heartbeat) = (&services.idle_outbox, &services.heartbeat_outbox);
+            dispatch_outbox::answer(&services.dispatch, &services.operate, idle, heartbeat).await
         }
         Endpoint::SendEmail => {
             services.idle_mail.wake();

@@ -21,7 +21,11 @@ pub struct Idle {
 struct Seen {
     quiet_since: Option<Instant>,
     last_run: Option<Instant>,
+    last_watch: Option<Instant>,
 }
+
+/// What needs a person is reported once a minute, not with every run.
+const WATCH_EVERY: Duration = Duration::from_mins(1);
 
 impl Idle {
     /// After `after` without work, runs are skipped until `every` has passed since the last one. `every` zero: none is.
@@ -32,15 +36,26 @@ impl Idle {
 
     /// Whether this run is skipped.
     pub(super) fn skips(&self) -> bool {
-        let Seen { quiet_since: Some(since), last_run: Some(last_run) } = self.seen() else { return false };
+        let Seen { quiet_since: Some(since), last_run: Some(last_run), .. } = self.seen() else { return false };
         since.elapsed() >= self.after && last_run.elapsed() < self.every
     }
 
     /// Records a run that queried the database.
     pub(super) fn ran(&self, found_nothing: bool) {
         let now = Instant::now();
-        let quiet_since = found_nothing.then(|| self.seen().quiet_since.unwrap_or(now));
-        self.set(Seen { quiet_since, last_run: Some(now) });
+        let seen = self.seen();
+        let quiet_since = found_nothing.then(|| seen.quiet_since.unwrap_or(now));
+        self.set(Seen { quiet_since, last_run: Some(now), ..seen });
+    }
+
+    /// Whether this run also reports what needs a person.
+    pub(super) fn watches(&self) -> bool {
+        let seen = self.seen();
+        let due = seen.last_watch.is_none_or(|last| last.elapsed() >= WATCH_EVERY);
+        if due {
+            self.set(Seen { last_watch: Some(Instant::now()), ..seen });
+        }
+        due
     }
 
     /// After a run: how long the runs that follow are skipped, the next of which is in `next`. Zero: that one is not.
@@ -51,7 +66,7 @@ impl Idle {
 
     /// Something came in through this process: the next run is not skipped.
     pub(super) fn wake(&self) {
-        self.set(Seen::default());
+        self.set(Seen { quiet_since: None, last_run: None, ..self.seen() });
     }
 
     fn seen(&self) -> Seen {
@@ -94,6 +109,19 @@ mod tests {
         // Work that was found brings retries, so no run is skipped for that time again.
         idle.ran(false);
         assert_eq!(runs(&idle, HOUR).await, 360);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_needs_a_person_is_reported_once_a_minute() {
+        let idle = Idle::new(Duration::ZERO, HOUR);
+        let mut reported = 0;
+        for _ in 0..30 {
+            idle.ran(false);
+            reported += u32::from(idle.watches());
+            idle.wake();
+            tokio::time::advance(TICK).await;
+        }
+        assert_eq!(reported, 5);
     }
 
     #[tokio::test(start_paused = true)]

@@ -49,7 +49,7 @@ pub(super) async fn answer(context: &NotifyContext, queue: Option<&str>, request
     };
     let Delivery { message_id, delivery_count, traceparent, .. } = delivery.clone();
     let trace = traceparent.as_deref().and_then(traceparent::trace_id);
-    let span = spans::process("SendEmail", queue, &message_id, traceparent.as_deref());
+    let span = spans::process(queue, &message_id, traceparent.as_deref());
     match span.around(notify::take_in(context, delivery)).await {
         Ok(report) => {
             // Without reasons: they may quote a mail provider or a body, so they are in the inbox, not in logs.

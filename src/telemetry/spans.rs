@@ -28,14 +28,23 @@ pub(super) fn is_idle(span: &SpanData) -> bool {
     span.attributes.iter().any(|attribute| attribute.key.as_str() == IDLE)
 }
 
+/// The function of the Functions host that runs, for all spans within it. A nudge is of none.
+struct Function(&'static str);
+
 /// An open span; it ends when the last copy is dropped.
 #[derive(Clone, Default)]
 pub struct Span(Option<Context>);
 
-/// A request of Finance or Operations. `parent`: the caller's trace context.
+/// A request to an HTTP function. `parent`: the caller's trace context.
 #[must_use]
-pub fn request(method: &str, route: Option<&'static str>, path: &str, parent: Option<&Headers>) -> Span {
-    open(SpanKind::Server, parent, || {
+pub fn request(
+    function: &'static str,
+    method: &str,
+    route: Option<&'static str>,
+    path: &str,
+    parent: Option<&Headers>,
+) -> Span {
+    open_in(Some(function), SpanKind::Server, parent, || {
         let method = known(method);
         let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
         let attributes = vec![
@@ -48,16 +57,17 @@ pub fn request(method: &str, route: Option<&'static str>, path: &str, parent: Op
     })
 }
 
-/// The invocation that the host's headers name; its span is the host's own.
+/// An invocation whose span is the host's own: the one that its headers name.
 #[must_use]
-pub fn invocation(parent: Option<&Headers>) -> Span {
-    Span(TRACER.get().and(parent).map(remote))
+pub fn invocation(function: &'static str, parent: Option<&Headers>) -> Span {
+    let context = || parent.map(remote).unwrap_or_default().with_value(Function(function));
+    Span(TRACER.get().map(|_| context()))
 }
 
 /// A timer function's run.
 #[must_use]
 pub fn run(function: &'static str, parent: Option<&Headers>) -> Span {
-    open(SpanKind::Server, parent, || (function.to_owned(), vec![text("faas.trigger", "timer")]))
+    open_in(Some(function), SpanKind::Server, parent, || (function.to_owned(), vec![text("faas.trigger", "timer")]))
 }
 
 /// The creation of a message, inside the current span. Its context goes with the message.
@@ -84,7 +94,7 @@ pub fn transaction(operation: &'static str, table: &'static str) -> Span {
 #[must_use]
 pub fn batch(destination: &Destination, messages: usize) -> Span {
     open(SpanKind::Internal, None, || {
-        let mut attributes = vec![text("messaging.system", MESSAGING), text("faas.name", "DispatchOutbox")];
+        let mut attributes = vec![text("messaging.system", MESSAGING)];
         attributes.push(text("messaging.destination.name", destination.entity()));
         attributes.push(number("messaging.batch.message_count", messages));
         (format!("dispatch {}", destination.entity()), attributes)
@@ -100,7 +110,6 @@ pub fn send(destination: &Destination, message_id: &str, headers: &Headers, body
         attributes.push(text("messaging.destination.name", destination.entity()));
         attributes.push(text("messaging.message.id", message_id));
         attributes.push(number("messaging.message.body.size", body_bytes));
-        attributes.push(text("faas.name", "DispatchOutbox"));
         (format!("send {}", destination.entity()), attributes)
     });
     span.link(&batch);
@@ -110,13 +119,12 @@ pub fn send(destination: &Destination, message_id: &str, headers: &Headers, body
 
 /// The processing of one message by a function, in the message's own trace, linked to the current span.
 #[must_use]
-pub fn process(function: &'static str, queue: Option<&str>, message_id: &str, traceparent: Option<&str>) -> Span {
+pub fn process(queue: Option<&str>, message_id: &str, traceparent: Option<&str>) -> Span {
     let around = Span::current();
     let headers = traceparent.map(Headers::of_trace);
     let span = open(SpanKind::Consumer, headers.as_ref(), || {
         let mut attributes = messaging("process", "process");
         attributes.push(text("messaging.message.id", message_id));
-        attributes.push(text("faas.name", function));
         attributes.extend(queue.map(|queue| text("messaging.destination.name", queue)));
         (queue.map_or_else(|| "process".to_owned(), |queue| format!("process {queue}")), attributes)
     });
@@ -167,9 +175,8 @@ impl Span {
         }
     }
 
-    /// The invocation of the Functions host that it belongs to.
-    pub fn invoked(&self, function: &'static str, invocation: &str) {
-        self.set(|| text("faas.name", function));
+    /// The Functions host's id of the invocation.
+    pub fn invoked(&self, invocation: &str) {
         if !invocation.is_empty() {
             self.set(|| text("faas.invocation_id", invocation));
         }
@@ -215,9 +222,25 @@ impl Span {
 
 /// `parent`: the headers of the message or request that it continues; None: the current span.
 fn open(kind: SpanKind, parent: Option<&Headers>, describe: impl FnOnce() -> (String, Vec<KeyValue>)) -> Span {
+    open_in(None, kind, parent, describe)
+}
+
+/// `function`: the one that begins here; None: that of the current span.
+fn open_in(
+    function: Option<&'static str>,
+    kind: SpanKind,
+    parent: Option<&Headers>,
+    describe: impl FnOnce() -> (String, Vec<KeyValue>),
+) -> Span {
     let Some((tracer, _)) = TRACER.get() else { return Span(None) };
-    let parent = parent.map_or_else(Context::current, remote);
-    let (name, attributes) = describe();
+    let around = Context::current();
+    let function = function.or_else(|| around.get::<Function>().map(|function| function.0));
+    let mut parent = parent.map_or(around, remote);
+    let (name, mut attributes) = describe();
+    if let Some(function) = function {
+        attributes.push(text("faas.name", function));
+        parent = parent.with_value(Function(function));
+    }
     let builder = SpanBuilder::from_name(name).with_kind(kind).with_attributes(attributes);
     let span = tracer.build_with_context(builder, &parent);
     Span(Some(parent.with_span(span)))

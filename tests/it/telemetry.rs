@@ -1,16 +1,25 @@
 //! Traces and metrics of the real local host, as collectors that are not ours receive them.
 
 use crate::support::{
+    backend::Backend,
     collector::Collector,
-    host::{DEADLINE, Host},
+    edge::Edge,
+    host::{DEADLINE, Host, executable},
     http_client::{self, post_json},
     smtp_server::{SmtpServer, made},
     world::nip,
 };
-use client_organizer::adapters::mail::SmtpSecurity;
+use client_organizer::{adapters::mail::SmtpSecurity, telemetry};
 use hyper::Method;
+use regex::Regex;
 use serde_json::{Value, json};
-use std::{process::Command, time::Instant};
+use std::{
+    io,
+    path::Path,
+    process::Command,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
@@ -33,6 +42,12 @@ async fn book(port: u16) -> String {
     let answer = http_client::send(port, Method::POST, &path, &headers, record).await;
     assert_eq!(answer.status, 201);
     answer.header("outbox-message-id").unwrap().to_owned()
+}
+
+fn ops(host: &Host, arguments: &[&str]) {
+    let store = host.data.join("app.db");
+    let done = Command::new(executable()).arg("ops").args(arguments).env("Store__Path", store).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
 fn of_trace(seen: &[Value]) -> Vec<&Value> {
@@ -67,7 +82,7 @@ async fn one_booking_is_one_trace_to_the_mail() {
         .until(|seen| {
             let mailed = span(seen, "process client-emails", "SendEmail").is_some();
             mailed
-                && span(seen, "send client-emails", "DispatchOutbox").is_some()
+                && span(seen, "send client-emails", "").is_some()
                 && span(seen, "POST /api/clients/{id}/finance", "Finance").is_some()
                 && metrics.iter().all(|name| seen.iter().any(|one| one["metric"] == *name))
         })
@@ -83,7 +98,8 @@ async fn one_booking_is_one_trace_to_the_mail() {
     assert_eq!((&commit["kind"], &commit["parent"]), (&json!("CLIENT"), &finance["id"]));
     assert_eq!(commit["attributes"]["db.system.name"], "sqlite");
 
-    let send = the(&seen, "send client-emails", "DispatchOutbox");
+    // A nudge right after the commit; the timer does the same (below).
+    let send = the(&seen, "send client-emails", "");
     assert_eq!((&send["kind"], &send["parent"]), (&json!("CLIENT"), &create["id"]));
     assert_eq!(send["attributes"]["messaging.destination.name"], "client-emails");
     assert_eq!(send["attributes"]["messaging.operation.type"], "send");
@@ -128,9 +144,14 @@ async fn a_mail_that_retry_email_sends_stays_in_its_trace() {
         ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str()),
     ];
     let mut host = Host::start(folder.path(), &[&QUICK[..], &smtp].concat(), &[]);
+    // While the destination is paused no nudge sends it: the timer does, once it is resumed.
+    ops(&host, &["pause", "queue:client-emails", "--reason", "a test", "--by", "test"]);
     let message_id = book(host.port).await;
+    ops(&host, &["resume", "queue:client-emails", "--reason", "a test", "--by", "test"]);
     let seen = collector.until(|seen| span(seen, "process", "RetryEmail").is_some()).await;
     let create = the(&seen, "create", "");
+    let sent = the(&seen, "send client-emails", "DispatchOutbox");
+    assert_eq!(sent["parent"], create["id"]);
     let first = the(&seen, "process client-emails", "SendEmail");
     let refused = of_trace(&seen).into_iter().find(|one| one["parent"] == first["id"] && one["error"] == true).unwrap();
     assert_eq!(refused["attributes"]["error.type"], "recipient_transient");
@@ -218,4 +239,81 @@ async fn a_collector_that_fails_is_reported_once() {
         host.wait_for("a sweep", |e| e["event"] == "invocation");
     }
     assert_eq!(host.seen.iter().filter(|event| is_report(event)).count(), 1);
+}
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn file(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+#[tokio::test]
+async fn a_dead_row_is_logged_with_its_trace_and_for_the_alert_rules() {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let guard = tracing::subscriber::set_default(telemetry::subscriber("info", move || writer.clone()).unwrap());
+    let edge = Edge::new().await;
+    edge.backend.execute(&format!(
+        r#"INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, ContentType, Headers)
+           VALUES ('m-1', 'Plain', 'not JSON', 'queue:client-emails', 'application/json',
+                   '{{"traceparent":"00-{TRACE}-{CALLER}-01"}}')"#
+    ));
+    // The second run is within the same minute.
+    for _ in 0..2 {
+        assert_eq!(edge.invoke("DispatchOutbox", b"{}").await.status, 200);
+    }
+    drop(guard);
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let dead = text.lines().find(|line| line.contains("row is dead")).unwrap();
+    let dead: Value = serde_json::from_str(dead).unwrap();
+    assert_eq!((&dead["message_id"], &dead["trace"]), (&json!("m-1"), &json!(TRACE)), "{dead}");
+    // As the rules' query finds it.
+    let query = r#"message contains "\\"attention\\":\\"${one.kind}\\"""#;
+    assert!(file("infra/alerts.bicep").contains(query));
+    let found: Vec<&str> = text.lines().filter(|line| line.contains(r#""attention":"dead-rows""#)).collect();
+    let [line] = found[..] else { panic!("{text}") };
+    let line: Value = serde_json::from_str(line).unwrap();
+    assert_eq!(line["about"], "queue:client-emails");
+    assert!(line["message"].as_str().unwrap().contains("dead") && line["remedy"].as_str().unwrap().contains("ops"));
+}
+
+#[test]
+fn every_alert_rule_is_about_a_kind_that_is_reported() {
+    let (rules, kinds) = (file("infra/alerts.bicep"), file("src/domain/operations/attention.rs"));
+    let named = Regex::new("kind: '([a-z-]+)', severity").unwrap();
+    let named: Vec<String> = named.captures_iter(&rules).map(|found| found[1].to_owned()).collect();
+    assert!(named.len() >= 5, "{named:?}");
+    for kind in named {
+        assert!(kinds.contains(&format!("\"{kind}\"")), "{kind}");
+    }
+}
+
+/// A person who has one line finds the others by the trace.
+#[test]
+fn a_line_about_a_message_names_its_trace() {
+    let call = Regex::new(r"(?s)tracing::(?:info|warn|error)!\((.*?)\);").unwrap();
+    let mut wrong = Vec::new();
+    for folder in ["src/flows", "src/functions"] {
+        for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let text = if path.is_file() { std::fs::read_to_string(&path).unwrap() } else { continue };
+            let calls = call.captures_iter(&text).map(|found| found[1].to_owned());
+            let about = calls.filter(|call| call.contains("message_id") || call.contains("seq,"));
+            wrong.extend(
+                about.filter(|call| !call.contains("trace,")).map(|call| format!("{}: {call}", path.display())),
+            );
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
