@@ -9,9 +9,9 @@ use crate::{
     domain::{
         delivery::{EMAIL_CONSUMER, MailWork},
         mail_doubt::{self, Step},
-        reading,
+        reading, traceparent,
     },
-    ports::{breaker::BreakerState, error::StoreResult, outbox::Breaker},
+    ports::{breaker::BreakerState, error::StoreResult, inbox::Doubted, outbox::Breaker},
     telemetry::spans,
 };
 use chrono::{DateTime, Utc};
@@ -103,10 +103,11 @@ async fn run(context: &NotifyContext, report: &mut RetryReport) -> StoreResult<(
 async fn turn_up_doubts(context: &NotifyContext, report: &mut RetryReport) -> StoreResult<()> {
     let (provider, on_doubt) = (context.mailer.provider(), context.policy().on_doubt);
     let doubts = context.inbox.expire(EMAIL_CONSUMER, provider, on_doubt, EXPIRE_ROWS_MAX).await?;
-    for message_id in &doubts {
-        tracing::warn!(message_id, "mail in doubt: its lease ran out without an outcome, it may have been sent");
+    for Doubted { message_id, traceparent } in doubts {
+        let trace = traceparent.as_deref().and_then(traceparent::trace_id);
+        tracing::warn!(message_id, trace, "mail in doubt: its lease ran out without an outcome, it may have been sent");
+        report.in_doubt.push(message_id);
     }
-    report.in_doubt.extend(doubts);
     Ok(())
 }
 

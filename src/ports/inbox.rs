@@ -50,6 +50,15 @@ pub struct Lease {
     pub status_queries: bool,
 }
 
+/// A mail whose lease ended without an outcome.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Doubted {
+    /// The inbox key.
+    pub message_id: String,
+    /// The trace context of the booking that wrote the message.
+    pub traceparent: Option<String>,
+}
+
 /// Refusals that look alike, which may be the provider's fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alike {
@@ -87,14 +96,14 @@ pub trait Inbox: Send + Sync {
     ) -> StoreResult<()>;
 
     /// Mails with an expired lease become `in doubt`, due now (`Resend`) or held (`Hold`); the doubt is counted and
-    /// recorded in the row. Returns their MessageIds, at most `rows_max`. `provider`: breaker name of the one that mails.
+    /// recorded in the row. Returns them, at most `rows_max`. `provider`: breaker name of the one that mails.
     async fn expire(
         &self,
         consumer: &str,
         provider: &str,
         on_doubt: OnDoubt,
         rows_max: u32,
-    ) -> StoreResult<Vec<String>>;
+    ) -> StoreResult<Vec<Doubted>>;
 
     /// Leases up to `rows_max` due rows that are accepted, parked or in doubt, oldest due first: those that need a
     /// status query, and no more others than the provider's rate limit allows. `probe`: the token holds the provider's

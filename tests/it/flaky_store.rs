@@ -19,7 +19,7 @@ use client_organizer::{
     ports::{
         breaker::{BreakerState, Breakers},
         error::{StoreError, StoreResult},
-        inbox::{Alike, Begun, Inbox, Lease},
+        inbox::{Alike, Begun, Doubted, Inbox, Lease},
         outbox::{Breaker, Outbox, Routed, Waiting},
     },
 };
@@ -124,7 +124,7 @@ impl Inbox for Flaky<dyn Inbox> {
         provider: &str,
         on_doubt: OnDoubt,
         rows_max: u32,
-    ) -> StoreResult<Vec<String>> {
+    ) -> StoreResult<Vec<Doubted>> {
         self.inner.expire(consumer, provider, on_doubt, rows_max).await
     }
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {

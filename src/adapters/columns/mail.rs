@@ -9,7 +9,7 @@ use crate::{
         operations::Judged,
     },
     ports::{
-        inbox::Begun,
+        inbox::{Begun, Doubted},
         ops::{MailCount, MailRow},
     },
 };
@@ -42,6 +42,10 @@ pub(in crate::adapters) fn work<R: Columns>(
         not_found: row.number("NotFound")?,
         now,
     })
+}
+
+pub(in crate::adapters) fn doubted<R: Columns>(row: &R) -> Result<Doubted, R::Error> {
+    Ok(Doubted { message_id: row.text("MessageId")?, traceparent: row.text_opt("Traceparent")? })
 }
 
 pub(in crate::adapters) fn state<R: Columns>(row: &R) -> Result<MailState, R::Error> {

@@ -20,7 +20,7 @@ use crate::{
     },
     ports::{
         error::StoreResult,
-        inbox::{Alike, Begun, Inbox, Lease},
+        inbox::{Alike, Begun, Doubted, Inbox, Lease},
     },
 };
 use async_trait::async_trait;
@@ -85,7 +85,7 @@ impl Inbox for Sqlite {
         provider: &str,
         on_doubt: OnDoubt,
         rows_max: u32,
-    ) -> StoreResult<Vec<String>> {
+    ) -> StoreResult<Vec<Doubted>> {
         let (consumer, provider, instance) = (consumer.to_owned(), provider.to_owned(), self.instance());
         self.write("expire leases of mails", move |tx, now| {
             let failure = never_settled(&provider);
@@ -98,17 +98,17 @@ impl Inbox for Sqlite {
                 ":fingerprint": failure.fingerprint,
                 ":rows_max": rows_max,
             };
-            let mut ids =
-                statement.query_map(which, |row| row.text("MessageId"))?.collect::<rusqlite::Result<Vec<_>>>()?;
-            ids.sort_unstable();
+            let mut doubted =
+                statement.query_map(which, |row| mail::doubted(row))?.collect::<rusqlite::Result<Vec<_>>>()?;
+            doubted.sort_unstable();
             let mut history = History::new(tx, now, &instance, &provider);
-            for id in &ids {
+            for Doubted { message_id: id, .. } in &doubted {
                 history.mail_attempt((&consumer, id), MailState::InDoubt, None, Some(LEASE_RAN_OUT))?;
                 history.group(&failure, id.clone());
                 history.count(latency::FAILED);
             }
             history.store()?;
-            Ok(ids)
+            Ok(doubted)
         })
         .await
     }

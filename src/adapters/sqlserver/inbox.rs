@@ -23,7 +23,7 @@ use crate::{
     },
     ports::{
         error::StoreResult,
-        inbox::{Alike, Begun, Inbox, Lease},
+        inbox::{Alike, Begun, Doubted, Inbox, Lease},
     },
 };
 use async_trait::async_trait;
@@ -112,7 +112,7 @@ impl Inbox for SqlServer {
         provider: &str,
         on_doubt: OnDoubt,
         rows_max: u32,
-    ) -> StoreResult<Vec<String>> {
+    ) -> StoreResult<Vec<Doubted>> {
         let step = "expire leases of mails";
         let failure = never_settled(provider);
         let statement = Statement::of(&[
@@ -132,10 +132,10 @@ impl Inbox for SqlServer {
         .with("rows_max", i64::from(rows_max));
         let statement = history::with(statement, self.instance(), provider, [&failure]).repeatable();
         let results = self.execute(step, statement).await?;
-        let ids: Result<Vec<_>, _> = rows::having(&results, "MessageId").map(|row| row.text("MessageId")).collect();
-        let mut ids = read(step, ids)?;
-        ids.sort_unstable();
-        Ok(ids)
+        let doubted: Result<Vec<_>, _> = rows::having(&results, "Traceparent").map(mail::doubted).collect();
+        let mut doubted = read(step, doubted)?;
+        doubted.sort_unstable();
+        Ok(doubted)
     }
 
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {

@@ -14,7 +14,7 @@ use client_organizer::{
         recipient::{Addressee, RecipientKey},
     },
     ports::{
-        inbox::{Begun, Lease},
+        inbox::{Begun, Doubted, Lease},
         ops::{MailRow, Signature},
     },
 };
@@ -26,6 +26,7 @@ contract!(
     a_mail_whose_lease_ran_out_is_in_doubt_and_due_where_doubts_are_resent,
     a_mail_whose_lease_ran_out_is_held_where_a_person_decides,
     expired_leases_become_doubts_in_bounded_steps,
+    the_trace_of_a_message_stays_with_its_mail,
     a_late_outcome_ends_the_doubt_while_no_other_leased_the_mail,
     a_late_doubt_is_not_counted_twice,
     results_of_status_queries_are_remembered_until_the_next_doubt,
@@ -92,7 +93,12 @@ async fn settle(backend: &impl Backend, work: &MailWork, settlement: &MailSettle
 }
 
 async fn expire(backend: &impl Backend, on_doubt: OnDoubt) -> Vec<String> {
-    backend.inbox().expire(CONSUMER, PROVIDER, on_doubt, 100).await.unwrap()
+    expire_some(backend, on_doubt, 100).await
+}
+
+async fn expire_some(backend: &impl Backend, on_doubt: OnDoubt, rows_max: u32) -> Vec<String> {
+    let doubted = backend.inbox().expire(CONSUMER, PROVIDER, on_doubt, rows_max).await.unwrap();
+    doubted.into_iter().map(|one| one.message_id).collect()
 }
 
 async fn mail(backend: &impl Backend, id: &str) -> MailRow {
@@ -228,9 +234,20 @@ async fn expired_leases_become_doubts_in_bounded_steps(backend: &impl Backend) {
         backend.advance_ms(1);
     }
     backend.advance_ms(LEASE_MS);
-    let step = async || backend.inbox().expire(CONSUMER, PROVIDER, OnDoubt::Resend, 2).await.unwrap();
+    let step = async || expire_some(backend, OnDoubt::Resend, 2).await;
     assert_eq!(step().await, ["a", "b"]);
     assert_eq!(step().await, ["c"]);
+}
+
+async fn the_trace_of_a_message_stays_with_its_mail(backend: &impl Backend) {
+    let trace = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
+    let traced = Delivery { traceparent: trace.clone(), ..delivery("t") };
+    let begun = backend.inbox().begin(CONSUMER, &traced, &addressee(), &lease()).await.unwrap();
+    assert!(matches!(begun, Begun::Ours(work) if work.traceparent == trace));
+    backend.advance_ms(LEASE_MS + 1);
+    let doubted = backend.inbox().expire(CONSUMER, PROVIDER, OnDoubt::Resend, 1).await.unwrap();
+    assert_eq!(doubted, [Doubted { message_id: "t".to_owned(), traceparent: trace.clone() }]);
+    assert_eq!(take(backend, 1).await.remove(0).traceparent, trace);
 }
 
 async fn a_late_outcome_ends_the_doubt_while_no_other_leased_the_mail(backend: &impl Backend) {

@@ -12,4 +12,4 @@ UPDATE InboxMessages
                       -- The IN list repeats the index's filter; SQLite does not infer it from State = 1.
                       WHERE Consumer = :consumer AND State IN (0, 1, 3, 4) AND State = 1 AND DueAt <= :now
                       ORDER BY DueAt LIMIT :rows_max)
-RETURNING MessageId;
+RETURNING MessageId, Traceparent;

@@ -14,7 +14,7 @@ UPDATE m
        -- If only a status query was under way, the earlier doubt continues.
        DoubtedOnUtc = CASE WHEN m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2 THEN m.DoubtedOnUtc ELSE m.DueAt END,
        NotFound = CASE WHEN m.DoubtedOnUtc IS NOT NULL AND m.NotFound < 2 THEN m.NotFound ELSE 0 END
-OUTPUT inserted.MessageId AS MessageId
+OUTPUT inserted.MessageId AS MessageId, inserted.Traceparent AS Traceparent
   FROM @expired e
   JOIN dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages)) ON m.Consumer = @consumer AND m.MessageId = e.MessageId
  WHERE m.State = 1 AND m.DueAt <= @now
