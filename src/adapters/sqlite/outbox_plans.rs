@@ -30,7 +30,8 @@ fn bind(statement: &mut rusqlite::Statement<'_>) {
         (":rows_max", 500),
         (":seq", FINISHED),
         (":due_at", i64::MAX),
-        (":before", 0),
+        (":before", i64::MAX),
+        (":kept", 20),
     ];
     let texts = [
         (":destination", "queue:q"),
@@ -63,6 +64,10 @@ fn no_query_of_the_dispatcher_scans_finished_rows() {
         (outbox_settle::FOLLOWERS, "IX_Outbox_Key"),
         (outbox_route::UNROUTED, "IX_Outbox_Unrouted"),
         (DEAD_LETTER, "IX_Outbox_"),
+        (include_str!("sql/outbox_attempts_trim.sql"), "IX_OutboxAttempts_Row"),
+        (include_str!("sql/inbox_attempts_trim.sql"), "IX_InboxAttempts_Mail"),
+        (include_str!("sql/prune_groups.sql"), "IX_Outbox_Fingerprint"),
+        (include_str!("sql/prune_minutes.sql"), "PRIMARY KEY"),
     ] {
         let name = sql.lines().next().unwrap();
         let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();

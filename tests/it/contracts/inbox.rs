@@ -33,6 +33,7 @@ contract!(
     a_late_outcome_is_lost_once_another_leased_the_mail,
     a_stopped_provider_gets_nothing_and_nothing_is_lost,
     only_the_holder_of_the_probe_passes_an_open_breaker,
+    a_pause_of_the_provider_with_an_end_needs_nobody_to_end_it,
     a_later_delivery_leases_a_mail_that_waited,
     a_parked_mail_is_due_only_after_its_delay,
     due_mails_are_leased_oldest_first_and_bounded,
@@ -329,6 +330,18 @@ async fn only_the_holder_of_the_probe_passes_an_open_breaker(backend: &impl Back
     assert_eq!(inbox.take_due(CONSUMER, &holder, true, 1).await.unwrap(), [], "a pause stops probes too");
     backend.execute("UPDATE Destinations SET PausedUntilUtc = NULL");
     assert_eq!(ids(&inbox.take_due(CONSUMER, &holder, true, 1).await.unwrap()), ["m"]);
+}
+
+async fn a_pause_of_the_provider_with_an_end_needs_nobody_to_end_it(backend: &impl Backend) {
+    ours(backend, "first").await;
+    backend.breakers().breaker(PROVIDER).await.unwrap();
+    let until = backend.plus_ms("(SELECT ReceivedOnUtc FROM InboxMessages WHERE MessageId = 'first')", LEASE_MS);
+    backend.execute(&format!("UPDATE Destinations SET PausedUntilUtc = {until} WHERE Name = '{PROVIDER}'"));
+    assert_eq!(begin(backend, "m").await, Begun::Busy(MailState::Accepted));
+    assert_eq!(take(backend, 10).await, []);
+    backend.advance_ms(LEASE_MS);
+    assert_eq!(ids(&take(backend, 10).await), ["m"]);
+    assert!(matches!(begin(backend, "new").await, Begun::Ours(_)));
 }
 
 async fn a_later_delivery_leases_a_mail_that_waited(backend: &impl Backend) {

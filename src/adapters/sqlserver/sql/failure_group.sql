@@ -8,7 +8,7 @@ INSERT dbo.FailureGroups (Fingerprint, Name, Class, Error, SampleId, FirstSeenUt
 SELECT g.Fingerprint, @at, w.c, w.e, g.SampleId, @now, @now
   FROM OPENJSON(@failures) WITH (f nvarchar(32) '$.f', c nvarchar(50) '$.c', e nvarchar(max) '$.e') AS w
   JOIN @groups g ON g.Fingerprint = w.f COLLATE Latin1_General_BIN2
- WHERE NOT EXISTS (SELECT 1 FROM dbo.FailureGroups k WITH (UPDLOCK, HOLDLOCK) WHERE k.Fingerprint = g.Fingerprint);
+ WHERE NOT EXISTS (SELECT 1 FROM dbo.FailureGroups k WITH (UPDLOCK, HOLDLOCK, FORCESEEK, INDEX(PK_FailureGroups)) WHERE k.Fingerprint = g.Fingerprint);
 UPDATE k
    SET LastSeenUtc = @now, SampleId = g.SampleId
   FROM @groups g

@@ -25,7 +25,7 @@ IF @@ROWCOUNT = 0
   VALUES (@consumer, @id, @body, @traceparent, @subject, @hash, CASE WHEN @stopped = 1 THEN 0 ELSE 1 END,
           CASE WHEN @stopped = 1 THEN @now ELSE DATEADD(millisecond, @lease_ms, @now) END,
           CASE WHEN @stopped = 1 THEN NULL ELSE @token END, CASE WHEN @stopped = 1 THEN 0 ELSE 1 END, @now,
-          CAST(@enqueued_on AS datetime2(7)));
+          TRY_CAST(@enqueued_on AS datetime2(7)));
 SELECT MessageId, State, LeaseToken, Body, Traceparent, Attempts, Doubts, FirstTransientOnUtc, DoubtedOnUtc, NotFound, @now AS CurrentUtc
   FROM dbo.InboxMessages
  WHERE Consumer = @consumer AND MessageId = @id;

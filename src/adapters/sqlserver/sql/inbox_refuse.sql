@@ -10,7 +10,7 @@ IF @known = 0
 BEGIN
   INSERT dbo.InboxMessages (Consumer, MessageId, Body, Traceparent, Subject, RecipientHash, State, LastError, Fingerprint, ReceivedOnUtc,
                               EnqueuedOnUtc, FinishedOnUtc)
-  VALUES (@consumer, @id, @body, @traceparent, @subject, @hash, 5, @reason, @fingerprint, @now, CAST(@enqueued_on AS datetime2(7)), @now);
+  VALUES (@consumer, @id, @body, @traceparent, @subject, @hash, 5, @reason, @fingerprint, @now, TRY_CAST(@enqueued_on AS datetime2(7)), @now);
   INSERT @tried (Id, State, Reference, Error, Fingerprint) VALUES (@id, 5, NULL, @reason, @fingerprint);
   INSERT @counted (Bucket, SinceUtc) VALUES (-2, NULL);
 END;

@@ -16,7 +16,7 @@ SELECT b.Bucket, COUNT_BIG(*)
 INSERT dbo.MinuteCounts (MinuteUtc, Name, Bucket, Instance, Count)
 SELECT @minute, @at, c.Bucket, @instance, 0
   FROM @counts c
- WHERE NOT EXISTS (SELECT 1 FROM dbo.MinuteCounts k WITH (UPDLOCK, HOLDLOCK)
+ WHERE NOT EXISTS (SELECT 1 FROM dbo.MinuteCounts k WITH (UPDLOCK, HOLDLOCK, FORCESEEK, INDEX(PK_MinuteCounts))
                     WHERE k.MinuteUtc = @minute AND k.Name = @at AND k.Bucket = c.Bucket AND k.Instance = @instance);
 UPDATE k
    SET Count = k.Count + c.Added
