@@ -24,8 +24,10 @@ pub const ROWS_MAX: u32 = 10_000;
 pub const IDS_MAX: usize = 1_000;
 /// Most copies of one remedy: each is a mail that nothing recognises as a repeat.
 pub const COPIES_MAX: u32 = 100;
-const TEXT_CHARS_MAX: usize = 200;
-const REASON_CHARS_MAX: usize = 1_000;
+/// The longest name of a person, a destination or a failure group.
+pub const TEXT_CHARS_MAX: usize = 200;
+/// The longest reason.
+pub const REASON_CHARS_MAX: usize = 1_000;
 
 /// Why a remedy was not carried out.
 #[derive(Debug, thiserror::Error)]

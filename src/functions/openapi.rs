@@ -60,12 +60,13 @@ use warp::http::header;
         operations::mails,
         operations::find_mails,
         operations::audit,
+        operations::metrics,
         operations::remedy,
         health::health,
         openapi,
     ),
     components(schemas(ProblemReply, PauseReport, Plan, RemedyReport, MessageFilter, MailFilter)),
-    security(("functionKey" = [])),
+    security(("functionKey" = []), ("functionKeyInQuery" = [])),
     modifiers(&FunctionKey, &Messages, &Pauses)
 )]
 struct Document;
@@ -95,10 +96,13 @@ struct FunctionKey;
 
 impl Modify for FunctionKey {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let key =
-            ApiKeyValue::with_description("x-functions-key", "A function key; checked by the Azure Functions host.");
         let components = document.components.get_or_insert_default();
+        let key = "A key of the path's function (Operations below /api/ops, else Finance) or a host key; checked by the Azure Functions host.";
+        let key = ApiKeyValue::with_description("x-functions-key", key);
         components.add_security_scheme("functionKey", SecurityScheme::ApiKey(ApiKey::Header(key)));
+        let key = "The same as a parameter, for callers that cannot send a header: it may appear in logs on the way.";
+        let key = ApiKeyValue::with_description("code", key);
+        components.add_security_scheme("functionKeyInQuery", SecurityScheme::ApiKey(ApiKey::Query(key)));
     }
 }
 

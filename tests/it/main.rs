@@ -16,6 +16,7 @@ mod flaky_store;
 mod http;
 mod openapi;
 mod operations_http;
+mod operations_answers;
 mod host_contract;
 mod console;
 mod local_host;

@@ -42,7 +42,7 @@ async fn every_wrong_parameter_of_a_report_is_named_at_once() {
 #[tokio::test]
 async fn every_wrong_field_of_a_write_is_named_at_once() {
     let edge = Edge::new().await;
-    let long = "x".repeat(501);
+    let long = "x".repeat(1001);
     for (path, body, expected) in [
         ("mails/find", json!({"address": "nobody", "limit": "5"}), vec!["address", "limit"]),
         ("remedies", json!({}), vec!["action", "selection", "dryRun"]),

@@ -1,6 +1,6 @@
 //! Operations in the OpenAPI document: its parameters, bodies and errors.
 
-pub(in crate::functions) use super::{remedies::*, reports::*};
+pub(in crate::functions) use super::{metrics::*, remedies::*, reports::*};
 
 use super::paths::OpsPath;
 use crate::{
@@ -8,6 +8,7 @@ use crate::{
         json_schema::text,
         operations::{PauseAction, Plan, RemedyReport},
     },
+    flows::remedy::{IDS_MAX, REASON_CHARS_MAX, ROWS_MAX, TEXT_CHARS_MAX},
     functions::openapi::{UNAUTHORISED, idempotency_key, problems},
 };
 use std::{borrow::Cow, collections::BTreeMap};
@@ -46,7 +47,7 @@ pub(super) struct RevealQuery {
     #[param(max_length = 200)]
     by: Option<String>,
     /// Why
-    #[param(max_length = 500)]
+    #[param(max_length = 1000)]
     reason: Option<String>,
 }
 
@@ -85,9 +86,9 @@ fn signed(object: ObjectBuilder) -> ObjectBuilder {
         text().pattern(Some(LINE_PATTERN)).max_length(Some(chars_max)).description(Some(description))
     };
     object
-        .property("reason", line(500, "Why; recorded."))
+        .property("reason", line(REASON_CHARS_MAX, "Why; recorded."))
         .required("reason")
-        .property("by", line(200, "Who; recorded. Not needed where App Service authentication states it."))
+        .property("by", line(TEXT_CHARS_MAX, "Who; recorded. Not needed where App Service authentication states it."))
         .required("by")
         .additional_properties(Some(closed()))
 }
@@ -146,7 +147,7 @@ fn ids() -> ArrayBuilder {
     ArrayBuilder::new()
         .items(text().min_length(Some(1)).max_length(Some(1000)))
         .min_items(Some(1))
-        .max_items(Some(1000))
+        .max_items(Some(IDS_MAX))
 }
 
 /// Ids, a filter or a failure group.
@@ -161,7 +162,7 @@ fn selection(filter: &str, schema: &str) -> OneOfBuilder {
 }
 
 fn dry_run(action: &str, selection: OneOfBuilder) -> ObjectBuilder {
-    let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(10_000));
+    let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(ROWS_MAX));
     object()
         .title(Some(format!("Dry run of {action}")))
         .property("action", text().enum_values(Some([action])))
@@ -257,6 +258,7 @@ impl Modify for Pauses {
                 | OpsPath::Mails
                 | OpsPath::FindMails
                 | OpsPath::Audit
+                | OpsPath::Metrics
                 | OpsPath::Remedies => continue,
             };
             document.paths.paths.insert(path.template().to_owned(), pause(action, of_destination));

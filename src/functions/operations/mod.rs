@@ -3,6 +3,7 @@
 mod paths;
 mod filters;
 mod reports;
+mod metrics;
 mod remedies;
 mod pauses;
 mod signature;
@@ -25,6 +26,7 @@ pub(super) async fn answer(services: &Services, path: OpsPath, request: &Request
         OpsPath::Mails => reports::mails(context, request).await,
         OpsPath::FindMails => reports::find_mails(context, request).await,
         OpsPath::Audit => reports::audit(context, request).await,
+        OpsPath::Metrics => metrics::metrics(context, request).await,
         OpsPath::Remedies => remedies::remedy(services, request).await,
         OpsPath::Destination(action) => pauses::destination(services, request, action).await,
         OpsPath::Mailing(action) => pauses::mailing(services, request, action).await,

@@ -12,6 +12,7 @@ pub(in crate::functions) enum OpsPath {
     Mails,
     FindMails,
     Audit,
+    Metrics,
     Remedies,
     Destination(PauseAction),
     Mailing(PauseAction),
@@ -22,7 +23,7 @@ const MESSAGES: &str = "messages/";
 const DESTINATIONS: &str = "destinations/";
 
 impl OpsPath {
-    pub(in crate::functions) const ALL: [Self; 14] = [
+    pub(in crate::functions) const ALL: [Self; 15] = [
         Self::Overview,
         Self::Messages,
         Self::Message,
@@ -30,6 +31,7 @@ impl OpsPath {
         Self::Mails,
         Self::FindMails,
         Self::Audit,
+        Self::Metrics,
         Self::Remedies,
         Self::Destination(PauseAction::Pause),
         Self::Destination(PauseAction::Drain),
@@ -56,6 +58,7 @@ impl OpsPath {
             "mails" => Some(Self::Mails),
             "mails/find" => Some(Self::FindMails),
             "audit" => Some(Self::Audit),
+            "metrics" => Some(Self::Metrics),
             "remedies" => Some(Self::Remedies),
             mailing => pause_action(mailing.strip_prefix("mail/")?).map(Self::Mailing),
         }
@@ -72,7 +75,13 @@ impl OpsPath {
 
     pub(in crate::functions) fn methods(self) -> &'static [&'static str] {
         match self {
-            Self::Overview | Self::Messages | Self::Message | Self::Groups | Self::Mails | Self::Audit => &["GET"],
+            Self::Overview
+            | Self::Messages
+            | Self::Message
+            | Self::Groups
+            | Self::Mails
+            | Self::Audit
+            | Self::Metrics => &["GET"],
             Self::FindMails | Self::Remedies | Self::Destination(_) | Self::Mailing(_) => &["POST"],
         }
     }
@@ -86,6 +95,7 @@ impl OpsPath {
             Self::Mails => "/api/ops/mails",
             Self::FindMails => "/api/ops/mails/find",
             Self::Audit => "/api/ops/audit",
+            Self::Metrics => "/api/ops/metrics",
             Self::Remedies => "/api/ops/remedies",
             Self::Destination(PauseAction::Pause) => "/api/ops/destinations/{name}/pause",
             Self::Destination(PauseAction::Drain) => "/api/ops/destinations/{name}/drain",

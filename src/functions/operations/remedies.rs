@@ -11,14 +11,12 @@ use crate::{
         operations::{Action, RemedyRequest, Selection, Signature},
         recipient::RecipientKey,
     },
-    flows::remedy,
+    flows::remedy::{self, COPIES_MAX, IDS_MAX, ROWS_MAX},
     functions::{Services, body, field_reader::Fields, problem::Problem, reply::Reply, request::Request},
     ports::operations::Ran,
 };
 
 const LIMIT: u32 = 1_000;
-const LIMIT_MAX: u32 = 10_000;
-const IDS_MAX: usize = 1_000;
 
 /// What a body asks for.
 enum Asked {
@@ -69,7 +67,8 @@ fn asked(services: &Services, request: &Request) -> Result<Asked, Problem> {
     let action = action(&mut fields);
     let selection = selection(&mut fields, &services.operate.recipients);
     let destination = fields.text("destination", filters::destination);
-    let limit = fields.number("limit", 1, LIMIT_MAX).unwrap_or(LIMIT);
+    let default = if matches!(action, Some(Action::Replay { force: true, .. })) { COPIES_MAX } else { LIMIT };
+    let limit = fields.number("limit", 1, ROWS_MAX).unwrap_or(default);
     if fields.flag("dryRun") == Some(false) || !fields.is_given("dryRun") {
         fields.wrong("dryRun", "must be true: the run takes the token of a dry run");
     }

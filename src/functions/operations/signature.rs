@@ -2,19 +2,17 @@
 
 use crate::{
     domain::operations::Signature,
+    flows::remedy::{REASON_CHARS_MAX, TEXT_CHARS_MAX},
     functions::{Services, field_reader::Fields, request::Request},
 };
 
 /// App Service authentication sets it, and removes a client's own.
 const PRINCIPAL: &str = "x-ms-client-principal-name";
-const REASON_CHARS_MAX: usize = 500;
-/// As long as the column.
-const ACTOR_CHARS_MAX: usize = 200;
 
 /// Reads `reason` and `by`. None: one is missing or wrong, and `finish` reports it.
 pub(super) fn read(services: &Services, request: &Request, fields: &mut Fields<'_>) -> Option<Signature> {
     let reason = fields.required_text("reason", |text| line(text, REASON_CHARS_MAX));
-    let by = |text: &str| line(text, ACTOR_CHARS_MAX);
+    let by = |text: &str| line(text, TEXT_CHARS_MAX);
     let actor = match principal(services, request) {
         Some(principal) => {
             fields.text("by", by);
@@ -27,7 +25,7 @@ pub(super) fn read(services: &Services, request: &Request, fields: &mut Fields<'
 
 fn principal(services: &Services, request: &Request) -> Option<String> {
     let value = request.head.headers.get(PRINCIPAL).filter(|_| services.principal_header)?;
-    let name: String = String::from_utf8_lossy(value.as_bytes()).trim().chars().take(ACTOR_CHARS_MAX).collect();
+    let name: String = String::from_utf8_lossy(value.as_bytes()).trim().chars().take(TEXT_CHARS_MAX).collect();
     (!name.is_empty()).then_some(name)
 }
 
