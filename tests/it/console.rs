@@ -267,3 +267,29 @@ async fn hostile_text_is_shown_and_every_view_is_accessible_on_a_phone_in_light_
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_key_of_operations_opens_the_page_and_it_stays_in_the_tab() {
+    let Some(mut stage) = Stage::set(&["--auth"]) else { return };
+    let keys: Value = serde_json::from_slice(&std::fs::read(stage.host.data.join("keys.json")).unwrap()).unwrap();
+    let key = keys["functions"]["Operations"].as_str().unwrap();
+    stage.open("overview", json!({}));
+    stage.is_accessible("the sign-in");
+    for wrong in ["nonsense", keys["functions"]["Finance"].as_str().unwrap()] {
+        stage.browser.fill("Function key", wrong);
+        stage.browser.click("Sign in");
+        stage.browser.see("The key was not accepted.");
+    }
+    stage.browser.fill("Function key", key);
+    stage.browser.run("press", json!({"key": "Enter"}));
+    stage.browser.see("All is well");
+    let stored = stage.browser.run("stored", json!({}));
+    assert_eq!(stored["local"], json!({}));
+    assert_eq!(stored["cookies"], "");
+    assert!(stored["session"].to_string().contains(key));
+    let requests = stage.browser.run("requests", json!({}));
+    assert!(!requests.to_string().contains(key), "{requests}");
+    stage.browser.click("Sign out");
+    stage.browser.see("Enter the key");
+    assert_eq!(stage.browser.run("stored", json!({}))["session"], json!({}));
+}

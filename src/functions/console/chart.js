@@ -11,12 +11,12 @@ let hovered = null;
 
 /**
  * A chart of `points`, oldest first: `{ at, to, values }` with a value, or null, for each of `series`, which are
- * `{ name, tone }`. `kind`: `bars` or `lines`. `logarithmic`: spans from milliseconds to hours. `write`: how a value is
+ * `{ name, tone }`. `kind`: `bars` or `lines`. `logarithmic`: spans from milliseconds to hours; shorter ones than `least` are at the foot. `write`: how a value is
  * written.
  */
-export function chart(id, title, { kind, series, points, write, logarithmic, note }) {
+export function chart(id, title, { kind, series, points, write, logarithmic, least = 1, note }) {
   const figure = h('figure', { key: id, class: 'card chart' });
-  const spec = { id, title, kind, series, points, write, logarithmic, note };
+  const spec = { id, title, kind, series, points, write, logarithmic, least, note };
   show(figure, parts(spec));
   return figure;
 }
@@ -47,10 +47,10 @@ function written(value, write) {
 }
 
 function drawing(spec, at) {
-  const { id, title, kind, series, points, write, logarithmic } = spec;
+  const { id, title, kind, series, points, write } = spec;
   const width = widthOf();
   const [w, height] = [width - LEFT - RIGHT, HEIGHT - TOP - BOTTOM];
-  const { y, ticks } = scale(points, logarithmic, height);
+  const { y, ticks } = scale(spec, height);
   const slot = w / Math.max(1, points.length);
   const x = (n) => LEFT + slot * (n + 0.5);
   const every = Math.max(1, Math.ceil(points.length / Math.max(2, Math.floor(w / 90))));
@@ -58,7 +58,7 @@ function drawing(spec, at) {
   const drawn = svg('svg', { viewBox: `0 0 ${width} ${HEIGHT}`, role: 'img', 'aria-label': `${title}. At last: ${last}. All values follow as a table.` },
     ticks.map((tick) => [
       svg('line', { class: 'grid', x1: LEFT, x2: width - RIGHT, y1: y(tick), y2: y(tick) }),
-      svg('text', { class: 'axis end', x: LEFT - 6, y: y(tick) + 4 }, write(tick)),
+      svg('text', { class: 'axis end', x: LEFT - 6, y: y(tick) + 4 }, `${tick === spec.least && tick > 1 ? '≤ ' : ''}${write(tick)}`),
     ]),
     points.map((point, n) => (points.length - 1 - n) % every === 0 && x(n) > LEFT + 16 && x(n) < width - 18 &&
       svg('text', { class: 'axis middle', x: x(n), y: HEIGHT - 6 }, minuteOf(point.at))),
@@ -102,7 +102,7 @@ function line(points, series, { tone }, x, y) {
 
 const SPANS = [1, 10, 100, 1_000, 10_000, 60_000, 600_000, 3_600_000, 36_000_000, 86_400_000, 864_000_000];
 
-function scale(points, logarithmic, height) {
+function scale({ points, logarithmic, least }, height) {
   const values = points.flatMap((point) => point.values).filter((value) => value !== null);
   const most = Math.max(0, ...values);
   if (!logarithmic) {
@@ -111,8 +111,7 @@ function scale(points, logarithmic, height) {
     const ticks = Array.from({ length: Math.round(top / step) + 1 }, (_, n) => n * step);
     return { ticks, y: (value) => TOP + height * (1 - value / top) };
   }
-  const least = Math.max(1, Math.min(...values));
-  const from = SPANS.findLast((span) => span <= least) ?? 1;
+  const from = Math.max(least, SPANS.findLast((span) => span <= Math.min(...values)) ?? 1);
   const to = SPANS.find((span) => span >= Math.max(most, from * 10)) ?? SPANS.at(-1);
   const log = (value) => Math.log(Math.max(from, value) / from) / Math.log(to / from);
   return { ticks: SPANS.filter((span) => span >= from && span <= to), y: (value) => TOP + height * (1 - Math.min(1, log(value))) };

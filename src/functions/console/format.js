@@ -82,8 +82,8 @@ export function minuteOf(on) {
 }
 
 /** A destination, as a person reads it: an empty name stands for rows that have none yet. */
-export function destination(name) {
-  return name === '' ? h('i', {}, 'not routed') : said(name, 300);
+export function destination(name, most = 300) {
+  return name === '' ? h('i', {}, 'not routed') : said(name, most);
 }
 
 /** A state, by word, colour and shape. */

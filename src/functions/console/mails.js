@@ -1,6 +1,6 @@
 // Mails: by client, address or state, with their remedies.
 
-import { link, messageLink } from './address.js';
+import { clientLink, link, messageLink } from './address.js';
 import { read, search as searchBy } from './api.js';
 import { h } from './dom.js';
 import { choice, field, filled } from './fields.js';
@@ -25,7 +25,7 @@ export function render({ items, next }, asked, page) {
   const columns = [
     { head: 'Message', cell: (mail) => h('a', { href: messageLink(mail.messageId) }, h('code', {}, said(mail.messageId, 60))) },
     { head: 'State', cell: (mail) => [state(mail.state), mail.state === 'in-doubt' && !mail.dueAt && h('small', {}, ' held for you')] },
-    { head: 'Client', cell: (mail) => said(mail.subject?.replace('clients/', '') ?? 'unknown or erased', 40) },
+    { head: 'Client', cell: (mail) => clientLink(mail.subject, 'messages', 'unknown or erased') },
     { head: 'Received', cell: (mail) => time(mail.receivedOn) },
     { head: 'Next try', cell: (mail) => (mail.dueAt ? since(mail.dueAt) : mail.finishedOn ? h('span', {}, 'ended ', since(mail.finishedOn)) : 'never by itself') },
     { head: 'Attempts', number: true, cell: (mail) => count(mail.attempts) },

@@ -1,11 +1,11 @@
 // One message: where it stands, and everything that happened to it, from the commit to the mail.
 
-import { link } from './address.js';
+import { clientLink, link } from './address.js';
 import { pathOf, read } from './api.js';
 import { fault, openDialog } from './dialog.js';
 import { h } from './dom.js';
 import { signature, signed } from './fields.js';
-import { count, destination, plain, said, since, state, time } from './format.js';
+import { count, destination, plain, said, since, span, state, time } from './format.js';
 import { actions as mailActions } from './mails.js';
 import { openRemedy, verb } from './remedy.js';
 import { table } from './table.js';
@@ -48,7 +48,7 @@ export function render(message, asked, page) {
     h('p', { class: 'summary card' }, said(summary)),
     h('section', { 'aria-labelledby': 'timeline' },
       h('h2', { id: 'timeline' }, 'Timeline'),
-      h('ol', { class: 'timeline' }, timeline.map((event, at) => h('li', { key: `${at} ${event.kind}`, class: KINDS[event.kind]?.[0] ?? 'dull' }, happened(event))))),
+      h('ol', { class: 'timeline' }, timeline.map((event, at) => h('li', { key: `${at} ${event.kind}`, class: KINDS[event.kind]?.[0] ?? 'dull' }, happened(event, timeline[0]))))),
     rows.length > 0 && h('section', { 'aria-labelledby': 'rows' }, h('h2', { id: 'rows' }, 'Outbox'), outbox(rows, page)),
     mail && h('section', { 'aria-labelledby': 'mail' }, h('h2', { id: 'mail' }, 'Mail'), inbox(mail, page)),
     h('section', { 'aria-labelledby': 'content' }, h('h2', { id: 'content' }, 'Content'), content(message, page)),
@@ -56,9 +56,10 @@ export function render(message, asked, page) {
   ];
 }
 
-function happened({ on, kind, name, instance, outcome, text, by }) {
+function happened({ on, kind, name, instance, outcome, text, by }, first) {
+  const after = Date.parse(on) - Date.parse(first.on);
   return [
-    h('p', { class: 'when' }, time(on)),
+    h('p', { class: 'when' }, time(on), after > 0 && h('small', {}, ` +${span(after)}`)),
     h('div', {},
       h('p', {}, h('b', {}, KINDS[kind]?.[1] ?? plain(kind)), name && [' · ', destination(name)], outcome && [' · ', outcome.replace('-', ' ')], by && [' · ', said(by, 100)]),
       text && h('p', { class: 'text' }, said(text)),
@@ -70,10 +71,10 @@ function outbox(rows, page) {
   const remedy = (row) => (FITTING[row.state] ?? []).map((action) =>
     h('button', { class: 'small', onclick: () => openRemedy({ action, selection: { ids: [row.id] }, only: row.destination || undefined, about: `the message to ${row.destination || 'no destination yet'}` }, page) }, `${verb(action)}…`));
   const columns = [
-    { head: 'Destination', cell: (row) => destination(row.destination) },
+    { head: 'Destination', word: true, cell: (row) => destination(row.destination, 60) },
     { head: 'State', cell: (row) => state(row.state) },
-    { head: 'Event', cell: (row) => said(row.eventType, 100) },
-    { head: 'Client', cell: (row) => said(row.subject?.replace('clients/', '') ?? '–', 40) },
+    { head: 'Event', word: true, cell: (row) => said(row.eventType, 60) },
+    { head: 'Client', cell: (row) => clientLink(row.subject, 'mails') },
     { head: 'Ordering key', cell: (row) => said(row.orderingKey ?? '–', 100) },
     { head: 'Due', cell: (row) => (row.processedOn ? '–' : since(row.dueAt)) },
     { head: 'Retries', number: true, cell: (row) => count(row.retryCount) },

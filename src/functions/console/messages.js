@@ -1,6 +1,6 @@
 // Messages: how they are found, and remedies for those that are chosen or that match.
 
-import { link, messageLink } from './address.js';
+import { clientLink, link, messageLink } from './address.js';
 import { read } from './api.js';
 import { h } from './dom.js';
 import { choice, field, filled, localTime, utc } from './fields.js';
@@ -24,11 +24,11 @@ export function load(asked, signal) {
 
 export function render({ items, next }, asked, page) {
   const columns = [
-    { head: 'Message', cell: (row) => [pick(row, page), h('a', { href: messageLink(row.id, row.seq) }, h('code', {}, said(row.id, 60)))] },
+    { head: 'Message', cell: (row) => h('span', { class: 'picked' }, pick(row, page), h('a', { href: messageLink(row.id, row.seq) }, h('code', {}, said(row.id, 60)))) },
     { head: 'State', cell: (row) => [state(row.state), row.mail && row.mail !== 'sent' && h('small', {}, ' mail ', state(row.mail))] },
-    { head: 'Event', cell: (row) => said(row.eventType, 100) },
-    { head: 'Client', cell: (row) => said(row.subject?.replace('clients/', '') ?? '–', 40) },
-    { head: 'Destination', cell: (row) => destination(row.destination) },
+    { head: 'Event', word: true, cell: (row) => said(row.eventType, 60) },
+    { head: 'Client', cell: (row) => clientLink(row.subject, 'mails') },
+    { head: 'Destination', word: true, cell: (row) => destination(row.destination, 60) },
     { head: 'Happened', cell: (row) => time(row.occurredOn) },
     { head: 'Last failure', wide: true, cell: (row) => (row.lastError ? said(row.lastError, 160) : '') },
   ];

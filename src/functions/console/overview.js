@@ -80,7 +80,7 @@ function destinations({ destinations: all, unrouted }, page) {
   const number = (name, wanted) => (one) =>
     one[name] > 0 ? h('a', { href: link('messages', { state: wanted, destination: one.name }) }, count(one[name])) : '0';
   const columns = [
-    { head: 'Destination', cell: (one) => destination(one.name) },
+    { head: 'Destination', word: true, cell: (one) => destination(one.name, 60) },
     { head: 'Waiting', number: true, cell: number('pending', 'pending') },
     { head: 'Being sent', number: true, cell: number('leased', 'leased') },
     { head: 'Dead', number: true, cell: number('dead', 'dead') },

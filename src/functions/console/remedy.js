@@ -148,7 +148,7 @@ function reported(asked, report, close) {
 function rows(list, label) {
   const columns = [
     { head: 'Message', cell: (row) => h('code', {}, said(row.id, 100)) },
-    { head: 'At', cell: (row) => destination(row.destination) },
+    { head: 'At', cell: (row) => destination(row.destination, 60) },
     { head: 'State', cell: (row) => (row.state ? state(row.state) : row.done ? 'done' : 'left') },
     { head: 'Remark', wide: true, cell: (row) => row.whyNot ? said(row.whyNot) : row.newId ? h('span', {}, 'new id ', h('code', {}, plain(row.newId))) : 'fits' },
   ];

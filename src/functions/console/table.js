@@ -4,16 +4,16 @@ import { link } from './address.js';
 import { h } from './dom.js';
 
 /**
- * `columns`: `{ head, cell(row), wide }`; the first one names the row. `keyOf(row)` names it among the others.
+ * `columns`: `{ head, cell(row), number, wide, word }`; the first one names the row. A `word` is not broken in the middle. `keyOf(row)` names it among the others.
  * Roles are written out: a table that is laid out as cards would lose them.
  */
 export function table(label, columns, rows, keyOf) {
   const heads = columns.map(({ head, number }) => h('th', { scope: 'col', role: 'columnheader', class: number ? 'number' : null }, head));
   const line = (row) =>
-    columns.map(({ head, cell, number, wide }, at) =>
+    columns.map(({ head, cell, number, wide, word }, at) =>
       h(at === 0 ? 'th' : 'td', {
         role: at === 0 ? 'rowheader' : 'cell', scope: at === 0 ? 'row' : null, 'data-label': head || null,
-        class: [number && 'number', wide && 'wide'].filter(Boolean).join(' ') || null,
+        class: [number && 'number', wide && 'wide', word && 'word'].filter(Boolean).join(' ') || null,
       }, h('div', {}, cell(row))));
   return h('div', { class: 'table' },
     h('table', { role: 'table', 'aria-label': label },
