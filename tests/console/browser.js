@@ -29,10 +29,7 @@ const commands = {
   go: ({ url }) => page.goto(url),
   click: (asked) => found(asked).click(),
   fill: ({ label, text }) => page.getByLabel(label, { exact: true }).fill(text),
-  select: ({ label, value }) => page.getByLabel(label, { exact: true }).selectOption(value),
-  check: ({ label }) => page.getByLabel(label).first().check(),
-  see: ({ text }) => page.getByText(text).first().waitFor(),
-  gone: ({ text }) => page.getByText(text).first().waitFor({ state: 'detached' }),
+  see: ({ text }) => page.getByText(text).filter({ visible: true }).first().waitFor(),
   text: ({ selector }) => page.locator(selector).first().innerText(),
   value: ({ label }) => page.getByLabel(label, { exact: true }).inputValue(),
   count: ({ selector }) => page.locator(selector).count(),
@@ -47,8 +44,6 @@ const commands = {
   },
   press: ({ key }) => page.keyboard.press(key),
   type: ({ text }) => page.keyboard.type(text),
-  /** The name of what has the focus. */
-  focus: () => page.evaluate(() => document.activeElement.ariaLabel ?? document.activeElement.textContent.trim().slice(0, 80)),
   /** How much wider the page is than the window. */
   overflow: () => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth),
   /** Rules that are broken with serious or critical impact, and where. */

@@ -78,13 +78,7 @@ async function refresh() {
 
 function draw() {
   const { name, view, asked, data, isNew } = shown;
-  const links = NAVIGATION.map((other) => {
-    const isCurrent = other === name || (name === 'message' && other === 'messages');
-    return h('a', { href: link(other), 'aria-current': isCurrent ? 'page' : null }, VIEWS[other].title);
-  });
-  show(nav, links, hasKey() && h('button', { class: 'quiet', onclick: signOut }, 'Sign out'));
-  nav.hidden = false;
-  live.hidden = false;
+  navigation();
   show(main, h('div', { key: name, class: `view ${name}` }, view.render(data, asked, page)));
   if (isNew) {
     shown.isNew = false;
@@ -94,12 +88,27 @@ function draw() {
   }
 }
 
+function navigation() {
+  const links = NAVIGATION.map((other) => {
+    const isCurrent = other === shown.name || (shown.name === 'message' && other === 'messages');
+    return h('a', { href: link(other), 'aria-current': isCurrent ? 'page' : null }, VIEWS[other].title);
+  });
+  show(nav, links, hasKey() && h('button', { class: 'quiet', onclick: signOut }, 'Sign out'));
+  nav.hidden = false;
+  live.hidden = false;
+}
+
 function failed(error) {
   const text = error.status === undefined ? 'This page has a fault: ' : '';
   if (error.status === undefined) console.error(error);
   show(trouble, h('p', {}, text, plain(error.message), shown.data ? ' What is shown may be old.' : ''));
   show(live, 'not live');
-  if (!shown.data) show(main, h('p', { class: 'note' }, 'There is nothing to show.'), h('button', { onclick: refresh }, 'Try again'));
+  navigation();
+  if (shown.data) return;
+  show(main, h('div', { key: 'nothing', class: 'view' },
+    h('h1', {}, shown.view.title),
+    h('p', { class: 'card' }, 'There is nothing to show: the reason is above.'),
+    h('div', { class: 'buttons' }, h('button', { onclick: refresh }, 'Try again'), shown.name !== 'message' && h('a', { class: 'button', href: link(shown.name) }, 'Without conditions'))));
 }
 
 /** Without a key first: a local host is open. */

@@ -6,6 +6,7 @@ import { count, span } from './format.js';
 const MINUTE_MS = 60_000;
 const POINTS_MAX = 60;
 const SAMPLES_MAX = 2_000;
+const SAMPLED_MS = 5_000;
 
 /** The oldest age at each refresh since the page was opened: the database keeps no history of it. */
 const samples = [];
@@ -28,7 +29,7 @@ export function charts({ at, minutes }, minutesShown) {
   const percentiles = [{ name: 'p50', tone: 'one' }, { name: 'p95', tone: 'two' }, { name: 'p99', tone: 'three' }];
   return [
     chart('throughput', 'Throughput', { kind: 'bars', series, points: rates, write: rate, note }),
-    chart('oldest', 'Oldest that could be sent', { kind: 'lines', series: [{ name: 'age', tone: 'one' }], points: thinned(samples), write: span, logarithmic: true, least: 1_000, note: 'since this page was opened' }),
+    chart('oldest', 'Oldest that could be sent', { kind: 'lines', series: [{ name: 'age', tone: 'one' }], points: padded(thinned(samples)), write: span, logarithmic: true, least: 1_000, note: 'since this page was opened' }),
     chart('to-bus', 'From the commit to the bus', { kind: 'lines', series: percentiles, points: latencies('bus'), write: span, logarithmic: true, note: slowest }),
     chart('to-mail', 'From the queue to the mail provider', { kind: 'lines', series: percentiles, points: latencies('mail'), write: span, logarithmic: true, note: slowest }),
   ];
@@ -52,6 +53,13 @@ function grouped(minutes, at, minutesShown) {
     }
   }
   return points;
+}
+
+/** A page that was just opened draws its first samples at the right. */
+function padded(points) {
+  const first = Date.parse(points[0].at);
+  const before = Array.from({ length: Math.max(0, POINTS_MAX - points.length) }, (_, n) => ({ at: first - (n + 1) * SAMPLED_MS, values: [null] }));
+  return [...before.reverse(), ...points];
 }
 
 /** The oldest of every few samples, so that a peak is not lost. */

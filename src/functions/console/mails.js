@@ -62,7 +62,7 @@ function search(asked, page) {
     field('id', 'Message id', asked.id),
     field('client', 'Client number', asked.client, { inputmode: 'numeric', pattern: '[0-9]+' }),
     choice('state', 'State', asked.state, 'not sent', ['accepted', 'sending', 'sent', 'parked', 'in-doubt', 'refused']),
-    field('address', 'E-mail address', '', { type: 'email', hint: 'Alone, without the other conditions. Never part of the page’s address.' }),
+    field('address', 'E-mail address', '', { type: 'email', hint: 'Used alone. It stays out of the page’s address.' }),
     h('div', { class: 'buttons' }, h('button', { class: 'main' }, 'Find'), h('a', { class: 'button', href: link('mails') }, 'Clear')),
     asked.fingerprint && h('p', { class: 'note' }, 'Only the failure group ', h('code', {}, said(asked.fingerprint, 40)), '. '));
 }

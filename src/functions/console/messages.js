@@ -51,7 +51,7 @@ function search(asked, page) {
   };
   // Made anew for other conditions, so that the fields show them.
   return h('form', { class: 'card find', key: `find ${location.hash}`, role: 'search', onsubmit: submit },
-    field('id', 'Message id or row number', asked.id),
+    field('id', 'Id or row number', asked.id),
     field('client', 'Client number', asked.client, { inputmode: 'numeric', pattern: '[0-9]+' }),
     choice('state', 'State', asked.state, 'any', ['pending', 'leased', 'sent', 'dead', 'discarded']),
     field('destination', 'Destination', asked.destination, { placeholder: 'queue:client-emails' }),
