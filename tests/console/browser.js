@@ -53,10 +53,6 @@ const commands = {
     const grave = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
     return grave.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target.join(' ')}: ${failureSummary}`));
   },
-  async shot({ path }) {
-    await page.evaluate(() => document.fonts.ready);
-    await page.screenshot({ path, fullPage: true });
-  },
   requests: () => page.evaluate(() => performance.getEntriesByType('resource').map(({ name }) => name)),
   stored: () => page.evaluate(() => ({ session: { ...sessionStorage }, local: { ...localStorage }, cookies: document.cookie })),
   faults: () => faults,

@@ -32,7 +32,7 @@ const page = {
   go: (view, asked) => {
     location.hash = link(view, asked);
   },
-  /** Told to a screen reader. */
+  /** Announces to a screen reader. */
   say: (text) => {
     spoken.textContent = text;
   },

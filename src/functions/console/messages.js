@@ -1,4 +1,4 @@
-// Messages: how they are found, and remedies for those that are chosen or that match.
+// Messages: how they are found, and remedies for those that are selected or that match.
 
 import { clientLink, link, messageLink } from './address.js';
 import { read } from './api.js';
@@ -12,10 +12,10 @@ export const title = 'Messages';
 
 const CONDITIONS = ['id', 'client', 'eventType', 'destination', 'orderingKey', 'state', 'fingerprint', 'since', 'until'];
 const ACTIONS = ['requeue', 'discard', 'replay', 'route'];
-const chosen = new Set();
+const selected = new Set();
 
 export function opened() {
-  chosen.clear();
+  selected.clear();
 }
 
 export function load(asked, signal) {
@@ -69,23 +69,23 @@ function search(asked, page) {
 
 function pick(row, page) {
   const change = (event) => {
-    if (event.target.checked) chosen.add(row.id);
-    else chosen.delete(row.id);
+    if (event.target.checked) selected.add(row.id);
+    else selected.delete(row.id);
     page.redraw();
   };
-  return h('input', { type: 'checkbox', 'aria-label': `Choose ${row.id.slice(0, 60)}`, onchange: change });
+  return h('input', { type: 'checkbox', 'aria-label': `Select ${row.id.slice(0, 60)}`, onchange: change });
 }
 
-/** For the chosen ones, else for all that match, if anything limits them. */
+/** For the selected ones, else for all that match, if anything limits them. */
 function remedies(items, asked, page) {
   const conditions = Object.fromEntries(CONDITIONS.filter((name) => asked[name]).map((name) => [name, name === 'client' ? Number(asked[name]) : asked[name]]));
-  const isChosen = chosen.size > 0;
-  if (!isChosen && (Object.keys(conditions).length === 0 || items.length === 0)) return null;
-  const selection = isChosen ? { ids: [...chosen] } : { messages: conditions };
-  const about = isChosen ? counted(chosen.size, 'chosen message') : `all messages with ${Object.entries(conditions).map(([name, value]) => `${name} ${value}`).join(', ')}`;
+  const isSelected = selected.size > 0;
+  if (!isSelected && (Object.keys(conditions).length === 0 || items.length === 0)) return null;
+  const selection = isSelected ? { ids: [...selected] } : { messages: conditions };
+  const about = isSelected ? counted(selected.size, 'selected message') : `all messages with ${Object.entries(conditions).map(([name, value]) => `${name} ${value}`).join(', ')}`;
   const button = (action) => h('button', { onclick: () => openRemedy({ action, selection, about }, page) }, `${verb(action)}…`);
-  const fits = (action) => isChosen || !asked.state || ({ dead: ['requeue', 'discard', 'route'], pending: ['discard', 'route'], sent: ['replay'] }[asked.state] ?? []).includes(action);
+  const fits = (action) => isSelected || !asked.state || ({ dead: ['requeue', 'discard', 'route'], pending: ['discard', 'route'], sent: ['replay'] }[asked.state] ?? []).includes(action);
   return h('div', { class: 'remedies', role: 'group', 'aria-label': 'Remedies' },
-    h('span', {}, isChosen ? `${counted(chosen.size, 'message')} chosen:` : 'All that match:'),
+    h('span', {}, isSelected ? `${counted(selected.size, 'message')} selected:` : 'All that match:'),
     ACTIONS.filter(fits).map(button));
 }

@@ -63,8 +63,8 @@ export function openRemedy({ action, selection, about, only }, page) {
       shown.isBusy = false;
       draw();
     },
-    choose(name, chosen) {
-      asked.choices[name] = chosen;
+    choose(name, selected) {
+      asked.choices[name] = selected;
       if (!target || asked.to) act.dryRun();
     },
     aim(to) {
@@ -80,7 +80,7 @@ function steps(asked, shown, act) {
   const { action, about, choices } = asked;
   const { what, choices: offered = [], target } = ACTIONS[action];
   const { plan, error, isBusy } = shown;
-  const chosen = (event) => act.choose(event.target.name, event.target.checked);
+  const selected = (event) => act.choose(event.target.name, event.target.checked);
   const aimed = (event) => {
     event.preventDefault();
     act.aim(filled(event.target).to);
@@ -92,7 +92,7 @@ function steps(asked, shown, act) {
       field('to', 'New destination', asked.to, { required: true, placeholder: 'queue:client-emails', pattern: '(queue|topic):.+', title: 'queue:<name> or topic:<name>' }),
       h('button', {}, 'Dry run')),
     offered.map((name) => h('label', { class: 'check', key: name },
-      h('input', { type: 'checkbox', name, checked: choices[name] === true, onchange: chosen, disabled: isBusy }),
+      h('input', { type: 'checkbox', name, checked: choices[name] === true, onchange: selected, disabled: isBusy }),
       h('span', {}, h('b', {}, CHOICES[name][0]), `, ${CHOICES[name][1]}`))),
     isBusy && !plan && h('p', { class: 'note' }, 'Dry run: looking at what would happen…'),
     fault(error),
