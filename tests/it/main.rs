@@ -53,6 +53,7 @@ mod settings;
 mod tidy;
 mod sql_lint;
 mod showplan;
+mod report_plans;
 mod skips;
 mod migrate;
 mod private;

@@ -3,6 +3,7 @@
 use crate::support::backend::Backend;
 use chrono::DateTime;
 use client_organizer::{
+    adapters::clock::SystemClock,
     domain::{
         delivery::{EMAIL_CONSUMER, MailState},
         operations::{
@@ -10,9 +11,13 @@ use client_organizer::{
         },
         outbox::RowState,
         rate_limit::RateLimit,
+        recipient::RecipientKey,
+        route::Routes,
     },
+    flows::operate::{self, OperateContext},
     ports::operations::{OverviewQuery, PageRequest},
 };
+use std::{collections::BTreeMap, sync::Arc};
 
 contract!(
     every_filter_alone_and_in_pairs_finds_what_a_look_at_all_rows_finds,
@@ -26,6 +31,8 @@ contract!(
     actions_are_listed_and_found_by_message,
     an_overview_counts_what_waits_and_why,
     an_overview_shows_minutes_and_heartbeats,
+    a_payload_is_masked_unless_a_person_asks_which_is_recorded,
+    an_overview_names_what_needs_a_person,
 );
 
 const DAY_MS: i64 = 86_400_000;
@@ -529,4 +536,73 @@ async fn an_overview_shows_minutes_and_heartbeats(backend: &impl Backend) {
     let expected = [("DispatchOutbox", "a", false), ("DispatchOutbox", "b", false), ("PruneOutbox", "a", true)];
     assert_eq!(short, expected, "one that runs in time suffices, and the last run of a function is always shown");
     assert!((5_000..60_000).contains(&beats[0].age_ms));
+}
+
+fn context(backend: &impl Backend) -> OperateContext {
+    let stores = backend.stores();
+    let none = || "not in this test".to_owned();
+    OperateContext {
+        reports: stores.reports,
+        remedies: stores.remedies,
+        ops: stores.ops,
+        entities: Err(none()),
+        dead_letters: Err(none()),
+        routes: Arc::new(Routes(BTreeMap::new())),
+        recipients: RecipientKey::new("secret"),
+        duplicate_window_ms: 0,
+        mail_queue: None,
+        tombstone_days: 400,
+        provider: "mail:smtp".to_owned(),
+        rate_limit: RateLimit::default(),
+        clock: Arc::new(SystemClock),
+    }
+}
+
+async fn a_payload_is_masked_unless_a_person_asks_which_is_recorded(backend: &impl Backend) {
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let hostile = format!("<script>\u{1b}[2J\u{202e}🦀{}", "ż".repeat(200_000));
+    let event = serde_json::json!({"id": "m", "data": {"recipient": "anna@example.pl", "text": hostile}}).to_string();
+    for (id, payload) in [("m", event.as_str()), ("text", "for anna@example.pl")] {
+        backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Destination, Payload, Headers) \
+             VALUES ('{id}', 'E', '{QUEUE}', '{payload}', '{{\"traceparent\":\"{parent}\"}}')"
+        ));
+    }
+    let context = context(backend);
+    let masked = operate::message(&context, "m", None).await.unwrap().unwrap();
+    let body = masked.payload.unwrap();
+    assert!(body.masked && body.bytes > 400_000, "{}", body.bytes);
+    for part in ["anna", "script", "ż", "\u{1b}"] {
+        assert!(!body.text.contains(part), "{part}");
+    }
+    assert!(body.text.contains("\"recipient\""), "the structure stays: {}", body.text);
+    assert_eq!(masked.trace_id.as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
+    assert_eq!(masked.summary, "waits for queue:client-emails");
+    let text = operate::message(&context, "text", None).await.unwrap().unwrap().payload.unwrap();
+    assert_eq!((text.text.as_str(), text.bytes), ("", 19));
+    assert_eq!(backend.query("SELECT count(*) FROM OperatorActions").as_deref(), Some("0"));
+
+    let by = Signature { actor: "jan".to_owned(), reason: "ticket 7".to_owned() };
+    let revealed = operate::message(&context, "m", Some(&by)).await.unwrap().unwrap().payload.unwrap();
+    assert!(!revealed.masked && revealed.text.contains("anna@example.pl"));
+    let filter = AuditFilter { message_id: Some("m".to_owned()) };
+    let entry = operate::audit(&context, &filter, &all()).await.unwrap().items.remove(0);
+    assert_eq!((entry.action.as_str(), entry.by.as_str(), entry.reason.as_str()), ("reveal", "jan", "ticket 7"));
+    assert!(operate::message(&context, "none", Some(&by)).await.unwrap().is_none());
+    assert_eq!(backend.query("SELECT count(*) FROM OperatorActions").as_deref(), Some("1"), "nothing was shown");
+}
+
+async fn an_overview_names_what_needs_a_person(backend: &impl Backend) {
+    let context = context(backend);
+    assert_eq!(operate::overview(&context, 60).await.unwrap().attention, []);
+    backend.execute(&format!(
+        "INSERT INTO OutboxMessages (Id, EventType, Destination, Payload, State) VALUES ('m', 'E', '{QUEUE}', '1', 3)"
+    ));
+    backend.execute("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('u', 'Odd', '1')");
+    let kinds = async || {
+        let found = operate::overview(&context, 60).await.unwrap().attention;
+        found.into_iter().map(|one| (one.kind, one.about)).collect::<Vec<_>>()
+    };
+    let pair = |kind: &str, about: &str| (kind.to_owned(), about.to_owned());
+    assert_eq!(kinds().await, [pair("dead-rows", QUEUE), pair("unrouted", "Odd")]);
 }
