@@ -8,8 +8,10 @@ use crate::domain::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use std::fmt::Display;
 
-/// Most rows that one request examines. A rare match in a long history then takes several requests, each of them short.
+/// Most rows that one request reads. A rare match in a long history then takes several requests, each of them short.
 pub(super) const EXAMINED_MAX: u32 = 5_000;
+/// Most entries that one request judges in an index alone, which is far cheaper.
+pub(super) const ENTRIES_MAX: u32 = 100_000;
 
 /// The index along which messages are found: that of the condition with the fewest rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,12 +86,14 @@ pub(super) fn empty<T>() -> Page<T> {
     Page { items: Vec::new(), next: None }
 }
 
-/// Fills a page. `walk` goes from place to place, newest first; `line` returns what is there, if it matches.
+/// Fills a page. `walk` goes from place to place, newest first; `line` returns what is there, if it matches; `end` is
+/// where the walk was cut short, if it passes places over.
 pub(super) fn fill<P, T, E>(
     limit: u32,
     walk: impl IntoIterator<Item = Result<P, E>>,
     place: impl Fn(&P) -> String,
     mut line: impl FnMut(&P) -> Result<Option<T>, E>,
+    end: impl FnOnce() -> Result<Option<P>, E>,
 ) -> Result<Page<T>, E> {
     let mut items = Vec::new();
     let mut last = None;
@@ -106,7 +110,8 @@ pub(super) fn fill<P, T, E>(
             return Ok(Page { items, next: Some(place(&at)) });
         }
     }
-    Ok(Page { items, next: None })
+    let next = end()?.map(|at| place(&at));
+    Ok(Page { items, next })
 }
 
 #[cfg(test)]
@@ -115,7 +120,7 @@ mod tests {
 
     fn page(limit: u32, rows: u32, fits: impl Fn(u32) -> bool) -> Page<u32> {
         let walk = (0..rows).map(Ok::<_, ()>);
-        fill(limit, walk, u32::to_string, |at| Ok(fits(*at).then_some(*at))).unwrap()
+        fill(limit, walk, u32::to_string, |at| Ok(fits(*at).then_some(*at)), || Ok(None)).unwrap()
     }
 
     #[test]
@@ -125,6 +130,17 @@ mod tests {
         let rare = page(3, 9_000, |at| at % 4_000 == 1);
         assert_eq!(rare, Page { items: vec![1, 4_001], next: Some((EXAMINED_MAX - 1).to_string()) });
         assert_eq!(page(1, 9_000, |at| at == 7), Page { items: vec![7], next: Some((EXAMINED_MAX - 1).to_string()) });
+    }
+
+    #[test]
+    fn a_walk_that_passed_places_over_goes_on_where_it_was_cut_short() {
+        let cut = |limit| {
+            let walk = [3, 9].map(Ok::<u32, ()>);
+            fill(limit, walk, u32::to_string, |at| Ok(Some(*at)), || Ok(Some(50))).unwrap()
+        };
+        assert_eq!(cut(5), Page { items: vec![3, 9], next: Some("50".to_owned()) });
+        assert_eq!(cut(2), Page { items: vec![3, 9], next: Some("50".to_owned()) });
+        assert_eq!(cut(1), Page { items: vec![3], next: Some("3".to_owned()) });
     }
 
     #[test]

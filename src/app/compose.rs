@@ -17,7 +17,7 @@ use crate::{
     domain::{flow_settings::DispatchSettings, route::Routes},
     flows::{
         book::BookContext, dispatch::DispatchContext, health::Health, mailing::NotifyContext, nudge::Nudge,
-        operate::OperateContext, prune::PruneContext,
+        operate::OperateContext, overviews::Overviews, prune::PruneContext,
     },
     functions::{Heartbeat, Idle, Rhythm, Services},
     ports::{bus::Bus, clock::Clock, dead_letters::DeadLetters, entities::Entities, mailer::Mailer},
@@ -209,6 +209,7 @@ pub fn dispatcher(
 pub fn operate(settings: &Settings, store: &Stores) -> OperateContext {
     OperateContext {
         reports: store.reports.clone(),
+        overviews: Overviews::default(),
         remedies: store.remedies.clone(),
         ops: store.ops.clone(),
         entities: entities(settings),

@@ -25,6 +25,7 @@ pub mod mailing;
 pub mod prune;
 pub mod operate;
 pub mod watch;
+pub mod overviews;
 pub mod remedy;
 mod take_in;
 mod duplicate_windows;

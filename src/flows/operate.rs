@@ -1,5 +1,6 @@
 //! What operators ask and do, the same for the HTTP API and the command line.
 
+use super::overviews::Overviews;
 use crate::{
     domain::{
         delivery::EMAIL_CONSUMER,
@@ -27,6 +28,8 @@ use std::sync::Arc;
 pub struct OperateContext {
     /// Reports of the store.
     pub reports: Arc<dyn Reports>,
+    /// The overviews of the last second.
+    pub overviews: Overviews,
     /// Remedies of the store.
     pub remedies: Arc<dyn Remedies>,
     /// Takes dead letters in.
@@ -64,9 +67,12 @@ pub async fn overview(context: &OperateContext, minutes: u32) -> StoreResult<Ove
         rate_limit: context.rate_limit,
         minutes,
     };
-    let mut overview = context.reports.overview(&query).await?;
-    overview.attention = attention(&overview, Thresholds::DEFAULT);
-    Ok(overview)
+    let compute = async || {
+        let mut overview = context.reports.overview(&query).await?;
+        overview.attention = attention(&overview, Thresholds::DEFAULT);
+        Ok(overview)
+    };
+    context.overviews.get(minutes, compute).await
 }
 
 /// The rows that match, newest first.

@@ -67,10 +67,13 @@ pub async fn run(context: &OperateContext, token: &str, by: &Signature) -> Resul
     if let Some(report) = report {
         return Ok(Ran::Before(report));
     }
-    if request.action == Action::TakeIn {
-        return take_in::run(context, &request, token, by).await.map(Ran::Now);
-    }
-    match context.remedies.run(token, &rules(context, &request).await?, by).await? {
+    let ran = if request.action == Action::TakeIn {
+        take_in::run(context, &request, token, by).await.map(Ran::Now)
+    } else {
+        context.remedies.run(token, &rules(context, &request).await?, by).await.map_err(RemedyError::from)
+    };
+    context.overviews.forget().await;
+    match ran? {
         Ran::Unknown => Err(RemedyError::NoPlan),
         ran => Ok(ran),
     }
@@ -94,7 +97,9 @@ pub async fn change_pause(
     request: &PauseRequest,
     by: &Signature,
 ) -> StoreResult<Option<PauseReport>> {
-    context.remedies.change_pause(request, by).await
+    let report = context.remedies.change_pause(request, by).await;
+    context.overviews.forget().await;
+    report
 }
 
 /// Whether a signature names someone and a reason.

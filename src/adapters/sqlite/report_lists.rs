@@ -4,7 +4,7 @@ use super::rows;
 use crate::{
     adapters::{
         columns::{Columns, report},
-        paging::{self, EXAMINED_MAX, MailWalk, MessageWalk, fill, place, read_place},
+        paging::{self, ENTRIES_MAX, EXAMINED_MAX, MailWalk, MessageWalk, fill, place, read_place},
     },
     domain::{
         delivery::{EMAIL_CONSUMER, MailState},
@@ -34,23 +34,21 @@ pub(super) fn messages(
     let meant = Spellings::of(filter.id.as_deref().unwrap_or_default());
     let subject = filter.client.map(|client| subject_of(ClientId(client)));
     let state = filter.state.map(|state| state as i64);
-    let walk = MessageWalk::of(filter);
-    let key = match walk {
-        MessageWalk::OfGroup => &filter.fingerprint,
-        MessageWalk::OfKey => &filter.ordering_key,
-        _ => &subject,
+    let since = filter.since.map_or(i64::MIN, ms_up);
+    let (walk, none) = (MessageWalk::of(filter), None);
+    let (sql, key) = match walk {
+        MessageWalk::OfId => (include_str!("sql/report_messages_of_id.sql"), &none),
+        MessageWalk::OfGroup => (include_str!("sql/report_messages_of_group.sql"), &filter.fingerprint),
+        MessageWalk::OfKey => (include_str!("sql/report_messages_of_key.sql"), &filter.ordering_key),
+        MessageWalk::OfClient => (include_str!("sql/report_messages_of_client.sql"), &subject),
+        MessageWalk::SetAside => (include_str!("sql/report_messages_set_aside.sql"), &none),
+        MessageWalk::Unfinished => (include_str!("sql/report_messages_unfinished.sql"), &none),
+        MessageWalk::Newest => (include_str!("sql/report_messages_newest.sql"), &none),
     };
-    let mut walk = walk_of(
+    let most = if walk == MessageWalk::Newest { ENTRIES_MAX } else { EXAMINED_MAX };
+    let mut walked = walk_of(
         db,
-        match walk {
-            MessageWalk::OfId => include_str!("sql/report_messages_of_id.sql"),
-            MessageWalk::OfGroup => include_str!("sql/report_messages_of_group.sql"),
-            MessageWalk::OfKey => include_str!("sql/report_messages_of_key.sql"),
-            MessageWalk::OfClient => include_str!("sql/report_messages_of_client.sql"),
-            MessageWalk::SetAside => include_str!("sql/report_messages_set_aside.sql"),
-            MessageWalk::Unfinished => include_str!("sql/report_messages_unfinished.sql"),
-            MessageWalk::Newest => include_str!("sql/report_messages_newest.sql"),
-        },
+        sql,
         &[
             (":exact", &meant.exact),
             (":lower", &meant.lower),
@@ -58,13 +56,16 @@ pub(super) fn messages(
             (":number", &meant.seq),
             (":key", key),
             (":state", &state),
+            (":event_type", &filter.event_type),
+            (":destination", &filter.destination),
             (":on", &on),
             (":seq", &seq),
-            (":since", &filter.since.map_or(i64::MIN, ms_up)),
-            (":most", &EXAMINED_MAX),
+            (":since", &since),
+            (":most", &most),
         ],
     )?;
-    let places = walk.raw_query().mapped(|row| Ok((row.number("OccurredOnUtc")?, row.number("Seq")?)));
+    let at = |row: &Row<'_>| Ok((row.number("OccurredOnUtc")?, row.number("Seq")?));
+    let places = walked.raw_query().mapped(at);
     let mut line = db.prepare_cached(include_str!("sql/report_message_line.sql"))?;
     fill(
         page.limit,
@@ -82,6 +83,13 @@ pub(super) fn messages(
                 ":fingerprint": filter.fingerprint,
             };
             line.query_row(which, |row| report::message(row)).optional()
+        },
+        || match walk {
+            MessageWalk::Newest => {
+                let cut = named_params! { ":on": on, ":seq": seq, ":since": since, ":most": ENTRIES_MAX };
+                db.prepare_cached(include_str!("sql/report_messages_end.sql"))?.query_row(cut, |row| at(row)).optional()
+            }
+            _ => Ok(None),
         },
     )
 }
@@ -149,6 +157,7 @@ pub(super) fn mails(
             };
             line.query_row(which, |row| report::mail(row)).optional()
         },
+        || Ok(None),
     )
 }
 
@@ -168,6 +177,7 @@ pub(super) fn groups(
         walk,
         |(on, group)| place(on, &group.fingerprint),
         |(_, group)| Ok((group.waiting + group.set_aside > 0).then(|| group.clone())),
+        || Ok(None),
     )
 }
 
@@ -182,7 +192,13 @@ pub(super) fn audit(db: &Connection, filter: &AuditFilter, page: &PageRequest) -
         [(":id", &filter.message_id), (":before", &before), (":most", &(page.limit + 1))];
     let mut statement = walk_of(db, sql, &values)?;
     let walk = statement.raw_query().mapped(|row| report::audit_entry(row));
-    fill(page.limit, walk, |entry| place(entry.on.timestamp_millis(), entry.id), |entry| Ok(Some(entry.clone())))
+    fill(
+        page.limit,
+        walk,
+        |entry| place(entry.on.timestamp_millis(), entry.id),
+        |entry| Ok(Some(entry.clone())),
+        || Ok(None),
+    )
 }
 
 /// Where the page before ended; `first` is after every key. None: `before` is no place.

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     adapters::{
         columns::{Columns, report},
-        paging::{self, EXAMINED_MAX, MailWalk, MessageWalk, fill, place, read_place},
+        paging::{self, ENTRIES_MAX, EXAMINED_MAX, MailWalk, MessageWalk, fill, place, read_place},
     },
     domain::{
         delivery::{EMAIL_CONSUMER, MailState},
@@ -28,6 +28,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use tiberius::{Row, error::Error};
 
 const WALKED: &str = include_str!("sql/report_walked.sql");
+const NEWEST: &str = include_str!("sql/report_messages_newest.sql");
+const NEWEST_END: &str = include_str!("sql/report_messages_end.sql");
 const MESSAGE_LINE: &str = include_str!("sql/report_message_line.sql");
 const MAIL_LINE: &str = include_str!("sql/report_mail_line.sql");
 const GROUPS: &str = include_str!("sql/report_groups.sql");
@@ -51,10 +53,11 @@ pub(super) async fn messages(
         MessageWalk::OfClient => (include_str!("sql/report_messages_of_client.sql"), subject.clone()),
         MessageWalk::SetAside => (include_str!("sql/report_messages_set_aside.sql"), None),
         MessageWalk::Unfinished => (include_str!("sql/report_messages_unfinished.sql"), None),
-        MessageWalk::Newest => (include_str!("sql/report_messages_newest.sql"), None),
+        MessageWalk::Newest => (NEWEST, None),
     };
     let meant = Spellings::of(filter.id.as_deref().unwrap_or_default());
-    let statement = Statement::of(&[REPORT, WALKED, walk, MESSAGE_LINE])
+    let end = if walk == NEWEST { NEWEST_END } else { "" };
+    let statement = Statement::of(&[REPORT, WALKED, walk, MESSAGE_LINE, end])
         .with("exact", meant.exact)
         .with("lower", meant.lower)
         .with("upper", meant.upper)
@@ -63,6 +66,7 @@ pub(super) async fn messages(
         .with("on", on)
         .with("seq", seq)
         .with("since", filter.since.map_or(FIRST, |since| since.naive_utc()))
+        .with("entries", i64::from(ENTRIES_MAX))
         .with("most", i64::from(EXAMINED_MAX))
         .with("limit", i64::from(page.limit) + 1)
         .with("consumer", EMAIL_CONSUMER.to_owned())
@@ -139,7 +143,7 @@ pub(super) async fn groups(
     let walk = rows::having(&results, "SetAside").map(report::group);
     let at = |group: &FailureGroup| place(text(group.last_seen_on), &group.fingerprint);
     let is_now = |group: &FailureGroup| Ok((group.waiting + group.set_aside > 0).then(|| group.clone()));
-    read(step, fill(page.limit, walk, at, is_now))
+    read(step, fill(page.limit, walk, at, is_now, || Ok(None)))
 }
 
 pub(super) async fn audit(db: &SqlServer, filter: &AuditFilter, page: &PageRequest) -> StoreResult<Page<AuditEntry>> {
@@ -153,10 +157,11 @@ pub(super) async fn audit(db: &SqlServer, filter: &AuditFilter, page: &PageReque
     let results = db.query(step, statement).await?;
     let walk = rows::having(&results, "Actor").map(report::audit_entry);
     let at = |entry: &AuditEntry| place(text(entry.on), entry.id);
-    read(step, fill(page.limit, walk, at, |entry| Ok(Some(entry.clone()))))
+    read(step, fill(page.limit, walk, at, |entry| Ok(Some(entry.clone())), || Ok(None)))
 }
 
-/// A page of what was found, which is one more than the page takes if there are more.
+/// A page of what was found, which is one more than the page takes if there are more. If there are not, it goes on where
+/// the walk was cut short.
 fn paged<T>(
     results: &Results,
     page: &PageRequest,
@@ -169,8 +174,7 @@ fn paged<T>(
         items.truncate(limit);
         return Ok(Page { next: items.last().map(at), items });
     }
-    let stopped = rows::only_count(results, "Walked")? >= EXAMINED_MAX;
-    let next = if stopped { rows::having(results, "EndOnUtc").next().map(end).transpose()? } else { None };
+    let next = rows::having(results, "EndOnUtc").next().map(end).transpose()?;
     Ok(Page { items, next })
 }
 

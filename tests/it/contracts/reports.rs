@@ -14,7 +14,10 @@ use client_organizer::{
         recipient::RecipientKey,
         route::Routes,
     },
-    flows::operate::{self, OperateContext},
+    flows::{
+        operate::{self, OperateContext},
+        overviews::Overviews,
+    },
     ports::operations::{OverviewQuery, PageRequest},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -31,6 +34,7 @@ contract!(
     actions_are_listed_and_found_by_message,
     an_overview_counts_what_waits_and_why,
     an_overview_shows_minutes_and_heartbeats,
+    a_rare_type_in_a_long_history_is_found_in_short_steps,
     a_payload_is_masked_unless_a_person_asks_which_is_recorded,
     an_overview_names_what_needs_a_person,
 );
@@ -538,11 +542,33 @@ async fn an_overview_shows_minutes_and_heartbeats(backend: &impl Backend) {
     assert!((5_000..60_000).contains(&beats[0].age_ms));
 }
 
+async fn a_rare_type_in_a_long_history_is_found_in_short_steps(backend: &impl Backend) {
+    let digits = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 \
+                  UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
+    let row = |id: &str, event_type: &str, ms: i64| {
+        let at = backend.at_ms(1_700_000_000_000 + ms);
+        format!("{id}, '{event_type}', '1', {at}, 2, {at}")
+    };
+    let columns = "INSERT INTO OutboxMessages (Id, EventType, Payload, OccurredOnUtc, State, ProcessedOnUtc)";
+    backend.execute(&format!("{columns} VALUES ({})", row("'rare'", "Rare", 0)));
+    let many = row("CONCAT('m', a.d, b.d, c.d, e.d, f.d)", "Common", 1);
+    let from = ["a", "b", "c", "e", "f"].map(|name| format!("{digits} {name}")).join(" CROSS JOIN ");
+    assert_eq!(backend.execute(&format!("{columns} SELECT {many} FROM {from}")), 100_000);
+    let rare = MessageFilter { event_type: Some("Rare".to_owned()), ..MessageFilter::default() };
+    let first = backend.reports().messages(&rare, &all()).await.unwrap();
+    assert_eq!(first.items, [], "100,000 entries are as many as one request judges");
+    assert!(first.next.is_some());
+    let page = PageRequest { before: first.next, limit: 200 };
+    let second = backend.reports().messages(&rare, &page).await.unwrap();
+    assert_eq!((second.items.len(), second.items[0].id.as_str(), second.next), (1, "rare", None));
+}
+
 fn context(backend: &impl Backend) -> OperateContext {
     let stores = backend.stores();
     let none = || "not in this test".to_owned();
     OperateContext {
         reports: stores.reports,
+        overviews: Overviews::default(),
         remedies: stores.remedies,
         ops: stores.ops,
         entities: Err(none()),

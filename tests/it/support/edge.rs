@@ -9,7 +9,7 @@ use super::{
 use bytes::Bytes;
 use client_organizer::{
     domain::{flow_settings::PruneSettings, route::Destination, schedule::Schedule},
-    flows::{book::BookContext, health::Health, operate::OperateContext, prune::PruneContext},
+    flows::{book::BookContext, health::Health, operate::OperateContext, overviews::Overviews, prune::PruneContext},
     functions::{self, Guard, Heartbeat, Idle, Rhythm, Services},
     ports::books::Books,
 };
@@ -80,6 +80,7 @@ impl Edge {
         };
         let operate = OperateContext {
             reports: backend.stores().reports,
+            overviews: Overviews::default(),
             remedies: backend.stores().remedies,
             ops: backend.ops(),
             entities: Err("the tests' bus has no properties".to_owned()),

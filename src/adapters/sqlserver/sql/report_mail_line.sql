@@ -1,5 +1,5 @@
--- report_mail_line: the mails of @walked_mails that match, and where the walk ended.
--- @limit, @consumer; NULL for any: @subject, @recipient_hash, @state, @fingerprint
+-- report_mail_line: the mails of @walked_mails that match, and where the walk was cut short.
+-- @most it finds, @limit, @consumer; NULL for any: @subject, @recipient_hash, @state, @fingerprint
 SELECT TOP (@limit) m.MessageId, m.Subject, m.State, m.DueAt, m.Attempts, m.Doubts, m.Deliveries, m.Provider,
        m.Reference, m.LastError, m.Fingerprint, m.ReceivedOnUtc, m.FinishedOnUtc
   FROM @walked_mails w
@@ -10,5 +10,7 @@ SELECT TOP (@limit) m.MessageId, m.Subject, m.State, m.DueAt, m.Attempts, m.Doub
    AND (@fingerprint IS NULL OR m.Fingerprint = @fingerprint)
  ORDER BY w.ReceivedOnUtc DESC, w.MessageId DESC
 OPTION (FORCE ORDER, LOOP JOIN);
-SELECT COUNT(*) AS Walked FROM @walked_mails;
-SELECT TOP (1) ReceivedOnUtc AS EndOnUtc, MessageId AS EndMail FROM @walked_mails ORDER BY ReceivedOnUtc, MessageId;
+SELECT TOP (1) ReceivedOnUtc AS EndOnUtc, MessageId AS EndMail
+  FROM @walked_mails
+ WHERE @most <= (SELECT COUNT(*) FROM @walked_mails)
+ ORDER BY ReceivedOnUtc, MessageId;

@@ -1,5 +1,5 @@
--- report_message_line: the rows of @walked that match, with the state of their mails, and where the walk ended.
--- @limit, @consumer; NULL for any: @subject, @event_type, @destination, @state, @ordering_key, @fingerprint
+-- report_message_line: the rows of @walked that match, with the state of their mails, and where the walk was cut short.
+-- @most it finds, @limit, @consumer; NULL for any: @subject, @event_type, @destination, @state, @ordering_key, @fingerprint
 SELECT TOP (@limit) o.Seq, o.Id, o.EventType, o.Destination, o.OrderingKey, o.Subject, o.State, o.OccurredOnUtc, o.DueAt,
        o.Claims, o.RetryCount, o.LastOutcome, o.LastError, o.Fingerprint, o.LastAttemptOnUtc, o.ProcessedOnUtc,
        (SELECT m.State FROM dbo.InboxMessages m WHERE m.Consumer = @consumer AND m.MessageId = o.Id) AS MailState
@@ -13,5 +13,7 @@ SELECT TOP (@limit) o.Seq, o.Id, o.EventType, o.Destination, o.OrderingKey, o.Su
    AND (@fingerprint IS NULL OR o.Fingerprint = @fingerprint)
  ORDER BY w.OccurredOnUtc DESC, w.Seq DESC
 OPTION (FORCE ORDER, LOOP JOIN);
-SELECT COUNT(*) AS Walked FROM @walked;
-SELECT TOP (1) OccurredOnUtc AS EndOnUtc, Seq AS EndSeq FROM @walked ORDER BY OccurredOnUtc, Seq;
+SELECT TOP (1) OccurredOnUtc AS EndOnUtc, Seq AS EndSeq
+  FROM @walked
+ WHERE @most <= (SELECT COUNT(*) FROM @walked)
+ ORDER BY OccurredOnUtc, Seq;
