@@ -47,6 +47,7 @@ pub(super) fn overview(out: &mut dyn Write, overview: &Overview) -> Result<()> {
     done(out, overview)
 }
 
+/// The reasons stand in sentences below: a table is cut at the terminal's width.
 fn destinations(out: &mut dyn Write, lines: &[DestinationLine]) -> Result<()> {
     let cells = lines.iter().map(|one| {
         vec![
@@ -55,11 +56,19 @@ fn destinations(out: &mut dyn Write, lines: &[DestinationLine]) -> Result<()> {
             one.leased.to_string(),
             one.dead.to_string(),
             optional(one.oldest_claimable_ms.map(age)),
+            match (&one.pause, &one.breaker) {
+                (Some(_), _) => "paused".to_owned(),
+                (None, Some(_)) => "breaker open".to_owned(),
+                (None, None) => "ready".to_owned(),
+            },
             optional(one.last_accepted_on.map(time)),
-            condition(one.pause.as_ref(), one.breaker.as_ref()),
         ]
     });
-    table(out, &["destination", "pending", "leased", "dead", "lag", "last accepted", "state"], cells)
+    table(out, &["destination", "pending", "leased", "dead", "lag", "state", "last accepted"], cells)?;
+    for one in lines.iter().filter(|one| one.pause.is_some() || one.breaker.is_some()) {
+        print_line(out, &format!("{}: {}", named(&one.name), condition(one.pause.as_ref(), one.breaker.as_ref())))?;
+    }
+    Ok(())
 }
 
 /// A pause comes first: while it lasts, nothing probes the breaker.
@@ -164,7 +173,7 @@ fn done(out: &mut dyn Write, overview: &Overview) -> Result<()> {
             spark(overview, minutes),
         ]
     });
-    table(out, &["done", "done", "failed", "given up", "p50 p95 p99", "per minute, now at the right"], cells)
+    table(out, &["where", "done", "failed", "given up", "p50 p95 p99", "per minute, now at the right"], cells)
 }
 
 fn latency(ms: i64) -> String {

@@ -81,6 +81,11 @@ pub fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
+/// As `time`, with milliseconds: for what may happen within one second.
+pub(super) fn exact_time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
 pub(super) fn optional(value: Option<String>) -> String {
     value.unwrap_or_else(|| "-".to_owned())
 }

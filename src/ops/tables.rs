@@ -2,7 +2,7 @@
 
 use super::{
     dead_letters::Shown,
-    print::{named, optional, print_line, print_long, table, time},
+    print::{exact_time, named, optional, print_line, print_long, table, time},
     remedies::Words,
 };
 use crate::domain::{
@@ -98,7 +98,7 @@ fn timeline(out: &mut dyn Write, events: &[Event]) -> Result<()> {
         let by = event.by.as_ref().map(|by| format!("by {by}"));
         let text = [outcome, by, event.text.clone()].into_iter().flatten().collect::<Vec<_>>().join(": ");
         vec![
-            time(event.on),
+            exact_time(event.on),
             happened(event.kind).to_owned(),
             event.name.clone().unwrap_or_default(),
             event.instance.clone().unwrap_or_default(),

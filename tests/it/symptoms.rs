@@ -14,7 +14,12 @@ use client_organizer::{
     domain::delivery::OnDoubt,
 };
 use serde_json::json;
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::{BufRead, BufReader},
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Runs the commands, at most two, and asserts that what they print together names all the words.
 #[track_caller]
@@ -142,6 +147,31 @@ async fn somebody_paused_a_destination() {
     well(&office);
 }
 
+/// A dispatcher of its own stands for the timers: it is stopped once it has sent this message.
+fn dispatcher_ran(office: &Office, id: &str) {
+    office.sql(&PLAIN.replace("m-1", id));
+    let words = ["dispatch", "--every-ms", "100"];
+    let mut dispatcher = office.command(&words).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(dispatcher.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("dispatched")));
+    // SIGTERM: the run that is under way ends as any other.
+    assert!(Command::new("kill").arg(dispatcher.id().to_string()).status().unwrap().success());
+    assert!(dispatcher.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_timers_do_not_run() {
+    let Some(broker) = broker::shared() else { return };
+    let (office, _, _) = office_on(broker, broker.port("amqp")).await;
+    dispatcher_ran(&office, "m-1");
+    well(&office);
+    // Two hours ago was the last run.
+    office.sql("UPDATE Heartbeats SET LastRunOnUtc = LastRunOnUtc - 7200000, NextByUtc = NextByUtc - 7200000");
+    found(&office, &[OVERVIEW], &["heartbeat-late", "2 h 0 min ago", "and is late"]);
+    dispatcher_ran(&office, "m-2");
+    well(&office);
+}
+
 const CLIENT: &str = "klient1@example.pl";
 
 /// A world whose mails go to this SMTP server, and the shell beside it.
@@ -199,11 +229,12 @@ async fn a_mail_was_refused_and_the_client_got_none() {
     let Some(server) = SmtpServer::start(SmtpSecurity::None, "here", plan).await else { return };
     let (world, office) = mailing(server.port, OnDoubt::Resend);
     let id = booked(&world).await;
+    found(&office, &[OVERVIEW, &["ops", "groups"]], &["mails-refused", "no such user", &id]);
     found(&office, &[&["ops", "mail", "find", CLIENT], &["ops", "show", &id]], &[&id, "refused", "no such user"]);
     found(&office, &[&["ops", "find", "--client", "1"]], &[&id, "sent", "refused"]);
     mended(&office, &["ops", "mail", "resend", &id, "--reason", "the mailbox exists now"]);
     assert_eq!(world.run_retry().await.sent, 1);
-    found(&office, &[&["ops", "show", &id]], &["mail resend", "anna", "mail sent"]);
+    found(&office, &[&["ops", "show", &id]], &["mail refused", "resend", "anna", "mail sent"]);
     well(&office);
     assert_eq!(server.end().await.len(), 1);
 }
@@ -219,4 +250,20 @@ async fn a_mail_is_in_doubt() {
     mended(&office, &["ops", "mail", "assume-sent", &id, "--reason", "the provider's log has it"]);
     well(&office);
     assert_eq!(server.end().await.len(), 1);
+}
+
+/// The client says: I got it twice.
+#[tokio::test]
+async fn a_client_got_a_mail_twice() {
+    let plan = json!({CLIENT: ["data cut"]});
+    let Some(server) = SmtpServer::start(SmtpSecurity::None, "here", plan).await else { return };
+    let (world, office) = mailing(server.port, OnDoubt::Resend);
+    let id = booked(&world).await;
+    world.advance_ms(3_600_000);
+    assert_eq!(world.run_retry().await.sent, 1);
+    assert_eq!(server.end().await.len(), 2, "the server took it, lost its answer, and took it again");
+    let seen = found(&office, &[&["ops", "mail", "find", CLIENT], &["ops", "show", &id]], &[&id, "1 doubts"]);
+    let (doubt, sent) = (seen.find("mail in doubt").unwrap(), seen.rfind("mail sent").unwrap());
+    assert!(doubt < sent, "{seen}");
+    well(&office);
 }
