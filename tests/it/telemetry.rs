@@ -77,6 +77,7 @@ async fn one_booking_is_one_trace_to_the_mail() {
         "messaging.client.sent.messages",
         "client_organizer.outbox.commit_to_accepted",
         "client_organizer.mails",
+        "client_organizer.outbox.lag",
     ];
     let seen = collector
         .until(|seen| {
