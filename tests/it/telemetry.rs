@@ -290,13 +290,15 @@ async fn a_dead_row_is_logged_with_its_trace_and_for_the_alert_rules() {
 }
 
 #[test]
-fn every_alert_rule_is_about_a_kind_that_is_reported() {
+fn every_alert_rule_is_about_a_kind_that_is_reported_and_in_the_runbook() {
     let (rules, kinds) = (file("infra/alerts.bicep"), file("src/domain/operations/attention.rs"));
+    let runbook = file("src/ops/README.md");
     let named = Regex::new("kind: '([a-z-]+)', severity").unwrap();
     let named: Vec<String> = named.captures_iter(&rules).map(|found| found[1].to_owned()).collect();
     assert!(named.len() >= 5, "{named:?}");
     for kind in named {
         assert!(kinds.contains(&format!("\"{kind}\"")), "{kind}");
+        assert!(runbook.lines().any(|line| line == format!("### {kind}")), "the runbook has no section {kind}");
     }
 }
 

@@ -249,6 +249,10 @@ async fn the_trace_of_a_message_stays_with_its_mail(backend: &impl Backend) {
     let doubted = backend.inbox().expire(CONSUMER, PROVIDER, OnDoubt::Resend, 1).await.unwrap();
     assert_eq!(doubted, [Doubted { message_id: "t".to_owned(), traceparent: trace.clone() }]);
     assert_eq!(take(backend, 1).await.remove(0).traceparent, trace);
+    // A refused one may be resent.
+    let refused = Delivery { message_id: "r".to_owned(), ..traced };
+    backend.inbox().refuse(CONSUMER, PROVIDER, &refused, &addressee(), "unreadable").await.unwrap();
+    assert_eq!(backend.query("SELECT Traceparent FROM InboxMessages WHERE MessageId = 'r'"), trace);
 }
 
 async fn a_late_outcome_ends_the_doubt_while_no_other_leased_the_mail(backend: &impl Backend) {
