@@ -91,6 +91,7 @@ async fn nothing_of_a_deleted_client_is_left_once_their_mails_were_sent() {
     world.advance_ms(31 * DAY_MS);
     pruned(&world).await;
     assert_eq!(found(&world.backend, &PERSONAL), [""; 0], "nothing of theirs");
+    assert_eq!(world.count("SELECT count(*) FROM FailureGroups"), 0, "nor what the provider said of them");
     assert_eq!(world.count("SELECT count(*) FROM InboxMessages"), 3, "every repeat is recognised");
     assert_eq!(world.count("SELECT count(*) FROM InboxMessages WHERE RecipientHash IS NOT NULL"), 1, "of who stays");
     world.advance_ms(400 * DAY_MS);

@@ -262,6 +262,8 @@ async fn an_identity_opens_the_namespace_and_its_token_is_renewed_before_it_expi
         on.arrived(2).await;
         let totals = worker.stop();
         assert_eq!((totals.sent, reasons(&totals)), (2, vec![]), "{door}");
+        let beats = "SELECT count(*) FROM Heartbeats WHERE Function = 'dispatch' AND Error IS NULL";
+        assert_eq!(on.store.query(beats).as_deref(), Some("1"), "{door}: an operator sees that it ran");
         assert_eq!(endpoint.heads().len(), 2, "{door}: requested once more, and then never again");
         assert!(endpoint.heads()[0].contains("resource=https%3A%2F%2Fservicebus.azure.net"), "{:?}", endpoint.heads());
         if door != "rest" {

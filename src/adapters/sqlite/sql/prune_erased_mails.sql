@@ -2,6 +2,8 @@
 -- after their time, and so those in doubt that waited for a person. :before, :rows_max
 UPDATE InboxMessages
 SET Body = NULL, Subject = NULL, RecipientHash = NULL, Reference = NULL,
+    -- Its failure group may quote what the provider said of the recipient: it goes once nothing else is in it.
+    Fingerprint = NULL,
     LastError = iif(State = 2, NULL, 'erased: its client was deleted'),
     -- Nobody can decide it any more: its tombstone is pruned like any other.
     FinishedOnUtc = iif(State = 4, coalesce(DoubtedOnUtc, ReceivedOnUtc), FinishedOnUtc),

@@ -16,6 +16,8 @@ SELECT TOP (@rows_max) m.Consumer, m.MessageId
 BEGIN TRAN;
 UPDATE t
    SET Body = NULL, Subject = NULL, RecipientHash = NULL, Reference = NULL,
+       -- Its failure group may quote what the provider said of the recipient: it goes once nothing else is in it.
+       Fingerprint = NULL,
        LastError = CASE WHEN t.State = 2 THEN NULL ELSE N'erased: its client was deleted' END,
        -- Nobody can decide it any more: its tombstone is pruned like any other.
        FinishedOnUtc = CASE WHEN t.State = 4 THEN COALESCE(t.DoubtedOnUtc, t.ReceivedOnUtc) ELSE t.FinishedOnUtc END,
