@@ -73,7 +73,7 @@ impl Keys {
             Some(value) => value.as_bytes().to_vec(),
             None => in_query(uri.query().unwrap_or_default()),
         };
-        // Both are compared, whatever the first one is: the time an answer takes tells nothing of a key.
+        // Both are compared, whatever the first one is: the time an answer takes reveals nothing of a key.
         let one = |key: &str| Choice::from(u8::from(!key.is_empty())) & key.as_bytes().ct_eq(&given);
         let own = self.functions.get(function).map_or("", String::as_str);
         (one(own) | one(&self.host)).into()
