@@ -34,10 +34,9 @@ pub use summary::summary;
 pub use timeline::{MailAttempt, RowAttempt, timeline};
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 /// One page of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page<T> {
     /// The items, newest first. There may be fewer than the limit although `next` is set: then the search was stopped

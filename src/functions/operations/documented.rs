@@ -6,12 +6,12 @@ use super::paths::OpsPath;
 use crate::{
     domain::{
         json_schema::text,
-        operations::{PauseAction, Plan, RemedyReport},
+        operations::{AuditEntry, FailureGroup, MailLine, MessageLine, PauseAction, Plan, RemedyReport},
     },
     flows::remedy::{IDS_MAX, REASON_CHARS_MAX, ROWS_MAX, TEXT_CHARS_MAX},
     functions::openapi::{UNAUTHORISED, idempotency_key, problems},
 };
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, marker::PhantomData};
 use utoipa::{
     IntoParams, IntoResponses, Modify, PartialSchema, ToSchema,
     openapi::{
@@ -22,6 +22,33 @@ use utoipa::{
         schema::{AdditionalProperties, ArrayBuilder, Type},
     },
 };
+
+/// A page of a list; its schema names its items' schema, where a derived one would repeat it.
+pub(super) struct PageOf<T>(PhantomData<T>);
+
+pub(super) type MessagePage = PageOf<MessageLine>;
+pub(super) type GroupPage = PageOf<FailureGroup>;
+pub(super) type MailPage = PageOf<MailLine>;
+pub(super) type AuditPage = PageOf<AuditEntry>;
+
+impl<T: ToSchema> ToSchema for PageOf<T> {
+    fn name() -> Cow<'static, str> {
+        Cow::Owned(format!("{}Page", T::name()))
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+}
+
+impl<T: ToSchema> PartialSchema for PageOf<T> {
+    fn schema() -> RefOr<Schema> {
+        let items = ArrayBuilder::new().items(Ref::from_schema_name(T::name()));
+        let next = "Where the next page begins: the value of `before`. Absent: this is the last page.";
+        object().property("items", items).required("items").property("next", text().description(Some(next))).into()
+    }
+}
 
 /// Which page of a list.
 #[derive(IntoParams)]

@@ -1,16 +1,15 @@
 //! `GET /api/ops/…`: what waits and why, messages, failure groups, mails, and what operators did.
 
 use super::{
-    documented::{MailSearch, PageQuery, ReadProblems, RevealQuery, SearchProblems},
+    documented::{
+        AuditPage, GroupPage, MailPage, MailSearch, MessagePage, PageQuery, ReadProblems, RevealQuery, SearchProblems,
+    },
     filters,
     paths::OpsPath,
     signature,
 };
 use crate::{
-    domain::operations::{
-        AuditEntry, AuditFilter, FailureGroup, GroupFilter, MailFilter, MailLine, Message, MessageFilter, MessageLine,
-        Overview, Page,
-    },
+    domain::operations::{AuditFilter, GroupFilter, MailFilter, Message, MessageFilter, Overview},
     flows::operate::{self, OperateContext},
     functions::{
         Services, body,
@@ -44,7 +43,7 @@ pub(super) async fn overview(context: &OperateContext, request: &Request) -> Res
     summary = "Messages in the outbox, newest first",
     description = "Every condition that is given must hold. Pass `next` as `before` to get the next page.",
     params(MessageFilter, PageQuery),
-    responses((status = 200, description = "A page", body = Page<MessageLine>), ReadProblems)
+    responses((status = 200, description = "A page", body = MessagePage), ReadProblems)
 )]
 pub(super) async fn messages(context: &OperateContext, request: &Request) -> Result<Reply, Problem> {
     let mut fields = Fields::of_query(&request.head.query);
@@ -82,7 +81,7 @@ pub(super) async fn message(services: &Services, request: &Request) -> Result<Re
     summary = "Rows and mails whose failures are alike, last seen first",
     description = "Only groups that a row or mail is in now. `POST /api/ops/remedies` takes a group's fingerprint.",
     params(GroupFilter, PageQuery),
-    responses((status = 200, description = "A page", body = Page<FailureGroup>), ReadProblems)
+    responses((status = 200, description = "A page", body = GroupPage), ReadProblems)
 )]
 pub(super) async fn groups(context: &OperateContext, request: &Request) -> Result<Reply, Problem> {
     let mut fields = Fields::of_query(&request.head.query);
@@ -97,7 +96,7 @@ pub(super) async fn groups(context: &OperateContext, request: &Request) -> Resul
     summary = "Mails in the inbox, newest first",
     description = "Every condition that is given must hold; without one, the mails that are not sent. By address: `POST /api/ops/mails/find`.",
     params(MailFilter, PageQuery),
-    responses((status = 200, description = "A page", body = Page<MailLine>), ReadProblems)
+    responses((status = 200, description = "A page", body = MailPage), ReadProblems)
 )]
 pub(super) async fn mails(context: &OperateContext, request: &Request) -> Result<Reply, Problem> {
     let mut fields = Fields::of_query(&request.head.query);
@@ -110,7 +109,7 @@ pub(super) async fn mails(context: &OperateContext, request: &Request) -> Result
     summary = "Mails by the recipient's address, newest first",
     description = "As `GET /api/ops/mails`. The address is in the body, since an address in a URL would be logged; the inbox knows only its hash.",
     request_body = MailSearch,
-    responses((status = 200, description = "A page", body = Page<MailLine>), SearchProblems)
+    responses((status = 200, description = "A page", body = MailPage), SearchProblems)
 )]
 pub(super) async fn find_mails(context: &OperateContext, request: &Request) -> Result<Reply, Problem> {
     Fields::of_query(&request.head.query).finish(Some(()))?;
@@ -131,7 +130,7 @@ async fn mails_found(
     summary = "What operators did, newest first",
     description = "Who, when, what, why, and how many rows or mails it changed.",
     params(AuditFilter, PageQuery),
-    responses((status = 200, description = "A page", body = Page<AuditEntry>), ReadProblems)
+    responses((status = 200, description = "A page", body = AuditPage), ReadProblems)
 )]
 pub(super) async fn audit(context: &OperateContext, request: &Request) -> Result<Reply, Problem> {
     let mut fields = Fields::of_query(&request.head.query);
