@@ -211,7 +211,6 @@ pub fn operate(settings: &Settings, store: &Stores) -> OperateContext {
         reports: store.reports.clone(),
         overviews: Overviews::default(),
         remedies: store.remedies.clone(),
-        ops: store.ops.clone(),
         entities: entities(settings),
         dead_letters: dead_letters(settings).map_err(|error| format!("{error:#}")),
         routes: settings.routes.clone(),

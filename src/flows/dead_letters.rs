@@ -5,6 +5,7 @@ use crate::{
     domain::{
         delivery::{EMAIL_CONSUMER, MailState},
         ids::Spellings,
+        operations::Signature,
         reading::Reading,
         recipient::RecipientKey,
         route::Destination,
@@ -12,7 +13,7 @@ use crate::{
     failpoints,
     ports::{
         dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters, Mark},
-        ops::{Ops, Signature, TakenIn},
+        operations::{Remedies, TakenIn},
     },
 };
 use chrono::{DateTime, Utc};
@@ -70,7 +71,7 @@ pub async fn list(dead: &dyn DeadLetters, queue: &Destination, max: u32) -> Resu
 /// What taking in needs.
 pub struct TakeIn<'a> {
     /// Stores a letter in the inbox.
-    pub ops: &'a dyn Ops,
+    pub remedies: &'a dyn Remedies,
     /// Reads and removes dead letters.
     pub dead: &'a dyn DeadLetters,
     /// The queue whose dead letters are read.
@@ -165,7 +166,7 @@ async fn store(context: &TakeIn<'_>, letter: DeadLetter, by: &Signature) -> Resu
     let Reading { addressee, notice } =
         Reading::of(&letter.delivery, context.recipients, context.now, context.tombstone_days);
     let (delivery, refused) = (letter.delivery.with_key(), notice.err());
-    let stored = context.ops.mail_take_in(EMAIL_CONSUMER, &delivery, &addressee, refused.as_deref(), by).await;
+    let stored = context.remedies.take_in(EMAIL_CONSUMER, &delivery, &addressee, refused.as_deref(), by).await;
     let message_id = delivery.message_id;
     match stored.map_err(|error| error.to_string())? {
         TakenIn::New => {

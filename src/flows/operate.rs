@@ -19,7 +19,6 @@ use crate::{
         entities::Entities,
         error::StoreResult,
         operations::{OverviewQuery, PageRequest, Remedies, Reports, StoredMessage},
-        ops::Ops,
     },
 };
 use std::sync::Arc;
@@ -32,8 +31,6 @@ pub struct OperateContext {
     pub overviews: Overviews,
     /// Remedies of the store.
     pub remedies: Arc<dyn Remedies>,
-    /// Takes dead letters in.
-    pub ops: Arc<dyn Ops>,
     /// Reads queues' and topics' properties; an error is the reason why that is not possible.
     pub entities: Result<Arc<dyn Entities>, String>,
     /// Reads the email queue's dead letters; an error is the reason why that is not possible.

@@ -12,8 +12,7 @@ use crate::{
     },
     ports::{
         error::{StoreError, StoreResult},
-        operations::Ran,
-        ops::RequeueRules,
+        operations::{Ran, RemedyRules},
     },
 };
 use uuid::Uuid;
@@ -184,7 +183,7 @@ fn bounded(request: &RemedyRequest) -> RemedyRequest {
     RemedyRequest { limit, ..request.clone() }
 }
 
-async fn rules(context: &OperateContext, request: &RemedyRequest) -> StoreResult<RequeueRules> {
+async fn rules(context: &OperateContext, request: &RemedyRequest) -> StoreResult<RemedyRules> {
     let same_id = matches!(request.action, Action::Requeue { .. } | Action::Replay { force: false, .. });
     let windows = if same_id {
         duplicate_windows::of(context, request).await?
@@ -192,12 +191,12 @@ async fn rules(context: &OperateContext, request: &RemedyRequest) -> StoreResult
         DuplicateWindows::by_setting(context.duplicate_window_ms)
     };
     let mail_queue = context.mail_queue.as_ref().map(ToString::to_string);
-    Ok(RequeueRules { out_of_order: request.action.out_of_order(), windows, mail_queue })
+    Ok(RemedyRules { windows, mail_queue })
 }
 
 /// For what is not about rows.
-pub(super) fn no_rules() -> RequeueRules {
-    RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0), mail_queue: None }
+pub(super) fn no_rules() -> RemedyRules {
+    RemedyRules { windows: DuplicateWindows::by_setting(0), mail_queue: None }
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ pub(super) async fn run(
     let mut rows = Vec::new();
     if !ids.is_empty() {
         let take_in = TakeIn {
-            ops: &*context.ops,
+            remedies: &*context.remedies,
             dead,
             queue,
             recipients: &context.recipients,

@@ -1,12 +1,15 @@
 //! The operator's port: reports of what waits and what was done, remedies with a dry run, pauses, heartbeats.
 
-use super::{error::StoreResult, ops::RequeueRules};
+use super::error::StoreResult;
 use crate::domain::{
+    delivery::{Delivery, MailState},
+    duplicates::DuplicateWindows,
     operations::{
         AuditEntry, AuditFilter, FailureGroup, GroupFilter, MailFilter, MailLine, Message, MessageFilter, MessageLine,
         Overview, Page, PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Signature,
     },
     rate_limit::RateLimit,
+    recipient::Addressee,
 };
 use async_trait::async_trait;
 
@@ -39,6 +42,25 @@ pub struct StoredMessage {
     pub message: Message,
     /// The payload, unmasked, of its first row.
     pub payload: Option<Vec<u8>>,
+}
+
+/// What a row that is sent again under its id must respect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemedyRules {
+    /// Duplicate detection: within its destination's window, a row that the bus may have stored would vanish silently.
+    pub windows: DuplicateWindows,
+    /// The queue that SendEmail reads, as a destination: a message that its inbox knows is not mailed again. None:
+    /// nothing is mailed.
+    pub mail_queue: Option<String>,
+}
+
+/// The result of taking in a dead letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TakenIn {
+    /// It was stored.
+    New,
+    /// It was stored before, in this state, and is unchanged.
+    Known(MailState),
 }
 
 /// What became of the run of a plan.
@@ -78,14 +100,24 @@ pub trait Remedies: Send + Sync {
     async fn destinations(&self) -> StoreResult<Vec<String>>;
     /// Finds the rows or mails, judges each, and stores what it found under `token`. Changes none of them. Dead letters are
     /// the queue's: their ids are stored as they are.
-    async fn plan(&self, request: &RemedyRequest, rules: &RequeueRules, token: &str) -> StoreResult<Plan>;
+    async fn plan(&self, request: &RemedyRequest, rules: &RemedyRules, token: &str) -> StoreResult<Plan>;
     /// What the plan of this token was made for, and the report of its run. None: there is none, or it has expired.
     async fn planned(&self, token: &str) -> StoreResult<Option<(RemedyRequest, Option<RemedyReport>)>>;
     /// Applies the plan's remedy to its rows, each judged again, in one transaction with the audit entry. Rows that
     /// changed since the plan are left. Safe to repeat.
-    async fn run(&self, token: &str, rules: &RequeueRules, by: &Signature) -> StoreResult<Ran>;
+    async fn run(&self, token: &str, rules: &RemedyRules, by: &Signature) -> StoreResult<Ran>;
     /// Stores the report of a run that the store did not make; an earlier one stays.
     async fn store_report(&self, token: &str, report: &RemedyReport) -> StoreResult<()>;
+    /// Stores a message that never reached us: accepted and due now, or refused for this reason. A known message is
+    /// left unchanged.
+    async fn take_in(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        refused: Option<&str>,
+        by: &Signature,
+    ) -> StoreResult<TakenIn>;
     /// Pauses, drains or resumes. None: there is no destination or provider of that name.
     async fn change_pause(&self, request: &PauseRequest, by: &Signature) -> StoreResult<Option<PauseReport>>;
     /// The answer that was stored under an idempotency key with its fingerprint. None: the key is new.

@@ -1,18 +1,15 @@
-//! The operator's side: what waits and why, and remedies that are recorded with their author and reason.
+//! What waits and why, by `Seq` and by state.
 
 use super::error::StoreResult;
 use crate::domain::{
-    delivery::{Delivery, MailState},
-    duplicates::DuplicateWindows,
+    delivery::MailState,
     outbox::{LastOutcome, RowState},
     rate_limit,
-    recipient::{Addressee, RecipientHash},
+    recipient::RecipientHash,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-
-pub use crate::domain::operations::{RemedyRow, Signature};
 
 /// What waits in outbox and inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
@@ -169,36 +166,6 @@ pub struct RowFilter {
     pub limit: u32,
 }
 
-/// Which rows a remedy applies to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
-    /// The rows of one message.
-    Id {
-        /// The message id.
-        id: String,
-        /// Only the row to this destination. None: all of them.
-        destination: Option<String>,
-    },
-    /// All dead rows of a destination.
-    AllDead {
-        /// The destination.
-        destination: String,
-        /// Most rows.
-        rows_max: u32,
-    },
-}
-
-impl Selection {
-    /// The parameters of the statement: an id, a destination, and how many of its rows where no id is given.
-    #[must_use]
-    pub fn parts(&self) -> (Option<String>, Option<String>, u32) {
-        match self {
-            Self::Id { id, destination } => (Some(id.clone()), destination.clone(), 0),
-            Self::AllDead { destination, rows_max } => (None, Some(destination.clone()), *rows_max),
-        }
-    }
-}
-
 /// The message that a person meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
@@ -206,27 +173,6 @@ pub struct Found {
     pub id: String,
     /// The row's destination, if the person typed its `Seq`. None: all rows of the message.
     pub destination: Option<String>,
-}
-
-/// What a requeue must respect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequeueRules {
-    /// Proceed although a later row of the key was sent.
-    pub out_of_order: bool,
-    /// Duplicate detection: within its destination's window, a row that the bus may have stored would vanish silently.
-    pub windows: DuplicateWindows,
-    /// The queue that SendEmail reads, as a destination: a message that its inbox knows is not mailed again. None:
-    /// nothing is mailed.
-    pub mail_queue: Option<String>,
-}
-
-/// What a replay must respect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplayRules {
-    /// The rules of a requeue apply too.
-    pub requeue: RequeueRules,
-    /// Make a copy with a new id and `replayOf`: it is sent again, whatever the window and the inbox know.
-    pub force: bool,
 }
 
 /// A mail as operators see it. Times are the database's.
@@ -253,16 +199,7 @@ pub struct MailRow {
     pub finished_on: Option<DateTime<Utc>>,
 }
 
-/// The result of taking in a dead letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TakenIn {
-    /// It was stored.
-    New,
-    /// It was stored before, in this state, and is unchanged.
-    Known(MailState),
-}
-
-/// Reports and remedies.
+/// Reports by `Seq` and by state.
 #[async_trait]
 pub trait Ops: Send + Sync {
     /// What waits. `routed_types`: event types that have a route setting; others are listed as unrouted.
@@ -274,37 +211,10 @@ pub trait Ops: Send + Sync {
     /// All rows of a message, one per destination, with payload.
     async fn show(&self, id: &str) -> StoreResult<Vec<OutboxRow>>;
 
-    /// Dead rows become pending with RetryCount = Claims = 0. A row is skipped if another row of its key is leased, a
-    /// later one was sent (unless out of order), or the bus would drop it as a duplicate.
-    async fn requeue(&self, what: &Selection, rules: RequeueRules, by: &Signature) -> StoreResult<Vec<RemedyRow>>;
-    /// Sent rows become pending, under the same rules.
-    async fn replay(&self, what: &Selection, rules: ReplayRules, by: &Signature) -> StoreResult<Vec<RemedyRow>>;
-    /// Pending or dead rows are discarded, and the following rows of their key are due now.
-    async fn discard(&self, what: &Selection, by: &Signature) -> StoreResult<Vec<RemedyRow>>;
-
-    /// Pauses a destination or mail provider. False: there is none of that name.
-    async fn pause(&self, name: &str, by: &Signature) -> StoreResult<bool>;
-    /// Ends the pause and closes the breaker. False: there is none of that name.
-    async fn resume(&self, name: &str, by: &Signature) -> StoreResult<bool>;
-
     /// Mails, newest first, at most `limit`. `state` None: those that are not sent.
     async fn mail_list(&self, consumer: &str, state: Option<MailState>, limit: u32) -> StoreResult<Vec<MailRow>>;
     /// One mail. None: the inbox does not know it.
     async fn mail_show(&self, consumer: &str, id: &str) -> StoreResult<Option<MailRow>>;
     /// The mails to one recipient that are still stored, newest first.
     async fn mail_of(&self, consumer: &str, recipient: &RecipientHash, limit: u32) -> StoreResult<Vec<MailRow>>;
-    /// A refused or in-doubt mail becomes accepted, due now. Inner `Err`: the obstacle, for a person.
-    async fn mail_resend(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>>;
-    /// Stores a message that never reached us: accepted and due now, or refused for this reason. A known message is
-    /// left unchanged.
-    async fn mail_take_in(
-        &self,
-        consumer: &str,
-        delivery: &Delivery,
-        addressee: &Addressee,
-        refused: Option<&str>,
-        by: &Signature,
-    ) -> StoreResult<TakenIn>;
-    /// An in-doubt mail becomes sent. Inner `Err`: the obstacle, for a person.
-    async fn mail_assume_sent(&self, consumer: &str, id: &str, by: &Signature) -> StoreResult<Result<(), String>>;
 }

@@ -8,7 +8,7 @@ use crate::support::{
     backend::Backend,
     fakes::{FakeBus, FakeMailer},
     host::Host,
-    http_client,
+    http_client, operator,
     proxy::Proxy,
     world::{World, nip},
 };
@@ -19,13 +19,10 @@ use client_organizer::{
     },
     domain::{
         client::Email,
-        delivery::{EMAIL_CONSUMER, MailOutcome, MailStatus, OnDoubt},
+        delivery::{MailOutcome, MailStatus, OnDoubt},
     },
     flows::mailing::NotifyReport,
-    ports::{
-        mailer::{Letter, Mailer},
-        ops::Signature,
-    },
+    ports::mailer::{Letter, Mailer},
 };
 use serde_json::{Value, json};
 use std::{net::TcpListener, sync::Arc, time::Duration};
@@ -282,8 +279,7 @@ async fn a_mail_that_the_service_gave_up_for_our_fault_is_kept_and_sent_once_tha
     assert!(reason.contains("not sent") && reason.contains("DomainNotLinked"), "{reason}");
     assert_eq!(doubt.after(24 * 60 * MINUTE_MS).await, "4", "nothing happens by itself");
     let id = doubt.world.backend.query("SELECT MessageId FROM InboxMessages").unwrap();
-    let by = Signature { actor: "anna".to_owned(), reason: "the domain is linked".to_owned() };
-    doubt.world.backend.ops().mail_resend(EMAIL_CONSUMER, &id, &by).await.unwrap().unwrap();
+    operator::resend(&*doubt.world.backend.remedies(), &id).await;
     assert_eq!(doubt.after(MINUTE_MS).await, "2");
     assert_eq!(doubt.end().await, (1, 2));
 }

@@ -15,7 +15,7 @@ use client_organizer::{
         clock::SystemClock,
         servicebus::{AmqpDeadLetters, ConnectionString, RestDeadLetters},
     },
-    domain::{delivery::Delivery, recipient::RecipientKey, route::Destination},
+    domain::{delivery::Delivery, operations::Signature, recipient::RecipientKey, route::Destination},
     flows::dead_letters::{self, TakeIn},
     local::{
         events::EventSink,
@@ -24,7 +24,6 @@ use client_organizer::{
     ports::{
         clock::Clock,
         dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters},
-        ops::Signature,
     },
 };
 use hyper::Method;
@@ -238,7 +237,7 @@ async fn an_operator_lists_dead_letters_and_has_them_mailed() {
     assert_eq!((state("m-1"), state("m-2")), (json!("accepted"), json!("refused")));
     let recorded =
         office.value("SELECT group_concat(Action || ' ' || Target || ' ' || Reason, '; ') FROM OperatorActions");
-    assert_eq!(recorded, "take in SendEmail m-2 database was away; take in SendEmail m-1 database was away");
+    assert_eq!(recorded, "take in m-2 database was away; take in m-1 database was away");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -338,8 +337,9 @@ async fn reading_ends_when_dead_letters_come_back_because_their_locks_ended() {
         assert_eq!(listed.iter().map(|one| one.delivery.message_id.as_str()).collect::<Vec<_>>(), ids);
 
         let take_in = async |round: &Round, wanted: &[&str]| {
-            let (ops, recipients, queue) = (&*backend.ops(), &recipients, &at);
-            let context = TakeIn { ops, dead: round, queue, recipients, now: SystemClock.now(), tombstone_days: 400 };
+            let (remedies, recipients, queue) = (&*backend.remedies(), &recipients, &at);
+            let context =
+                TakeIn { remedies, dead: round, queue, recipients, now: SystemClock.now(), tombstone_days: 400 };
             let wanted: Vec<String> = wanted.iter().map(|&id| id.to_owned()).collect();
             dead_letters::take_in(&context, &wanted, 50, &by).await
         };

@@ -25,6 +25,7 @@ mod telemetry;
 mod queue;
 mod entities;
 mod dead_letters;
+mod remedy_flow;
 mod namespace;
 mod amqp_golden;
 mod events;

@@ -5,6 +5,7 @@ use crate::support::{
     edge::Edge,
     fakes::{FakeClock, FakeMailer},
     host::executable,
+    operator,
     queue_message::{body, delivery, envelope},
     world::{LEASE_MS, World, run_dry},
 };
@@ -21,7 +22,6 @@ use client_organizer::{
     ports::{
         clock::Clock,
         mailer::{Letter, Mailer, StatusQueries},
-        ops::Signature,
     },
 };
 use std::{
@@ -238,8 +238,7 @@ async fn a_repeat_with_another_body_sends_the_stored_one() {
     let open = BreakerChange::Open { for_ms: HOUR_MS, reason: "503".to_owned() };
     breakers.change(PROVIDER, LeaseToken::fresh(), &open).await.unwrap();
     assert_eq!(deliver(&world, "m").await, NotifyReport::Accepted);
-    let by = Signature { actor: "anna".to_owned(), reason: "it is back".to_owned() };
-    world.backend.ops().resume(PROVIDER, &by).await.unwrap();
+    operator::resume(&*world.backend.remedies(), PROVIDER).await;
     let to = Arc::new(Mutex::new(String::new()));
     let letter_to = to.clone();
     world.mailer.behave(move |letter| {

@@ -3,12 +3,13 @@
 use crate::support::{
     backend::Backend,
     fakes::{FakeBus, FakeMailer},
+    operator,
     world::World,
 };
 use client_organizer::{
     domain::delivery::{MailOutcome, OnDoubt},
     flows::mailing::NotifyReport,
-    ports::{mailer::Letter, ops::Signature, outbox::Breaker},
+    ports::{mailer::Letter, outbox::Breaker},
 };
 
 fn odd(letter: &Letter) -> MailOutcome {
@@ -103,9 +104,8 @@ async fn a_mail_taken_back_three_times_and_refused_again_while_others_are_sent_i
     let mut world = world(|letter| if letter.to.as_str() == "klient9@example.pl" { taken() } else { odd(letter) });
     reported(&mut world, 1..6).await;
     let client = world.client(9).await;
-    let by = Signature { actor: "anna".to_owned(), reason: "the others go".to_owned() };
     for (month, refused_for_good) in [(1, "0"), (2, "0"), (3, "5"), (4, "5")] {
-        world.backend.ops().resume(world.notify.mailer.provider(), &by).await.unwrap();
+        operator::resume(&*world.backend.remedies(), world.notify.mailer.provider()).await;
         let delivered = world.bus.accepted("queue:client-emails").len();
         world.book_month(client, month, 100).await;
         world.run_dispatch().await;

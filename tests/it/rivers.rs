@@ -3,7 +3,7 @@
 use crate::support::{
     backend::Backend,
     fakes::{FakeBus, FakeMailer},
-    queue_message,
+    operator, queue_message,
     world::{EMAILS, LEASE_MS, World},
 };
 use client_organizer::domain::{
@@ -12,7 +12,7 @@ use client_organizer::domain::{
 };
 use client_organizer::{
     flows::{mailing::NotifyReport, notify},
-    ports::{bus::Outgoing, clock::Clock, ops::Signature},
+    ports::{bus::Outgoing, clock::Clock},
 };
 
 fn down() -> FakeBus {
@@ -483,8 +483,7 @@ async fn a_mail_held_for_its_doubts_is_sent_when_an_operator_resends_it() {
             world.run_retry().await;
         }
         assert_eq!((world.count(held), world.count("SELECT Doubts FROM InboxMessages")), (1, doubts));
-        let by = Signature { actor: "anna".into(), reason: "the provider lost it".into() };
-        world.backend.ops().mail_resend("SendEmail", &id, &by).await.unwrap().unwrap();
+        operator::resend(&*world.backend.remedies(), &id).await;
     }
     world.mailer.behave(|_| MailOutcome::Accepted { reference: "ok".into() });
     assert_eq!(world.run_retry().await.sent, 1);

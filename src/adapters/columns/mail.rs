@@ -52,11 +52,6 @@ pub(in crate::adapters) fn state<R: Columns>(row: &R) -> Result<MailState, R::Er
     MailState::from_code(row.number("State")?).ok_or_else(|| R::broken("no such mail state"))
 }
 
-/// The state, and whether the content is still stored.
-pub(in crate::adapters) fn found<R: Columns>(row: &R) -> Result<(MailState, bool), R::Error> {
-    Ok((state(row)?, row.flag("HasBody")?))
-}
-
 pub(in crate::adapters) fn judged<R: Columns>(row: &R, remedy: MailRemedy) -> Result<Judged, R::Error> {
     let id = row.text("MessageId")?;
     Ok(Judged {
@@ -65,7 +60,7 @@ pub(in crate::adapters) fn judged<R: Columns>(row: &R, remedy: MailRemedy) -> Re
         destination: row.text_opt("Provider")?.unwrap_or_default(),
         state: state(row)?.name().to_owned(),
         stamp: row.text("Stamp")?,
-        why_not: remedy.may(Some(found(row)?)).err(),
+        why_not: remedy.may(Some((state(row)?, row.flag("HasBody")?))).err(),
     })
 }
 

@@ -8,7 +8,10 @@ use crate::{
         outbox::RowState,
         remedy::{Remedy, RowFacts},
     },
-    ports::ops::{DestinationStatus, Found, NotRouted, OutboxRow, RemedyRow, RequeueRules},
+    ports::{
+        operations::RemedyRules,
+        ops::{DestinationStatus, Found, NotRouted, OutboxRow},
+    },
 };
 use chrono::{DateTime, Utc};
 
@@ -72,57 +75,34 @@ pub(in crate::adapters) fn judged<R: Columns>(
     now: DateTime<Utc>,
     remedy: Remedy,
     action: &Action,
-    rules: &RequeueRules,
+    rules: &RemedyRules,
 ) -> Result<Judged, R::Error> {
-    let Candidate { seq, id, destination, facts } = Candidate::read(row, now)?;
+    let facts = facts(row, now)?;
+    let destination = row.text("Destination")?;
     Ok(Judged {
         why_not: remedy.may(&facts, action.out_of_order(), rules.windows.of(&destination)).err(),
-        target: seq.to_string(),
-        id,
+        target: row.number("Seq")?.to_string(),
+        id: row.text("Id")?,
         destination,
         state: facts.state.name().to_owned(),
         stamp: row.text("Stamp")?,
     })
 }
 
-/// A row that a remedy would change, with the facts that decide whether it may.
-pub(in crate::adapters) struct Candidate {
-    pub seq: i64,
-    pub id: String,
-    pub destination: String,
-    pub facts: RowFacts,
-}
-
-impl Candidate {
-    pub(in crate::adapters) fn read<R: Columns>(row: &R, now: DateTime<Utc>) -> Result<Self, R::Error> {
-        let ms = |column: &str| Ok(row.time_opt(column)?.map(|time| time.timestamp_millis()));
-        Ok(Self {
-            seq: row.number("Seq")?,
-            id: row.text("Id")?,
-            destination: row.text("Destination")?,
-            facts: RowFacts {
-                now_ms: now.timestamp_millis(),
-                state: row_state(row)?,
-                last_outcome: last_outcome(row)?,
-                last_attempt_ms: ms("LastAttemptOnUtc")?,
-                processed_ms: ms("ProcessedOnUtc")?,
-                leased_of_key: row.text_opt("LeasedOfKey")?,
-                later_sent: row.text_opt("LaterSent")?,
-                later_waiting: row.text_opt("LaterWaiting")?,
-                mail: row.number_opt("MailState")?.and_then(MailState::from_code),
-                goes_there: row.has("GoesTo") && row.text("GoesTo")? == row.text("Destination")?,
-                is_there: row.has("IdThere") && row.flag("IdThere")?,
-            },
-        })
-    }
-
-    pub(in crate::adapters) fn answer(&self, why_not: Option<String>) -> RemedyRow {
-        let (id, destination) = (self.id.clone(), self.destination.clone());
-        RemedyRow { id, destination, done: why_not.is_none(), new_id: None, why_not }
-    }
-
-    /// The row's name in `OperatorActions`.
-    pub(in crate::adapters) fn target(&self) -> String {
-        format!("{} to {}", self.id, self.destination)
-    }
+/// The facts that decide whether a remedy may change a row.
+fn facts<R: Columns>(row: &R, now: DateTime<Utc>) -> Result<RowFacts, R::Error> {
+    let ms = |column: &str| Ok(row.time_opt(column)?.map(|time| time.timestamp_millis()));
+    Ok(RowFacts {
+        now_ms: now.timestamp_millis(),
+        state: row_state(row)?,
+        last_outcome: last_outcome(row)?,
+        last_attempt_ms: ms("LastAttemptOnUtc")?,
+        processed_ms: ms("ProcessedOnUtc")?,
+        leased_of_key: row.text_opt("LeasedOfKey")?,
+        later_sent: row.text_opt("LaterSent")?,
+        later_waiting: row.text_opt("LaterWaiting")?,
+        mail: row.number_opt("MailState")?.and_then(MailState::from_code),
+        goes_there: row.text("GoesTo")? == row.text("Destination")?,
+        is_there: row.flag("IdThere")?,
+    })
 }

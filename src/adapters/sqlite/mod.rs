@@ -22,10 +22,7 @@ mod inbox;
 mod retention;
 mod ops;
 mod ops_read;
-mod ops_remedies;
-mod ops_copy;
 mod ops_mail;
-mod ops_record;
 mod reports;
 mod report_overview;
 mod report_lists;
@@ -34,6 +31,7 @@ mod remedies;
 mod remedy_plan;
 mod remedy_run;
 mod remedy_record;
+mod take_in;
 mod pauses;
 mod heartbeats;
 

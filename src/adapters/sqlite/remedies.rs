@@ -1,16 +1,17 @@
 //! Remedies with a dry run, and pauses, on SQLite.
 
-use super::{Sqlite, pauses, remedy_plan, remedy_run};
+use super::{Sqlite, pauses, remedy_plan, remedy_run, take_in};
 use crate::{
     adapters::columns::Columns,
     domain::{
+        delivery::Delivery,
         idempotency,
         operations::{PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Signature},
+        recipient::Addressee,
     },
     ports::{
         error::StoreResult,
-        operations::{Ran, Remedies},
-        ops::RequeueRules,
+        operations::{Ran, Remedies, RemedyRules, TakenIn},
     },
 };
 use async_trait::async_trait;
@@ -26,7 +27,7 @@ impl Remedies for Sqlite {
         .await
     }
 
-    async fn plan(&self, request: &RemedyRequest, rules: &RequeueRules, token: &str) -> StoreResult<Plan> {
+    async fn plan(&self, request: &RemedyRequest, rules: &RemedyRules, token: &str) -> StoreResult<Plan> {
         let (request, rules, token) = (request.clone(), rules.clone(), token.to_owned());
         self.write("plan a remedy", move |tx, now| remedy_plan::plan(tx, now, &request, &rules, &token)).await
     }
@@ -36,7 +37,7 @@ impl Remedies for Sqlite {
         self.read("read a plan", move |tx, now| remedy_run::planned(tx, now, &token)).await
     }
 
-    async fn run(&self, token: &str, rules: &RequeueRules, by: &Signature) -> StoreResult<Ran> {
+    async fn run(&self, token: &str, rules: &RemedyRules, by: &Signature) -> StoreResult<Ran> {
         let (token, rules, by) = (token.to_owned(), rules.clone(), by.clone());
         self.write("run a remedy", move |tx, now| remedy_run::run(tx, now, &token, &rules, &by)).await
     }
@@ -44,6 +45,23 @@ impl Remedies for Sqlite {
     async fn store_report(&self, token: &str, report: &RemedyReport) -> StoreResult<()> {
         let (token, report) = (token.to_owned(), report.clone());
         self.write("store a report", move |tx, _| remedy_run::store_report(tx, &token, &report).map(drop)).await
+    }
+
+    async fn take_in(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        refused: Option<&str>,
+        by: &Signature,
+    ) -> StoreResult<TakenIn> {
+        let (consumer, delivery, addressee, by) =
+            (consumer.to_owned(), delivery.clone(), addressee.clone(), by.clone());
+        let refused = refused.map(str::to_owned);
+        self.write("take in a dead letter", move |tx, now| {
+            take_in::take_in(tx, now, &consumer, &delivery, &addressee, refused.as_deref(), &by)
+        })
+        .await
     }
 
     async fn change_pause(&self, request: &PauseRequest, by: &Signature) -> StoreResult<Option<PauseReport>> {

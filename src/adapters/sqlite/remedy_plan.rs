@@ -12,7 +12,7 @@ use crate::{
         operations::{Action, Judged, Plan, RemedyRequest, Selection},
         remedy::{self, Remedy},
     },
-    ports::ops::RequeueRules,
+    ports::operations::RemedyRules,
 };
 use rusqlite::{Connection, Row, ToSql, named_params};
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ pub(super) fn plan(
     db: &Connection,
     now: i64,
     request: &RemedyRequest,
-    rules: &RequeueRules,
+    rules: &RemedyRules,
     token: &str,
 ) -> rusqlite::Result<Plan> {
     let (judged, more) = found(db, now, request, rules)?;
@@ -43,7 +43,7 @@ fn found(
     db: &Connection,
     now: i64,
     request: &RemedyRequest,
-    rules: &RequeueRules,
+    rules: &RemedyRules,
 ) -> rusqlite::Result<(Vec<Judged>, bool)> {
     if let Some(remedy) = Remedy::of(&request.action) {
         let wanted = Rows::of(request, remedy);
@@ -139,7 +139,7 @@ pub(super) fn judged_rows(
     db: &Connection,
     now: i64,
     action: &Action,
-    rules: &RequeueRules,
+    rules: &RemedyRules,
     seqs: &[String],
 ) -> rusqlite::Result<Vec<Judged>> {
     let Some(remedy) = Remedy::of(action) else { return Ok(Vec::new()) };

@@ -16,7 +16,7 @@ use crate::{
         },
         remedy, replay,
     },
-    ports::{operations::Ran, ops::RequeueRules},
+    ports::operations::{Ran, RemedyRules},
 };
 use rusqlite::{Connection, OptionalExtension, named_params};
 use std::collections::BTreeMap;
@@ -47,7 +47,7 @@ pub(super) fn run(
     db: &Connection,
     now: i64,
     token: &str,
-    rules: &RequeueRules,
+    rules: &RemedyRules,
     by: &Signature,
 ) -> rusqlite::Result<Ran> {
     let request = match planned(db, now, token)? {

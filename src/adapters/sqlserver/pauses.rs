@@ -2,8 +2,8 @@
 
 use super::{
     db::{SqlServer, read},
-    ops_record::signed,
     outbox::NOW,
+    remedy_record::signed,
     remedy_run::{RECORD, RECORD_MESSAGES},
     rows,
     statement::Statement,

@@ -7,17 +7,19 @@ use super::{
     outbox::NOW,
     pauses, remedy_plan, remedy_run, rows,
     statement::Statement,
+    take_in,
 };
 use crate::{
     adapters::columns::Columns,
     domain::{
+        delivery::Delivery,
         idempotency,
         operations::{PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Signature},
+        recipient::Addressee,
     },
     ports::{
         error::StoreResult,
-        operations::{Ran, Remedies},
-        ops::RequeueRules,
+        operations::{Ran, Remedies, RemedyRules, TakenIn},
     },
 };
 use async_trait::async_trait;
@@ -29,7 +31,7 @@ impl Remedies for SqlServer {
         pauses::names(self).await
     }
 
-    async fn plan(&self, request: &RemedyRequest, rules: &RequeueRules, token: &str) -> StoreResult<Plan> {
+    async fn plan(&self, request: &RemedyRequest, rules: &RemedyRules, token: &str) -> StoreResult<Plan> {
         remedy_plan::plan(self, request, rules, token).await
     }
 
@@ -37,12 +39,23 @@ impl Remedies for SqlServer {
         Ok(remedy_run::planned(self, token).await?.map(|planned| (planned.request, planned.report)))
     }
 
-    async fn run(&self, token: &str, rules: &RequeueRules, by: &Signature) -> StoreResult<Ran> {
+    async fn run(&self, token: &str, rules: &RemedyRules, by: &Signature) -> StoreResult<Ran> {
         remedy_run::run(self, token, rules, by).await
     }
 
     async fn store_report(&self, token: &str, report: &RemedyReport) -> StoreResult<()> {
         remedy_run::store_report(self, token, report).await
+    }
+
+    async fn take_in(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        refused: Option<&str>,
+        by: &Signature,
+    ) -> StoreResult<TakenIn> {
+        take_in::take_in(self, consumer, delivery, addressee, refused, by).await
     }
 
     async fn change_pause(&self, request: &PauseRequest, by: &Signature) -> StoreResult<Option<PauseReport>> {

@@ -20,7 +20,7 @@ use crate::{
     },
     ports::{
         error::{StoreError, StoreResult},
-        ops::RequeueRules,
+        operations::RemedyRules,
     },
 };
 use chrono::{DateTime, Utc};
@@ -34,14 +34,14 @@ const MAIL_IDS: &str = include_str!("sql/remedy_mail_ids.sql");
 const SELECT: &str = include_str!("sql/remedy_select.sql");
 const MAIL_SELECT: &str = include_str!("sql/remedy_mail_select.sql");
 const FACTS: &str = include_str!("sql/remedy_facts.sql");
-const MAIL_FACTS: &str = include_str!("sql/remedy_mail_facts.sql");
+pub(super) const MAIL_FACTS: &str = include_str!("sql/remedy_mail_facts.sql");
 const PLAN: &str = include_str!("sql/remedy_plan.sql");
 const PLAN_ROWS: &str = include_str!("sql/remedy_plan_rows.sql");
 
 pub(super) async fn plan(
     db: &SqlServer,
     request: &RemedyRequest,
-    rules: &RequeueRules,
+    rules: &RemedyRules,
     token: &str,
 ) -> StoreResult<Plan> {
     let (judged, more) = found(db, request, rules).await?;
@@ -66,7 +66,7 @@ pub(super) fn broken(error: &serde_json::Error) -> StoreError {
     StoreError::Broken { step: STEP, reason: error.to_string(), source: None }
 }
 
-async fn found(db: &SqlServer, request: &RemedyRequest, rules: &RequeueRules) -> StoreResult<(Vec<Judged>, bool)> {
+async fn found(db: &SqlServer, request: &RemedyRequest, rules: &RemedyRules) -> StoreResult<(Vec<Judged>, bool)> {
     if let Some(remedy) = Remedy::of(&request.action) {
         let wanted = Rows::of(request, remedy);
         let found = named(db, wanted.texts.as_deref(), Statement::new(IDS)).await?;
@@ -147,7 +147,7 @@ fn selected(results: &Results, limit: i64) -> StoreResult<(Vec<String>, bool)> {
 pub(super) async fn judged_rows(
     db: &SqlServer,
     action: &Action,
-    rules: &RequeueRules,
+    rules: &RemedyRules,
     seqs: &[String],
 ) -> StoreResult<Vec<Judged>> {
     let Some(remedy) = Remedy::of(action) else { return Ok(Vec::new()) };
@@ -174,7 +174,7 @@ pub(super) fn numbers(seqs: &[String]) -> String {
     Value::from(seqs.collect::<Vec<_>>()).to_string()
 }
 
-fn texts(ids: &[String]) -> String {
+pub(super) fn texts(ids: &[String]) -> String {
     Value::from(ids.iter().map(|id| json!({"i": id})).collect::<Vec<_>>()).to_string()
 }
 

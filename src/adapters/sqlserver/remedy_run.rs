@@ -2,9 +2,9 @@
 
 use super::{
     db::{SqlServer, read},
-    ops_record::signed,
     outbox::{DESTINATION_ADD, NOW},
     remedy_plan::{broken, judged_mails, judged_rows, numbers},
+    remedy_record::signed,
     rows,
     statement::Statement,
 };
@@ -22,8 +22,7 @@ use crate::{
     },
     ports::{
         error::{StoreError, StoreResult},
-        operations::Ran,
-        ops::RequeueRules,
+        operations::{Ran, RemedyRules},
     },
 };
 use chrono::{DateTime, Utc};
@@ -80,7 +79,7 @@ pub(super) async fn store_report(db: &SqlServer, token: &str, report: &RemedyRep
     db.execute(STEP, statement).await.map(drop)
 }
 
-pub(super) async fn run(db: &SqlServer, token: &str, rules: &RequeueRules, by: &Signature) -> StoreResult<Ran> {
+pub(super) async fn run(db: &SqlServer, token: &str, rules: &RemedyRules, by: &Signature) -> StoreResult<Ran> {
     for _ in 0..TURNS_MAX {
         let (request, judged_on) = match planned(db, token).await? {
             None => return Ok(Ran::Unknown),
@@ -95,8 +94,8 @@ pub(super) async fn run(db: &SqlServer, token: &str, rules: &RequeueRules, by: &
             None => (judged_rows(db, &request.action, rules, &there(&shown)).await?, remedy::UNKNOWN),
         };
         let mut verdicts = verdicts(&shown, judged, unknown);
-        let copies = copies(db, &request.action, &mut verdicts).await?;
-        let (statement, report) = batch(&request, verdicts, copies, token, by)?;
+        let copied = copies(db, &request.action, &mut verdicts).await?;
+        let (statement, report) = batch(&request, &verdicts, copied, token, by)?;
         let results = db.execute(STEP, statement.with("judged", judged_on)).await?;
         if read(STEP, rows::only_count(&results, "Ended"))? == 0 {
             return Ok(Ran::Now(report));
@@ -108,12 +107,12 @@ pub(super) async fn run(db: &SqlServer, token: &str, rules: &RequeueRules, by: &
 
 type Verdicts = Vec<(Judged, Result<(), String>)>;
 /// By `Seq`: the new id and what differs in the copy.
-type Copies = BTreeMap<String, (MessageId, Copied)>;
+type Copies = BTreeMap<i64, (MessageId, Copied)>;
 
 /// The batch of a run, and the report that it stores if all of it is done.
 fn batch(
     request: &RemedyRequest,
-    verdicts: Verdicts,
+    verdicts: &[(Judged, Result<(), String>)],
     copies: Copies,
     token: &str,
     by: &Signature,
@@ -146,7 +145,7 @@ fn batch(
     let rows: Vec<RemedyRow> = verdicts
         .iter()
         .map(|(one, verdict)| {
-            let new_id = copies.get(&one.target).map(|(new, _)| new.as_str().to_owned());
+            let new_id = copies.get(&seq_of(one)).map(|(new, _)| new.as_str().to_owned());
             one.answer(verdict.clone().map(|()| new_id))
         })
         .collect();
@@ -167,7 +166,7 @@ fn batch(
         .with("target", target);
     for (n, (seq, (new, copied))) in copies.into_iter().enumerate() {
         statement = statement
-            .with(format!("seq_{n}"), seq.parse::<i64>().unwrap_or_default())
+            .with(format!("seq_{n}"), seq)
             .with(format!("new_id_{n}"), new.as_str().to_owned())
             .with(format!("payload_{n}"), copied.payload)
             .with(format!("headers_{n}"), copied.headers);
@@ -188,30 +187,34 @@ fn numbered(n: usize) -> String {
 
 /// Makes the copies of the rows that fit. A row of which none can be made does not fit.
 async fn copies(db: &SqlServer, action: &Action, verdicts: &mut Verdicts) -> StoreResult<Copies> {
-    let mut copies = Copies::new();
-    let Action::Replay { force: true, .. } = action else { return Ok(copies) };
+    let mut made = Copies::new();
+    let Action::Replay { force: true, .. } = action else { return Ok(made) };
     let fit = verdicts.iter().filter(|(_, verdict)| verdict.is_ok());
     let seqs: Vec<String> = fit.map(|(one, _)| one.target.clone()).collect();
     let results = db.query(STEP, Statement::new(ORIGINAL).with("seqs", numbers(&seqs))).await?;
     let original = |row: &Row| {
         let (content_type, headers) = (row.text("ContentType")?, row.text("Headers")?);
-        Ok::<_, Error>((row.number("OriginalSeq")?.to_string(), (content_type, headers, row.text("Payload")?)))
+        Ok::<_, Error>((row.number("OriginalSeq")?, (content_type, headers, row.text("Payload")?)))
     };
     let originals: BTreeMap<_, _> = read(STEP, rows::having(&results, "OriginalSeq").map(original).collect())?;
     // One event has one id: its copies for several destinations share it, as the originals did.
     let mut ids = BTreeMap::new();
     for (one, verdict) in verdicts.iter_mut().filter(|(_, verdict)| verdict.is_ok()) {
         let new = ids.entry(one.id.clone()).or_insert_with(MessageId::fresh).clone();
-        let copied = match originals.get(&one.target) {
+        let copy = match originals.get(&seq_of(one)) {
             Some((content_type, headers, payload)) => {
                 replay::copy(&one.id, &new, content_type, payload.as_bytes(), headers)
             }
             None => Err(remedy::GONE.to_owned()),
         };
-        match copied {
-            Ok(copied) => drop(copies.insert(one.target.clone(), (new, copied))),
+        match copy {
+            Ok(copy) => drop(made.insert(seq_of(one), (new, copy))),
             Err(why_not) => *verdict = Err(why_not),
         }
     }
-    Ok(copies)
+    Ok(made)
+}
+
+fn seq_of(one: &Judged) -> i64 {
+    one.target.parse().unwrap_or_default()
 }

@@ -118,9 +118,10 @@ impl Selection {
 fn conditions(filter: &impl Serialize) -> String {
     let fields = serde_json::to_value(filter).unwrap_or_default();
     let fields = fields.as_object().into_iter().flatten();
-    fields
-        .map(|(name, value)| format!(" {name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-        .collect()
+    fields.fold(String::new(), |words, (name, value)| {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        words + " " + name + "=" + &value
+    })
 }
 
 /// What an operator asks for.

@@ -2,7 +2,7 @@
 
 mod history;
 
-use crate::support::backend::Backend;
+use crate::support::{backend::Backend, operator};
 use client_organizer::{
     domain::{
         client::Email,
@@ -15,7 +15,7 @@ use client_organizer::{
     },
     ports::{
         inbox::{Begun, Doubted, Lease},
-        ops::{MailRow, Signature},
+        ops::MailRow,
     },
 };
 
@@ -290,16 +290,15 @@ async fn a_late_outcome_is_lost_once_another_leased_the_mail(backend: &impl Back
 }
 
 async fn a_stopped_provider_gets_nothing_and_nothing_is_lost(backend: &impl Backend) {
-    let by = Signature { actor: "anna".to_owned(), reason: "moving house".to_owned() };
     backend.breakers().breaker(PROVIDER).await.unwrap();
     let on_its_way = ours(backend, "on-its-way").await;
-    backend.ops().pause(PROVIDER, &by).await.unwrap();
+    operator::pause(&*backend.remedies(), PROVIDER).await;
     assert_eq!(begin(backend, "on-its-way").await, Begun::Busy(MailState::Sending), "its holder keeps it");
     assert_eq!(settle(backend, &on_its_way, &sent()).await, Settled::Applied);
     assert_eq!(begin(backend, "paused").await, Begun::Busy(MailState::Accepted));
     assert_eq!(begin(backend, "paused").await, Begun::Busy(MailState::Accepted));
     assert_eq!(take(backend, 10).await, []);
-    backend.ops().resume(PROVIDER, &by).await.unwrap();
+    operator::resume(&*backend.remedies(), PROVIDER).await;
     backend.advance_ms(1);
 
     let open = BreakerChange::Open { for_ms: 1_000, reason: "503".to_owned() };
@@ -309,7 +308,7 @@ async fn a_stopped_provider_gets_nothing_and_nothing_is_lost(backend: &impl Back
     assert_eq!(begin(backend, "due").await, Begun::Busy(MailState::Accepted), "a probe is RetryEmail's");
     assert_eq!(take(backend, 10).await, []);
 
-    backend.ops().resume(PROVIDER, &by).await.unwrap();
+    operator::resume(&*backend.remedies(), PROVIDER).await;
     let works = take(backend, 10).await;
     assert_eq!(ids(&works), ["paused", "open", "due"]);
     assert_eq!((works[0].attempts, &works[0].body), (1, &delivery("paused").body));
@@ -329,8 +328,7 @@ async fn only_the_holder_of_the_probe_passes_an_open_breaker(backend: &impl Back
     for (lease, probe) in [(&other, true), (&other, false), (&holder, false)] {
         assert_eq!(inbox.take_due(CONSUMER, lease, probe, 1).await.unwrap(), []);
     }
-    let by = Signature { actor: "anna".to_owned(), reason: "stop".to_owned() };
-    backend.ops().pause(PROVIDER, &by).await.unwrap();
+    operator::pause(&*backend.remedies(), PROVIDER).await;
     assert_eq!(inbox.take_due(CONSUMER, &holder, true, 1).await.unwrap(), [], "a pause stops probes too");
     backend.execute("UPDATE Destinations SET PausedUntilUtc = NULL");
     assert_eq!(ids(&inbox.take_due(CONSUMER, &holder, true, 1).await.unwrap()), ["m"]);
@@ -349,11 +347,10 @@ async fn a_pause_of_the_provider_with_an_end_needs_nobody_to_end_it(backend: &im
 }
 
 async fn a_later_delivery_leases_a_mail_that_waited(backend: &impl Backend) {
-    let by = Signature { actor: "anna".to_owned(), reason: "stop".to_owned() };
     backend.breakers().breaker(PROVIDER).await.unwrap();
-    backend.ops().pause(PROVIDER, &by).await.unwrap();
+    operator::pause(&*backend.remedies(), PROVIDER).await;
     begin(backend, "m").await;
-    backend.ops().resume(PROVIDER, &by).await.unwrap();
+    operator::resume(&*backend.remedies(), PROVIDER).await;
     let work = ours(backend, "m").await;
     assert_eq!((work.attempts, &work.body), (1, &delivery("m").body));
     assert_eq!(mail(backend, "m").await.deliveries, 2);

@@ -1,15 +1,19 @@
-//! The operators' contract: what waits and why, and remedies that are refused with a reason.
+//! What waits and why, by state, and remedies over a row's life.
 
 mod again;
 mod mails;
 
-use crate::support::backend::Backend;
+use crate::support::{
+    backend::Backend,
+    operator::{self, NO_RULES as NO_WINDOW, by},
+};
 use client_organizer::{
     domain::{
         delivery::{Delivery, MailState, MailWork},
         duplicates::DuplicateWindows,
         ids::LeaseToken,
         mail_settlement::MailSettlement,
+        operations::{Action, RemedyRow},
         outbox::{BreakerChange, Claim, ClaimMode, Claimed, LastOutcome, RowState, Settle, Settled, Settlement},
         rate_limit::RateLimit,
         recipient::Addressee,
@@ -17,7 +21,8 @@ use client_organizer::{
     },
     ports::{
         inbox::{Begun, Lease},
-        ops::{Found, OutboxRow, RemedyRow, ReplayRules, RequeueRules, RowFilter, Selection, Signature, TakenIn},
+        operations::{RemedyRules, TakenIn},
+        ops::{Found, OutboxRow, RowFilter},
     },
 };
 
@@ -28,9 +33,6 @@ contract!(
     lists_are_filtered_and_bounded_and_only_show_returns_the_payload,
     a_remedy_for_another_state_is_refused_with_what_would_help,
     a_discarded_row_no_longer_blocks_its_key,
-    all_dead_rows_of_a_destination_are_remedied_in_bounded_steps,
-    every_remedy_is_recorded_with_its_operator_and_reason,
-    a_paused_destination_shows_since_when_and_resuming_closes_its_breaker,
     a_message_is_found_by_every_id_that_is_printed,
 );
 
@@ -63,20 +65,12 @@ async fn a_message_is_found_by_every_id_that_is_printed(backend: &impl Backend) 
 const QUEUE: &str = "queue:client-emails";
 const CONSUMER: &str = "SendEmail";
 const PROVIDER: &str = "mail:folder";
-const NO_WINDOW: RequeueRules =
-    RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0), mail_queue: None };
 const HOUR_MS: i64 = 3_600_000;
-const AN_HOUR: RequeueRules =
-    RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(HOUR_MS), mail_queue: None };
-const FORCED: ReplayRules = ReplayRules { requeue: AN_HOUR, force: true };
-
-fn by() -> Signature {
-    Signature { actor: "anna".to_owned(), reason: "ticket 7".to_owned() }
-}
-
-fn of(id: &str) -> Selection {
-    Selection::Id { id: id.to_owned(), destination: None }
-}
+const AN_HOUR: RemedyRules = RemedyRules { windows: DuplicateWindows::by_setting(HOUR_MS), mail_queue: None };
+const REQUEUE: Action = Action::Requeue { out_of_order: false };
+const LATE_REQUEUE: Action = Action::Requeue { out_of_order: true };
+const REPLAY: Action = Action::Replay { out_of_order: false, force: false };
+const FORCED: Action = Action::Replay { out_of_order: false, force: true };
 
 fn insert(backend: &impl Backend, id: &str, key: &str) {
     insert_to(backend, id, key, QUEUE);
@@ -122,16 +116,13 @@ async fn row(backend: &impl Backend, id: &str) -> OutboxRow {
     backend.ops().show(id).await.unwrap().remove(0)
 }
 
-async fn requeue(backend: &impl Backend, id: &str, rules: RequeueRules) -> RemedyRow {
-    backend.ops().requeue(&of(id), rules, &by()).await.unwrap().remove(0)
+async fn remedied(backend: &impl Backend, action: Action, id: &str, rules: &RemedyRules) -> Vec<RemedyRow> {
+    operator::remedied(&*backend.remedies(), action, id, rules).await
 }
 
-async fn replay(backend: &impl Backend, id: &str, rules: ReplayRules) -> RemedyRow {
-    backend.ops().replay(&of(id), rules, &by()).await.unwrap().remove(0)
-}
-
-async fn discard(backend: &impl Backend, id: &str) -> RemedyRow {
-    backend.ops().discard(&of(id), &by()).await.unwrap().remove(0)
+/// Of one row.
+async fn remedy(backend: &impl Backend, action: Action, id: &str, rules: &RemedyRules) -> RemedyRow {
+    remedied(backend, action, id, rules).await.remove(0)
 }
 
 #[track_caller]
@@ -154,7 +145,7 @@ async fn status_reports_the_backlog_and_lag_of_each_destination(backend: &impl B
     insert(backend, "a", "k3");
     insert(backend, "b", "k4");
     backend.advance_ms(HOUR_MS / 2);
-    backend.ops().pause(QUEUE, &by()).await.unwrap();
+    operator::pause(&*backend.remedies(), QUEUE).await;
     for (id, settlement) in [
         ("held", MailSettlement::InDoubt { delay_ms: None, reason: "?".to_owned() }),
         ("doubt", MailSettlement::InDoubt { delay_ms: Some(1), reason: "?".to_owned() }),
@@ -242,31 +233,30 @@ async fn lists_are_filtered_and_bounded_and_only_show_returns_the_payload(backen
 }
 
 async fn a_remedy_for_another_state_is_refused_with_what_would_help(backend: &impl Backend) {
-    let unforced = ReplayRules { requeue: NO_WINDOW, force: false };
     insert(backend, "pending", "k1");
-    assert_why_not(&requeue(backend, "pending", NO_WINDOW).await, &["pending", "by itself"]);
-    assert_why_not(&replay(backend, "pending", unforced.clone()).await, &["pending"]);
+    assert_why_not(&remedy(backend, REQUEUE, "pending", &NO_WINDOW).await, &["pending", "by itself"]);
+    assert_why_not(&remedy(backend, REPLAY, "pending", &NO_WINDOW).await, &["pending"]);
     lease(backend).await;
     for answer in [
-        requeue(backend, "pending", NO_WINDOW).await,
-        replay(backend, "pending", FORCED).await,
-        discard(backend, "pending").await,
+        remedy(backend, REQUEUE, "pending", &NO_WINDOW).await,
+        remedy(backend, FORCED, "pending", &AN_HOUR).await,
+        remedy(backend, Action::Discard, "pending", &NO_WINDOW).await,
     ] {
         assert_why_not(&answer, &["being sent now"]);
     }
     insert(backend, "dead", "k2");
     dispatch(backend, dead(LastOutcome::Permanent)).await;
-    assert_why_not(&replay(backend, "dead", unforced.clone()).await, &["dead", "ops requeue"]);
-    assert_why_not(&replay(backend, "dead", FORCED).await, &["dead", "ops requeue"]);
+    assert_why_not(&remedy(backend, REPLAY, "dead", &NO_WINDOW).await, &["dead", "ops requeue"]);
+    assert_why_not(&remedy(backend, FORCED, "dead", &AN_HOUR).await, &["dead", "ops requeue"]);
     insert(backend, "sent", "k3");
     dispatch(backend, Settlement::Sent).await;
-    assert_why_not(&requeue(backend, "sent", NO_WINDOW).await, &["sent", "ops replay"]);
-    assert_why_not(&discard(backend, "sent").await, &["sent"]);
+    assert_why_not(&remedy(backend, REQUEUE, "sent", &NO_WINDOW).await, &["sent", "ops replay"]);
+    assert_why_not(&remedy(backend, Action::Discard, "sent", &NO_WINDOW).await, &["sent"]);
     insert(backend, "discarded", "k4");
-    assert!(discard(backend, "discarded").await.done);
-    assert_why_not(&requeue(backend, "discarded", NO_WINDOW).await, &["discarded", "--force"]);
-    assert_why_not(&replay(backend, "discarded", unforced).await, &["discarded", "--force"]);
-    assert_why_not(&discard(backend, "discarded").await, &["already"]);
+    assert!(remedy(backend, Action::Discard, "discarded", &NO_WINDOW).await.done);
+    assert_why_not(&remedy(backend, REQUEUE, "discarded", &NO_WINDOW).await, &["discarded", "--force"]);
+    assert_why_not(&remedy(backend, REPLAY, "discarded", &NO_WINDOW).await, &["discarded", "--force"]);
+    assert_why_not(&remedy(backend, Action::Discard, "discarded", &NO_WINDOW).await, &["already"]);
     assert_eq!(actions(backend), 1, "only the one that was done");
 }
 
@@ -284,93 +274,12 @@ async fn a_discarded_row_no_longer_blocks_its_key(backend: &impl Backend) {
     dispatch(backend, later).await;
     backend.advance_ms(HOUR_MS);
     assert_eq!(lease(backend).await.1.rows, [], "all of the key wait for its head");
-    assert!(discard(backend, "head").await.done);
+    assert!(remedy(backend, Action::Discard, "head", &NO_WINDOW).await.done);
     let gone = row(backend, "head").await;
     assert_eq!((gone.state, gone.processed_on.is_some()), (RowState::Discarded, true));
     let claimed = lease(backend).await.1;
     let ids: Vec<_> = claimed.rows.iter().map(|row| row.id.as_str()).collect();
     assert_eq!(ids, ["second"], "at once, in order, and of this key only");
-}
-
-async fn all_dead_rows_of_a_destination_are_remedied_in_bounded_steps(backend: &impl Backend) {
-    insert_to(backend, "elsewhere", "k", "topic:finance");
-    backend.execute("UPDATE OutboxMessages SET State = 3 WHERE Id = 'elsewhere'");
-    for n in 0..5 {
-        insert(backend, &format!("m{n}"), &format!("k{n}"));
-    }
-    dispatch(backend, dead(LastOutcome::Permanent)).await;
-    let step = |rows_max| Selection::AllDead { destination: QUEUE.to_owned(), rows_max };
-    let ids = |rows: Vec<RemedyRow>| rows.into_iter().map(|row| (row.id, row.done)).collect::<Vec<_>>();
-    let done = |n: i32| (format!("m{n}"), true);
-    let requeued = backend.ops().requeue(&step(2), NO_WINDOW, &by()).await.unwrap();
-    assert_eq!(ids(requeued), [done(0), done(1)], "by Seq");
-    let discarded = backend.ops().discard(&step(2), &by()).await.unwrap();
-    assert_eq!(ids(discarded), [done(2), done(3)]);
-    assert_eq!(row(backend, "m4").await.state, RowState::Dead);
-    assert_eq!(row(backend, "elsewhere").await.state, RowState::Dead);
-    assert_eq!(actions(backend), 4);
-}
-
-async fn every_remedy_is_recorded_with_its_operator_and_reason(backend: &impl Backend) {
-    insert(backend, "m", "k");
-    dispatch(backend, dead(LastOutcome::Permanent)).await;
-    requeue(backend, "m", NO_WINDOW).await;
-    dispatch(backend, Settlement::Sent).await;
-    let new_id = replay(backend, "m", FORCED).await.new_id.unwrap();
-    replay(backend, "m", ReplayRules { requeue: NO_WINDOW, force: false }).await;
-    discard(backend, &new_id).await;
-    backend.ops().pause(QUEUE, &by()).await.unwrap();
-    backend.ops().pause(QUEUE, &by()).await.unwrap();
-    backend.ops().resume(QUEUE, &by()).await.unwrap();
-    let work = mail(backend, "held").await;
-    let doubt = MailSettlement::InDoubt { delay_ms: None, reason: "?".to_owned() };
-    backend.inbox().settle(CONSUMER, "held", work.token, &doubt, PROVIDER, true).await.unwrap();
-    backend.ops().mail_assume_sent(CONSUMER, "held", &by()).await.unwrap().unwrap();
-
-    let recorded: Vec<_> = (1..=actions(backend))
-        .map(|id| {
-            let column =
-                |name: &str| backend.query(&format!("SELECT {name} FROM OperatorActions WHERE Id = {id}")).unwrap();
-            assert_eq!((column("Actor"), column("Reason")), ("anna".to_owned(), "ticket 7".to_owned()));
-            (column("Action"), column("Target"))
-        })
-        .collect();
-    let expected = [
-        ("requeue", format!("m to {QUEUE}")),
-        ("replay --force", format!("m to {QUEUE} as {new_id}")),
-        ("replay", format!("m to {QUEUE}")),
-        ("discard", format!("{new_id} to {QUEUE}")),
-        ("pause", QUEUE.to_owned()),
-        ("resume", QUEUE.to_owned()),
-        ("mail assume-sent", format!("{CONSUMER} held")),
-    ];
-    assert_eq!(recorded, expected.map(|(action, target)| (action.to_owned(), target)));
-}
-
-async fn a_paused_destination_shows_since_when_and_resuming_closes_its_breaker(backend: &impl Backend) {
-    assert!(!backend.ops().pause("queue:unknown", &by()).await.unwrap());
-    assert!(!backend.ops().resume("queue:unknown", &by()).await.unwrap());
-    assert_eq!(actions(backend), 0);
-
-    insert(backend, "m", "k");
-    backend.outbox().ensure_destinations(&[QUEUE.to_owned()]).await.unwrap();
-    assert!(backend.ops().pause(QUEUE, &by()).await.unwrap());
-    let destination = async || backend.ops().status(&[]).await.unwrap().destinations.remove(0);
-    let since = destination().await.paused_on;
-    backend.advance_ms(HOUR_MS);
-    assert!(backend.ops().pause(QUEUE, &by()).await.unwrap());
-    assert_eq!((since.is_some(), destination().await.paused_on), (true, since), "since the first time");
-    assert_eq!(lease(backend).await.1.rows, []);
-
-    let open = BreakerChange::Open { for_ms: HOUR_MS, reason: "503".to_owned() };
-    backend.breakers().change(QUEUE, LeaseToken::fresh(), &open).await.unwrap();
-    let broken = destination().await;
-    assert_eq!((broken.breaker_failures, broken.breaker_reason.as_deref()), (1, Some("503")));
-    assert!(broken.open_until.is_some());
-    assert!(backend.ops().resume(QUEUE, &by()).await.unwrap());
-    let repaired = destination().await;
-    assert_eq!((repaired.paused_on, repaired.open_until, repaired.breaker_failures), (None, None, 0));
-    assert_eq!(lease(backend).await.1.rows.len(), 1);
 }
 
 fn mail_lease(provider: &str) -> Lease {

@@ -4,13 +4,13 @@ mod again;
 mod mails;
 mod selections;
 
-use crate::support::backend::Backend;
+use crate::support::{backend::Backend, operator::by};
 use client_organizer::{
     domain::{
         duplicates::DuplicateWindows,
-        operations::{Action, MessageFilter, Plan, RemedyReport, RemedyRequest, RemedyRow, Selection, Signature},
+        operations::{Action, MessageFilter, Plan, RemedyReport, RemedyRequest, RemedyRow, Selection},
     },
-    ports::{operations::Ran, ops::RequeueRules},
+    ports::operations::{Ran, RemedyRules},
 };
 use uuid::Uuid;
 
@@ -32,12 +32,8 @@ const REQUEUE: Action = Action::Requeue { out_of_order: false };
 const REPLAY: Action = Action::Replay { out_of_order: false, force: false };
 const COPY: Action = Action::Replay { out_of_order: false, force: true };
 
-fn by() -> Signature {
-    Signature { actor: "anna".to_owned(), reason: "ticket 7".to_owned() }
-}
-
-fn rules() -> RequeueRules {
-    RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0), mail_queue: Some(QUEUE.to_owned()) }
+fn rules() -> RemedyRules {
+    RemedyRules { windows: DuplicateWindows::by_setting(0), mail_queue: Some(QUEUE.to_owned()) }
 }
 
 fn ids(ids: &[&str]) -> Selection {

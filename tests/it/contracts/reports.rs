@@ -570,7 +570,6 @@ fn context(backend: &impl Backend) -> OperateContext {
         reports: stores.reports,
         overviews: Overviews::default(),
         remedies: stores.remedies,
-        ops: stores.ops,
         entities: Err(none()),
         dead_letters: Err(none()),
         routes: Arc::new(Routes(BTreeMap::new())),

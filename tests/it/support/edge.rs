@@ -82,7 +82,6 @@ impl Edge {
             reports: backend.stores().reports,
             overviews: Overviews::default(),
             remedies: backend.stores().remedies,
-            ops: backend.ops(),
             entities: Err("the tests' bus has no properties".to_owned()),
             dead_letters: Err("the tests' bus has no dead letters".to_owned()),
             routes: dispatch.routes.clone(),

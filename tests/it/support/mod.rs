@@ -13,6 +13,7 @@ pub mod host;
 pub mod hostile;
 pub mod http_client;
 pub mod office;
+pub mod operator;
 pub mod identity_endpoint;
 pub mod proxy;
 pub mod python_server;

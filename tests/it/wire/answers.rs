@@ -17,7 +17,7 @@ use client_organizer::{
     ports::{
         books::Books,
         error::{StoreError, StoreResult},
-        ops::{Ops, Signature},
+        operations::Reports,
         outbox::Outbox,
     },
 };
@@ -33,7 +33,6 @@ async fn met(fault: Fault) -> (TdsServer, SqlServer) {
     let server = TdsServer::start().await;
     server.answer("books_client", client());
     server.answer("outbox_settle_repeat", vec![table(&["Place", "Applied"], vec![vec![0.into(), 1.into()]])]);
-    server.answer("ops_destination_known", vec![table(&["Known"], vec![vec![1.into()]])]);
     // Only a stall uses up the timeout.
     let answer_within = Duration::from_millis(if fault == Fault::Stall { 400 } else { 30_000 });
     let db = SqlServer::open(&options(&server, answer_within)).await.unwrap();
@@ -54,9 +53,9 @@ async fn settle(db: &SqlServer) -> StoreResult<Vec<Settled>> {
     db.settle(&settle).await
 }
 
-/// A remedy is recorded each time, so it is never repeated by itself.
-async fn pause(db: &SqlServer) -> StoreResult<bool> {
-    db.pause("queue:q", &Signature { actor: "ania".to_owned(), reason: "test".to_owned() }).await
+/// Each time is one entry more, so it is never repeated by itself.
+async fn record(db: &SqlServer) -> StoreResult<()> {
+    Reports::record(db, "reveal", "m", &crate::support::operator::by()).await
 }
 
 /// The connection that was cut is not used again, and the pool still works.
@@ -98,11 +97,11 @@ async fn a_settle_whose_answer_was_lost_is_repeated_with_its_token() {
 async fn a_write_that_could_happen_twice_is_reported_as_unknown_and_not_repeated() {
     for fault in UNANSWERED.into_iter().chain([Fault::CutRequest]) {
         let (server, db) = met(fault).await;
-        server.fault("ops_pause", fault);
-        let reported = pause(&db).await.unwrap_err();
-        assert!(matches!(reported, StoreError::Unknown { step: "pause", .. }), "{fault:?}: {reported}");
-        assert!(server.requests("ops_pause").len() <= 1, "{fault:?}: sent again");
-        healthy(&server, &db, server.requests("ops_pause").first().map(|request| request.connection)).await;
+        server.fault("report_record", fault);
+        let reported = record(&db).await.unwrap_err();
+        assert!(matches!(reported, StoreError::Unknown { step: "record an action", .. }), "{fault:?}: {reported}");
+        assert!(server.requests("report_record").len() <= 1, "{fault:?}: sent again");
+        healthy(&server, &db, server.requests("report_record").first().map(|request| request.connection)).await;
     }
 }
 
@@ -110,9 +109,9 @@ async fn a_write_that_could_happen_twice_is_reported_as_unknown_and_not_repeated
 async fn a_write_that_the_server_refused_for_now_is_repeated_and_done_once() {
     for fault in BUSY.map(Fault::Error) {
         let (server, db) = met(fault).await;
-        server.fault("ops_pause", fault);
-        assert!(pause(&db).await.unwrap(), "{fault:?}");
-        assert_eq!((server.requests("ops_pause").len(), server.done("ops_pause")), (2, 1), "{fault:?}");
+        server.fault("report_record", fault);
+        record(&db).await.unwrap_or_else(|error| panic!("{fault:?}: {error}"));
+        assert_eq!((server.requests("report_record").len(), server.done("report_record")), (2, 1), "{fault:?}");
         healthy(&server, &db, None).await;
     }
 }
@@ -123,9 +122,9 @@ async fn a_connection_that_ended_while_idle_is_noticed_before_anything_is_sent_o
     for _ in 0..3 {
         read(&db).await.unwrap();
         server.cut().await;
-        assert!(pause(&db).await.unwrap(), "reported as unknown, though it was never sent");
+        record(&db).await.expect("reported as unknown, though it was never sent");
     }
-    assert_eq!(server.done("ops_pause"), 3);
+    assert_eq!(server.done("report_record"), 3);
 }
 
 #[tokio::test]
@@ -147,9 +146,9 @@ async fn a_claim_whose_answer_was_lost_first_reads_the_rows_of_its_token() {
 async fn an_open_transaction_after_a_deadlock_is_rolled_back_before_the_connection_is_used_again() {
     let (server, db) = met(Fault::Error(1205)).await;
     read(&db).await.unwrap();
-    server.fault("ops_pause", Fault::Error(1205));
+    server.fault("report_record", Fault::Error(1205));
     let before = server.all_requests().len();
-    assert!(pause(&db).await.unwrap());
+    record(&db).await.unwrap();
     let after = server.all_requests()[before..].to_vec();
     let [refused, reset, done] = after.as_slice() else { panic!("{after:#?}") };
     assert!(!refused.done && done.done);
@@ -164,12 +163,12 @@ async fn an_open_transaction_after_a_deadlock_is_rolled_back_before_the_connecti
 async fn a_fault_that_stays_is_reported_after_a_bounded_time() {
     let (server, db) = met(Fault::CutAnswer).await;
     for _ in 0..100 {
-        server.fault("ops_pause", Fault::Error(1205));
+        server.fault("report_record", Fault::Error(1205));
     }
-    let reported = pause(&db).await.unwrap_err();
+    let reported = record(&db).await.unwrap_err();
     assert!(matches!(reported, StoreError::Unavailable { .. }), "{reported}");
-    assert!(reported.to_string().contains("1205") && server.done("ops_pause") == 0);
-    assert!(server.requests("ops_pause").len() <= 8);
+    assert!(reported.to_string().contains("1205") && server.done("report_record") == 0);
+    assert!(server.requests("report_record").len() <= 8);
 }
 
 #[tokio::test]
@@ -254,10 +253,10 @@ async fn callers_share_as_many_connections_as_are_allowed_and_all_are_served() {
 #[tokio::test]
 async fn an_errors_text_holds_its_number_and_no_value_from_the_server() {
     let (server, db) = met(Fault::CutAnswer).await;
-    server.fault("ops_pause", Fault::Error(8152));
-    let reported = pause(&db).await.unwrap_err();
+    server.fault("report_record", Fault::Error(8152));
+    let reported = record(&db).await.unwrap_err();
     assert!(matches!(reported, StoreError::Broken { .. }), "{reported}");
     let words = client_organizer::domain::causes::chain(&reported);
-    assert!(words.contains("8152") && words.contains("pause"), "{words}");
+    assert!(words.contains("8152") && words.contains("record"), "{words}");
     assert!(!words.contains("ania@example.pl"), "{words}");
 }

@@ -14,7 +14,7 @@ use client_organizer::{
     ports::{
         books::Books,
         error::{StoreError, StoreResult},
-        ops::{Ops, Signature},
+        operations::Reports,
         outbox::Outbox,
     },
 };
@@ -44,7 +44,6 @@ async fn met(statement: &str, fault: Fault, times: usize) -> (TdsServer, SqlServ
     let server = TdsServer::start().await;
     server.answer("books_client", client());
     server.answer("outbox_settle_repeat", vec![table(&["Place", "Applied"], vec![vec![0.into(), 1.into()]])]);
-    server.answer("ops_destination_known", vec![table(&["Known"], vec![vec![1.into()]])]);
     let mut options = options(&server, Duration::from_secs(30));
     options.pool.connections_max = 1;
     let db = SqlServer::open(&options).await.unwrap();
@@ -54,9 +53,9 @@ async fn met(statement: &str, fault: Fault, times: usize) -> (TdsServer, SqlServ
     (server, db)
 }
 
-/// A remedy is recorded each time, so it must not be sent twice.
-async fn pause(db: &SqlServer) -> StoreResult<bool> {
-    db.pause("queue:q", &Signature { actor: "ania".to_owned(), reason: "test".to_owned() }).await
+/// Each time is one entry more, so it must not be sent twice.
+async fn record(db: &SqlServer) -> StoreResult<()> {
+    Reports::record(db, "reveal", "m", &crate::support::operator::by()).await
 }
 
 async fn settle(db: &SqlServer) -> StoreResult<Vec<Settled>> {
@@ -100,10 +99,10 @@ async fn a_lock_that_is_not_released_has_its_own_error() {
 async fn what_may_have_been_done_is_reported_as_unknown_and_repeated_only_by_its_token() {
     let severe = [Fault::Fatal(596), Fault::Fatal(33_333), Fault::Fatal(1205)];
     each(cases("unanswered").into_iter().chain(severe).collect(), |fault| async move {
-        let (server, db) = met("ops_pause", fault, 1).await;
-        let reported = pause(&db).await.unwrap_err();
+        let (server, db) = met("report_record", fault, 1).await;
+        let reported = record(&db).await.unwrap_err();
         assert!(matches!(reported, StoreError::Unknown { .. }), "{fault:?}: {reported}");
-        assert_eq!(server.requests("ops_pause").len(), 1, "{fault:?}: sent again");
+        assert_eq!(server.requests("report_record").len(), 1, "{fault:?}: sent again");
         let (_server, db) = met("outbox_settle", fault, 1).await;
         assert_eq!(settle(&db).await.unwrap_or_else(|error| panic!("{fault:?}: {error}")), [Settled::Applied]);
         let (_server, db) = met("books_client", fault, 1).await;
@@ -115,10 +114,10 @@ async fn what_may_have_been_done_is_reported_as_unknown_and_repeated_only_by_its
 #[tokio::test]
 async fn a_permanent_error_is_reported_at_once() {
     each(cases("final"), |fault| async move {
-        let (server, db) = met("ops_pause", fault, 1).await;
-        let reported = pause(&db).await.unwrap_err();
+        let (server, db) = met("report_record", fault, 1).await;
+        let reported = record(&db).await.unwrap_err();
         assert!(matches!(reported, StoreError::Broken { .. }), "{fault:?}: {reported}");
-        assert_eq!(server.requests("ops_pause").len(), 1, "{fault:?}");
+        assert_eq!(server.requests("report_record").len(), 1, "{fault:?}");
     })
     .await;
 }

@@ -4,16 +4,14 @@ use super::*;
 use crate::support::{
     backend::Backend,
     edge::{Edge, figures, problem},
+    operator,
     sql_server::SqlServerBackend,
     tds_proxy::TdsProxy,
 };
 use client_organizer::{
     adapters::sqlserver::Presence,
-    domain::{duplicates::DuplicateWindows, outbox::ClaimMode},
-    ports::{
-        ops::{Ops, RequeueRules, Selection, Signature},
-        outbox::Outbox,
-    },
+    domain::{operations::Action, outbox::ClaimMode},
+    ports::outbox::Outbox,
 };
 use std::sync::Arc;
 
@@ -136,11 +134,9 @@ async fn a_requeue_is_checked_again_where_a_newer_row_of_its_key_was_sent_in_bet
              VALUES ('{id}', 'Plain', '1', 'queue:q', 'k', {state})"
         ));
     }
-    let held = proxy.hold("ops_requeue");
+    let held = proxy.hold("remedy_requeue");
     let requeue = tokio::spawn(async move {
-        let rules = RequeueRules { out_of_order: false, windows: DuplicateWindows::by_setting(0), mail_queue: None };
-        let by = Signature { actor: "ania".to_owned(), reason: "test".to_owned() };
-        db.requeue(&Selection::Id { id: "old".to_owned(), destination: None }, rules, &by).await.unwrap()
+        operator::remedied(&db, Action::Requeue { out_of_order: false }, "old", &operator::NO_RULES).await
     });
     held.here.await.unwrap();
     backend.execute("UPDATE OutboxMessages SET State = 2, ProcessedOnUtc = SYSUTCDATETIME() WHERE Id = 'new'");

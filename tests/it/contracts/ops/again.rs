@@ -10,13 +10,11 @@ contract!(
     a_sent_row_is_replayed_after_the_window_under_its_id,
     a_forced_replay_is_a_new_message_that_names_the_old,
     a_copy_that_would_arrive_after_a_newer_row_is_refused,
-    a_message_to_two_destinations_can_be_requeued_for_one,
     a_message_known_to_the_inbox_is_sent_again_only_as_a_new_message,
 );
 
 async fn a_message_known_to_the_inbox_is_sent_again_only_as_a_new_message(backend: &impl Backend) {
-    let rules = RequeueRules { mail_queue: Some(QUEUE.to_owned()), ..NO_WINDOW };
-    let unforced = ReplayRules { requeue: rules.clone(), force: false };
+    let rules = RemedyRules { mail_queue: Some(QUEUE.to_owned()), ..NO_WINDOW };
     for (id, end) in [("sent", Settlement::Sent), ("dead", dead(LastOutcome::Unknown)), ("new", Settlement::Sent)] {
         insert(backend, id, id);
         insert_to(backend, id, id, "topic:finance");
@@ -30,17 +28,15 @@ async fn a_message_known_to_the_inbox_is_sent_again_only_as_a_new_message(backen
         let sent = MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
         backend.inbox().settle(CONSUMER, id, work.token, &sent, PROVIDER, true).await.unwrap();
     }
-    let answers = backend.ops().replay(&of("sent"), unforced.clone(), &by()).await.unwrap();
+    let answers = remedied(backend, REPLAY, "sent", &rules).await;
     assert_why_not(&answers[0], &["the inbox knows this id as mailed", "--force"]);
     assert!(answers[1].done, "a topic's readers have inboxes of their own: {answers:?}");
-    assert_why_not(&requeue(backend, "dead", rules.clone()).await, &["the inbox knows this id as mailed", "--force"]);
-    assert!(replay(backend, "new", unforced).await.done, "it has not arrived");
-    let forced = ReplayRules { requeue: rules, force: true };
+    assert_why_not(&remedy(backend, REQUEUE, "dead", &rules).await, &["the inbox knows this id as mailed", "--force"]);
+    assert!(remedy(backend, REPLAY, "new", &rules).await.done, "it has not arrived");
     for id in ["sent", "dead"] {
-        let copy = replay(backend, id, forced.clone()).await.new_id.unwrap();
-        assert_ne!(copy, id);
-        let recorded = format!("SELECT count(*) FROM OperatorActions WHERE Target = '{id} to {QUEUE} as {copy}'");
-        assert_eq!(backend.query(&recorded).as_deref(), Some("1"));
+        let answers = remedied(backend, FORCED, id, &rules).await;
+        let copied = answers.iter().find(|row| row.destination == QUEUE).unwrap();
+        assert!(copied.new_id.as_deref().is_some_and(|copy| copy != id), "{answers:?}");
     }
 }
 
@@ -49,14 +45,14 @@ async fn a_requeued_row_is_sent_as_if_never_tried(backend: &impl Backend) {
     dispatch(backend, dead(LastOutcome::Permanent)).await;
     assert_eq!(row(backend, "m").await.retry_count, 1);
     backend.execute("UPDATE OutboxMessages SET Claims = 5");
-    let answer = requeue(backend, "m", AN_HOUR).await;
+    let answer = remedy(backend, REQUEUE, "m", &AN_HOUR).await;
     assert_eq!((answer.done, answer.why_not), (true, None), "definitely refused, so the window does not matter");
     let again = row(backend, "m").await;
     assert_eq!((again.state, again.retry_count, again.claims), (RowState::Pending, 0, 0));
     assert_eq!((again.processed_on, again.last_error.as_deref()), (None, Some("no")), "why it died can still be read");
     dispatch(backend, Settlement::Sent).await;
     assert_eq!(row(backend, "m").await.state, RowState::Sent);
-    assert_eq!(backend.ops().requeue(&of("none"), AN_HOUR, &by()).await.unwrap(), []);
+    assert_why_not(&remedy(backend, REQUEUE, "none", &AN_HOUR).await, &["no message of this id"]);
 }
 
 async fn a_requeue_waits_for_the_row_of_its_key_that_is_being_sent(backend: &impl Backend) {
@@ -65,11 +61,10 @@ async fn a_requeue_waits_for_the_row_of_its_key_that_is_being_sent(backend: &imp
     dispatch(backend, dead(LastOutcome::Permanent)).await;
     insert(backend, "new", "k");
     lease(backend).await;
-    let reported = RequeueRules { out_of_order: true, ..NO_WINDOW };
-    assert_why_not(&requeue(backend, "old", reported).await, &["new", "being sent now", "try again"]);
+    assert_why_not(&remedy(backend, LATE_REQUEUE, "old", &NO_WINDOW).await, &["new", "being sent now", "try again"]);
     assert_eq!(row(backend, "old").await.state, RowState::Dead);
     assert_eq!(actions(backend), 0);
-    assert!(requeue(backend, "stranger", NO_WINDOW).await.done, "another key is another order");
+    assert!(remedy(backend, REQUEUE, "stranger", &NO_WINDOW).await.done, "another key is another order");
 }
 
 async fn an_older_row_goes_after_a_newer_one_only_on_request(backend: &impl Backend) {
@@ -77,37 +72,34 @@ async fn an_older_row_goes_after_a_newer_one_only_on_request(backend: &impl Back
     insert(backend, "stranger", "k2");
     dispatch(backend, dead(LastOutcome::Permanent)).await;
     insert(backend, "new", "k");
-    assert!(requeue(backend, "old", NO_WINDOW).await.done, "what waits will go after it");
+    assert!(remedy(backend, REQUEUE, "old", &NO_WINDOW).await.done, "what waits will go after it");
     dispatch(backend, dead(LastOutcome::Permanent)).await;
     dispatch(backend, Settlement::Sent).await;
     assert_eq!(row(backend, "new").await.state, RowState::Sent);
-    let all = Selection::AllDead { destination: QUEUE.to_owned(), rows_max: 10 };
-    let answers = backend.ops().requeue(&all, NO_WINDOW, &by()).await.unwrap();
-    assert_why_not(&answers[0], &["new", "--out-of-order"]);
-    assert!(answers[1].done, "another key is another order: {answers:?}");
-    assert!(requeue(backend, "old", RequeueRules { out_of_order: true, ..NO_WINDOW }).await.done);
+    assert_why_not(&remedy(backend, REQUEUE, "old", &NO_WINDOW).await, &["new", "--out-of-order"]);
+    assert!(remedy(backend, REQUEUE, "stranger", &NO_WINDOW).await.done, "another key is another order");
+    assert!(remedy(backend, LATE_REQUEUE, "old", &NO_WINDOW).await.done);
 }
 
 async fn a_row_that_the_bus_may_hold_is_requeued_only_after_the_window(backend: &impl Backend) {
     insert(backend, "m", "k");
     dispatch(backend, dead(LastOutcome::Unknown)).await;
     backend.advance_ms(HOUR_MS / 2);
-    let answer = requeue(backend, "m", AN_HOUR).await;
+    let answer = remedy(backend, REQUEUE, "m", &AN_HOUR).await;
     assert_why_not(&answer, &["duplicate", " s: try again after that"]);
     let why = answer.why_not.unwrap();
     let seconds: i64 = why.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
     assert!((1..=1_800).contains(&seconds), "{why}");
     backend.advance_ms(HOUR_MS / 2);
-    assert!(requeue(backend, "m", AN_HOUR).await.done);
+    assert!(remedy(backend, REQUEUE, "m", &AN_HOUR).await.done);
 }
 
 async fn a_sent_row_is_replayed_after_the_window_under_its_id(backend: &impl Backend) {
     insert(backend, "m", "k");
     dispatch(backend, Settlement::Sent).await;
-    let rules = ReplayRules { requeue: AN_HOUR, force: false };
-    assert_why_not(&replay(backend, "m", rules.clone()).await, &["duplicate", "--force"]);
+    assert_why_not(&remedy(backend, REPLAY, "m", &AN_HOUR).await, &["duplicate", "--force"]);
     backend.advance_ms(HOUR_MS);
-    let answer = replay(backend, "m", rules).await;
+    let answer = remedy(backend, REPLAY, "m", &AN_HOUR).await;
     assert_eq!((answer.done, answer.new_id), (true, None));
     let again = row(backend, "m").await;
     assert_eq!((again.state, again.processed_on), (RowState::Pending, None));
@@ -126,11 +118,11 @@ async fn a_forced_replay_is_a_new_message_that_names_the_old(backend: &impl Back
     }
     dispatch(backend, Settlement::Sent).await;
     let before = backend.ops().show("old").await.unwrap();
-    let answers = backend.ops().replay(&of("old"), FORCED, &by()).await.unwrap();
+    let answers = remedied(backend, FORCED, "old", &AN_HOUR).await;
     assert_eq!(answers.len(), 2);
-    assert_why_not(&answers[1], &["pending"]);
-    assert!(answers[0].done, "its window does not matter: {answers:?}");
-    let new_id = answers[0].new_id.clone().unwrap();
+    assert_why_not(&answers[0], &["pending"]);
+    assert!(answers[1].done, "its window does not matter: {answers:?}");
+    let new_id = answers[1].new_id.clone().unwrap();
     assert_eq!(backend.ops().show("old").await.unwrap(), before, "the original stays as it is");
 
     let copies = backend.ops().show(&new_id).await.unwrap();
@@ -154,22 +146,11 @@ async fn a_copy_that_would_arrive_after_a_newer_row_is_refused(backend: &impl Ba
     insert(backend, "old", "k");
     dispatch(backend, Settlement::Sent).await;
     insert(backend, "new", "k");
-    assert_why_not(&replay(backend, "old", FORCED).await, &["new", "--out-of-order"]);
+    assert_why_not(&remedy(backend, FORCED, "old", &AN_HOUR).await, &["new", "--out-of-order"]);
     dispatch(backend, Settlement::Sent).await;
-    assert_why_not(&replay(backend, "old", FORCED).await, &["new", "--out-of-order"]);
-    let reported = ReplayRules { requeue: RequeueRules { out_of_order: true, ..AN_HOUR }, ..FORCED };
-    let copy = replay(backend, "old", reported).await.new_id.unwrap();
+    assert_why_not(&remedy(backend, FORCED, "old", &AN_HOUR).await, &["new", "--out-of-order"]);
+    let late = Action::Replay { out_of_order: true, force: true };
+    let copy = remedy(backend, late, "old", &AN_HOUR).await.new_id.unwrap();
     let shown = row(backend, &copy).await;
     assert_eq!(shown.payload.as_deref(), Some(r#"{"vat":12.30}"#), "plain rows carry no id");
-}
-
-async fn a_message_to_two_destinations_can_be_requeued_for_one(backend: &impl Backend) {
-    insert(backend, "m", "k");
-    insert_to(backend, "m", "k", "topic:finance");
-    backend.execute("UPDATE OutboxMessages SET State = 3");
-    let one = Selection::Id { id: "m".to_owned(), destination: Some("topic:finance".to_owned()) };
-    let answers = backend.ops().requeue(&one, NO_WINDOW, &by()).await.unwrap();
-    assert_eq!(answers.iter().map(|row| row.destination.as_str()).collect::<Vec<_>>(), ["topic:finance"]);
-    let states: Vec<_> = backend.ops().show("m").await.unwrap().iter().map(|row| row.state).collect();
-    assert_eq!(states, [RowState::Dead, RowState::Pending]);
 }

@@ -38,7 +38,7 @@ async fn without_a_state_every_unsent_mail_is_listed(backend: &impl Backend) {
 }
 
 async fn a_mail_that_is_refused_or_in_doubt_can_be_resent(backend: &impl Backend) {
-    let (ops, inbox) = (backend.ops(), backend.inbox());
+    let inbox = backend.inbox();
     let parked = MailSettlement::Parked { delay_ms: 0, reason: "full".to_owned(), recipient_failed: true };
     for (id, settlement) in [
         ("refused", MailSettlement::Refused { reason: "no".to_owned() }),
@@ -48,16 +48,16 @@ async fn a_mail_that_is_refused_or_in_doubt_can_be_resent(backend: &impl Backend
         inbox.settle(CONSUMER, id, first.token, &parked, PROVIDER, true).await.unwrap();
         let second = inbox.take_due(CONSUMER, &mail_lease(PROVIDER), false, 1).await.unwrap().remove(0);
         inbox.settle(CONSUMER, id, second.token, &settlement, PROVIDER, true).await.unwrap();
-        ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap();
+        assert!(remedy(backend, Action::ResendMail, id, &NO_WINDOW).await.done);
         let late = MailSettlement::Sent { provider: PROVIDER.to_owned(), reference: String::new() };
         assert_eq!(inbox.settle(CONSUMER, id, second.token, &late, PROVIDER, true).await.unwrap(), Settled::LeaseLost);
         let again = inbox.take_due(CONSUMER, &mail_lease(PROVIDER), false, 1).await.unwrap().remove(0);
         assert_eq!((again.message_id.as_str(), again.body.as_slice()), (id, b"body".as_slice()));
         assert_eq!(again.first_transient_on, None, "its time to give up starts anew");
-        let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
+        let why = remedy(backend, Action::ResendMail, id, &NO_WINDOW).await.why_not.unwrap();
         assert!(why.contains("being sent now"), "{why}");
         inbox.settle(CONSUMER, id, again.token, &late, PROVIDER, true).await.unwrap();
-        let why = ops.mail_resend(CONSUMER, id, &by()).await.unwrap().unwrap_err();
+        let why = remedy(backend, Action::ResendMail, id, &NO_WINDOW).await.why_not.unwrap();
         assert!(why.contains("it was sent") && why.contains("--force"), "{why}");
     }
     let work = mail(backend, "erased").await;
@@ -66,22 +66,22 @@ async fn a_mail_that_is_refused_or_in_doubt_can_be_resent(backend: &impl Backend
         .await
         .unwrap();
     backend.execute("UPDATE InboxMessages SET Body = NULL WHERE MessageId = 'erased'");
-    let why = ops.mail_resend(CONSUMER, "erased", &by()).await.unwrap().unwrap_err();
+    let why = remedy(backend, Action::ResendMail, "erased", &NO_WINDOW).await.why_not.unwrap();
     assert!(why.contains("erased"), "{why}");
-    let why = ops.mail_resend(CONSUMER, "none", &by()).await.unwrap().unwrap_err();
+    let why = remedy(backend, Action::ResendMail, "none", &NO_WINDOW).await.why_not.unwrap();
     assert!(why.contains("there is no mail"), "{why}");
     assert_eq!(actions(backend), 2);
 }
 
 async fn only_a_mail_in_doubt_can_be_assumed_sent(backend: &impl Backend) {
-    let (ops, inbox) = (backend.ops(), backend.inbox());
+    let inbox = backend.inbox();
     let work = mail(backend, "m").await;
-    let why = ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap_err();
+    let why = remedy(backend, Action::AssumeMailSent, "m", &NO_WINDOW).await.why_not.unwrap();
     assert!(why.contains("being sent now"), "{why}");
     let doubt = MailSettlement::InDoubt { delay_ms: Some(0), reason: "?".to_owned() };
     inbox.settle(CONSUMER, "m", work.token, &doubt, PROVIDER, true).await.unwrap();
-    ops.mail_assume_sent(CONSUMER, "m", &by()).await.unwrap().unwrap();
-    let rows = ops.mail_list(CONSUMER, Some(MailState::Sent), 10).await.unwrap();
+    assert!(remedy(backend, Action::AssumeMailSent, "m", &NO_WINDOW).await.done);
+    let rows = backend.ops().mail_list(CONSUMER, Some(MailState::Sent), 10).await.unwrap();
     assert_eq!((rows.len(), rows[0].due_at, rows[0].finished_on.is_some()), (1, None, true));
     assert_eq!(backend.query("SELECT Body FROM InboxMessages"), None, "erased as of every sent mail");
     let lease = mail_lease(PROVIDER);
@@ -93,15 +93,15 @@ async fn only_a_mail_in_doubt_can_be_assumed_sent(backend: &impl Backend) {
         .await
         .unwrap();
     for (id, part) in [("m", "it was sent"), ("r", "not in doubt"), ("none", "there is no mail")] {
-        let why = ops.mail_assume_sent(CONSUMER, id, &by()).await.unwrap().unwrap_err();
+        let why = remedy(backend, Action::AssumeMailSent, id, &NO_WINDOW).await.why_not.unwrap();
         assert!(why.contains(part), "{why}");
     }
-    assert_eq!(ops.mail_list(CONSUMER, None, 1).await.unwrap().len(), 1, "bounded");
+    assert_eq!(backend.ops().mail_list(CONSUMER, None, 1).await.unwrap().len(), 1, "bounded");
     assert_eq!(actions(backend), 1);
 }
 
 async fn a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing(backend: &impl Backend) {
-    let (ops, inbox) = (backend.ops(), backend.inbox());
+    let inbox = backend.inbox();
     let delivery = |id: &str| Delivery {
         message_id: id.to_owned(),
         body: format!("body of {id}").into_bytes(),
@@ -113,7 +113,7 @@ async fn a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing(b
     let address = RecipientKey::new("secret").hash(&Email::parse("anna@example.pl").unwrap());
     let addressee = Addressee { subject: Some("clients/17".to_owned()), recipient_hash: Some(address.clone()) };
     let take_in = async |id: &str, refused: Option<&str>| {
-        ops.mail_take_in(CONSUMER, &delivery(id), &addressee, refused, &by()).await.unwrap()
+        backend.remedies().take_in(CONSUMER, &delivery(id), &addressee, refused, &by()).await.unwrap()
     };
     assert_eq!(take_in("new", None).await, TakenIn::New);
     assert_eq!(take_in("new", None).await, TakenIn::Known(MailState::Accepted));
@@ -131,11 +131,11 @@ async fn a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing(b
 
     assert_eq!(take_in("odd", Some("no event")).await, TakenIn::New);
     assert!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap().is_empty());
-    let odd = ops.mail_list(CONSUMER, Some(MailState::Refused), 10).await.unwrap();
+    let odd = backend.ops().mail_list(CONSUMER, Some(MailState::Refused), 10).await.unwrap();
     assert_eq!((odd.len(), odd[0].last_error.as_deref()), (1, Some("no event")));
     assert!(odd[0].finished_on.is_some(), "its content is erased in time");
     assert_eq!(actions(backend), 2, "what was there already is not recorded");
     let why = "SELECT count(*) FROM OperatorActions WHERE Reason = 'ticket 7'";
     assert_eq!(backend.query(why).as_deref(), Some("2"), "the operator's reason, not the message's");
-    assert_eq!(ops.mail_of(CONSUMER, &address, 10).await.unwrap().len(), 2, "whose it is is remembered");
+    assert_eq!(backend.ops().mail_of(CONSUMER, &address, 10).await.unwrap().len(), 2, "whose it is is remembered");
 }

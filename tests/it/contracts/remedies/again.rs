@@ -129,7 +129,7 @@ async fn a_repeat_that_would_mail_nobody_is_refused(backend: &impl Backend) {
     mails::insert(backend, "b", 2);
     assert!(why_not(backend, route(QUEUE), "b").await.contains("the inbox knows this id"));
     assert_eq!(done(backend, REQUEUE, ids(&["b"])).await, ["b"], "no mail comes of it");
-    let hour = RequeueRules { windows: DuplicateWindows::by_setting(HOUR_MS), ..rules() };
+    let hour = RemedyRules { windows: DuplicateWindows::by_setting(HOUR_MS), ..rules() };
     insert(backend, "c", "k3", TOPIC, "sent");
     let plan = backend.remedies().plan(&request(REPLAY, ids(&["c"])), &hour, "t").await.unwrap();
     assert!(plan.sample[0].why_not.as_deref().unwrap().contains("duplicate"), "{plan:?}");

@@ -1,7 +1,7 @@
 //! The record of what operators did.
 
 use super::statement::Statement;
-use crate::ports::ops::Signature;
+use crate::domain::operations::Signature;
 
 /// Adds who acts, and why. The batch records it only for rows that it changed, in the same transaction.
 pub(super) fn signed(statement: Statement, action: &'static str, by: &Signature) -> Statement {
