@@ -35,9 +35,8 @@ pub(super) fn table(out: &mut dyn Write, header: &[&str], rows: impl IntoIterato
     for row in rows {
         table.add_row(row.iter().map(|cell| cut(&printable::line(cell), CELL_MAX)));
     }
-    let width = terminal_width();
     for line in table.lines() {
-        writeln!(out, "{}", width.map_or(line.clone(), |width| cut(&line, width)).trim_end())?;
+        writeln!(out, "{}", terminal_cut(&line).trim_end())?;
     }
     Ok(())
 }
@@ -46,6 +45,11 @@ pub(super) fn table(out: &mut dyn Write, header: &[&str], rows: impl IntoIterato
 fn terminal_width() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
     Some(usize::from(size.ws_col)).filter(|width| *width > 0)
+}
+
+/// The line as far as it fits the terminal.
+pub(super) fn terminal_cut(line: &str) -> String {
+    terminal_width().map_or_else(|| line.to_owned(), |width| cut(line, width))
 }
 
 /// None where stdout is not a terminal.

@@ -6,7 +6,7 @@ use super::{
     mail_args::{DeadLetterCommand, MailCommand},
     overview_table,
     pauses::{self, Place},
-    print::terminal_height,
+    print::{terminal_cut, terminal_height},
     remedies::{self, Which},
     tables,
 };
@@ -200,7 +200,8 @@ async fn watch(context: &OpsContext, minutes: u32, out: Out<'_>) -> Result<bool>
                 // Drawn over what is there and written at once, so that nothing flickers.
                 screen.push_str("\u{1b}[H");
                 for line in drawn(&overview).lines().take(terminal_height().unwrap_or(24).saturating_sub(1)) {
-                    screen.push_str(line);
+                    // A folded line would push others out of the screen.
+                    screen.push_str(&terminal_cut(line));
                     screen.push_str("\u{1b}[K\r\n");
                 }
                 screen.push_str("\u{1b}[J");

@@ -418,8 +418,8 @@ fn every_summary_adds_up_to_the_rows_beneath_it() {
     for one in status["mails"]["states"].as_array().unwrap() {
         assert_eq!(one["rows"], count(&["ops", "mail", "list", "--state", one["state"].as_str().unwrap()]), "{one}");
     }
-    let states = status["mails"]["states"].as_array().unwrap();
-    let unsent: u64 = states.iter().map(|one| one["rows"].as_u64().unwrap()).sum();
+    let mail_lines = status["mails"]["states"].as_array().unwrap();
+    let unsent: u64 = mail_lines.iter().map(|one| one["rows"].as_u64().unwrap()).sum();
     assert_eq!(unsent + count(&["ops", "mail", "list", "--state", "sent"]), mails);
     let reported = stdout(&shell.run(&["ops", "status"], &[]));
     assert!(reported.contains(&format!("\n{unsent} unsent mail(s)\n")), "{reported}");

@@ -120,7 +120,7 @@ async fn a_run_waits_for_the_rate_limit_while_it_may_run() {
 async fn an_operator_sees_that_mails_wait_for_the_rate_limit() {
     let mut world = rate_limited(RateLimit { per_minute: 0, per_hour: 1 });
     // The provider of the operator's settings.
-    world.notify.mailer = Arc::new(FakeMailer::accepting().as_provider("mail:folder"));
+    world.notify.mailer = Arc::new(FakeMailer::accepting().named("mail:folder"));
     deliver(&world, "a").await;
     deliver(&world, "b").await;
     let ops = |words: &[&str]| {

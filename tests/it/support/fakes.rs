@@ -77,7 +77,7 @@ impl FakeMailer {
         Self { provider: "mail:fake", script: Mutex::new(Box::new(script)), sent: Mutex::default() }
     }
 
-    pub fn as_provider(self, provider: &'static str) -> Self {
+    pub fn named(self, provider: &'static str) -> Self {
         Self { provider, ..self }
     }
 
