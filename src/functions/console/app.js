@@ -79,7 +79,10 @@ async function refresh() {
 function draw() {
   const { name, view, asked, data, isNew } = shown;
   navigation();
+  const hadFocus = main.contains(document.activeElement);
   show(main, h('div', { key: name, class: `view ${name}` }, view.render(data, asked, page)));
+  // What had the focus may be gone, such as the button of a remedy that was used.
+  if (hadFocus && !main.contains(document.activeElement)) main.focus();
   if (isNew) {
     shown.isNew = false;
     // A reader of the screen starts at the view's beginning; the first view leaves the browser's own start.
