@@ -29,7 +29,7 @@ export function charts({ at, minutes }, minutesShown) {
   const percentiles = [{ name: 'p50', tone: 'one' }, { name: 'p95', tone: 'two' }, { name: 'p99', tone: 'three' }];
   return [
     chart('throughput', 'Throughput', { kind: 'bars', series, points: rates, write: rate, note }),
-    chart('oldest', 'Oldest that could be sent', { kind: 'lines', series: [{ name: 'age', tone: 'one' }], points: padded(thinned(samples)), write: span, logarithmic: true, least: 1_000, note: 'since this page was opened' }),
+    chart('oldest', 'Oldest that could be sent', { kind: 'lines', series: [{ name: 'age', tone: 'one' }], points: padded(thinned(samples)), write: (age) => (age === 0 ? 'none' : span(age)), logarithmic: true, least: 1_000, note: 'since this page was opened' }),
     chart('to-bus', 'From the commit to the bus', { kind: 'lines', series: percentiles, points: latencies('bus'), write: span, logarithmic: true, note: slowest }),
     chart('to-mail', 'From the queue to the mail provider', { kind: 'lines', series: percentiles, points: latencies('mail'), write: span, logarithmic: true, note: slowest }),
   ];
