@@ -20,7 +20,7 @@ pub struct Overview {
     pub unrouted: Vec<UnroutedLine>,
     /// The mails in the inbox.
     pub mails: MailLines,
-    /// The last run of each timer function on each instance, within a day.
+    /// The last run of each timer function on each instance, for a day; each function's newest for good.
     pub heartbeats: Vec<Heartbeat>,
     /// What was settled in each of the last minutes, oldest first; minutes without any are left out.
     pub minutes: Vec<Minute>,

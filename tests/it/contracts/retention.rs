@@ -215,6 +215,10 @@ async fn what_operators_saw_is_deleted_when_no_report_reads_it(backend: &impl Ba
     }
     let heartbeats = backend.stores().heartbeats;
     heartbeats.beat("daily", DAY_MS, None).await.unwrap();
+    backend.execute("UPDATE Heartbeats SET Instance = 'gone'");
+    backend.advance_ms(1_000);
+    heartbeats.beat("daily", DAY_MS, None).await.unwrap();
+    heartbeats.beat("dispatch", 60_000, None).await.unwrap();
     heartbeats.beat("weekly", 7 * DAY_MS, None).await.unwrap();
     for token in ["a", "b"] {
         backend.execute(&format!(
@@ -235,6 +239,7 @@ async fn what_operators_saw_is_deleted_when_no_report_reads_it(backend: &impl Ba
 
     let groups = Prunable::Groups { older_than_days: 3 };
     backend.advance_ms(DAY_MS + 3_500_000);
+    assert_eq!(prune(backend, Prunable::Heartbeats, 10).await, 1, "a dispatcher of its own may be gone for good");
     for what in [Prunable::Minutes, Prunable::Heartbeats, groups] {
         assert_eq!(prune(backend, what, 10).await, 0, "{what:?}: too young");
     }
@@ -245,8 +250,9 @@ async fn what_operators_saw_is_deleted_when_no_report_reads_it(backend: &impl Ba
     backend.advance_ms(2 * DAY_MS);
     assert_eq!(prune(backend, Prunable::Minutes, 2).await, 2);
     assert_eq!(prune(backend, Prunable::Minutes, 2).await, 1);
-    assert_eq!(prune(backend, Prunable::Heartbeats, 10).await, 1);
-    assert_eq!(backend.query("SELECT [Function] FROM Heartbeats").as_deref(), Some("weekly"));
+    assert_eq!(prune(backend, Prunable::Heartbeats, 10).await, 1, "the daily one's first instance");
+    let left = "SELECT COUNT(*) FROM Heartbeats WHERE Instance = 'here' AND [Function]";
+    assert_eq!(number(backend, &format!("{left} IN ('daily', 'weekly')")), 2, "a timer's newest stays");
     assert_eq!(prune(backend, groups, 10).await, 1);
     assert_eq!(number(backend, "SELECT COUNT(*) FROM FailureGroups WHERE Fingerprint LIKE 'of a %'"), 2, "in use");
 }

@@ -24,6 +24,9 @@ DECLARE @changed int = @@ROWCOUNT;
 INSERT @tried (Id, State, Reference, Error, Fingerprint)
 SELECT @id, @state, @reference, @error, @fingerprint WHERE @changed = 1 AND @attempt = 1;
 INSERT @counted (Bucket, SinceUtc)
-SELECT @bucket, CASE WHEN @state = 2 THEN COALESCE(m.EnqueuedOnUtc, m.ReceivedOnUtc) END
+SELECT @bucket, CASE WHEN @state <> 2 THEN NULL
+            -- The host names the second in which the queue got it, so a shorter difference is none.
+            WHEN m.EnqueuedOnUtc < DATEADD(second, -1, m.ReceivedOnUtc) THEN m.EnqueuedOnUtc
+            ELSE m.ReceivedOnUtc END
   FROM dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages))
  WHERE m.Consumer = @consumer AND m.MessageId = @id AND @changed = 1 AND (@state = 2 OR @bucket IS NOT NULL);

@@ -84,6 +84,14 @@ async fn a_mails_time_begins_when_the_queue_got_it(backend: &impl Backend) {
     let Begun::Ours(work) = begun else { panic!("{begun:?}") };
     settle(backend, &work, &sent()).await;
     assert_eq!(counted(backend, latency::bucket(1_760_000_000_000 + 30_610_224_000_000)), 1, "a thousand years");
+    // The host cuts the time to the second.
+    let begun = backend.inbox().begin(CONSUMER, &delivery("cut"), &addressee(), &lease()).await.unwrap();
+    let Begun::Ours(work) = begun else { panic!("{begun:?}") };
+    let cut = backend.plus_ms("ReceivedOnUtc", -900);
+    backend.execute(&format!("UPDATE InboxMessages SET EnqueuedOnUtc = {cut} WHERE MessageId = 'cut'"));
+    settle(backend, &work, &sent()).await;
+    let quick = format!("SELECT SUM(Count) FROM MinuteCounts WHERE Bucket BETWEEN 0 AND {}", latency::bucket(800));
+    assert_eq!(number(backend, &quick), 1, "the part of a second before it was received does not count");
     let at = backend.at_ms(1_700_000_000_123);
     let odd = Delivery { enqueued_on: enqueued(1_700_000_000_123), ..delivery("odd") };
     for _ in 0..2 {
