@@ -198,13 +198,17 @@ pub(super) fn text(token: &str) -> Result<String, String> {
     serde_json::from_str(token).map_err(|_| "must be a string of valid Unicode".to_owned())
 }
 
-/// A JSON integer by its value, as in JSON Schema: `2026.0` is an integer. It is read as an amount without grosze.
+/// A JSON integer by its value, as in JSON Schema: `2026.0` is an integer. Digits alone are read
+/// as they are, anything else as an amount without grosze.
 pub(super) fn integer<T: TryFrom<i64> + fmt::Display + Copy>(token: &str, min: T, max: T) -> Result<T, String>
 where
     i64: From<T>,
 {
-    let grosze = Money::from_json_number(token).map(Money::grosze).ok();
-    within(grosze.filter(|grosze| grosze % 100 == 0).map(|grosze| grosze / 100), min, max)
+    let of_amount = || {
+        let grosze = Money::from_json_number(token).map(Money::grosze).ok()?;
+        (grosze % 100 == 0).then_some(grosze / 100)
+    };
+    within(token.parse().ok().or_else(of_amount), min, max)
 }
 
 /// An integer of a query parameter: digits only. The host joins repeated parameters with commas.
@@ -287,6 +291,7 @@ mod tests {
         for fine in ["2026", "2026.0", "2026.000", "2.026e3", "20260e-1"] {
             assert_eq!(integer(fine, 2000, 2100), Ok(2026), "{fine}");
         }
+        assert_eq!(integer("9223372036854775807", 1, i64::MAX), Ok(i64::MAX), "more than any amount");
         for wrong in ["1999", "2101", "2026.5", "2026.001", "-2026", "\"2026\"", "null", "2e400", "2e-999999999"] {
             assert!(integer(wrong, 2000, 2100).is_err(), "{wrong}");
         }

@@ -1,5 +1,6 @@
 """Rules that schemathesis cannot read in the document: a check digit, whole grosze, addresses that mail servers accept,
-a due date that fits the month in the path, and a separate key for each request."""
+a due date that fits the month in the path, a signature where personal data is asked for, and a separate
+key for each request."""
 
 import itertools
 
@@ -38,6 +39,13 @@ def before_call(context, case, kwargs):
             year, month = (int(case.path_parameters[name]) for name in ("year", "month"))
             day = min(int(case.body["dueDate"][-2:]), 28)
             case.body["dueDate"] = f"{year:04}-{month:02}-{day:02}"
+    # Who reveals personal data signs for it, and nobody else.
+    if positive and isinstance(case.query, dict) and case.path.endswith("/messages/{id}"):
+        if str(case.query.get("reveal")).lower() == "true":
+            case.query |= {"reveal": "true", "by": "schemathesis", "reason": "a test"}
+        else:
+            case.query.pop("by", None)
+            case.query.pop("reason", None)
     # A malformed key is sent unchanged.
     key = (case.headers or {}).get(KEY, "").strip()
     inner = key.removeprefix('"')

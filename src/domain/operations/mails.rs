@@ -13,12 +13,12 @@ pub struct MailFilter {
     /// The message id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(min_length = 1, max_length = 1000)]
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     pub id: Option<String>,
     /// The client's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1)]
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     pub client: Option<i64>,
     /// The keyed hash of the recipient's address, which the flow makes of the address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -27,11 +27,12 @@ pub struct MailFilter {
     pub recipient_hash: Option<String>,
     /// The state. None: those that are not sent, unless another condition is given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub state: Option<MailState>,
     /// The error's fingerprint: the mails of a failure group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(min_length = 1, max_length = 1000)]
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     pub fingerprint: Option<String>,
 }
 

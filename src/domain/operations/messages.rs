@@ -19,41 +19,44 @@ pub struct MessageFilter {
     /// The message id, or a row's Seq.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(min_length = 1, max_length = 1000)]
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     pub id: Option<String>,
     /// The client's number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1)]
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     pub client: Option<i64>,
     /// The event type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(min_length = 1, max_length = 1000)]
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     pub event_type: Option<String>,
     /// `queue:<name>` or `topic:<name>`; empty: not routed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(pattern = "^((queue|topic):[A-Za-z0-9]([A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?)?$")]
-    #[schema(pattern = "^((queue|topic):[A-Za-z0-9]([A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?)?$")]
+    #[schema(nullable = false, pattern = "^((queue|topic):[A-Za-z0-9]([A-Za-z0-9._/-]{0,258}[A-Za-z0-9])?)?$")]
     pub destination: Option<String>,
     /// The state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub state: Option<RowState>,
     /// The ordering key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(min_length = 1, max_length = 1000)]
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     pub ordering_key: Option<String>,
     /// The error's fingerprint: the rows of a failure group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(min_length = 1, max_length = 1000)]
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     pub fingerprint: Option<String>,
     /// Events that happened at this time or later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub since: Option<DateTime<Utc>>,
     /// Events that happened before this time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub until: Option<DateTime<Utc>>,
 }
 

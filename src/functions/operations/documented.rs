@@ -85,23 +85,24 @@ pub(super) struct RevealQuery {
 #[expect(dead_code, reason = "documents the body, which is read field by field")]
 pub(super) struct MailSearch {
     /// The recipient's address.
-    #[schema(format = "email", max_length = 254)]
+    #[schema(nullable = false, format = "email", max_length = 254)]
     address: Option<String>,
     /// The message id.
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     id: Option<String>,
     /// The client's number.
-    #[schema(minimum = 1)]
+    #[schema(nullable = false, minimum = 1)]
     client: Option<i64>,
+    #[schema(nullable = false)]
     state: Option<crate::domain::delivery::MailState>,
     /// The mails of a failure group.
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     fingerprint: Option<String>,
     /// `next` of the page before.
-    #[schema(min_length = 1, max_length = 1000)]
+    #[schema(nullable = false, min_length = 1, max_length = 1000)]
     before: Option<String>,
     /// Items per page; 50 by default.
-    #[schema(minimum = 1, maximum = 200)]
+    #[schema(nullable = false, minimum = 1, maximum = 200)]
     limit: Option<u32>,
 }
 
