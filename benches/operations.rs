@@ -8,14 +8,23 @@
 use chrono::DateTime;
 use clap::Parser;
 use client_organizer::{
-    adapters::sqlite::{Sqlite, SqliteOptions, migrate},
+    adapters::{
+        clock::SystemClock,
+        sqlite::{Sqlite, SqliteOptions, migrate},
+    },
+    app::Stores,
     domain::{
         delivery::{EMAIL_CONSUMER, MailState},
         ids::LeaseToken,
         operations::{AuditFilter, GroupFilter, MailFilter, MessageFilter},
         outbox::{BreakerChange, Claim, ClaimMode, RowState, Settle, Settlement},
         rate_limit::RateLimit,
-        route::Destination,
+        recipient::RecipientKey,
+        route::{Destination, Routes},
+    },
+    flows::{
+        operate::{self, OperateContext},
+        overviews::Overviews,
     },
     ports::{
         operations::{OverviewQuery, PageRequest, Reports},
@@ -24,7 +33,9 @@ use client_organizer::{
 };
 use rusqlite::Connection;
 use std::{
+    collections::BTreeMap,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -166,18 +177,19 @@ async fn time(name: &str, report: impl AsyncFn() -> usize) {
 }
 
 async fn dashboards(store: &Sqlite, path: &Path, rounds: u32) {
+    let context = Arc::new(context(store));
     let (mut alone, mut watched) = (Vec::new(), Vec::new());
     for round in 0..rounds {
         alone.push(dispatch(store, path, 2 * round).await);
         let polls: Vec<_> = (0..DASHBOARDS)
             .map(|n| {
-                let store = store.clone();
+                let context = context.clone();
                 tokio::spawn(async move {
                     tokio::time::sleep(POLL * n / DASHBOARDS).await;
                     let mut every = tokio::time::interval(POLL);
                     loop {
                         every.tick().await;
-                        let overview = store.overview(&overview(60)).await.unwrap();
+                        let overview = operate::overview(&context, 60).await.unwrap();
                         assert!(serde_json::to_string(&overview).unwrap().len() > 100);
                     }
                 })
@@ -199,6 +211,26 @@ async fn dashboards(store: &Sqlite, path: &Path, rounds: u32) {
         (mean(&watched) / mean(&alone) - 1.0) * 100.0,
         (best(&watched) / best(&alone) - 1.0) * 100.0
     );
+}
+
+fn context(store: &Sqlite) -> OperateContext {
+    let stores = Stores::of(store.clone());
+    let none = || "not in this bench".to_owned();
+    OperateContext {
+        reports: stores.reports,
+        overviews: Overviews::default(),
+        remedies: stores.remedies,
+        entities: Err(none()),
+        dead_letters: Err(none()),
+        routes: Arc::new(Routes(BTreeMap::new())),
+        recipients: RecipientKey::new("secret"),
+        duplicate_window_ms: 0,
+        mail_queue: None,
+        tombstone_days: 400,
+        provider: "mail:smtp".to_owned(),
+        rate_limit: RateLimit::default(),
+        clock: Arc::new(SystemClock),
+    }
 }
 
 /// Seconds to claim and settle all due rows.

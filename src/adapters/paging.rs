@@ -11,7 +11,7 @@ use std::fmt::Display;
 /// Most rows that one request reads. A rare match in a long history then takes several requests, each of them short.
 pub(super) const EXAMINED_MAX: u32 = 5_000;
 /// Most entries that one request judges in an index alone, which is far cheaper.
-pub(super) const ENTRIES_MAX: u32 = 100_000;
+pub(super) const ENTRIES_MAX: u32 = 25_000;
 
 /// The index along which messages are found: that of the condition with the fewest rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

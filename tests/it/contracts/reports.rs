@@ -552,11 +552,12 @@ async fn a_rare_type_in_a_long_history_is_found_in_short_steps(backend: &impl Ba
     let columns = "INSERT INTO OutboxMessages (Id, EventType, Payload, OccurredOnUtc, State, ProcessedOnUtc)";
     backend.execute(&format!("{columns} VALUES ({})", row("'rare'", "Rare", 0)));
     let many = row("CONCAT('m', a.d, b.d, c.d, e.d, f.d)", "Common", 1);
-    let from = ["a", "b", "c", "e", "f"].map(|name| format!("{digits} {name}")).join(" CROSS JOIN ");
-    assert_eq!(backend.execute(&format!("{columns} SELECT {many} FROM {from}")), 100_000);
+    let from = ["a", "b", "c", "e"].map(|name| format!("{digits} {name}")).join(" CROSS JOIN ");
+    let thrice = "(SELECT 0 AS d UNION ALL SELECT 1 UNION ALL SELECT 2) f";
+    assert_eq!(backend.execute(&format!("{columns} SELECT {many} FROM {from} CROSS JOIN {thrice}")), 30_000);
     let rare = MessageFilter { event_type: Some("Rare".to_owned()), ..MessageFilter::default() };
     let first = backend.reports().messages(&rare, &all()).await.unwrap();
-    assert_eq!(first.items, [], "100,000 entries are as many as one request judges");
+    assert_eq!(first.items, [], "25,000 entries are as many as one request judges");
     assert!(first.next.is_some());
     let page = PageRequest { before: first.next, limit: 200 };
     let second = backend.reports().messages(&rare, &page).await.unwrap();
