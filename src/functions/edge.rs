@@ -2,6 +2,7 @@
 
 use super::{
     Guard, Services, body, console, dispatch_outbox, finance, health, invocation, openapi, operations,
+    operations::OpsPath,
     problem::{Kind, Problem},
     prune_outbox,
     reply::{self, Reply},
@@ -88,10 +89,15 @@ pub(super) async fn answer<B: Buf + Send, E: Send + 'static>(
 }
 
 /// The span of a request or of a timer's run. A queue's message has its own (`send_email`), in the message's trace, and
-/// what only asks whether the process is alive has none.
+/// what only looks, every few seconds, has none.
 fn span_of(endpoint: Option<Endpoint>, head: &Head, given: Option<&Headers>) -> Span {
     match endpoint {
-        Some(Endpoint::Root | Endpoint::Health) => Span::default(),
+        Some(
+            Endpoint::Root
+            | Endpoint::Health
+            | Endpoint::Console(_)
+            | Endpoint::Operations(OpsPath::Overview | OpsPath::Metrics),
+        ) => Span::default(),
         Some(Endpoint::SendEmail) => spans::invocation("SendEmail", given),
         Some(timer) if timer.is_invocation() => spans::run(timer.function(), given),
         _ => {

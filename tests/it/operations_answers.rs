@@ -5,7 +5,7 @@ use crate::support::{
     http_client::Answer,
     world::EMAILS,
 };
-use client_organizer::domain::verdict::PublishOutcome;
+use client_organizer::{adapters::clock::SystemClock, domain::verdict::PublishOutcome, ports::clock::Clock};
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
@@ -131,7 +131,7 @@ async fn mails_are_found_by_an_address_in_the_body() {
     assert_eq!(ok(&post(&edge, "mails/find", &[], json!({"address": address})).await)["items"], json!([]));
     let envelope = crate::support::queue_message::envelope(
         &id,
-        &crate::support::queue_message::body(&id, &address, chrono::Utc::now()),
+        &crate::support::queue_message::body(&id, &address, SystemClock.now()),
     );
     assert_eq!(edge.invoke("SendEmail", envelope.as_bytes()).await.status, 200);
     let found = ok(&post(&edge, "mails/find", &[], json!({"address": address, "limit": 1})).await);

@@ -72,7 +72,7 @@ function condition({ pause, breaker, leased }) {
       pause.reason && [': ', said(pause.reason, 300)], leased > 0 && ` (${count(leased)} still being sent)`),
     breaker && h('p', { class: 'condition' }, state('breaker open'), breaker.since && [' since ', since(breaker.since)], ', next probe ', since(breaker.nextProbeOn), `, ${counted(breaker.failures, 'failure')} in a row`,
       breaker.reason && [': ', said(breaker.reason, 300)]),
-    !pause && !breaker && h('span', { class: 'state good' }, 'open'),
+    !pause && !breaker && h('span', { class: 'state good' }, 'ready'),
   ];
 }
 

@@ -282,7 +282,7 @@ async fn a_row_or_mail_of_absurd_values_is_listed_once(backend: &impl Backend) {
     let trimmed = |ids: Vec<String>| ids.into_iter().map(|id| id.trim_end().to_owned()).collect::<Vec<_>>();
     assert_eq!((trimmed(rows), before), (expected.to_vec(), None));
     assert_eq!((trimmed(mails), before_mail), (expected.to_vec(), None));
-    let shown = reports.message(EMAIL_CONSUMER, "1").await.unwrap().expect("by its Seq");
+    let shown = reports.message(EMAIL_CONSUMER, "1").await.unwrap().unwrap();
     assert_eq!(shown.message.headers["(not a JSON object)"], "[0");
     assert!(shown.payload.is_some() && shown.message.mail.is_some());
 }
@@ -363,7 +363,7 @@ async fn a_message_is_found_by_id_in_any_case_and_by_seq(backend: &impl Backend)
     let seq = backend.query("SELECT Seq FROM OutboxMessages").unwrap();
     let lower = id.to_lowercase();
     for text in [id, &lower, &format!(" {{{lower}}} "), &seq] {
-        let found = backend.reports().message(EMAIL_CONSUMER, text).await.unwrap().expect(text);
+        let Some(found) = backend.reports().message(EMAIL_CONSUMER, text).await.unwrap() else { panic!("{text}") };
         assert_eq!(found.message.id, id);
         let filter = MessageFilter { id: Some(text.to_owned()), ..MessageFilter::default() };
         assert_eq!(backend.reports().messages(&filter, &all()).await.unwrap().items.len(), 1, "{text}");
