@@ -23,7 +23,7 @@
 //! | [`adapters`] | SQLite, SQL Server, Service Bus, mail providers: they implement `ports` | `domain`, `ports`, `config` |
 //! | [`functions`] | the edge of the Azure Functions host: HTTP, timers, the queue | `domain`, `ports`, `flows` |
 //! | `local` | a small host in Azure's place, the queue and the demo; a feature that a staged build lacks | `domain`, `ports` |
-//! | [`ops`] | the command line of operators (`client-organizer ops …`), `doctor`, `stage` | `domain`, `ports`, `flows`, `functions` |
+//! | [`ops`] | the command line of operators (`client-organizer ops …`), `doctor`, `stage`; the page is `src/functions/console` | `domain`, `ports`, `flows`, `functions` |
 //! | [`config`] | every setting: read once, all problems reported at once | `domain` |
 //! | [`app`] | commands; the only room that sees all others, and joins them (`src/app/compose.rs`) | all |
 //!
@@ -41,8 +41,11 @@
 //! | what an answer of a mail provider means | `src/adapters/mail/smtp_outcome.rs`, `src/adapters/mail/acs_outcome.rs`; what follows from it, `src/domain/mail_verdict.rs` |
 //! | the claim's SQL | `src/adapters/sqlserver/sql/outbox_claim_heads.sql` finds the rows, `src/adapters/sqlserver/sql/outbox_claim_lease.sql` leases them; `src/adapters/sqlserver/outbox_claim.rs` puts the batch together |
 //! | how long something is kept | a setting (`src/config/catalogue.rs`: `Outbox__RetentionDays`, `Inbox__RetentionDays`, …); what removes it, `src/flows/prune.rs` and each dialect's `prune_*.sql` |
-//! | a column of the outbox | a migration in each dialect; the statements that write, copy or read it (`src/adapters/sqlite/sql/books_enqueue.sql`, the claim's, on SQL Server also `src/adapters/sqlserver/sql/outbox_claim_before.sql`, `src/adapters/sqlite/sql/ops_copy.sql`, `src/adapters/sqlite/sql/outbox_route_sibling.sql` and their namesakes); its field in `src/domain/message.rs` (written, with its binding in `src/adapters/sqlite/books_write.rs` and `src/adapters/sqlserver/books_write.rs`) and `src/domain/outbox.rs` (claimed); what a row means, once for both dialects, in `src/adapters/columns/outbox.rs` (for operators `src/adapters/columns/operator.rs`) |
-//! | who may invoke a function | `src/functions/guard.rs` |
+//! | a column of the outbox | a migration in each dialect; the statements that write, copy or read it (`src/adapters/sqlite/sql/books_enqueue.sql`, the claim's, on SQL Server also `src/adapters/sqlserver/sql/outbox_claim_before.sql`, `src/adapters/sqlite/sql/remedy_copy.sql`, `src/adapters/sqlite/sql/outbox_route_sibling.sql` and their namesakes); its field in `src/domain/message.rs` (written, with its binding in `src/adapters/sqlite/books_write.rs` and `src/adapters/sqlserver/books_write.rs`) and `src/domain/outbox.rs` (claimed); what a row means, once for both dialects, in `src/adapters/columns/outbox.rs` (for operators `src/adapters/columns/operator.rs`) |
+//! | who may invoke a function | `src/functions/guard.rs`; who may operate, `src/functions/operations/signature.rs` |
+//! | what a settle leaves for operators | `src/domain/outbox_failures.rs`, `src/domain/mail_history.rs`; stored by each dialect's `history.rs` |
+//! | what needs a person | `src/domain/operations/attention.rs`; the alert rules, `infra/alerts.bicep` |
+//! | spans, metrics, log lines | `src/telemetry`, a tool that flows use too |
 //!
 //! # How to add
 //!
@@ -94,10 +97,16 @@
 //! **A database.** A folder beside `src/adapters/sqlite` with the same file names, and one line in
 //! `tests/it/contracts/mod.rs`.
 //!
-//! **An ops verb.** Its words in `src/ops/args.rs`, its arm in `src/ops/run.rs`, its table in `src/ops/tables.rs`. What it
-//! needs of the store is a method of `src/ports/ops.rs`, in both dialects (`src/adapters/sqlite/ops.rs`). Whether a row may be
-//! touched is decided in `src/domain/remedy.rs`, without the database, with a sentence for the operator. A remedy takes `--reason` and is
-//! recorded. `src/ops/README.md` lists it. Tests: `tests/it/contracts/ops.rs` for the port, `tests/it/cli.rs` for the words.
+//! **An answer for operators, or a field of one.** Its type in `src/domain/operations`, once: the API and `--json` serialise
+//! it, `src/ops/tables.rs` prints it, a module of `src/functions/console` draws it. It comes from a method of
+//! `src/ports/operations.rs`, in both dialects (`src/adapters/sqlite/reports.rs`), whose statements walk one index; the flow is
+//! `src/flows/operate.rs`. Tests: `tests/it/contracts/reports.rs`, `tests/it/report_plans.rs`, `tests/it/operations_answers.rs`.
+//!
+//! **A remedy.** A variant of `Action` in `src/domain/operations/remedies.rs`; the compiler shows the rest. Whether a row may be
+//! changed is decided in `src/domain/remedy.rs`, without the database, with a sentence for the operator. The dry run and its run
+//! are `src/adapters/sqlite/remedies.rs` and its namesake, over `src/flows/remedy.rs`; its words are in `src/ops/args.rs`, its
+//! path in `src/functions/operations/paths.rs`, its dialog in `src/functions/console/remedy.js`. It takes a reason, and is
+//! recorded. `src/ops/README.md` lists it. Tests: `tests/it/contracts/remedies.rs`, `tests/it/cli_ops.rs`, `tests/it/symptoms.rs`.
 //!
 //! # Habits
 //!
