@@ -6,10 +6,13 @@ use crate::{
     config::{EmailProvider, Problem, Settings, SmtpSecurity, StoreKind, catalogue},
     domain::{
         checkup::{self, EmailNeeds, Expected},
+        delivery::MailState,
         entity::Seen,
         finding::Finding,
+        operations::{BreakerLine, PauseLine},
         route::{Destination, NOT_ROUTED},
     },
+    flows::operate,
     ops::{self, time},
     ports::{clock::Clock, entities::Entities},
 };
@@ -97,37 +100,43 @@ async fn database(settings: &Settings) -> Vec<Finding> {
 /// What keeps messages from being sent: pauses, open breakers, dead rows, locks, mails held, missing routes.
 async fn standing(settings: &Settings) -> Result<Vec<Finding>> {
     let store = stores::store(settings).await?;
-    let types: Vec<String> = settings.routes.0.keys().cloned().collect();
-    let status = store.ops.status(&types).await?;
+    let overview = operate::overview(&compose::operate(settings, &store), 1).await?;
+    let mails = &overview.mails;
     let mut found = Vec::new();
-    for one in &status.destinations {
+    found.extend(stopped(&mails.provider, mails.pause.as_ref(), mails.breaker.as_ref()));
+    for one in &overview.destinations {
         let about = if one.name.is_empty() { NOT_ROUTED } else { &one.name };
-        if let Some(since) = one.paused_on {
-            let todo = format!("client-organizer ops resume '{about}' --reason …");
-            found.push(Finding::note(about, &format!("it is paused since {}", time(since)), &todo));
-        } else if let Some(until) = one.open_until {
-            let reason = one.breaker_reason.as_deref().unwrap_or("no reason recorded");
-            let what = format!("its last try failed; the next one is at {} or later: {reason}", time(until));
-            found.push(Finding::note(about, &what, "fix that; dispatching then resumes by itself"));
-        }
+        found.extend(stopped(about, one.pause.as_ref(), one.breaker.as_ref()));
         if one.dead > 0 {
             let todo = format!("client-organizer ops find --state dead --destination '{about}'");
             found.push(Finding::note(about, &format!("{} row(s) are dead", one.dead), &todo));
         }
     }
-    if let Some(stalled) = &status.stalled {
+    if let Some(stalled) = &overview.stalled {
         found.push(Finding::note("database", stalled, "end that transaction"));
     }
-    let held: u64 = status.mail.iter().map(|one| one.held).sum();
+    let in_doubt = mails.states.iter().filter(|one| one.state == MailState::InDoubt);
+    let held: u64 = in_doubt.map(|one| one.held).sum();
     if held > 0 {
         let what = format!("{held} mail(s) may have been sent, and are held for a decision");
         found.push(Finding::note("mail", &what, "client-organizer ops mail list --state in-doubt"));
     }
-    for one in &status.unrouted {
+    for one in &overview.unrouted {
         let what = format!("{} row(s) of event type '{}' wait without a route", one.rows, one.event_type);
         found.push(Finding::note(NOT_ROUTED, &what, &format!("set Routes__{} (empty: to nobody)", one.event_type)));
     }
     Ok(found)
+}
+
+fn stopped(about: &str, pause: Option<&PauseLine>, breaker: Option<&BreakerLine>) -> Option<Finding> {
+    if let Some(pause) = pause {
+        let todo = format!("client-organizer ops resume '{about}' --reason …");
+        return Some(Finding::note(about, &format!("it is paused since {}", time(pause.on)), &todo));
+    }
+    let breaker = breaker?;
+    let reason = breaker.reason.as_deref().unwrap_or("no reason recorded");
+    let what = format!("its last try failed; the next one is at {} or later: {reason}", time(breaker.next_probe_on));
+    Some(Finding::note(about, &what, "fix that; dispatching then resumes by itself"))
 }
 
 async fn bus(settings: &Settings) -> Vec<Finding> {

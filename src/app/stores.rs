@@ -17,7 +17,6 @@ use crate::{
         clock::Clock,
         inbox::Inbox,
         operations::{Heartbeats, Remedies, Reports},
-        ops::Ops,
         outbox::Outbox,
         retention::Retention,
     },
@@ -39,8 +38,6 @@ pub struct Stores {
     pub inbox: Arc<dyn Inbox>,
     /// Deletes what is past its retention.
     pub retention: Arc<dyn Retention>,
-    /// The operator's queries and remedies.
-    pub ops: Arc<dyn Ops>,
     /// The operator's reports.
     pub reports: Arc<dyn Reports>,
     /// Remedies with a dry run, and pauses.
@@ -54,7 +51,7 @@ pub struct Stores {
 impl Stores {
     /// All ports of `store`.
     pub fn of(
-        store: impl Books + Outbox + Breakers + Inbox + Retention + Ops + Reports + Remedies + Heartbeats + 'static,
+        store: impl Books + Outbox + Breakers + Inbox + Retention + Reports + Remedies + Heartbeats + 'static,
     ) -> Self {
         let store = Arc::new(store);
         Self {
@@ -63,7 +60,6 @@ impl Stores {
             breakers: store.clone(),
             inbox: store.clone(),
             retention: store.clone(),
-            ops: store.clone(),
             reports: store.clone(),
             remedies: store.clone(),
             heartbeats: store,

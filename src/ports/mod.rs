@@ -11,5 +11,4 @@ pub mod dead_letters;
 pub mod inbox;
 pub mod mailer;
 pub mod retention;
-pub mod ops;
 pub mod operations;

@@ -165,15 +165,20 @@ fn a_setting_under_its_former_name_is_noted() {
 }
 
 #[test]
-fn paused_destinations_and_dead_or_unrouted_rows_are_noted() {
+fn pauses_mails_in_doubt_and_dead_or_unrouted_rows_are_noted() {
     let office = Office::new();
     let sql =
         "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, State) VALUES ('d', 'E', '{}', 'queue:x', 3);
                INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('u', 'Nowhere', '{}');
-               INSERT INTO Destinations (Name, PausedOnUtc, PausedUntilUtc) VALUES ('queue:x', 0, 253402300799000)";
+               INSERT INTO Destinations (Name, PausedOnUtc, PausedUntilUtc) VALUES ('queue:x', 0, 253402300799000), ('mail:folder', 0, 253402300799000);
+               INSERT INTO InboxMessages (Consumer, MessageId, State, ReceivedOnUtc) VALUES ('SendEmail', 'm', 4, 0);
+               INSERT INTO InboxMessages (Consumer, MessageId, State, ReceivedOnUtc, FinishedOnUtc, Body)
+               VALUES ('SendEmail', 'r', 5, 0, 253402300799000, x'00')";
     office.sql(sql);
     let notes = office.findings("note").1;
     assert_reports(&notes, &["queue:x", "paused", "ops resume"]);
+    assert_reports(&notes, &["mail:folder", "paused", "ops resume"]);
+    assert_reports(&notes, &["mail", "1 mail(s) may have been sent", "ops mail list --state in-doubt"]);
     assert_reports(&notes, &["queue:x", "1 row(s) are dead"]);
     assert_reports(&notes, &["Nowhere", "Routes__Nowhere"]);
 }

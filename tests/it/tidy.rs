@@ -220,12 +220,6 @@ fn references(table: &str) -> Vec<(String, String)> {
 #[test]
 fn every_statement_that_walks_the_outbox_or_the_inbox_skips_held_rows() {
     let reasons = [
-        ("ops_status", "begins with ops_report, as every report"),
-        ("ops_oldest_claimable", "as ops_status"),
-        ("ops_not_routed", "as ops_status"),
-        ("ops_list", "as ops_status"),
-        ("ops_show", "as ops_status"),
-        ("ops_find", "as ops_status"),
         ("remedy_ids", "a remedy is judged by what is committed: it waits for a lock, and reports it"),
         ("remedy_facts", "as remedy_ids"),
         ("remedy_select", "as remedy_ids"),
@@ -238,10 +232,6 @@ fn every_statement_that_walks_the_outbox_or_the_inbox_skips_held_rows() {
         ("schema_rights", "TOP (0): reads no row"),
         ("inbox_begin", "the one row of this delivery, by its key"),
         ("inbox_settled", "as inbox_begin"),
-        ("ops_mail_counts", "as ops_status"),
-        ("ops_mail_list", "as ops_status"),
-        ("ops_mail_of", "as ops_status"),
-        ("ops_mail_show", "as ops_status"),
         ("prune_erased_mails", "by the keys of rows that READPAST found"),
         ("prune_refused_bodies", "as prune_erased_mails"),
         ("prune_tombstones", "as prune_erased_mails"),
@@ -249,7 +239,7 @@ fn every_statement_that_walks_the_outbox_or_the_inbox_skips_held_rows() {
     let mut used = BTreeSet::new();
     for (name, line) in ["dbo.OutboxMessages", "dbo.InboxMessages"].into_iter().flat_map(references) {
         let passes = line.contains("READPAST") || line.contains("READUNCOMMITTED");
-        // Every report's batch begins with ops_report.
+        // Every report's batch begins with report_begin.
         if passes || name.starts_with("report_") || line.contains("FORCESEEK, INDEX(PK_") {
             continue;
         }
@@ -339,7 +329,7 @@ fn the_dialects_have_the_same_statements() {
         ("outbox_claim_before", "as inbox_leased_before"),
         ("outbox_locked", "SQLite locks no rows"),
         ("outbox_holders", "as outbox_locked"),
-        ("ops_report", "as outbox_locked: a reader of SQLite waits for nobody"),
+        ("report_begin", "as outbox_locked: a reader of SQLite waits for nobody"),
         ("inbox_tried", "tables of the batch; SQLite keeps them in Rust"),
         ("outbox_died", "the rows as a table of the batch; SQLite returns them"),
         ("report_walked", "one batch walks and reads; SQLite reads each row as it walks"),

@@ -1,4 +1,4 @@
-//! Mails in the inbox, as the flows and as operators see them.
+//! Mails in the inbox, as the flows and as remedies see them.
 
 use super::Columns;
 use crate::{
@@ -8,10 +8,7 @@ use crate::{
         mail_remedy::MailRemedy,
         operations::Judged,
     },
-    ports::{
-        inbox::{Begun, Doubted},
-        ops::{MailCount, MailRow},
-    },
+    ports::inbox::{Begun, Doubted},
 };
 use chrono::{DateTime, Utc};
 
@@ -61,23 +58,5 @@ pub(in crate::adapters) fn judged<R: Columns>(row: &R, remedy: MailRemedy) -> Re
         state: state(row)?.name().to_owned(),
         stamp: row.text("Stamp")?,
         why_not: remedy.may(Some((state(row)?, row.flag("HasBody")?))).err(),
-    })
-}
-
-pub(in crate::adapters) fn count<R: Columns>(row: &R) -> Result<MailCount, R::Error> {
-    Ok(MailCount { state: state(row)?, rows: row.total("Mails")?, held: row.total("Held")? })
-}
-
-pub(in crate::adapters) fn mail<R: Columns>(row: &R) -> Result<MailRow, R::Error> {
-    Ok(MailRow {
-        message_id: row.text("MessageId")?,
-        state: state(row)?,
-        due_at: row.time_opt("DueAt")?,
-        attempts: row.number("Attempts")?,
-        doubts: row.number("Doubts")?,
-        deliveries: row.number("Deliveries")?,
-        last_error: row.text_opt("LastError")?,
-        received_on: row.time("ReceivedOnUtc")?,
-        finished_on: row.time_opt("FinishedOnUtc")?,
     })
 }

@@ -16,8 +16,6 @@ pub(super) trait Columns {
     /// The error for a value that our schema rules out: a defect, or another program wrote it.
     fn broken(why: impl ToString) -> Self::Error;
 
-    fn has(&self, column: &str) -> bool;
-
     fn number_opt(&self, column: &str) -> Result<Option<i64>, Self::Error>;
 
     /// Text that any program may have written: invalid characters are replaced.

@@ -2,9 +2,9 @@
 
 use super::{
     db::{SqlServer, read},
-    ops_read::REPORT,
     report_message::ACTIONS,
     report_overview::all,
+    reports::REPORT,
     rows,
     session::Results,
     statement::Statement,

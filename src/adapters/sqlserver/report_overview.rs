@@ -3,8 +3,8 @@
 use super::{
     db::{SqlServer, millis, read},
     migrate::VERSION,
-    ops_read::REPORT,
     outbox::{self, HELD, HELD_MS, NOW},
+    reports::REPORT,
     rows,
     session::Results,
     statement::Statement,

@@ -13,6 +13,9 @@ use crate::{
 };
 use async_trait::async_trait;
 
+/// Begins each of them.
+pub(super) const REPORT: &str = include_str!("sql/report_begin.sql");
+
 #[async_trait]
 impl Reports for SqlServer {
     async fn overview(&self, query: &OverviewQuery) -> StoreResult<Overview> {

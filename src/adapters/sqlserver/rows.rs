@@ -7,7 +7,7 @@ use tiberius::{ColumnData, Row, error::Error, numeric::Numeric};
 
 /// A batch returns several result sets, some of them empty: rows are recognised by a column that only they have.
 pub(super) fn having<'a>(results: &'a Results, column: &'a str) -> impl Iterator<Item = &'a Row> {
-    results.iter().flatten().filter(move |row| row.has(column))
+    results.iter().flatten().filter(move |row| index(row, column).is_ok())
 }
 
 /// The count in the first row with this column; a missing row is an error.
@@ -20,10 +20,6 @@ impl Columns for Row {
 
     fn broken(why: impl ToString) -> Error {
         odd(why)
-    }
-
-    fn has(&self, column: &str) -> bool {
-        index(self, column).is_ok()
     }
 
     /// Of any width that the server returns.

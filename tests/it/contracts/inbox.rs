@@ -9,13 +9,14 @@ use client_organizer::{
         delivery::{Delivery, MailState, MailWork, OnDoubt},
         ids::LeaseToken,
         mail_settlement::MailSettlement,
+        operations::{MailFilter, MailLine},
         outbox::{BreakerChange, Settled},
         rate_limit::RateLimit,
         recipient::{Addressee, RecipientKey},
     },
     ports::{
         inbox::{Begun, Doubted, Lease},
-        ops::MailRow,
+        operations::PageRequest,
     },
 };
 
@@ -102,8 +103,8 @@ async fn expire_some(backend: &impl Backend, on_doubt: OnDoubt, rows_max: u32) -
     doubted.into_iter().map(|one| one.message_id).collect()
 }
 
-async fn mail(backend: &impl Backend, id: &str) -> MailRow {
-    backend.ops().mail_show(CONSUMER, id).await.unwrap().unwrap()
+async fn mail(backend: &impl Backend, id: &str) -> MailLine {
+    operator::mail(&*backend.reports(), id).await
 }
 
 fn sent() -> MailSettlement {
@@ -364,7 +365,7 @@ async fn a_mail_held_for_a_person_is_due_no_more_and_counts_no_further_doubt(bac
     assert_eq!(settle(backend, &work, &held).await, Settled::Applied);
     backend.advance_ms(24 * 3_600_000);
     assert_eq!(take(backend, 1).await, []);
-    let row = &backend.ops().mail_list(CONSUMER, None, 10).await.unwrap()[0];
+    let row = mail(backend, "m").await;
     assert_eq!((row.state, row.due_at, row.doubts), (MailState::InDoubt, None, 0));
 }
 
@@ -479,10 +480,12 @@ async fn consumers_do_not_see_each_other(backend: &impl Backend) {
 }
 
 async fn the_client_of_a_mail_is_remembered_when_its_content_is_erased(backend: &impl Backend) {
-    let find = async |address: &str, limit| {
-        let hash = key().hash(&Email::parse(address).unwrap());
-        let rows = backend.ops().mail_of(CONSUMER, &hash, limit).await.unwrap();
-        rows.into_iter().map(|row| row.message_id).collect::<Vec<_>>()
+    let find = async |consumer: &str, address: &str| {
+        let recipient_hash = Some(key().hash(&Email::parse(address).unwrap()).as_str().to_owned());
+        let filter = MailFilter { recipient_hash, ..MailFilter::default() };
+        let page = PageRequest { before: None, limit: 10 };
+        let rows = backend.reports().mails(consumer, &filter, &page).await.unwrap();
+        rows.items.into_iter().map(|row| row.message_id).collect::<Vec<_>>()
     };
     let work = ours(backend, "sent").await;
     assert_eq!(settle(backend, &work, &sent()).await, Settled::Applied);
@@ -493,11 +496,9 @@ async fn the_client_of_a_mail_is_remembered_when_its_content_is_erased(backend: 
     backend.inbox().begin(CONSUMER, &delivery("of nobody"), &nobody, &lease()).await.unwrap();
 
     assert_eq!(backend.query("SELECT Body FROM InboxMessages WHERE MessageId = 'sent'"), None);
-    assert_eq!(find("Anna@Example.PL", 10).await, ["refused", "sent"], "newest first, in any spelling");
-    assert_eq!(find("anna@example.pl", 1).await, ["refused"], "bounded");
-    assert_eq!(find("hanna@example.pl", 10).await, [""; 0]);
-    let hash = key().hash(&Email::parse("anna@example.pl").unwrap());
-    assert_eq!(backend.ops().mail_of("Audit", &hash, 10).await.unwrap(), [], "of this consumer alone");
+    assert_eq!(find(CONSUMER, "Anna@Example.PL").await, ["refused", "sent"], "newest first, in any spelling");
+    assert_eq!(find(CONSUMER, "hanna@example.pl").await, [""; 0]);
+    assert_eq!(find("Audit", "anna@example.pl").await, [""; 0], "of this consumer alone");
     let left = "SELECT count(*) FROM InboxMessages WHERE Subject = 'clients/17' AND RecipientHash NOT LIKE '%anna%'";
     assert_eq!(backend.query(left).as_deref(), Some("2"));
 }

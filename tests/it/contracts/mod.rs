@@ -26,7 +26,6 @@ mod heartbeats;
 mod books;
 mod inbox;
 mod rate_limit;
-mod ops;
 mod remedies;
 mod pauses;
 mod reports;

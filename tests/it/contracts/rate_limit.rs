@@ -1,6 +1,6 @@
 //! The rate limit contract: no window holds more mails of a provider than its limit, over all processes.
 
-use crate::support::backend::Backend;
+use crate::support::{backend::Backend, operator};
 use client_organizer::{
     domain::{
         delivery::{Delivery, MailState, MailWork, OnDoubt},
@@ -88,8 +88,7 @@ async fn send(backend: &impl Backend, id: &str, lease: &Lease) {
 
 async fn rate_limited(backend: &impl Backend) -> Option<RateLimited> {
     let rate_limited = backend.breakers().breaker(PROVIDER).await.unwrap().rate_limited;
-    let status = backend.ops().status(&[]).await.unwrap();
-    let reported = status.destinations.iter().find(|one| one.name == PROVIDER).unwrap().rate_limited_until;
+    let reported = operator::overview(&*backend.reports(), PROVIDER).await.mails.rate_limited_until;
     assert_eq!(reported, rate_limited.map(|rate_limited| rate_limited.until), "an operator reads the same");
     rate_limited
 }
@@ -306,8 +305,8 @@ async fn status_queries_have_a_rate_limit_of_their_own(backend: &impl Backend) {
         assert_eq!(may_query("doubt", &first).await, None, "a repeat has its place");
     }
     assert_eq!(may_query("other", &queries(LeaseToken::fresh(), 2, 0)).await, None);
-    let shown = backend.ops().status(&[]).await.unwrap().destinations;
-    assert!(shown.iter().all(|one| !one.name.contains("queries")), "no destination that is always ready: {shown:?}");
+    let shown = operator::overview(&*backend.reports(), PROVIDER).await.destinations;
+    assert_eq!(shown, [], "no destination that is always ready");
     assert_eq!(may_query("doubt", &first).await, None, "also where no more have one");
     let full = may_query("third", &queries(LeaseToken::fresh(), 2, 0)).await.unwrap();
     assert!((LEASE_MS + MINUTE_MS - SOON_MS..=LEASE_MS + MINUTE_MS + SOON_MS).contains(&full), "{full}");

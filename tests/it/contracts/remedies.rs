@@ -1,6 +1,7 @@
 //! Remedies: what a dry run shows, its run takes, and nothing else.
 
 mod again;
+mod life;
 mod mails;
 mod selections;
 

@@ -30,15 +30,18 @@ contract!(
     an_invalid_place_is_an_empty_page,
     a_message_shows_its_life_from_the_commit_to_the_mail,
     a_message_is_found_by_id_in_any_case_and_by_seq,
+    an_id_that_is_a_number_is_found_before_a_row_of_that_seq,
     groups_show_what_is_in_them_now,
     actions_are_listed_and_found_by_message,
     an_overview_counts_what_waits_and_why,
+    a_row_behind_another_of_its_key_does_not_count_as_lag,
     an_overview_shows_minutes_and_heartbeats,
     a_rare_type_in_a_long_history_is_found_in_short_steps,
     a_payload_is_masked_unless_a_person_asks_which_is_recorded,
     an_overview_names_what_needs_a_person,
 );
 
+const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 86_400_000;
 const QUEUE: &str = "queue:client-emails";
 const TOPIC: &str = "topic:finance";
@@ -373,6 +376,29 @@ async fn a_message_is_found_by_id_in_any_case_and_by_seq(backend: &impl Backend)
     assert!(backend.reports().message(EMAIL_CONSUMER, "none").await.unwrap().is_none());
 }
 
+async fn an_id_that_is_a_number_is_found_before_a_row_of_that_seq(backend: &impl Backend) {
+    let ours = "01a20aad-5406-7624-8468-200154c49ec4";
+    let insert = |id: &str| {
+        backend.execute(&format!("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('{id}', 'E', '1')"));
+    };
+    insert(ours);
+    insert("plain");
+    let find = async |text: &str| {
+        let found = backend.reports().message(EMAIL_CONSUMER, text).await.unwrap();
+        found.map(|found| found.message.id)
+    };
+    for text in [ours.to_uppercase(), ours.replace('-', "")] {
+        assert_eq!(find(&text).await.as_deref(), Some(ours), "{text}");
+    }
+    for text in ["PLAIN", "0", "-1", "9223372036854775807", "99999999999999999999"] {
+        assert_eq!(find(text).await, None, "{text}");
+    }
+    let seq = backend.query("SELECT Seq FROM OutboxMessages WHERE Id = 'plain'").unwrap();
+    assert_eq!(find(&seq).await.as_deref(), Some("plain"));
+    insert(&seq);
+    assert_eq!(find(&seq).await, Some(seq));
+}
+
 async fn groups_show_what_is_in_them_now(backend: &impl Backend) {
     rows(backend);
     mails(backend);
@@ -496,6 +522,26 @@ async fn an_overview_counts_what_waits_and_why(backend: &impl Backend) {
     backend.execute(&format!("UPDATE InboxMessages SET Body = {body}, FinishedOnUtc = {now} WHERE MessageId = 'm5'"));
     let refused = self::overview(backend, 60).await.mails.states[4].clone();
     assert_eq!((refused.rows, refused.held), (6, 1));
+}
+
+async fn a_row_behind_another_of_its_key_does_not_count_as_lag(backend: &impl Backend) {
+    let insert = |id: &str, key: &str| {
+        backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Destination, OrderingKey, Payload) \
+             VALUES ('{id}', 'E', '{QUEUE}', '{key}', '1')"
+        ));
+    };
+    insert("head", "k");
+    insert("follower", "k");
+    let later = backend.plus_ms("DueAt", 10 * HOUR_MS);
+    backend.execute(&format!("UPDATE OutboxMessages SET DueAt = {later} WHERE Id = 'head'"));
+    backend.advance_ms(HOUR_MS);
+    let lag = async || overview(backend, 60).await.destinations[0].oldest_claimable_ms;
+    assert_eq!(lag().await, None, "the head is not due, so nothing could be claimed");
+    insert("free", "other");
+    backend.advance_ms(HOUR_MS);
+    let lag = lag().await.unwrap();
+    assert!((HOUR_MS..2 * HOUR_MS + HOUR_MS / 2).contains(&lag), "{lag}");
 }
 
 async fn an_overview_shows_minutes_and_heartbeats(backend: &impl Backend) {

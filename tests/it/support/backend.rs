@@ -8,7 +8,6 @@ use client_organizer::{
         breaker::Breakers,
         inbox::Inbox,
         operations::{Remedies, Reports},
-        ops::Ops,
         outbox::Outbox,
         retention::Retention,
     },
@@ -57,9 +56,6 @@ pub trait Backend: Send + Sync {
     }
     fn reports(&self) -> Arc<dyn Reports> {
         self.stores().reports
-    }
-    fn ops(&self) -> Arc<dyn Ops> {
-        self.stores().ops
     }
     fn remedies(&self) -> Arc<dyn Remedies> {
         self.stores().remedies

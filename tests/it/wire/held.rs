@@ -3,6 +3,7 @@
 use super::*;
 use crate::support::{
     fakes::{FakeBus, FakeClock},
+    operator,
     tds::Fault,
     world::{EMAILS, dispatcher_of, routes},
 };
@@ -13,7 +14,7 @@ use client_organizer::{
         route::Destination,
     },
     flows::dispatch::{DispatchReport, dispatch},
-    ports::{error::StoreError, ops::Ops, outbox::Outbox},
+    ports::{error::StoreError, outbox::Outbox},
 };
 use std::sync::Arc;
 
@@ -55,15 +56,19 @@ async fn where_the_holder_cannot_be_seen_the_missing_permission_is_named() {
 }
 
 #[tokio::test]
-async fn the_status_reports_held_rows_too() {
+async fn the_overview_reports_held_rows_too() {
     let (server, db) = held().await;
     server.answer(
-        "ops_status",
-        vec![table(&["HeldRows"], vec![vec![3.into()]]), table(&["Version"], vec![vec![7.into()]])],
+        "report_destinations",
+        vec![
+            table(&["HeldRows"], vec![vec![3.into()]]),
+            table(&["CurrentUtc"], vec![vec![Cell::Day(739_000)]]),
+            table(&["Version"], vec![vec![7.into()]]),
+        ],
     );
     // The stand-in answers by the first name that it knows: this statement, not only the rows.
     server.answer("outbox_locked", vec![]);
-    let reported = db.status(&[]).await.unwrap().stalled.unwrap();
+    let reported = operator::overview(&*db, "mail:folder").await.stalled.unwrap();
     assert!(reported.contains("3 overdue row(s)") && reported.contains("session 57"), "{reported}");
 }
 

@@ -4,18 +4,19 @@
 use super::*;
 use crate::support::{
     backend::Backend,
-    skip,
+    operator, skip,
     sql_server::{SqlServerBackend, connect, run},
     world::routes,
 };
 use client_organizer::{
     domain::{
         ids::LeaseToken,
+        operations::MessageFilter,
         outbox::{BreakerChange, ClaimMode, LastOutcome, Settle, Settlement},
         route::Destination,
     },
     ports::{
-        ops::{Ops, RowFilter},
+        operations::{PageRequest, Reports},
         outbox::Outbox,
     },
 };
@@ -91,16 +92,16 @@ async fn all_other_rows_are_sent(row_versions: &str) {
         Settlement::Retry { delay_ms: 1, outcome: LastOutcome::Refused, error: "503".to_owned(), suspect: false };
     settle(&db, token, &rows, &later).await;
 
-    let status = soon("status", db.status(&[])).await.unwrap();
-    assert_eq!(status.destinations.iter().find(|one| one.name == QUEUE).unwrap().pending, 4, "{status:?}");
-    let stalled = status.stalled.unwrap();
+    let overview = soon("overview", operator::overview(&db, "mail:folder")).await;
+    assert_eq!(overview.destinations.iter().find(|one| one.name == QUEUE).unwrap().pending, 4, "{overview:?}");
+    let stalled = overview.stalled.unwrap();
     assert!(
         stalled.contains("session") && stalled.contains("VIEW SERVER STATE"),
         "the role has no such right: {stalled}"
     );
-    let filter = RowFilter { limit: 100, ..RowFilter::default() };
-    assert_eq!(soon("list", db.list(&filter)).await.unwrap().len(), 6);
-    assert_eq!(soon("show", db.show("held")).await.unwrap().len(), 1);
+    let page = PageRequest { before: None, limit: 100 };
+    assert_eq!(soon("list", db.messages(&MessageFilter::default(), &page)).await.unwrap().items.len(), 6);
+    assert_eq!(soon("show", operator::message(&db, "held")).await.message.rows.len(), 1);
 
     run(&mut owner, "ROLLBACK TRAN;").await;
     backend.advance_ms(60_000);

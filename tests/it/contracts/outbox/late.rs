@@ -1,6 +1,7 @@
 //! A late row: it commits after rows with a later Seq. An outbox that remembers how far it got would skip it.
 
 use super::*;
+use crate::support::operator;
 
 /// Inserts a row for a destination and key; the function that is returned commits it.
 fn slowly<'a>(backend: &'a impl Backend, destination: &str, key: &str, id: &str) -> Box<dyn FnOnce() + Send + 'a> {
@@ -61,8 +62,8 @@ async fn a_late_row_is_shown_to_operators_and_outlives_pruning(backend: &impl Ba
     let pruned = client_organizer::ports::retention::Prunable::FinishedRows { older_than_days: 0 };
     assert_eq!(backend.retention().prune(pruned, 100).await.unwrap(), 1);
     commit();
-    let status = backend.ops().status(&[]).await.unwrap();
-    assert_eq!(status.destinations.iter().map(|one| one.pending).sum::<u64>(), 1);
+    let overview = operator::overview(&*backend.reports(), "mail:folder").await;
+    assert_eq!(overview.destinations.iter().map(|one| one.pending).sum::<u64>(), 1);
     assert_eq!(sent(backend).await, ["first"]);
 }
 

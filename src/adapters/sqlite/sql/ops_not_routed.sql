@@ -1,6 +1,0 @@
--- ops_not_routed: rows that wait for routing, by event type.
-SELECT EventType, count(*) AS Waiting, min(DueAt) AS OldestDueAt
-  FROM OutboxMessages
- WHERE Destination = '' AND State < 2 AND State = 0
- GROUP BY EventType
- ORDER BY EventType;
