@@ -28,6 +28,7 @@ pub(super) fn take_in(
         ":consumer": consumer,
         ":id": id,
         ":body": delivery.body,
+        ":traceparent": delivery.traceparent,
         ":subject": addressee.subject,
         ":hash": addressee.hash(),
         ":state": MailState::first(refused) as i64,

@@ -38,6 +38,7 @@ pub(super) async fn take_in(
         .with("consumer", consumer.to_owned())
         .with("id", id.clone())
         .with("body", delivery.body.clone())
+        .with("traceparent", delivery.traceparent.clone())
         .with("subject", addressee.subject.clone())
         .with("hash", addressee.hash().map(str::to_owned))
         .with("state", MailState::first(refused) as i64)

@@ -2,12 +2,20 @@
 
 use super::*;
 use crate::support::backend::Backend;
-use client_organizer::domain::{delivery::MailState, operations::MailFilter};
+use client_organizer::{
+    domain::{
+        delivery::{Delivery, MailState},
+        operations::MailFilter,
+        recipient::Addressee,
+    },
+    ports::operations::TakenIn,
+};
 
 contract!(
     a_refused_mail_and_one_in_doubt_are_resent_and_others_are_not,
     a_mail_in_doubt_counts_as_sent,
     mails_are_selected_by_each_condition,
+    a_dead_letter_that_is_taken_in_keeps_its_trace,
 );
 
 /// A mail in the state of this code.
@@ -84,4 +92,22 @@ async fn mails_are_selected_by_each_condition(backend: &impl Backend) {
     }
     let group = plan(backend, Action::ResendMail, Selection::Group("f00d".to_owned())).await;
     assert_eq!((group.count, group.sample[0].id.as_str()), (1, "d"));
+}
+
+async fn a_dead_letter_that_is_taken_in_keeps_its_trace(backend: &impl Backend) {
+    let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let letter = |id: &str, trace: Option<&str>| Delivery {
+        message_id: id.to_owned(),
+        body: b"{}".to_vec(),
+        delivery_count: 10,
+        enqueued_on: None,
+        traceparent: trace.map(str::to_owned),
+    };
+    let nobody = Addressee { subject: None, recipient_hash: None };
+    let take_in = async |letter| backend.remedies().take_in(CONSUMER, &letter, &nobody, None, &by()).await.unwrap();
+    assert_eq!(take_in(letter("traced", Some(trace))).await, TakenIn::New);
+    assert_eq!(take_in(letter("plain", None)).await, TakenIn::New);
+    assert_eq!(take_in(letter("traced", None)).await, TakenIn::Known(MailState::Accepted));
+    let of = |id: &str| backend.query(&format!("SELECT Traceparent FROM InboxMessages WHERE MessageId = '{id}'"));
+    assert_eq!((of("traced").as_deref(), of("plain")), (Some(trace), None));
 }
