@@ -9,7 +9,7 @@ use crate::{
     domain::{
         delivery::EMAIL_CONSUMER,
         mail_remedy::{self, MailRemedy},
-        operations::{Action, Judged, Plan, RemedyRequest, Selection},
+        operations::{Action, Judged, Plan, RemedyRequest, Selection, one_row_of_each_message},
         remedy::{self, Remedy},
     },
     ports::operations::RemedyRules,
@@ -152,7 +152,8 @@ pub(super) fn judged_rows(
     };
     let mut statement = db.prepare_cached(include_str!("sql/remedy_facts.sql"))?;
     let now = rows::time_of(now);
-    statement.query_map(which, |row| operator::judged(row, now, remedy, action, rules))?.collect()
+    let judged = statement.query_map(which, |row| operator::judged(row, now, remedy, action, rules))?;
+    Ok(one_row_of_each_message(action, judged.collect::<rusqlite::Result<_>>()?))
 }
 
 /// The mails of these ids, as the remedy sees them now. One that is gone is missing.

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         delivery::EMAIL_CONSUMER,
         mail_remedy::{self, MailRemedy},
-        operations::{Action, Judged, Plan, RemedyRequest, Selection},
+        operations::{Action, Judged, Plan, RemedyRequest, Selection, one_row_of_each_message},
         remedy::{self, Remedy},
     },
     ports::{
@@ -159,7 +159,8 @@ pub(super) async fn judged_rows(
         .with("consumer", EMAIL_CONSUMER.to_owned());
     let results = db.query(STEP, statement).await?;
     let judged = |row: &Row| operator::judged(row, row.time("CurrentUtc")?, remedy, action, rules);
-    read(STEP, rows::having(&results, "LaterSent").map(judged).collect())
+    let judged = read(STEP, rows::having(&results, "LaterSent").map(judged).collect())?;
+    Ok(one_row_of_each_message(action, judged))
 }
 
 /// The mails of these ids, as the remedy sees them now. One that is gone is missing.

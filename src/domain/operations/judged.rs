@@ -1,9 +1,9 @@
 //! What a dry run found of one row or mail, and whether its run may still change it.
 
-use super::{Plan, PlannedRow, RemedyReport, RemedyRow};
+use super::{Action, Plan, PlannedRow, RemedyReport, RemedyRow};
 use crate::domain::remedy::GONE;
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A row or mail that a remedy is for, as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +114,22 @@ impl Plan {
             sample: refused().take(SAMPLE_REFUSED_MAX).chain(fit()).take(SAMPLE_MAX).map(line).collect(),
         }
     }
+}
+
+/// Refuses each further row of a message for a route: a destination has one row of a message.
+#[must_use]
+pub fn one_row_of_each_message(action: &Action, mut rows: Vec<Judged>) -> Vec<Judged> {
+    if !matches!(action, Action::Route { .. }) {
+        return rows;
+    }
+    let mut going = BTreeSet::new();
+    for row in rows.iter_mut().filter(|row| row.why_not.is_none()) {
+        if !going.insert(row.id.clone()) {
+            row.why_not =
+                Some("another row of this message goes to that destination: `ops show` shows both".to_owned());
+        }
+    }
+    rows
 }
 
 /// What a run may do with each row of its dry run, in that order. `shown`: targets and stamps; `now`: those that are still

@@ -18,7 +18,7 @@ mod timeline;
 pub use attention::{Attention, Thresholds, attention};
 pub use audit::{AuditEntry, AuditFilter};
 pub use groups::{FailureGroup, GroupFilter};
-pub use judged::{Judged, report_of_run, there, verdicts};
+pub use judged::{Judged, one_row_of_each_message, report_of_run, there, verdicts};
 pub use mails::{MailFilter, MailLine};
 pub use masking::{masked, revealed};
 pub use messages::{ACTIONS_MAX, Body, Event, EventKind, Message, MessageFilter, MessageLine, headers_of};

@@ -10,6 +10,7 @@ contract!(
     a_copy_has_a_new_id_that_the_copies_for_several_destinations_share,
     a_row_goes_to_another_destination_where_it_was_not_before,
     a_row_that_waits_for_a_route_gets_one,
+    two_rows_of_one_message_do_not_go_to_one_destination,
     a_repeat_that_would_mail_nobody_is_refused,
 );
 
@@ -119,6 +120,20 @@ async fn a_row_that_waits_for_a_route_gets_one(backend: &impl Backend) {
     assert_eq!(done(backend, route(QUEUE), Selection::Messages(unrouted)).await, ["a"]);
     let there = format!("SELECT count(*) FROM OutboxMessages WHERE Destination = '{QUEUE}' AND State = 0");
     assert_eq!(number(backend, &there), 1);
+}
+
+async fn two_rows_of_one_message_do_not_go_to_one_destination(backend: &impl Backend) {
+    for destination in [QUEUE, TOPIC, ""] {
+        insert(backend, "a", "k", destination, "pending");
+    }
+    insert(backend, "b", "b", QUEUE, "pending");
+    let plan = plan(backend, route("queue:new"), Selection::Messages(MessageFilter::default())).await;
+    assert_eq!((plan.count, plan.refused), (2, 2), "{plan:?}");
+    let report = run(backend, &plan).await;
+    assert_eq!((done_of(&report), report.left), (vec!["a".to_owned(), "b".to_owned()], 2));
+    assert_left(&report, "a", &["another row of this message"]);
+    let there = "SELECT count(*) FROM OutboxMessages WHERE Destination = 'queue:new'";
+    assert_eq!(number(backend, there), 2);
 }
 
 async fn a_repeat_that_would_mail_nobody_is_refused(backend: &impl Backend) {
