@@ -26,6 +26,9 @@ pub(super) fn change(
                 .prepare_cached(include_str!("sql/pause_end.sql"))?
                 .execute(named_params! { ":name": name, ":now": now })?,
             PauseAction::Pause | PauseAction::Drain => {
+                // One that only rows name is stored first.
+                db.prepare_cached(include_str!("sql/outbox_destination_add.sql"))?
+                    .execute(named_params! { ":name": name })?;
                 db.prepare_cached(include_str!("sql/pause_begin.sql"))?.execute(named_params! {
                     ":name": name,
                     ":until": request.for_ms.map_or(UNTIL_RESUMED_MS, |ms| now.saturating_add(ms).min(UNTIL_RESUMED_MS)),

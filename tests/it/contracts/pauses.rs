@@ -14,6 +14,7 @@ contract!(
     all_destinations_of_the_bus_are_paused_and_resumed_together,
     resuming_closes_the_breaker,
     the_mail_provider_is_paused_and_its_mails_in_sending_are_counted,
+    a_destination_that_only_rows_name_is_paused_and_resumed,
     an_answer_is_stored_one_time_and_expires,
 );
 
@@ -152,6 +153,23 @@ async fn the_mail_provider_is_paused_and_its_mails_in_sending_are_counted(backen
     let report = change(backend, &request(PauseAction::Drain, PROVIDER), "anna").await.unwrap();
     assert_eq!((report.changed, report.leased), (1, 1));
     assert_eq!(change(backend, &request(PauseAction::Drain, QUEUE), "anna").await.unwrap().leased, 0);
+}
+
+async fn a_destination_that_only_rows_name_is_paused_and_resumed(backend: &impl Backend) {
+    insert(backend, "a");
+    backend.execute(&format!(
+        "INSERT INTO OutboxMessages (Id, EventType, Destination, Payload, State, LastOutcome) \
+         VALUES ('dead', 'Plain', '{TOPIC}', '1', 3, 2), ('unrouted', 'Plain', '', '1', 0, NULL)"
+    ));
+    assert_eq!(backend.remedies().destinations().await.unwrap(), [QUEUE, TOPIC]);
+    assert_eq!(change(backend, &request(PauseAction::Resume, QUEUE), "anna").await.unwrap().changed, 0);
+    assert_eq!(change(backend, &request(PauseAction::Pause, QUEUE), "anna").await.unwrap().changed, 1);
+    assert_eq!(of(backend, QUEUE, "PausedBy").as_deref(), Some("anna"));
+    assert_eq!(claimed(backend).await, 0);
+    let all = PauseRequest { action: PauseAction::Drain, name: None, for_ms: None };
+    assert_eq!(change(backend, &all, "anna").await.unwrap().names, [QUEUE, TOPIC]);
+    assert_eq!(change(backend, &request(PauseAction::Resume, QUEUE), "anna").await.unwrap().changed, 1);
+    assert_eq!(claimed(backend).await, 1);
 }
 
 async fn an_answer_is_stored_one_time_and_expires(backend: &impl Backend) {
