@@ -1,9 +1,10 @@
 -- remedy_mail_select: the mails that match, oldest first, and how many mails were examined for it.
 -- @path the index, or 'ids' for @ids, JSON [{i: id}]; @states a bit for each; @consumer, @limit
 -- @fingerprint, @subject, @recipient_hash NULL for any; @examined_max
-DECLARE @found TABLE (Id nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL PRIMARY KEY);
+-- No key: the states are read one after another, and a mail may go to the next one in between.
+DECLARE @found TABLE (Id nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL);
 IF @path = N'ids'
-  INSERT @found (Id) SELECT DISTINCT j.i COLLATE Latin1_General_BIN2 FROM OPENJSON(@ids) WITH (i nvarchar(128) '$.i') AS j;
+  INSERT @found (Id) SELECT j.i COLLATE Latin1_General_BIN2 FROM OPENJSON(@ids) WITH (i nvarchar(128) '$.i') AS j;
 IF @path = N'fingerprint'
   INSERT @found (Id)
   SELECT TOP (@examined_max) m.MessageId FROM dbo.InboxMessages m WITH (FORCESEEK, INDEX(IX_Inbox_Fingerprint))
@@ -35,7 +36,7 @@ IF @path = N'time'
    ORDER BY m.ReceivedOnUtc;
 SELECT COUNT(*) AS Examined FROM @found;
 SELECT TOP (@limit) m.MessageId AS Target
-  FROM @found f
+  FROM (SELECT DISTINCT Id FROM @found) AS f
   JOIN dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages)) ON m.Consumer = @consumer AND m.MessageId = f.Id
  WHERE POWER(2, m.State) & @states <> 0
    AND (@fingerprint IS NULL OR m.Fingerprint = @fingerprint)

@@ -1,9 +1,10 @@
 -- remedy_select: the rows that match, oldest first, and how many rows were examined for it.
 -- @path the index, or 'ids' for @seqs, JSON [{s: Seq}]; @states a bit for each; @since, @until; @limit
 -- @fingerprint, @ordering_key, @subject, @event_type, @destination NULL for any; @examined_max
-DECLARE @found TABLE (Seq bigint NOT NULL PRIMARY KEY);
+-- No key: the states are read one after another, and a row may go to the next one in between.
+DECLARE @found TABLE (Seq bigint NOT NULL);
 IF @path = N'ids'
-  INSERT @found (Seq) SELECT DISTINCT j.s FROM OPENJSON(@seqs) WITH (s bigint '$.s') AS j;
+  INSERT @found (Seq) SELECT j.s FROM OPENJSON(@seqs) WITH (s bigint '$.s') AS j;
 IF @path = N'fingerprint'
   INSERT @found (Seq)
   SELECT TOP (@examined_max) o.Seq FROM dbo.OutboxMessages o WITH (FORCESEEK, INDEX(IX_Outbox_Fingerprint))
@@ -44,7 +45,7 @@ IF @path = N'time'
    ORDER BY o.OccurredOnUtc, o.Seq;
 SELECT COUNT(*) AS Examined FROM @found;
 SELECT TOP (@limit) CAST(o.Seq AS nvarchar(20)) AS Target
-  FROM @found f
+  FROM (SELECT DISTINCT Seq FROM @found) AS f
   JOIN dbo.OutboxMessages o WITH (FORCESEEK, INDEX(PK_OutboxMessages)) ON o.Seq = f.Seq
  WHERE POWER(2, o.State) & @states <> 0
    AND (@fingerprint IS NULL OR o.Fingerprint = @fingerprint)
