@@ -3,6 +3,7 @@
 use super::{catalogue::ROUTE_PREFIX, reader::Reader};
 use crate::domain::{
     events::{self, DefaultRoute, EventType},
+    ids::utf16_chars,
     route::{Destination, Routes},
     schedule::Schedule,
 };
@@ -38,7 +39,7 @@ pub(super) fn read(
                 Err(reason) => reader.problem(name.clone(), reason),
             }
         }
-        if event_type.is_empty() || event_type.chars().count() > 200 {
+        if event_type.is_empty() || utf16_chars(event_type) > 200 {
             reader.invalid(name.clone(), "expected Routes__<EventType>, the type with 1 to 200 characters");
         }
         routes.insert(event_type.to_owned(), destinations);

@@ -12,7 +12,13 @@ use uuid::Uuid;
 #[serde(transparent)]
 pub struct MessageId(String);
 
-/// The longest id that Service Bus takes, in characters as .NET and SQL Server count them: UTF-16 units.
+/// Characters as .NET, JavaScript and SQL Server count them: UTF-16 units.
+#[must_use]
+pub fn utf16_chars(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// The longest id that Service Bus takes, in UTF-16 units.
 pub const MESSAGE_ID_CHARS_MAX: usize = 128;
 
 impl MessageId {
@@ -21,7 +27,7 @@ impl MessageId {
     /// # Errors
     /// What is wrong with the text, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let chars = text.encode_utf16().count();
+        let chars = utf16_chars(text);
         if chars == 0 || chars > MESSAGE_ID_CHARS_MAX {
             return Err(format!("a message id must have 1 to {MESSAGE_ID_CHARS_MAX} characters, this one has {chars}"));
         }

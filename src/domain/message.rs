@@ -92,7 +92,7 @@ impl MessageLimits {
             ));
         }
         Timing::take(&mut headers.clone())?;
-        let key_chars = ordering_key.map_or(0, |key| key.chars().count());
+        let key_chars = ordering_key.map_or(0, super::ids::utf16_chars);
         if key_chars > super::ids::MESSAGE_ID_CHARS_MAX {
             return Err(format!("the ordering key has {key_chars} characters, the bus takes at most 128"));
         }

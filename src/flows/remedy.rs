@@ -4,7 +4,7 @@ use super::{duplicate_windows, operate::OperateContext, take_in};
 use crate::{
     domain::{
         duplicates::DuplicateWindows,
-        ids::MESSAGE_ID_CHARS_MAX,
+        ids::{MESSAGE_ID_CHARS_MAX, utf16_chars},
         mail_remedy::MailRemedy,
         operations::{Action, PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Selection, Signature},
         remedy::Remedy,
@@ -23,7 +23,7 @@ pub const ROWS_MAX: u32 = 10_000;
 pub const IDS_MAX: usize = 1_000;
 /// Most copies of one remedy: each is a mail that nothing recognises as a repeat.
 pub const COPIES_MAX: u32 = 100;
-/// The longest name of a person, a destination or a failure group.
+/// The longest name of a person, a destination or a failure group, in UTF-16 units, as the store's column counts.
 pub const TEXT_CHARS_MAX: usize = 200;
 /// The longest reason.
 pub const REASON_CHARS_MAX: usize = 1_000;
@@ -106,7 +106,7 @@ pub async fn change_pause(
 /// # Errors
 /// What was expected, for a person.
 pub fn check_signature(by: &Signature) -> Result<(), String> {
-    let within = |text: &str, max: usize| !text.trim().is_empty() && text.chars().count() <= max;
+    let within = |text: &str, max: usize| !text.trim().is_empty() && utf16_chars(text) <= max;
     if !within(&by.actor, TEXT_CHARS_MAX) {
         return Err(format!(
             "by is invalid: expected the name of the person who acts, at most {TEXT_CHARS_MAX} characters"
@@ -165,7 +165,7 @@ fn check(request: &RemedyRequest) -> Result<(), String> {
 
 /// As typed, in any spelling; in UTF-16 units, as the store's column counts.
 fn is_id(text: &str) -> bool {
-    (1..=MESSAGE_ID_CHARS_MAX).contains(&text.trim().encode_utf16().count())
+    (1..=MESSAGE_ID_CHARS_MAX).contains(&utf16_chars(text.trim()))
 }
 
 /// A forced replay takes fewer rows, and the dry run shows that more match.
@@ -246,6 +246,7 @@ mod tests {
         assert!(by("anna", "ticket 7").is_ok());
         assert!(by(" ", "ticket 7").unwrap_err().starts_with("by is invalid"));
         assert!(by("anna", "").unwrap_err().starts_with("reason is invalid"));
+        assert!(by(&"𝒜".repeat(100), "r").is_ok() && by(&"𝒜".repeat(101), "r").is_err(), "as the column counts");
         assert!(by(&"x".repeat(201), "r").is_err() && by("a", &"x".repeat(1_001)).is_err());
     }
 }

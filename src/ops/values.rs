@@ -1,6 +1,6 @@
 //! The values of arguments, checked as they are read.
 
-use crate::domain::{delivery::MailState, outbox::RowState, route::NOT_ROUTED};
+use crate::domain::{delivery::MailState, ids::utf16_chars, outbox::RowState, route::NOT_ROUTED};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::str::FromStr;
@@ -60,7 +60,7 @@ pub(super) fn duration_ms(text: &str) -> Result<i64, String> {
 
 pub(super) fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > 500 {
+    if text.is_empty() || utf16_chars(text) > 500 {
         return Err("expected a reason of 1 to 500 characters".to_owned());
     }
     Ok(text.to_owned())
@@ -68,7 +68,7 @@ pub(super) fn reason(text: &str) -> Result<String, String> {
 
 pub(super) fn name_of_person(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() || text.chars().count() > 200 {
+    if text.is_empty() || utf16_chars(text) > 200 {
         return Err("expected who acts, 1 to 200 characters".to_owned());
     }
     Ok(text.to_owned())
@@ -121,5 +121,11 @@ mod tests {
         assert_eq!(at("2026-11-30").unwrap(), "2026-11-30T00:00:00+00:00");
         assert_eq!(Moment::from_str("2h").unwrap().at(now), now - TimeDelta::hours(2));
         assert_eq!(["yesterday", "", "2026-13-01", "2h ago"].map(at), [None, None, None, None]);
+    }
+
+    #[test]
+    fn a_name_and_a_reason_are_counted_as_the_store_counts() {
+        assert!(name_of_person(&"𝒜".repeat(100)).is_ok() && name_of_person(&"𝒜".repeat(101)).is_err());
+        assert!(reason(&"𝒜".repeat(250)).is_ok() && reason(&"𝒜".repeat(251)).is_err());
     }
 }

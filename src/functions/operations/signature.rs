@@ -1,7 +1,7 @@
 //! Who acts and why: the platform's signed-in user where it guards the app, else the name that is given.
 
 use crate::{
-    domain::operations::Signature,
+    domain::{ids::utf16_chars, operations::Signature},
     flows::remedy::{REASON_CHARS_MAX, TEXT_CHARS_MAX},
     functions::{Services, field_reader::Fields, request::Request},
 };
@@ -25,12 +25,39 @@ pub(super) fn read(services: &Services, request: &Request, fields: &mut Fields<'
 
 fn principal(services: &Services, request: &Request) -> Option<String> {
     let value = request.head.headers.get(PRINCIPAL).filter(|_| services.principal_header)?;
-    let name: String = String::from_utf8_lossy(value.as_bytes()).trim().chars().take(TEXT_CHARS_MAX).collect();
-    (!name.is_empty()).then_some(name)
+    let name = String::from_utf8_lossy(value.as_bytes());
+    let name = cut(name.trim(), TEXT_CHARS_MAX);
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// The beginning of a text, of at most so many UTF-16 units.
+fn cut(text: &str, chars_max: usize) -> &str {
+    let mut chars = 0;
+    let fits = |c: &char| {
+        chars += c.len_utf16();
+        chars <= chars_max
+    };
+    let bytes: usize = text.chars().take_while(fits).map(char::len_utf8).sum();
+    &text[..bytes]
 }
 
 fn line(text: &str, chars_max: usize) -> Result<String, String> {
     let text = text.trim();
-    let fits = (1..=chars_max).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let fits = (1..=chars_max).contains(&utf16_chars(text)) && !text.chars().any(char::is_control);
     if fits { Ok(text.to_owned()) } else { Err(format!("must be a line of 1 to {chars_max} characters")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_as_many_utf_16_units_as_the_store_takes() {
+        let two_units = "𝒜";
+        assert!(line(&two_units.repeat(100), TEXT_CHARS_MAX).is_ok());
+        assert!(line(&two_units.repeat(101), TEXT_CHARS_MAX).is_err());
+        assert_eq!(cut(&two_units.repeat(101), TEXT_CHARS_MAX), two_units.repeat(100));
+        assert_eq!(cut(&format!("ż{}", two_units.repeat(100)), TEXT_CHARS_MAX), format!("ż{}", two_units.repeat(99)));
+        assert_eq!(cut("Anna", TEXT_CHARS_MAX), "Anna");
+    }
 }
