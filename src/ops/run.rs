@@ -67,8 +67,9 @@ pub async fn run(context: &OpsContext, command: OpsCommand, out: Out<'_>) -> Res
         }
         OpsCommand::Audit { id, page } => {
             let filter = AuditFilter { message_id: id };
+            let none = if filter.message_id.is_some() { "nothing was done to it" } else { "nothing was done yet" };
             let found = lists::all(&page, async |page| operate::audit(&context.operate, &filter, &page).await).await?;
-            print(context, out, &found, |out| tables::audit(out, &found))?;
+            print(context, out, &found, |out| tables::audit(out, &found, none))?;
             Ok(true)
         }
         OpsCommand::Requeue { rows, out_of_order } => {

@@ -182,7 +182,11 @@ pub(super) fn groups(out: &mut dyn Write, page: &Page<FailureGroup>) -> Result<(
     ending(out, page, "group(s)")
 }
 
-pub(super) fn audit(out: &mut dyn Write, page: &Page<AuditEntry>) -> Result<()> {
+/// `none`: what an empty list says.
+pub(super) fn audit(out: &mut dyn Write, page: &Page<AuditEntry>, none: &str) -> Result<()> {
+    if page.items.is_empty() && page.next.is_none() {
+        return print_line(out, none);
+    }
     let cells = page.items.iter().map(|one| {
         vec![
             time(one.on),

@@ -60,6 +60,9 @@ fn who_acts_is_named_or_the_command_is_refused() {
     let mut command = office.command(&["ops", "requeue", "m-1", "--reason", "x", "--by", "Anna Nowak"]);
     assert!(command.env_remove("USER").output().unwrap().status.success());
     assert_eq!(office.json(&["ops", "audit", "m-1"])["items"][0]["by"], "Anna Nowak");
+    assert_eq!(office.json(&["ops", "audit", "1"])["items"][0]["by"], "Anna Nowak", "by its row's Seq");
+    let none = office.run(&["ops", "audit", "m-2"]);
+    assert_eq!(String::from_utf8_lossy(&none.stdout).trim(), "nothing was done to it");
 }
 
 #[test]

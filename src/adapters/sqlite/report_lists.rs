@@ -1,6 +1,6 @@
 //! Lists, each by one index, newest first: the walk finds places, and each place's row is read if it matches.
 
-use super::rows;
+use super::{report_message::find, rows};
 use crate::{
     adapters::{
         columns::{Columns, report},
@@ -183,13 +183,11 @@ pub(super) fn groups(
 
 pub(super) fn audit(db: &Connection, filter: &AuditFilter, page: &PageRequest) -> rusqlite::Result<Page<AuditEntry>> {
     let Some((_, before)) = before(page, i64::MAX, |key| key.parse().ok()) else { return Ok(paging::empty()) };
-    let sql = if filter.message_id.is_some() {
-        include_str!("sql/report_actions.sql")
-    } else {
-        include_str!("sql/report_audit.sql")
+    let (sql, id) = match &filter.message_id {
+        Some(text) => (include_str!("sql/report_actions.sql"), find(db, EMAIL_CONSUMER, text)?),
+        None => (include_str!("sql/report_audit.sql"), None),
     };
-    let values: [(&str, &dyn ToSql); 3] =
-        [(":id", &filter.message_id), (":before", &before), (":most", &(page.limit + 1))];
+    let values: [(&str, &dyn ToSql); 3] = [(":id", &id), (":before", &before), (":most", &(page.limit + 1))];
     let mut statement = walk_of(db, sql, &values)?;
     let walk = statement.raw_query().mapped(|row| report::audit_entry(row));
     fill(

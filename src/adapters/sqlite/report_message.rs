@@ -15,11 +15,7 @@ use crate::{
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 pub(super) fn message(db: &Connection, consumer: &str, text: &str) -> rusqlite::Result<Option<StoredMessage>> {
-    let Spellings { exact, lower, upper, seq } = Spellings::of(text);
-    let meant =
-        named_params! { ":exact": exact, ":lower": lower, ":upper": upper, ":consumer": consumer, ":number": seq };
-    let mut find = db.prepare_cached(include_str!("sql/report_find.sql"))?;
-    let Some(id) = find.query_row(meant, |row| row.text("FoundId")).optional()? else { return Ok(None) };
+    let Some(id) = find(db, consumer, text)? else { return Ok(None) };
     let which = named_params! { ":id": id, ":consumer": consumer };
     let mut content = None;
     let rows = all(db, include_str!("sql/report_message.sql"), which, |row| {
@@ -30,6 +26,9 @@ pub(super) fn message(db: &Connection, consumer: &str, text: &str) -> rusqlite::
     })?;
     let mut mail = db.prepare_cached(include_str!("sql/report_mail.sql"))?;
     let mail = mail.query_row(which, |row| report::mail(row)).optional()?;
+    if rows.is_empty() && mail.is_none() {
+        return Ok(None);
+    }
     let of_id = named_params! { ":id": id };
     let row_attempts = all(db, include_str!("sql/report_attempts.sql"), of_id, |row| report::row_attempt(row))?;
     let mail_attempts = all(db, include_str!("sql/report_mail_attempts.sql"), which, |row| report::mail_attempt(row))?;
@@ -37,6 +36,15 @@ pub(super) fn message(db: &Connection, consumer: &str, text: &str) -> rusqlite::
     let actions = all(db, include_str!("sql/report_actions.sql"), last, |row| report::audit_entry(row))?;
     let parts = MessageParts { id: id.clone(), rows, content, mail, row_attempts, mail_attempts, actions };
     Ok(Some(parts.stored()))
+}
+
+/// The id of the message that a person means.
+pub(super) fn find(db: &Connection, consumer: &str, text: &str) -> rusqlite::Result<Option<String>> {
+    let Spellings { exact, lower, upper, seq } = Spellings::of(text);
+    let meant =
+        named_params! { ":exact": exact, ":lower": lower, ":upper": upper, ":consumer": consumer, ":number": seq };
+    let mut find = db.prepare_cached(include_str!("sql/report_find.sql"))?;
+    find.query_row(meant, |row| row.text("FoundId")).optional()
 }
 
 pub(super) fn record(

@@ -2,7 +2,7 @@
 
 use super::{
     db::{SqlServer, read},
-    report_message::ACTIONS,
+    report_message::{ACTIONS, FIND},
     report_overview::all,
     reports::REPORT,
     rows,
@@ -138,20 +138,26 @@ pub(super) async fn groups(
         .with("name", filter.name.clone())
         .with("on", on)
         .with("key", key)
-        .with("most", i64::from(EXAMINED_MAX));
+        .with("most", i64::from(EXAMINED_MAX))
+        .with("limit", i64::from(page.limit) + 1);
     let results = db.query(step, statement).await?;
-    let walk = rows::having(&results, "SetAside").map(report::group);
     let at = |group: &FailureGroup| place(text(group.last_seen_on), &group.fingerprint);
-    let is_now = |group: &FailureGroup| Ok((group.waiting + group.set_aside > 0).then(|| group.clone()));
-    read(step, fill(page.limit, walk, at, is_now, || Ok(None)))
+    let end = |row: &Row| Ok(place(text(row.time("EndOnUtc")?), row.text("EndGroup")?));
+    read(step, all(&results, "SetAside", report::group))
+        .and_then(|found| read(step, paged(&results, page, found, at, end)))
 }
 
 pub(super) async fn audit(db: &SqlServer, filter: &AuditFilter, page: &PageRequest) -> StoreResult<Page<AuditEntry>> {
     let step = "list actions";
     let Some((_, before)) = before(page, i64::MAX, |key| key.parse().ok()) else { return Ok(paging::empty()) };
-    let file = if filter.message_id.is_some() { ACTIONS } else { AUDIT };
-    let statement = Statement::of(&[REPORT, file])
-        .with("id", filter.message_id.clone())
+    let files: &[&str] = if filter.message_id.is_some() { &[REPORT, FIND, ACTIONS] } else { &[REPORT, AUDIT] };
+    let meant = Spellings::of(filter.message_id.as_deref().unwrap_or_default());
+    let statement = Statement::of(files)
+        .with("exact", meant.exact)
+        .with("lower", meant.lower)
+        .with("upper", meant.upper)
+        .with("number", meant.seq)
+        .with("consumer", EMAIL_CONSUMER.to_owned())
         .with("before", before)
         .with("most", i64::from(page.limit) + 1);
     let results = db.query(step, statement).await?;

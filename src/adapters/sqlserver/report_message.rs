@@ -19,7 +19,7 @@ use crate::{
 };
 use tiberius::error::Error;
 
-const FIND: &str = include_str!("sql/report_find.sql");
+pub(super) const FIND: &str = include_str!("sql/report_find.sql");
 const MESSAGE: &str = include_str!("sql/report_message.sql");
 const MAIL: &str = include_str!("sql/report_mail.sql");
 const ATTEMPTS: &str = include_str!("sql/report_attempts.sql");
@@ -45,12 +45,17 @@ pub(super) async fn message(db: &SqlServer, consumer: &str, text: &str) -> Store
 fn stored(results: &Results) -> Result<Option<StoredMessage>, Error> {
     let found = rows::having(results, "FoundId").next().map_or(Ok(None), |row| row.text_opt("FoundId"))?;
     let Some(id) = found else { return Ok(None) };
+    let rows = all(results, "MailState", report::message)?;
+    let mail = rows::having(results, "Deliveries").next().map(report::mail).transpose()?;
+    if rows.is_empty() && mail.is_none() {
+        return Ok(None);
+    }
     let content = rows::having(results, "Payload").next().map(report::content).transpose()?;
     let parts = report::MessageParts {
         id,
-        rows: all(results, "MailState", report::message)?,
+        rows,
         content,
-        mail: rows::having(results, "Deliveries").next().map(report::mail).transpose()?,
+        mail,
         row_attempts: all(results, "IsRowAttempt", report::row_attempt)?,
         mail_attempts: all(results, "IsMailAttempt", report::mail_attempt)?,
         actions: all(results, "Actor", report::audit_entry)?,

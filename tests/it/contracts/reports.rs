@@ -33,6 +33,7 @@ contract!(
     an_id_that_is_a_number_is_found_before_a_row_of_that_seq,
     groups_show_what_is_in_them_now,
     actions_are_listed_and_found_by_message,
+    actions_are_found_by_whatever_names_the_message,
     an_overview_counts_what_waits_and_why,
     a_row_behind_another_of_its_key_does_not_count_as_lag,
     an_overview_shows_minutes_and_heartbeats,
@@ -442,6 +443,28 @@ async fn actions_are_listed_and_found_by_message(backend: &impl Backend) {
         before = page.next;
     }
     assert_eq!((found, before), (vec!["anna4".to_owned(), "anna2".to_owned(), "anna0".to_owned()], None));
+}
+
+async fn actions_are_found_by_whatever_names_the_message(backend: &impl Backend) {
+    let id = "0190F3A2-0000-7000-8000-00000000000A";
+    backend.execute(&format!(
+        "INSERT INTO OutboxMessages (Id, EventType, Destination, Payload) VALUES ('{id}', 'Plain', 'queue:a', '1')"
+    ));
+    let seq = backend.query("SELECT Seq FROM OutboxMessages").unwrap();
+    let reports = backend.reports();
+    let by = Signature { actor: "anna".to_owned(), reason: "ticket 7".to_owned() };
+    reports.record("reveal", id, &by).await.unwrap();
+    let found = async |text: &str| {
+        let of = AuditFilter { message_id: Some(text.to_owned()) };
+        reports.audit(&of, &all()).await.unwrap().items.len()
+    };
+    for text in [id, &id.to_lowercase(), &seq] {
+        assert_eq!(found(text).await, 1, "{text}");
+    }
+    assert_eq!((found("other").await, found("0").await), (0, 0));
+    backend.execute("DELETE FROM OutboxMessages");
+    assert_eq!((found(id).await, found(&id.to_lowercase()).await, found(&seq).await), (1, 1, 0), "it was deleted");
+    assert_eq!(reports.message("SendEmail", id).await.unwrap(), None);
 }
 
 fn query(minutes: u32) -> OverviewQuery {
