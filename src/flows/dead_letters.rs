@@ -119,6 +119,8 @@ pub struct TakeInReport {
 /// Takes in at most `max` letters, oldest first; with `ids` only those, wherever in the queue they are.
 pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signature) -> TakeInReport {
     let mut report = TakeInReport { not_found: ids.to_vec(), ..TakeInReport::default() };
+    // In step with `not_found`.
+    let mut spelled: Vec<Spellings> = ids.iter().map(|id| Spellings::of(id)).collect();
     let mut letters = match context.dead.open(context.queue).await {
         Ok(letters) => letters,
         Err(why) => return TakeInReport { stopped: Some(why), ..report },
@@ -139,7 +141,7 @@ pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signat
         };
         let number = letter.number;
         let id = letter.delivery.clone().with_key().message_id;
-        let wanted = report.not_found.iter().position(|wanted| Spellings::of(wanted).fits(&id));
+        let wanted = spelled.iter().position(|wanted| wanted.fits(&id));
         if !ids.is_empty() && wanted.is_none() {
             continue;
         }
@@ -155,6 +157,7 @@ pub async fn take_in(context: &TakeIn<'_>, ids: &[String], max: u32, by: &Signat
         // Of two letters of one id, the second answers the second request for it.
         if let Some(wanted) = wanted {
             report.not_found.remove(wanted);
+            spelled.remove(wanted);
         }
         report.taken.push(taken);
     }

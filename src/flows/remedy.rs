@@ -23,6 +23,8 @@ pub const ROWS_MAX: u32 = 10_000;
 pub const IDS_MAX: usize = 1_000;
 /// Most copies of one remedy: each is a mail that nothing recognises as a repeat.
 pub const COPIES_MAX: u32 = 100;
+/// Most dead letters of one remedy: the plan names each.
+pub const LETTERS_MAX: u32 = 1_000;
 /// The longest name of a person, a destination or a failure group, in UTF-16 units, as the store's column counts.
 pub const TEXT_CHARS_MAX: usize = 200;
 /// The longest reason.
@@ -49,10 +51,10 @@ pub enum RemedyError {
 pub async fn plan(context: &OperateContext, request: &RemedyRequest) -> Result<Plan, RemedyError> {
     check(request).map_err(RemedyError::Refused)?;
     let token = Uuid::new_v4().to_string();
-    if request.action == Action::TakeIn {
-        return take_in::plan(context, request, &token).await;
-    }
     let request = bounded(request);
+    if request.action == Action::TakeIn {
+        return take_in::plan(context, &request, &token).await;
+    }
     Ok(context.remedies.plan(&request, &rules(context, &request).await?, &token).await?)
 }
 
@@ -168,17 +170,17 @@ fn is_id(text: &str) -> bool {
     (1..=MESSAGE_ID_CHARS_MAX).contains(&utf16_chars(text.trim()))
 }
 
-/// A forced replay takes fewer rows, and the dry run shows that more match.
+/// A forced replay and a take-in take fewer, and the dry run shows that more match.
 fn bounded(request: &RemedyRequest) -> RemedyRequest {
     let limit = match request.action {
         Action::Replay { force: true, .. } => request.limit.min(COPIES_MAX),
+        Action::TakeIn => request.limit.min(LETTERS_MAX),
         Action::Requeue { .. }
         | Action::Replay { .. }
         | Action::Discard
         | Action::Route { .. }
         | Action::ResendMail
-        | Action::AssumeMailSent
-        | Action::TakeIn => request.limit,
+        | Action::AssumeMailSent => request.limit,
     };
     RemedyRequest { limit, ..request.clone() }
 }
@@ -229,7 +231,7 @@ mod tests {
             assert!(why.contains(expected), "{action:?} {selection:?}: {why}");
         }
         assert_eq!(bounded(&RemedyRequest { limit: 1_000, ..request(replay, some()) }).limit, COPIES_MAX);
-        assert_eq!(bounded(&RemedyRequest { limit: 1_000, ..request(requeue(), some()) }).limit, 1_000);
+        assert_eq!(bounded(&RemedyRequest { limit: ROWS_MAX, ..request(requeue(), some()) }).limit, ROWS_MAX);
         for limit in [0, ROWS_MAX + 1] {
             assert!(check(&RemedyRequest { limit, ..request(requeue(), some()) }).unwrap_err().contains("limit"));
         }

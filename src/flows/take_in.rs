@@ -23,12 +23,14 @@ pub(super) async fn plan(context: &OperateContext, request: &RemedyRequest, toke
     let read_max = if wanted.is_empty() { request.limit + 1 } else { ROWS_MAX };
     let letters = dead_letters::list(dead, queue, read_max).await.map_err(RemedyError::Refused)?;
     let mut ids: Vec<String> = letters.into_iter().map(|letter| letter.delivery.with_key().message_id).collect();
+    let spelled: Vec<Spellings> = wanted.iter().map(|text| Spellings::of(text)).collect();
     let missing: Vec<Judged> = wanted
         .iter()
-        .filter(|text| !ids.iter().any(|id| Spellings::of(text).fits(id)))
-        .map(|text| Judged::absent(text, NOT_THERE))
+        .zip(&spelled)
+        .filter(|(_, one)| !ids.iter().any(|id| one.fits(id)))
+        .map(|(text, _)| Judged::absent(text, NOT_THERE))
         .collect();
-    ids.retain(|id| wanted.is_empty() || wanted.iter().any(|text| Spellings::of(text).fits(id)));
+    ids.retain(|id| wanted.is_empty() || spelled.iter().any(|one| one.fits(id)));
     let more = ids.len() > request.limit as usize;
     ids.truncate(request.limit as usize);
     let exact = RemedyRequest { selection: Selection::Ids(ids), ..request.clone() };

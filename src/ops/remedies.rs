@@ -140,7 +140,7 @@ fn reported(context: &OpsContext, words: Words, report: &RemedyReport, note: Not
             print_line(out, "it was run before, with this result:")?;
         }
         tables::report(out, words, report)?;
-        if note == Note::More { print_line(out, "more match: run it again") } else { Ok(()) }
+        if note == Note::More { print_line(out, words.rest()) } else { Ok(()) }
     })?;
     Ok(report.left == 0 && (report.done > 0 || words.none_is_fine))
 }
@@ -168,16 +168,27 @@ pub(super) struct Words {
     pub of: &'static str,
     /// That there is nothing to do is no failure.
     none_is_fine: bool,
+    /// What it changed may match again.
+    keeps: bool,
 }
 
 impl Words {
+    /// How to get at what one run leaves out. The oldest come first each time.
+    pub(super) fn rest(self) -> &'static str {
+        if self.keeps {
+            "more match, and a repeat would take the same ones: narrow the selection (--since, --until, --client)"
+        } else {
+            "more match: run it again; what was left comes first again"
+        }
+    }
+
     fn of(action: &Action) -> Self {
-        let words = |command, done, of| Self { command, done, of, none_is_fine: false };
+        let words = |command, done, of| Self { command, done, of, none_is_fine: false, keeps: false };
         match action {
             Action::Requeue { .. } => words("requeue", "requeued", "row(s)"),
             Action::Discard => words("discard", "discarded", "row(s)"),
-            Action::Replay { .. } => words("replay", "replayed", "row(s)"),
-            Action::Route { .. } => words("route", "routed", "row(s)"),
+            Action::Replay { .. } => Self { keeps: true, ..words("replay", "replayed", "row(s)") },
+            Action::Route { .. } => Self { keeps: true, ..words("route", "routed", "row(s)") },
             Action::ResendMail => words("mail resend", "will be sent by the next RetryEmail", "mail(s)"),
             Action::AssumeMailSent => words("mail assume-sent", "marked as sent", "mail(s)"),
             Action::TakeIn => {

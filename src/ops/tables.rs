@@ -209,7 +209,7 @@ pub(super) fn plan(out: &mut dyn Write, words: Words, plan: &Plan) -> Result<()>
         });
         table(out, &["id", "destination", "state", "fits"], cells)?;
     }
-    let more = if plan.more { "; more match than --limit allows" } else { "" };
+    let more = if plan.more { "; more match than one run takes" } else { "" };
     let (count, of, refused) = (plan.count, words.of, plan.refused);
     print_line(out, &format!("a dry run, nothing was changed: {count} {of} fit, {refused} do not{more}"))?;
     if plan.count == 0 {

@@ -209,6 +209,17 @@ async fn the_dead_letters_that_a_dry_run_showed_are_taken_in_and_no_others() {
 }
 
 #[tokio::test]
+async fn a_take_in_plans_no_more_letters_than_ids_may_be_named() {
+    let backend = SqliteBackend::new();
+    let ids: Vec<String> = (0..=remedy::LETTERS_MAX).map(|n| format!("m-{n}")).collect();
+    let letters = Letters::of(&ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let context = OperateContext { dead_letters: Ok(Arc::new(letters)), ..context(&backend) };
+    let all = RemedyRequest { limit: remedy::ROWS_MAX, ..request(Action::TakeIn, Selection::DeadLetters) };
+    let plan = remedy::plan(&context, &all).await.unwrap();
+    assert_eq!((plan.count, plan.more), (u64::from(remedy::LETTERS_MAX), true));
+}
+
+#[tokio::test]
 async fn what_cannot_be_done_is_refused_in_words() {
     let backend = SqliteBackend::new();
     let context = context(&backend);

@@ -131,7 +131,7 @@ pub struct Message {
     pub trace_id: Option<String>,
     /// Its headers.
     pub headers: BTreeMap<String, String>,
-    /// The payload. Absent: its row was pruned.
+    /// The payload. Absent: the outbox has no row of it any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<Body>,
 }
