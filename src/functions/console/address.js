@@ -3,11 +3,20 @@
 import { h } from './dom.js';
 import { said } from './format.js';
 
-/** The address of a view. What is empty is left out. */
-export function link(view, asked = {}) {
-  const given = Object.entries(asked).filter(([, value]) => value !== undefined && value !== null && value !== '');
-  const query = new URLSearchParams(given).toString();
-  return `#/${view}${query ? `?${query}` : ''}`;
+/** Whether a condition is given. What is empty is not, but for a destination: no destination is what rows without a route have. */
+export function isGiven(name, value) {
+  return value !== undefined && value !== null && (value !== '' || name === 'destination');
+}
+
+/** The conditions that are given, as a query with its `?`, or nothing. */
+export function query(asked = {}) {
+  const given = Object.entries(asked).filter(([name, value]) => isGiven(name, value));
+  return given.length > 0 ? `?${new URLSearchParams(given)}` : '';
+}
+
+/** The address of a view. */
+export function link(view, asked) {
+  return `#/${view}${query(asked)}`;
 }
 
 /** A client's number, with a link to its messages or mails. */
@@ -16,7 +25,8 @@ export function clientLink(subject, view, otherwise = '–') {
   return client ? h('a', { href: link(view, { client }), title: `The ${view} of client ${client}` }, client) : subject ? said(subject, 40) : otherwise;
 }
 
-/** The address of a message. An id that no path can hold is reached by its row's number. */
+/** The address of a message. An id that no path can hold is reached by its row's number, where that is known, else through the list. */
 export function messageLink(id, seq) {
-  return link('message', { id: /^[A-Za-z0-9][A-Za-z0-9._:~-]*$/.test(id) ? id : (seq ?? id) });
+  const fits = /^[A-Za-z0-9][A-Za-z0-9._:~-]*$/.test(id);
+  return fits || seq !== undefined ? link('message', { id: fits ? id : seq }) : link('messages', { id });
 }

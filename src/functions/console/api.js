@@ -1,7 +1,10 @@
 // Calls the API of Operations with the key of this tab.
 
+import { query } from './address.js';
+
 const KEY = 'client-organizer-key';
 const WITHIN_MS = 30_000;
+const REPEAT_WITHIN_MS = 60_000;
 
 /** What the API refused, in its own words. `status` 0: it could not be reached. */
 export class Refusal extends Error {
@@ -20,34 +23,38 @@ export function hasKey() {
   return sessionStorage.getItem(KEY) !== null;
 }
 
-/** Reads `path` below `ops/`. What is empty in `query` is left out. */
-export function read(path, query, signal) {
-  const given = Object.entries(query ?? {}).filter(([, value]) => value !== undefined && value !== null && value !== '');
-  const search = new URLSearchParams(given).toString();
-  return call('GET', search ? `${path}?${search}` : path, undefined, {}, signal);
+/** Reads `path` below `ops/`. */
+export async function read(path, asked, signal) {
+  const { value } = await call('GET', path + query(asked), undefined, {}, signal);
+  return value;
 }
 
 /** Searches that hold what no address line may: the body is not logged. */
-export function search(path, body, signal) {
-  return call('POST', path, body, {}, signal);
+export async function search(path, body, signal) {
+  const { value } = await call('POST', path, body, {}, signal);
+  return value;
 }
 
-/** Keys of writes whose answer was lost: a repeat of the same write under the same key changes nothing. */
-const unanswered = new Map();
-
-/** Writes. */
-export async function write(path, body) {
-  const named = `${path} ${JSON.stringify(body)}`;
-  const key = unanswered.get(named) ?? crypto.randomUUID();
-  unanswered.set(named, key);
-  try {
-    const answer = await call('POST', path, body, { 'idempotency-key': key });
-    unanswered.delete(named);
-    return answer;
-  } catch (error) {
-    if (error.status > 0 && error.status < 500) unanswered.delete(named);
-    throw error;
-  }
+/**
+ * The writes of one dialog, each answered by `{ value, isRepeated }`. Where an answer was lost, the same write within a minute
+ * has the same key, so it is not done twice. Later it is a new wish: what the lost one did may have been undone since.
+ */
+export function writer() {
+  const unanswered = new Map();
+  return async (path, body) => {
+    const named = `${path} ${JSON.stringify(body)}`;
+    const lost = unanswered.get(named);
+    const { key, at } = lost && Date.now() - lost.at < REPEAT_WITHIN_MS ? lost : { key: crypto.randomUUID(), at: Date.now() };
+    unanswered.set(named, { key, at });
+    try {
+      const answer = await call('POST', path, body, { 'idempotency-key': key });
+      unanswered.delete(named);
+      return answer;
+    } catch (error) {
+      if (error.status > 0 && error.status < 500) unanswered.delete(named);
+      throw error;
+    }
+  };
 }
 
 /** An id or name as a path: its slashes and colons are its own. */
@@ -73,7 +80,7 @@ async function call(method, path, body, headers, signal) {
     throw new Refusal(0, error.name === 'TimeoutError' ? 'The API did not answer within 30 s.' : 'The API cannot be reached.');
   }
   const value = parsed(text);
-  if (answer.ok && value !== undefined) return value;
+  if (answer.ok && value !== undefined) return { value, isRepeated: answer.headers.get('idempotency-replayed') === 'true' };
   throw new Refusal(answer.status, reason(answer.status, value));
 }
 

@@ -45,7 +45,7 @@ function open() {
   const isSame = shown?.name === name;
   shown = { name, view: VIEWS[name], asked, data: null, isNew: !isSame };
   document.querySelector('dialog[open]')?.close();
-  shown.view.opened?.(asked);
+  shown.view.opened?.(asked, isSame);
   document.title = `${shown.view.title} · ClientOrganizer operations`;
   if (!isSame) show(main, h('p', { class: 'note' }, 'Reading…'));
   refresh();

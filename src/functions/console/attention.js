@@ -26,25 +26,26 @@ function ways({ kind, about }, page) {
   const remedy = (text, action, selection, words) => h('button', { class: 'main', onclick: () => openRemedy({ action, selection, about: words }, page) }, text);
   const isMail = about.startsWith('mail:');
   const name = plain(about, 100);
-  // Rows that are not routed have no destination to look for.
-  const place = /^(queue|topic):/.test(about) ? about : '';
+  // As the API names the place of rows without a destination.
+  const place = about === '(not routed)' ? '' : about;
+  const failures = place !== '' && to('Failures', 'failures', { name: place });
   switch (kind) {
     case 'dead-rows':
-      return [remedy('Requeue…', 'requeue', { messages: { destination: place, state: 'dead' } }, `all dead messages to ${name}`), to('Failures', 'failures', { name: isMail ? about : place }), to('Messages', 'messages', { destination: place, state: 'dead' })];
+      return [remedy('Requeue…', 'requeue', { messages: { destination: place, state: 'dead' } }, `all dead messages to ${name}`), failures, to('Messages', 'messages', { destination: place, state: 'dead' })];
     case 'breaker-open':
-      return [to('Failures', 'failures', { name: isMail ? about : place }), h('button', { onclick: () => openPause('resume', about, page) }, 'Try now…')];
+      return [failures, h('button', { onclick: () => openPause('resume', about, page) }, 'Try now…')];
     case 'paused':
       return [h('button', { class: 'main', onclick: () => openPause('resume', about, page) }, 'Resume…'), !isMail && to('Waiting messages', 'messages', { destination: place, state: 'pending' })];
     case 'lag':
-      return [to('Waiting messages', 'messages', { destination: place, state: 'pending' }), to('Failures', 'failures', { name: isMail ? about : place })];
+      return [to('Waiting messages', 'messages', { destination: place, state: 'pending' }), failures];
     case 'unrouted':
-      return [remedy('Route…', 'route', { messages: { eventType: about, destination: '', state: 'pending' } }, `all messages of type ${name} without a destination`), to('Messages', 'messages', { eventType: about, state: 'pending' })];
+      return [remedy('Route…', 'route', { messages: { eventType: about, destination: '', state: 'pending' } }, `all messages of type ${name} without a destination`), to('Messages', 'messages', { eventType: about, destination: '', state: 'pending' })];
     case 'mails-refused':
-      return [remedy('Resend…', 'resend-mail', { mails: { state: 'refused' } }, 'all refused mails'), to('Failures', 'failures', { name: isMail ? about : place }), to('Mails', 'mails', { state: 'refused' })];
+      return [remedy('Resend…', 'resend-mail', { mails: { state: 'refused' } }, 'all refused mails'), failures, to('Mails', 'mails', { state: 'refused' })];
     case 'mails-in-doubt':
-      return [to('Mails in doubt', 'mails', { state: 'in-doubt' }), to('Failures', 'failures', { name: isMail ? about : place })];
+      return [to('Mails in doubt', 'mails', { state: 'in-doubt' }), failures];
     case 'mails-parked':
-      return [to('Failures', 'failures', { name: isMail ? about : place }), to('Parked mails', 'mails', { state: 'parked' })];
+      return [failures, to('Parked mails', 'mails', { state: 'parked' })];
     default:
       return [];
   }

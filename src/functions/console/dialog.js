@@ -23,6 +23,11 @@ export function openDialog(title, closed) {
   return { dialog, fill: (...children) => show(content, ...children), close: () => dialog.close() };
 }
 
+/** That an answer is of an earlier try. */
+export function repeated(isRepeated) {
+  return isRepeated && h('p', { class: 'note' }, 'An earlier try did this; only its answer was lost. Nothing was done twice, and what is said here was so then.');
+}
+
 /** Why something did not work. */
 export function fault(error) {
   return error && h('p', { class: 'fault', role: 'alert' }, plain(error.message));

@@ -10,15 +10,18 @@ import { pages, table } from './table.js';
 
 export const title = 'Mails';
 
+const CONDITIONS = ['id', 'client', 'state', 'fingerprint'];
+
 /** Kept out of the page's address: a browser's history and a server's log would keep it. */
 let address = '';
 
-export function opened() {
-  address = '';
+/** A search by address has no other condition in the page's address; its older pages go on with it. */
+export function opened(asked, wasShown) {
+  if (!wasShown || CONDITIONS.some((name) => asked[name])) address = '';
 }
 
 export function load(asked, signal) {
-  return address ? searchBy('mails/find', { address }, signal) : read('mails', { ...asked, limit: 50 }, signal);
+  return address ? searchBy('mails/find', { address, before: asked.before, limit: 50 }, signal) : read('mails', { ...asked, limit: 50 }, signal);
 }
 
 export function render({ items, next }, asked, page) {
@@ -32,7 +35,7 @@ export function render({ items, next }, asked, page) {
     { head: 'Reason or reference', wide: true, cell: (mail) => said(mail.lastError ?? mail.reference ?? '', 200) },
     { head: 'Remedy', cell: (mail) => h('span', { class: 'buttons' }, actions(mail, page)) },
   ];
-  const isFiltered = address || ['id', 'client', 'state', 'fingerprint'].some((name) => asked[name]);
+  const isFiltered = address || CONDITIONS.some((name) => asked[name]);
   return [
     h('h1', {}, title),
     search(asked, page),
@@ -52,18 +55,26 @@ function search(asked, page) {
   const submit = (event) => {
     event.preventDefault();
     const { address: given, ...rest } = filled(event.target);
-    address = given ?? '';
-    if (address) page.refresh();
-    // `opened` is not run where the page's address stays.
-    else if (location.hash === link('mails', rest)) page.refresh();
-    else page.go('mails', rest);
+    find(given ?? '', given ? {} : rest);
+  };
+  const find = (by, conditions) => {
+    address = by;
+    // Nothing is opened anew where the page's address stays.
+    if (location.hash === link('mails', conditions)) page.refresh();
+    else page.go('mails', conditions);
+  };
+  // The link goes elsewhere, unless only the address is to be cleared.
+  const clear = (event) => {
+    address = '';
+    event.target.closest('form').reset();
+    if (location.hash === link('mails')) page.refresh();
   };
   return h('form', { class: 'card find', key: `find ${location.hash}`, role: 'search', onsubmit: submit },
     field('id', 'Message id', asked.id),
     field('client', 'Client number', asked.client, { inputmode: 'numeric', pattern: '[0-9]+' }),
     choice('state', 'State', asked.state, 'not sent', ['accepted', 'sending', 'sent', 'parked', 'in-doubt', 'refused']),
-    field('address', 'E-mail address', '', { type: 'email', hint: 'Used alone. It stays out of the page’s address.' }),
-    h('div', { class: 'buttons' }, h('button', { class: 'main' }, 'Find'), h('a', { class: 'button', href: link('mails') }, 'Clear')),
+    field('address', 'E-mail address', address, { type: 'email', hint: 'Used alone. It stays out of the page’s address.' }),
+    h('div', { class: 'buttons' }, h('button', { class: 'main' }, 'Find'), h('a', { class: 'button', href: link('mails'), onclick: clear }, 'Clear')),
     asked.fingerprint && h('p', { class: 'note' }, 'Only the failure group ', h('code', {}, said(asked.fingerprint, 40)), '. '));
 }
 

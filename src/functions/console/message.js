@@ -12,7 +12,7 @@ import { table } from './table.js';
 
 export const title = 'Message';
 
-/** The payload as it was revealed, until another view is opened. */
+/** The payload as it was revealed, and of which message, until another view is opened. */
 let revealed = null;
 
 export function opened() {
@@ -51,7 +51,7 @@ export function render(message, asked, page) {
       h('ol', { class: 'timeline' }, timeline.map((event, at) => h('li', { key: `${at} ${event.kind}`, class: KINDS[event.kind]?.[0] ?? 'dull' }, happened(event, timeline[0]))))),
     rows.length > 0 && h('section', { 'aria-labelledby': 'rows' }, h('h2', { id: 'rows' }, 'Outbox'), outbox(rows, page)),
     mail && h('section', { 'aria-labelledby': 'mail' }, h('h2', { id: 'mail' }, 'Mail'), inbox(mail, page)),
-    h('section', { 'aria-labelledby': 'content' }, h('h2', { id: 'content' }, 'Content'), content(message, page)),
+    h('section', { 'aria-labelledby': 'content' }, h('h2', { id: 'content' }, 'Content'), content(message, asked, page)),
     h('p', {}, h('a', { href: link('audit', { messageId: id }) }, 'What operators did to it')),
   ];
 }
@@ -102,9 +102,9 @@ function fact(name, value) {
   return h('div', {}, h('span', { class: 'note' }, name), ' ', value);
 }
 
-function content(message, page) {
+function content(message, asked, page) {
   const { contentType, traceId, headers } = message;
-  const payload = revealed ?? message.payload;
+  const payload = revealed?.id === message.id ? revealed.payload : message.payload;
   return h('div', { class: 'card' },
     h('div', { class: 'facts' }, contentType && fact('Content type', said(contentType, 100)), traceId && fact('Trace', h('code', {}, said(traceId, 64)))),
     Object.keys(headers).length > 0 && h('details', {}, h('summary', {}, 'Headers'),
@@ -113,8 +113,8 @@ function content(message, page) {
       h('p', { class: 'note' }, `Payload, ${count(payload.bytes)} bytes${payload.masked ? '; personal data is masked' : '; shown whole, which the audit records'}`),
       // It scrolls, so the keyboard must reach it.
       h('pre', { class: 'payload', tabindex: '0', role: 'group', 'aria-label': 'Payload' }, said(indented(payload.text), 300_000)),
-      payload.masked && h('button', { onclick: () => reveal(message.id, page) }, 'Reveal…'),
-    ] : h('p', { class: 'note' }, 'The payload is no longer stored: its row was pruned.'));
+      payload.masked && h('button', { onclick: () => reveal(asked.id, page) }, 'Reveal…'),
+    ] : h('p', { class: 'note' }, 'There is no payload to show: the outbox has no row of it any more.'));
 }
 
 function indented(text) {
@@ -125,8 +125,9 @@ function indented(text) {
   }
 }
 
+/** `id`: as the message was opened by, which a path can hold. */
 function reveal(id, page) {
-  const { fill, close } = openDialog('Reveal personal data', () => page.redraw());
+  const { dialog, fill, close } = openDialog('Reveal personal data', () => page.redraw());
   const draw = (error) => fill(
     h('p', {}, 'The payload is shown with the client’s data. The audit records that you looked, and why.'),
     fault(error),
@@ -135,7 +136,9 @@ function reveal(id, page) {
     event.preventDefault();
     try {
       const whole = await read(`messages/${pathOf(id)}`, { reveal: 'true', ...signed(event.target) });
-      revealed = whole.payload ?? null;
+      // Closed meanwhile: it is not wanted any more, or another message is shown.
+      if (!dialog.open) return;
+      revealed = whole.payload ? { id: whole.id, payload: whole.payload } : null;
       close();
     } catch (error) {
       draw(error);

@@ -1,6 +1,6 @@
 // Messages: how they are found, and remedies for those that are selected or that match.
 
-import { clientLink, link, messageLink } from './address.js';
+import { clientLink, isGiven, link, messageLink } from './address.js';
 import { read } from './api.js';
 import { h } from './dom.js';
 import { choice, field, filled, localTime, utc } from './fields.js';
@@ -47,7 +47,8 @@ function search(asked, page) {
   const submit = (event) => {
     event.preventDefault();
     const { since, until, ...rest } = filled(event.target);
-    page.go('messages', { ...rest, fingerprint: asked.fingerprint, since: utc(since), until: utc(until) });
+    // A destination that is typed replaces the choice of none.
+    page.go('messages', { destination: asked.destination === '' ? '' : undefined, ...rest, fingerprint: asked.fingerprint, since: utc(since), until: utc(until) });
   };
   // Made anew for other conditions, so that the fields show them.
   return h('form', { class: 'card find', key: `find ${location.hash}`, role: 'search', onsubmit: submit },
@@ -63,7 +64,8 @@ function search(asked, page) {
         field('until', 'Happened before', localTime(asked.until), { type: 'datetime-local' }))),
     h('div', { class: 'buttons' },
       h('button', { class: 'main' }, 'Find'),
-      CONDITIONS.some((name) => asked[name]) && h('a', { class: 'button', href: link('messages') }, 'Clear')),
+      CONDITIONS.some((name) => isGiven(name, asked[name])) && h('a', { class: 'button', href: link('messages') }, 'Clear')),
+    asked.destination === '' && h('p', { class: 'note' }, 'Only messages without a destination.'),
     asked.fingerprint && h('p', { class: 'note' }, 'Only the failure group ', h('code', {}, said(asked.fingerprint, 40)), '.'));
 }
 
@@ -78,11 +80,11 @@ function pick(row, page) {
 
 /** For the selected ones, else for all that match, if anything limits them. */
 function remedies(items, asked, page) {
-  const conditions = Object.fromEntries(CONDITIONS.filter((name) => asked[name]).map((name) => [name, name === 'client' ? Number(asked[name]) : asked[name]]));
+  const conditions = Object.fromEntries(CONDITIONS.filter((name) => isGiven(name, asked[name])).map((name) => [name, name === 'client' ? Number(asked[name]) : asked[name]]));
   const isSelected = selected.size > 0;
   if (!isSelected && (Object.keys(conditions).length === 0 || items.length === 0)) return null;
   const selection = isSelected ? { ids: [...selected] } : { messages: conditions };
-  const about = isSelected ? counted(selected.size, 'selected message') : `all messages with ${Object.entries(conditions).map(([name, value]) => `${name} ${value}`).join(', ')}`;
+  const about = isSelected ? counted(selected.size, 'selected message') : `all messages with ${Object.entries(conditions).map(([name, value]) => (value === '' ? `no ${name}` : `${name} ${value}`)).join(', ')}`;
   const button = (action) => h('button', { onclick: () => openRemedy({ action, selection, about }, page) }, `${verb(action)}…`);
   const fits = (action) => isSelected || !asked.state || ({ dead: ['requeue', 'discard', 'route'], pending: ['discard', 'route'], sent: ['replay'] }[asked.state] ?? []).includes(action);
   return h('div', { class: 'remedies', role: 'group', 'aria-label': 'Remedies' },

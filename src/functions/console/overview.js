@@ -91,7 +91,7 @@ function destinations({ destinations: all, unrouted }, page) {
   ];
   return [
     all.length === 0 ? h('p', { class: 'card' }, 'No destination has had a message yet.') : table('Destinations', columns, all, (one) => one.name || '(none)'),
-    unrouted.length > 0 && h('p', { class: 'card' }, 'Without a route: ', unrouted.map(({ eventType, rows }, at) => [at > 0 && ', ', h('a', { href: link('messages', { eventType, state: 'pending' }) }, said(eventType, 100)), ` (${count(rows)})`])),
+    unrouted.length > 0 && h('p', { class: 'card' }, 'Without a route: ', unrouted.map(({ eventType, rows }, at) => [at > 0 && ', ', h('a', { href: link('messages', { eventType, destination: '', state: 'pending' }) }, said(eventType, 100)), ` (${count(rows)})`])),
   ];
 }
 

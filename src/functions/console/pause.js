@@ -1,7 +1,7 @@
 // Pausing, draining and resuming a destination, all of them, or mailing.
 
-import { pathOf, write } from './api.js';
-import { fault, openDialog } from './dialog.js';
+import { pathOf, writer } from './api.js';
+import { fault, openDialog, repeated } from './dialog.js';
 import { h } from './dom.js';
 import { counted, plain } from './format.js';
 import { field, signature, signed } from './fields.js';
@@ -20,7 +20,8 @@ function pathFor(name, action) {
 export function openPause(action, name, page) {
   const { verb, done, what } = WORDS[action];
   const title = name === 'all' ? `${verb} all destinations` : name.startsWith('mail:') ? `${verb} mailing` : `${verb} ${plain(name, 100)}`;
-  const shown = { error: null, isBusy: false, report: null };
+  const shown = { error: null, isBusy: false, report: null, isRepeated: false };
+  const write = writer();
   const { fill, close } = openDialog(title, () => page.refresh());
   const submit = async (event) => {
     event.preventDefault();
@@ -29,7 +30,8 @@ export function openPause(action, name, page) {
     Object.assign(shown, { isBusy: true, error: null });
     draw();
     try {
-      shown.report = await write(pathFor(name, action), { ...signed(form), ...(minutes ? { forMinutes: Number(minutes) } : {}) });
+      const { value: report, isRepeated } = await write(pathFor(name, action), { ...signed(form), ...(minutes ? { forMinutes: Number(minutes) } : {}) });
+      Object.assign(shown, { report, isRepeated });
       page.say(`${title}: ${done}`);
     } catch (error) {
       shown.error = error;
@@ -51,6 +53,7 @@ export function openPause(action, name, page) {
     const few = names.slice(0, 5).map((one) => plain(one, 100)).join(', ');
     return [
       h('p', { class: 'result done', role: 'status' }, `${names.length > 5 ? counted(names.length, 'destination') : few}: ${done}${changed === 0 ? ' already' : ''}.`),
+      repeated(shown.isRepeated),
       action !== 'resume' && h('p', {}, leased > 0 ? `${counted(leased, 'row')} being sent now will still be finished: the overview counts them.` : 'Nothing is being sent any more.'),
       h('div', { class: 'buttons' }, h('button', { class: 'main', onclick: close }, 'Done')),
     ];

@@ -1,20 +1,22 @@
 // A remedy: its dry run, then its run, which takes exactly what the dry run showed.
 
-import { write } from './api.js';
-import { fault, openDialog } from './dialog.js';
+import { writer } from './api.js';
+import { fault, openDialog, repeated } from './dialog.js';
 import { h } from './dom.js';
 import { count, counted, destination, plain, said, state, stamp } from './format.js';
 import { field, filled, signature, signed } from './fields.js';
 import { table } from './table.js';
 
 const ROWS_MAX = 10_000;
+/** Dead letters are named one by one, and their queue is read through for them. */
+const LETTERS_MAX = 1_000;
 
-/** What each action does: its verb, its effect on what fits, and the choices it has. */
+/** What each action does: its verb, its effect on what fits, and the choices it has. `keeps`: what it changed may match again, so a repeat would take the same ones. */
 const ACTIONS = {
   requeue: { verb: 'Requeue', done: 'requeued', what: 'Dead messages are sent again, under the same id.', choices: ['outOfOrder'] },
   discard: { verb: 'Discard', done: 'discarded', what: 'Pending or dead messages are never sent. No mail goes out for them.', danger: true },
-  replay: { verb: 'Replay', done: 'replayed', what: 'Sent messages are sent again.', choices: ['outOfOrder', 'force'] },
-  route: { verb: 'Route', done: 'routed', what: 'Pending or dead messages get another destination; dead ones are requeued there.', target: true, choices: ['outOfOrder'] },
+  replay: { verb: 'Replay', done: 'replayed', what: 'Sent messages are sent again.', keeps: true, choices: ['outOfOrder', 'force'] },
+  route: { verb: 'Route', done: 'routed', what: 'Pending or dead messages get another destination; dead ones are requeued there.', keeps: true, target: true, choices: ['outOfOrder'] },
   'resend-mail': { verb: 'Resend', done: 'resent', what: 'A refused mail or one in doubt is sent (again). One in doubt may reach the client twice.', mail: true },
   'assume-mail-sent': { verb: 'Assume sent', done: 'assumed sent', what: 'A mail in doubt counts as sent, and is not sent again.', mail: true },
   'take-in': { verb: 'Take in', done: 'taken in', what: 'Dead letters of the email queue are stored in the inbox, and mailed from there.', mail: true },
@@ -33,17 +35,19 @@ export function verb(action) {
 export function openRemedy({ action, selection, about, only }, page) {
   const { verb: title, target } = ACTIONS[action];
   const asked = { action, selection, about, only, choices: {}, to: '' };
-  const shown = { plan: null, error: null, isBusy: false, report: null };
+  const shown = { plan: null, error: null, isBusy: false, report: null, isRepeated: false };
+  const write = writer();
   const { fill, close } = openDialog(title, () => page.refresh());
-  const draw = () => fill(shown.report ? reported(asked, shown.report, close) : steps(asked, shown, act));
+  const draw = () => fill(shown.report ? reported(asked, shown, close) : steps(asked, shown, act));
   const act = {
     async dryRun() {
       Object.assign(shown, { isBusy: true, error: null, plan: null });
       draw();
       try {
         const { choices, to } = asked;
-        const body = { action, ...choices, ...(target ? { to } : {}), selection, limit: ROWS_MAX, dryRun: true };
-        shown.plan = await write('remedies', only ? { ...body, destination: only } : body);
+        const body = { action, ...choices, ...(target ? { to } : {}), selection, limit: action === 'take-in' ? LETTERS_MAX : ROWS_MAX, dryRun: true };
+        const { value: plan } = await write('remedies', only ? { ...body, destination: only } : body);
+        shown.plan = plan;
         page.say(found(action, shown.plan));
       } catch (error) {
         shown.error = error;
@@ -55,7 +59,8 @@ export function openRemedy({ action, selection, about, only }, page) {
       Object.assign(shown, { isBusy: true, error: null });
       draw();
       try {
-        shown.report = await write('remedies', { token: shown.plan.token, ...signed(form) });
+        const { value: report, isRepeated } = await write('remedies', { token: shown.plan.token, ...signed(form) });
+        Object.assign(shown, { report, isRepeated });
         page.say(outcome(action, shown.report));
       } catch (error) {
         shown.error = error;
@@ -105,17 +110,27 @@ function steps(asked, shown, act) {
 function planned(action, plan) {
   return h('section', { key: 'plan', 'aria-label': 'Dry run' },
     h('p', { class: plan.count > 0 ? 'result' : 'result none' }, found(action, plan)),
-    plan.more && h('p', { class: 'note' }, `More match than one run takes (${count(ROWS_MAX)}): repeat it afterwards for the rest.`),
+    plan.more && h('p', { class: 'note' }, further(action, plan)),
     plan.sample.length > 0 && h('details', { open: true }, h('summary', {}, plan.sample.length < plan.count + plan.refused ? `${count(plan.sample.length)} of them` : 'All of them'),
       rows(plan.sample, 'Dry run')),
     plan.count > 0 && h('p', { class: 'note' }, `Nothing is changed yet. The run takes exactly these, until ${stamp(plan.expiresOn)}; what changes meanwhile is left and reported.`));
+}
+
+/** Where not all that match were looked at: how to get at the others. */
+function further(action, { count: fitting, refused }) {
+  const seen = fitting + refused;
+  const words = seen > 0 ? `These are the oldest ${count(seen)}; more may match.` : 'Not all were looked at: more may match.';
+  // Those that are left come first again.
+  if (ACTIONS[action].keeps || fitting === 0) return `${words} A repeat would take the same ones: for others, narrow the selection (time, client).`;
+  if (refused > 0) return `${words} Repeat it afterwards for others; those that are left come first again.`;
+  return `${words} Repeat it afterwards for the rest.`;
 }
 
 function found(action, plan) {
   const { done } = ACTIONS[action];
   const noun = ACTIONS[action].mail ? 'mail' : 'row';
   const refused = plan.refused > 0 ? `, ${count(plan.refused)} would be left, with a reason for each` : '';
-  return plan.count === 0 && plan.refused === 0 ? 'Dry run: nothing matches.' : `Dry run: ${counted(plan.count, noun)} would be ${done}${refused}.`;
+  return plan.count === 0 && plan.refused === 0 ? `Dry run: nothing ${plan.more ? 'was found' : 'matches'}.` : `Dry run: ${counted(plan.count, noun)} would be ${done}${refused}.`;
 }
 
 function sign(asked, shown, act) {
@@ -135,9 +150,10 @@ function outcome(action, report) {
   return `${counted(report.done, ACTIONS[action].mail ? 'mail' : 'row')} ${ACTIONS[action].done}${left}.`;
 }
 
-function reported(asked, report, close) {
+function reported(asked, { report, isRepeated }, close) {
   return [
     h('p', { class: report.done > 0 ? 'result done' : 'result none', role: 'status' }, outcome(asked.action, report)),
+    repeated(isRepeated),
     report.rows.length > 0 && h('details', { open: report.left > 0 }, h('summary', {}, `${counted(report.rows.length, 'row')} of the report`),
       rows(report.rows, 'Report')),
     h('div', { class: 'buttons' }, h('button', { class: 'main', onclick: close }, 'Done')),
