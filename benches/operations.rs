@@ -227,6 +227,7 @@ fn context(store: &Sqlite) -> OperateContext {
         duplicate_window_ms: 0,
         mail_queue: None,
         tombstone_days: 400,
+        taking_in: tokio::sync::Mutex::default(),
         provider: "mail:smtp".to_owned(),
         rate_limit: RateLimit::default(),
         clock: Arc::new(SystemClock),

@@ -218,6 +218,7 @@ pub fn operate(settings: &Settings, store: &Stores) -> OperateContext {
         duplicate_window_ms: settings.bus.duplicate_window_ms,
         mail_queue: settings.email_queue.clone(),
         tombstone_days: settings.notify.tombstone_days,
+        taking_in: tokio::sync::Mutex::default(),
         provider: provider_name(settings.email.provider).to_owned(),
         rate_limit: settings.notify.rate_limit,
         clock: Arc::new(SystemClock),

@@ -18,6 +18,8 @@ use crate::{
     flows::{
         dispatch::{self, DispatchContext},
         health::Health,
+        operate::OperateContext,
+        watch,
     },
     functions::{Heartbeat, Rhythm},
     ops::{self, OpsContext},
@@ -33,7 +35,7 @@ use std::{
     path::Path,
     process::ExitCode,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// The variable by which the Azure Functions host passes the port to its handler.
@@ -178,7 +180,8 @@ async fn dispatch_until_stopped(
     let context = compose::dispatcher(settings, &store, bus.clone(), Arc::new(Health::default()), settings.dispatch);
     let rhythm = Rhythm::Every(Duration::from_millis(arguments.every_ms));
     let heartbeat = compose::heartbeat(&store, "dispatch", rhythm, settings.dispatch.run_ms);
-    let ended = dispatch_runs(arguments, &context, &heartbeat).await;
+    let operate = compose::operate(settings, &store);
+    let ended = dispatch_runs(arguments, &context, &heartbeat, &operate).await;
     bus.close().await;
     if let Some(exporters) = exporters {
         exporters.stop().await;
@@ -186,8 +189,14 @@ async fn dispatch_until_stopped(
     ended
 }
 
-async fn dispatch_runs(arguments: &DispatchArgs, context: &DispatchContext, heartbeat: &Heartbeat) -> Result<bool> {
+async fn dispatch_runs(
+    arguments: &DispatchArgs,
+    context: &DispatchContext,
+    heartbeat: &Heartbeat,
+    operate: &OperateContext,
+) -> Result<bool> {
     let mut stop = std::pin::pin!(stopped());
+    let mut watched: Option<Instant> = None;
     loop {
         let mut run = std::pin::pin!(dispatch::dispatch(context));
         let (report, stopped) = tokio::select! {
@@ -204,6 +213,10 @@ async fn dispatch_runs(arguments: &DispatchArgs, context: &DispatchContext, hear
         // One run alone is no rhythm that could fall behind.
         if !arguments.once {
             heartbeat.beat(None, report.store_error.as_deref()).await;
+            if watched.is_none_or(|at| at.elapsed() >= watch::EVERY) {
+                watched = Some(Instant::now());
+                watch::watch(operate).await;
+            }
         }
         if arguments.once || stopped {
             return Ok(report.store_error.is_none());

@@ -150,7 +150,7 @@ async fn cycle(
         tracing::warn!(
             destination = name,
             rows = claimed.set_dead,
-            "rows are dead, claimed too often without an outcome: see `ops list --state dead`"
+            "rows are dead, claimed too often without an outcome: see `ops find --state dead`"
         );
     }
     if claimed.rows.is_empty() {

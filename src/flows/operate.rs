@@ -49,6 +49,8 @@ pub struct OperateContext {
     pub provider: String,
     /// Its rate limit.
     pub rate_limit: RateLimit,
+    /// One take-in at a time: the letters that one has locked, another would report as gone.
+    pub taking_in: tokio::sync::Mutex<()>,
     /// The time of the command.
     pub clock: Arc<dyn Clock>,
 }
@@ -93,7 +95,8 @@ pub async fn message(context: &OperateContext, text: &str, reveal: Option<&Signa
     let Some(StoredMessage { mut message, payload }) = context.reports.message(EMAIL_CONSUMER, text).await? else {
         return Ok(None);
     };
-    message.summary = summary(&message);
+    let mail_queue = context.mail_queue.as_ref().map(ToString::to_string);
+    message.summary = summary(&message, mail_queue.as_deref());
     message.trace_id = message.headers.get("traceparent").and_then(|parent| trace_id(parent)).map(str::to_owned);
     message.payload = match (payload, reveal) {
         (Some(payload), Some(by)) => {

@@ -6,6 +6,7 @@
 use crate::{domain::operations::Overview, ports::error::StoreResult};
 use std::{
     collections::{BTreeMap, VecDeque},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 use tokio::{sync::Mutex, time::Instant};
@@ -16,13 +17,25 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// The overviews of the last second.
 #[derive(Debug, Default)]
-pub struct Overviews(Mutex<Made>);
+pub struct Overviews {
+    made: Mutex<Made>,
+    /// How often something was changed: an overview that was begun before is never shared after it.
+    changes: AtomicU64,
+}
 
 #[derive(Debug, Default)]
 struct Made {
     times: VecDeque<Instant>,
     /// By how many minutes back they go.
-    last: BTreeMap<u32, (Instant, Overview)>,
+    last: BTreeMap<u32, Last>,
+}
+
+#[derive(Debug)]
+struct Last {
+    begun: Instant,
+    /// `changes` at that time.
+    changes: u64,
+    overview: Overview,
 }
 
 impl Overviews {
@@ -32,25 +45,26 @@ impl Overviews {
         minutes: u32,
         compute: impl AsyncFnOnce() -> StoreResult<Overview>,
     ) -> StoreResult<Overview> {
+        let asked = Instant::now();
         // One at a time: those that wait meanwhile share the next.
-        let mut made = self.0.lock().await;
-        let now = Instant::now();
-        made.times.retain(|at| now - *at < SECOND);
-        made.last.retain(|_, (at, _)| now - *at < SECOND);
-        if let Some((_, overview)) = made.last.get(&minutes)
-            && made.times.len() >= MADE_MAX
+        let mut made = self.made.lock().await;
+        let (begun, changes) = (Instant::now(), self.changes.load(Ordering::Acquire));
+        made.times.retain(|at| begun - *at < SECOND);
+        if let Some(last) = made.last.get(&minutes)
+            && last.changes == changes
+            && (last.begun > asked || (begun - last.begun < SECOND && made.times.len() >= MADE_MAX))
         {
-            return Ok(overview.clone());
+            return Ok(last.overview.clone());
         }
         let overview = compute().await?;
-        made.times.push_back(now);
-        made.last.insert(minutes, (now, overview.clone()));
+        made.times.push_back(begun);
+        made.last.insert(minutes, Last { begun, changes, overview: overview.clone() });
         Ok(overview)
     }
 
     /// Whoever asks from now on sees what was just changed.
-    pub(super) async fn forget(&self) {
-        self.0.lock().await.last.clear();
+    pub(super) fn forget(&self) {
+        self.changes.fetch_add(1, Ordering::AcqRel);
     }
 }
 
@@ -96,9 +110,28 @@ mod tests {
         assert_eq!([get(60).await, get(60).await, get(60).await], [1, 2, 3], "a few get their own");
         assert_eq!([get(60).await, get(60).await], [3, 3], "many share");
         assert_eq!(get(5).await, 4, "one of other minutes is another");
-        overviews.forget().await;
+        overviews.forget();
         assert_eq!(get(60).await, 5, "what was changed is seen");
         tokio::time::advance(SECOND).await;
         assert_eq!(get(60).await, 6, "none is older than a second");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_that_wait_for_a_slow_one_share_the_next() {
+        let (overviews, made) = (Overviews::default(), AtomicU64::new(0));
+        let slow = || {
+            overviews.get(60, async || {
+                tokio::time::sleep(2 * SECOND).await;
+                Ok(numbered(u32::try_from(made.fetch_add(1, Ordering::Relaxed)).unwrap()))
+            })
+        };
+        let began = Instant::now();
+        futures::future::join_all((0..100).map(|_| slow())).await;
+        assert!(made.load(Ordering::Relaxed) <= 2 && began.elapsed() <= 4 * SECOND, "{:?}", began.elapsed());
+        let (first, changed) = tokio::join!(slow(), async {
+            overviews.forget();
+            slow().await
+        });
+        assert!(changed.unwrap().schema_version > first.unwrap().schema_version, "begun before the change");
     }
 }

@@ -73,7 +73,7 @@ pub async fn run(context: &OperateContext, token: &str, by: &Signature) -> Resul
     } else {
         context.remedies.run(token, &rules(context, &request).await?, by).await.map_err(RemedyError::from)
     };
-    context.overviews.forget().await;
+    context.overviews.forget();
     match ran? {
         Ran::Unknown => Err(RemedyError::NoPlan),
         ran => Ok(ran),
@@ -99,7 +99,7 @@ pub async fn change_pause(
     by: &Signature,
 ) -> StoreResult<Option<PauseReport>> {
     let report = context.remedies.change_pause(request, by).await;
-    context.overviews.forget().await;
+    context.overviews.forget();
     report
 }
 

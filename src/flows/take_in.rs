@@ -50,6 +50,11 @@ pub(super) async fn run(
     token: &str,
     by: &Signature,
 ) -> Result<RemedyReport, RemedyError> {
+    let _alone = context.taking_in.lock().await;
+    // A repeat may have waited for the first run.
+    if let Some((_, Some(report))) = context.remedies.planned(token).await? {
+        return Ok(report);
+    }
     let (dead, queue) = readable(context)?;
     let ids: &[String] = if let Selection::Ids(ids) = &request.selection { ids } else { &[] };
     let answer = |id: &str, why_not: Option<String>, done: bool| RemedyRow {

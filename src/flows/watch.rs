@@ -5,6 +5,9 @@ use super::operate::{self, OperateContext};
 use crate::telemetry::meters;
 use std::time::Duration;
 
+/// What needs a person is reported this often, not with every run.
+pub const EVERY: Duration = Duration::from_mins(1);
+
 /// Reports once. What cannot be read is not reported: the run that watches reports why the store failed.
 pub async fn watch(context: &OperateContext) {
     let overview = match operate::overview(context, 1).await {

@@ -123,7 +123,7 @@ async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Reques
         Endpoint::OpenApi => openapi::openapi(),
         Endpoint::Operations(path) => {
             let reply = operations::answer(services, path, request).await.unwrap_or_else(Problem::reply);
-            if method != "GET" {
+            if method != "GET" && path != OpsPath::FindMails && reply.status().is_success() {
                 // A remedy or a resume makes work for both.
                 services.idle_outbox.wake();
                 services.idle_mail.wake();

@@ -1,5 +1,6 @@
 //! A timer function that finds nothing skips runs for a while, so that a serverless database can pause.
 
+use crate::flows::watch;
 use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -23,9 +24,6 @@ struct Seen {
     last_run: Option<Instant>,
     last_watch: Option<Instant>,
 }
-
-/// What needs a person is reported once a minute, not with every run.
-const WATCH_EVERY: Duration = Duration::from_mins(1);
 
 impl Idle {
     /// After `after` without work, runs are skipped until `every` has passed since the last one. `every` zero: none is.
@@ -51,7 +49,7 @@ impl Idle {
     /// Whether this run also reports what needs a person.
     pub(super) fn watches(&self) -> bool {
         let seen = self.seen();
-        let due = seen.last_watch.is_none_or(|last| last.elapsed() >= WATCH_EVERY);
+        let due = seen.last_watch.is_none_or(|last| last.elapsed() >= watch::EVERY);
         if due {
             self.set(Seen { last_watch: Some(Instant::now()), ..seen });
         }

@@ -7,17 +7,17 @@ use super::{
 };
 use crate::{
     domain::{
-        delivery::MailState,
-        operations::{Overview, PauseAction, PauseReport, PauseRequest, Signature},
+        operations::{PauseAction, PauseReport, PauseRequest, Signature},
         printable,
     },
-    flows::{operate, remedy},
+    flows::remedy,
 };
 use anyhow::{Result, bail};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// What is paused.
+#[derive(Clone)]
 pub(super) enum Place {
     /// Every destination of the bus.
     All,
@@ -56,10 +56,11 @@ pub(super) async fn drain(
     out: Out<'_>,
 ) -> Result<bool> {
     let until = Instant::now() + Duration::from_millis(within.timeout_ms.unsigned_abs());
-    let mut report = changed(context, PauseAction::Drain, place, for_ms, why).await?;
+    let mut report = changed(context, PauseAction::Drain, place.clone(), for_ms, why).await?;
     while report.leased > 0 && Instant::now() < until {
         tokio::time::sleep(LOOK_EVERY).await;
-        report.leased = leased(&operate::overview(&context.operate, 1).await?, &report.names);
+        // A drain of what is paused changes and records nothing.
+        report.leased = changed(context, PauseAction::Drain, place.clone(), for_ms, why).await?.leased;
     }
     print(context, out, &report, |out| tables::paused(out, PauseAction::Drain, &report))?;
     Ok(report.leased == 0)
@@ -83,12 +84,4 @@ async fn changed(
         bail!("there is no destination {}: `ops overview` shows the existing ones", printable::line(&name));
     };
     Ok(report)
-}
-
-/// Rows and mails of these that are being sent now.
-fn leased(overview: &Overview, names: &[String]) -> u64 {
-    let rows = overview.destinations.iter().filter(|one| names.contains(&one.name)).map(|one| one.leased);
-    let mails = overview.mails.states.iter().filter(|one| one.state == MailState::Sending).map(|one| one.rows);
-    let mails = if names.contains(&overview.mails.provider) { mails.sum() } else { 0 };
-    rows.sum::<u64>() + mails
 }

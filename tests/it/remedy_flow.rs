@@ -50,6 +50,7 @@ fn context(backend: &SqliteBackend) -> OperateContext {
         duplicate_window_ms: 0,
         mail_queue: Destination::parse(QUEUE).ok(),
         tombstone_days: 400,
+        taking_in: tokio::sync::Mutex::default(),
         provider: "mail:folder".to_owned(),
         rate_limit: RateLimit::default(),
         clock: Arc::new(SystemClock),

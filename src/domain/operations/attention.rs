@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Attention {
-    /// A stable name of its kind, for programs, in the order of the list: `stalled`, `heartbeat-late`, `breaker-open`,
+    /// A stable name of its kind, for programs, in the order of the list: `stalled`, `heartbeat-late`,
+    /// `heartbeat-failed`, `breaker-open`,
     /// `lag`, `dead-rows`, `mails-in-doubt`, `mails-refused`, `paused`, `unrouted`, `mails-parked`.
     pub kind: String,
     /// What it is about: a destination, a mail provider, a function, an event type.
@@ -102,13 +103,29 @@ fn time(on: DateTime<Utc>) -> String {
 /// One entry per function, by its last run.
 fn late(heartbeats: &[Heartbeat], found: &mut Vec<Attention>) {
     let mut last: BTreeMap<&str, &Heartbeat> = BTreeMap::new();
-    for beat in heartbeats.iter().filter(|beat| beat.late) {
+    for beat in heartbeats {
         let known = last.entry(&beat.function).or_insert(beat);
         if beat.last_run_on > known.last_run_on {
             *known = beat;
         }
     }
+    // A dispatcher of its own may stand in the function's place.
+    let replaced = last.get("dispatch").is_some_and(|beat| !beat.late);
     for (function, beat) in last {
+        if !beat.late {
+            found.extend(beat.error.as_ref().map(|error| {
+                let text = format!(
+                    "the last run of {function}, {} ago on {}, failed: {error}",
+                    age(beat.age_ms),
+                    beat.instance
+                );
+                one("heartbeat-failed", function, text, command("doctor"))
+            }));
+            continue;
+        }
+        if replaced && function == "DispatchOutbox" {
+            continue;
+        }
         let text = format!(
             "{function} last ran {} ago on {}, and was to run again by {}",
             age(beat.age_ms),
@@ -142,7 +159,7 @@ fn paused(line: &DestinationLine, thresholds: Thresholds) -> Option<Attention> {
     let pause = line.pause.as_ref()?;
     let ms = line.oldest_claimable_ms.filter(|ms| *ms > thresholds.lag_ms)?;
     let text = format!("{}; its oldest row has waited for {}", pause_text(&line.name, pause), age(ms));
-    Some(one("paused", &line.name, text, command(&format!("ops resume {}", line.name))))
+    Some(one("paused", &line.name, text, command(&format!("ops resume {} --reason \"…\"", line.name))))
 }
 
 fn paused_mails(overview: &Overview, thresholds: Thresholds) -> Option<Attention> {
@@ -153,7 +170,7 @@ fn paused_mails(overview: &Overview, thresholds: Thresholds) -> Option<Attention
     let long = (overview.at - pause.on).num_milliseconds() > thresholds.lag_ms;
     (long && waiting > 0).then(|| {
         let text = format!("{}; {waiting} mail(s) wait", pause_text(&mails.provider, pause));
-        one("paused", &mails.provider, text, command("ops mail resume"))
+        one("paused", &mails.provider, text, command("ops mail resume --reason \"…\""))
     })
 }
 
@@ -271,6 +288,27 @@ mod tests {
     }
 
     #[test]
+    fn a_dispatcher_of_its_own_stands_in_for_the_function() {
+        let stopped = || beat("DispatchOutbox", "a", true);
+        assert_eq!(found(|all| all.heartbeats = vec![stopped(), beat("dispatch", "b", false)]), []);
+        let both = found(|all| all.heartbeats = vec![stopped(), beat("dispatch", "b", true)]);
+        assert_eq!(both.len(), 2, "{both:?}");
+    }
+
+    #[test]
+    fn a_function_whose_last_run_failed_is_named_though_it_is_on_time() {
+        is_one(
+            |all| all.heartbeats[0].error = Some("no right to delete".to_owned()),
+            [
+                "heartbeat-failed",
+                "DispatchOutbox",
+                "the last run of DispatchOutbox, 12 min 0 s ago on a, failed: no right to delete",
+                "client-organizer doctor",
+            ],
+        );
+    }
+
+    #[test]
     fn an_open_breaker_explains_the_lag_behind_it() {
         let text = "nothing is sent to queue:q since 2023-11-14T22:09:00Z but a probe, the next one at \
                     2023-11-14T22:15:00Z: 503";
@@ -327,7 +365,7 @@ mod tests {
                 "queue:q",
                 "queue:q is paused by anna since 2023-11-14T21:14:00Z until 2023-11-14T23:14:00Z: ticket 7; its oldest \
                  row has waited for 6 min 0 s",
-                "client-organizer ops resume queue:q",
+                "client-organizer ops resume queue:q --reason \"…\"",
             ],
         );
         is_one(
@@ -336,7 +374,7 @@ mod tests {
                 "paused",
                 "mail:smtp",
                 "mail:smtp is paused by anna since 2023-11-14T21:14:00Z until 2023-11-14T23:14:00Z: ticket 7; 2 mail(s) wait",
-                "client-organizer ops mail resume",
+                "client-organizer ops mail resume --reason \"…\"",
             ],
         );
     }

@@ -4,19 +4,35 @@ use super::{MailLine, Message, MessageLine};
 use crate::domain::{delivery::MailState, outbox::RowState};
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// One sentence about the rows and the mail of a message.
+/// One sentence about the rows and the mail of a message. `mail_queue`: the queue whose messages are mailed.
 #[must_use]
-pub fn summary(message: &Message) -> String {
+pub fn summary(message: &Message, mail_queue: Option<&str>) -> String {
     let mut parts: Vec<String> = message.rows.iter().map(of_row).collect();
     if parts.is_empty() {
         parts.push("only the inbox knows it".to_owned());
     }
     parts.extend(message.mail.as_ref().map(of_mail));
+    let mailed = |row: &&MessageLine| row.state == RowState::Sent && Some(row.destination.as_str()) == mail_queue;
+    if message.mail.is_none() && message.rows.iter().any(|row| mailed(&row)) {
+        parts.push(NOT_DELIVERED.to_owned());
+    }
     parts.join("; ")
 }
 
+const NOT_DELIVERED: &str = "the queue has not delivered it for mailing: where that lasts, SendEmail does not run, or it is \
+                             among `client-organizer ops mail dead-letters`";
+
+/// An id as an argument of a command line that is pasted: any program may have written it.
+fn argument(id: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._:~-".contains(c);
+    if id.chars().all(plain) && !id.starts_with('-') {
+        return id.to_owned();
+    }
+    format!("'{}'", id.replace('\'', r"'\''"))
+}
+
 fn of_row(row: &MessageLine) -> String {
-    let (to, id) = (&row.destination, &row.id);
+    let (to, id) = (&row.destination, argument(&row.id));
     let ended = row.processed_on.map_or_else(String::new, |on| format!(" at {}", time(on)));
     match row.state {
         RowState::Pending if to.is_empty() => {
@@ -30,9 +46,12 @@ fn of_row(row: &MessageLine) -> String {
         },
         RowState::Leased => format!("is being sent to {to}"),
         RowState::Sent => format!("sent to {to}{ended}"),
+        RowState::Dead if row.mail.is_some() => {
+            format!("dead for {to}{}, though the inbox knows it", because(row.last_error.as_ref()))
+        }
         RowState::Dead => {
             format!(
-                "dead for {to}{}; `client-organizer ops requeue {id}` sends it again",
+                "dead for {to}{}; `client-organizer ops requeue {id} --reason \"…\"` sends it again",
                 because(row.last_error.as_ref())
             )
         }
@@ -42,7 +61,7 @@ fn of_row(row: &MessageLine) -> String {
 }
 
 fn of_mail(mail: &MailLine) -> String {
-    let (id, why) = (&mail.message_id, because(mail.last_error.as_ref()));
+    let (id, why) = (argument(&mail.message_id), because(mail.last_error.as_ref()));
     let next = |what: &str| mail.due_at.map_or_else(String::new, |on| format!("; {what} at {}", time(on)));
     let ended = mail.finished_on.map_or_else(String::new, |on| format!(" at {}", time(on)));
     match mail.state {
@@ -57,11 +76,14 @@ fn of_mail(mail: &MailLine) -> String {
             format!("its mail may or may not have been sent{why}{}", next("decided"))
         }
         MailState::InDoubt => format!(
-            "its mail may or may not have been sent and waits for a person{why}; `client-organizer ops mail resend {id}` \
-             or `client-organizer ops mail assume-sent {id}`"
+            "its mail may or may not have been sent and waits for a person{why}; `client-organizer ops mail resend {id} \
+             --reason \"…\"` or `… assume-sent {id} --reason \"…\"`"
         ),
         MailState::Refused => {
-            format!("its mail was refused{ended}{why}; `client-organizer ops mail resend {id}` sends it again")
+            format!(
+                "its mail was refused{ended}{why}; while its content is stored, `client-organizer ops mail resend {id} \
+                 --reason \"…\"` sends it again"
+            )
         }
     }
 }
@@ -125,7 +147,7 @@ mod tests {
     }
 
     fn of(rows: Vec<MessageLine>, mail: Option<MailLine>) -> String {
-        summary(&Message {
+        let message = Message {
             id: "m".to_owned(),
             summary: String::new(),
             rows,
@@ -135,7 +157,8 @@ mod tests {
             trace_id: None,
             headers: BTreeMap::new(),
             payload: None,
-        })
+        };
+        summary(&message, Some("queue:mails"))
     }
 
     #[test]
@@ -150,8 +173,12 @@ mod tests {
         assert_eq!(one(RowState::Sent, "queue:q"), "sent to queue:q at 2023-11-14T22:15:00Z");
         assert_eq!(
             one(RowState::Dead, "queue:q"),
-            "dead for queue:q: no; `client-organizer ops requeue m` sends it again"
+            "dead for queue:q: no; `client-organizer ops requeue m --reason \"…\"` sends it again"
         );
+        let known = MessageLine { mail: Some(MailState::Sent), ..row(RowState::Dead, "queue:q") };
+        assert_eq!(of(vec![known], None), "dead for queue:q: no, though the inbox knows it");
+        let hostile = MessageLine { id: "x'; rm -r ~".to_owned(), ..row(RowState::Dead, "queue:q") };
+        assert!(of(vec![hostile], None).contains(r"ops requeue 'x'\''; rm -r ~' --reason"));
         assert_eq!(one(RowState::Discarded, ""), "goes nowhere: discarded at 2023-11-14T22:15:00Z");
         assert_eq!(one(RowState::Discarded, "queue:q"), "discarded for queue:q at 2023-11-14T22:15:00Z");
     }
@@ -172,17 +199,20 @@ mod tests {
                 MailState::InDoubt,
                 false,
                 "its mail may or may not have been sent and waits for a person: 451 wait; `client-organizer ops mail \
-                 resend m` or `client-organizer ops mail assume-sent m`",
+                 resend m --reason \"…\"` or `… assume-sent m --reason \"…\"`",
             ),
             (
                 MailState::Refused,
                 false,
-                "its mail was refused at 2023-11-14T22:16:00Z: 451 wait; `client-organizer ops mail resend m` sends it again",
+                "its mail was refused at 2023-11-14T22:16:00Z: 451 wait; while its content is stored, \
+                 `client-organizer ops mail resend m --reason \"…\"` sends it again",
             ),
         ] {
             let expected = format!("sent to queue:q at 2023-11-14T22:15:00Z; {sentence}");
             assert_eq!(of(vec![row(RowState::Sent, "queue:q")], Some(mail(state, due))), expected);
         }
+        let waits = of(vec![row(RowState::Sent, "queue:mails")], None);
+        assert!(waits.contains("not delivered it") && waits.contains("ops mail dead-letters"), "{waits}");
         assert_eq!(of(vec![], Some(mail(MailState::Sending, true))), "only the inbox knows it; its mail is being sent");
     }
 }

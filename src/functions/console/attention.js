@@ -6,7 +6,7 @@ import { counted, plain, said } from './format.js';
 import { openPause } from './pause.js';
 import { openRemedy } from './remedy.js';
 
-const URGENT = ['heartbeat-late', 'lag', 'dead-rows', 'breaker-open', 'stalled', 'mails-refused'];
+const URGENT = ['heartbeat-late', 'heartbeat-failed', 'lag', 'dead-rows', 'breaker-open', 'stalled', 'mails-refused'];
 
 export function attention(overview, page) {
   const items = overview.attention;

@@ -1,13 +1,19 @@
 //! Refuses what a page of another origin sends: a browser adds the Origin header, and no page can change it.
 
 use crate::functions::problem::{Kind, Problem};
-use warp::http::{HeaderMap, header};
+use warp::http::{HeaderMap, HeaderValue, header};
 
 /// # Errors
 /// `foreign-origin`: the request's Origin is not the address that it was sent to.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     let mut origins = headers.get_all(header::ORIGIN).iter();
-    let Some(origin) = origins.next() else { return Ok(()) };
+    let why = "the request's Origin is not this service's address: only the console of this service may send it";
+    let Some(origin) = origins.next() else {
+        // A page of another site can make a browser send a GET without Origin, such as for an image.
+        let foreign = |site: &HeaderValue| site == "cross-site" || site == "same-site";
+        let foreign = headers.get("sec-fetch-site").is_some_and(foreign);
+        return if foreign { Err(Problem::new(Kind::ForeignOrigin, why)) } else { Ok(()) };
+    };
     // Behind a gateway with a name of its own the browser alone knows which address the page and the request share.
     if headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin") {
         return Ok(());
@@ -17,7 +23,6 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Problem> {
     let own = host.zip(origins.next().is_none().then_some(origin)).is_some_and(|(host, origin)| {
         host.to_str().ok().zip(origin.to_str().ok()).is_some_and(|(host, origin)| is_at(origin, host))
     });
-    let why = "the request's Origin is not this service's address: only the console of this service may send it";
     if own { Ok(()) } else { Err(Problem::new(Kind::ForeignOrigin, why)) }
 }
 
@@ -34,7 +39,7 @@ fn is_at(origin: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use warp::http::{HeaderName, HeaderValue};
+    use warp::http::HeaderName;
 
     fn passes(headers: &[(&str, &str)]) -> bool {
         let mut map = HeaderMap::new();
@@ -48,6 +53,9 @@ mod tests {
     fn only_the_own_origin_passes() {
         let host = ("host", "office.azurewebsites.net");
         assert!(passes(&[host]), "a program sends none");
+        for (site, may) in [("cross-site", false), ("same-site", false), ("same-origin", true), ("none", true)] {
+            assert_eq!(passes(&[host, ("sec-fetch-site", site)]), may, "a browser's GET has no Origin: {site}");
+        }
         for own in ["https://office.azurewebsites.net", "https://OFFICE.azurewebsites.net"] {
             assert!(passes(&[host, ("origin", own)]), "{own}");
         }

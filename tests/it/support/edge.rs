@@ -89,6 +89,7 @@ impl Edge {
             duplicate_window_ms: 0,
             mail_queue: Destination::parse("queue:client-emails").ok(),
             tombstone_days: 400,
+            taking_in: tokio::sync::Mutex::default(),
             provider: notify.mailer.provider().to_owned(),
             rate_limit: notify.settings.rate_limit,
             clock: notify.clock.clone(),
