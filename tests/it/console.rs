@@ -1,5 +1,7 @@
 //! The operators' page in a real browser, on the real local host.
 
+mod failures;
+
 use crate::support::{
     browser::Browser,
     host::{self, Host},
@@ -53,19 +55,6 @@ impl Stage {
     fn go(&mut self, view: &str) {
         let url = self.url(view);
         self.browser.run("go", json!({ "url": url }));
-    }
-
-    /// From the overview by at most two clicks, each on a link or button within what needs a person.
-    #[track_caller]
-    fn is_found_by(&mut self, clicks: &[(&str, &str)], texts: &[&str]) {
-        assert!(clicks.len() <= 2);
-        self.open("overview", json!({}));
-        for (role, name) in clicks {
-            self.browser.run("click", json!({"role": role, "name": name}));
-        }
-        for text in texts {
-            self.browser.see(text);
-        }
     }
 
     fn sql(&self, sql: &str) {
@@ -310,52 +299,4 @@ async fn only_the_key_of_operations_opens_the_page_and_it_stays_in_the_tab() {
     stage.browser.click("Sign out");
     stage.browser.see("Enter the key");
     assert_eq!(stage.browser.run("stored", json!({}))["session"], json!({}));
-}
-
-/// Nobody listens on port 1.
-const NO_BUS: &str = "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=k;SharedAccessKey=a2V5;UseDevelopmentEmulator=true";
-const NO_SMTP: [(&str, &str); 5] = [
-    ("Email__Provider", "smtp"),
-    ("Email__SmtpHost", "127.0.0.1"),
-    ("Email__SmtpPort", "1"),
-    ("Email__SmtpSecurity", "none"),
-    ("Email__From", "biuro@office.example"),
-];
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bus_that_is_away_and_a_missing_route_are_found_in_two_clicks() {
-    let Some(mut stage) = Stage::set(&["--bus", NO_BUS]) else { return };
-    let booked = stage.book().await;
-    stage.sql("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('m-1', 'Plain', '{}')");
-    stage.is_found_by(&[("link", "Failures")], &["queue:client-emails", "1 message is tried again"]);
-    stage.is_found_by(&[("button", "Try now…")], &["Resume queue:client-emails"]);
-    stage.is_found_by(&[("link", "Failures"), ("link", "the last one")], &[&booked, "Attempt failed, another follows"]);
-    stage.is_found_by(&[], &["event type Plain wait: it has no route"]);
-    // Mended from there: the row gets a destination.
-    stage.browser.click("Route…");
-    stage.browser.fill("New destination", "queue:others");
-    stage.browser.click("Dry run");
-    stage.browser.see("Dry run: 1 row would be routed.");
-    stage.sign("Route 1 row", "the queue of the others");
-    stage.browser.see("1 row routed.");
-    stage.browser.click("Done");
-    stage.browser.see("queue:others");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_mail_server_that_is_away_and_a_client_who_got_no_mail_are_found_in_two_clicks() {
-    let Some(mut stage) = Stage::set_with(&NO_SMTP, &[]) else { return };
-    let booked = stage.book().await;
-    stage.host.wait_for("its delivery", |e| e["event"] == "completed" && e["messageId"] == booked.as_str());
-    stage.is_found_by(&[], &["nothing is sent to mail:smtp"]);
-    stage.is_found_by(&[("link", "Failures")], &["mail:smtp", "1 mail is tried again"]);
-    stage.is_found_by(&[("link", "Mails")], &["parked"]);
-    stage.browser.fill("E-mail address", "KLOS@example.pl");
-    stage.browser.click("Find");
-    stage.browser.see(&booked);
-    let requests = stage.browser.run("requests", json!({}));
-    assert!(!requests.to_string().to_lowercase().contains("klos"), "{requests}");
-    stage.browser.follow(&booked);
-    stage.browser.see("Mail parked: sent later");
-    stage.is_faultless();
 }

@@ -31,7 +31,7 @@ export function render({ items, next }, asked, page) {
     { head: 'Client', cell: (mail) => clientLink(mail.subject, 'messages', 'unknown or erased') },
     { head: 'Received', cell: (mail) => time(mail.receivedOn) },
     { head: 'Next try', cell: (mail) => (mail.dueAt ? since(mail.dueAt) : mail.finishedOn ? h('span', {}, 'ended ', since(mail.finishedOn)) : 'never by itself') },
-    { head: 'Attempts', number: true, cell: (mail) => count(mail.attempts) },
+    { head: 'Attempts', number: true, cell: (mail) => [count(mail.attempts), mail.doubts > 0 && h('small', {}, ` ${count(mail.doubts)} in doubt`)] },
     { head: 'Reason or reference', wide: true, cell: (mail) => said(mail.lastError ?? mail.reference ?? '', 200) },
     { head: 'Remedy', cell: (mail) => h('span', { class: 'buttons' }, actions(mail, page)) },
   ];
