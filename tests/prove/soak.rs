@@ -180,6 +180,10 @@ async fn print_report(
     let mut troubles = Vec::new();
     for line in &totals.troubles {
         let event: Value = serde_json::from_str(line).unwrap_or_default();
+        // Reported once a minute, as long as it lasts.
+        if event["attention"] == "breaker-open" || event["attention"] == "lag" {
+            continue;
+        }
         let (Some(for_ms), Some(reason)) = (event["for_ms"].as_i64(), event["reason"].as_str()) else {
             troubles.push(line.clone());
             continue;
