@@ -72,10 +72,10 @@ pub async fn store(settings: &Settings) -> Result<Stores> {
     match &settings.store.kind {
         StoreKind::Sqlite => {
             let options = SqliteOptions {
-                path: settings.store.path.clone(),
                 skew_ms: Arc::new(AtomicI64::new(settings.store.skew_ms)),
                 key_lifetime_ms: settings.store.key_lifetime_ms,
                 instance: settings.store.instance.clone(),
+                ..SqliteOptions::at(&settings.store.path)
             };
             ensure!(
                 options.path.exists(),

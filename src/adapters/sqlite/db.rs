@@ -24,6 +24,8 @@ pub struct SqliteOptions {
     /// Milliseconds added to the database's clock in every statement: 0 outside tests. Shared, so that a test can move
     /// time.
     pub skew_ms: Arc<AtomicI64>,
+    /// The database's time, in milliseconds, in place of its own clock: a simulation repeats exactly. None outside tests.
+    pub fixed_ms: Option<Arc<AtomicI64>>,
     /// How long an idempotency key is kept, in milliseconds.
     pub key_lifetime_ms: i64,
     /// The name of this process in what it stores about attempts and runs; at most 100 characters.
@@ -37,8 +39,36 @@ impl SqliteOptions {
         Self {
             path: path.into(),
             skew_ms: Arc::default(),
+            fixed_ms: None,
             key_lifetime_ms: 24 * 3_600_000,
             instance: "here".to_owned(),
+        }
+    }
+}
+
+impl SqliteOptions {
+    fn clock(&self) -> DatabaseClock {
+        match &self.fixed_ms {
+            Some(fixed_ms) => DatabaseClock::Fixed(fixed_ms.load(Ordering::Relaxed)),
+            None => DatabaseClock::Own { skew_ms: self.skew_ms.load(Ordering::Relaxed) },
+        }
+    }
+}
+
+/// What a transaction takes for the time.
+#[derive(Clone, Copy)]
+enum DatabaseClock {
+    Own { skew_ms: i64 },
+    Fixed(i64),
+}
+
+impl DatabaseClock {
+    fn now(self, transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
+        match self {
+            Self::Own { skew_ms } => {
+                transaction.query_row(NOW, [], |row| row.number("Now")).map(|now: i64| now + skew_ms)
+            }
+            Self::Fixed(now) => Ok(now),
         }
     }
 }
@@ -86,7 +116,7 @@ impl Sqlite {
         step: &'static str,
         work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
-        let skew_ms = self.options.skew_ms.load(Ordering::Relaxed);
+        let clock = self.options.clock();
         let until = Instant::now() + BUSY_WAIT;
         // The time spent waiting for writes of this process counts: else, behind a lock held elsewhere, the n-th of
         // many writes would answer after n waits.
@@ -97,8 +127,8 @@ impl Sqlite {
             connection.busy_timeout(left).map_err(|e| errors::map(step, e))?;
             let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
             let transaction = begin.map_err(|e| errors::map(step, e))?;
-            let now = transaction.query_row(NOW, [], |row| row.number("Now")).map_err(|e| errors::map(step, e))?;
-            let answer = work(&transaction, now + skew_ms).map_err(|e| errors::map(step, e))?;
+            let now = clock.now(&transaction).map_err(|e| errors::map(step, e))?;
+            let answer = work(&transaction, now).map_err(|e| errors::map(step, e))?;
             transaction.commit().map_err(|e| errors::map_commit(step, e))?;
             Ok(answer)
         });
@@ -111,13 +141,13 @@ impl Sqlite {
         step: &'static str,
         work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
-        let skew_ms = self.options.skew_ms.load(Ordering::Relaxed);
+        let clock = self.options.clock();
         let mut connection = self.reader.clone().lock_owned().await;
         let task = tokio::task::spawn_blocking(move || {
             let read = |connection: &mut Connection| {
                 let transaction = connection.transaction()?;
-                let now = transaction.query_row(NOW, [], |row| row.number("Now"))?;
-                work(&transaction, now + skew_ms)
+                let now = clock.now(&transaction)?;
+                work(&transaction, now)
             };
             read(&mut connection).map_err(|e| errors::map(step, e))
         });
