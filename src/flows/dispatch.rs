@@ -46,14 +46,19 @@ pub struct DispatchContext {
     pub health: Arc<Health>,
     /// Jitter; seeded in simulations.
     pub dice: Mutex<fastrand::Rng>,
-    /// Once true, a run settles what it has claimed and ends, so that a graceful stop leaves no row leased.
+    /// Once true, a run settles what it has published, puts back what else it has claimed and ends, so that a graceful
+    /// stop leaves no row leased.
     pub stopping: Arc<AtomicBool>,
 }
 
 impl DispatchContext {
     /// Whether a run with the deadline `until` must end now.
     pub(super) fn is_over(&self, until: Instant) -> bool {
-        self.stopping.load(Ordering::Relaxed) || Instant::now() >= until
+        self.is_stopping() || Instant::now() >= until
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 }
 
@@ -118,7 +123,7 @@ pub struct DestinationReport {
 }
 
 impl DispatchReport {
-    fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.routed += other.routed;
         self.discarded += other.discarded;
         self.claimed += other.claimed;

@@ -10,6 +10,7 @@ mod documents;
 mod simulation;
 mod rivers;
 mod guards;
+mod batches;
 mod deliveries;
 mod flaky_store;
 
