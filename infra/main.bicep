@@ -1,5 +1,4 @@
-// The function app on Flex Consumption, its storage (by identity, no keys), and the Service Bus queue.
-// Read README.md beside this file first: the template has never been deployed.
+// Everything that the app needs in Azure, in one resource group. README.md beside this file goes through it step by step.
 
 @description('Base of every name: 3 to 11 lower case letters and digits.')
 @minLength(3)
@@ -8,10 +7,15 @@ param name string
 
 param location string = resourceGroup().location
 
+// --- the bus ---
+
+@allowed(['Standard', 'Premium'])
+param busSku string = 'Standard'
+
 @description('The queue that SendEmail reads; also the setting EmailQueueName.')
 param emailQueueName string = 'client-emails'
 
-@description('Minutes for which the queue remembers MessageIds; 0 turns duplicate detection off. It cannot be changed once the queue exists.')
+@description('Minutes for which the queue remembers MessageIds; 0 turns duplicate detection off. That cannot be changed once the queue exists.')
 @minValue(0)
 @maxValue(10080)
 param duplicateWindowMinutes int = 10
@@ -21,218 +25,286 @@ param duplicateWindowMinutes int = 10
 @maxValue(3650)
 param queueLifeDays int = 14
 
-@description('The server of the database, <server>.database.windows.net. This template creates neither it nor the database.')
-param sqlServer string
+@description('Further topics that settings Routes__… name, with their subscriptions.')
+param topics { name: string, subscriptions: string[] }[] = []
 
-@description('The database. `client-organizer migrate` creates its tables, and the identity below must be its user.')
-param sqlDatabase string
+@description('Data Owner on the queue in place of Data Receiver: Azure scales SendEmail by the queue\'s length, and doctor reads the queue\'s settings.')
+param scaleByQueueLength bool = false
 
-@description('https://<name>.communication.azure.com: the identity below sends mail there and needs a role on it. If empty, the parameter settings select the mail provider (Email__Provider and Email__Smtp…, or an access key).')
-param acsEndpoint string
+// --- the database ---
 
-@description('The From of the mails: an address, or Name <address>, from which the provider lets this app send.')
-param emailFrom string
+@description('The Entra ID group (or user, or application) that administers the database: it makes tables and users.')
+param sqlAdmin { name: string, objectId: string, type: 'Group' | 'User' | 'Application' }
+param sqlSku { name: string, tier: string, family: string, capacity: int } = {
+  name: 'GP_S_Gen5'
+  tier: 'GeneralPurpose'
+  family: 'Gen5'
+  capacity: 1
+}
 
-@description('The key that hashes the recipients in the inbox. Keep it: after a change, earlier mails are found only with the old key.')
-@secure()
-@minLength(32)
-param recipientKey string
+@description('Minutes without a query after which a serverless database pauses; -1: never. The timers query it unless the setting Store__IdleMs lets them rest.')
+param sqlAutoPauseMinutes int = -1
+param sqlRestoreDays int = 7
+param sqlBackupRedundancy 'Local' | 'Zone' | 'Geo' = 'Local'
 
-@description('Ids of the action groups that the alerts notify. Empty: the alerts are shown in the portal and nobody is told.')
-param alertActionGroups array = []
+// --- the network ---
 
-@description('Further settings by name (src/config/README.md); they override the ones below. Secure, since secrets (SqlConnectionString, Email__SmtpPassword) come this way.')
-@secure()
+@description('The database has an address in a network of its own and none on the internet.')
+param privateNetwork bool = false
+
+@description('A /24 that no peered network uses.')
+param addressPrefix string = '10.71.7.0/24'
+
+// --- mail ---
+
+@description('acs: Communication Services, made here. smtp: a server that the parameter settings names (Email__Smtp…).')
+param mailProvider 'acs' | 'smtp' = 'acs'
+
+@description('The office\'s domain. Empty: one that Azure manages, for trying things.')
+param mailDomain string = ''
+
+@description('Set to true once the records of the output mailRecords are in the DNS and Azure has verified them.')
+param mailDomainVerified bool = false
+
+@description('The part before the @.')
+param mailSender string = 'donotreply'
+
+@description('The name that signs the mails.')
+param mailName string
+
+@description('Where Communication Services store data.')
+param mailDataLocation string = 'Europe'
+
+// --- settings and secrets ---
+
+@description('Further settings by name (src/config/README.md); they override those below. Not for secrets.')
 param settings object = {}
 
+@description('Settings whose values are in the vault, for example Email__SmtpPassword.')
+param secretSettings string[] = ['Inbox__RecipientKey']
+
+@description('Values of secret settings by name: when they are new, or replaced. Without one the vault keeps what it has.')
+@secure()
+param secretValues object = {}
+
+// --- who is told, and what it may cost ---
+
+@description('Addresses that alerts and the budget write to.')
+param alertEmails string[]
+
+@description('Ids of further action groups (telephone, chat).')
+param alertActionGroups string[] = []
+param logRetentionDays int = 30
+
+@description('For a month, in the subscription\'s currency; 0: no budget.')
+param budgetAmount int = 0
+
+@description('yyyy-mm-01: the month in which the budget is created. Azure refuses another one later.')
+param budgetStart string = ''
+
+// --- the app ---
+
+@description('App, database and storage in several zones, where the region has them. Always-ready instances must then be two at least.')
+param zoneRedundant bool = false
+
+@description('Instances that always run for HTTP: each is paid for by the hour.')
+param alwaysReadyHttp int = 0
+
+@description('HTTP requests that one instance serves at a time.')
+@minValue(1)
+@maxValue(1000)
+param httpConcurrency int = 32
+
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int = 512
+
+@description('The least that Azure takes is 40; every instance opens connections to one database.')
+@minValue(40)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+
 var unique = uniqueString(resourceGroup().id)
-var packageContainer = 'packages'
-var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
-var serviceBusDataSender = '69a216fc-b8fb-44d8-bc22-1f3c2cd27a39'
-var serviceBusDataReceiver = '4f6d3b9b-027b-4f4c-9142-0e5a2a2247e0'
 
-resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2023-01-31' = {
+module identity 'modules/identity.bicep' = {
   name: '${name}-identity'
-  location: location
+  params: { name: '${name}-identity', location: location }
 }
 
-// --- storage: the host's timer leases and the published package ---
-
-resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' = {
-  name: '${name}${unique}'
-  location: location
-  kind: 'StorageV2'
-  sku: { name: 'Standard_LRS' }
-  properties: {
-    allowBlobPublicAccess: false
-    allowSharedKeyAccess: false
-    minimumTlsVersion: 'TLS1_2'
-    supportsHttpsTrafficOnly: true
-  }
-
-  resource blobs 'blobServices' = {
-    name: 'default'
-
-    resource packages 'containers' = {
-      name: packageContainer
-    }
-  }
-}
-
-resource storageRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(storage.id, identity.id, storageBlobDataOwner)
-  scope: storage
-  properties: {
-    principalId: identity.properties.principalId
-    principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataOwner)
-  }
-}
-
-// --- the bus ---
-
-resource bus 'Microsoft.ServiceBus/namespaces@2024-01-01' = {
-  name: '${name}-${unique}'
-  location: location
-  sku: { name: 'Standard', tier: 'Standard' }
-  properties: {
-    minimumTlsVersion: '1.2'
-    // Sender and trigger both sign in with the app's identity, so there is no key to leak.
-    disableLocalAuth: true
-  }
-
-  resource emails 'queues' = {
-    name: emailQueueName
-    properties: {
-      // Only a convenience: correctness depends on the inbox. Neither can be changed later.
-      requiresDuplicateDetection: duplicateWindowMinutes > 0
-      duplicateDetectionHistoryTimeWindow: duplicateWindowMinutes > 0 ? 'PT${duplicateWindowMinutes}M' : 'PT10M'
-      requiresSession: false
-      defaultMessageTimeToLive: 'P${queueLifeDays}D'
-      deadLetteringOnMessageExpiration: true
-      maxDeliveryCount: 10
-      lockDuration: 'PT1M'
-    }
-  }
-}
-
-resource busRoles 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in [serviceBusDataSender, serviceBusDataReceiver]: {
-    name: guid(bus.id, identity.id, role)
-    scope: bus
-    properties: {
-      principalId: identity.properties.principalId
-      principalType: 'ServicePrincipal'
-      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', role)
-    }
-  }
-]
-
-// --- logs ---
-
-resource logs 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+module logs 'modules/logs.bicep' = {
   name: '${name}-logs'
-  location: location
-  properties: { sku: { name: 'PerGB2018' }, retentionInDays: 30 }
+  params: { name: name, location: location, retentionDays: logRetentionDays }
 }
 
-resource insights 'Microsoft.Insights/components@2020-02-02' = {
-  name: '${name}-insights'
-  location: location
-  kind: 'web'
-  properties: { Application_Type: 'web', WorkspaceResourceId: logs.id }
-}
-
-module alerts 'alerts.bicep' = {
+module alerts 'modules/alerts.bicep' = {
   name: '${name}-alerts'
-  params: { name: name, location: location, insightsId: insights.id, actionGroups: alertActionGroups }
+  params: {
+    name: name
+    location: location
+    insightsId: logs.outputs.insightsId
+    emails: alertEmails
+    furtherGroups: alertActionGroups
+  }
 }
 
-// --- the app; one app per plan on Flex Consumption ---
+module budget 'modules/budget.bicep' = if (budgetAmount > 0) {
+  name: '${name}-budget'
+  params: { name: '${name}-budget', amount: budgetAmount, start: budgetStart, emails: alertEmails }
+}
 
-resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
-  name: '${name}-plan'
-  location: location
-  kind: 'functionapp'
-  sku: { name: 'FC1', tier: 'FlexConsumption' }
-  properties: { reserved: true }
+module network 'modules/network.bicep' = if (privateNetwork) {
+  name: '${name}-network'
+  params: { name: name, location: location, addressPrefix: addressPrefix }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: '${name}-storage'
+  params: {
+    name: '${name}${unique}'
+    location: location
+    sku: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
+    principalId: identity.outputs.principalId
+    workspaceId: logs.outputs.workspaceId
+  }
+}
+
+module bus 'modules/bus.bicep' = {
+  name: '${name}-bus'
+  params: {
+    name: '${name}-${unique}'
+    location: location
+    sku: busSku
+    principalId: identity.outputs.principalId
+    workspaceId: logs.outputs.workspaceId
+    emailQueueName: emailQueueName
+    duplicateWindowMinutes: duplicateWindowMinutes
+    queueLifeDays: queueLifeDays
+    topics: topics
+    scaleByQueueLength: scaleByQueueLength
+  }
+}
+
+module database 'modules/database.bicep' = {
+  name: '${name}-database'
+  params: {
+    name: '${name}-${unique}'
+    location: location
+    workspaceId: logs.outputs.workspaceId
+    admin: sqlAdmin
+    sku: sqlSku
+    autoPauseMinutes: sqlAutoPauseMinutes
+    zoneRedundant: zoneRedundant
+    restoreDays: sqlRestoreDays
+    backupRedundancy: sqlBackupRedundancy
+    endpointsSubnetId: network.?outputs.endpointsSubnetId ?? ''
+    networkId: network.?outputs.networkId ?? ''
+  }
+}
+
+module mail 'modules/mail.bicep' = if (mailProvider == 'acs') {
+  name: '${name}-mail'
+  params: {
+    name: '${name}-${unique}'
+    dataLocation: mailDataLocation
+    domainName: mailDomain
+    domainVerified: mailDomainVerified
+    sender: mailSender
+    principalId: identity.outputs.principalId
+    workspaceId: logs.outputs.workspaceId
+  }
+}
+
+// A vault's name has 24 characters at most.
+var vaultName = '${name}${take(unique, 13)}'
+
+module vault 'modules/vault.bicep' = {
+  name: '${name}-vault'
+  params: {
+    name: vaultName
+    location: location
+    principalId: identity.outputs.principalId
+    workspaceId: logs.outputs.workspaceId
+    // Letters, digits and dashes.
+    secretNames: map(secretSettings, setting => replace(setting, '__', '-'))
+    secretValues: toObject(items(secretValues), one => replace(one.key, '__', '-'), one => one.value)
+  }
 }
 
 // FUNCTIONS_WORKER_RUNTIME and WEBSITE_RUN_FROM_PACKAGE are not app settings on Flex Consumption.
 var hostSettings = {
-  AzureWebJobsStorage__accountName: storage.name
+  AzureWebJobsStorage__accountName: storage.outputs.name
   AzureWebJobsStorage__credential: 'managedidentity'
-  AzureWebJobsStorage__clientId: identity.properties.clientId
-  APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
+  AzureWebJobsStorage__clientId: identity.outputs.clientId
+  APPLICATIONINSIGHTS_CONNECTION_STRING: logs.outputs.connectionString
 }
 
 // Only the settings that the program needs to start, those that must agree with the resources above, and the schedules,
 // which the host reads. All others have defaults in the program. A test starts the program with these settings alone.
 var ourSettings = {
-  ServiceBusConnection__fullyQualifiedNamespace: '${bus.name}.servicebus.windows.net'
+  ServiceBusConnection__fullyQualifiedNamespace: bus.outputs.hostName
   ServiceBusConnection__credential: 'managedidentity'
-  ServiceBusConnection__clientId: identity.properties.clientId
+  ServiceBusConnection__clientId: identity.outputs.clientId
   Store__Kind: 'sqlserver'
-  SqlConnectionString: 'Server=tcp:${sqlServer},1433;Database=${sqlDatabase};Authentication=Active Directory Managed Identity;User Id=${identity.properties.clientId}'
+  SqlConnectionString: 'Server=tcp:${database.outputs.server},1433;Database=${database.outputs.database};Authentication=Active Directory Managed Identity;User Id=${identity.outputs.clientId}'
   EmailQueueName: emailQueueName
   Bus__DuplicateWindowMs: string(duplicateWindowMinutes * 60000)
   Bus__TimeToLiveDays: string(queueLifeDays)
   OutboxSchedule: '*/10 * * * * *'
   RetryEmailSchedule: '0 * * * * *'
   PruneSchedule: '0 30 2 * * *'
-  Inbox__RecipientKey: recipientKey
-  Email__From: emailFrom
 }
 
-var mailSettings = empty(acsEndpoint) ? {} : {
-  Email__Provider: 'acs'
-  Email__AcsEndpoint: acsEndpoint
-  Email__AcsEndpoint__credential: 'managedidentity'
-  Email__AcsEndpoint__clientId: identity.properties.clientId
-}
-
-resource app 'Microsoft.Web/sites@2024-04-01' = {
-  name: '${name}-${unique}'
-  location: location
-  kind: 'functionapp,linux'
-  identity: {
-    type: 'UserAssigned'
-    userAssignedIdentities: { '${identity.id}': {} }
-  }
-  properties: {
-    serverFarmId: plan.id
-    httpsOnly: true
-    functionAppConfig: {
-      runtime: { name: 'custom', version: '1.0' }
-      deployment: {
-        storage: {
-          type: 'blobContainer'
-          value: '${storage.properties.primaryEndpoints.blob}${packageContainer}'
-          authentication: {
-            type: 'UserAssignedIdentity'
-            userAssignedIdentityResourceId: identity.id
-          }
-        }
-      }
-      scaleAndConcurrency: {
-        // Every instance opens connections to one database.
-        maximumInstanceCount: 40
-        instanceMemoryMB: 512
-      }
+var mailSettings = mailProvider == 'smtp'
+  ? { Email__Provider: 'smtp', Email__From: '${mailName} <${mailSender}@${mailDomain}>' }
+  : {
+      Email__Provider: 'acs'
+      Email__From: '${mailName} <${mail!.outputs.from}>'
+      Email__AcsEndpoint: mail!.outputs.endpoint
+      Email__AcsEndpoint__credential: 'managedidentity'
+      Email__AcsEndpoint__clientId: identity.outputs.clientId
     }
-    siteConfig: { minTlsVersion: '1.2' }
-  }
-  dependsOn: [storageRole, busRoles, storage::blobs::packages]
 
-  resource appSettings 'config' = {
-    name: 'appsettings'
-    properties: union(hostSettings, ourSettings, mailSettings, settings)
+var fromVault = toObject(
+  secretSettings,
+  setting => setting,
+  setting => '@Microsoft.KeyVault(VaultName=${vaultName};SecretName=${replace(setting, '__', '-')})'
+)
+
+module app 'modules/app.bicep' = {
+  name: '${name}-app'
+  params: {
+    name: '${name}-${unique}'
+    planName: '${name}-plan'
+    location: location
+    identityId: identity.outputs.id
+    packagesUrl: storage.outputs.packagesUrl
+    workspaceId: logs.outputs.workspaceId
+    zoneRedundant: zoneRedundant
+    settings: union(hostSettings, ourSettings, mailSettings, fromVault, settings)
+    alwaysReadyHttp: alwaysReadyHttp
+    httpConcurrency: httpConcurrency
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    subnetId: network.?outputs.appSubnetId ?? ''
   }
+  // The app resolves its secrets once, when it starts.
+  dependsOn: [vault]
 }
 
-output appName string = app.name
-output hostName string = app.properties.defaultHostName
-output namespace string = bus.name
+// Every name that deploy.sh and README.md need after this.
+output appName string = app.outputs.name
+output hostName string = app.outputs.hostName
+output consoleUrl string = 'https://${app.outputs.hostName}/api/console'
+output busName string = bus.outputs.name
+output queueName string = emailQueueName
 @description('The name of the database user that the app is.')
-output identityName string = identity.name
-output identityClientId string = identity.properties.clientId
+output identityName string = identity.outputs.name
+output identityClientId string = identity.outputs.clientId
+output sqlServer string = database.outputs.server
+output sqlServerName string = database.outputs.serverName
+output sqlDatabase string = database.outputs.database
+output storageName string = storage.outputs.name
+output vaultName string = vaultName
+output insightsName string = logs.outputs.insightsName
+output mailRecords object = mail.?outputs.records ?? {}
+output emailServiceName string = mail.?outputs.emailServiceName ?? ''
+output jobsSubnetId string = network.?outputs.jobsSubnetId ?? ''

@@ -44,7 +44,7 @@
 //! | a column of the outbox | a migration in each dialect; the statements that write, copy or read it (`src/adapters/sqlite/sql/books_enqueue.sql`, the claim's, on SQL Server also `src/adapters/sqlserver/sql/outbox_claim_before.sql`, `src/adapters/sqlite/sql/remedy_copy.sql`, `src/adapters/sqlite/sql/outbox_route_sibling.sql` and their namesakes); its field in `src/domain/message.rs` (written, with its binding in `src/adapters/sqlite/books_write.rs` and `src/adapters/sqlserver/books_write.rs`) and `src/domain/outbox.rs` (claimed); what a row means, once for both dialects, in `src/adapters/columns/outbox.rs` (for operators `src/adapters/columns/report.rs`) |
 //! | who may invoke a function | `src/functions/guard.rs`; who may operate, `src/functions/operations/signature.rs` |
 //! | what a settle leaves for operators | `src/domain/outbox_failures.rs`, `src/domain/mail_history.rs`; stored by `src/adapters/sqlite/history.rs` and its namesake |
-//! | what needs a person | `src/domain/operations/attention.rs`; the alert rules, `infra/alerts.bicep` |
+//! | what needs a person | `src/domain/operations/attention.rs`; the alert rules, `infra/modules/alerts.bicep` |
 //! | spans, metrics, log lines | `src/telemetry`, a tool that flows use too |
 //!
 //! # How to add

@@ -230,6 +230,7 @@ impl Settings {
             schedules: routes::schedules(&mut reader),
         };
         reader.unknown_names();
+        reader.unresolved_references();
         let alone = reader.problems.len();
         bus::check(&mut reader, &settings);
         checks::contradictions(&mut reader, &settings);

@@ -137,6 +137,20 @@ impl<'a> Reader<'a> {
         T::WORDS[0].1
     }
 
+    /// Azure leaves a reference to its Key Vault in place where it cannot resolve it: long enough to be taken for a key.
+    pub(super) fn unresolved_references(&mut self) {
+        for (name, _) in self.env.iter().filter(|(_, value)| value.trim_start().starts_with("@Microsoft.KeyVault(")) {
+            if catalogue::find(name).is_some() {
+                self.problems.retain(|problem| problem.setting != *name);
+                self.problem(
+                    name.clone(),
+                    "is a Key Vault reference that Azure did not resolve: check that the secret exists and that the app's \
+                     identity is Key Vault Secrets User, then restart the app",
+                );
+            }
+        }
+    }
+
     /// Reports unknown names in the sections of this program: a typo would otherwise silently mean the default.
     pub(super) fn unknown_names(&mut self) {
         let sections: Vec<&str> = catalogue::all().filter_map(|s| s.name.split_once("__")).map(|(s, _)| s).collect();

@@ -1,4 +1,4 @@
-//! Watching: what needs a person goes to the log, where alert rules find it (`infra/alerts.bicep`), and the lag to
+//! Watching: what needs a person goes to the log, where alert rules find it (`infra/modules/alerts.bicep`), and the lag to
 //! metrics.
 
 use super::operate::{self, OperateContext};

@@ -52,6 +52,7 @@ mod symptoms;
 mod doctor;
 mod staging;
 mod settings;
+mod template;
 mod tidy;
 mod sql_lint;
 mod showplan;

@@ -281,7 +281,7 @@ async fn a_dead_row_is_logged_with_its_trace_and_for_the_alert_rules() {
     assert_eq!((&dead["message_id"], &dead["trace"]), (&json!("m-1"), &json!(TRACE)), "{dead}");
     // As the rules' query finds it.
     let query = r#"message contains "\\"attention\\":\\"${one.kind}\\"""#;
-    assert!(file("infra/alerts.bicep").contains(query));
+    assert!(file("infra/modules/alerts.bicep").contains(query));
     let found: Vec<&str> = text.lines().filter(|line| line.contains(r#""attention":"dead-rows""#)).collect();
     let [line] = found[..] else { panic!("{text}") };
     let line: Value = serde_json::from_str(line).unwrap();
@@ -291,9 +291,9 @@ async fn a_dead_row_is_logged_with_its_trace_and_for_the_alert_rules() {
 
 #[test]
 fn every_alert_rule_is_about_a_kind_that_is_reported_and_in_the_runbook() {
-    let (rules, kinds) = (file("infra/alerts.bicep"), file("src/domain/operations/attention.rs"));
+    let (rules, kinds) = (file("infra/modules/alerts.bicep"), file("src/domain/operations/attention.rs"));
     let runbook = file("src/ops/README.md");
-    let named = Regex::new("kind: '([a-z-]+)', severity").unwrap();
+    let named = Regex::new(r"kind: '([a-z-]+)',?\s+severity").unwrap();
     let named: Vec<String> = named.captures_iter(&rules).map(|found| found[1].to_owned()).collect();
     assert!(named.len() >= 5, "{named:?}");
     for kind in named {

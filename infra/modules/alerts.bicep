@@ -5,14 +5,35 @@ param name string
 param location string
 param insightsId string
 
-@description('Ids of the action groups that are told (mail, telephone, chat). Empty: the alerts are only shown in the portal.')
-param actionGroups array
+@description('Addresses that get a mail. Empty, and no further group: the alerts are only shown in the portal.')
+param emails string[]
+
+@description('Ids of further action groups (telephone, chat).')
+param furtherGroups string[]
+
+resource group 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(emails)) {
+  name: '${name}-alerts'
+  location: 'global'
+  properties: {
+    groupShortName: take(name, 12)
+    enabled: true
+    emailReceivers: [
+      for (address, n) in emails: { name: 'mail-${n}', emailAddress: address, useCommonAlertSchema: true }
+    ]
+  }
+}
+
+var actionGroups = union(empty(emails) ? [] : [group.id], furtherGroups)
 
 // What the dispatcher logs once a minute while it lasts, by its kind (src/domain/operations/attention.rs). One line is
 // enough: sampling may drop some, and the rule looks back over several minutes.
 var kinds = [
   { kind: 'lag', severity: 2, what: 'A message waits for the bus although nothing stops it.' }
-  { kind: 'breaker-open', severity: 2, what: 'A queue, a topic or the mail provider fails: only probes are sent to it.' }
+  {
+    kind: 'breaker-open'
+    severity: 2
+    what: 'A queue, a topic or the mail provider fails: only probes are sent to it.'
+  }
   { kind: 'dead-rows', severity: 1, what: 'Messages are dead: none is sent unless a person requeues it.' }
   { kind: 'mails-in-doubt', severity: 2, what: 'Mails may or may not have been sent, and wait for a decision.' }
   { kind: 'heartbeat-late', severity: 1, what: 'A timer function does not run.' }

@@ -1,0 +1,170 @@
+//! The template of Azure: what a deployment would set, as the committed snapshots have it, is what the program and its functions read.
+
+use client_organizer::config::{Settings, StoreKind, catalogue};
+use regex::Regex;
+use serde_json::Value;
+use std::{collections::BTreeMap, fs, path::Path};
+
+const ENVIRONMENTS: [&str; 2] = ["dev", "prod"];
+
+/// What Azure knows only once the resources exist; an expression for another setting fails the tests.
+const DEPLOYED: [(&str, &str); 8] = [
+    ("AzureWebJobsStorage__clientId", "1b671a64-40d5-491e-99b0-da01ff1f3341"),
+    ("APPLICATIONINSIGHTS_CONNECTION_STRING", "InstrumentationKey=0"),
+    ("ServiceBusConnection__fullyQualifiedNamespace", "office-7f3k.servicebus.windows.net"),
+    ("ServiceBusConnection__clientId", "1b671a64-40d5-491e-99b0-da01ff1f3341"),
+    (
+        "SqlConnectionString",
+        "Server=tcp:office-7f3k.database.windows.net,1433;Database=client-organizer;Authentication=Active Directory \
+         Managed Identity;User Id=1b671a64-40d5-491e-99b0-da01ff1f3341",
+    ),
+    ("Email__From", "Biuro <DoNotReply@1a2b.azurecomm.net>"),
+    ("Email__AcsEndpoint", "https://office.communication.azure.com"),
+    ("Email__AcsEndpoint__clientId", "1b671a64-40d5-491e-99b0-da01ff1f3341"),
+];
+
+fn file(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
+
+/// The resources that a parameter file deploys.
+fn resources(environment: &str) -> Vec<Value> {
+    let snapshot: Value = serde_json::from_str(&file(&format!("infra/{environment}.snapshot.json"))).unwrap();
+    snapshot["predictedResources"].as_array().unwrap().clone()
+}
+
+fn resource(environment: &str, kind: &str) -> Value {
+    let mut found: Vec<Value> = resources(environment).into_iter().filter(|one| one["type"] == kind).collect();
+    assert_eq!(found.len(), 1, "{kind} in {environment}");
+    found.remove(0)
+}
+
+/// The app settings as the template gives them.
+fn given(environment: &str) -> BTreeMap<String, String> {
+    let config = resource(environment, "Microsoft.Web/sites/config");
+    assert!(config["name"].as_str().unwrap().ends_with("/appsettings"));
+    serde_json::from_value(config["properties"].clone()).unwrap()
+}
+
+/// As the process finds them: expressions and references to the vault resolved.
+fn deployed(environment: &str) -> BTreeMap<String, String> {
+    let resolved = |name: &str, value: String| {
+        if value.starts_with('[') {
+            let known = DEPLOYED.iter().find(|(known, _)| *known == name);
+            return known.unwrap_or_else(|| panic!("what is {name}?")).1.to_owned();
+        }
+        if value.starts_with("@Microsoft.KeyVault(") { "0123456789abcdef0123456789abcdef".to_owned() } else { value }
+    };
+    given(environment).into_iter().map(|(name, value)| (name.clone(), resolved(&name, value))).collect()
+}
+
+/// What the platform adds by itself.
+fn with_the_platform(mut settings: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    for (name, value) in [
+        ("WEBSITE_SITE_NAME", "office-7f3k"),
+        ("IDENTITY_ENDPOINT", "http://127.0.0.1:8081/msi/token"),
+        ("IDENTITY_HEADER", "0000"),
+        ("FUNCTIONS_CUSTOMHANDLER_PORT", "40001"),
+    ] {
+        settings.insert(name.to_owned(), value.to_owned());
+    }
+    settings
+}
+
+#[test]
+fn the_app_starts_with_nothing_but_what_the_template_sets() {
+    for environment in ENVIRONMENTS {
+        let settings = Settings::read_with_bus(&with_the_platform(deployed(environment)))
+            .unwrap_or_else(|problems| panic!("{environment}: {problems:?}"));
+        assert!(matches!(settings.store.kind, StoreKind::SqlServer { .. }) && settings.in_azure);
+        assert!(settings.warnings.is_empty(), "{environment}: {:?}", settings.warnings);
+    }
+}
+
+/// Azure leaves the reference itself in the variable: long enough to be taken for a key.
+#[test]
+fn a_reference_to_the_vault_that_was_not_resolved_is_refused() {
+    let mut settings = with_the_platform(deployed("dev"));
+    let name = "Inbox__RecipientKey";
+    settings.insert(name.to_owned(), given("dev")[name].clone());
+    let problems = Settings::read_with_bus(&settings).unwrap_err();
+    let reported: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(reported.len(), 1, "{reported:?}");
+    assert!(reported[0].starts_with(name) && reported[0].contains("Key Vault"), "{reported:?}");
+}
+
+#[test]
+fn the_template_sets_only_what_the_program_or_the_host_reads() {
+    // FUNCTIONS_WORKER_RUNTIME and WEBSITE_RUN_FROM_PACKAGE are refused on Flex Consumption.
+    let of_the_host = ["AzureWebJobsStorage__", "APPLICATIONINSIGHTS_CONNECTION_STRING"];
+    for environment in ENVIRONMENTS {
+        for name in given(environment).keys() {
+            let known = catalogue::find(name).is_some() || of_the_host.iter().any(|host| name.starts_with(host));
+            assert!(known, "{environment} sets {name}, which nothing reads");
+        }
+    }
+}
+
+/// The host knows neither our defaults nor the resources' names.
+#[test]
+fn what_a_function_names_is_set_and_exists() {
+    let named = Regex::new(r"%(\w+)%").unwrap();
+    for environment in ENVIRONMENTS {
+        let settings = given(environment);
+        for name in client_organizer::functions::names() {
+            let function = file(&format!("functions/{name}/function.json"));
+            for found in named.captures_iter(&function) {
+                let (setting, value) = (&found[1], settings.get(&found[1]));
+                let default = catalogue::find(setting).and_then(|setting| setting.default);
+                assert_eq!(value.map(String::as_str), default, "{name} in {environment}: {setting}");
+            }
+            let bindings: Value = serde_json::from_str(&function).unwrap();
+            for connection in
+                bindings["bindings"].as_array().unwrap().iter().filter_map(|one| one["connection"].as_str())
+            {
+                let namespace = format!("{connection}__fullyQualifiedNamespace");
+                assert!(settings.contains_key(&namespace), "{name} in {environment}: {namespace}");
+            }
+        }
+    }
+}
+
+/// `ops` and the inbox's retention go by these settings.
+#[test]
+fn the_queue_is_as_the_settings_say() {
+    for environment in ENVIRONMENTS {
+        let (settings, queue) = (given(environment), resource(environment, "Microsoft.ServiceBus/namespaces/queues"));
+        let properties = &queue["properties"];
+        assert!(queue["name"].as_str().unwrap().ends_with(&format!("/{}", settings["EmailQueueName"])));
+        let minutes = settings["Bus__DuplicateWindowMs"].parse::<u64>().unwrap() / 60_000;
+        assert_eq!(properties["duplicateDetectionHistoryTimeWindow"], format!("PT{minutes}M"));
+        assert_eq!(properties["requiresDuplicateDetection"], minutes > 0);
+        assert_eq!(properties["defaultMessageTimeToLive"], format!("P{}D", settings["Bus__TimeToLiveDays"]));
+    }
+}
+
+/// Nobody signs in with a key or a password.
+#[test]
+fn every_right_is_an_identitys_and_on_one_resource() {
+    for environment in ENVIRONMENTS {
+        let roles: Vec<String> = resources(environment)
+            .iter()
+            .filter(|one| one["type"] == "Microsoft.Authorization/roleAssignments")
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(roles.len(), 5, "{roles:#?}");
+        for role in roles {
+            let scopes = ["/storageAccounts/", "/queues/", "/communicationServices/", "/vaults/"];
+            assert!(scopes.iter().any(|scope| role.contains(scope)), "{environment}: {role}");
+        }
+        let property = |kind: &str, path: &str| resource(environment, kind)["properties"].pointer(path).cloned();
+        assert_eq!(property("Microsoft.ServiceBus/namespaces", "/disableLocalAuth"), Some(true.into()));
+        assert_eq!(property("Microsoft.Storage/storageAccounts", "/allowSharedKeyAccess"), Some(false.into()));
+        let sql = property("Microsoft.Sql/servers", "/administrators/azureADOnlyAuthentication");
+        assert_eq!(sql, Some(true.into()));
+        let publishing = resources(environment)
+            .into_iter()
+            .filter(|one| one["type"] == "Microsoft.Web/sites/basicPublishingCredentialsPolicies");
+        assert_eq!(publishing.map(|one| one["properties"]["allow"].clone()).collect::<Vec<_>>(), [false, false]);
+    }
+}
