@@ -43,7 +43,7 @@ impl Books for Sqlite {
         year: Option<u16>,
         month: Option<u8>,
     ) -> StoreResult<Option<Vec<FinancialRecord>>> {
-        let read = move |tx: &rusqlite::Transaction<'_>, _| match books_read::client(tx, id)? {
+        let read = move |tx: &rusqlite::Connection, _| match books_read::client(tx, id)? {
             Some(_) => books_read::records(tx, id, year, month).map(Some),
             None => Ok(None),
         };

@@ -1,20 +1,19 @@
-//! Connections to the SQLite file, and the two ways to use them: a write transaction and a read.
+//! Connections to the SQLite file, and the two ways to use them: a write and a read.
 
-use super::{errors, migrate};
-use crate::{
-    adapters::columns::Columns,
-    ports::error::{StoreError, StoreResult},
+use super::{
+    errors, migrate,
+    writer::{BUSY_WAIT, Writer},
 };
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use crate::{adapters::columns::Columns, ports::error::StoreResult};
+use rusqlite::{Connection, OpenFlags};
 use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::Duration,
 };
-use tokio::{sync::Mutex, time::Instant};
+use tokio::sync::Mutex;
 
 /// Where the SQLite file is, and how the store behaves.
 #[derive(Debug, Clone)]
@@ -63,27 +62,32 @@ enum DatabaseClock {
 }
 
 impl DatabaseClock {
-    fn now(self, transaction: &Transaction<'_>) -> rusqlite::Result<i64> {
+    fn now(self, connection: &Connection) -> rusqlite::Result<i64> {
         match self {
             Self::Own { skew_ms } => {
-                transaction.query_row(NOW, [], |row| row.number("Now")).map(|now: i64| now + skew_ms)
+                let now: i64 = connection.prepare_cached(NOW)?.query_row([], |row| row.number("Now"))?;
+                Ok(now + skew_ms)
             }
             Self::Fixed(now) => Ok(now),
         }
+    }
+
+    /// `work` at the time when its turn comes.
+    fn time<T>(
+        self,
+        work: impl FnOnce(&Connection, i64) -> rusqlite::Result<T>,
+    ) -> impl FnOnce(&Connection) -> rusqlite::Result<T> {
+        move |connection| work(connection, self.now(connection)?)
     }
 }
 
 /// The store on one SQLite file. Cheap to clone; all clones share two connections.
 #[derive(Clone)]
 pub struct Sqlite {
-    writer: Arc<Mutex<Connection>>,
+    writer: Arc<Writer>,
     reader: Arc<Mutex<Connection>>,
     options: SqliteOptions,
 }
-
-/// How long a write waits for another process's write. It is also the wait for a busy idempotency key: in SQLite the
-/// one write lock locks every key.
-const BUSY_WAIT: Duration = Duration::from_secs(2);
 
 const NOW: &str = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) AS Now";
 
@@ -96,7 +100,7 @@ impl Sqlite {
         let writer = connect(&options.path).map_err(|e| errors::map("open", e))?;
         migrate::check(&writer, &options.path)?;
         let reader = connect(&options.path).map_err(|e| errors::map("open", e))?;
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), reader: Arc::new(Mutex::new(reader)), options })
+        Ok(Self { writer: Arc::new(Writer::new(writer)), reader: Arc::new(Mutex::new(reader)), options })
     }
 
     pub(super) fn key_lifetime_ms(&self) -> i64 {
@@ -108,60 +112,41 @@ impl Sqlite {
         self.options.instance.clone()
     }
 
-    /// Runs `work` in one BEGIN IMMEDIATE transaction, with the database's now (skew added). Commits when it returns
-    /// `Ok`, else rolls back. A dropped caller does not stop it: it runs on its own thread to the end. Waits at most
-    /// `BUSY_WAIT` in all: for the other writes of this process, then for those of others.
+    /// Runs `work`, which touches few rows, in one IMMEDIATE transaction with other such writes that wait, with the
+    /// database's now (skew added). What it wrote is committed if it returns `Ok`, else rolled back, it alone; it sees
+    /// what the writes before it wrote, and its answer comes after the commit of them all. See `writer`.
     pub(super) async fn write<T: Send + 'static>(
         &self,
         step: &'static str,
-        work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection, i64) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
-        let clock = self.options.clock();
-        let until = Instant::now() + BUSY_WAIT;
-        // The time spent waiting for writes of this process counts: else, behind a lock held elsewhere, the n-th of
-        // many writes would answer after n waits.
-        let locked = tokio::time::timeout_at(until, self.writer.clone().lock_owned()).await;
-        let mut connection = locked.map_err(|_| errors::map(step, busy()))?;
-        let task = tokio::task::spawn_blocking(move || {
-            let left = until.saturating_duration_since(Instant::now());
-            connection.busy_timeout(left).map_err(|e| errors::map(step, e))?;
-            let begin = connection.transaction_with_behavior(TransactionBehavior::Immediate);
-            let transaction = begin.map_err(|e| errors::map(step, e))?;
-            let now = clock.now(&transaction).map_err(|e| errors::map(step, e))?;
-            let answer = work(&transaction, now).map_err(|e| errors::map(step, e))?;
-            transaction.commit().map_err(|e| errors::map_commit(step, e))?;
-            Ok(answer)
-        });
-        task.await.unwrap_or_else(|lost| Err(panicked(step, lost)))
+        self.writer.write(step, false, self.options.clock().time(work)).await
+    }
+
+    /// Like `write` in a transaction of its own, for what touches many rows: a booking must not wait for them before its
+    /// own commit.
+    pub(super) async fn write_alone<T: Send + 'static>(
+        &self,
+        step: &'static str,
+        work: impl FnOnce(&Connection, i64) -> rusqlite::Result<T> + Send + 'static,
+    ) -> StoreResult<T> {
+        self.writer.write(step, true, self.options.clock().time(work)).await
     }
 
     /// Runs `work` as one consistent read, with the database's now (skew added).
     pub(super) async fn read<T: Send + 'static>(
         &self,
         step: &'static str,
-        work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<T> + Send + 'static,
+        work: impl FnOnce(&Connection, i64) -> rusqlite::Result<T> + Send + 'static,
     ) -> StoreResult<T> {
-        let clock = self.options.clock();
+        let work = self.options.clock().time(work);
         let mut connection = self.reader.clone().lock_owned().await;
         let task = tokio::task::spawn_blocking(move || {
-            let read = |connection: &mut Connection| {
-                let transaction = connection.transaction()?;
-                let now = clock.now(&transaction)?;
-                work(&transaction, now)
-            };
+            let read = |connection: &mut Connection| work(&*connection.transaction()?);
             read(&mut connection).map_err(|e| errors::map(step, e))
         });
-        task.await.unwrap_or_else(|lost| Err(panicked(step, lost)))
+        task.await.unwrap_or_else(|lost| Err(errors::panicked(step, Some(Box::new(lost)))))
     }
-}
-
-/// The error that SQLite returns when another connection holds the lock for too long.
-fn busy() -> rusqlite::Error {
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)
-}
-
-fn panicked(step: &'static str, lost: tokio::task::JoinError) -> StoreError {
-    StoreError::Broken { step, reason: "the database task panicked".to_owned(), source: Some(Box::new(lost)) }
 }
 
 /// Opens an existing file; only `migrate` creates one.

@@ -1,13 +1,15 @@
 //! What an error of SQLite means to a port.
 
 use crate::ports::error::StoreError;
-use rusqlite::{Error, ErrorCode};
+use rusqlite::{Error, ErrorCode, ffi};
+
+type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// An error before the commit: nothing was changed.
 pub(super) fn map(step: &'static str, error: Error) -> StoreError {
     let code = error.sqlite_error_code();
     let reason = describe(code);
-    let source: Option<Box<dyn std::error::Error + Send + Sync>> = Some(Box::new(error));
+    let source: Option<Source> = Some(Box::new(error));
     if code.is_none_or(is_final) {
         StoreError::Broken { step, reason, source }
     } else {
@@ -46,6 +48,29 @@ pub(super) fn map_commit(step: &'static str, error: Error) -> StoreError {
         },
         _ => map(step, error),
     }
+}
+
+/// An error of BEGIN or COMMIT, again: it is the answer to every write of the transaction.
+pub(super) fn same(error: &Error) -> Error {
+    match error {
+        Error::SqliteFailure(failure, message) => Error::SqliteFailure(*failure, message.clone()),
+        other => Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_INTERNAL), Some(other.to_string())),
+    }
+}
+
+/// What SQLite answers when another connection holds the lock for too long.
+pub(super) fn busy() -> Error {
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)
+}
+
+/// SQLite itself rolled back the whole transaction, as it does when the disk is full.
+pub(super) fn rolled_back() -> Error {
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ABORT_ROLLBACK), None)
+}
+
+/// The work itself panicked; nothing was changed.
+pub(super) fn panicked(step: &'static str, source: Option<Source>) -> StoreError {
+    StoreError::Broken { step, reason: "the database task panicked".to_owned(), source }
 }
 
 /// Without SQL text and values, which may be personal data.

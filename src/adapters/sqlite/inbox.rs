@@ -87,7 +87,7 @@ impl Inbox for Sqlite {
         rows_max: u32,
     ) -> StoreResult<Vec<Doubted>> {
         let (consumer, provider, instance) = (consumer.to_owned(), provider.to_owned(), self.instance());
-        self.write("expire leases of mails", move |tx, now| {
+        self.write_alone("expire leases of mails", move |tx, now| {
             let failure = never_settled(&provider);
             let mut statement = tx.prepare_cached(include_str!("sql/inbox_expire.sql"))?;
             let which = named_params! {
@@ -115,7 +115,7 @@ impl Inbox for Sqlite {
 
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
         let (consumer, lease) = (consumer.to_owned(), lease.clone());
-        self.write("lease due mails", move |tx, now| take_due(tx, now, &consumer, &lease, probe, rows_max)).await
+        self.write_alone("lease due mails", move |tx, now| take_due(tx, now, &consumer, &lease, probe, rows_max)).await
     }
 
     async fn settle(
@@ -145,7 +145,7 @@ impl Inbox for Sqlite {
     async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
         let (consumer, message_id, alike) = (consumer.to_owned(), message_id.to_owned(), alike.clone());
         let instance = self.instance();
-        self.write("take mails back", move |tx, now| {
+        self.write_alone("take mails back", move |tx, now| {
             let history = History::new(tx, now, &instance, &alike.provider);
             take_back(tx, now, (&consumer, &message_id), &alike, &history)
         })

@@ -1,10 +1,11 @@
 //! The embedded store: every store port on one SQLite file, for a first look, for tests, for one machine.
 //!
 //! The files have the same names as in the other dialect. Every write is BEGIN IMMEDIATE on one connection (SQLite has
-//! one writer); reads have their own connection and, in WAL mode, never wait for it. Not for Azure, where disks are
+//! one writer), and those that wait share a commit; reads have their own connection and, in WAL mode, never wait for it. Not for Azure, where disks are
 //! shared.
 
 mod db;
+mod writer;
 mod errors;
 pub mod migrate;
 mod rows;

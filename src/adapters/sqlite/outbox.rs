@@ -35,15 +35,18 @@ impl Outbox for Sqlite {
 
     async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
         let (routes, instance) = (routes.clone(), self.instance());
-        self.write("route", move |transaction, now| outbox_route::route(transaction, now, &routes, rows_max, &instance))
-            .await
+        self.write_alone("route", move |transaction, now| {
+            outbox_route::route(transaction, now, &routes, rows_max, &instance)
+        })
+        .await
     }
 
     async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
         let types = routes.0.keys().map(String::as_str).collect::<Value>().to_string();
         let (waiting, missing) = self.read("read what is due", move |read, now| waiting(read, now, &types)).await?;
         if missing {
-            self.write("add destinations", |transaction, _| transaction.execute(DESTINATIONS_OF_ROWS, [])).await?;
+            self.write_alone("add destinations", |transaction, _| transaction.execute(DESTINATIONS_OF_ROWS, []))
+                .await?;
         }
         Ok(waiting)
     }
@@ -55,17 +58,19 @@ impl Outbox for Sqlite {
 
     async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
         let (claim, instance) = (claim.clone(), self.instance());
-        self.write("claim", move |transaction, now| outbox_claim::claim(transaction, now, &claim, &instance)).await
+        self.write_alone("claim", move |transaction, now| outbox_claim::claim(transaction, now, &claim, &instance))
+            .await
     }
 
     async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
         let (settle, instance) = (settle.clone(), self.instance());
-        self.write("settle", move |transaction, now| outbox_settle::settle(transaction, now, &settle, &instance)).await
+        self.write_alone("settle", move |transaction, now| outbox_settle::settle(transaction, now, &settle, &instance))
+            .await
     }
 
     async fn dead_letter(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
         let (destination, reason, instance) = (destination.to_owned(), bounded(reason), self.instance());
-        self.write("dead-letter", move |transaction, now| {
+        self.write_alone("dead-letter", move |transaction, now| {
             let mut history = History::new(transaction, now, &instance, &destination);
             let dead = dead_letter(transaction, now, &destination, &reason, rows_max, &mut history)?;
             history.store()?;

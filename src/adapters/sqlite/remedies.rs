@@ -29,7 +29,7 @@ impl Remedies for Sqlite {
 
     async fn plan(&self, request: &RemedyRequest, rules: &RemedyRules, token: &str) -> StoreResult<Plan> {
         let (request, rules, token) = (request.clone(), rules.clone(), token.to_owned());
-        self.write("plan a remedy", move |tx, now| remedy_plan::plan(tx, now, &request, &rules, &token)).await
+        self.write_alone("plan a remedy", move |tx, now| remedy_plan::plan(tx, now, &request, &rules, &token)).await
     }
 
     async fn planned(&self, token: &str) -> StoreResult<Option<(RemedyRequest, Option<RemedyReport>)>> {
@@ -39,7 +39,7 @@ impl Remedies for Sqlite {
 
     async fn run(&self, token: &str, rules: &RemedyRules, by: &Signature) -> StoreResult<Ran> {
         let (token, rules, by) = (token.to_owned(), rules.clone(), by.clone());
-        self.write("run a remedy", move |tx, now| remedy_run::run(tx, now, &token, &rules, &by)).await
+        self.write_alone("run a remedy", move |tx, now| remedy_run::run(tx, now, &token, &rules, &by)).await
     }
 
     async fn store_report(&self, token: &str, report: &RemedyReport) -> StoreResult<()> {

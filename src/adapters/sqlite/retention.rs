@@ -16,7 +16,7 @@ const DAY_MS: i64 = 86_400_000;
 #[async_trait]
 impl Retention for Sqlite {
     async fn prune(&self, what: Prunable, rows_max: u32) -> StoreResult<u32> {
-        self.write("prune", move |transaction, now| {
+        self.write_alone("prune", move |transaction, now| {
             let before = now.saturating_sub(what.older_than_days().saturating_mul(DAY_MS));
             let params = named_params! {":before": before, ":rows_max": rows_max};
             let mut statement = transaction.prepare_cached(sql_of(what))?;
