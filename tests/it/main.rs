@@ -8,6 +8,9 @@ mod conformance;
 mod crash;
 mod documents;
 mod simulation;
+#[allow(dead_code, reason = "the proofs use the rest of it")]
+mod river;
+mod reproductions;
 mod rivers;
 mod guards;
 mod batches;

@@ -9,6 +9,7 @@ mod mail_crashes;
 mod mail_rate_limit;
 mod mail_server;
 mod plans;
+mod simulate;
 mod soak;
 mod stores;
 
@@ -17,6 +18,10 @@ use clap::{Parser, Subcommand};
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, reason = "the tests use the rest of it")]
 mod support;
+
+#[path = "../it/river/mod.rs"]
+#[allow(dead_code, reason = "the tests use the rest of it")]
+mod river;
 
 #[derive(Parser)]
 #[command(name = "prove")]
@@ -38,6 +43,8 @@ enum Proof {
     MailRateLimit(mail_rate_limit::Arguments),
     /// On a real SQL Server, plans compiled for empty tables do not scan the tables once they are full
     Plans(plans::Arguments),
+    /// The whole river runs in seeded simulations in which everything fails: no promise is broken
+    Simulate(simulate::Arguments),
 }
 
 #[tokio::main]
@@ -48,5 +55,7 @@ async fn main() {
         Proof::MailCrashes(arguments) => mail_crashes::prove(arguments).await,
         Proof::MailRateLimit(arguments) => mail_rate_limit::prove(arguments).await,
         Proof::Plans(arguments) => plans::prove(arguments).await,
+        // Each simulation has a runtime of its own, whose clock stands still.
+        Proof::Simulate(arguments) => tokio::task::spawn_blocking(move || simulate::prove(&arguments)).await.unwrap(),
     }
 }

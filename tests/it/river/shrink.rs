@@ -1,0 +1,38 @@
+//! Shrinks a failing list of ops to one from which no op can be left out, and prints it as a test.
+
+use super::{Setup, op::Op, simulate};
+
+/// The shortest list found that breaks the same rule. `tries`: most simulations.
+pub fn shrink(setup: Setup, ops: &[Op], tries: usize) -> Vec<Op> {
+    let rule = |ops: &[Op]| simulate(setup, ops).broken.map(|broken| rule_of(&broken).to_owned());
+    let Some(wanted) = rule(ops) else { return ops.to_vec() };
+    let mut ops = ops.to_vec();
+    let (mut size, mut tried) = (ops.len().div_ceil(2).max(1), 0);
+    loop {
+        let mut from = 0;
+        let before = ops.len();
+        while from < ops.len() && tried < tries {
+            let without = [&ops[..from], &ops[(from + size).min(ops.len())..]].concat();
+            tried += 1;
+            if rule(&without).as_ref() == Some(&wanted) {
+                ops = without;
+            } else {
+                from += size;
+            }
+        }
+        if tried >= tries || (size == 1 && ops.len() == before) {
+            return ops;
+        }
+        size = if size == 1 { 1 } else { size / 2 };
+    }
+}
+
+fn rule_of(broken: &str) -> &str {
+    broken.split(':').next().unwrap_or_default()
+}
+
+/// The test that repeats it.
+pub fn as_code(setup: Setup, ops: &[Op], broken: &str) -> String {
+    let lines: String = ops.iter().map(|op| format!("        {op:?},\n")).collect();
+    format!("// {broken}\n#[test]\nfn …() {{\n    river::holds({setup:?}, &[\n{lines}    ]);\n}}\n")
+}

@@ -1,0 +1,227 @@
+//! The store as one process of a simulation sees it: each call waits at a gate, and its request or its answer may be lost.
+
+use super::{ledger::Ledger, op::How, stage::Stage};
+use async_trait::async_trait;
+use client_organizer::{
+    app::Stores,
+    domain::{
+        booking::Entry,
+        client::Client,
+        delivery::{Delivery, MailWork, OnDoubt},
+        ids::{ClientId, LeaseToken},
+        mail_settlement::MailSettlement,
+        outbox::{BreakerChange, Claim, Claimed, Settle, Settled},
+        period::Period,
+        recipient::Addressee,
+        record::FinancialRecord,
+        route::Routes,
+    },
+    ports::{
+        books::{Books, Committed},
+        breaker::{BreakerState, Breakers},
+        error::{StoreError, StoreResult},
+        inbox::{Alike, Begun, Doubted, Inbox, Lease},
+        outbox::{Outbox, Routed, Waiting},
+        retention::{Prunable, Retention},
+    },
+};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex},
+};
+
+#[derive(Clone)]
+pub struct GatedStore {
+    pub inner: Stores,
+    pub stage: Arc<Stage>,
+    pub ledger: Arc<Mutex<Ledger>>,
+    pub process: usize,
+}
+
+const LOST: &str = "decided by the seed";
+
+/// What a lost answer leaves open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    /// Nothing: it only reads.
+    Reads,
+    /// Whether it was done.
+    Writes,
+}
+
+impl GatedStore {
+    async fn call<T: std::fmt::Debug>(
+        &self,
+        step: &'static str,
+        call: Call,
+        work: impl Future<Output = StoreResult<T>> + Send,
+    ) -> StoreResult<T> {
+        let (reason, source) = (LOST.to_owned(), None);
+        let how = self.stage.gate(self.process, step).await;
+        match how {
+            How::RequestLost => return Err(StoreError::Unavailable { step, reason, source }),
+            How::Locked if call == Call::Writes => return Err(StoreError::Locked { step, reason, source }),
+            How::Well | How::Locked | How::Mixed(_) | How::AnswerLost | How::Slow => {}
+        }
+        let answer = self.stage.run(work);
+        match how {
+            How::AnswerLost if call == Call::Writes => Err(StoreError::Unknown { step, reason, source }),
+            How::AnswerLost => Err(StoreError::Unavailable { step, reason, source }),
+            How::Slow => {
+                self.stage.gate(self.process, "answer").await;
+                answer
+            }
+            How::Well | How::RequestLost | How::Locked | How::Mixed(_) => answer,
+        }
+    }
+}
+
+#[async_trait]
+impl Books for GatedStore {
+    async fn commit(&self, entry: &Entry) -> StoreResult<Committed> {
+        let commit = async {
+            let committed = self.inner.books.commit(entry).await;
+            if let Ok(committed) = &committed {
+                self.ledger.lock().unwrap().committed(entry, committed, self.stage.step());
+            }
+            committed
+        };
+        self.call("commit", Call::Writes, commit).await
+    }
+    async fn client(&self, id: ClientId) -> StoreResult<Option<Client>> {
+        self.call("client", Call::Reads, self.inner.books.client(id)).await
+    }
+    async fn clients(&self, after: i64, limit: u32) -> StoreResult<Vec<Client>> {
+        self.call("clients", Call::Reads, self.inner.books.clients(after, limit)).await
+    }
+    async fn record(&self, id: ClientId, period: Period) -> StoreResult<Option<FinancialRecord>> {
+        self.call("record", Call::Reads, self.inner.books.record(id, period)).await
+    }
+    async fn records(
+        &self,
+        id: ClientId,
+        year: Option<u16>,
+        month: Option<u8>,
+    ) -> StoreResult<Option<Vec<FinancialRecord>>> {
+        self.call("records", Call::Reads, self.inner.books.records(id, year, month)).await
+    }
+}
+
+#[async_trait]
+impl Outbox for GatedStore {
+    async fn ensure_destinations(&self, names: &[String]) -> StoreResult<()> {
+        self.call("ensure", Call::Writes, self.inner.outbox.ensure_destinations(names)).await
+    }
+    async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
+        self.call("route", Call::Writes, self.inner.outbox.route(routes, rows_max)).await
+    }
+    async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
+        self.call("waiting", Call::Reads, self.inner.outbox.waiting(routes)).await
+    }
+    async fn holders(&self) -> Vec<String> {
+        self.inner.outbox.holders().await
+    }
+    async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
+        let claiming = async {
+            let claimed = self.inner.outbox.claim(claim).await;
+            if let Ok(claimed) = &claimed {
+                self.ledger.lock().unwrap().claimed(&claim.destination.to_string(), claimed, self.stage.step());
+            }
+            claimed
+        };
+        self.call("claim", Call::Writes, claiming).await
+    }
+    async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
+        let settling = async {
+            let settled = self.inner.outbox.settle(settle).await;
+            self.stage.log(format_args!("settled {settled:?}"));
+            settled
+        };
+        self.call("settle", Call::Writes, settling).await
+    }
+    async fn dead_letter(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
+        self.call("dead letter", Call::Writes, self.inner.outbox.dead_letter(destination, reason, rows_max)).await
+    }
+}
+
+#[async_trait]
+impl Breakers for GatedStore {
+    async fn breaker(&self, name: &str) -> StoreResult<BreakerState> {
+        self.call("breaker", Call::Reads, self.inner.breakers.breaker(name)).await
+    }
+    async fn take_probe(&self, name: &str, token: LeaseToken, lease_ms: i64) -> StoreResult<bool> {
+        self.call("take probe", Call::Writes, self.inner.breakers.take_probe(name, token, lease_ms)).await
+    }
+    async fn give_back_probe(&self, name: &str, token: LeaseToken) -> StoreResult<()> {
+        self.call("give back probe", Call::Writes, self.inner.breakers.give_back_probe(name, token)).await
+    }
+    async fn change(&self, name: &str, token: LeaseToken, change: &BreakerChange) -> StoreResult<()> {
+        self.call("change breaker", Call::Writes, self.inner.breakers.change(name, token, change)).await
+    }
+}
+
+#[async_trait]
+impl Inbox for GatedStore {
+    async fn begin(
+        &self,
+        consumer: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        lease: &Lease,
+    ) -> StoreResult<Begun> {
+        self.call("begin", Call::Writes, self.inner.inbox.begin(consumer, delivery, addressee, lease)).await
+    }
+    async fn refuse(
+        &self,
+        consumer: &str,
+        provider: &str,
+        delivery: &Delivery,
+        addressee: &Addressee,
+        reason: &str,
+    ) -> StoreResult<()> {
+        let refuse = self.inner.inbox.refuse(consumer, provider, delivery, addressee, reason);
+        self.call("refuse", Call::Writes, refuse).await
+    }
+    async fn expire(
+        &self,
+        consumer: &str,
+        provider: &str,
+        on_doubt: OnDoubt,
+        rows_max: u32,
+    ) -> StoreResult<Vec<Doubted>> {
+        self.call("expire", Call::Writes, self.inner.inbox.expire(consumer, provider, on_doubt, rows_max)).await
+    }
+    async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
+        self.call("take due", Call::Writes, self.inner.inbox.take_due(consumer, lease, probe, rows_max)).await
+    }
+    async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
+        self.call("take query", Call::Writes, self.inner.inbox.take_query(message_id, queries)).await
+    }
+    async fn settle(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        settlement: &MailSettlement,
+        provider: &str,
+        provider_met: bool,
+    ) -> StoreResult<Settled> {
+        let settle = self.inner.inbox.settle(consumer, message_id, token, settlement, provider, provider_met);
+        let settling = async {
+            let settled = settle.await;
+            self.stage.log(format_args!("settled {settled:?}"));
+            settled
+        };
+        self.call("settle mail", Call::Writes, settling).await
+    }
+    async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
+        self.call("take back", Call::Writes, self.inner.inbox.take_back(consumer, message_id, alike)).await
+    }
+}
+
+#[async_trait]
+impl Retention for GatedStore {
+    async fn prune(&self, what: Prunable, rows_max: u32) -> StoreResult<u32> {
+        self.call("prune", Call::Writes, self.inner.retention.prune(what, rows_max)).await
+    }
+}
