@@ -109,7 +109,7 @@ impl Run {
                 "2" => must!(mail.is_some_and(|mail| mail.times > 0), "sent without a mail", "{id}"),
                 "4" => must!(*doubts > 0, "held without a doubt", "{id}"),
                 "5" => {
-                    must!(!commit.mailable || mail.is_some_and(|mail| mail.failed), "refused without a reason", "{id}")
+                    must!(!commit.mailable || mail.is_some_and(|mail| mail.failed), "refused without a reason", "{id}");
                 }
                 other => return Err(format!("a mail is stuck: {id} is {other}")),
             }

@@ -7,20 +7,20 @@ pub fn shrink(setup: Setup, ops: &[Op], tries: usize) -> Vec<Op> {
     let rule = |ops: &[Op]| simulate(setup, ops).broken.map(|broken| rule_of(&broken).to_owned());
     let Some(wanted) = rule(ops) else { return ops.to_vec() };
     let mut ops = ops.to_vec();
-    let (mut size, mut tried) = (ops.len().div_ceil(2).max(1), 0);
+    let (mut size, mut simulations) = (ops.len().div_ceil(2).max(1), 0);
     loop {
         let mut from = 0;
         let before = ops.len();
-        while from < ops.len() && tried < tries {
+        while from < ops.len() && simulations < tries {
             let without = [&ops[..from], &ops[(from + size).min(ops.len())..]].concat();
-            tried += 1;
+            simulations += 1;
             if rule(&without).as_ref() == Some(&wanted) {
                 ops = without;
             } else {
                 from += size;
             }
         }
-        if tried >= tries || (size == 1 && ops.len() == before) {
+        if simulations >= tries || (size == 1 && ops.len() == before) {
             return ops;
         }
         size = if size == 1 { 1 } else { size / 2 };
@@ -33,6 +33,6 @@ fn rule_of(broken: &str) -> &str {
 
 /// The test that repeats it.
 pub fn as_code(setup: Setup, ops: &[Op], broken: &str) -> String {
-    let lines: String = ops.iter().map(|op| format!("        {op:?},\n")).collect();
+    let lines = ops.iter().fold(String::new(), |lines, op| lines + &format!("        {op:?},\n"));
     format!("// {broken}\n#[test]\nfn …() {{\n    river::holds({setup:?}, &[\n{lines}    ]);\n}}\n")
 }

@@ -70,12 +70,12 @@ impl Stage {
     pub fn open(&self, nth: usize, how: How) {
         let opened = {
             let mut gates = self.gates();
-            let mut shut: Vec<_> = gates.waiting.iter_mut().filter(|gate| gate.how.is_none()).collect();
-            let count = shut.len();
-            if count == 0 {
+            let waiting = &gates.waiting;
+            let shut: Vec<_> = (0..waiting.len()).filter(|place| waiting[*place].how.is_none()).collect();
+            if shut.is_empty() {
                 return;
             }
-            let gate = &mut shut[nth % count];
+            let gate = &mut gates.waiting[shut[nth % shut.len()]];
             gate.how = Some(how);
             (gate.process, gate.what, gate.waker.take())
         };
