@@ -1,15 +1,16 @@
 //! Claiming on SQLite: expired leases over the limit die, then the due heads are leased.
 
-use super::history::History;
+use super::{history::History, rows::InOrder};
 use crate::{
     adapters::columns::{self, Columns},
     domain::{
-        outbox::{Claim, ClaimMode, Claimed, SUSPECT_CLAIMS},
+        outbox::{Claim, ClaimMode, Claimed, ClaimedRow, SUSPECT_CLAIMS},
         outbox_failures::never_settled,
     },
     ports::outbox::EXPIRED_ROWS_MAX,
 };
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde_json::json;
 use std::sync::LazyLock;
 
 const GATE: &str = include_str!("sql/outbox_claim_gate.sql");
@@ -57,11 +58,13 @@ pub(super) fn claim(connection: &Connection, now: i64, claim: &Claim, instance: 
     };
     claimed.set_dead = history.dead_letter(EXPIRE, expired, &failure)?;
     history.store()?;
-    let until = now.saturating_add(claim.lease_ms);
-    let mut lease = connection.prepare_cached(LEASE)?;
-    for seq in heads(connection, now, claim.mode, &destination)? {
-        let params = named_params! {":seq": seq, ":token": token, ":until": until};
-        claimed.rows.push(lease.query_row(params, |row| columns::outbox::claimed(row))?);
+    claimed.rows = heads(connection, now, claim.mode, &destination)?;
+    if !claimed.rows.is_empty() {
+        let seqs: Vec<i64> = claimed.rows.iter().map(|row| row.seq).collect();
+        let until = now.saturating_add(claim.lease_ms);
+        let params = named_params! {":seqs": json!(seqs).to_string(), ":token": token, ":until": until};
+        let leased = connection.prepare_cached(LEASE)?.execute(params)?;
+        debug_assert_eq!(leased, claimed.rows.len(), "found under this same lock");
     }
     Ok(claimed)
 }
@@ -81,20 +84,20 @@ fn gate(connection: &Connection, now: i64, destination: &str, token: &str) -> ru
 }
 
 /// The rows to lease, by `DueAt` and `Seq`, within the mode's bounds.
-fn heads(connection: &Connection, now: i64, mode: ClaimMode, destination: &str) -> rusqlite::Result<Vec<i64>> {
+fn heads(connection: &Connection, now: i64, mode: ClaimMode, destination: &str) -> rusqlite::Result<Vec<ClaimedRow>> {
     let bounds = mode.bounds();
     let mut statement = connection.prepare_cached(if bounds.suspects_only { SUSPECT.as_str() } else { HEADS })?;
     let params = named_params! {
         ":destination": destination, ":now": now, ":claims_max": bounds.claims_max, ":rows_max": bounds.rows_max,
     };
     let mut found = statement.query(params)?;
-    let (mut seqs, mut bytes) = (Vec::new(), 0_u64);
+    let (mut rows, mut bytes) = (Vec::new(), 0_u64);
     while let Some(row) = found.next()? {
         bytes = bytes.saturating_add(row.total("Bytes")?);
-        if bytes > bounds.bytes_max && !seqs.is_empty() {
+        if bytes > bounds.bytes_max && !rows.is_empty() {
             break;
         }
-        seqs.push(row.number("Seq")?);
+        rows.push(columns::outbox::claimed(&InOrder::of(row))?);
     }
-    Ok(seqs)
+    Ok(rows)
 }

@@ -10,6 +10,8 @@ use crate::{
     },
 };
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde_json::json;
+use std::collections::HashSet;
 
 const SENT: &str = include_str!("sql/outbox_settle_sent.sql");
 const BACK: &str = include_str!("sql/outbox_settle_back.sql");
@@ -31,8 +33,13 @@ pub(super) fn settle(
     let mut news = settle.rows.is_empty();
     let mut accepted = false;
     let mut history = History::new(connection, now, instance, &destination);
+    let sent = sent(connection, now, settle, &token, &mut history)?;
     for ((seq, settlement), failure) in settle.rows.iter().zip(settle.failures()) {
-        if apply(connection, now, *seq, &token, settlement, failure.as_ref(), &mut history)? {
+        let applied = match settlement {
+            Settlement::Sent => sent.contains(seq),
+            _ => apply(connection, now, *seq, &token, settlement, failure.as_ref(), &mut history)?,
+        };
+        if applied {
             news = true;
             accepted |= matches!(settlement, Settlement::Sent);
             answers.push(Settled::Applied);
@@ -54,6 +61,28 @@ pub(super) fn settle(
     Ok(answers)
 }
 
+/// Settles all rows that were sent, and returns those of which the lease is ours.
+fn sent(
+    connection: &Connection,
+    now: i64,
+    settle: &Settle,
+    token: &str,
+    history: &mut History<'_>,
+) -> rusqlite::Result<HashSet<i64>> {
+    let sent = settle.rows.iter().filter(|(_, settlement)| *settlement == Settlement::Sent);
+    let seqs: Vec<i64> = sent.map(|(seq, _)| *seq).collect();
+    if seqs.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let params = named_params! {":seqs": json!(seqs).to_string(), ":token": token, ":now": now};
+    let mut statement = connection.prepare_cached(SENT)?;
+    let applied = statement.query_map(params, |row| {
+        history.count_latency(row.number("OccurredOnUtc")?);
+        row.number("Seq")
+    })?;
+    applied.collect()
+}
+
 /// `false`: nothing was changed, because the lease is not ours (any more).
 fn apply(
     connection: &Connection,
@@ -69,14 +98,8 @@ fn apply(
     let fingerprint = failure.map(|failure| failure.fingerprint.as_str());
     let id_of = |row: &Row<'_>| row.text("Id");
     let (state, id) = match settlement {
-        Settlement::Sent => {
-            let params = named_params! {":seq": seq, ":token": token, ":now": now};
-            let occurred_on = |row: &Row<'_>| row.number("OccurredOnUtc");
-            let sent = connection.prepare_cached(SENT)?.query_row(params, occurred_on).optional()?;
-            let Some(occurred_on) = sent else { return Ok(false) };
-            history.count_latency(occurred_on);
-            return Ok(true);
-        }
+        // With all others of their kind.
+        Settlement::Sent => return Ok(false),
         Settlement::Retry { .. } | Settlement::Release { .. } => {
             let due_at = now.saturating_add(delay_ms);
             let params = named_params! {

@@ -6,10 +6,10 @@
 use crate::adapters::columns::Columns;
 use chrono::{DateTime, Utc};
 use rusqlite::{
-    Error, Row,
+    Error, Row, Statement,
     types::{Type, ValueRef},
 };
-use std::error::Error as StdError;
+use std::{cell::Cell, error::Error as StdError};
 
 /// The start of year 1 and the end of year 9999: RFC 3339 cannot express times outside them.
 const TIME_MS_MIN: i64 = -62_135_596_800_000;
@@ -23,24 +23,83 @@ impl Columns for Row<'_> {
     }
 
     fn number_opt(&self, column: &str) -> rusqlite::Result<Option<i64>> {
-        self.get(column)
+        InOrder::of(self).number_opt(column)
+    }
+
+    fn text_opt(&self, column: &str) -> rusqlite::Result<Option<String>> {
+        InOrder::of(self).text_opt(column)
+    }
+
+    fn own_text_opt(&self, column: &str) -> rusqlite::Result<Option<String>> {
+        InOrder::of(self).own_text_opt(column)
+    }
+
+    fn content(&self, column: &str) -> rusqlite::Result<Vec<u8>> {
+        InOrder::of(self).content(column)
+    }
+
+    fn bytes_opt(&self, column: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+        InOrder::of(self).bytes_opt(column)
+    }
+
+    fn time_opt(&self, column: &str) -> rusqlite::Result<Option<DateTime<Utc>>> {
+        InOrder::of(self).time_opt(column)
+    }
+
+    fn grosze(&self, column: &str) -> rusqlite::Result<i64> {
+        InOrder::of(self).grosze(column)
+    }
+}
+
+/// A row whose columns are read in the order of its statement, where finding each by its name would take as long as the
+/// rest of the reading. In another order it is read all the same.
+pub(super) struct InOrder<'a, 'r> {
+    row: &'a Row<'r>,
+    next: Cell<usize>,
+}
+
+impl<'a, 'r> InOrder<'a, 'r> {
+    pub(super) fn of(row: &'a Row<'r>) -> Self {
+        Self { row, next: Cell::new(0) }
+    }
+
+    fn at(&self, column: &str) -> rusqlite::Result<usize> {
+        let statement: &Statement<'_> = self.row.as_ref();
+        let next = self.next.get();
+        let is_next = statement.column_name(next).is_ok_and(|name| name == column);
+        let at = if is_next { next } else { statement.column_index(column)? };
+        self.next.set(at + 1);
+        Ok(at)
+    }
+}
+
+impl Columns for InOrder<'_, '_> {
+    type Error = Error;
+
+    fn broken(why: impl ToString) -> Error {
+        broken(why.to_string())
+    }
+
+    fn number_opt(&self, column: &str) -> rusqlite::Result<Option<i64>> {
+        self.row.get(self.at(column)?)
     }
 
     /// With U+FFFD for bytes that are not UTF-8.
     fn text_opt(&self, column: &str) -> rusqlite::Result<Option<String>> {
-        Ok(raw(self.get_ref(column)?).map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+        let text = raw(self.row.get_ref(self.at(column)?)?);
+        Ok(text.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
     }
 
     fn own_text_opt(&self, column: &str) -> rusqlite::Result<Option<String>> {
-        self.get(column)
+        self.row.get(self.at(column)?)
     }
 
     fn content(&self, column: &str) -> rusqlite::Result<Vec<u8>> {
-        Ok(raw(self.get_ref(column)?).unwrap_or_default().to_vec())
+        Ok(raw(self.row.get_ref(self.at(column)?)?).unwrap_or_default().to_vec())
     }
 
     fn bytes_opt(&self, column: &str) -> rusqlite::Result<Option<Vec<u8>>> {
-        self.get(column)
+        self.row.get(self.at(column)?)
     }
 
     /// The nearest time in the years 1 to 9999.
@@ -49,7 +108,7 @@ impl Columns for Row<'_> {
     }
 
     fn grosze(&self, column: &str) -> rusqlite::Result<i64> {
-        self.get(column)
+        self.row.get(self.at(column)?)
     }
 }
 

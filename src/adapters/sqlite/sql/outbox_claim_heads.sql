@@ -2,8 +2,10 @@
 -- outbox_claim.rs derives outbox_claim_suspect from this text: see the phrases that it replaces before changing them.
 -- A head is the oldest unfinished row of its key; rows not routed yet count as earlier. Without a key
 -- (e.OrderingKey = NULL is never true) every row is a head.
--- octet_length: bytes, even of text that is not UTF-8, without reading the text.
-SELECT o.Seq, octet_length(o.Payload) + octet_length(o.Headers) AS Bytes
+-- Claims: as outbox_claim_lease sets it. octet_length: bytes, even of text that is not UTF-8, without reading the text.
+SELECT o.Seq, o.Id, o.EventType, o.OrderingKey, o.ContentType, o.Payload, o.Headers, o.OccurredOnUtc,
+       min(o.Claims, 1000000) + 1 AS Claims, o.RetryCount, o.LastOutcome, o.LastAttemptOnUtc,
+       octet_length(o.Payload) + octet_length(o.Headers) AS Bytes
 FROM OutboxMessages AS o
 WHERE o.Destination = :destination AND o.State < 2 AND o.DueAt <= :now AND o.Claims <= :claims_max
   AND NOT EXISTS (
