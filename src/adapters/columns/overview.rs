@@ -5,8 +5,8 @@ use crate::{
     domain::{
         delivery::MailState,
         operations::{
-            BreakerLine, DestinationLine, Heartbeat, MailLines, MailStateLine, MinuteCount, Overview, PauseLine, Room,
-            UnroutedLine, late_functions, minutes_of,
+            BreakerLine, DestinationLine, Heartbeat, MailLines, MailStateLine, Minute, Overview, PauseLine, Room,
+            UnroutedLine, late_functions,
         },
     },
     ports::operations::OverviewQuery,
@@ -28,7 +28,7 @@ pub(in crate::adapters) struct Parts {
     /// Mails within the windows of the rate limit: in a minute, in an hour.
     pub counted: (u32, u32),
     pub heartbeats: Vec<Heartbeat>,
-    pub counts: Vec<MinuteCount>,
+    pub minutes: Vec<Minute>,
     pub stalled: Option<String>,
     pub schema_version: u32,
 }
@@ -97,13 +97,8 @@ pub(in crate::adapters) fn heartbeat<R: Columns>(row: &R, now: DateTime<Utc>) ->
     })
 }
 
-pub(in crate::adapters) fn minute_count<R: Columns>(row: &R) -> Result<MinuteCount, R::Error> {
-    Ok(MinuteCount {
-        minute: row.time("MinuteUtc")?,
-        name: row.text("Name")?,
-        bucket: row.number("Bucket")?,
-        count: row.total("Total")?,
-    })
+pub(in crate::adapters) fn minute<R: Columns>(row: &R) -> Result<Minute, R::Error> {
+    Ok(Minute::of(row.time("MinuteUtc")?, row.text("Name")?, &row.text("Counts")?))
 }
 
 impl Parts {
@@ -122,7 +117,7 @@ impl Parts {
             unrouted,
             mails,
             heartbeats: recent(&late_functions(self.heartbeats)),
-            minutes: minutes_of(self.counts),
+            minutes: self.minutes,
             stalled: self.stalled,
             schema_version: self.schema_version,
         }

@@ -8,7 +8,7 @@ use crate::{
     },
     domain::{
         delivery::EMAIL_CONSUMER,
-        operations::{MinuteCount, Overview},
+        operations::Overview,
         rate_limit::{HOUR_MS, MINUTE_MS},
     },
     ports::operations::OverviewQuery,
@@ -39,22 +39,11 @@ pub(super) fn overview(db: &Connection, now: i64, query: &OverviewQuery) -> rusq
         mail_states: all(db, include_str!("sql/report_mail_states.sql"), mails, |row| overview::mail_state(row))?,
         counted,
         heartbeats: all(db, include_str!("sql/report_heartbeats.sql"), [], |row| overview::heartbeat(row, at))?,
-        counts: all(db, include_str!("sql/report_minutes.sql"), since, minute_count)?,
+        minutes: all(db, include_str!("sql/report_minutes.sql"), since, |row| overview::minute(row))?,
         stalled: None,
         schema_version: migrate::version(db)?,
     };
     Ok(parts.overview(query, at))
-}
-
-/// By position: there may be tens of thousands, and a name is looked up anew in each row.
-fn minute_count(row: &Row<'_>) -> rusqlite::Result<MinuteCount> {
-    let count: i64 = row.get(3)?;
-    Ok(MinuteCount {
-        minute: rows::time_of(row.get(0)?),
-        name: String::from_utf8_lossy(row.get_ref(1)?.as_bytes()?).into_owned(),
-        bucket: row.get(2)?,
-        count: count.try_into().unwrap_or_default(),
-    })
 }
 
 pub(super) fn all<T>(

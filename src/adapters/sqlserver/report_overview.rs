@@ -76,7 +76,7 @@ fn parts(results: &Results) -> Result<(Parts, DateTime<Utc>), Error> {
         mail_states: all(results, "Mails", overview::mail_state)?,
         counted,
         heartbeats: all(results, "LastRunOnUtc", |row| overview::heartbeat(row, now))?,
-        counts: all(results, "MinuteUtc", overview::minute_count)?,
+        minutes: all(results, "MinuteUtc", overview::minute)?,
         stalled: None,
         schema_version: rows::only_count(results, "Version")?,
     };

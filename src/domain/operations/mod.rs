@@ -22,7 +22,7 @@ pub use judged::{Judged, one_row_of_each_message, report_of_run, there, verdicts
 pub use mails::{MailFilter, MailLine};
 pub use masking::{masked, revealed};
 pub use messages::{ACTIONS_MAX, Body, Event, EventKind, Message, MessageFilter, MessageLine, headers_of};
-pub use minutes::{MinuteCount, late_functions, minutes_of};
+pub use minutes::late_functions;
 pub use overview::{
     BreakerLine, DestinationLine, Heartbeat, MailLines, MailStateLine, Minute, Overview, PauseLine, Room, UnroutedLine,
 };
