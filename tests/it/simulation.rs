@@ -53,7 +53,7 @@ struct Run {
     committed: BTreeMap<String, u32>,
     claimed: BTreeMap<String, u32>,
     step: u32,
-    lost_leases: u32,
+    lost_leases: usize,
 }
 
 /// A writer's row that is not committed yet.
@@ -171,7 +171,7 @@ impl Run {
         let (rows, breaker) = verdict::judge(held.mode, &held.claimed, &outcomes, &POLICY, || dice.f64());
         let settle = Settle { destination: self.destination.clone(), token: held.token, rows, breaker };
         let first = self.outbox.settle(&settle).await.unwrap();
-        self.lost_leases += u32::try_from(first.iter().filter(|s| **s == Settled::LeaseLost).count()).unwrap();
+        self.lost_leases += first.iter().filter(|s| **s == Settled::LeaseLost).count();
         if self.rng.u32(0..4) == 0 {
             // Its answer was lost: the same settle returns the same again, unless other claims came in between.
             assert_eq!(self.outbox.settle(&settle).await.unwrap(), first);
@@ -214,20 +214,17 @@ impl Run {
     }
 }
 
-/// 1,500 runs in all, in two halves for two cores.
+/// Many more are a proof: `prove -- interleavings`.
 #[tokio::test]
-async fn no_key_is_published_out_of_order_in_the_first_750_seeded_runs() {
-    runs(0..750).await;
+async fn no_key_is_published_out_of_order_in_150_seeded_runs() {
+    runs(0..150).await;
 }
 
-#[tokio::test]
-async fn no_key_is_published_out_of_order_in_the_second_750_seeded_runs() {
-    runs(750..1_500).await;
-}
-
-async fn runs(seeds: std::ops::Range<u64>) {
+/// Panics where a promise is broken. At least 50 runs, which must have met the cases that they are for.
+pub async fn runs(seeds: std::ops::Range<u64>) {
+    let many = usize::try_from(seeds.end - seeds.start).unwrap();
     let backend = SqliteBackend::new();
-    let (mut published, mut lost_leases, mut late) = (0, 0, 0);
+    let (mut published, mut lost_leases, mut late) = (0, 0, 0_usize);
     for seed in seeds {
         let mut run = Run::new(&backend, seed);
         backend.execute(&format!("INSERT INTO Destinations (Name) VALUES ('{}')", run.destination));
@@ -260,8 +257,7 @@ async fn runs(seeds: std::ops::Range<u64>) {
         // Runs share a database, not a destination; unfinished rows of one run must not slow the next.
         backend.execute(&format!("DELETE FROM OutboxMessages WHERE Destination = '{}'", run.destination));
     }
-    // The runs must have met the cases that they are for.
-    assert!(published > 1_500, "{published}");
-    assert!(lost_leases > 50, "{lost_leases}");
-    assert!(late > 500, "{late}");
+    assert!(published > 2 * many, "{published}");
+    assert!(lost_leases > many / 15, "{lost_leases}");
+    assert!(late > many * 2 / 3, "{late}");
 }

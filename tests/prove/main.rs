@@ -5,6 +5,7 @@
 mod bus;
 mod dispatchers;
 mod handler;
+mod interleavings;
 mod mail_crashes;
 mod mail_rate_limit;
 mod mail_server;
@@ -18,6 +19,9 @@ use clap::{Parser, Subcommand};
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, reason = "the tests use the rest of it")]
 mod support;
+
+#[path = "../it/simulation.rs"]
+mod simulation;
 
 #[path = "../it/river/mod.rs"]
 #[allow(dead_code, reason = "the tests use the rest of it")]
@@ -37,6 +41,8 @@ enum Proof {
     Dispatchers(dispatchers::Arguments),
     /// Rows go to an AMQP broker with every kind of fault: all arrive, none is lost, nothing hangs
     Soak(soak::Arguments),
+    /// Two dispatchers that retry, lose leases and die, step by step: no key is published out of order
+    Interleavings(interleavings::Arguments),
     /// The handler is killed around the moment when a mail provider accepts a mail; nothing is lost or unreported
     MailCrashes(mail_crashes::Arguments),
     /// A month's mails go out within the provider's rate limits, over simulated days, each once
@@ -52,6 +58,7 @@ async fn main() {
     match Arguments::parse().proof {
         Proof::Dispatchers(arguments) => dispatchers::prove(arguments).await,
         Proof::Soak(arguments) => soak::prove(arguments).await,
+        Proof::Interleavings(arguments) => interleavings::prove(arguments).await,
         Proof::MailCrashes(arguments) => mail_crashes::prove(arguments).await,
         Proof::MailRateLimit(arguments) => mail_rate_limit::prove(arguments).await,
         Proof::Plans(arguments) => plans::prove(arguments).await,
