@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(
     name = "client-organizer",
-    version,
+    version = crate::config::version(),
     about = "A transactional outbox for Azure Functions: if the books changed, the message goes out",
     after_help = "Settings are environment variables: `client-organizer settings` lists them. Started by the Azure Functions host, \
                   no command means `serve`."
@@ -30,11 +30,14 @@ pub enum Command {
     Migrate(MigrateArgs),
     /// The dispatcher as a separate process, until Ctrl-C
     Dispatch(DispatchArgs),
-    /// Copies host.json, the functions and this executable to a folder that `func` can start and publish; needs a build
-    /// with --no-default-features
+    /// Copies host.json, the functions and this executable to a folder that can be published, or started by `func`
+    /// (--local). `infra/package.sh` makes a build that can be published, and calls this
     Stage {
         /// A folder that is empty, missing, or an earlier stage
         folder: PathBuf,
+        /// For `func start` on this machine: takes any build, and writes local.settings.json if there is none
+        #[arg(long)]
+        local: bool,
     },
     /// Every setting: its purpose, expected value and default
     Settings(SettingsArgs),

@@ -273,7 +273,7 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
         principal_header: settings.principal_header,
         prune: Arc::new(PruneContext { retention: store.retention.clone(), settings: settings.prune }),
         health,
-        version: env!("CARGO_PKG_VERSION"),
+        version: crate::config::version(),
     };
     Ok(Handler { services: Arc::new(services), nudge, nudged })
 }

@@ -85,8 +85,8 @@ async fn run(command: Command, env: &BTreeMap<String, String>) -> Result<bool> {
         Command::Dispatch(arguments) => {
             dispatch_until_stopped(&arguments, &or_report(Settings::read_with_bus(env))?, env).await
         }
-        Command::Stage { folder } => {
-            let staged = ops::stage::stage(&folder, Path::new("."), &std::env::current_exe()?)?;
+        Command::Stage { folder, local } => {
+            let staged = ops::stage::stage(&folder, local, Path::new("."), &std::env::current_exe()?)?;
             println!("{staged}");
             Ok(true)
         }

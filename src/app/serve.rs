@@ -40,7 +40,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
         compose::name_provider(&store, settings.email.provider).await?;
     }
     let handler = compose::handler(&settings, &store)?;
-    tracing::info!(port, version = config::VERSION, "handler up");
+    tracing::info!(port, version = config::version(), "handler up");
     let runs = [handler.services.dispatch.stopping.clone(), handler.nudged.stopping.clone()];
     let stopped = async move {
         stopped().await;

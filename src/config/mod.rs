@@ -1,5 +1,6 @@
 //! Settings: read once from a map of names to values; all problems are reported together.
 
+mod build;
 pub mod catalogue;
 pub mod connection;
 pub mod env;
@@ -18,6 +19,7 @@ mod unsubscribe;
 mod checks;
 
 pub use crate::domain::language::Language;
+pub use build::version;
 pub use checks::FUNCTION_TIMEOUT_MS;
 pub use connection::sql_login::AzureEnvironment;
 pub use email::{AcsSettings, EmailProvider, EmailSettings, SmtpSecurity, SmtpSettings};
@@ -26,9 +28,6 @@ pub use reader::Problem;
 pub use routes::Schedules;
 pub use setting::{Choice, Kind, Setting};
 pub use unsubscribe::Unsubscribe;
-
-/// Version of this build.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 use crate::domain::{
     flow_settings::{DispatchSettings, NotifySettings, PruneSettings},

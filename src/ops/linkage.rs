@@ -2,7 +2,7 @@
 
 use object::{
     LittleEndian,
-    elf::{EM_X86_64, FileHeader64},
+    elf::{EM_AARCH64, EM_X86_64, FileHeader64},
     read::elf::{FileHeader, ProgramHeader},
 };
 use serde::Serialize;
@@ -24,27 +24,39 @@ pub enum Linkage {
         /// Path of its loader.
         interpreter: String,
     },
-    /// Not a Linux x86-64 program.
+    /// Not a Linux program for x64 or arm64.
     Foreign,
 }
 
-/// Azure's images have newer versions. This is the one of common build images for old systems, and the one that the
-/// documentation names.
+/// Azure's images have newer versions. This is the one of common build images for old systems, the one that
+/// `infra/package.sh` builds for, and the one that the documentation names.
 const GLIBC_MINOR_MAX: u32 = 28;
+
+impl Linkage {
+    /// Whether the images of Azure Functions can start it.
+    #[must_use]
+    pub fn runs_in_azure(&self) -> bool {
+        match self {
+            Self::Static => true,
+            Self::Glibc { minor } => *minor <= GLIBC_MINOR_MAX,
+            Self::Other { .. } | Self::Foreign => false,
+        }
+    }
+}
 
 impl fmt::Display for Linkage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cure = "build with --target x86_64-unknown-linux-musl to publish it";
+        let cure = "infra/package.sh makes a build to publish";
         match self {
             Self::Static => write!(f, "statically linked; runs in Azure"),
-            Self::Glibc { minor } if *minor <= GLIBC_MINOR_MAX => write!(f, "needs glibc 2.{minor}; runs in Azure"),
+            Self::Glibc { minor } if self.runs_in_azure() => write!(f, "needs glibc 2.{minor}; runs in Azure"),
             Self::Glibc { minor } => {
                 write!(f, "needs glibc 2.{minor}, more than 2.{GLIBC_MINOR_MAX}: fine for this machine, {cure}")
             }
             Self::Other { interpreter } => {
-                write!(f, "needs {interpreter}, which Azure lacks: {cure}, linked statically")
+                write!(f, "needs {interpreter}, which Azure lacks: {cure}")
             }
-            Self::Foreign => write!(f, "not a Linux x86-64 program: fine for this machine, {cure}"),
+            Self::Foreign => write!(f, "not a Linux program for x64 or arm64: fine for this machine, {cure}"),
         }
     }
 }
@@ -64,7 +76,7 @@ fn read(file: &[u8]) -> Linkage {
 
 fn parsed(file: &[u8]) -> object::Result<Linkage> {
     let header = FileHeader64::<LittleEndian>::parse(file)?;
-    if header.e_machine(LittleEndian) != EM_X86_64 {
+    if ![EM_X86_64, EM_AARCH64].contains(&header.e_machine(LittleEndian)) {
         return Ok(Linkage::Foreign);
     }
     // The loader; a static program names none.

@@ -18,7 +18,10 @@ pub const HANDLER: &str = "handler";
 const MARKER: &str = ".staged-by-client-organizer";
 
 /// Files that must never be published although they may be in the folder: secrets, and the data of a `func start`.
-const FUNCIGNORE: &str = "local.settings.json\nlocal.settings.example.json\n.local\n.staged-by-client-organizer\n";
+const FUNCIGNORE: &str =
+    "local.settings.json\nlocal.settings.example.json\n.local\n.staged-by-client-organizer\napp.zip\n";
+
+const LOCAL_SETTINGS: &str = "local.settings.json";
 
 /// Features for tests and local use, and whether this build has them.
 const UNFIT: [(&str, bool); 2] = [("failpoints", cfg!(feature = "failpoints")), ("local", cfg!(feature = "local"))];
@@ -36,6 +39,8 @@ pub struct Staging<'a> {
     pub functions: &'a [&'a str],
     /// Features of the executable that are not for deployment.
     pub unfit: &'a [&'a str],
+    /// For `func start` on this machine, which takes any build and needs a settings file.
+    pub local: bool,
 }
 
 /// What was staged.
@@ -48,16 +53,18 @@ pub struct Report {
     pub functions: Vec<String>,
     /// The C library that the handler needs.
     pub linkage: Linkage,
+    /// For `func start` on this machine.
+    pub local: bool,
 }
 
 /// Stages `executable` as the handler of all functions.
 ///
 /// # Errors
 /// As `Staging::run`.
-pub fn stage(target: &Path, root: &Path, executable: &Path) -> Result<Report> {
+pub fn stage(target: &Path, local: bool, root: &Path, executable: &Path) -> Result<Report> {
     let functions: Vec<&str> = functions::names().collect();
     let unfit: Vec<&str> = UNFIT.iter().filter(|(_, built_in)| *built_in).map(|(feature, _)| *feature).collect();
-    Staging { target, root, executable, functions: &functions, unfit: &unfit }.run()
+    Staging { target, root, executable, functions: &functions, unfit: &unfit, local }.run()
 }
 
 impl Staging<'_> {
@@ -67,26 +74,39 @@ impl Staging<'_> {
     /// What does not fit together, or which file could not be read or written.
     pub fn run(&self) -> Result<Report> {
         ensure!(
-            self.unfit.is_empty(),
-            "this build has the feature {}, which is not for deployment: build with `cargo build --release \
-             --no-default-features`",
+            self.local || self.unfit.is_empty(),
+            "this build has the feature {}, which is not for deployment: infra/package.sh makes a build to publish \
+             (--no-default-features); --local stages this one for `func start`",
             self.unfit.join(" and ")
         );
         let host = self.host()?;
         let functions = self.function_files()?;
         let linkage = linkage::of(self.executable)
             .with_context(|| format!("the executable {} cannot be read", self.executable.display()))?;
+        ensure!(
+            self.local || linkage.runs_in_azure(),
+            "{} {linkage}; --local stages it for `func start`",
+            self.executable.display()
+        );
         let mut files: Vec<(String, Vec<u8>)> = vec![("host.json".to_owned(), host)];
         let names: Vec<String> = functions.iter().map(|(name, _)| name.clone()).collect();
         files.extend(functions.into_iter().map(|(name, text)| (format!("{name}/function.json"), text)));
         files.push((".funcignore".to_owned(), FUNCIGNORE.into()));
-        // To be copied to local.settings.json for `func start`. The real file may contain secrets and is never staged.
-        if let Ok(example) = fs::read(self.root.join("local.settings.example.json")) {
-            files.push(("local.settings.example.json".to_owned(), example));
-        }
         self.make_room()?;
         self.write(&files)?;
-        Ok(Report { folder: self.target.to_owned(), functions: names, linkage })
+        if self.local {
+            self.settings()?;
+        }
+        Ok(Report { folder: self.target.to_owned(), functions: names, linkage, local: self.local })
+    }
+
+    /// `func start` needs a settings file. One that is there stays, and is not of this stage: it may contain secrets.
+    fn settings(&self) -> Result<()> {
+        let (here, example) = (self.target.join(LOCAL_SETTINGS), self.root.join("local.settings.example.json"));
+        if !here.exists() {
+            fs::copy(&example, &here).with_context(|| format!("{} cannot be copied", example.display()))?;
+        }
+        Ok(())
     }
 
     fn host(&self) -> Result<Vec<u8>> {
@@ -190,7 +210,8 @@ impl fmt::Display for Report {
         writeln!(f, "{HANDLER}: {}", self.linkage)?;
         write!(
             f,
-            "next, in that folder: func azure functionapp publish <app> --custom, or func start (README: Deploying)"
+            "next, in that folder: {}",
+            if self.local { "func start" } else { "func azure functionapp publish <app> --custom" }
         )
     }
 }

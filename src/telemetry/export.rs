@@ -122,7 +122,7 @@ fn is_set(env: &BTreeMap<String, String>, name: &str) -> bool {
 
 /// `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` win; otherwise the names by which the Functions host calls itself.
 fn resource(env: &BTreeMap<String, String>) -> Resource {
-    let mut ours = vec![KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))];
+    let mut ours = vec![KeyValue::new("service.version", crate::config::version())];
     let named = is_set(env, "OTEL_SERVICE_NAME")
         || env.get("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|text| text.contains("service.name="));
     if !named {
