@@ -168,3 +168,26 @@ fn every_right_is_an_identitys_and_on_one_resource() {
         assert_eq!(publishing.map(|one| one["properties"]["allow"].clone()).collect::<Vec<_>>(), [false, false]);
     }
 }
+
+/// The settings of `infra/local.sh`: with the real parts on this machine.
+#[test]
+fn the_local_parts_are_as_the_settings_say() {
+    let read = |name: &str| serde_json::from_str::<Value>(&file(name)).unwrap();
+    let values = |file: Value| serde_json::from_value::<BTreeMap<String, String>>(file).unwrap();
+    let mut settings = values(read("local.settings.example.json")["Values"].clone());
+    let ours = values(read("infra/local/settings.json"));
+    let strangers: Vec<_> = ours.keys().filter(|name| !settings.contains_key(*name)).collect();
+    assert!(strangers.is_empty(), "{strangers:?}");
+    settings.extend(ours);
+    let set = Settings::read_with_bus(&settings).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert!(matches!(set.store.kind, StoreKind::SqlServer { .. }) && !set.in_azure);
+    let emulator = read("infra/local/servicebus.json");
+    let queue = &emulator["UserConfig"]["Namespaces"][0]["Queues"][0];
+    assert_eq!(queue["Name"], settings["EmailQueueName"]);
+    let minutes = settings["Bus__DuplicateWindowMs"].parse::<u64>().unwrap() / 60_000;
+    assert_eq!(queue["Properties"]["DuplicateDetectionHistoryTimeWindow"], format!("PT{minutes}M"));
+    let compose = file("infra/compose.yaml");
+    for port in ["1433", &settings["Email__SmtpPort"], "5672"] {
+        assert!(compose.contains(&format!("\"127.0.0.1:{port}:{port}\"")), "{port}");
+    }
+}
