@@ -59,8 +59,9 @@ pub struct Due {
     /// As stored; another program's insert may name an invalid destination.
     pub destination: String,
     /// Rows that are pending and due, or leased and expired, whether or not they can be claimed yet. At least 1.
+    /// A store may end the count, so that a large backlog costs no more than a small one.
     pub rows: u64,
-    /// How many of them are suspects.
+    /// How many suspects are due; counted in the same way.
     pub suspects: u64,
     /// An operator paused the destination.
     pub paused: bool,

@@ -56,3 +56,7 @@ fn is_busy(error: &StoreError) -> bool {
     let code = source.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
     matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
+
+#[cfg(test)]
+#[path = "books_costs.rs"]
+mod costs;

@@ -175,6 +175,11 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    // Plans do not depend on the values that are bound: else SQLite prepares some statements anew at each use.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // A savepoint keeps a copy of each page that it changes: in memory, not in a temporary file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // More than the statements of the handler, so that none is prepared twice.
+    connection.set_prepared_statement_cache_capacity(256);
     Ok(())
 }

@@ -90,3 +90,23 @@ fn no_query_of_the_dispatcher_scans_finished_rows() {
         assert!(steps < FINISHED / 10, "{name} took {steps} steps with three rows to look at");
     }
 }
+
+/// Each booking asks it, by the nudge, also while nothing can be sent.
+#[test]
+fn what_is_due_costs_the_same_for_any_backlog() {
+    let (_folder, connection) = full();
+    let steps = || {
+        let mut statement = connection.prepare(DUE).unwrap();
+        bind(&mut statement);
+        let mut found = statement.raw_query();
+        while found.next().unwrap().is_some() {}
+        drop(found);
+        statement.get_status(StatementStatus::VmStep)
+    };
+    let backlog = "INSERT INTO OutboxMessages (Id, EventType, Destination, OrderingKey, Payload, Claims)
+        SELECT 'w' || Seq, 'E', 'queue:q', 'w' || Seq, '{}', Seq % 3 FROM OutboxMessages WHERE State = 2 LIMIT ?1";
+    connection.execute(backlog, [100]).unwrap();
+    let few = steps();
+    connection.execute(&backlog.replace("'w'", "'x'"), [5_000]).unwrap();
+    assert_eq!(steps(), few);
+}

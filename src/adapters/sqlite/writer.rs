@@ -214,4 +214,4 @@ fn begin(connection: &mut Connection, until: Instant) -> rusqlite::Result<Transa
 
 #[cfg(test)]
 #[path = "writer_tests.rs"]
-mod tests;
+pub(super) mod tests;

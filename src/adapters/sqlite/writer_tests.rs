@@ -3,18 +3,21 @@
 use super::super::{Sqlite, SqliteOptions, migrate};
 use super::*;
 use futures::{FutureExt, future::join_all};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 /// A store whose write lock another program holds, so that writes wait together until `release`.
-struct Held {
-    store: Sqlite,
+pub(in super::super) struct Held {
+    pub(in super::super) store: Sqlite,
     skew_ms: Arc<AtomicI64>,
-    holder: Connection,
+    pub(in super::super) holder: Connection,
     folder: tempfile::TempDir,
 }
 
 impl Held {
-    fn new() -> Self {
+    pub(in super::super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("app.db");
         migrate::run(&path).unwrap();
@@ -33,7 +36,10 @@ impl Held {
     }
 
     /// The answers of these writes, which all waited when the first began.
-    async fn release<T>(&self, writes: impl IntoIterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    pub(in super::super) async fn release<T>(
+        &self,
+        writes: impl IntoIterator<Item = impl Future<Output = T>>,
+    ) -> Vec<T> {
         let mut all = join_all(writes);
         assert!((&mut all).now_or_never().is_none(), "the lock is held");
         self.holder.execute_batch("ROLLBACK").unwrap();
@@ -45,12 +51,22 @@ impl Held {
         statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
-    /// Frames of the WAL that end a transaction: those that state the size of the file.
-    fn commits(&self) -> usize {
-        let wal = std::fs::read(self.folder.path().join("app.db-wal")).unwrap();
-        let page = u32::from_be_bytes(wal[8..12].try_into().unwrap()) as usize;
-        wal[32..].chunks(24 + page).filter(|frame| frame[4..8] != [0; 4]).count()
+    pub(in super::super) fn path(&self) -> PathBuf {
+        self.folder.path().join("app.db")
     }
+
+    fn commits(&self) -> usize {
+        frames(&self.path()).len()
+    }
+}
+
+/// The transactions in the file's WAL, each with its number of frames: one is a page. The last frame of a transaction
+/// states the size of the file.
+pub(in super::super) fn frames(path: &Path) -> Vec<usize> {
+    let wal = std::fs::read(path.with_extension("db-wal")).unwrap();
+    let page = u32::from_be_bytes(wal[8..12].try_into().unwrap()) as usize;
+    let frames: Vec<_> = wal[32..].chunks(24 + page).collect();
+    frames.split_inclusive(|frame| frame[4..8] != [0; 4]).map(<[_]>::len).collect()
 }
 
 fn insert(db: &Connection, n: i64) -> rusqlite::Result<i64> {
