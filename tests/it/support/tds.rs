@@ -13,7 +13,7 @@ use std::{
 use tokens::{Cell, Table, table};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpListener,
+    net::TcpSocket,
     sync::watch,
     task::{JoinHandle, JoinSet},
 };
@@ -71,6 +71,8 @@ pub struct TdsServer {
     pub address: SocketAddr,
     state: Arc<Mutex<State>>,
     tls: Option<tokio_rustls::TlsAcceptor>,
+    /// Holds the port while nobody listens on it, so that no other test gets it.
+    reserved: Option<TcpSocket>,
     listening: Option<(JoinHandle<()>, watch::Sender<()>)>,
 }
 
@@ -91,16 +93,16 @@ impl TdsServer {
 
     /// Has a port, and refuses connections.
     pub async fn down(tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let state = State { encryption: 2, ..State::default() };
-        let server = Self { address, state: Arc::new(Mutex::new(state)), tls, listening: None };
+        let reserved = reserve("127.0.0.1:0".parse().unwrap());
+        let address = reserved.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State { encryption: 2, ..State::default() }));
+        let server = Self { address, state, tls, reserved: Some(reserved), listening: None };
         server.migrated(true);
         server
     }
 
     pub async fn listen(&mut self) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
+        let listener = self.reserved.take().unwrap().listen(1_024).unwrap();
         let (cut, cutting) = watch::channel(());
         let (state, tls) = (self.state.clone(), self.tls.clone());
         let serving = tokio::spawn(async move {
@@ -139,6 +141,7 @@ impl TdsServer {
         let (serving, cut) = self.listening.take().unwrap();
         drop(cut);
         serving.await.unwrap();
+        self.reserved = Some(reserve(self.address));
     }
 
     /// Cuts every connection, and returns when they are gone.
@@ -226,6 +229,14 @@ impl TdsServer {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
+}
+
+/// Bound, and refuses connections.
+fn reserve(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
 }
 
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, state: &Mutex<State>) {
