@@ -71,9 +71,11 @@ else
   az group create --name "$group" --location "$location" >/dev/null
 fi
 
-# Beside a copy of the template, so that the committed snapshot stays.
+given=${SECRET_VALUES:-"{}"}
+jq -e 'type == "object"' <<<"$given" >/dev/null 2>&1 || fail "SECRET_VALUES is invalid: expected a JSON object of settings by name"
+# Beside a copy of the template, so that the committed snapshot stays; without secrets.
 cp -r "$here" "$work/infra"
-az bicep snapshot --file "$work/infra/$environment.bicepparam" --mode Overwrite --subscription-id "$subscription" \
+SECRET_VALUES="{}" az bicep snapshot --file "$work/infra/$environment.bicepparam" --mode Overwrite --subscription-id "$subscription" \
   --resource-group "$group" --location "$location" >/dev/null
 planned=$work/infra/$environment.snapshot.json
 of_type() { jq -r --arg type "$1" '.predictedResources[] | select(.type == $type) | .name' "$planned"; }
@@ -105,8 +107,6 @@ fi
 
 # --- secrets: the vault keeps what it has ---
 
-given=${SECRET_VALUES:-"{}"}
-jq -e 'type == "object"' <<<"$given" >/dev/null 2>&1 || fail "SECRET_VALUES is invalid: expected a JSON object of settings by name"
 deleted=""
 if [ "$what_if" = no ] && ! exists Microsoft.KeyVault/vaults "$vault_name"; then
   deleted=$(az keyvault list-deleted --resource-type vault --query "[?name=='$vault_name'].name" --output tsv)

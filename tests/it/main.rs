@@ -12,6 +12,7 @@ mod simulation;
 mod river;
 mod reproductions;
 mod rivers;
+mod restore;
 mod guards;
 mod batches;
 mod deliveries;
