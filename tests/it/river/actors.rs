@@ -20,6 +20,8 @@ pub enum Kind {
     Dispatch,
     Retry,
     Deliver,
+    Operator,
+    Prune,
     /// Runs as long as its process.
     Nudge,
 }

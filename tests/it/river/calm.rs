@@ -1,7 +1,7 @@
 //! The calm after the storm: nothing fails any more, and all that waits is done.
 
 use super::{
-    op::{How, Mood, PROCESSES, PROVIDER},
+    op::{Cure, How, Mood, PROCESSES, PROVIDER, Switch},
     outside::Place,
     run::Run,
 };
@@ -12,6 +12,10 @@ const ROUNDS_MAX: usize = 400;
 /// Calls that one round may take.
 const CALLS_MAX: usize = 20_000;
 
+/// Rounds of an operator.
+const REMEDIES_MAX: usize = 2;
+
+const DEAD: &str = "SELECT count(*) FROM OutboxMessages WHERE State = 3 AND Destination <> ''";
 const UNFINISHED: &str = "SELECT (SELECT count(*) FROM OutboxMessages WHERE State < 2) \
                         + (SELECT count(*) FROM InboxMessages WHERE State IN (0, 1, 3) OR (State = 4 AND DueAt IS NOT NULL))";
 const NEXT: &str = "SELECT coalesce(min(At), 0) FROM (SELECT min(DueAt) AS At FROM OutboxMessages WHERE State < 2 \
@@ -25,7 +29,31 @@ impl Run {
         for of in 0..=PROVIDER {
             self.outside().set(of, Mood::Up);
         }
+        while !self.late.is_empty() {
+            self.commit_late(0);
+        }
         self.finish().await?;
+        for of in 0..=PROVIDER {
+            self.pause(0, of, Switch::Resume);
+        }
+        self.finish().await?;
+        self.drain().await?;
+        // What is dead or dead-lettered is put right by an operator, as soon as the bus would not drop it.
+        for _ in 0..REMEDIES_MAX {
+            if self.database.number(DEAD) == 0 && self.outside().nth(0, Place::Dead).is_none() {
+                break;
+            }
+            tokio::time::advance(Duration::from_mins(11)).await;
+            self.remedy(1, Cure::RequeueOutOfOrder, None);
+            self.remedy(2, Cure::TakeIn, None);
+            self.finish().await?;
+            self.drain().await?;
+        }
+        Ok(())
+    }
+
+    /// Works until nothing is unfinished.
+    async fn drain(&mut self) -> Result<(), String> {
         for round in 0..ROUNDS_MAX {
             let process = round % PROCESSES;
             while self.outside().nth(0, Place::Waits).is_some() {
@@ -40,7 +68,7 @@ impl Run {
             if !waits && self.database.number(UNFINISHED) == 0 {
                 return Ok(());
             }
-            let next = self.database.number(NEXT) - self.shared.stage.now_ms();
+            let next = self.database.number(NEXT) - self.shared.stage.store_now_ms();
             tokio::time::advance(Duration::from_millis(next.clamp(30_000, 3_600_000).unsigned_abs() + 1)).await;
         }
         let rows =

@@ -5,13 +5,14 @@ use client_organizer::{
     domain::{
         booking::{BookedResult, Entry},
         delivery::MailOutcome,
+        operations::{Action, RemedyReport},
         outbox::Claimed,
         record::FinancialRecord,
         verdict::PublishOutcome,
     },
     ports::{books::Committed, bus::Outgoing},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A row: its destination and its message's id.
 pub type Row = (String, String);
@@ -27,10 +28,23 @@ pub struct Ledger {
     pub published: Vec<Row>,
     /// When each destination last accepted something.
     accepted_ms: BTreeMap<String, i64>,
+    /// The store's clock was set: what was accepted before an attempt may count as accepted since.
+    pub jumped: bool,
     /// Mails by MessageId.
     pub mails: BTreeMap<String, Mail>,
     /// Answers that callers got, by idempotency key.
     answers: BTreeMap<u8, String>,
+    /// Rows that operators sent again out of order.
+    pub out_of_order: BTreeSet<Row>,
+    pub discarded: BTreeSet<Row>,
+    /// How often operators had a mail sent again.
+    pub resent: BTreeMap<String, i64>,
+    /// Mails that operators counted as sent.
+    pub assumed: BTreeSet<String>,
+    /// Rows and mails that operators changed, and destinations that they paused or resumed.
+    pub audited: u64,
+    /// Finished rows that were deleted.
+    pub pruned: u64,
     /// Rules that were broken on the way.
     pub broken: Vec<String>,
 }
@@ -52,6 +66,8 @@ pub struct Known {
     pub first_claim: usize,
     /// Publications.
     pub copies: u32,
+    /// How many there must be: an operator replayed it.
+    pub copies_min: u32,
     /// Failures that may count against the message.
     pub chargeable: i64,
     /// The bus refused it for good.
@@ -125,12 +141,13 @@ impl Ledger {
         let accepted_ms = self.accepted_ms.get(to).copied();
         for (message, outcome) in batch.iter().zip(outcomes) {
             let Some(known) = self.rows.get_mut(&(to.to_owned(), message.id.to_string())) else { continue };
-            let may_be_poison = match (accepted_ms, known.attempt_ms) {
-                // What was accepted just before counts as later if it was settled later.
-                (Some(accepted), Some(attempt)) => accepted >= attempt - LEASE_MS,
-                (Some(accepted), None) => accepted == now_ms,
-                (None, _) => false,
-            };
+            let may_be_poison = self.jumped
+                || match (accepted_ms, known.attempt_ms) {
+                    // What was accepted just before counts as later if it was settled later.
+                    (Some(accepted), Some(attempt)) => accepted >= attempt - LEASE_MS,
+                    (Some(accepted), None) => accepted == now_ms,
+                    (None, _) => false,
+                };
             let counts = match outcome {
                 PublishOutcome::Accepted | PublishOutcome::NotTried => false,
                 PublishOutcome::Retry { .. } | PublishOutcome::Permanent { .. } => true,
@@ -141,6 +158,44 @@ impl Ledger {
             known.refused |= matches!(outcome, PublishOutcome::Permanent { .. });
             known.chargeable += i64::from(counts);
             known.attempt_ms = Some(now_ms);
+        }
+    }
+
+    /// An operator's remedy was applied.
+    pub fn remedied(&mut self, action: &Action, report: &RemedyReport, step: usize) {
+        self.audited += report.done;
+        for done in report.rows.iter().filter(|row| row.done) {
+            let row = (done.destination.clone(), done.id.clone());
+            match action {
+                Action::Requeue { out_of_order } | Action::Replay { out_of_order, force: false } => {
+                    if *out_of_order {
+                        self.out_of_order.insert(row.clone());
+                    }
+                    if let (Action::Replay { .. }, Some(known)) = (action, self.rows.get_mut(&row)) {
+                        known.copies_min = known.copies + 1;
+                    }
+                }
+                Action::Replay { force: true, .. } => {
+                    let new = done.new_id.clone().unwrap_or_default();
+                    let Some(old) = self.committed.get(&done.id) else {
+                        self.broken.push(format!("a copy of nothing: {done:?}"));
+                        continue;
+                    };
+                    let (sendable, mailable) = (old.sendable, old.mailable);
+                    let commit = self.committed.entry(new.clone()).or_insert(Commit {
+                        step,
+                        destinations: Vec::new(),
+                        sendable,
+                        mailable,
+                    });
+                    commit.destinations.push(done.destination.clone());
+                    self.out_of_order.insert((done.destination.clone(), new));
+                }
+                Action::Discard => _ = self.discarded.insert(row),
+                Action::ResendMail => *self.resent.entry(done.id.clone()).or_default() += 1,
+                Action::AssumeMailSent => _ = self.assumed.insert(done.id.clone()),
+                Action::Route { .. } | Action::TakeIn => {}
+            }
         }
     }
 

@@ -1,11 +1,14 @@
 //! The ops of a simulation, and the list that a seed makes of them.
 
-use Op::{Again, Book, BookOnce, Crash, Deliver, Dispatch, Go, Insert, LoseLock, Outage, Pass, Retry};
+use Op::{
+    Again, Book, BookOnce, CommitLate, Crash, DeadLetter, Deliver, Dispatch, Go, Insert, Jump, LoseLock, Outage,
+    Overview, Pass, Pause, Prune, Remedy, Retry, StoreJump, Work,
+};
 
 /// How many processes share the store, the bus and the provider.
 pub const PROCESSES: usize = 3;
 /// How many clients there are from the start.
-pub const CLIENTS: usize = 3;
+pub const CLIENTS: usize = 6;
 
 /// One step of a simulation. Each makes sense in any state, so that a list stays one when ops are left out of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,8 +17,10 @@ pub enum Op {
     Book { process: usize, client: usize, month: u8, grosze: i64 },
     /// A caller books under this idempotency key; all requests of one key are alike.
     BookOnce { process: usize, key: u8 },
-    /// Another program writes into the outbox.
-    Insert { kind: Kind, key: Option<u8> },
+    /// Another program writes into the outbox; `late`: its transaction is open until `CommitLate`.
+    Insert { kind: Kind, key: Option<u8>, late: bool },
+    /// The `nth` open transaction commits.
+    CommitLate { nth: usize },
     /// The timer DispatchOutbox fires; runs may overlap.
     Dispatch { process: usize },
     /// The timer RetryEmail fires; runs may overlap.
@@ -26,10 +31,26 @@ pub enum Op {
     Again { process: usize, nth: usize },
     /// The lock of a message that is being delivered runs out, so that it is delivered beside itself.
     LoseLock { nth: usize },
+    /// The queue dead-letters a message that waits.
+    DeadLetter { nth: usize },
+    /// The timer PruneOutbox fires.
+    Prune { process: usize },
+    /// An operator makes a dry run and runs it: for the `nth` message, or for all.
+    Remedy { process: usize, remedy: Cure, nth: Option<usize> },
+    /// An operator pauses, drains or resumes a destination or the provider.
+    Pause { process: usize, of: usize, switch: Switch },
+    /// An operator looks at the overview.
+    Overview,
+    /// Up to so many calls of a process go well, the oldest first.
+    Work { process: usize, calls: usize },
     /// One of the calls that wait goes to the store, the bus or the provider.
     Go { nth: usize, how: How },
     /// Time passes.
     Pass { ms: i64 },
+    /// The clock of a process is set.
+    Jump { process: usize, ms: i64 },
+    /// The store's clock is set.
+    StoreJump { ms: i64 },
     /// A process dies, with all that it does, and another takes its place.
     Crash { process: usize },
     /// A destination (0, 1, …) or the mail provider (`PROVIDER`) fails from now on, or works again.
@@ -48,6 +69,33 @@ pub enum Kind {
     Mailed,
     /// No JSON: it can never be sent.
     Poison,
+    /// It kills every process that publishes it.
+    Killer,
+    /// A second message of an id that was routed.
+    Repeat,
+}
+
+/// An operator's remedy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cure {
+    Requeue,
+    RequeueOutOfOrder,
+    Discard,
+    Replay,
+    ReplayOutOfOrder,
+    Copy,
+    ResendMail,
+    AssumeSent,
+    TakeIn,
+}
+
+/// What an operator does to a destination or the provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    Pause,
+    PauseFor(i64),
+    Drain,
+    Resume,
 }
 
 /// How a call goes.
@@ -91,21 +139,54 @@ pub fn of_seed(seed: u64, count: usize) -> Vec<Op> {
 fn any(dice: &mut fastrand::Rng) -> Op {
     let process = dice.usize(0..PROCESSES);
     let nth = dice.usize(0..8);
+    let of = dice.usize(0..=PROVIDER);
     match dice.u32(0..1_000) {
-        0..640 => Go { nth, how: how(dice) },
-        640..720 => Dispatch { process },
-        720..755 => Retry { process },
-        755..805 => Deliver { process, nth },
-        805..815 => Again { process, nth },
-        815..822 => LoseLock { nth },
-        822..880 => {
+        0..520 => Go { nth, how: how(dice) },
+        520..600 => Work { process, calls: dice.usize(1..12) },
+        600..670 => Dispatch { process },
+        670..715 => Retry { process },
+        715..775 => Deliver { process, nth },
+        775..785 => Again { process, nth },
+        785..792 => LoseLock { nth },
+        792..797 => DeadLetter { nth },
+        797..855 => {
             Book { process, client: dice.usize(0..CLIENTS), month: dice.u8(1..4), grosze: dice.i64(0..1_000_000) }
         }
-        880..895 => BookOnce { process, key: dice.u8(0..6) },
-        895..915 => Insert { kind: kind(dice), key: dice.bool().then(|| dice.u8(0..2)) },
-        915..965 => Pass { ms: ms(dice) },
-        965..980 => Crash { process },
-        _ => Outage { of: dice.usize(0..=PROVIDER), mood: mood(dice) },
+        855..867 => BookOnce { process, key: dice.u8(0..6) },
+        867..887 => Insert { kind: kind(dice), key: dice.bool().then(|| dice.u8(0..2)), late: dice.u8(0..3) == 0 },
+        887..895 => CommitLate { nth },
+        895..935 => Pass { ms: ms(dice) },
+        935..949 => Crash { process },
+        949..967 => Outage { of, mood: mood(dice) },
+        967..983 => Remedy { process, remedy: cure(dice), nth: dice.bool().then(|| dice.usize(0..40)) },
+        983..989 => Pause { process, of, switch: switch(dice) },
+        989..992 => Prune { process },
+        992..995 => Overview,
+        995..998 => Jump { process, ms: dice.i64(-7_200_000..7_200_000) },
+        _ => StoreJump { ms: dice.i64(-3_600_000..3_600_000) },
+    }
+}
+
+fn cure(dice: &mut fastrand::Rng) -> Cure {
+    match dice.u32(0..16) {
+        0..4 => Cure::Requeue,
+        4 => Cure::RequeueOutOfOrder,
+        5..7 => Cure::Discard,
+        7..9 => Cure::Replay,
+        9 => Cure::ReplayOutOfOrder,
+        10 => Cure::Copy,
+        11..13 => Cure::ResendMail,
+        13 => Cure::AssumeSent,
+        _ => Cure::TakeIn,
+    }
+}
+
+fn switch(dice: &mut fastrand::Rng) -> Switch {
+    match dice.u32(0..6) {
+        0 => Switch::Pause,
+        1 => Switch::PauseFor(dice.i64(1..120_000)),
+        2 => Switch::Drain,
+        _ => Switch::Resume,
     }
 }
 
@@ -121,9 +202,11 @@ fn how(dice: &mut fastrand::Rng) -> How {
 }
 
 fn kind(dice: &mut fastrand::Rng) -> Kind {
-    match dice.u32(0..10) {
-        0..5 => Kind::Plain,
-        5..9 => Kind::Mailed,
+    match dice.u32(0..20) {
+        0..9 => Kind::Plain,
+        9..16 => Kind::Mailed,
+        16 | 17 => Kind::Repeat,
+        18 => Kind::Killer,
         _ => Kind::Poison,
     }
 }
@@ -144,6 +227,7 @@ fn ms(dice: &mut fastrand::Rng) -> i64 {
         0..12 => dice.i64(1..2_000),
         12..16 => dice.i64(2_000..30_000),
         16..19 => dice.i64(30_000..200_000),
+        _ if dice.u8(0..8) == 0 => dice.i64(100_000_000..300_000_000),
         _ => dice.i64(200_000..40_000_000),
     }
 }

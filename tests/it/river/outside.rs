@@ -18,7 +18,10 @@ use client_organizer::{
         mailer::{Letter, Mailer},
     },
 };
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
 use tokio::time::Instant;
 
 pub const LEDGERS: &str = "topic:ledger";
@@ -40,6 +43,8 @@ pub enum Place {
     Locked,
     Done,
     Dead,
+    /// An operator reads it.
+    DeadLocked,
 }
 
 /// The lock of one delivery.
@@ -54,7 +59,16 @@ pub struct Lock {
 pub struct Outside {
     moods: [Option<Mood>; 3],
     pub queue: Vec<Queued>,
+    /// How long a destination drops a repeated id.
+    pub window_ms: i64,
+    /// When each id was first stored.
+    stored_ms: BTreeMap<(String, String), i64>,
+    /// Processes that a message killed.
+    pub killed: Vec<usize>,
 }
+
+/// Ids that begin so kill the process that publishes them.
+pub const KILLER: &str = "killer";
 
 impl Outside {
     pub fn set(&mut self, of: usize, mood: Mood) {
@@ -93,7 +107,13 @@ impl Outside {
         queued.place = if queued.delivery.delivery_count > DELIVERIES_MAX { Place::Dead } else { Place::Waits };
     }
 
-    fn store(&mut self, to: &str, message: &Outgoing) {
+    /// False: it is a repeat, and dropped.
+    fn store(&mut self, to: &str, message: &Outgoing, now_ms: i64) -> bool {
+        let key = (to.to_owned(), message.id.to_string());
+        if self.stored_ms.get(&key).is_some_and(|first| now_ms - first < self.window_ms) {
+            return false;
+        }
+        self.stored_ms.insert(key, now_ms);
         if to == EMAILS {
             let delivery = Delivery {
                 message_id: message.id.to_string(),
@@ -104,6 +124,7 @@ impl Outside {
             };
             self.queue.push(Queued { delivery, place: Place::Waits, locks: 0 });
         }
+        true
     }
 }
 
@@ -148,6 +169,10 @@ fn publish_one(how: How, mood: Mood, dice: &mut fastrand::Rng) -> (PublishOutcom
 impl Bus for Way {
     async fn publish(&self, to: &Destination, batch: &[Outgoing], deadline: Instant) -> Vec<PublishOutcome> {
         let how = self.stage.gate(self.process, "publish").await;
+        if batch.iter().any(|message| message.id.as_str().starts_with(KILLER)) {
+            self.outside.lock().unwrap().killed.push(self.process);
+            std::future::pending::<()>().await;
+        }
         if Instant::now() >= deadline {
             return vec![PublishOutcome::NotTried; batch.len()];
         }
@@ -156,9 +181,9 @@ impl Bus for Way {
             let mut outside = self.outside.lock().unwrap();
             let mood = outside.mood(usize::from(to != EMAILS));
             let mut dice = fastrand::Rng::with_seed(if let How::Mixed(seed) = how { seed.into() } else { 0 });
-            let ends: Vec<_> = batch.iter().map(|_| publish_one(how, mood, &mut dice)).collect();
-            for (message, _) in batch.iter().zip(&ends).filter(|(_, (_, stored))| *stored) {
-                outside.store(&to, message);
+            let mut ends: Vec<_> = batch.iter().map(|_| publish_one(how, mood, &mut dice)).collect();
+            for (message, (_, stored)) in batch.iter().zip(&mut ends).filter(|(_, (_, stored))| *stored) {
+                *stored = outside.store(&to, message, self.stage.store_now_ms());
             }
             ends
         };

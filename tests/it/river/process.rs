@@ -19,13 +19,14 @@ use client_organizer::{
         message::MessageLimits,
         rate_limit::RateLimit,
         recipient::RecipientKey,
+        route::Destination,
         verdict::Policy,
     },
     flows::{
         book::BookContext, dispatch::DispatchContext, health::Health, mailing::NotifyContext, nudge::Nudge,
-        prune::PruneContext,
+        operate::OperateContext, overviews::Overviews, prune::PruneContext,
     },
-    ports::clock::Clock,
+    ports::{clock::Clock, mailer::Mailer},
 };
 use std::sync::{
     Arc, Mutex,
@@ -52,11 +53,17 @@ pub struct Setup {
     pub hold: bool,
     /// Mails that the provider may get within a minute; 0: any number.
     pub mails_per_minute: u32,
+    /// How long the bus drops a repeated id; 0: it drops none.
+    pub window_ms: i64,
 }
 
 impl Setup {
     pub fn of_seed(seed: u64) -> Self {
-        Self { hold: seed % 3 == 2, mails_per_minute: if seed % 2 == 1 { 2 } else { 0 } }
+        Self {
+            hold: seed % 3 == 2,
+            mails_per_minute: if seed % 2 == 1 { 2 } else { 0 },
+            window_ms: if seed % 4 > 1 { 600_000 } else { 0 },
+        }
     }
 }
 
@@ -81,6 +88,7 @@ pub struct Process {
     pub nudged: DispatchContext,
     pub notify: NotifyContext,
     pub prune: PruneContext,
+    pub operate: OperateContext,
 }
 
 impl Process {
@@ -147,7 +155,23 @@ impl Process {
                 dice: dice(3),
                 blamed: Mutex::default(),
             },
-            prune: PruneContext { retention: store, settings: PRUNE },
+            prune: PruneContext { retention: store.clone(), settings: PRUNE },
+            operate: OperateContext {
+                reports: store.inner.reports.clone(),
+                remedies: store,
+                overviews: Overviews::default(),
+                entities: Err("the bus has no properties".to_owned()),
+                dead_letters: Ok(way.clone()),
+                routes,
+                recipients: RecipientKey::new("a key of the tests"),
+                duplicate_window_ms: setup.window_ms,
+                mail_queue: Destination::parse(EMAILS).ok(),
+                tombstone_days: 400,
+                taking_in: tokio::sync::Mutex::default(),
+                provider: way.provider().to_owned(),
+                rate_limit: notify_settings(setup).rate_limit,
+                clock: clock.clone(),
+            },
             nudge,
             clock,
         })
@@ -155,7 +179,7 @@ impl Process {
 }
 
 const PRUNE: PruneSettings =
-    PruneSettings { outbox_days: 30, inbox_days: 400, refused_body_days: 30, step_rows_max: 100, run_ms: 30_000 };
+    PruneSettings { outbox_days: 1, inbox_days: 400, refused_body_days: 30, step_rows_max: 100, run_ms: 30_000 };
 
 fn notify_settings(setup: Setup) -> NotifySettings {
     NotifySettings {

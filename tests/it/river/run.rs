@@ -4,12 +4,12 @@ use super::{
     actors::{Actors, Flow, Kind},
     database::Database,
     ledger::{Commit, Ledger},
-    op::{self, CLIENTS, Op, PROCESSES},
-    outside::{LEDGERS, Outside, Place},
+    op::{CLIENTS, Op, PROCESSES},
+    outside::{Outside, Place},
     process::{Process, Setup, Shared},
     stage::Stage,
 };
-use crate::support::world::{EMAILS, nip};
+use crate::support::world::nip;
 use client_organizer::{
     domain::{
         booking::Command,
@@ -27,7 +27,7 @@ use client_organizer::{
     ports::books::Committed,
 };
 use std::{
-    sync::{Arc, Mutex, MutexGuard, atomic::Ordering},
+    sync::{Arc, MutexGuard, atomic::Ordering},
     time::Duration,
 };
 
@@ -35,9 +35,11 @@ pub struct Run {
     pub database: Database,
     pub shared: Shared,
     pub actors: Actors,
-    processes: Vec<Arc<Process>>,
+    pub processes: Vec<Arc<Process>>,
     lives: u64,
-    inserted: u32,
+    pub inserted: u32,
+    /// Inserts of other programs whose transactions are open.
+    pub late: Vec<(String, String, Commit)>,
 }
 
 impl Run {
@@ -52,9 +54,17 @@ impl Run {
                 nip.as_str()
             ));
         }
-        let shared = Shared { stage, ledger: Arc::default(), outside: Arc::new(Mutex::new(Outside::default())), setup };
-        let mut run =
-            Self { database, shared, actors: Actors::default(), processes: Vec::new(), lives: 0, inserted: 0 };
+        let shared = Shared { stage, ledger: Arc::default(), outside: Arc::default(), setup };
+        shared.outside.lock().unwrap().window_ms = setup.window_ms;
+        let mut run = Self {
+            database,
+            shared,
+            actors: Actors::default(),
+            processes: Vec::new(),
+            lives: 0,
+            inserted: 0,
+            late: Vec::new(),
+        };
         for number in 0..PROCESSES {
             let process = run.start(number);
             run.processes.push(process);
@@ -88,7 +98,8 @@ impl Run {
         match op {
             Op::Book { process, client, month, grosze } => self.book(process, client, month, grosze),
             Op::BookOnce { process, key } => self.book_once(process, key),
-            Op::Insert { kind, key } => self.insert(kind, key),
+            Op::Insert { kind, key, late } => self.insert(kind, key, late),
+            Op::CommitLate { nth } => self.commit_late(nth),
             Op::Dispatch { process } => self.dispatch(process),
             Op::Retry { process } => self.retry(process),
             Op::Deliver { process, nth } => self.deliver(process, nth),
@@ -99,14 +110,34 @@ impl Run {
                     outside.queue[number].place = Place::Waits;
                 }
             }
+            Op::DeadLetter { nth } => {
+                let mut outside = self.outside();
+                if let Some(number) = outside.nth(nth, Place::Waits) {
+                    outside.queue[number].place = Place::Dead;
+                }
+            }
+            Op::Prune { process } => self.prune(process),
+            Op::Remedy { process, remedy, nth } => self.remedy(process, remedy, nth),
+            Op::Pause { process, of, switch } => self.pause(process, of, switch),
+            Op::Overview => self.overview()?,
+            Op::Work { process, calls } => {
+                for _ in 0..calls {
+                    if !self.shared.stage.open_of(process) {
+                        break;
+                    }
+                    self.poll();
+                }
+            }
+            Op::Jump { process, ms } => self.processes[process].clock.jump_ms.store(ms, Ordering::Relaxed),
+            // What the bus takes for a repeat is a matter of its clock, which the store's must agree with.
+            Op::StoreJump { .. } if self.shared.setup.window_ms > 0 => {}
+            Op::StoreJump { ms } => {
+                self.shared.stage.jump_ms.store(ms, Ordering::Relaxed);
+                self.ledger().jumped = true;
+            }
             Op::Go { nth, how } => self.shared.stage.open(nth, how),
             Op::Pass { ms } => tokio::time::advance(Duration::from_millis(ms.unsigned_abs())).await,
-            Op::Crash { process } => {
-                for lock in self.actors.crash(process) {
-                    self.outside().end(lock, false);
-                }
-                self.processes[process] = self.start(process);
-            }
+            Op::Crash { process } => self.crash(process),
             Op::Outage { of, mood } => self.outside().set(of, mood),
         }
         self.poll();
@@ -115,11 +146,23 @@ impl Run {
     }
 
     pub fn poll(&mut self) {
-        for (actor, ok) in self.actors.poll() {
-            if let Some(lock) = actor.lock {
-                self.outside().end(lock, ok);
+        loop {
+            for (actor, ok) in self.actors.poll() {
+                if let Some(lock) = actor.lock {
+                    self.outside().end(lock, ok);
+                }
             }
+            let killed = self.outside().killed.pop();
+            let Some(process) = killed else { return };
+            self.crash(process);
         }
+    }
+
+    fn crash(&mut self, process: usize) {
+        for lock in self.actors.crash(process) {
+            self.outside().end(lock, false);
+        }
+        self.processes[process] = self.start(process);
     }
 
     fn caller(&mut self, process: usize, flow: impl Future<Output = bool> + Send + 'static) {
@@ -149,30 +192,6 @@ impl Run {
             }
             true
         });
-    }
-
-    fn insert(&mut self, kind: op::Kind, key: Option<u8>) {
-        self.inserted += 1;
-        let id = format!("x{}", self.inserted);
-        let data = r#"{"clientId":1,"clientName":"Anna","recipient":"anna@example.pl","year":2026,"month":3,
-            "figures":{"incomeTax":1.00,"vat":2.00,"insuranceAmount":3.00},"version":1}"#;
-        let (event_type, payload, destinations) = match kind {
-            op::Kind::Plain => ("Plain", "{}", [LEDGERS, EMAILS]),
-            op::Kind::Poison => ("Plain", "no JSON", [LEDGERS, EMAILS]),
-            op::Kind::Mailed => ("FinancialRecordCreated", data, [EMAILS, LEDGERS]),
-        };
-        let (key, now) = (key.map_or("NULL".to_owned(), |key| format!("'k{key}'")), self.shared.stage.now_ms());
-        self.database.execute(&format!(
-            "INSERT INTO OutboxMessages (Id, EventType, Payload, OrderingKey, OccurredOnUtc, DueAt) \
-             VALUES ('{id}', '{event_type}', '{payload}', {key}, {now}, {now})"
-        ));
-        let commit = Commit {
-            step: self.shared.stage.step(),
-            destinations: destinations.map(str::to_owned).to_vec(),
-            sendable: kind != op::Kind::Poison,
-            mailable: kind == op::Kind::Mailed,
-        };
-        self.ledger().committed.insert(id, commit);
     }
 
     pub fn dispatch(&mut self, process: usize) {

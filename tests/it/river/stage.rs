@@ -21,6 +21,8 @@ pub struct Stage {
     began: Instant,
     /// What the store takes for the time.
     pub store_ms: Arc<AtomicI64>,
+    /// By how much the store's clock was set forward.
+    pub jump_ms: AtomicI64,
     /// Number of the op that runs.
     pub step: AtomicUsize,
     /// Everything that happened, a line each: two runs of one list must be equal in it.
@@ -47,9 +49,15 @@ impl Stage {
             gates: Mutex::default(),
             began: Instant::now(),
             store_ms: Arc::new(AtomicI64::new(BEGIN_MS)),
+            jump_ms: AtomicI64::new(0),
             step: AtomicUsize::new(0),
             log: Mutex::default(),
         })
+    }
+
+    /// The store's time, in milliseconds since 1970.
+    pub fn store_now_ms(&self) -> i64 {
+        self.now_ms() + self.jump_ms.load(Ordering::Relaxed)
     }
 
     /// The time, in milliseconds since 1970.
@@ -85,6 +93,16 @@ impl Stage {
         }
     }
 
+    /// Lets the first call of a process go that waits. False: none does.
+    pub fn open_of(&self, process: usize) -> bool {
+        let place = {
+            let gates = self.gates();
+            let shut = gates.waiting.iter().filter(|gate| gate.how.is_none());
+            shut.enumerate().find(|(_, gate)| gate.process == process).map(|(place, _)| place)
+        };
+        place.map(|place| self.open(place, How::Well)).is_some()
+    }
+
     pub fn any_waits(&self) -> bool {
         !self.gates().waiting.is_empty()
     }
@@ -92,7 +110,7 @@ impl Stage {
     /// Runs a call of the store to its end while everything else stands still: a thread of the store's own never meets
     /// the simulated clock.
     pub fn run<T>(&self, call: impl Future<Output = T>) -> T {
-        self.store_ms.store(self.now_ms(), Ordering::Relaxed);
+        self.store_ms.store(self.store_now_ms(), Ordering::Relaxed);
         futures::executor::block_on(call)
     }
 

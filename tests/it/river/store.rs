@@ -42,7 +42,7 @@ const LOST: &str = "decided by the seed";
 
 /// What a lost answer leaves open.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Call {
+pub enum Call {
     /// Nothing: it only reads.
     Reads,
     /// Whether it was done.
@@ -50,7 +50,7 @@ enum Call {
 }
 
 impl GatedStore {
-    async fn call<T: std::fmt::Debug>(
+    pub async fn call<T: std::fmt::Debug>(
         &self,
         step: &'static str,
         call: Call,
@@ -222,6 +222,13 @@ impl Inbox for GatedStore {
 #[async_trait]
 impl Retention for GatedStore {
     async fn prune(&self, what: Prunable, rows_max: u32) -> StoreResult<u32> {
-        self.call("prune", Call::Writes, self.inner.retention.prune(what, rows_max)).await
+        let pruning = async {
+            let rows = self.inner.retention.prune(what, rows_max).await?;
+            if matches!(what, Prunable::FinishedRows { .. }) {
+                self.ledger.lock().unwrap().pruned += u64::from(rows);
+            }
+            Ok(rows)
+        };
+        self.call("prune", Call::Writes, pruning).await
     }
 }
