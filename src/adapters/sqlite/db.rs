@@ -170,15 +170,12 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     // FULL: a committed transaction is on the disk, even after a power cut. The promise is worth the fsync.
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
-    // Else a statement that compares with a partial index's bound is compiled again whenever it gets another value.
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
-    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // Plans do not depend on the values that are bound: else SQLite prepares some statements anew at each use.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A savepoint keeps a copy of each page that it changes: in memory, not in a temporary file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // More than the statements of the handler, so that none is prepared twice.
     connection.set_prepared_statement_cache_capacity(256);
     Ok(())
