@@ -15,6 +15,7 @@ mod rivers;
 mod restore;
 mod guards;
 mod batches;
+mod costs;
 mod deliveries;
 mod flaky_store;
 

@@ -5,11 +5,15 @@ use super::{
     writer::{BUSY_WAIT, Writer},
 };
 use crate::{adapters::columns::Columns, ports::error::StoreResult};
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{
+    Connection, OpenFlags,
+    config::DbConfig,
+    trace::{TraceEvent, TraceEventCodes},
+};
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -25,6 +29,8 @@ pub struct SqliteOptions {
     pub skew_ms: Arc<AtomicI64>,
     /// The database's time, in milliseconds, in place of its own clock: a simulation repeats exactly. None outside tests.
     pub fixed_ms: Option<Arc<AtomicI64>>,
+    /// Gets the text of each statement that the store runs. None outside tests, which count them.
+    pub statements: Option<Arc<std::sync::Mutex<Vec<String>>>>,
     /// How long an idempotency key is kept, in milliseconds.
     pub key_lifetime_ms: i64,
     /// The name of this process in what it stores about attempts and runs; at most 100 characters.
@@ -39,6 +45,7 @@ impl SqliteOptions {
             path: path.into(),
             skew_ms: Arc::default(),
             fixed_ms: None,
+            statements: None,
             key_lifetime_ms: 24 * 3_600_000,
             instance: "here".to_owned(),
         }
@@ -46,6 +53,16 @@ impl SqliteOptions {
 }
 
 impl SqliteOptions {
+    fn trace(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let Some(statements) = self.statements.clone() else { return Ok(()) };
+        let note = move |event: TraceEvent<'_>| {
+            if let TraceEvent::Stmt(_, sql) = event {
+                statements.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned());
+            }
+        };
+        connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(note))
+    }
+
     fn clock(&self) -> DatabaseClock {
         match &self.fixed_ms {
             Some(fixed_ms) => DatabaseClock::Fixed(fixed_ms.load(Ordering::Relaxed)),
@@ -103,9 +120,10 @@ impl Sqlite {
     /// # Errors
     /// The file is missing, not a database, or has another schema version; the error names the command that fixes it.
     pub fn open(options: SqliteOptions) -> StoreResult<Self> {
-        let writer = connect(&options.path).map_err(|e| errors::map("open", e))?;
+        let mut writer = connect(&options.path).map_err(|e| errors::map("open", e))?;
         migrate::check(&writer, &options.path)?;
-        let reader = connect(&options.path).map_err(|e| errors::map("open", e))?;
+        let mut reader = connect(&options.path).map_err(|e| errors::map("open", e))?;
+        options.trace(&mut writer).and_then(|()| options.trace(&mut reader)).map_err(|e| errors::map("open", e))?;
         Ok(Self { writer: Arc::new(Writer::new(writer)), reader: Arc::new(Mutex::new(reader)), options })
     }
 

@@ -76,13 +76,27 @@ pub struct SqliteBackend {
 
 impl SqliteBackend {
     pub fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// Keeps the text of each statement that the store runs.
+    pub fn noting() -> Self {
+        Self::with(Some(Arc::default()))
+    }
+
+    fn with(statements: Option<Arc<Mutex<Vec<String>>>>) -> Self {
         let folder = tempfile::tempdir_in(memory()).unwrap();
-        let options = SqliteOptions::at(folder.path().join("app.db"));
+        let options = SqliteOptions { statements, ..SqliteOptions::at(folder.path().join("app.db")) };
         migrate::run(&options.path).unwrap();
         let stranger = rusqlite::Connection::open(&options.path).unwrap();
         stranger.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
         let db = Sqlite::open(options.clone()).unwrap();
         Self { db, options, stranger: Mutex::new(stranger), _folder: folder }
+    }
+
+    /// The statements noted since the last time.
+    pub fn noted(&self) -> Vec<String> {
+        std::mem::take(&mut self.options.statements.as_ref().unwrap().lock().unwrap())
     }
 }
 

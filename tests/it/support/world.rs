@@ -80,7 +80,15 @@ impl World {
     }
 
     pub fn with(bus: FakeBus, mailer: FakeMailer, on_doubt: OnDoubt) -> Self {
-        let backend = SqliteBackend::new();
+        Self::on(SqliteBackend::new(), bus, mailer, on_doubt)
+    }
+
+    /// Whose store notes the statements that it runs.
+    pub fn noting() -> Self {
+        Self::on(SqliteBackend::noting(), FakeBus::accepting(), FakeMailer::accepting(), OnDoubt::Resend)
+    }
+
+    fn on(backend: SqliteBackend, bus: FakeBus, mailer: FakeMailer, on_doubt: OnDoubt) -> Self {
         let (bus, mailer, clock) = (Arc::new(bus), Arc::new(mailer), Arc::new(FakeClock::new()));
         let by_default = |one: &EventType| match one.default_route {
             DefaultRoute::EmailQueue => (one.name, &[EMAILS][..]),
