@@ -42,6 +42,11 @@ const COMMANDS = {
     ...message, raw: undefined, body: message.body.toString('base64'),
   })),
   ids: (store, body) => store.entity(body.name).messages.map((message) => message.messageId),
+  // Of an entity that tallies: {id: milliseconds since 1970}.
+  times: (store, body) => {
+    const { ids, times } = store.entity(body.name);
+    return Object.fromEntries([...ids].map((id, n) => [id, times[n]]));
+  },
   count: (store, body) => counted(store.entity(body.name)),
   // {name, distinct, ms}: returns the counts once `distinct` different ids are stored, or after `ms`.
   until: (store, body) => waited(store, body, (entity) => entity.ids.size >= body.distinct),
@@ -72,6 +77,6 @@ const waited = (store, body, isSo) => new Promise((done) => {
   look();
 });
 
-const counted = (entity) => ({ stored: entity.messages.length, distinct: entity.ids.size });
+const counted = (entity) => ({ stored: entity.messages.length, distinct: entity.ids.size, repeats: entity.repeats });
 
 module.exports = { open };

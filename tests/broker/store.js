@@ -28,10 +28,14 @@ class Store {
       quota: Infinity,
       disabled: false,
       latencyMs: 0,
+      // Keeps no message, only its id and when it arrived first: for a load that would not fit into memory.
+      tally: false,
       ...settings,
       messages: [],
       dead: [],
       ids: new Set(),
+      times: [],
+      repeats: 0,
       waiting: new Set(),
       faults: [],
       chance: null,
@@ -112,6 +116,12 @@ function refusal(entity, messages) {
 function store(entity, messages) {
   for (const message of messages) {
     if (entity.duplicateDetection && entity.ids.has(message.messageId)) continue;
+    if (entity.tally) {
+      if (entity.ids.has(message.messageId)) entity.repeats += 1;
+      else entity.times.push(performance.timeOrigin + performance.now());
+      entity.ids.add(message.messageId);
+      continue;
+    }
     entity.ids.add(message.messageId);
     entity.messages.push(message);
     entity.arrived?.();
