@@ -55,7 +55,8 @@ struct Arguments {
 const QUEUE: &str = "queue:client-emails";
 const DASHBOARDS: u32 = 100;
 const POLL: Duration = Duration::from_secs(5);
-const DUE: u32 = 20_000;
+/// So many that a dispatch lasts long enough to meet many polls.
+const DUE: u32 = 400_000;
 const BATCH: u32 = 500;
 
 #[tokio::main]
