@@ -18,6 +18,9 @@ mod batches;
 mod costs;
 mod deliveries;
 mod flaky_store;
+mod unknown_outcomes;
+mod model;
+mod breakages;
 
 mod http;
 mod openapi;

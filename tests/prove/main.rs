@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a proof that cannot go on should say where")]
 
+mod breakages;
 mod bus;
 mod dispatchers;
 mod handler;
@@ -47,6 +48,8 @@ enum Proof {
     MailCrashes(mail_crashes::Arguments),
     /// A month's mails go out within the provider's rate limits, over simulated days, each once
     MailRateLimit(mail_rate_limit::Arguments),
+    /// Rules are taken away one at a time, in a copy of the sources: for each, the test that names it fails
+    Breakages(breakages::Arguments),
     /// On a real SQL Server, plans compiled for empty tables do not scan the tables once they are full
     Plans(plans::Arguments),
     /// The whole river runs in seeded simulations in which everything fails: no promise is broken
@@ -61,6 +64,7 @@ async fn main() {
         Proof::Interleavings(arguments) => interleavings::prove(arguments).await,
         Proof::MailCrashes(arguments) => mail_crashes::prove(arguments).await,
         Proof::MailRateLimit(arguments) => mail_rate_limit::prove(arguments).await,
+        Proof::Breakages(arguments) => breakages::prove(&arguments),
         Proof::Plans(arguments) => plans::prove(arguments).await,
         // Each simulation has a runtime of its own, whose clock stands still.
         Proof::Simulate(arguments) => tokio::task::spawn_blocking(move || simulate::prove(&arguments)).await.unwrap(),

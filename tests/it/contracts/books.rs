@@ -450,6 +450,19 @@ async fn lists_are_bounded_and_in_order(backend: &impl Backend) {
     assert_eq!(books.records(ClientId(4), None, None).await.unwrap(), None, "there is no such client");
 }
 
+/// Not a contract, since only SQLite's triggers fail in the middle of a transaction without ending it.
+#[tokio::test]
+async fn a_message_without_its_record_cannot_be_written() {
+    let backend = SqliteBackend::new();
+    let id = client(&backend, 1).await.id;
+    backend.execute(
+        "CREATE TRIGGER full BEFORE INSERT ON FinancialRecords BEGIN SELECT RAISE(FAIL, 'the disk is full'); END",
+    );
+    let failed = backend.books().commit(&keyed(Command::CreateRecord(id, march(), figures("1")), "k")).await;
+    assert!(failed.is_err(), "{failed:?}");
+    assert_eq!((count(&backend, "OutboxMessages"), count(&backend, "IdempotencyKeys")), (0, 0));
+}
+
 /// Not a contract, but how SQLite keeps it: its one write lock stands for the lock of every key.
 #[tokio::test]
 async fn a_key_whose_lock_is_held_for_2_s_is_busy() {

@@ -87,6 +87,16 @@ async fn tombstones_are_deleted_after_their_retention_and_unfinished_mails_never
     assert_eq!(prune(backend, Prunable::Tombstones { older_than_days: 400 }, 2).await, 1);
     assert_eq!(prune(backend, Prunable::Tombstones { older_than_days: 0 }, 100).await, 0);
     assert_eq!(number(backend, "SELECT count(*) FROM InboxMessages"), 4);
+    // One that ends now: its retention is counted to the hour.
+    backend.execute("INSERT INTO OutboxMessages (Id, EventType, Payload) VALUES ('now', 'x', '{}')");
+    backend.execute(
+        "INSERT INTO InboxMessages (Consumer, MessageId, State, ReceivedOnUtc, FinishedOnUtc)
+         SELECT 'SendEmail', Id, 2, OccurredOnUtc, OccurredOnUtc FROM OutboxMessages WHERE Id = 'now'",
+    );
+    backend.advance_ms(23 * 3_600_000);
+    assert_eq!(prune(backend, Prunable::Tombstones { older_than_days: 1 }, 100).await, 0, "an hour too young");
+    backend.advance_ms(2 * 3_600_000);
+    assert_eq!(prune(backend, Prunable::Tombstones { older_than_days: 1 }, 100).await, 1);
 }
 
 async fn bodies_of_refused_mails_are_erased_and_their_tombstones_stay(backend: &impl Backend) {
