@@ -209,10 +209,9 @@ impl Inbox {
         next.taken[mail] += u8::from(matches!(answer, Answer::Accepted | Answer::Unknown { taken: true }));
         let settlement = match answer {
             Answer::Accepted => Settlement::Sent,
-            Answer::Transient => Settlement::Parked,
             Answer::Permanent => Settlement::Refused,
             Answer::Unknown { .. } if self.keeps(Rule::UnknownIsADoubt) => Settlement::InDoubt,
-            Answer::Unknown { .. } => Settlement::Parked,
+            Answer::Transient | Answer::Unknown { .. } => Settlement::Parked,
         };
         next.processes[p] = Process::Answered { mail, settlement };
         Some(next)

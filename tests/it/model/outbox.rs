@@ -225,7 +225,7 @@ impl Outbox {
         for dispatcher in &mut next.dispatchers {
             match dispatcher {
                 Dispatcher::Probing { age } | Dispatcher::Claimed { age, .. } | Dispatcher::Published { age, .. } => {
-                    *age = LEASE.min(*age + 1)
+                    *age = LEASE.min(*age + 1);
                 }
                 Dispatcher::Idle | Dispatcher::GivingBack => {}
             }
@@ -327,7 +327,6 @@ impl Model for Outbox {
     fn next_state(&self, state: &State, action: Action) -> Option<State> {
         let next = match action {
             Action::TakeProbe(d) if state.dispatchers[d] == Dispatcher::Idle => self.take_probe(state, d)?,
-            Action::TakeProbe(_) => return None,
             Action::Claim(d, mode, row) => self.claim(state, d, mode, row)?,
             Action::ClaimAnswerLost(d, mode, row) => {
                 let mut next = self.claim(&Self::fault(state)?, d, mode, row)?;
@@ -349,7 +348,7 @@ impl Model for Outbox {
                 Self::idle(&mut next, d);
                 next
             }
-            Action::GiveBackProbe(_) => return None,
+            Action::TakeProbe(_) | Action::GiveBackProbe(_) => return None,
             Action::Crash(d) => {
                 let mut next = Self::fault(state)?;
                 Self::idle(&mut next, d);

@@ -35,6 +35,7 @@ impl Shared {
         if !made.join("done").exists() {
             return None;
         }
+        #[allow(clippy::zombie_processes, reason = "it lasts as long as this process")]
         let mut child = Command::new("node")
             .arg(root.join("tests/console/browser.js"))
             .env("NODE_PATH", made.join("node_modules"))
@@ -85,7 +86,8 @@ impl Browser {
     #[track_caller]
     pub fn run(&mut self, command: &str, words: Value) -> Value {
         let words = self.shared.write(&self.session, command, words).unwrap();
-        let answer = self.answers.recv().expect("the browser died");
+        // An error: the browser died.
+        let answer = self.answers.recv().unwrap();
         let page = answer["page"].as_str().unwrap_or_default();
         assert!(answer.get("error").is_none(), "{words}: {}\n{}\n{page}", answer["error"], answer["faults"]);
         answer["value"].clone()

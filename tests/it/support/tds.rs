@@ -92,6 +92,7 @@ impl TdsServer {
     }
 
     /// Has a port, and refuses connections.
+    #[allow(clippy::unused_async, reason = "only within a runtime")]
     pub async fn down(tls: Option<tokio_rustls::TlsAcceptor>) -> Self {
         let reserved = reserve("127.0.0.1:0".parse().unwrap());
         let address = reserved.local_addr().unwrap();
@@ -101,6 +102,7 @@ impl TdsServer {
         server
     }
 
+    #[allow(clippy::unused_async, reason = "only within a runtime")]
     pub async fn listen(&mut self) {
         let listener = self.reserved.take().unwrap().listen(1_024).unwrap();
         let (cut, cutting) = watch::channel(());
