@@ -201,6 +201,7 @@ pub fn dispatcher(
         settings: numbers,
         health,
         dice: Mutex::new(fastrand::Rng::new()),
+        suspects: Arc::default(),
         stopping: Arc::default(),
     }
 }
@@ -242,6 +243,8 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
     let schedules = settings.schedules.clone();
     let heartbeat = |function, rhythm, run_ms| heartbeat(store, function, rhythm, run_ms);
     let nudged = dispatcher(settings, store, bus.clone(), health.clone(), nudge_numbers(settings.dispatch));
+    let suspects = nudged.suspects.clone();
+    let timed = DispatchContext { suspects, ..dispatcher(settings, store, bus, health.clone(), settings.dispatch) };
     let services = Services {
         book: Arc::new(BookContext {
             books: store.books.clone(),
@@ -251,7 +254,7 @@ pub fn handler(settings: &Settings, store: &Stores) -> Result<Handler> {
             nudge: nudge.clone(),
             health: health.clone(),
         }),
-        dispatch: Arc::new(dispatcher(settings, store, bus, health.clone(), settings.dispatch)),
+        dispatch: Arc::new(timed),
         notify: Arc::new(NotifyContext {
             inbox: store.inbox.clone(),
             breakers: store.breakers.clone(),

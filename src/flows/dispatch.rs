@@ -46,6 +46,9 @@ pub struct DispatchContext {
     pub health: Arc<Health>,
     /// Jitter; seeded in simulations.
     pub dice: Mutex<fastrand::Rng>,
+    /// Held while a suspect is under way. All contexts of a process share it: if one suspect kills the process, no other
+    /// is blamed for it.
+    pub suspects: Arc<tokio::sync::Mutex<()>>,
     /// Once true, a run settles what it has published, puts back what else it has claimed and ends, so that a graceful
     /// stop leaves no row leased.
     pub stopping: Arc<AtomicBool>,

@@ -107,8 +107,13 @@ async fn run(context: &DispatchContext, due: &Due, until: Instant, report: &mut 
             report.out_of_time = true;
             return Ok(());
         }
-        // Whoever publishes a suspect may be cut off or die, so nothing else is under way meanwhile.
-        match alone(context, &destination, ClaimMode::Suspect, report).await? {
+        // Whoever publishes a suspect may be cut off or die: of this destination nothing else is under way meanwhile, and of
+        // others no suspect, so that each is claimed without the one that kills.
+        let alone = {
+            let _only = context.suspects.lock().await;
+            alone(context, &destination, ClaimMode::Suspect, report).await?
+        };
+        match alone {
             Some(Ended::Opened(reason)) => {
                 note(report, "open", Some(reason));
                 return Ok(());

@@ -5,8 +5,8 @@
 //! then; `dead_letters` stores what the queue dead-lettered; `prune` deletes what is past its retention.
 //!
 //! Choices of the dispatcher:
-//! - Of a destination up to four batches are under way, a suspect or a probe only alone. When the breaker opens, what was
-//!   claimed meanwhile is put back unsent.
+//! - Of a destination up to four batches are under way, a suspect or a probe only alone; of all destinations, one suspect
+//!   at a time. When the breaker opens, what was claimed meanwhile is put back unsent.
 //! - A claim changes nothing at a paused destination or behind an open breaker: rows over the claim limit wait too.
 //! - A failed probe counts as one failure; the breaker stays open for its own delay, not for the probe's lease.
 //! - A settle that lost all its leases changes neither the breaker nor the time of the last acceptance.

@@ -158,3 +158,14 @@ async fn a_suspect_is_published_while_nothing_else_is_under_way() {
     let shared = bus.shared.lock().unwrap().clone();
     assert!(!shared.contains("r03") && !shared.contains("r04"), "{shared:?}");
 }
+
+/// One of them may kill the process, and the other would be found with it each time, and blamed.
+#[tokio::test]
+async fn suspects_of_two_destinations_are_never_under_way_together() {
+    let bus = Together::new(1, |_| PublishOutcome::Accepted);
+    let office = office(2, bus.clone());
+    office.world.backend.execute("UPDATE OutboxMessages SET Claims = 2, LastOutcome = 4");
+    office.world.backend.execute("UPDATE OutboxMessages SET Destination = 'queue:other' WHERE Id = 'r02'");
+    assert_eq!(office.dispatch().await.sent, 2);
+    assert_eq!(*bus.shared.lock().unwrap(), BTreeSet::new());
+}

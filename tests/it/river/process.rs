@@ -106,6 +106,7 @@ impl Process {
         ]);
         let (health, nudge) = (Arc::new(Health::default()), Nudge::default());
         let dice = |salt: u64| Mutex::new(fastrand::Rng::with_seed(1_000 * life + 10 * salt));
+        let suspects = Arc::<tokio::sync::Mutex<()>>::default();
         let dispatch = |salt, lease_ms, batch_max| DispatchContext {
             outbox: store.clone(),
             breakers: store.clone(),
@@ -130,6 +131,7 @@ impl Process {
             },
             health: health.clone(),
             dice: dice(salt),
+            suspects: suspects.clone(),
             stopping: Arc::default(),
         };
         Arc::new(Self {

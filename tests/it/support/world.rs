@@ -262,6 +262,7 @@ pub fn dispatcher_of(
         settings: dispatch_settings(),
         health: Arc::new(Health::default()),
         dice: Mutex::new(fastrand::Rng::with_seed(seed)),
+        suspects: Arc::default(),
         stopping: Arc::default(),
     }
 }
