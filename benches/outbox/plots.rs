@@ -49,7 +49,7 @@ fn bars(name: &str, title: &str, groups: &[&str], series: &[Series]) {
         .margin(12)
         .x_label_area_size(30)
         .y_label_area_size(70)
-        .build_cartesian_2d(0.0..width, (10.0..most * 2.0).log_scale())
+        .build_cartesian_2d(0.0..width, (10.0..most * 10.0).log_scale())
         .unwrap();
     // The label stands under the middle of its group.
     let label = |at: &f64| {
@@ -76,6 +76,14 @@ fn bars(name: &str, title: &str, groups: &[&str], series: &[Series]) {
         };
         chart.draw_series(values.iter().enumerate().map(figure)).unwrap();
     }
-    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw().unwrap();
+    // Above the bars: the axis leaves room there.
+    let labels = SeriesLabelPosition::UpperRight;
+    chart
+        .configure_series_labels()
+        .position(labels)
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK)
+        .draw()
+        .unwrap();
     area.present().unwrap();
 }

@@ -164,7 +164,7 @@ mod tests {
     fn an_executable_that_azure_cannot_start_is_reported_with_how_to_build_it() {
         assert!(Linkage::Glibc { minor: 28 }.to_string().contains("runs in Azure"));
         for not_there in [Linkage::Glibc { minor: 29 }, Linkage::Other { interpreter: "x".into() }, Linkage::Foreign] {
-            assert!(not_there.to_string().contains("x86_64-unknown-linux-musl"), "{not_there}");
+            assert!(not_there.to_string().contains("infra/package.sh"), "{not_there}");
         }
     }
 }

@@ -15,7 +15,7 @@ pub struct Breakage {
     pub rule: &'static str,
     /// The file that is changed, from the root of the repository.
     pub file: &'static str,
-    /// A text that is there exactly once.
+    /// A text that is there in one place.
     pub from: &'static str,
     /// What replaces it.
     pub to: &'static str,
@@ -31,7 +31,7 @@ impl Breakage {
     /// The file's text with the rule taken away.
     ///
     /// # Errors
-    /// The text to replace is not there exactly once: the code has changed, and so must the breakage.
+    /// The text to replace is not there in one place: the code has changed, and so must the breakage.
     pub fn applied_in(&self, root: &Path) -> Result<String, String> {
         let text =
             fs::read_to_string(root.join(self.file)).map_err(|e| format!("{}: {}: {e}", self.name, self.file))?;

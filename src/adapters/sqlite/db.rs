@@ -109,10 +109,10 @@ pub struct Sqlite {
 const NOW: &str = "SELECT CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER) AS Now";
 
 /// Negative: KiB. The pages of a claim of 500 rows, with those of its indexes, fit; SQLite's own 2,000 do not hold them.
-const CACHE_KIB: i32 = -8_000;
-/// Pages in the WAL until a commit copies them back: a page that changes with every batch is copied once in a while, not
-/// every 1,000 pages.
-const CHECKPOINT_PAGES: u32 = 4_000;
+const WRITE_CACHE_KIB: i32 = -8_000;
+/// Pages in the WAL until a commit copies them back, 40 MB. A page that changes with every commit is copied once in a
+/// while, and fewer than one commit in a hundred waits for it.
+const CHECKPOINT_PAGES: u32 = 10_000;
 
 impl Sqlite {
     /// Opens a migrated file; never creates or changes its tables.
@@ -122,6 +122,7 @@ impl Sqlite {
     pub fn open(options: SqliteOptions) -> StoreResult<Self> {
         let mut writer = connect(&options.path).map_err(|e| errors::map("open", e))?;
         migrate::check(&writer, &options.path)?;
+        writer.pragma_update(None, "cache_size", WRITE_CACHE_KIB).map_err(|e| errors::map("open", e))?;
         let mut reader = connect(&options.path).map_err(|e| errors::map("open", e))?;
         options.trace(&mut writer).and_then(|()| options.trace(&mut reader)).map_err(|e| errors::map("open", e))?;
         Ok(Self { writer: Arc::new(Writer::new(writer)), reader: Arc::new(Mutex::new(reader)), options })
@@ -192,7 +193,6 @@ pub(super) fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // A savepoint keeps a copy of each page that it changes: in memory, not in a temporary file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // More than the statements of the handler, so that none is prepared twice.
     connection.set_prepared_statement_cache_capacity(256);
