@@ -52,8 +52,8 @@ pub(super) async fn claim(context: &DispatchContext, destination: &Destination, 
     claim_with(context, destination, mode, LeaseToken::fresh()).await
 }
 
-/// Leases one row through a breaker whose time is over. None: another dispatcher holds the probe, or it was given back
-/// because no row was claimable.
+/// Leases one row through a breaker whose time is over. None: another dispatcher holds the probe. If no row is claimable,
+/// the probe is given back.
 pub(super) async fn claim_probe(context: &DispatchContext, destination: &Destination) -> StoreResult<Option<Batch>> {
     let (token, name) = (LeaseToken::fresh(), destination.to_string());
     if !context.breakers.take_probe(&name, token, context.settings.lease_ms).await? {

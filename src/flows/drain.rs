@@ -103,16 +103,16 @@ async fn run(context: &DispatchContext, due: &Due, until: Instant, report: &mut 
         if !suspects && !flowed.interrupted {
             return Ok(());
         }
+        // Whoever publishes a suspect may be cut off or die: of this destination nothing else is under way meanwhile, and of
+        // others no suspect, so that each is claimed without the one that kills.
+        let only = context.suspects.lock().await;
+        // The wait for another destination's suspect counts: of many such waits none may outlast the run.
         if context.is_over(until) {
             report.out_of_time = true;
             return Ok(());
         }
-        // Whoever publishes a suspect may be cut off or die: of this destination nothing else is under way meanwhile, and of
-        // others no suspect, so that each is claimed without the one that kills.
-        let alone = {
-            let _only = context.suspects.lock().await;
-            alone(context, &destination, ClaimMode::Suspect, report).await?
-        };
+        let alone = alone(context, &destination, ClaimMode::Suspect, report).await?;
+        drop(only);
         match alone {
             Some(Ended::Opened(reason)) => {
                 note(report, "open", Some(reason));

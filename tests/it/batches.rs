@@ -7,16 +7,31 @@ use crate::support::{
 };
 use async_trait::async_trait;
 use client_organizer::{
-    domain::{delivery::OnDoubt, outbox::LastOutcome, route::Destination, verdict::PublishOutcome},
+    domain::{
+        delivery::OnDoubt,
+        outbox::{Claim, Claimed, LastOutcome, Settle, Settled},
+        route::{Destination, Routes},
+        verdict::PublishOutcome,
+    },
     flows::dispatch::{DispatchContext, DispatchReport, dispatch},
-    ports::bus::{Bus, Outgoing},
+    ports::{
+        bus::{Bus, Outgoing},
+        error::StoreResult,
+        outbox::{Outbox, Routed, Waiting},
+    },
 };
 use std::{
     collections::BTreeSet,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
-use tokio::{sync::Barrier, time::Instant};
+use tokio::{
+    sync::{Barrier, Notify},
+    time::Instant,
+};
 
 /// Of the bus: another batch is claimed meanwhile.
 const LATENCY: Duration = Duration::from_millis(20);
@@ -123,7 +138,7 @@ async fn an_outage_opens_the_breaker_once_and_nothing_more_is_sent_or_counted() 
     let office = office(8, bus.clone());
     let report = office.dispatch().await;
     assert_eq!((report.sent, report.retried, report.released), (0, 0, report.claimed));
-    assert_eq!(bus.batches.lock().unwrap().len(), 4, "what was claimed meanwhile is put back unsent");
+    assert_eq!(bus.batches.lock().unwrap().len(), 4, "no batch is published after the breaker opened");
     assert_eq!(office.ids_of_state(0).split(' ').count(), 8);
     assert_eq!(office.world.backend.query("SELECT Failures FROM Destinations").as_deref(), Some("1"));
     assert_eq!(office.world.count("SELECT sum(RetryCount) FROM OutboxMessages"), 0);
@@ -168,4 +183,73 @@ async fn suspects_of_two_destinations_are_never_under_way_together() {
     office.world.backend.execute("UPDATE OutboxMessages SET Destination = 'queue:other' WHERE Id = 'r02'");
     assert_eq!(office.dispatch().await.sent, 2);
     assert_eq!(*bus.shared.lock().unwrap(), BTreeSet::new());
+}
+
+/// An outbox whose second claim is answered only after a settle.
+struct LateClaim {
+    inner: Arc<dyn Outbox>,
+    claims: AtomicU32,
+    settled: Notify,
+}
+
+#[async_trait]
+impl Outbox for LateClaim {
+    async fn ensure_destinations(&self, names: &[String]) -> StoreResult<()> {
+        self.inner.ensure_destinations(names).await
+    }
+    async fn route(&self, routes: &Routes, rows_max: u32) -> StoreResult<Routed> {
+        self.inner.route(routes, rows_max).await
+    }
+    async fn waiting(&self, routes: &Routes) -> StoreResult<Waiting> {
+        self.inner.waiting(routes).await
+    }
+    async fn holders(&self) -> Vec<String> {
+        self.inner.holders().await
+    }
+    async fn claim(&self, claim: &Claim) -> StoreResult<Claimed> {
+        let claimed = self.inner.claim(claim).await;
+        if self.claims.fetch_add(1, Ordering::Relaxed) == 1 {
+            self.settled.notified().await;
+        }
+        claimed
+    }
+    async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
+        let settled = self.inner.settle(settle).await;
+        self.settled.notify_one();
+        settled
+    }
+    async fn dead_letter(&self, destination: &str, reason: &str, rows_max: u32) -> StoreResult<u32> {
+        self.inner.dead_letter(destination, reason, rows_max).await
+    }
+}
+
+#[tokio::test]
+async fn what_was_claimed_while_the_breaker_opened_is_put_back_unsent() {
+    let bus = Together::new(1, |_| PublishOutcome::Blocked { after_ms: None, reason: "away".into() });
+    let mut office = office(3, bus.clone());
+    let inner = office.context.outbox.clone();
+    office.context.outbox = Arc::new(LateClaim { inner, claims: AtomicU32::new(0), settled: Notify::new() });
+    let report = office.dispatch().await;
+    assert_eq!((report.claimed, report.released), (2, 2));
+    assert_eq!(*bus.batches.lock().unwrap(), [["r01"]]);
+    assert_eq!(office.ids_of_state(0), "r01 r02 r03");
+    let kept =
+        "SELECT RetryCount || '/' || Claims || '/' || coalesce(LastOutcome, '-') FROM OutboxMessages WHERE Id = 'r02'";
+    assert_eq!(office.world.backend.query(kept).as_deref(), Some("0/0/-"), "as if it had never been claimed");
+}
+
+/// Otherwise each of many destinations could make the run longer by the time of a publish.
+#[tokio::test]
+async fn the_wait_for_another_destinations_suspect_counts_towards_the_runs_time() {
+    let bus = Together::new(1, |_| PublishOutcome::Accepted);
+    let mut office = office(1, bus.clone());
+    office.context.settings.run_ms = 200;
+    office.world.backend.execute("UPDATE OutboxMessages SET Claims = 2, LastOutcome = 4");
+    let suspects = office.context.suspects.clone();
+    let others = async {
+        let _under_way = suspects.lock().await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    };
+    let ((), report) = tokio::join!(others, office.dispatch());
+    assert_eq!((report.claimed, report.out_of_time), (0, true));
 }

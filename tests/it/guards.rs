@@ -3,6 +3,7 @@
 use crate::support::{
     backend::Backend,
     fakes::{BareLetters, FakeBus, FakeMailer},
+    heard::Heard,
     world::{EMAILS, World},
 };
 use async_trait::async_trait;
@@ -23,12 +24,8 @@ use client_organizer::{
         bus::{Bus, Outgoing},
         mailer::{Letter, Letters},
     },
-    telemetry,
 };
-use std::{
-    io,
-    sync::{Arc, Mutex, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 use tokio::{sync::mpsc, time::Instant};
 
 #[tokio::test]
@@ -81,24 +78,9 @@ async fn a_panic_in_a_nudged_dispatch_ends_that_run_only() {
     }
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn the_text_of_a_provider_or_a_body_is_kept_in_the_inbox_and_out_of_the_logs() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let guard = tracing::subscriber::set_default(telemetry::subscriber("trace", move || writer.clone()).unwrap());
+    let heard = Heard::at("trace");
     let words = "550 <klient1@example.pl> is unknown here";
     for outcome in [
         MailOutcome::RecipientPermanent { reason: words.into(), alike: None },
@@ -120,8 +102,7 @@ async fn the_text_of_a_provider_or_a_body_is_kept_in_the_inbox_and_out_of_the_lo
          VALUES ('x', 'Plain', '{payload}', 'application/cloudevents+json')"
     ));
     assert_eq!(world.run_dispatch().await.dead, 1);
-    drop(guard);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = heard.text();
     assert!(text.contains("mail refused") && text.contains("row is dead"), "{text}");
     assert!(!text.contains("klient1"), "{text}");
 }

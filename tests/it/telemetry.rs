@@ -4,22 +4,17 @@ use crate::support::{
     backend::Backend,
     collector::Collector,
     edge::Edge,
+    heard::Heard,
     host::{DEADLINE, Host, executable},
     http_client::{self, post_json},
     smtp_server::{SmtpServer, made},
     world::nip,
 };
-use client_organizer::{adapters::mail::SmtpSecurity, telemetry};
+use client_organizer::adapters::mail::SmtpSecurity;
 use hyper::Method;
 use regex::Regex;
 use serde_json::{Value, json};
-use std::{
-    io,
-    path::Path,
-    process::Command,
-    sync::{Arc, Mutex},
-    time::Instant,
-};
+use std::{path::Path, process::Command, time::Instant};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const CALLER: &str = "b7ad6b7169203331";
@@ -242,28 +237,13 @@ async fn a_collector_that_fails_is_reported_once() {
     assert_eq!(host.seen.iter().filter(|event| is_report(event)).count(), 1);
 }
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn file(name: &str) -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
 #[tokio::test]
 async fn a_dead_row_is_logged_with_its_trace_and_for_the_alert_rules() {
-    let lines = Lines::default();
-    let writer = lines.clone();
-    let guard = tracing::subscriber::set_default(telemetry::subscriber("info", move || writer.clone()).unwrap());
+    let heard = Heard::at("info");
     let edge = Edge::new().await;
     edge.backend.execute(&format!(
         r#"INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, ContentType, Headers)
@@ -274,8 +254,7 @@ async fn a_dead_row_is_logged_with_its_trace_and_for_the_alert_rules() {
     for _ in 0..2 {
         assert_eq!(edge.invoke("DispatchOutbox", b"{}").await.status, 200);
     }
-    drop(guard);
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = heard.text();
     let dead = text.lines().find(|line| line.contains("row is dead")).unwrap();
     let dead: Value = serde_json::from_str(dead).unwrap();
     assert_eq!((&dead["message_id"], &dead["trace"]), (&json!("m-1"), &json!(TRACE)), "{dead}");

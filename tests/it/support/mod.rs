@@ -9,6 +9,7 @@ pub mod collector;
 pub mod edge;
 pub mod exim;
 pub mod fakes;
+pub mod heard;
 pub mod host;
 pub mod hostile;
 pub mod http_client;
