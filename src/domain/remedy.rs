@@ -38,7 +38,7 @@ pub struct RowFacts {
     pub processed_ms: Option<i64>,
     /// Id of another row of the same destination and ordering key that is leased.
     pub leased_of_key: Option<String>,
-    /// Id of a later row of the same destination and ordering key that was sent.
+    /// Id of a later row of the same destination and ordering key that was sent, or may have been.
     pub later_sent: Option<String>,
     /// Id of a later row of the same destination and ordering key that is pending or leased.
     pub later_waiting: Option<String>,
@@ -171,7 +171,7 @@ fn known(mail: MailState) -> &'static str {
 fn in_order(later: Option<&str>, out_of_order: bool) -> Result<(), String> {
     match later {
         Some(id) if !out_of_order => Err(format!(
-            "message {id} of the same ordering key is newer and would arrive before this older one: \
+            "message {id} of the same ordering key is newer and arrives, or may have arrived, before this older one: \
              use --out-of-order if its readers tolerate that"
         )),
         Some(_) | None => Ok(()),

@@ -21,7 +21,7 @@ pub struct Signature {
 pub enum Action {
     /// Dead rows are sent again, under the same id.
     Requeue {
-        /// Even if a later row of the same key was sent already.
+        /// Even if a later row of the same key was sent already, or may have been.
         #[serde(default)]
         out_of_order: bool,
     },
@@ -29,7 +29,7 @@ pub enum Action {
     Discard,
     /// Sent rows are sent again.
     Replay {
-        /// Even if a later row of the same key was sent already.
+        /// Even if a later row of the same key was sent already, or may have been.
         #[serde(default)]
         out_of_order: bool,
         /// As a new message with a new id: the client is mailed again, since nothing recognises a repeat.
@@ -40,7 +40,7 @@ pub enum Action {
     Route {
         /// `queue:<name>` or `topic:<name>`.
         to: String,
-        /// Even if a later row of the same key was sent there already.
+        /// Even if a later row of the same key was sent there already, or may have been.
         #[serde(default)]
         out_of_order: bool,
     },

@@ -99,10 +99,11 @@ pub(super) enum Rule {
     AnAbandonedProbeExpires,
     RepeatsAreRecognised,
     RemediesKeepTheOrder,
+    DoubtCountsAsSent,
 }
 
 impl Rule {
-    const ALL: [Self; 17] = [
+    const ALL: [Self; 18] = [
         Self::TokenCheck,
         Self::HeadsOnly,
         Self::LeasesAreRespected,
@@ -120,6 +121,7 @@ impl Rule {
         Self::AnAbandonedProbeExpires,
         Self::RepeatsAreRecognised,
         Self::RemediesKeepTheOrder,
+        Self::DoubtCountsAsSent,
     ];
 }
 
@@ -374,10 +376,11 @@ impl Model for Outbox {
                 if !next.store.requeue(self, row) {
                     return None;
                 }
-                let unclear = |later: &&usize| {
-                    self.keys[**later] == self.keys[row] && state.store.rows[**later].state != RowState::Sent
+                let unknown = |later: &&usize| {
+                    let other = &state.store.rows[**later];
+                    other.key == self.keys[row] && other.state != RowState::Sent && !other.doubt
                 };
-                next.store.wrongly.passed |= state.bus.iter().filter(unclear).any(|later| *later > row);
+                next.store.wrongly.passed |= state.bus.iter().filter(unknown).any(|later| *later > row);
                 next
             }
             Action::Discard(row) => {
@@ -401,7 +404,7 @@ impl Model for Outbox {
             Property::always("first publications of a key are in order", |model: &Self, state: &State| {
                 let line = |key| state.bus.iter().filter(move |row| model.keys[**row] == key);
                 // Leases are the database's time: where its clock jumps, two may publish at once. And a remedy is judged
-                // by what counts as sent.
+                // by what the store knows.
                 let excused = state.store.wrongly.jumped || state.store.wrongly.passed;
                 excused || model.keys.iter().all(|key| line(*key).is_sorted())
             }),

@@ -91,6 +91,7 @@ impl Settlement {
                 row.retries += 1;
             }
         }
+        row.doubt |= self.was_tried() && row.last == Last::Unclear;
     }
 }
 

@@ -47,6 +47,8 @@ pub(super) struct Row {
     pub claims: u8,
     pub retries: u8,
     pub last: Last,
+    /// A publish of it ended without an answer, as far as the store knows.
+    pub doubt: bool,
     /// The destination accepted others since its last publish.
     pub since: bool,
 }
@@ -71,7 +73,7 @@ pub(super) struct Wrongly {
     pub claimed: bool,
     /// Not wrong: the database's clock jumped.
     pub jumped: bool,
-    /// Not wrong: an operator let a row pass a later one that the bus had stored without an answer.
+    /// Not wrong: an operator let a row pass a later one that was published by a dispatcher which died before it settled.
     pub passed: bool,
 }
 
@@ -85,6 +87,7 @@ impl Store {
             claims: 0,
             retries: 0,
             last: Last::Other,
+            doubt: false,
             since: false,
         };
         let rows = keys.iter().map(|key| row(*key)).collect();
@@ -170,7 +173,7 @@ impl Store {
             for row in &mut self.rows {
                 let expired = row.state == RowState::Leased && row.due == 0;
                 if expired && row.claims >= SUSPECT_CLAIMS + CLAIMS_MAX {
-                    (row.state, row.last) = (RowState::Dead, Last::Unclear);
+                    (row.state, row.last, row.doubt) = (RowState::Dead, Last::Unclear, true);
                     if model.keeps(Rule::DeadRowsLoseTheirToken) {
                         row.token = Token::None;
                     }
@@ -251,8 +254,9 @@ impl Store {
         let of_key = |other: &&(usize, &Row)| other.0 != n && other.1.key == row.key;
         let others: Vec<_> = self.rows.iter().enumerate().collect();
         let leased = others.iter().filter(of_key).any(|(_, other)| other.state == RowState::Leased);
-        let later_sent = others.iter().filter(of_key).any(|(m, other)| *m > n && other.state == RowState::Sent);
-        if row.state != RowState::Dead || (model.keeps(Rule::RemediesKeepTheOrder) && (leased || later_sent)) {
+        let went = |other: &Row| other.state == RowState::Sent || (other.doubt && model.keeps(Rule::DoubtCountsAsSent));
+        let later_went = others.iter().filter(of_key).any(|(m, other)| *m > n && went(other));
+        if row.state != RowState::Dead || (model.keeps(Rule::RemediesKeepTheOrder) && (leased || later_went)) {
             return false;
         }
         let row = &mut self.rows[n];

@@ -11,7 +11,11 @@ WITH selected AS MATERIALIZED (
 ), of_key AS MATERIALIZED (
   -- Once per key, so that many rows of one key are not compared with each other.
   SELECT k.GoesTo, k.OrderingKey, max(o.Seq) FILTER (WHERE o.State = 1) AS Leased,
-         max(o.Seq) FILTER (WHERE o.State = 2) AS Sent, max(o.Seq) FILTER (WHERE o.State < 2) AS Waiting
+         max(o.Seq) FILTER (WHERE o.State < 2) AS Waiting,
+         -- Sent, or perhaps: 0 accepted, 3 unknown, 4 cut, at its last attempt or an earlier one
+         max(o.Seq) FILTER (
+           WHERE o.State = 2 OR o.LastOutcome IN (0, 3, 4)
+              OR EXISTS (SELECT 1 FROM OutboxAttempts a WHERE a.Seq = o.Seq AND a.Outcome IN (3, 4))) AS Sent
     FROM (SELECT DISTINCT GoesTo, OrderingKey FROM selected WHERE OrderingKey IS NOT NULL) k
    CROSS JOIN OutboxMessages o INDEXED BY IX_Outbox_OrderingKey
       ON o.OrderingKey = k.OrderingKey AND o.Destination = k.GoesTo

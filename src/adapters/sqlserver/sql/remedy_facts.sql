@@ -17,11 +17,15 @@ DECLARE @of_key TABLE (
   Leased bigint NULL, Sent bigint NULL, Waiting bigint NULL,
   PRIMARY KEY (GoesTo, OrderingKey));
 INSERT @of_key (GoesTo, OrderingKey, Leased, Sent, Waiting)
-SELECT k.GoesTo, k.OrderingKey, MAX(CASE WHEN o.State = 1 THEN o.Seq END), MAX(CASE WHEN o.State = 2 THEN o.Seq END),
+SELECT k.GoesTo, k.OrderingKey, MAX(CASE WHEN o.State = 1 THEN o.Seq END),
+       -- Sent, or perhaps: 0 accepted, 3 unknown, 4 cut, at its last attempt or an earlier one
+       MAX(CASE WHEN o.State = 2 OR o.LastOutcome IN (0, 3, 4) OR tried.Seq IS NOT NULL THEN o.Seq END),
        MAX(CASE WHEN o.State < 2 THEN o.Seq END)
   FROM (SELECT DISTINCT c.GoesTo, c.OrderingKey FROM @selected c WHERE c.OrderingKey IS NOT NULL) AS k
   JOIN dbo.OutboxMessages o WITH (FORCESEEK, INDEX(IX_Outbox_OrderingKey))
     ON o.OrderingKey = k.OrderingKey AND o.Destination = k.GoesTo
+ OUTER APPLY (SELECT TOP (1) a.Seq FROM dbo.OutboxAttempts a WITH (FORCESEEK, INDEX(PK_OutboxAttempts))
+               WHERE a.Seq = o.Seq AND a.Outcome IN (3, 4)) AS tried
  WHERE o.OrderingKey IS NOT NULL
  GROUP BY k.GoesTo, k.OrderingKey
 OPTION (FORCE ORDER, LOOP JOIN);

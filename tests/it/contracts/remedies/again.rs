@@ -5,6 +5,7 @@ use crate::support::backend::Backend;
 
 contract!(
     an_older_row_does_not_pass_a_later_one_of_its_key_unless_an_operator_allows_it,
+    an_older_row_does_not_pass_a_later_one_that_the_bus_may_hold,
     many_rows_of_one_key_are_judged_by_it_alone,
     a_discarded_row_no_longer_blocks_its_key,
     a_copy_has_a_new_id_that_the_copies_for_several_destinations_share,
@@ -28,6 +29,29 @@ async fn an_older_row_does_not_pass_a_later_one_of_its_key_unless_an_operator_al
     assert_left(&report, "old", &["newest", "being sent now"]);
     set(backend, "newest", "sent");
     assert_eq!(done(backend, Action::Requeue { out_of_order: true }, ids(&["old"])).await, ["old"]);
+}
+
+async fn an_older_row_does_not_pass_a_later_one_that_the_bus_may_hold(backend: &impl Backend) {
+    for (n, outcome) in (0..).zip(["3", "4", "0", "1", "5", "NULL"]) {
+        let (old, new) = (format!("old{n}"), format!("new{n}"));
+        insert(backend, &old, &format!("k{n}"), QUEUE, "dead");
+        insert(backend, &new, &format!("k{n}"), QUEUE, "pending");
+        backend.execute(&format!("UPDATE OutboxMessages SET LastOutcome = {outcome} WHERE Id = '{new}'"));
+        if ["3", "4", "0"].contains(&outcome) {
+            let why = why_not(backend, REQUEUE, &old).await;
+            assert!(why.contains(&format!("message {new}")) && why.contains("--out-of-order"), "{outcome}: {why}");
+        } else {
+            assert_eq!(done(backend, REQUEUE, ids(&[&old])).await, [old.as_str()], "{outcome}");
+        }
+    }
+    insert(backend, "old", "k", QUEUE, "dead");
+    insert(backend, "new", "k", QUEUE, "dead");
+    backend.execute(
+        "INSERT INTO OutboxAttempts (Seq, OnUtc, Instance, State, Outcome) \
+         SELECT Seq, DueAt, 'i', 0, 4 FROM OutboxMessages WHERE Id = 'new'",
+    );
+    assert!(why_not(backend, REQUEUE, "old").await.contains("message new"), "an earlier attempt was cut");
+    assert_eq!(done(backend, REQUEUE, ids(&["new"])).await, ["new"]);
 }
 
 async fn many_rows_of_one_key_are_judged_by_it_alone(backend: &impl Backend) {
