@@ -157,7 +157,8 @@ function transfer(broker, { delivery, receiver, connection, message: received },
       return receiver.close({ condition: 'amqp:link:detach-forced', description: 'the link was moved' });
     }
     if (fault === 'close-after') return connection.close({ condition: 'amqp:connection:forced', description: 'requested by the test' });
-    if (fault !== 'never') delivery.accept();
+    if (entity.confirmMs > 0) setTimeout(() => delivery.accept(), entity.confirmMs);
+    else if (fault !== 'never') delivery.accept();
   };
   if (entity.latencyMs > 0) setTimeout(take, entity.latencyMs);
   // Each outcome in its own turn: of two settled in one turn, rhea 3.0 reports the second with the first's outcome

@@ -1,16 +1,26 @@
 // The broker's state: entities, their stored messages, and their planned faults.
 'use strict';
+const { Journal } = require('./journal');
 
 const KEY_NAME = 'sender';
 const KEY = 'c2VjcmV0LWtleS1vZi10aGUtdGVzdHM=';
 
 class Store {
-  constructor() {
+  // `journal`: a file that keeps entities and the ids of their messages; none: they end with the process.
+  constructor(journal) {
     this.entities = new Map();
     this.keys = { [KEY_NAME]: KEY };
     this.tokens = new Map();
     this.aheadMs = 0;
     this.counters = { connections: 0, goodbyes: 0, links: 0, transfers: 0 };
+    this.journal = null;
+    if (!journal) return;
+    for (const { create, name, ids } of Journal.read(journal)) {
+      if (create) this.create(create);
+      else store(this.entity(name), ids.map((messageId) => ({ messageId })));
+    }
+    this.journal = new Journal(journal);
+    for (const entity of this.entities.values()) entity.journal = this.journal;
   }
 
   // The time, moved ahead by the tests.
@@ -28,6 +38,8 @@ class Store {
       quota: Infinity,
       disabled: false,
       latencyMs: 0,
+      // From when a message is stored to its confirmation.
+      confirmMs: 0,
       // Keeps no message, only its id and when it arrived first: for a load that would not fit into memory.
       tally: false,
       ...settings,
@@ -42,7 +54,9 @@ class Store {
       dice: 1,
       seen: { links: 0, goodbyes: 0, transfers: 0, hasty: 0, refusals: 0, puts: [], faults: {} },
       busyUntil: 0,
+      journal: this.journal,
     };
+    this.journal?.keep({ create: settings });
     this.entities.set(entity.name, entity);
     return entity;
   }
@@ -112,8 +126,10 @@ function refusal(entity, messages) {
   return poisoned ? ['amqp:not-allowed', 'this message is refused by the test'] : null;
 }
 
-// A duplicate is reported as accepted, and dropped.
+// A duplicate is reported as accepted, and dropped. With a journal the messages are on the disk before this returns, so
+// before they are accepted.
 function store(entity, messages) {
+  entity.journal?.keep({ name: entity.name, ids: messages.map((message) => message.messageId) });
   for (const message of messages) {
     if (entity.duplicateDetection && entity.ids.has(message.messageId)) continue;
     if (entity.tally) {

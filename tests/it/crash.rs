@@ -5,24 +5,11 @@
 
 use crate::support::{
     backend::memory,
-    host::{Host, alive, executable},
+    host::{Host, QUICK, alive, executable},
     http_client,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path, process::Command};
-
-/// Short leases and frequent timers: what a crash leaves behind is taken up within seconds. Not so short that a lease
-/// runs out on a busy machine without a crash.
-const QUICK: [(&str, &str); 8] = [
-    ("OutboxSchedule", "* * * * * *"),
-    ("RetryEmailSchedule", "* * * * * *"),
-    ("Outbox__LeaseMs", "4000"),
-    ("Outbox__HeadroomMs", "500"),
-    ("Bus__TimeoutMs", "3000"),
-    ("Email__LeaseMs", "5000"),
-    ("Email__RetryBaseMs", "100"),
-    ("Log__Level", "info"),
-];
 
 async fn client(port: u16, n: u32) -> i64 {
     let draft = json!({"name": format!("Klient {n}"), "address": "ul. Prosta 1", "email": "klient@example.pl",

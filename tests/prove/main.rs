@@ -7,6 +7,8 @@ mod bus;
 mod dispatchers;
 mod handler;
 mod interleavings;
+mod kills;
+mod load;
 mod mail_crashes;
 mod mail_rate_limit;
 mod mail_server;
@@ -48,6 +50,10 @@ enum Proof {
     MailCrashes(mail_crashes::Arguments),
     /// A month's mails go out within the provider's rate limits, over simulated days, each once
     MailRateLimit(mail_rate_limit::Arguments),
+    /// Handler and local host are killed, and what they need fails, while clients write: nothing acknowledged is lost
+    Kills(kills::Arguments),
+    /// The local host near its capacity: memory, descriptors and backlog stay flat, nothing fails, a burst is recovered from
+    Load(load::Arguments),
     /// Rules are taken away one at a time, in a copy of the sources: for each, the test that names it fails
     Breakages(breakages::Arguments),
     /// On a real SQL Server, plans compiled for empty tables do not scan the tables once they are full
@@ -64,6 +70,8 @@ async fn main() {
         Proof::Interleavings(arguments) => interleavings::prove(arguments).await,
         Proof::MailCrashes(arguments) => mail_crashes::prove(arguments).await,
         Proof::MailRateLimit(arguments) => mail_rate_limit::prove(arguments).await,
+        Proof::Kills(arguments) => kills::prove(arguments).await,
+        Proof::Load(arguments) => load::prove(arguments).await,
         Proof::Breakages(arguments) => breakages::prove(&arguments),
         Proof::Plans(arguments) => plans::prove(arguments).await,
         // Each simulation has a runtime of its own, whose clock stands still.

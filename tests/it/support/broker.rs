@@ -6,7 +6,7 @@ use hmac::{KeyInit, Mac};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
 };
@@ -20,7 +20,8 @@ pub const WRONG_KEY: &str = "d3Jvbmcta2V5";
 
 /// It ends when its stdin closes, so it also ends where this process dies.
 pub struct Broker {
-    _child: Child,
+    #[allow(dead_code, reason = "a proof kills it; for the others it ends when this is dropped")]
+    child: Child,
     ports: Value,
 }
 
@@ -44,6 +45,24 @@ pub fn shared() -> Option<&'static Broker> {
 
 impl Broker {
     pub fn start() -> Option<Self> {
+        Self::start_with(&json!({}))
+    }
+
+    /// One that keeps what it accepted in a file, and again does so there and on the same ports once it was killed.
+    #[allow(dead_code, reason = "for a proof")]
+    pub fn durable(journal: &Path, before: Option<&Self>) -> Option<Self> {
+        Self::start_with(&json!({"journal": journal, "ports": before.map(|broker| &broker.ports)}))
+    }
+
+    /// kill -9.
+    #[allow(dead_code, reason = "for a proof")]
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// `settings`: see main.js.
+    fn start_with(settings: &Value) -> Option<Self> {
         if !made("done").exists() {
             skip::missing(BROKER);
             return None;
@@ -51,6 +70,7 @@ impl Broker {
         let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/broker/main.js");
         let mut child = Command::new("node")
             .arg(script)
+            .arg(settings.to_string())
             .env("NODE_PATH", made("node_modules"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -58,7 +78,7 @@ impl Broker {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Some(Self { _child: child, ports: serde_json::from_str(&line).unwrap() })
+        Some(Self { child, ports: serde_json::from_str(&line).unwrap() })
     }
 
     /// `amqp`, `websocket`, `rest`.

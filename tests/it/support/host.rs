@@ -13,6 +13,19 @@ use std::{
 /// Only a failing test waits this long.
 pub const DEADLINE: Duration = Duration::from_secs(40);
 
+/// Short leases and frequent timers: what a crash leaves behind is taken up within seconds. Not so short that a lease
+/// runs out on a busy machine without a crash.
+pub const QUICK: [(&str, &str); 8] = [
+    ("OutboxSchedule", "* * * * * *"),
+    ("RetryEmailSchedule", "* * * * * *"),
+    ("Outbox__LeaseMs", "4000"),
+    ("Outbox__HeadroomMs", "500"),
+    ("Bus__TimeoutMs", "3000"),
+    ("Email__LeaseMs", "5000"),
+    ("Email__RetryBaseMs", "100"),
+    ("Log__Level", "info"),
+];
+
 pub struct Host {
     child: Child,
     lines: Receiver<Value>,

@@ -2,8 +2,14 @@
 
 use http_body_util::{BodyExt, Full};
 use hyper::{Method, Request, StatusCode, body::Bytes};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use serde_json::Value;
+
+/// Keeps its connections for further requests.
+pub type Plain = Client<HttpConnector, Full<Bytes>>;
 
 pub struct Answer {
     pub status: StatusCode,
@@ -21,18 +27,35 @@ impl Answer {
     }
 }
 
-/// Sends no body where `body` is empty.
-pub async fn send(port: u16, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+pub fn plain() -> Plain {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+/// Sends no body where `body` is empty. `Err`: there was no whole answer within the deadline, and why.
+pub async fn exchange(
+    client: &Plain,
+    port: u16,
+    method: Method,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Result<Answer, String> {
     let mut request = Request::builder().method(method).uri(format!("http://127.0.0.1:{port}{path}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes()))).unwrap();
-    let answer = tokio::time::timeout(super::host::DEADLINE, client.request(request)).await;
-    let response = answer.unwrap_or_else(|_| panic!("no answer from {path} within the deadline")).unwrap();
-    let (parts, body) = response.into_parts();
-    Answer { status: parts.status, headers: parts.headers, body: body.collect().await.unwrap().to_bytes() }
+    let answer = async {
+        let (parts, body) = client.request(request).await.map_err(|e| format!("{e:?}"))?.into_parts();
+        let body = body.collect().await.map_err(|e| e.to_string())?.to_bytes();
+        Ok(Answer { status: parts.status, headers: parts.headers, body })
+    };
+    let late = |_| Err(format!("no answer from {path} within the deadline"));
+    tokio::time::timeout(super::host::DEADLINE, answer).await.unwrap_or_else(late)
+}
+
+pub async fn send(port: u16, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    exchange(&plain(), port, method, path, headers, body).await.unwrap()
 }
 
 pub async fn post_json(port: u16, path: &str, body: &Value) -> Answer {

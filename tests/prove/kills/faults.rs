@@ -1,0 +1,88 @@
+//! The named faults: each happens once under a storm of writes, and the same is compared afterwards as after a kill.
+
+use super::{
+    Counts, Reckoning, Setup, broker,
+    callers::{Ledger, Storm},
+    clock::Clock,
+    disk::SmallDisk,
+    files, hosts, limits,
+    random::{CALLERS, PAUSE},
+};
+use std::{sync::Arc, time::Duration};
+
+#[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
+pub enum Fault {
+    /// The disk is full, the handler dies on it, and there is space again
+    FullDisk,
+    /// The handler starts again on a read-only file
+    ReadOnlyFile,
+    /// Another program holds the write lock for longer than a write waits
+    LockedDatabase,
+    /// The last frame of the WAL is torn
+    TornWal,
+    /// A second local host is started on the folder
+    TwoHosts,
+    /// No file, connection or pipe can be opened
+    Descriptors,
+    /// The handler gets no more memory
+    Memory,
+    /// The clock is set back an hour
+    ClockBack,
+    /// The broker is killed in mid-send with thousands of messages under way
+    Broker,
+}
+
+impl Fault {
+    /// It happens to the files of a SQLite store.
+    fn is_of_files(self) -> bool {
+        use Fault::{
+            Broker, ClockBack, Descriptors, FullDisk, LockedDatabase, Memory, ReadOnlyFile, TornWal, TwoHosts,
+        };
+        match self {
+            FullDisk | ReadOnlyFile | LockedDatabase | TornWal | Broker => true,
+            TwoHosts | Descriptors | Memory | ClockBack => false,
+        }
+    }
+}
+
+const BEFORE: Duration = Duration::from_millis(400);
+const AFTER: Duration = Duration::from_millis(200);
+
+/// `Err`: why it cannot be tried here.
+pub(super) async fn round(setup: Arc<Setup>, fault: Fault, seed: u64) -> Result<Counts, String> {
+    if setup.sql.is_some() && fault.is_of_files() {
+        return Err("it is about a SQLite file".to_owned());
+    }
+    let (ground, mut site, mailbox) = setup.site(seed).await;
+    if fault == Fault::Broker {
+        return broker::round(site, ground.folder.path(), seed).await;
+    }
+    let disk = if fault == Fault::FullDisk { Some(SmallDisk::mount(&site.data)?) } else { None };
+    let clock = if fault == Fault::ClockBack { Some(Clock::of(&mut site, ground.folder.path())?) } else { None };
+    site.start();
+    site.up().await;
+    let storm = Storm::begin(&site.news(), 0, CALLERS, seed, PAUSE).await;
+    tokio::time::sleep(BEFORE).await;
+    let mut more = Ledger::default();
+    match fault {
+        Fault::FullDisk => disk.as_ref().expect("it is mounted").fill(&site).await,
+        Fault::ReadOnlyFile => files::read_only(&site).await?,
+        Fault::LockedDatabase => files::locked(&site).await,
+        Fault::TornWal => files::torn_wal(&mut site).await,
+        Fault::TwoHosts => hosts::second(&site),
+        Fault::Descriptors => limits::descriptors(&site).await,
+        Fault::Memory => limits::memory(&site).await,
+        Fault::ClockBack => more = clock.as_ref().expect("it is faked").set_back(&site, seed).await,
+        Fault::Broker => unreachable!("see above"),
+    }
+    tokio::time::sleep(AFTER).await;
+    let mut ledger = storm.end().await;
+    let felt = ledger.refused + ledger.unknown + ledger.repeats;
+    // A few callers with open connections may pass by these, which assert by themselves that they took effect.
+    let unnoticed = [Fault::TwoHosts, Fault::Descriptors, Fault::ReadOnlyFile];
+    assert!(felt > 0 || unnoticed.contains(&fault), "nobody noticed the fault");
+    ledger.add(more);
+    let counts = Reckoning::of(&site).settle(&ledger, &mailbox).await;
+    site.stop();
+    Ok(counts)
+}

@@ -1,0 +1,138 @@
+//! Real processes are killed, and what they need fails, while clients write: nothing that was acknowledged is lost.
+
+pub mod broker;
+mod callers;
+mod clock;
+mod disk;
+mod faults;
+mod files;
+mod hosts;
+mod limits;
+pub mod mailbox;
+mod random;
+pub mod reckoning;
+pub mod site;
+mod wal;
+
+use crate::support::{backend::memory, host::QUICK, smtp_server, sql_server::Database};
+use clap::ValueEnum;
+use faults::Fault;
+use mailbox::Mailbox;
+use reckoning::{Counts, Reckoning};
+use site::Site;
+use std::{sync::Arc, time::Instant};
+use tokio::{sync::Semaphore, task::JoinSet};
+
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Rounds of kills at random instants, each on a new folder
+    #[arg(long, default_value_t = 20)]
+    rounds: u64,
+    /// The first round's seed; the next has the next number. A seed repeats what is done when, not how the system runs it
+    #[arg(long, default_value_t = fastrand::u64(..1_000_000))]
+    seed: u64,
+    /// These faults, by commas, in place of the random kills
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Fault>,
+    /// Every fault, in place of the random kills
+    #[arg(long, conflicts_with = "only")]
+    faults: bool,
+    /// Rounds at once: mostly they wait for leases
+    #[arg(long, default_value_t = 4)]
+    at_once: usize,
+    /// A SQL Server (an ADO connection string) on which databases are created; a SQLite file by default
+    #[arg(long, value_name = "CONNECTION STRING")]
+    sql: Option<String>,
+}
+
+/// What all rounds have in common.
+struct Setup {
+    smtp: Option<Mailbox>,
+    sql: Option<String>,
+}
+
+pub async fn prove(arguments: Arguments) {
+    let Arguments { rounds, seed, only, faults, at_once, sql } = arguments;
+    println!("kills --seed {seed}");
+    let smtp = if smtp_server::made("done").exists() { Some(Mailbox::smtp().await) } else { None };
+    if smtp.is_none() {
+        println!("no SMTP server (tests/smtp/prepare): mails go to the folder only");
+    }
+    let setup = Arc::new(Setup { smtp, sql });
+    let named = if faults { Fault::value_variants().to_vec() } else { only };
+    let rounds: Vec<_> = if named.is_empty() {
+        (seed..seed + rounds).map(|seed| (None, seed)).collect()
+    } else {
+        named.into_iter().map(|fault| (Some(fault), seed)).collect()
+    };
+    let began = Instant::now();
+    let number = rounds.len();
+    let counts = in_turn(rounds, at_once, &setup).await;
+    println!("{number} rounds in {:.0} s: {counts}", began.elapsed().as_secs_f64());
+}
+
+/// Runs the rounds, so many at once, and adds up their counts.
+async fn in_turn(rounds: Vec<(Option<Fault>, u64)>, at_once: usize, setup: &Arc<Setup>) -> Counts {
+    let turns = Arc::new(Semaphore::new(at_once));
+    let mut all = JoinSet::new();
+    for (fault, seed) in rounds {
+        let (turns, setup) = (turns.clone(), setup.clone());
+        all.spawn(async move {
+            let _turn = turns.acquire().await.unwrap();
+            let round = async move {
+                match fault {
+                    None => Ok(random::round(setup, seed).await),
+                    Some(fault) => faults::round(setup, fault, seed).await,
+                }
+            };
+            (fault, seed, tokio::spawn(round).await)
+        });
+    }
+    let (mut counts, mut broken) = (Counts::default(), Vec::new());
+    while let Some(done) = all.join_next().await {
+        let (fault, seed, ended) = done.unwrap();
+        let name = fault.and_then(|fault| fault.to_possible_value()).map(|value| value.get_name().to_owned());
+        match ended {
+            Ok(Ok(one)) => {
+                if let Some(name) = name {
+                    println!("{name}: {one}");
+                }
+                counts.add(&one);
+            }
+            Ok(Err(why)) => println!("{}: not tried: {why}", name.unwrap_or_default()),
+            Err(error) => {
+                let only = name.map_or_else(|| "--rounds 1".to_owned(), |name| format!("--only {name}"));
+                broken.push(format!("tests/run kills {only} --seed {seed} ({error})"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "repeat what failed:\n{}", broken.join("\n"));
+    counts
+}
+
+impl Setup {
+    /// A folder, a database, and a host that is not started yet. Every second seed mails to the SMTP server.
+    async fn site(&self, seed: u64) -> (Ground, Site, Mailbox) {
+        let folder = tempfile::tempdir_in(memory()).unwrap();
+        let mailbox = self.smtp.clone().filter(|_| seed.is_multiple_of(2)).unwrap_or(Mailbox::Folder);
+        let mut settings: Vec<_> = QUICK.map(|(name, value)| (name, value.to_owned())).to_vec();
+        settings.extend(mailbox.settings());
+        // High, so that no mail is held for having been in doubt often.
+        settings.push(("Email__DoubtsMax", "100".to_owned()));
+        // Short pauses after a destination failed, so that a round ends in seconds.
+        settings.push(("Breaker__BaseMs", "200".to_owned()));
+        settings.push(("Breaker__MaxMs", "1000".to_owned()));
+        let database = match self.sql.as_deref() {
+            None => None,
+            Some(server) => Some(Database::create_on(server).await),
+        };
+        let site = Site::new(folder.path().join("data"), settings, database.as_ref().map(Database::connection));
+        (Ground { folder, _database: database }, site, mailbox)
+    }
+}
+
+/// What a round happens on; removed at its end.
+struct Ground {
+    folder: tempfile::TempDir,
+    _database: Option<Database>,
+}
