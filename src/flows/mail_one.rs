@@ -16,7 +16,10 @@ use crate::{
         rate_limit,
     },
     failpoints,
-    ports::inbox::{Alike, Lease},
+    ports::{
+        error::StoreResult,
+        inbox::{Alike, Lease},
+    },
     telemetry::{meters, spans},
 };
 use std::time::Duration;
@@ -163,21 +166,27 @@ impl<'a> OneMail<'a> {
         if let BreakerChange::Open { reason, .. } = &breaker {
             self.context.health.failed(Part::Mail, self.context.clock.now(), reason);
         }
-        let (inbox, message_id, trace) = (&self.context.inbox, &self.work.message_id, self.work.trace_id());
+        let (message_id, trace) = (&self.work.message_id, self.work.trace_id());
+        let blames = match alike {
+            Some(fingerprint) => Some(self.blames(fingerprint, &settlement).await),
+            None => None,
+        };
         let transaction = spans::transaction("settle", "InboxMessages");
-        let settled = transaction.around(lease::within(self.lease_end, || {
-            let provider = self.context.mailer.provider();
-            inbox.settle(EMAIL_CONSUMER, message_id, self.work.token, &settlement, provider, provider_met)
-        }));
+        let settled = transaction
+            .around(lease::within(self.lease_end, || self.store(&settlement, blames.as_ref(), provider_met)));
         let settled = settled.await;
         drop(transaction);
         failpoints::reach("after-mail-settled").await;
-        let taken_back = match (&settled, alike, &settlement) {
-            (Ok(Settled::Applied), Some(alike), MailSettlement::Refused { reason }) => {
-                self.take_back(alike, reason).await
+        let taken_back = match (&settled, blames) {
+            (Ok((_, mails @ 1..)), Some(Blames { open, reason, .. })) => {
+                let provider = self.context.mailer.provider();
+                tracing::warn!(provider, mails, "different recipients were refused alike: their mails wait");
+                self.context.health.failed(Part::Mail, self.context.clock.now(), reason);
+                Some(open)
             }
             _ => None,
         };
+        let settled = settled.map(|(settled, _)| settled);
         // The breaker is stored second: if that write is lost, the next failure opens it again. A lost outcome would
         // leave the mail in doubt.
         self.change_breaker(taken_back.as_ref().unwrap_or(&breaker)).await;
@@ -211,26 +220,28 @@ impl<'a> OneMail<'a> {
         }
     }
 
-    /// Where several recipients in a row were refused alike, the fault is the provider's: their mails are parked and
-    /// its breaker opens.
-    async fn take_back(&self, fingerprint: String, reason: &str) -> Option<BreakerChange> {
+    async fn store(
+        &self,
+        settlement: &MailSettlement,
+        blames: Option<&Blames>,
+        provider_met: bool,
+    ) -> StoreResult<(Settled, u32)> {
+        let (inbox, message_id, token) = (&self.context.inbox, &self.work.message_id, self.work.token);
+        if let Some(Blames { alike, .. }) = blames {
+            return inbox.settle_alike(EMAIL_CONSUMER, message_id, token, settlement, alike).await;
+        }
         let provider = self.context.mailer.provider();
-        let reason = format!("it refuses different recipients alike: {reason}");
+        let settled = inbox.settle(EMAIL_CONSUMER, message_id, token, settlement, provider, provider_met);
+        Ok((settled.await?, 0))
+    }
+
+    /// What follows if the provider refuses different recipients alike.
+    async fn blames(&self, fingerprint: String, refused: &MailSettlement) -> Blames {
+        let provider = self.context.mailer.provider();
+        let reason = format!("it refuses different recipients alike: {}", refused.columns().error.unwrap_or_default());
         let policy = self.context.policy();
         let (open, delay_ms) = self.attempt(&policy, self.failures().await).provider_failed(None, &reason);
-        let alike = Alike { provider: provider.to_owned(), fingerprint, delay_ms };
-        match self.context.inbox.take_back(EMAIL_CONSUMER, &self.work.message_id, &alike).await {
-            Ok(0) => None,
-            Ok(mails) => {
-                tracing::warn!(provider, mails, "different recipients were refused alike: their mails wait");
-                self.context.health.failed(Part::Mail, self.context.clock.now(), reason);
-                Some(open)
-            }
-            Err(error) => {
-                tracing::warn!(provider, %error, "could not determine whether a refusal is the provider's fault");
-                None
-            }
-        }
+        Blames { alike: Alike { provider: provider.to_owned(), fingerprint, delay_ms }, open, reason }
     }
 
     async fn change_breaker(&self, breaker: &BreakerChange) {
@@ -251,6 +262,14 @@ impl<'a> OneMail<'a> {
             tracing::warn!(provider, %error, "the provider's breaker could not be stored");
         }
     }
+}
+
+/// What follows from a refusal if several recipients in a row were refused alike: the fault is the provider's, their mails
+/// wait, and its breaker opens.
+struct Blames {
+    alike: Alike,
+    open: BreakerChange,
+    reason: String,
 }
 
 fn lease_time(context: &NotifyContext) -> Duration {

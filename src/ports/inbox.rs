@@ -129,8 +129,16 @@ pub trait Inbox: Send + Sync {
         provider_met: bool,
     ) -> StoreResult<Settled>;
 
-    /// Called after a mail was refused. If too many different recipients were refused alike since the provider last
+    /// `settle` of a refusal that may be the provider's fault. In the same transaction, since a mail that is taken
+    /// meanwhile must not hide the refusals: if too many different recipients were refused alike since the provider last
     /// took a mail, or the provider is already at fault for this, all these mails become accepted again, due now, and
-    /// the provider is at fault until its breaker closes. Returns how many; 0: the mail stays refused. Safe to repeat.
-    async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32>;
+    /// the provider is at fault until its breaker closes. Also returns how many; 0: the mail stays refused.
+    async fn settle_alike(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        refused: &MailSettlement,
+        alike: &Alike,
+    ) -> StoreResult<(Settled, u32)>;
 }

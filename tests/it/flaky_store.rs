@@ -145,8 +145,16 @@ impl Inbox for Flaky<dyn Inbox> {
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
         self.inner.take_query(message_id, queries).await
     }
-    async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
-        self.inner.take_back(consumer, message_id, alike).await
+    async fn settle_alike(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        refused: &MailSettlement,
+        alike: &Alike,
+    ) -> StoreResult<(Settled, u32)> {
+        self.fails("settle a mail")?;
+        self.inner.settle_alike(consumer, message_id, token, refused, alike).await
     }
 }
 

@@ -7,7 +7,10 @@ use crate::support::{
     world::World,
 };
 use client_organizer::{
-    domain::delivery::{MailOutcome, OnDoubt},
+    domain::{
+        delivery::{MailOutcome, OnDoubt},
+        operations::Action,
+    },
     flows::mailing::NotifyReport,
     ports::{mailer::Letter, outbox::Breaker},
 };
@@ -68,6 +71,23 @@ async fn the_fifth_recipient_refused_alike_takes_all_five_back_and_none_is_lost(
     world.advance_ms(86_400_000);
     assert_eq!(world.run_retry().await.sent, 6);
     assert_eq!(breaker(&world).await, Breaker::Closed);
+}
+
+/// It was decided by a person, and shows nothing of the provider.
+#[tokio::test]
+async fn a_mail_that_an_operator_counts_as_sent_does_not_end_the_series() {
+    let unknown = || MailOutcome::Unknown { reason: "cut after DATA".to_owned() };
+    let script =
+        move |letter: &Letter| if letter.to.as_str() == "klient9@example.pl" { unknown() } else { odd(letter) };
+    let mut world = World::with(FakeBus::accepting(), FakeMailer::new(script), OnDoubt::Hold);
+    reported(&mut world, 9..10).await;
+    assert_eq!(refused(&reported(&mut world, 1..5).await), 4);
+    world.advance_ms(1_000);
+    let id = world.backend.query("SELECT MessageId FROM InboxMessages WHERE State = 4").unwrap();
+    operator::remedied(&*world.backend.remedies(), Action::AssumeMailSent, &id, &operator::NO_RULES).await;
+    world.advance_ms(1_000);
+    assert_eq!(refused(&reported(&mut world, 5..6).await), 0);
+    assert_eq!((mails(&world, 5), mails(&world, 0), mails(&world, 2)), ("0".into(), "5".into(), "1".into()));
 }
 
 #[tokio::test]

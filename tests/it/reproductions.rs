@@ -2,7 +2,7 @@
 
 use crate::river::{
     self, Setup,
-    op::{self, How, Kind, Op},
+    op::{self, How, Kind, Mood, Op},
 };
 
 /// A few of the seeds of `tests/run simulate`.
@@ -45,4 +45,46 @@ fn a_suspect_is_not_blamed_for_the_one_that_kills() {
     ];
     let ended = river::simulate(setup, &ops);
     assert!(ended.broken.is_none(), "{:?}", ended.broken);
+}
+
+/// Seed 1040, shrunk: five recipients were refused alike, and before the fifth refusal was compared with the others the
+/// provider took a mail. All five stayed refused.
+#[test]
+fn a_mail_that_is_taken_meanwhile_leaves_none_condemned_that_was_refused_alike() {
+    river::holds(
+        Setup { hold: true, mails_per_minute: 0, window_ms: 0 },
+        &[
+            Op::Outage { of: 2, mood: Mood::Refusing },
+            Op::Book { process: 1, client: 4, month: 2, grosze: 781_062 },
+            Op::Dispatch { process: 2 },
+            Op::Book { process: 2, client: 1, month: 2, grosze: 20_871 },
+            Op::Dispatch { process: 2 },
+            Op::Go { nth: 4, how: How::Well },
+            Op::Work { process: 2, calls: 10 },
+            Op::Work { process: 2, calls: 8 },
+            Op::Deliver { process: 0, nth: 0 },
+            Op::Go { nth: 0, how: How::Well },
+            Op::Deliver { process: 2, nth: 0 },
+            Op::Work { process: 2, calls: 8 },
+            Op::Book { process: 1, client: 3, month: 3, grosze: 356_529 },
+            Op::Book { process: 2, client: 2, month: 1, grosze: 432_802 },
+            Op::Go { nth: 1, how: How::Well },
+            Op::Work { process: 2, calls: 10 },
+            Op::Book { process: 2, client: 5, month: 3, grosze: 106_587 },
+            Op::Work { process: 0, calls: 9 },
+            Op::Go { nth: 1, how: How::Well },
+            Op::Dispatch { process: 2 },
+            Op::Go { nth: 4, how: How::Well },
+            Op::Deliver { process: 1, nth: 2 },
+            Op::Go { nth: 4, how: How::RequestLost },
+            Op::Book { process: 0, client: 5, month: 1, grosze: 822_482 },
+            Op::Go { nth: 3, how: How::Well },
+            Op::Deliver { process: 1, nth: 5 },
+            Op::Book { process: 1, client: 2, month: 2, grosze: 901_574 },
+            Op::Work { process: 0, calls: 4 },
+            Op::Deliver { process: 0, nth: 4 },
+            Op::Deliver { process: 1, nth: 1 },
+            Op::Work { process: 1, calls: 10 },
+        ],
+    );
 }

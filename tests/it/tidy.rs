@@ -321,6 +321,7 @@ fn the_dialects_have_the_same_statements() {
         ("books_guard_one", "as books_guard_client"),
         ("books_lock_key", "an applock; SQLite's one write lock is every key's"),
         ("inbox_leased_before", "an answer lost on the wire; SQLite has no wire"),
+        ("inbox_lock_provider", "SQLite's one write lock is every row's"),
         ("now", "the clock as a variable of the batch; SQLite gets it as a parameter"),
         ("remedy_begin", "as books_begin"),
         ("remedy_take", "as books_guard_client: the rows of a run, locked if they have not changed"),

@@ -142,12 +142,26 @@ impl Inbox for Sqlite {
         self.write("lease a status query", move |tx, now| rate_limit::query(tx, now, &queries, &message_id)).await
     }
 
-    async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
-        let (consumer, message_id, alike) = (consumer.to_owned(), message_id.to_owned(), alike.clone());
-        let instance = self.instance();
-        self.write_alone("take mails back", move |tx, now| {
-            let history = History::new(tx, now, &instance, &alike.provider);
-            take_back(tx, now, (&consumer, &message_id), &alike, &history)
+    async fn settle_alike(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        refused: &MailSettlement,
+        alike: &Alike,
+    ) -> StoreResult<(Settled, u32)> {
+        let (consumer, message_id, refused) = (consumer.to_owned(), message_id.to_owned(), refused.clone());
+        let (alike, instance) = (alike.clone(), self.instance());
+        self.write_alone("settle a mail", move |tx, now| {
+            rate_limit::settle(tx, now, &token.to_string(), &message_id, true)?;
+            let (mail, history) = ((&*consumer, &*message_id), History::new(tx, now, &instance, &alike.provider));
+            if settle(tx, now, mail, token, &refused, true, history)? == Settled::Applied {
+                let history = History::new(tx, now, &instance, &alike.provider);
+                return Ok((Settled::Applied, take_back(tx, now, mail, &alike, &history)?));
+            }
+            // An earlier try of this settlement took it back, among others.
+            let back = is_in(tx, mail, token, MailState::Accepted)?;
+            Ok(if back { (Settled::Applied, 1) } else { (Settled::LeaseLost, 0) })
         })
         .await
     }
@@ -165,7 +179,7 @@ fn take_back(
     let which = named_params! {
         ":consumer": consumer,
         ":id": message_id,
-        ":delay_ms": alike.delay_ms,
+        ":back_ms": alike.delay_ms,
         ":provider": alike.provider,
         ":alike": alike.fingerprint,
         ":recipients": ALIKE_RECIPIENTS,
@@ -277,13 +291,13 @@ fn settle(
     db: &Connection,
     now: i64,
     (consumer, message_id): (&str, &str),
-    token: LeaseToken,
+    lease: LeaseToken,
     settlement: &MailSettlement,
     provider_met: bool,
     mut history: History<'_>,
 ) -> rusqlite::Result<Settled> {
     let set = settlement.columns();
-    let (token, error) = (token.to_string(), set.error.map(bounded));
+    let (token, error) = (lease.to_string(), set.error.map(bounded));
     let failure = settlement.failure(history.name(), provider_met);
     let mut statement = db.prepare_cached(include_str!("sql/inbox_settle.sql"))?;
     let values = named_params! {
@@ -317,8 +331,18 @@ fn settle(
         history.store()?;
         return Ok(Settled::Applied);
     }
-    // The token stays on the row: with the state that this settlement leads to, it shows that an earlier try applied it.
-    let mut repeat = db.prepare_cached(include_str!("sql/inbox_settled.sql"))?;
-    let which = named_params! { ":consumer": consumer, ":id": message_id, ":token": token, ":state": set.state as i64 };
-    Ok(if repeat.exists(which)? { Settled::Applied } else { Settled::LeaseLost })
+    let repeated = is_in(db, (consumer, message_id), lease, set.state)?;
+    Ok(if repeated { Settled::Applied } else { Settled::LeaseLost })
+}
+
+/// The token stays on the row: with the state that a settlement leads to, it shows that an earlier try applied it.
+fn is_in(
+    db: &Connection,
+    (consumer, message_id): (&str, &str),
+    token: LeaseToken,
+    state: MailState,
+) -> rusqlite::Result<bool> {
+    let (token, state) = (token.to_string(), state as i64);
+    let which = named_params! { ":consumer": consumer, ":id": message_id, ":token": token, ":state": state };
+    db.prepare_cached(include_str!("sql/inbox_settled.sql"))?.exists(which)
 }

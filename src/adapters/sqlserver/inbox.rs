@@ -38,6 +38,7 @@ const LEASED_BEFORE: &str = include_str!("sql/inbox_leased_before.sql");
 const DUE: &str = include_str!("sql/inbox_due.sql");
 const TAKE: &str = include_str!("sql/inbox_take.sql");
 const SETTLE: &str = include_str!("sql/inbox_settle.sql");
+const LOCK_PROVIDER: &str = include_str!("sql/inbox_lock_provider.sql");
 const SETTLED: &str = include_str!("sql/inbox_settled.sql");
 const REFUSED_ALIKE: &str = include_str!("sql/inbox_refused_alike.sql");
 const TAKE_BACK: &str = include_str!("sql/inbox_take_back.sql");
@@ -162,30 +163,10 @@ impl Inbox for SqlServer {
         provider: &str,
         provider_met: bool,
     ) -> StoreResult<Settled> {
-        let step = "settle a mail";
-        let columns = settlement.columns();
-        let failure = settlement.failure(provider, provider_met);
-        let number = |n: i64| i32::try_from(n).unwrap_or_default();
-        let history = [history::MAIL_ATTEMPT, history::GROUP, history::COUNT].join("\n");
-        let statement = Statement::of(&[NOW, history::TRIED, rate_limit::SETTLE, SETTLE, &history, SETTLED])
-            .with("consumer", consumer.to_owned())
-            .with("id", message_id.to_owned())
-            .with("token", token.to_string())
-            .with("state", number(columns.state as i64))
-            .with("delay_ms", columns.delay_ms.map(millis))
-            .with("error", columns.error.map(bounded))
-            .with("provider", columns.provider.map(str::to_owned))
-            .with("reference", columns.reference.map(str::to_owned))
-            .with("recipient_failed", i32::from(columns.recipient_failed))
-            .with("doubted", i32::from(columns.doubted))
-            .with("not_found", i32::from(columns.not_found))
-            .with("unsent", i32::from(!provider_met))
-            .with("fingerprint", failure.as_ref().map(|failure| failure.fingerprint.clone()))
-            .with("attempt", i32::from(settlement.is_attempt(provider_met)))
-            .with("bucket", settlement.bucket(provider_met).map(number));
-        let statement = history::with(statement, self.instance(), provider, &failure).repeatable();
-        let applied = read(step, rows::only_count(&self.once_more(step, statement).await?, "Applied"))?;
-        Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
+        let settlement = Settlement { consumer, message_id, token, how: settlement, provider, provider_met };
+        let parts = [NOW, history::TRIED, rate_limit::SETTLE, SETTLE];
+        let statement = settlement.statement(&[&parts[..], &PAST, &[SETTLED]].concat(), self.instance());
+        settled(&self.once_more(SETTLE_STEP, statement).await?)
     }
 
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
@@ -203,22 +184,72 @@ impl Inbox for SqlServer {
         read(step, rate_limit::room_in_ms(&self.once_more(step, statement).await?))
     }
 
-    async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
-        let step = "take mails back";
+    async fn settle_alike(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        refused: &MailSettlement,
+        alike: &Alike,
+    ) -> StoreResult<(Settled, u32)> {
         let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
-        let statement =
-            Statement::of(&[NOW, history::TRIED, REFUSED_ALIKE, TAKE_BACK, history::MAIL_ATTEMPT, AT_FAULT])
-                .with("consumer", consumer.to_owned())
-                .with("id", message_id.to_owned())
-                .with("delay_ms", millis(alike.delay_ms))
-                .with("provider", alike.provider.clone())
-                .with("alike", alike.fingerprint.clone())
-                .with("recipients", number(ALIKE_RECIPIENTS))
-                .with("times", number(TAKEN_BACK_MAX))
-                .with("newest", number(ALIKE_AMONG));
-        let statement = history::with(statement, self.instance(), &alike.provider, None).repeatable();
-        read(step, rows::only_count(&self.once_more(step, statement).await?, "Back"))
+        let provider = &alike.provider;
+        let settlement = Settlement { consumer, message_id, token, how: refused, provider, provider_met: true };
+        let parts = [NOW, history::TRIED, rate_limit::SETTLE, LOCK_PROVIDER, SETTLE, REFUSED_ALIKE, TAKE_BACK];
+        let statement = settlement
+            .statement(&[&parts[..], &PAST, &[AT_FAULT, SETTLED]].concat(), self.instance())
+            .with("back_ms", millis(alike.delay_ms))
+            .with("alike", alike.fingerprint.clone())
+            .with("recipients", number(ALIKE_RECIPIENTS))
+            .with("times", number(TAKEN_BACK_MAX))
+            .with("newest", number(ALIKE_AMONG));
+        let results = self.once_more(SETTLE_STEP, statement).await?;
+        let back = read(SETTLE_STEP, rows::only_count(&results, "Back"))?;
+        Ok(if back > 0 { (Settled::Applied, back) } else { (settled(&results)?, 0) })
     }
+}
+
+const SETTLE_STEP: &str = "settle a mail";
+/// What a settlement adds to the past.
+const PAST: [&str; 3] = [history::MAIL_ATTEMPT, history::GROUP, history::COUNT];
+
+struct Settlement<'a> {
+    consumer: &'a str,
+    message_id: &'a str,
+    token: LeaseToken,
+    how: &'a MailSettlement,
+    provider: &'a str,
+    provider_met: bool,
+}
+
+impl Settlement<'_> {
+    fn statement(&self, parts: &[&str], instance: &str) -> Statement {
+        let (columns, met) = (self.how.columns(), self.provider_met);
+        let failure = self.how.failure(self.provider, met);
+        let number = |n: i64| i32::try_from(n).unwrap_or_default();
+        let statement = Statement::of(parts)
+            .with("consumer", self.consumer.to_owned())
+            .with("id", self.message_id.to_owned())
+            .with("token", self.token.to_string())
+            .with("state", number(columns.state as i64))
+            .with("delay_ms", columns.delay_ms.map(millis))
+            .with("error", columns.error.map(bounded))
+            .with("provider", columns.provider.map(str::to_owned))
+            .with("reference", columns.reference.map(str::to_owned))
+            .with("recipient_failed", i32::from(columns.recipient_failed))
+            .with("doubted", i32::from(columns.doubted))
+            .with("not_found", i32::from(columns.not_found))
+            .with("unsent", i32::from(!met))
+            .with("fingerprint", failure.as_ref().map(|failure| failure.fingerprint.clone()))
+            .with("attempt", i32::from(self.how.is_attempt(met)))
+            .with("bucket", self.how.bucket(met).map(number));
+        history::with(statement, instance, self.provider, &failure).repeatable()
+    }
+}
+
+fn settled(results: &Results) -> StoreResult<Settled> {
+    let applied = read(SETTLE_STEP, rows::only_count(results, "Applied"))?;
+    Ok(if applied == 1 { Settled::Applied } else { Settled::LeaseLost })
 }
 
 impl SqlServer {

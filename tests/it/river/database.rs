@@ -5,7 +5,7 @@ use client_organizer::{
     adapters::sqlite::{Sqlite, SqliteOptions, migrate},
     app::Stores,
 };
-use std::sync::{Arc, LazyLock, atomic::AtomicI64};
+use std::sync::{Arc, LazyLock, Mutex, atomic::AtomicI64};
 
 static MIGRATED: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let folder = tempfile::tempdir_in(memory()).unwrap();
@@ -16,7 +16,7 @@ static MIGRATED: LazyLock<Vec<u8>> = LazyLock::new(|| {
 
 pub struct Database {
     options: SqliteOptions,
-    stranger: rusqlite::Connection,
+    stranger: Mutex<rusqlite::Connection>,
     _folder: tempfile::TempDir,
 }
 
@@ -28,7 +28,7 @@ impl Database {
         let stranger = rusqlite::Connection::open(&path).unwrap();
         stranger.pragma_update(None, "synchronous", "OFF").unwrap();
         let options = SqliteOptions { fixed_ms: Some(now_ms.clone()), ..SqliteOptions::at(path) };
-        Self { options, stranger, _folder: folder }
+        Self { options, stranger: Mutex::new(stranger), _folder: folder }
     }
 
     /// As one process opens it.
@@ -37,16 +37,17 @@ impl Database {
     }
 
     pub fn execute(&self, sql: &str) -> usize {
-        self.stranger.execute(sql, []).unwrap()
+        self.stranger.lock().unwrap().execute(sql, []).unwrap()
     }
 
     pub fn number(&self, sql: &str) -> i64 {
-        self.stranger.query_row(sql, [], |row| row.get(0)).unwrap()
+        self.stranger.lock().unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
     /// Rows of texts and numbers, as text; NULL is the empty text.
     pub fn rows(&self, sql: &str) -> Vec<Vec<String>> {
-        let mut statement = self.stranger.prepare_cached(sql).unwrap();
+        let stranger = self.stranger.lock().unwrap();
+        let mut statement = stranger.prepare_cached(sql).unwrap();
         let columns = statement.column_count();
         let text = |row: &rusqlite::Row<'_>, at: usize| {
             Ok::<_, rusqlite::Error>(match row.get_ref(at)? {

@@ -1,16 +1,16 @@
 //! What a simulation knows for certain: what was committed, published and mailed, whatever anybody was told.
 
-use super::process::LEASE_MS;
 use client_organizer::{
     domain::{
         booking::{BookedResult, Entry},
         delivery::MailOutcome,
+        mail_settlement::MailSettlement,
         operations::{Action, RemedyReport},
-        outbox::Claimed,
+        outbox::{Claimed, LastOutcome, Settle, Settled, Settlement},
         record::FinancialRecord,
         verdict::PublishOutcome,
     },
-    ports::{books::Committed, bus::Outgoing},
+    ports::{books::Committed, bus::Outgoing, mailer::Letter},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,10 +26,14 @@ pub struct Ledger {
     pub rows: BTreeMap<Row, Known>,
     /// First publications, in order.
     pub published: Vec<Row>,
-    /// When each destination last accepted something.
+    /// Where each destination's acceptances stand among all settlements, as the store's clock has them.
     accepted_ms: BTreeMap<String, i64>,
-    /// The store's clock was set: what was accepted before an attempt may count as accepted since.
+    /// The store's clock was set.
     pub jumped: bool,
+    /// Numbers of the ids that are drawn.
+    names: BTreeMap<String, usize>,
+    /// Ids that another program wrote once more.
+    pub repeated: BTreeSet<String>,
     /// Mails by MessageId.
     pub mails: BTreeMap<String, Mail>,
     /// Answers that callers got, by idempotency key.
@@ -43,14 +47,17 @@ pub struct Ledger {
     pub assumed: BTreeSet<String>,
     /// Rows and mails that operators changed, and destinations that they paused or resumed.
     pub audited: u64,
-    /// Finished rows that were deleted.
-    pub pruned: u64,
+    /// Rows that were deleted after their time.
+    pub gone: BTreeSet<Row>,
+    /// When the provider took mails, and when it refused each mail that is refused.
+    pub taken: Vec<usize>,
+    pub refused: BTreeMap<String, usize>,
     /// Rules that were broken on the way.
     pub broken: Vec<String>,
 }
 
 pub struct Commit {
-    pub step: usize,
+    pub moment: usize,
     pub destinations: Vec<String>,
     /// It can be sent.
     pub sendable: bool,
@@ -66,13 +73,16 @@ pub struct Known {
     pub first_claim: usize,
     /// Publications.
     pub copies: u32,
+    /// An operator sent it again.
+    remedied: bool,
     /// How many there must be: an operator replayed it.
     pub copies_min: u32,
     /// Failures that may count against the message.
     pub chargeable: i64,
-    /// The bus refused it for good.
-    pub refused: bool,
-    attempt_ms: Option<i64>,
+    /// Its last attempt, as it was settled: how, and when by the store's clock. None: not known.
+    attempt: Option<(LastOutcome, i64)>,
+    /// When it was claimed: it had failed before, and its destination accepted others since.
+    poison: [bool; 2],
 }
 
 #[derive(Default)]
@@ -81,10 +91,11 @@ pub struct Mail {
     pub times: i64,
     /// The provider refused it for now, or for good.
     pub failed: bool,
+    pub to: String,
 }
 
 impl Ledger {
-    pub fn committed(&mut self, entry: &Entry, committed: &Committed, step: usize) {
+    pub fn committed(&mut self, entry: &Entry, committed: &Committed, moment: usize) {
         let Committed::Done(booked) = committed else { return };
         let Some(id) = &booked.message_id else { return };
         let (event_type, record) = match &booked.result {
@@ -96,21 +107,33 @@ impl Ledger {
             }
         };
         let destinations = entry.routes.names_of(event_type);
-        self.committed.insert(id.clone(), Commit { step, destinations, sendable: true, mailable: true });
+        self.committed.insert(id.clone(), Commit { moment, destinations, sendable: true, mailable: true });
         let (messages, version) = self.records.entry(name(record)).or_default();
         *messages += 1;
         *version = record.version;
     }
 
-    pub fn claimed(&mut self, destination: &str, claimed: &Claimed, step: usize) {
+    pub fn claimed(&mut self, destination: &str, claimed: &Claimed, moment: usize) {
+        let accepted = self.accepted_ms.get(destination).copied();
         for row in &claimed.rows {
-            let known = self.rows.entry((destination.to_owned(), row.id.clone())).or_insert_with(|| Known {
+            let this = (destination.to_owned(), row.id.clone());
+            let known = self.rows.entry(this.clone()).or_insert_with(|| Known {
                 seq: row.seq,
                 key: row.ordering_key.clone(),
-                first_claim: step,
+                first_claim: moment,
                 ..Known::default()
             });
-            if known.seq != row.seq {
+            let since = |attempt: i64| accepted.is_some_and(|accepted| accepted > attempt);
+            // What was sent again has failures that are not followed here.
+            known.poison = match known.attempt {
+                _ if claimed.rows.len() > 1 => [false; 2],
+                Some((LastOutcome::Blocked, at)) => [since(at), false],
+                Some((LastOutcome::Cut | LastOutcome::Unknown, at)) => [false, since(at)],
+                Some(_) => [false; 2],
+                None => [known.remedied; 2],
+            };
+            // A repeat of an id that is not known any more is a message of its own.
+            if known.seq != row.seq && !(self.gone.contains(&this) && self.repeated.contains(&row.id)) {
                 self.broken.push(format!("two rows of one message: {} and {}", known.seq, row.seq));
             }
         }
@@ -133,36 +156,77 @@ impl Ledger {
         }
     }
 
-    /// The bus has answered.
-    pub fn answered(&mut self, to: &str, batch: &[Outgoing], outcomes: &[PublishOutcome], now_ms: i64) {
-        if outcomes.contains(&PublishOutcome::Accepted) {
-            self.accepted_ms.insert(to.to_owned(), now_ms);
-        }
-        let accepted_ms = self.accepted_ms.get(to).copied();
+    /// The bus has answered. A failure counts against the message if the bus said so, or if it went alone and failed as
+    /// before, while its destination accepted others.
+    pub fn answered(&mut self, to: &str, batch: &[Outgoing], outcomes: &[PublishOutcome]) {
+        let accepted = outcomes.contains(&PublishOutcome::Accepted);
         for (message, outcome) in batch.iter().zip(outcomes) {
             let Some(known) = self.rows.get_mut(&(to.to_owned(), message.id.to_string())) else { continue };
-            let may_be_poison = self.jumped
-                || match (accepted_ms, known.attempt_ms) {
-                    // What was accepted just before counts as later if it was settled later.
-                    (Some(accepted), Some(attempt)) => accepted >= attempt - LEASE_MS,
-                    (Some(accepted), None) => accepted == now_ms,
-                    (None, _) => false,
-                };
             let counts = match outcome {
-                PublishOutcome::Accepted | PublishOutcome::NotTried => false,
+                PublishOutcome::Accepted
+                | PublishOutcome::NotTried
+                | PublishOutcome::Blocked { after_ms: Some(_), .. } => false,
                 PublishOutcome::Retry { .. } | PublishOutcome::Permanent { .. } => true,
-                PublishOutcome::TimedOut { .. } | PublishOutcome::Cut { .. } | PublishOutcome::Blocked { .. } => {
-                    may_be_poison
-                }
+                PublishOutcome::Blocked { after_ms: None, .. } => known.poison[0],
+                PublishOutcome::TimedOut { .. } if accepted => true,
+                PublishOutcome::TimedOut { .. } | PublishOutcome::Cut { .. } => known.poison[1],
             };
-            known.refused |= matches!(outcome, PublishOutcome::Permanent { .. });
             known.chargeable += i64::from(counts);
-            known.attempt_ms = Some(now_ms);
         }
     }
 
+    /// The store has settled a batch, at this time of its clock.
+    pub fn settled(&mut self, settle: &Settle, settled: &[Settled], now: i64) {
+        let to = settle.destination.to_string();
+        for ((seq, settlement), _) in settle.rows.iter().zip(settled).filter(|(_, one)| **one == Settled::Applied) {
+            let Some(((_, _), known)) = self.rows.iter_mut().find(|((at, _), known)| *at == to && known.seq == *seq)
+            else {
+                continue;
+            };
+            let outcome = match settlement {
+                Settlement::Sent => {
+                    self.accepted_ms.insert(to.clone(), now);
+                    Some(LastOutcome::Accepted)
+                }
+                Settlement::Retry { outcome, .. } | Settlement::Dead { outcome, .. } => Some(*outcome),
+                Settlement::Release { outcome, .. } => *outcome,
+            };
+            known.attempt = outcome.map(|outcome| (outcome, now)).or(known.attempt);
+        }
+    }
+
+    /// A mail was settled.
+    pub fn mail_settled(&mut self, id: &str, settlement: &MailSettlement, moment: usize) {
+        self.refused.remove(id);
+        match settlement {
+            MailSettlement::Sent { .. } => self.taken.push(moment),
+            MailSettlement::Refused { .. } => _ = self.refused.insert(id.to_owned(), moment),
+            MailSettlement::Parked { .. }
+            | MailSettlement::InDoubt { .. }
+            | MailSettlement::StillInDoubt { .. }
+            | MailSettlement::Held { .. } => {}
+        }
+    }
+
+    /// A row was deleted.
+    pub fn pruned(&mut self, row: Row, state: &str, subject: &str) {
+        if !["2", "4"].contains(&state) {
+            self.broken.push(format!("pruned in state {state}: {row:?} {subject}"));
+        }
+        self.gone.insert(row);
+    }
+
+    /// An id as the log has it: those that are drawn differ from run to run.
+    pub fn name_of(&mut self, id: &str) -> String {
+        if id.starts_with(['x', 'k']) {
+            return id.to_owned();
+        }
+        let next = self.names.len();
+        format!("m{}", self.names.entry(id.to_owned()).or_insert(next))
+    }
+
     /// An operator's remedy was applied.
-    pub fn remedied(&mut self, action: &Action, report: &RemedyReport, step: usize) {
+    pub fn remedied(&mut self, action: &Action, report: &RemedyReport, moment: usize, dropped: impl Fn(&Row) -> bool) {
         self.audited += report.done;
         for done in report.rows.iter().filter(|row| row.done) {
             let row = (done.destination.clone(), done.id.clone());
@@ -171,8 +235,17 @@ impl Ledger {
                     if *out_of_order {
                         self.out_of_order.insert(row.clone());
                     }
-                    if let (Action::Replay { .. }, Some(known)) = (action, self.rows.get_mut(&row)) {
-                        known.copies_min = known.copies + 1;
+                    let replay = matches!(action, Action::Replay { .. });
+                    if replay && dropped(&row) {
+                        // The window is judged by the store's clock, and a clock that is set proves nothing.
+                        if !self.jumped {
+                            self.broken.push(format!("a replay that the bus drops: {row:?}"));
+                        }
+                    } else if let Some(known) = self.rows.get_mut(&row) {
+                        known.copies_min += u32::from(replay) * (known.copies + 1 - known.copies_min);
+                    }
+                    if let Some(known) = self.rows.get_mut(&row) {
+                        (known.remedied, known.attempt, known.chargeable) = (true, None, 0);
                     }
                 }
                 Action::Replay { force: true, .. } => {
@@ -183,7 +256,7 @@ impl Ledger {
                     };
                     let (sendable, mailable) = (old.sendable, old.mailable);
                     let commit = self.committed.entry(new.clone()).or_insert(Commit {
-                        step,
+                        moment,
                         destinations: Vec::new(),
                         sendable,
                         mailable,
@@ -199,8 +272,9 @@ impl Ledger {
         }
     }
 
-    pub fn mail(&mut self, id: &str, outcome: &MailOutcome, mailed: bool) {
-        let mail = self.mails.entry(id.to_owned()).or_default();
+    pub fn mail(&mut self, letter: &Letter, outcome: &MailOutcome, mailed: bool) {
+        let mail = self.mails.entry(letter.message_id.clone()).or_default();
+        letter.to.as_str().clone_into(&mut mail.to);
         mail.times += i64::from(mailed);
         mail.failed |=
             matches!(outcome, MailOutcome::RecipientPermanent { .. } | MailOutcome::RecipientTransient { .. });

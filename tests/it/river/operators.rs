@@ -1,6 +1,7 @@
 //! What operators use, as one process of a simulation sees it: remedies, pauses, and the queue's dead letters.
 
 use super::{
+    ledger::Row,
     op::How,
     outside::{Place, Way},
     store::{Call, GatedStore},
@@ -37,7 +38,9 @@ impl Remedies for GatedStore {
             let ran = self.inner.remedies.run(token, rules, by).await?;
             if let (Some((request, _)), Ran::Now(report)) = (planned, &ran) {
                 self.stage.log(format_args!("remedied {} of {:?}", report.done, request.action));
-                self.ledger.lock().unwrap().remedied(&request.action, report, self.stage.step());
+                let outside = self.outside.lock().unwrap();
+                let dropped = |row: &Row| outside.drops(row, self.stage.now_ms());
+                self.ledger.lock().unwrap().remedied(&request.action, report, self.stage.moment(), dropped);
             }
             Ok(ran)
         };

@@ -1,7 +1,7 @@
 //! What is outside: a bus with its queue, and a mail provider, which fail as the ops say.
 
 use super::{
-    ledger::Ledger,
+    ledger::{Ledger, Row},
     op::{How, Mood, PROVIDER},
     stage::Stage,
 };
@@ -62,7 +62,7 @@ pub struct Outside {
     /// How long a destination drops a repeated id.
     pub window_ms: i64,
     /// When each id was first stored.
-    stored_ms: BTreeMap<(String, String), i64>,
+    stored_ms: BTreeMap<Row, i64>,
     /// Processes that a message killed.
     pub killed: Vec<usize>,
 }
@@ -107,10 +107,15 @@ impl Outside {
         queued.place = if queued.delivery.delivery_count > DELIVERIES_MAX { Place::Dead } else { Place::Waits };
     }
 
+    /// Whether the bus drops a message of this row as a repeat, by its own clock.
+    pub fn drops(&self, row: &Row, now_ms: i64) -> bool {
+        self.stored_ms.get(row).is_some_and(|first| now_ms - first < self.window_ms)
+    }
+
     /// False: it is a repeat, and dropped.
     fn store(&mut self, to: &str, message: &Outgoing, now_ms: i64) -> bool {
         let key = (to.to_owned(), message.id.to_string());
-        if self.stored_ms.get(&key).is_some_and(|first| now_ms - first < self.window_ms) {
+        if self.drops(&key, now_ms) {
             return false;
         }
         self.stored_ms.insert(key, now_ms);
@@ -183,7 +188,7 @@ impl Bus for Way {
             let mut dice = fastrand::Rng::with_seed(if let How::Mixed(seed) = how { seed.into() } else { 0 });
             let mut ends: Vec<_> = batch.iter().map(|_| publish_one(how, mood, &mut dice)).collect();
             for (message, (_, stored)) in batch.iter().zip(&mut ends).filter(|(_, (_, stored))| *stored) {
-                *stored = outside.store(&to, message, self.stage.store_now_ms());
+                *stored = outside.store(&to, message, self.stage.now_ms());
             }
             ends
         };
@@ -198,7 +203,7 @@ impl Bus for Way {
         }
         let outcomes: Vec<_> = ends.into_iter().map(|(outcome, _)| outcome).collect();
         self.stage.log(format_args!("published {outcomes:?}"));
-        self.ledger.lock().unwrap().answered(&to, batch, &outcomes, self.stage.now_ms());
+        self.ledger.lock().unwrap().answered(&to, batch, &outcomes);
         outcomes
     }
 }
@@ -235,7 +240,7 @@ impl Mailer for Way {
     async fn send(&self, letter: &Letter) -> MailOutcome {
         let how = self.stage.gate(self.process, "mail").await;
         let (outcome, mailed) = mail_one(how, self.outside.lock().unwrap().mood(PROVIDER));
-        self.ledger.lock().unwrap().mail(&letter.message_id, &outcome, mailed);
+        self.ledger.lock().unwrap().mail(letter, &outcome, mailed);
         if how == How::Slow {
             self.stage.gate(self.process, "answer").await;
         }

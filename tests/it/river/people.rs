@@ -40,11 +40,12 @@ impl Run {
                     (SELECT 1 FROM OutboxMessages WHERE Id = o.Id AND Destination = '') ORDER BY Seq DESC LIMIT 1";
                 let Some(row) = self.database.rows(routed).pop() else { return };
                 self.insert_row(&row[0], "Plain", "{}", key);
+                self.ledger().repeated.insert(row[0].clone());
                 return;
             }
         };
         let commit = Commit {
-            step: self.shared.stage.step(),
+            moment: self.shared.stage.moment(),
             destinations: destinations.map(str::to_owned).to_vec(),
             sendable: !matches!(kind, op::Kind::Poison | op::Kind::Killer),
             mailable: kind == op::Kind::Mailed,
@@ -78,7 +79,7 @@ impl Run {
         }
         let (insert, id, mut commit) = self.late.remove(nth % self.late.len());
         self.database.execute(&insert);
-        commit.step = self.shared.stage.step();
+        commit.moment = self.shared.stage.moment();
         self.ledger().committed.insert(id, commit);
     }
 

@@ -1,6 +1,7 @@
 //! One process of a simulation: the contexts of the real flows, over gates.
 
 use super::{
+    database::Database,
     ledger::Ledger,
     outside::{LEDGERS, Outside, Way},
     stage::Stage,
@@ -40,6 +41,7 @@ pub const DOUBTS_MAX: i64 = 3;
 /// What all processes share.
 #[derive(Clone)]
 pub struct Shared {
+    pub database: Arc<Database>,
     pub stage: Arc<Stage>,
     pub ledger: Arc<Mutex<Ledger>>,
     pub outside: Arc<Mutex<Outside>>,
@@ -94,9 +96,16 @@ pub struct Process {
 impl Process {
     /// `life`: how many processes had this number before.
     pub fn start(number: usize, life: u64, inner: Stores, shared: &Shared) -> Arc<Self> {
-        let Shared { stage, ledger, outside, setup } = shared.clone();
+        let Shared { database, stage, ledger, outside, setup } = shared.clone();
         let clock = Arc::new(ProcessClock { stage: stage.clone(), jump_ms: AtomicI64::new(0) });
-        let store = Arc::new(GatedStore { inner, stage: stage.clone(), ledger: ledger.clone(), process: number });
+        let store = Arc::new(GatedStore {
+            inner,
+            database,
+            stage: stage.clone(),
+            ledger: ledger.clone(),
+            outside: outside.clone(),
+            process: number,
+        });
         let way = Arc::new(Way { outside, stage, ledger, process: number });
         let routes = routes(&[
             ("FinancialRecordCreated", &[EMAILS, LEDGERS][..]),

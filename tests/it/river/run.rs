@@ -32,7 +32,7 @@ use std::{
 };
 
 pub struct Run {
-    pub database: Database,
+    pub database: Arc<Database>,
     pub shared: Shared,
     pub actors: Actors,
     pub processes: Vec<Arc<Process>>,
@@ -45,7 +45,7 @@ pub struct Run {
 impl Run {
     pub fn new(setup: Setup) -> Self {
         let stage = Stage::new();
-        let database = Database::new(&stage.store_ms);
+        let database = Arc::new(Database::new(&stage.store_ms));
         for n in 1..=CLIENTS {
             let nip = nip(u32::try_from(n).unwrap());
             database.execute(&format!(
@@ -54,7 +54,8 @@ impl Run {
                 nip.as_str()
             ));
         }
-        let shared = Shared { stage, ledger: Arc::default(), outside: Arc::default(), setup };
+        let shared =
+            Shared { database: database.clone(), stage, ledger: Arc::default(), outside: Arc::default(), setup };
         shared.outside.lock().unwrap().window_ms = setup.window_ms;
         let mut run = Self {
             database,
@@ -129,8 +130,6 @@ impl Run {
                 }
             }
             Op::Jump { process, ms } => self.processes[process].clock.jump_ms.store(ms, Ordering::Relaxed),
-            // What the bus takes for a repeat is a matter of its clock, which the store's must agree with.
-            Op::StoreJump { .. } if self.shared.setup.window_ms > 0 => {}
             Op::StoreJump { ms } => {
                 self.shared.stage.jump_ms.store(ms, Ordering::Relaxed);
                 self.ledger().jumped = true;

@@ -25,6 +25,8 @@ pub struct Stage {
     pub jump_ms: AtomicI64,
     /// Number of the op that runs.
     pub step: AtomicUsize,
+    /// How much has happened: one more with every call, so that what is before what is never a guess.
+    moments: AtomicUsize,
     /// Everything that happened, a line each: two runs of one list must be equal in it.
     log: Mutex<String>,
 }
@@ -51,6 +53,7 @@ impl Stage {
             store_ms: Arc::new(AtomicI64::new(BEGIN_MS)),
             jump_ms: AtomicI64::new(0),
             step: AtomicUsize::new(0),
+            moments: AtomicUsize::new(0),
             log: Mutex::default(),
         })
     }
@@ -67,6 +70,11 @@ impl Stage {
 
     pub fn step(&self) -> usize {
         self.step.load(Ordering::Relaxed)
+    }
+
+    /// A moment after all those before it.
+    pub fn moment(&self) -> usize {
+        self.moments.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Waits before a call until it may go.

@@ -1,6 +1,6 @@
 //! The store as one process of a simulation sees it: each call waits at a gate, and its request or its answer may be lost.
 
-use super::{ledger::Ledger, op::How, stage::Stage};
+use super::{database::Database, ledger::Ledger, op::How, outside::Outside, stage::Stage};
 use async_trait::async_trait;
 use client_organizer::{
     app::Stores,
@@ -33,8 +33,11 @@ use std::{
 #[derive(Clone)]
 pub struct GatedStore {
     pub inner: Stores,
+    /// Another program's look at the same rows.
+    pub database: Arc<Database>,
     pub stage: Arc<Stage>,
     pub ledger: Arc<Mutex<Ledger>>,
+    pub outside: Arc<Mutex<Outside>>,
     pub process: usize,
 }
 
@@ -49,7 +52,30 @@ pub enum Call {
     Writes,
 }
 
+/// What pruning could delete.
+const ROWS: &str = "SELECT Destination, Id, State, Subject, Seq FROM OutboxMessages WHERE State IN (2, 3, 4)";
+
 impl GatedStore {
+    fn mail_settled(&self, message_id: &str, settlement: &MailSettlement, settled: Settled) {
+        let mut ledger = self.ledger.lock().unwrap();
+        let name = ledger.name_of(message_id);
+        self.stage.log(format_args!("settled {settled:?} {name} {:?}", settlement.columns().state));
+        if settled == Settled::Applied {
+            ledger.mail_settled(message_id, settlement, self.stage.moment());
+        }
+    }
+
+    /// Every fifth settle is made once more, as after an answer that was lost.
+    fn repeats(&self) -> bool {
+        self.stage.moment().is_multiple_of(5)
+    }
+
+    fn same<T: PartialEq + std::fmt::Debug>(&self, first: &T, again: &T) {
+        if first != again {
+            self.ledger.lock().unwrap().broken.push(format!("a repeated settle: {first:?} and then {again:?}"));
+        }
+    }
+
     pub async fn call<T: std::fmt::Debug>(
         &self,
         step: &'static str,
@@ -82,7 +108,7 @@ impl Books for GatedStore {
         let commit = async {
             let committed = self.inner.books.commit(entry).await;
             if let Ok(committed) = &committed {
-                self.ledger.lock().unwrap().committed(entry, committed, self.stage.step());
+                self.ledger.lock().unwrap().committed(entry, committed, self.stage.moment());
             }
             committed
         };
@@ -125,7 +151,10 @@ impl Outbox for GatedStore {
         let claiming = async {
             let claimed = self.inner.outbox.claim(claim).await;
             if let Ok(claimed) = &claimed {
-                self.ledger.lock().unwrap().claimed(&claim.destination.to_string(), claimed, self.stage.step());
+                let mut ledger = self.ledger.lock().unwrap();
+                let names: Vec<_> = claimed.rows.iter().map(|row| (ledger.name_of(&row.id), row.claims)).collect();
+                self.stage.log(format_args!("claimed {names:?} of {} {:?}", claim.destination, claim.mode));
+                ledger.claimed(&claim.destination.to_string(), claimed, self.stage.moment());
             }
             claimed
         };
@@ -133,9 +162,13 @@ impl Outbox for GatedStore {
     }
     async fn settle(&self, settle: &Settle) -> StoreResult<Vec<Settled>> {
         let settling = async {
-            let settled = self.inner.outbox.settle(settle).await;
+            let settled = self.inner.outbox.settle(settle).await?;
             self.stage.log(format_args!("settled {settled:?}"));
-            settled
+            self.ledger.lock().unwrap().settled(settle, &settled, self.stage.store_now_ms());
+            if self.repeats() {
+                self.same(&settled, &self.inner.outbox.settle(settle).await?);
+            }
+            Ok(settled)
         };
         self.call("settle", Call::Writes, settling).await
     }
@@ -206,16 +239,36 @@ impl Inbox for GatedStore {
         provider: &str,
         provider_met: bool,
     ) -> StoreResult<Settled> {
-        let settle = self.inner.inbox.settle(consumer, message_id, token, settlement, provider, provider_met);
+        let settle = || self.inner.inbox.settle(consumer, message_id, token, settlement, provider, provider_met);
         let settling = async {
-            let settled = settle.await;
-            self.stage.log(format_args!("settled {settled:?}"));
-            settled
+            let settled = settle().await?;
+            self.mail_settled(message_id, settlement, settled);
+            if self.repeats() {
+                self.same(&settled, &settle().await?);
+            }
+            Ok(settled)
         };
         self.call("settle mail", Call::Writes, settling).await
     }
-    async fn take_back(&self, consumer: &str, message_id: &str, alike: &Alike) -> StoreResult<u32> {
-        self.call("take back", Call::Writes, self.inner.inbox.take_back(consumer, message_id, alike)).await
+    async fn settle_alike(
+        &self,
+        consumer: &str,
+        message_id: &str,
+        token: LeaseToken,
+        refused: &MailSettlement,
+        alike: &Alike,
+    ) -> StoreResult<(Settled, u32)> {
+        let settle = || self.inner.inbox.settle_alike(consumer, message_id, token, refused, alike);
+        let settling = async {
+            let settled = settle().await?;
+            self.mail_settled(message_id, refused, settled.0);
+            if self.repeats() {
+                let again = settle().await?;
+                self.same(&(settled.0, settled.1 > 0), &(again.0, again.1 > 0));
+            }
+            Ok(settled)
+        };
+        self.call("settle mail", Call::Writes, settling).await
     }
 }
 
@@ -223,9 +276,14 @@ impl Inbox for GatedStore {
 impl Retention for GatedStore {
     async fn prune(&self, what: Prunable, rows_max: u32) -> StoreResult<u32> {
         let pruning = async {
+            if !matches!(what, Prunable::FinishedRows { .. } | Prunable::ErasedRows { .. }) {
+                return self.inner.retention.prune(what, rows_max).await;
+            }
+            let before = self.database.rows(ROWS);
             let rows = self.inner.retention.prune(what, rows_max).await?;
-            if matches!(what, Prunable::FinishedRows { .. }) {
-                self.ledger.lock().unwrap().pruned += u64::from(rows);
+            let after = self.database.rows(ROWS);
+            for row in before.iter().filter(|row| !after.contains(row)) {
+                self.ledger.lock().unwrap().pruned((row[0].clone(), row[1].clone()), &row[2], &row[3]);
             }
             Ok(rows)
         };

@@ -13,7 +13,9 @@ UPDATE InboxMessages
        FirstTransientOnUtc = iif(:recipient_failed, coalesce(FirstTransientOnUtc, :now), FirstTransientOnUtc),
        -- The content is no longer needed; the row stays as the tombstone that recognises repeats.
        Body = iif(:state = 2, NULL, Body),
-       FinishedOnUtc = iif(:state IN (2, 5), :now, NULL)
+       FinishedOnUtc = iif(:state IN (2, 5), :now, NULL),
+       -- inbox_refused_alike sets it: a kind of an earlier refusal says nothing of this one.
+       RefusedAlike = NULL
  WHERE Consumer = :consumer AND MessageId = :id AND LeaseToken = :token
    -- In doubt under this token: the lease ran out, and nobody leased the mail since. A late outcome ends the doubt,
    -- but a late doubt was counted already.

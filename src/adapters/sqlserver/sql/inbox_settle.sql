@@ -14,7 +14,9 @@ UPDATE m
        FirstTransientOnUtc = CASE WHEN @recipient_failed = 1 THEN COALESCE(m.FirstTransientOnUtc, @now) ELSE m.FirstTransientOnUtc END,
        -- The content is no longer needed; the row stays as the tombstone that recognises repeats.
        Body = CASE WHEN @state = 2 THEN NULL ELSE m.Body END,
-       FinishedOnUtc = CASE WHEN @state IN (2, 5) THEN @now ELSE NULL END
+       FinishedOnUtc = CASE WHEN @state IN (2, 5) THEN @now ELSE NULL END,
+       -- inbox_refused_alike sets it: a kind of an earlier refusal says nothing of this one.
+       RefusedAlike = NULL
   FROM dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages))
  WHERE m.Consumer = @consumer AND m.MessageId = @id AND m.LeaseToken = @token
    -- In doubt under this token: the lease ran out, and nobody leased the mail since. A late outcome ends the doubt,

@@ -133,9 +133,13 @@ async fn a_refusal_that_is_taken_back_is_no_failure_of_the_mail(backend: &impl B
         let addressee = key().addressee(to.as_bytes());
         let begun = backend.inbox().begin(CONSUMER, &delivery(&id), &addressee, &lease()).await.unwrap();
         let Begun::Ours(work) = begun else { panic!("{begun:?}") };
-        settle(backend, &work, &refused()).await;
         let alike = Alike { provider: PROVIDER.to_owned(), fingerprint: "f".to_owned(), delay_ms: 1_000 };
-        backend.inbox().take_back(CONSUMER, &id, &alike).await.unwrap();
+        let (inbox, refused) = (backend.inbox(), refused());
+        let settle = || inbox.settle_alike(CONSUMER, &id, work.token, &refused, &alike);
+        let back = if n == 4 { 5 } else { 0 };
+        assert_eq!(settle().await.unwrap(), (Settled::Applied, back), "{n}");
+        // Its answer was lost: the repeat knows that it was taken back, and counts no further attempt.
+        assert_eq!(settle().await.unwrap(), (Settled::Applied, back.min(1)), "{n}");
     }
     let back = number(backend, "SELECT COUNT(*) FROM InboxMessages WHERE State = 0");
     assert!(back > 0);
@@ -143,6 +147,25 @@ async fn a_refusal_that_is_taken_back_is_no_failure_of_the_mail(backend: &impl B
     assert_eq!(number(backend, accepted), back);
     assert!(number(backend, "SELECT COUNT(*) FROM InboxAttempts WHERE State = 0") >= back);
     assert_eq!(number(backend, "SELECT COUNT(*) FROM InboxAttempts WHERE State = 5"), 5);
+}
+
+async fn a_kind_of_refusal_is_forgotten_with_the_next_outcome(backend: &impl Backend) {
+    let alike = Alike { provider: PROVIDER.to_owned(), fingerprint: "f".to_owned(), delay_ms: 1_000 };
+    for n in 0..5 {
+        let to = format!(r#"{{"data":{{"clientId":{n},"recipient":"r{n}@example.pl"}}}}"#);
+        let id = format!("m{n}");
+        let addressee = key().addressee(to.as_bytes());
+        let begun = backend.inbox().begin(CONSUMER, &delivery(&id), &addressee, &lease()).await.unwrap();
+        let Begun::Ours(work) = begun else { panic!("{begun:?}") };
+        let settled = backend.inbox().settle_alike(CONSUMER, &id, work.token, &refused(), &alike).await.unwrap();
+        assert_eq!(settled, (Settled::Applied, 0), "{n}");
+        if n == 0 {
+            operator::resend(&*backend.remedies(), &id).await;
+            let again = take(backend, 1).await.remove(0);
+            assert_eq!(settle(backend, &again, &refused()).await, Settled::Applied);
+        }
+    }
+    assert_eq!(number(backend, "SELECT COUNT(*) FROM InboxMessages WHERE State = 5"), 5);
 }
 
 async fn attempts_of_an_erased_mail_are_deleted_with_its_personal_data(backend: &impl Backend) {
@@ -166,5 +189,6 @@ contract!(
     a_mails_time_begins_when_the_queue_got_it,
     mails_whose_lease_ran_out_are_one_group,
     a_refusal_that_is_taken_back_is_no_failure_of_the_mail,
+    a_kind_of_refusal_is_forgotten_with_the_next_outcome,
     attempts_of_an_erased_mail_are_deleted_with_its_personal_data,
 );
