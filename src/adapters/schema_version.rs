@@ -1,4 +1,9 @@
 //! Compares a database's migration history with this build: it fits, is older, is newer, or is another program's.
+//!
+//! Builds of two versions share a database while a new one is rolled out or taken back: first the schema is expanded,
+//! then the builds change, and a later release contracts it. A migration that expands is named for the oldest schema
+//! version whose builds go on with it, `V9__names__from_8`: what those builds read and write stays, and rows that they
+//! insert stay valid. Builds before that refuse the database, and after a migration without such a name all do.
 
 use super::columns::Columns;
 use crate::ports::error::{StoreError, StoreResult};
@@ -73,6 +78,7 @@ enum Standing {
     Fits,
     /// What is missing, in order.
     Older(Vec<String>),
+    /// Changed by a newer build so that this one must not go on.
     Newer,
     /// The database has a migration that is not ours: its name.
     Strange(String),
@@ -86,7 +92,8 @@ fn standing(applied: &[Migration], ours: &[Migration]) -> Standing {
     if let Some(one) = strange {
         return Standing::Strange(one.to_string());
     }
-    if version_of(applied) > last {
+    let expands = |one: &Migration| expands_from(one).is_some_and(|from| from <= last);
+    if applied.iter().filter(unknown).any(|one| !expands(one)) {
         return Standing::Newer;
     }
     let mut missing: Vec<&Migration> =
@@ -96,6 +103,11 @@ fn standing(applied: &[Migration], ours: &[Migration]) -> Standing {
     }
     missing.sort();
     Standing::Older(missing.iter().map(ToString::to_string).collect())
+}
+
+/// The oldest schema version whose builds go on with a migration, by its name.
+fn expands_from(one: &Migration) -> Option<u32> {
+    one.name().rsplit_once("__from_")?.1.parse().ok()
 }
 
 /// An applied migration, from a row of refinery's history.
@@ -128,7 +140,7 @@ pub(super) fn pending(database: &str, applied: &[Migration], ours: &[Migration])
 /// This build does not start on such a database: the reason, and the command that helps.
 pub(super) fn check(database: &str, applied: &[Migration], ours: &[Migration]) -> StoreResult<u32> {
     match refusal(database, applied, ours) {
-        None => Ok(version_of(ours)),
+        None => Ok(version_of(applied)),
         Some(reason) => Err(StoreError::Broken { step: "check schema", reason, source: None }),
     }
 }
@@ -164,6 +176,7 @@ fn refusal(database: &str, applied: &[Migration], ours: &[Migration]) -> Option<
 mod tests {
     use super::*;
     use crate::adapters::{sqlite, sqlserver};
+    use regex::Regex;
 
     #[test]
     fn every_file_of_a_dialects_migrations_is_one() {
@@ -179,6 +192,34 @@ mod tests {
 
     fn one(name: &str, sql: &str) -> Migration {
         Migration::unapplied(name, sql).unwrap()
+    }
+
+    fn with(later: &[&str]) -> Vec<Migration> {
+        ours().into_iter().chain(later.iter().map(|name| one(name, "SELECT 1"))).collect()
+    }
+
+    /// What earlier builds use by name, or would no longer be allowed to insert.
+    #[test]
+    fn a_migration_that_earlier_builds_go_on_with_only_expands() {
+        let contracts = Regex::new(
+            r"(?i)\b(DROP\s+(TABLE|COLUMN|VIEW|PROCEDURE|CONSTRAINT)|RENAME|sp_rename|ALTER\s+COLUMN|CHECK\s*\(|REVOKE|DENY)",
+        );
+        let contracts = contracts.unwrap();
+        let required = Regex::new(r"(?is)\bADD\b[^;]*\bNOT\s+NULL\b").unwrap();
+        for (folder, hints) in [(&sqlite::migrate::MIGRATIONS, false), (&sqlserver::migrate::MIGRATIONS, true)] {
+            for file in folder.files().filter(|file| file.path().to_string_lossy().contains("__from_")) {
+                let text = file.contents_utf8().unwrap();
+                let code: String = text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+                let at = file.path().display();
+                assert!(!contracts.is_match(&code), "{at} takes something away: contract in a later release");
+                assert!(
+                    !required.is_match(&code) || code.to_uppercase().contains("DEFAULT"),
+                    "{at} requires a column that earlier builds do not write"
+                );
+                // Statements of the SQL Server store name their indexes.
+                assert!(!hints || !code.to_uppercase().contains("DROP INDEX"), "{at} drops an index that hints name");
+            }
+        }
     }
 
     #[test]
@@ -201,6 +242,9 @@ mod tests {
             ),
             (without_the_first, Standing::Older(vec!["U0__make_way".into()]), Some("`client-organizer migrate`")),
             (newer, Standing::Newer, Some("newer build")),
+            (with(&["V3__names__from_2", "V4__more__from_1"]), Standing::Fits, None),
+            (with(&["V3__names__from_2", "V4__more__from_3"]), Standing::Newer, Some("newer build")),
+            (with(&["V3__names__from_2", "V4__gone"]), Standing::Newer, Some("newer build")),
             (strange, Standing::Strange("V1__tables".into()), Some("this build does not know")),
         ] {
             assert_eq!(standing(&applied, &ours()), standing_);

@@ -131,6 +131,26 @@ fn a_script_needs_no_connection_and_is_refused_for_sqlite() {
     assert_eq!(both.status.code(), Some(2));
 }
 
+/// As while a release is rolled out, and after it was taken back.
+#[test]
+fn a_schema_that_a_later_build_expanded_is_gone_on_with() {
+    for (from, goes_on) in [(migrate::wanted(), true), (migrate::wanted() + 1, false)] {
+        let folder = Folder::new();
+        migrate::run(&folder.db()).unwrap();
+        let expand = format!(
+            "ALTER TABLE OutboxMessages ADD COLUMN Colour TEXT;
+             INSERT INTO refinery_schema_history VALUES (99, 'colours__from_{from}', '2030-01-01T00:00:00Z', '1')"
+        );
+        rusqlite::Connection::open(folder.db()).unwrap().execute_batch(&expand).unwrap();
+        for arguments in [&["migrate"][..], &["migrate", "--dry-run"], &["ops", "status"]] {
+            let output = folder.command(arguments).output().unwrap();
+            assert_eq!(output.status.success(), goes_on, "{arguments:?}: {}", printed(&output));
+            assert_eq!(printed(&output).contains("newer build"), !goes_on, "{}", printed(&output));
+        }
+        assert_eq!(count(&folder.db(), "SELECT max(version) FROM refinery_schema_history"), 99);
+    }
+}
+
 #[test]
 fn another_schema_is_refused_with_the_remedy() {
     for (change, words) in [

@@ -53,6 +53,11 @@ pub fn run(path: &Path) -> StoreResult<Migrated> {
     let _ = private::make(path);
     let mut connection = Connection::open(path).map_err(|e| errors::map(STEP, e))?;
     let transaction = begin(&mut connection).map_err(|e| errors::map(STEP, e))?;
+    let applied = applied(&transaction).map_err(|e| errors::map(STEP, e))?;
+    let database = path.display().to_string();
+    if schema_version::pending(&database, &applied, &ours())?.is_empty() {
+        return Ok(Migrated { database, version: schema_version::version_of(&applied), applied: Vec::new() });
+    }
     let mut migrating = Migrating(transaction);
     let report = runner().run(&mut migrating).map_err(|e| StoreError::Broken {
         step: STEP,
@@ -61,7 +66,7 @@ pub fn run(path: &Path) -> StoreResult<Migrated> {
     })?;
     migrating.0.commit().map_err(|e| errors::map_commit(STEP, e))?;
     let applied = report.applied_migrations().iter().map(ToString::to_string).collect();
-    Ok(Migrated { database: path.display().to_string(), version: wanted(), applied })
+    Ok(Migrated { database, version: wanted(), applied })
 }
 
 fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {

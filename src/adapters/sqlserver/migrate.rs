@@ -83,6 +83,10 @@ pub async fn run(options: &SqlServerOptions) -> StoreResult<Migrated> {
     // Read under the lock, so that what another process has just created counts as ours.
     let found = read(STEP, look(&mut session, MIGRATION_TIMEOUT).await)?;
     found.refuse_an_old_level()?;
+    if schema_version::pending(&found.database, &found.applied, &ours())?.is_empty() {
+        let version = schema_version::version_of(&found.applied);
+        return Ok(Migrated { database: found.database, version, applied: Vec::new() });
+    }
     refuse_foreign(&mut session, &found.applied).await?;
     read(STEP, session.batch("SET XACT_ABORT ON; BEGIN TRAN;", MIGRATION_TIMEOUT).await)?;
     let mut migrating = Migrating(session);
