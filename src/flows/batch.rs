@@ -191,8 +191,8 @@ async fn publish(
     let mut outgoing = Vec::with_capacity(claimed.rows.len());
     let mut unsendable = Vec::new();
     let mut going = Claimed { rows: Vec::with_capacity(claimed.rows.len()), ..claimed };
-    for row in claimed.rows {
-        match prepare(&row, &context.limits) {
+    for mut row in claimed.rows {
+        match prepare(&mut row, &context.limits) {
             Ok(message) => {
                 outgoing.push(message);
                 going.rows.push(row);

@@ -156,7 +156,7 @@ impl Bus for AmqpBus {
             });
         }
         if wires.iter().any(Option::is_some) {
-            Publish { bus: self, to, shape, deadline, wires: &wires, outcomes: &mut outcomes }.run().await;
+            Publish { bus: self, to, shape, deadline, batch, wires: &wires, outcomes: &mut outcomes }.run().await;
         }
         outcomes
     }
@@ -191,6 +191,7 @@ struct Publish<'a> {
     to: &'a Destination,
     shape: Shape,
     deadline: Instant,
+    batch: &'a [Outgoing],
     wires: &'a [Option<Wire>],
     outcomes: &'a mut [PublishOutcome],
 }
@@ -273,7 +274,7 @@ impl Publish<'_> {
             [one] if one.bytes_alone() > link.message_bytes_max => Some(one.bytes_alone()),
             _ => None,
         };
-        let parcel = Parcel::of(&wires);
+        let parcel = Parcel::of(&self.batch[pack[0]], self.shape, &wires);
         let until = self.deadline.min(Instant::now() + self.bus.options.timeout);
         async move {
             let answer = match oversize {

@@ -28,7 +28,7 @@ WHERE EXISTS (
   WHERE o.EventType = r.value AND o.Destination = '' AND o.State < 2 AND o.State = 0
     AND NOT EXISTS (
       SELECT 1 FROM OutboxMessages AS e
-      WHERE e.Destination = '' AND e.OrderingKey = o.OrderingKey AND e.Seq < o.Seq AND e.State < 2
+      WHERE e.Destination = '' AND e.OrderingKey = o.OrderingKey AND e.Seq < o.Seq AND e.ProcessedOnUtc IS NULL AND e.State < 2
     ))
 UNION ALL
 SELECT w.Destination, w.Waiting, w.Suspects, d.Name IS NULL AS Missing, coalesce(d.PausedUntilUtc > :now, 0) AS Paused,

@@ -4,4 +4,4 @@ UPDATE OutboxMessages
 SET DueAt = :due_at
 WHERE Destination = (SELECT Destination FROM OutboxMessages WHERE Seq = :seq)
   AND OrderingKey = (SELECT OrderingKey FROM OutboxMessages WHERE Seq = :seq)
-  AND Seq > :seq AND State < 2 AND State = 0 AND +DueAt < :due_at
+  AND Seq > :seq AND ProcessedOnUtc IS NULL AND State = 0 AND +DueAt < :due_at

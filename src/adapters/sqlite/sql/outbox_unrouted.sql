@@ -5,7 +5,7 @@ SELECT o.Seq FROM OutboxMessages AS o
 WHERE o.Destination = '' AND o.State < 2 AND o.State = 0 AND o.EventType = :event_type
   AND NOT EXISTS (
     SELECT 1 FROM OutboxMessages AS e
-    WHERE e.Destination = '' AND e.OrderingKey = o.OrderingKey AND e.Seq < o.Seq AND e.State < 2
+    WHERE e.Destination = '' AND e.OrderingKey = o.OrderingKey AND e.Seq < o.Seq AND e.ProcessedOnUtc IS NULL AND e.State < 2
   )
 ORDER BY o.Seq
 LIMIT :rows_max

@@ -3,6 +3,6 @@
 UPDATE OutboxMessages
    SET DueAt = :now
   FROM (SELECT Destination, OrderingKey FROM OutboxMessages WHERE Seq = :seq) AS gone
- WHERE OutboxMessages.State < 2 AND OutboxMessages.State = 0
+ WHERE OutboxMessages.ProcessedOnUtc IS NULL AND OutboxMessages.State = 0
    AND OutboxMessages.Destination = gone.Destination AND OutboxMessages.OrderingKey = gone.OrderingKey
    AND OutboxMessages.Seq > :seq;

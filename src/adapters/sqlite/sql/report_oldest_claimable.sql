@@ -5,7 +5,7 @@ SELECT o.DueAt AS OldestDueAt
  WHERE o.Destination = :destination AND o.State < 2 AND o.DueAt <= :now
    -- A row behind another of its key waits for that one, so its age is not a lag of its own.
    AND NOT EXISTS (SELECT 1 FROM OutboxMessages e
-                    WHERE e.State < 2 AND e.Destination IN (:destination, '') AND e.OrderingKey = o.OrderingKey
+                    WHERE e.ProcessedOnUtc IS NULL AND e.State < 2 AND e.Destination IN (:destination, '') AND e.OrderingKey = o.OrderingKey
                       AND e.Seq < o.Seq)
  ORDER BY o.DueAt
  LIMIT 1;
