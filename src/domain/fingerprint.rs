@@ -36,8 +36,9 @@ impl Failure {
 /// Enough to distinguish one kind of failure from another.
 const CHARS_MAX: usize = 300;
 
+/// An apostrophe before an address may be a quote around it; within it, it is a letter of the name (o'neill@).
 static ADDRESS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r#"[^\s<>"'()\[\],;:@]+@[^\s<>"'()\[\],;@]+"#).ok());
+    LazyLock::new(|| Regex::new(r#"(?:[^\s<>"'()\[\],;:@][^\s<>"()\[\],;:@]*|'+)@[^\s<>"'()\[\],;@]+"#).ok());
 static ID: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b[a-z_-]*\d[0-9a-z_-]{7,}\b")
         .ok()
@@ -85,6 +86,7 @@ mod tests {
     #[test]
     fn no_address_is_left_and_words_stay() {
         assert_eq!(without_addresses("<Zażółć@ex.pl> refused a.b+c@d.e"), "<<address>> refused <address>");
+        assert_eq!(without_addresses("<anna.o'neill@ex.pl>, 'jan@ex.pl'"), "<<address>>, '<address>'");
         assert_eq!(alike("the entity client-emails is disabled"), "the entity client-emails is disabled");
     }
 }

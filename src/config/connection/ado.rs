@@ -9,7 +9,7 @@ pub(super) fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
     let mut rest = text.trim_start_matches(BETWEEN);
     while !rest.is_empty() {
         let (key, after) = key(rest)?;
-        let (value, after) = value(after.trim_start(), &key)?;
+        let (value, after) = value(after.trim_start(), pairs.len() + 1)?;
         pairs.push((key, value));
         rest = after.trim_start_matches(BETWEEN);
     }
@@ -36,13 +36,14 @@ fn key(text: &str) -> Result<(String, &str), String> {
     Err("is invalid: expected Server=tcp:<host>,1433;Database=<name>;… in pairs of keyword=value".to_owned())
 }
 
-/// The value, and the text after it. A quote in a quoted value is doubled.
-fn value<'a>(text: &'a str, key: &str) -> Result<(String, &'a str), String> {
+/// The value, and the text after it. A quote in a quoted value is doubled. An error has the pair's position in place of
+/// its keyword, which could be the rest of a password with an unquoted `;`.
+fn value(text: &str, position: usize) -> Result<(String, &str), String> {
     let Some(quote) = text.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
         let end = text.find(';').unwrap_or(text.len());
         let value = text[..end].trim_end();
         if end == text.len() && value.ends_with(['\'', '"']) {
-            return Err(format!("ends in a quote at {key} that was not opened"));
+            return Err(format!("ends in a quote at position {position} that was not opened"));
         }
         return Ok((value.to_owned(), &text[end..]));
     };
@@ -57,11 +58,11 @@ fn value<'a>(text: &'a str, key: &str) -> Result<(String, &'a str), String> {
             let after = text[1 + at + 1..].trim_start();
             return match after.chars().next() {
                 None | Some(';') => Ok((value, after)),
-                Some(_) => Err(format!("continues after the closing quote of {key}")),
+                Some(_) => Err(format!("continues after the closing quote at position {position}")),
             };
         }
     }
-    Err(format!("has a quote at {key} that is not closed"))
+    Err(format!("has a quote at position {position} that is not closed"))
 }
 
 #[cfg(test)]
@@ -89,7 +90,17 @@ mod tests {
 
     #[test]
     fn an_invalid_connection_string_is_reported_without_its_values() {
-        for text in ["geheim", "Password='geheim", "Password='geheim'geheim", "=geheim", "a=geheim'"] {
+        for text in [
+            "geheim",
+            "Password='geheim",
+            "Password='geheim'geheim",
+            "=geheim",
+            "a=geheim'",
+            // The rest of a password with a `;` that is not in quotes.
+            "Password=a;geheim=b'",
+            "Password=a;geheim='b",
+            "Password=a;geheim='b'c",
+        ] {
             let why = pairs(text).unwrap_err();
             assert!(!why.contains("geheim"), "{why}");
         }
