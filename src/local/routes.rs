@@ -81,13 +81,16 @@ fn meet(a: &[Part], b: &[Part]) -> bool {
     match (a, b) {
         ([Part::Rest(Some(constraint))], parts) | (parts, [Part::Rest(Some(constraint))]) => {
             let (ours, theirs) = (constraint.first_word(), parts.first().and_then(Part::first_word));
+            // A pattern ignores the case of all letters: its `s` matches `ſ` too.
             if let (Some(ours), Some(theirs)) = (ours, theirs)
+                && theirs.is_ascii()
                 && !ours.eq_ignore_ascii_case(theirs)
             {
                 return false;
             }
             let literals: Option<Vec<&str>> = parts.iter().map(Part::literal).collect();
-            literals.is_none_or(|words| !words.is_empty() && constraint.takes(&words.join("/")))
+            let takes = |path: &str| constraint.takes(path) || constraint.takes(&format!("{path}/"));
+            literals.is_none_or(|words| !words.is_empty() && takes(&words.join("/")))
         }
         ([Part::Rest(None)], _) | (_, [Part::Rest(None)]) => true,
         // One may end where the other's optional part is absent.
@@ -104,18 +107,36 @@ impl Constraint {
         }
     }
 
-    /// The first segment of every value that matches, where the pattern says it in plain letters: `^word/`, `^word(/`.
+    /// The first segment of every value that matches, where the pattern says it in plain letters: `^word$`, `^word/…`, or
+    /// `^word(/…)?$` with the group up to the end. Of any other pattern nothing is assumed.
     fn first_word(&self) -> Option<&str> {
         let Self::Pattern(pattern) = self else { return None };
         let text = pattern.as_str().strip_prefix('^')?;
         let (word, rest) = text.split_at(text.find(|c: char| !c.is_ascii_alphanumeric())?);
-        let whole = rest.starts_with('/') || rest.starts_with("(/") || rest == "$";
+        // Escapes hide a parenthesis, flags change what a letter means.
+        if text.contains('\\') || text.contains("(?") {
+            return None;
+        }
         let mut depth = 0_i32;
-        let has_another = text.chars().any(|c| {
+        let mut groups_end = None;
+        let mut alternative_depth = i32::MAX;
+        for (at, c) in rest.char_indices() {
             depth += i32::from(c == '(') - i32::from(c == ')');
-            c == '|' && depth == 0
-        });
-        (whole && !has_another).then_some(word)
+            if c == ')' && depth == 0 {
+                groups_end = groups_end.or(Some(at));
+            } else if c == '|' {
+                alternative_depth = alternative_depth.min(depth);
+            }
+        }
+        let is_slash = |text: &str| text.starts_with('/') && !text[1..].starts_with(['?', '*', '{']);
+        let whole = match rest.strip_prefix('(') {
+            Some(group) => {
+                let tail = groups_end.map(|at| &rest[at..]);
+                is_slash(group) && alternative_depth > 1 && matches!(tail, Some(")$" | ")?$" | ")*$"))
+            }
+            None => rest == "$" || (is_slash(rest) && alternative_depth > 0),
+        };
+        whole.then_some(word)
     }
 }
 
@@ -273,6 +294,12 @@ mod tests {
             (CLIENTS, "{*rest}"),
             (CLIENTS, "{*path:regex(^clients/new$)}"),
             (CLIENTS, "{*path:regex(^console|clients/new)}"),
+            ("{*path:regex(^word(/a|b)?$)}", "wordb"),
+            ("{*path:regex(^word(/a)?)}", "wordb"),
+            ("{*path:regex(^word/?b$)}", "wordb"),
+            ("{*path:regex(^word(/a)?b$)}", "wordb"),
+            ("{*path:regex(^ops$)}", "opſ"),
+            ("{*path:regex(^clients/$)}", "clients"),
         ] {
             assert!(overlap(&api(a), &api(b)) && overlap(&api(b), &api(a)), "{a} and {b}");
         }
