@@ -21,6 +21,10 @@ mod flaky_store;
 mod unknown_outcomes;
 mod model;
 mod breakages;
+mod properties;
+#[path = "../fuzz/targets/mod.rs"]
+mod fuzz_targets;
+mod corpora;
 
 mod http;
 mod openapi;

@@ -225,9 +225,7 @@ impl Publish<'_> {
                 Answer::Refused(refusal) if pack.len() > 1 && refusal.blames_a_message() => {
                     // The outcome if the deadline passes before a half's turn comes: certainly not stored.
                     self.note(&pack, &not_alone(&refusal.outcome(target)));
-                    let (left, right) = pack.split_at(pack.len() / 2);
-                    waiting.push_front(right.to_vec());
-                    waiting.push_front(left.to_vec());
+                    packing::halve_into(&mut waiting, &pack);
                     continue;
                 }
                 Answer::NotSent(_) if !Arc::ptr_eq(&sent_on, &link) => {

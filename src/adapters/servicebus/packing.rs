@@ -1,6 +1,6 @@
 //! Which messages share a transfer: by bytes, by count, and by session or partition. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 /// The properties of a message that packing needs.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +39,17 @@ pub(super) fn pack(items: &[Item<'_>], bounds: Bounds) -> Vec<Vec<usize>> {
     packs
 }
 
+/// Puts a refused batch's halves first, in their order: so the message that was refused is found, and the others are sent.
+pub(super) fn halve_into(waiting: &mut VecDeque<Vec<usize>>, pack: &[usize]) {
+    let (left, right) = pack.split_at(pack.len() / 2);
+    waiting.push_front(right.to_vec());
+    waiting.push_front(left.to_vec());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::{prelude::*, sample::select, test_runner::Config};
 
     fn items<'a>(of: &[(&'a str, usize)]) -> Vec<Item<'a>> {
         of.iter().map(|(key, bytes)| Item { key: (!key.is_empty()).then_some(*key), bytes: *bytes }).collect()
@@ -68,23 +76,55 @@ mod tests {
         assert_eq!(pack(&all, Bounds { bytes_max: 80, count_max: 2 }), [vec![0, 2], vec![1, 3], vec![4]]);
     }
 
-    #[test]
-    fn any_messages_are_each_packed_once_within_the_bounds() {
-        let mut dice = fastrand::Rng::with_seed(4);
-        for _ in 0..300 {
-            let keys = ["", "a", "b", "c"];
-            let all: Vec<_> = (0..dice.usize(0..60)).map(|_| (keys[dice.usize(0..4)], dice.usize(1..60))).collect();
-            let all = items(&all);
-            let bounds = Bounds { bytes_max: 100, count_max: dice.usize(1..8) };
+    /// A message: its key, its size, and whether the bus refuses it.
+    fn messages() -> impl Strategy<Value = Vec<(Option<&'static str>, usize, bool)>> {
+        let one = (select(vec![None, Some("a"), Some("b")]), 1..140_usize, proptest::bool::weighted(0.1));
+        proptest::collection::vec(one, 0..60)
+    }
+
+    proptest! {
+        #![proptest_config(Config { failure_persistence: None, ..Config::default() })]
+
+        #[test]
+        fn any_messages_are_each_packed_once_within_the_bounds(messages in messages(), count_max in 1..8_usize) {
+            let all: Vec<_> = messages.iter().map(|(key, bytes, _)| Item { key: *key, bytes: *bytes }).collect();
+            let bounds = Bounds { bytes_max: 100, count_max };
             let packs = pack(&all, bounds);
             let mut seen: Vec<usize> = packs.iter().flatten().copied().collect();
             seen.sort_unstable();
-            assert_eq!(seen, (0..all.len()).collect::<Vec<_>>());
+            prop_assert_eq!(seen, (0..all.len()).collect::<Vec<_>>());
             for pack in packs {
-                assert!(pack.len() <= bounds.count_max && pack.windows(2).all(|pair| pair[0] < pair[1]));
-                assert!(pack.iter().map(|i| all[*i].bytes).sum::<usize>() <= bounds.bytes_max);
-                assert!(pack.iter().all(|i| all[*i].key == all[pack[0]].key));
+                prop_assert!(pack.len() <= count_max && pack.windows(2).all(|pair| pair[0] < pair[1]));
+                prop_assert!(pack.len() == 1 || pack.iter().map(|i| all[*i].bytes).sum::<usize>() <= bounds.bytes_max);
+                prop_assert!(pack.iter().all(|i| all[*i].key == all[pack[0]].key));
             }
+        }
+
+        /// A bus that refuses a batch with any refused message in it.
+        #[test]
+        fn halving_finds_exactly_the_refused_messages_and_keeps_the_order(messages in messages()) {
+            let all: Vec<_> = messages.iter().map(|(key, bytes, _)| Item { key: *key, bytes: *bytes }).collect();
+            let packs = pack(&all, Bounds { bytes_max: 2_000, count_max: 50 });
+            let (count, mut sends) = (packs.len(), 0);
+            let mut waiting = VecDeque::from(packs);
+            let (mut accepted, mut refused) = (Vec::new(), Vec::new());
+            while let Some(pack) = waiting.pop_front() {
+                sends += 1;
+                match pack.as_slice() {
+                    _ if pack.iter().all(|i| !messages[*i].2) => accepted.extend(pack),
+                    [one] => refused.push(*one),
+                    _ => halve_into(&mut waiting, &pack),
+                }
+            }
+            let of = |refused: bool| (0..messages.len()).filter(|i| messages[*i].2 == refused).collect::<Vec<_>>();
+                        for key in [None, Some("a"), Some("b")] {
+                let of_key: Vec<_> = accepted.iter().filter(|i| messages[**i].0 == key).collect();
+                prop_assert!(of_key.is_sorted(), "the order of a key");
+            }
+            accepted.sort_unstable();
+            refused.sort_unstable();
+            prop_assert_eq!((&accepted, &refused), (&of(false), &of(true)));
+            prop_assert!(sends <= count + 2 * 6 * refused.len(), "two sends a level, and 50 messages have 6 levels");
         }
     }
 }
