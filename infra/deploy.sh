@@ -27,30 +27,14 @@ if [ -z "$environment" ] || [ -z "$group" ]; then usage; fi
 [ -f "$here/$environment.bicepparam" ] || fail "infra/$environment.bicepparam does not exist"
 
 work=$(mktemp -d)
-opened=""
-# The rule lets this machine's address in, for the database's step only. One that an interrupted run left goes too.
-close() {
-  [ -n "$opened" ] || return 0
-  az sql server firewall-rule delete --resource-group "$group" --server "$(output sqlServerName)" --name deploy-sh >/dev/null || fail "the firewall rule deploy-sh could not be removed: the next run removes it"
-  opened=""
-}
-leave() {
-  close || true
-  rm -rf "$work"
-}
-trap leave EXIT
+trap 'rm -rf "$work"' EXIT
 
 # --- tools and sign-in ---
 
 say "tools and sign-in"
-needed="az jq curl openssl"
-if [ "$database" = yes ] && [ "$what_if" = no ]; then needed="$needed sqlcmd"; fi
-for tool in $needed; do
+for tool in az jq curl openssl; do
   command -v "$tool" >/dev/null || fail "$tool is missing: infra/README.md names where each tool comes from"
 done
-if [[ $needed = *sqlcmd* ]] && ! sqlcmd --help 2>&1 | grep -q -- --authentication-method; then
-  fail "this sqlcmd cannot sign in with Entra ID's default: install the one of github.com/microsoft/go-sqlcmd"
-fi
 account=$(az account show --output json 2>/dev/null) || fail "not signed in: az login"
 subscription=$(jq -r .id <<<"$account")
 echo "subscription $(jq -r .name <<<"$account") ($subscription), group $group"
@@ -81,6 +65,12 @@ planned=$work/infra/$environment.snapshot.json
 of_type() { jq -r --arg type "$1" '.predictedResources[] | select(.type == $type) | .name' "$planned"; }
 app_name=$(of_type Microsoft.Web/sites)
 vault_name=$(of_type Microsoft.KeyVault/vaults)
+if [ "$database" = yes ] && [ "$what_if" = no ]; then
+  # What a workflow signs in with expires in minutes, and each new token needs it: those for later are got now.
+  for resource in https://database.windows.net https://servicebus.azure.net https://storage.azure.com; do
+    az account get-access-token --scope "$resource/.default" --output none || fail "no access token for $resource: az login"
+  done
+fi
 
 # --- settings: a deployment replaces them all, so what it would take away or change is shown before ---
 
@@ -89,13 +79,22 @@ exists() { jq -e --arg type "$1" --arg name "$2" 'any(.[]; .type == $type and .n
 if exists Microsoft.Web/sites "$app_name"; then
   say "settings: those of $app_name against those of infra/$environment.bicepparam"
   az functionapp config appsettings list --resource-group "$group" --name "$app_name" --output json >"$work/present.json"
-  # What begins with [ is known to Azure only.
-  jq -r --slurpfile planned "$planned" '
+  # What begins with [ is known to Azure only. For it stands what the last deployment set.
+  base=$(of_type Microsoft.ManagedIdentity/userAssignedIdentities | sed -n 's/-identity$//p')
+  az deployment group show --resource-group "$group" --name "$base-app" --output json \
+    --query "{state: properties.provisioningState, settings: properties.parameters.settings.value}" >"$work/last.json" 2>"$work/error" ||
+    grep -q NotFound "$work/error" || fail "the last deployment of the settings cannot be read: $(cat "$work/error")"
+  jq -e '.state == "Succeeded"' "$work/last.json" >/dev/null 2>&1 || echo '{}' >"$work/last.json"
+  jq -r --slurpfile planned "$planned" --slurpfile last "$work/last.json" '
     ($planned[0].predictedResources[] | select(.type == "Microsoft.Web/sites/config") | .properties) as $new
     | map({key: .name, value}) | from_entries as $old
     | ($old | keys[]) as $name
     | if $new | has($name) | not then "\($name): the app has it, the parameters do not: it would be removed"
-      elif ($new[$name] | startswith("[") | not) and $new[$name] != $old[$name] then "\($name): the app has another value than the parameters"
+      elif $new[$name] | startswith("[") then
+        ($last[0].settings // {})[$name] as $set
+        | if $set == null or $set == $old[$name] then empty
+          else "\($name): the app has another value than the last deployment set" end
+      elif $new[$name] != $old[$name] then "\($name): the app has another value than the parameters"
       else empty end' "$work/present.json" >"$work/differences"
   if [ -s "$work/differences" ]; then
     cat "$work/differences"
@@ -109,9 +108,10 @@ fi
 
 deleted=""
 if [ "$what_if" = no ] && ! exists Microsoft.KeyVault/vaults "$vault_name"; then
-  deleted=$(az keyvault list-deleted --resource-type vault --query "[?name=='$vault_name'].name" --output tsv)
+  deleted=$(az keyvault list-deleted --resource-type vault --query "[?name=='$vault_name'].properties.location" --output tsv)
 fi
 if [ -n "$deleted" ]; then
+  [ "$deleted" = "$location" ] || fail "the vault $vault_name was deleted in $deleted and keeps its name for 90 days: deploy there, or into a group of another name"
   say "vault $vault_name was deleted, and comes back with its secrets"
   az keyvault recover --name "$vault_name" --location "$location" >/dev/null
 fi
@@ -148,12 +148,17 @@ version=$("$app/handler" --version | sed 's/.* //')
 # --- the resources ---
 
 say "resource providers"
-az provider list --query "[?registrationState=='Registered'].namespace" --output tsv >"$work/registered"
-{ jq -r '.predictedResources[].type | split("/")[0]' "$planned"; printf '%s\n' Microsoft.App Microsoft.AlertsManagement; } | sort -u >"$work/providers"
-grep -vixFf "$work/registered" "$work/providers" >"$work/missing" || true
-while read -r provider; do
-  az provider register --namespace "$provider" --wait </dev/null >/dev/null
-done <"$work/missing"
+{ jq -r '.predictedResources[].type | split("/")[0]' "$planned"; printf '%s\n' Microsoft.App Microsoft.AlertsManagement Microsoft.ContainerInstance; } | sort -u >"$work/providers"
+if az provider list --query "[?registrationState=='Registered'].namespace" --output tsv >"$work/registered"; then
+  grep -vixFf "$work/registered" "$work/providers" >"$work/missing" || true
+  while read -r provider; do
+    az provider register --namespace "$provider" --wait </dev/null >/dev/null ||
+      fail "$provider cannot be registered: who owns the subscription runs this once, or az provider register --namespace $provider"
+  done <"$work/missing"
+else
+  # Who owns the group alone may not see them. Once registered, they stay.
+  echo "which are registered cannot be read: the deployment says if one is missing"
+fi
 
 say "resources (some minutes)"
 az deployment group create --resource-group "$group" --name "client-organizer-$environment" \
@@ -163,33 +168,12 @@ jq -r '.mailRecords.value // {} | to_entries[] | select(.value.type? != null) | 
 
 # --- the database ---
 
-server=$(output sqlServer) name=$(output sqlDatabase)
-sql() { sqlcmd -S "tcp:$server,1433" -d "$name" --authentication-method ActiveDirectoryDefault -l 60 -b "$@"; }
 if [ "$database" = yes ]; then
-  say "database $name on $server"
-  opened=$(az sql server firewall-rule list --resource-group "$group" --server "$(output sqlServerName)" \
-    --query "[?name=='deploy-sh'].name" --output tsv)
-  for try in 1 2 3 4 5; do
-    if answer=$(sql -Q "SELECT 1" 2>&1); then break; fi
-    if [[ $answer =~ address\ \'([0-9.]+)\'\ is\ not\ allowed ]]; then
-      # The address as the server sees it.
-      opened=yes
-      az sql server firewall-rule create --resource-group "$group" --server "$(output sqlServerName)" --name deploy-sh \
-        --start-ip-address "${BASH_REMATCH[1]}" --end-ip-address "${BASH_REMATCH[1]}" >/dev/null
-    fi
-    [ "$try" -lt 5 ] || fail "the database does not answer: $answer
-If nothing outside its network reaches it, run this step inside (infra/README.md, \"The database\") and --without-database here"
-    sleep "${DEPLOY_PAUSE:-15}"
-  done
-  export Store__Kind=sqlserver SqlConnectionString="Server=tcp:$server,1433;Database=$name;Authentication=Active Directory Default"
-  "$app/handler" migrate
-  "$app/handler" migrate --grants >"$work/grants.sql"
-  sql -i "$work/grants.sql"
-  sql -v "identity=$(output identityName)" -v "clientId=$(output identityClientId)" -i "$here/database.sql"
-  # Signed in as you: what your account may not see it cannot check.
-  ServiceBusConnection__fullyQualifiedNamespace="$(output busName).servicebus.windows.net" "$app/handler" doctor ||
-    echo "doctor found what stands above; the app itself signs in as $(output identityName)"
-  close
+  say "database $(output sqlDatabase) on $(output sqlServer)"
+  handler() { "$here/handler.sh" "$environment" --group "$group" --app "$app" -- "$@"; }
+  handler migrate --app-user "$(output identityName)=$(output identityClientId)"
+  # Signed in as you: what your account may not see it cannot check. The container's identity sees the database only.
+  [ -n "$(output jobsSubnetId)" ] || handler doctor || echo "doctor found what stands above; the app itself signs in as $(output identityName)"
 fi
 
 # --- the program ---
@@ -204,6 +188,10 @@ for try in {1..40}; do
   health=$(curl --silent --max-time 60 "https://$host/api/health") || health=""
   [ "$(jq -r '.version // empty' <<<"$health" 2>/dev/null)" != "$version" ] || break
   [ "$try" -lt 40 ] || fail "after 10 minutes it does not report $version, but: ${health:-nothing}"
+  # An app that started before its role reached the vault has no key, and would ask again in a day.
+  [ $((try % 10)) != 1 ] || az rest --method post --output none \
+    --url "/subscriptions/$subscription/resourceGroups/$group/providers/Microsoft.Web/sites/$(output appName)/config/configreferences/appsettings/refresh?api-version=2022-03-01" ||
+    echo "the app's references to the vault could not be read anew"
   sleep "${DEPLOY_PAUSE:-15}"
 done
 
@@ -213,31 +201,37 @@ if [ -n "$mail_to" ]; then
   say "a booking that ends as a mail to $mail_to"
   az functionapp keys list --resource-group "$group" --name "$(output appName)" --query functionKeys.default --output tsv |
     sed 's/^/x-functions-key: /' >"$work/key"
+  # What begins to run, or a database that wakes, answers 503 first. The key makes a repeated write the same one.
+  run=$(openssl rand -hex 8)
   api() { # method, path, body; the answer's headers are in $work/headers
-    curl --silent --show-error --max-time 60 --header "@$work/key" --header 'Content-Type: application/json' \
-      --dump-header "$work/headers" --request "$1" "https://$host/api/$2" ${3:+--data "$3"}
+    curl --silent --show-error --max-time 60 --retry 7 --retry-delay 15 --output "$work/body" --dump-header "$work/headers" \
+      --header "@$work/key" --header 'Content-Type: application/json' ${3:+--header "Idempotency-Key: $run-${2//\//-}"} \
+      --request "$1" "https://$host/api/$2" ${3:+--data "$3"} && cat "$work/body"
   }
+  # Of an answer that may be no JSON.
+  field() { jq -r "$1 // empty" 2>/dev/null || true; }
+  status() { grep '^HTTP/' "$work/headers" | tail -1; }
   client=$(jq -cn --arg to "$mail_to" '{name: "deploy.sh", address: "-", nipNb: "1234563218", email: $to}')
-  id=$(api POST clients "$client" | jq -r '.id // empty')
+  id=$(api POST clients "$client" | field .id)
   # One that an interrupted run left.
   after=0
-  while [ -z "$id" ] && [ "$after" != null ]; do
+  while [ -z "$id" ] && [ -n "$after" ]; do
     page=$(api GET "clients?limit=100&after=$after")
-    id=$(jq -r '.items[]? | select(.nipNb == "1234563218") | .id' <<<"$page")
-    after=$(jq -r '.next // "null"' <<<"$page")
+    id=$(field '.items[]? | select(.nipNb == "1234563218") | .id' <<<"$page")
+    after=$(field .next <<<"$page")
   done
-  [ -n "$id" ] || fail "no client could be made: $(head -1 "$work/headers")"
+  [ -n "$id" ] || fail "no client could be made: $(status)"
   api DELETE "clients/$id/finance/2030/1" >/dev/null
   api POST "clients/$id/finance" '{"year": 2030, "month": 1, "incomeTax": 1, "vat": 1, "insuranceAmount": 1}' >/dev/null
   message=$(tr -d '\r' <"$work/headers" | sed -n 's/^outbox-message-id: //Ip')
-  [ -n "$message" ] || fail "the booking was refused: $(head -1 "$work/headers")"
+  [ -n "$message" ] || fail "the booking was refused: $(status)"
   for try in {1..40}; do
     shown=$(api GET "ops/messages/$message")
-    [ "$(jq -r '.mail.state // empty' <<<"$shown" 2>/dev/null)" != sent ] || break
-    [ "$try" -lt 40 ] || fail "message $message is no mail after 10 minutes: $(jq -r '.summary // .' <<<"$shown" 2>/dev/null)"
+    [ "$(field .mail.state <<<"$shown")" != sent ] || break
+    [ "$try" -lt 40 ] || fail "message $message is no mail after 10 minutes: $(status) $(field .summary <<<"$shown")"
     sleep "${DEPLOY_PAUSE:-15}"
   done
-  echo "message $message: $(jq -r .summary <<<"$shown")"
+  echo "message $message: $(field .summary <<<"$shown")"
   api DELETE "clients/$id/finance/2030/1" >/dev/null
   api DELETE "clients/$id" >/dev/null
 fi
@@ -245,6 +239,12 @@ fi
 say "done: $version"
 echo "console: $(output consoleUrl)"
 if [ -n "$before" ] && [ "$before" != "$version" ]; then
-  commit=${before#*+}
-  echo "back to $before: git worktree add ../back ${commit%%.*} && ../back/infra/deploy.sh $environment --group $group --accept-settings"
+  commit=${before#*+} commit=${commit%%.*}
+  if [[ $commit =~ ^[0-9a-f]{12}$ ]]; then
+    # The older program with the resources and settings of today.
+    echo "back to $before: git worktree add --detach ../$commit $commit && ../$commit/infra/package.sh ../$commit/app --arch x64 &&" \
+      "infra/deploy.sh $environment --group $group --app ../$commit/app --without-database"
+  else
+    echo "no way back to $before is printed: its checkout had changes that no commit has"
+  fi
 fi

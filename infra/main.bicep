@@ -1,6 +1,6 @@
 // Everything that the app needs in Azure, in one resource group. README.md beside this file goes through it step by step.
 
-@description('Base of every name: 3 to 11 lower case letters and digits.')
+@description('Base of every name: a lower case letter, then 2 to 10 of them or digits.')
 @minLength(3)
 @maxLength(11)
 param name string
@@ -66,7 +66,7 @@ param mailDomain string = ''
 @description('Set to true once the records of the output mailRecords are in the DNS and Azure has verified them.')
 param mailDomainVerified bool = false
 
-@description('The part before the @.')
+@description('The part before the @. Azure takes another one than donotreply only once it has raised the domain\'s sending limits.')
 param mailSender string = 'donotreply'
 
 @description('The name that signs the mails.')
@@ -80,8 +80,8 @@ param mailDataLocation string = 'Europe'
 @description('Further settings by name (src/config/README.md); they override those below. Not for secrets.')
 param settings object = {}
 
-@description('Settings whose values are in the vault, for example Email__SmtpPassword.')
-param secretSettings string[] = ['Inbox__RecipientKey']
+@description('Settings whose values are in the vault, for example Email__SmtpPassword, beside Inbox__RecipientKey.')
+param secretSettings string[] = []
 
 @description('Values of secret settings by name: when they are new, or replaced. Without one the vault keeps what it has.')
 @secure()
@@ -96,7 +96,7 @@ param alertEmails string[]
 param alertActionGroups string[] = []
 param logRetentionDays int = 30
 
-@description('For a month, in the subscription\'s currency; 0: no budget.')
+@description('For a month, in the subscription\'s currency; 0, or nobody in alertEmails: no budget.')
 param budgetAmount int = 0
 
 @description('yyyy-mm-01: the month in which the budget is created. Azure refuses another one later.')
@@ -146,9 +146,15 @@ module alerts 'modules/alerts.bicep' = {
   }
 }
 
-module budget 'modules/budget.bicep' = if (budgetAmount > 0) {
+module budget 'modules/budget.bicep' = if (budgetAmount > 0 && !empty(alertEmails)) {
   name: '${name}-budget'
   params: { name: '${name}-budget', amount: budgetAmount, start: budgetStart, emails: alertEmails }
+}
+
+// Who runs `migrate` and `ops` in the network (handler.sh): a person makes it a member of the database's administrators.
+module jobs 'modules/identity.bicep' = if (privateNetwork) {
+  name: '${name}-jobs'
+  params: { name: '${name}-jobs', location: location }
 }
 
 module network 'modules/network.bicep' = if (privateNetwork) {
@@ -163,6 +169,8 @@ module storage 'modules/storage.bicep' = {
     location: location
     sku: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS'
     principalId: identity.outputs.principalId
+    jobsPrincipalId: jobs.?outputs.principalId ?? ''
+    hasJobs: privateNetwork
     workspaceId: logs.outputs.workspaceId
   }
 }
@@ -213,6 +221,8 @@ module mail 'modules/mail.bicep' = if (mailProvider == 'acs') {
   }
 }
 
+var inVault = union(['Inbox__RecipientKey'], secretSettings)
+
 // A vault's name has 24 characters at most.
 var vaultName = '${name}${take(unique, 13)}'
 
@@ -224,7 +234,7 @@ module vault 'modules/vault.bicep' = {
     principalId: identity.outputs.principalId
     workspaceId: logs.outputs.workspaceId
     // Letters, digits and dashes.
-    secretNames: map(secretSettings, setting => replace(setting, '__', '-'))
+    secretNames: map(inVault, setting => replace(setting, '__', '-'))
     secretValues: toObject(items(secretValues), one => replace(one.key, '__', '-'), one => one.value)
   }
 }
@@ -264,7 +274,7 @@ var mailSettings = mailProvider == 'smtp'
     }
 
 var fromVault = toObject(
-  secretSettings,
+  inVault,
   setting => setting,
   setting => '@Microsoft.KeyVault(VaultName=${vaultName};SecretName=${replace(setting, '__', '-')})'
 )
@@ -302,9 +312,16 @@ output identityClientId string = identity.outputs.clientId
 output sqlServer string = database.outputs.server
 output sqlServerName string = database.outputs.serverName
 output sqlDatabase string = database.outputs.database
+@description('Who administers the database.')
+output sqlAdminId string = sqlAdmin.objectId
 output storageName string = storage.outputs.name
+output packagesId string = storage.outputs.packagesId
 output vaultName string = vaultName
 output insightsName string = logs.outputs.insightsName
 output mailRecords object = mail.?outputs.records ?? {}
 output emailServiceName string = mail.?outputs.emailServiceName ?? ''
 output jobsSubnetId string = network.?outputs.jobsSubnetId ?? ''
+output jobsIdentityId string = jobs.?outputs.id ?? ''
+output jobsIdentityName string = jobs.?outputs.name ?? ''
+output jobsClientId string = jobs.?outputs.clientId ?? ''
+output jobsPrincipalId string = jobs.?outputs.principalId ?? ''

@@ -49,7 +49,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
         properties: { addressPrefix: cidrSubnet(addressPrefix, 27, 2), networkSecurityGroup: { id: rules.id } }
       }
       {
-        // Where a container runs `migrate` (README.md, "The database").
+        // Where a container runs the handler (handler.sh).
         name: 'jobs'
         properties: {
           addressPrefix: cidrSubnet(addressPrefix, 28, 6)

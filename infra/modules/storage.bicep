@@ -4,12 +4,17 @@ param name string
 param location string
 param sku string
 param principalId string
+
+@description('Whether there is an identity of jobs, which reads what they run; and which.')
+param hasJobs bool
+param jobsPrincipalId string
 param workspaceId string
 
 @description('Blobs that were deleted or overwritten can be restored for so long.')
 param undeleteDays int = 7
 
 var blobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+var blobDataReader = '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
 var packageContainer = 'packages'
 
 resource storage 'Microsoft.Storage/storageAccounts@2023-05-01' = {
@@ -49,6 +54,16 @@ resource role 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   }
 }
 
+resource jobsRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (hasJobs) {
+  name: guid(storage.id, jobsPrincipalId, blobDataReader)
+  scope: storage::blobs::packages
+  properties: {
+    principalId: jobsPrincipalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', blobDataReader)
+  }
+}
+
 resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   name: 'to-workspace'
   scope: storage::blobs
@@ -62,4 +77,5 @@ resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' 
 }
 
 output name string = storage.name
+output packagesId string = storage::blobs::packages.id
 output packagesUrl string = '${storage.properties.primaryEndpoints.blob}${packageContainer}'

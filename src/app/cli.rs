@@ -2,7 +2,10 @@
 
 #![expect(missing_docs, reason = "clap prints doc comments as help: that of a struct would replace the command's")]
 
-use crate::ops::args::{DataArgs, OpsArgs};
+use crate::{
+    adapters::sqlserver::migrate_user::AppUser,
+    ops::args::{DataArgs, OpsArgs},
+};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -115,6 +118,9 @@ pub struct MigrateArgs {
     /// Print the T-SQL that creates the role for the program's own login
     #[arg(long)]
     pub grants: bool,
+    /// Afterwards make this identity of Entra ID a user of the database (Azure SQL), with that role and nothing else
+    #[arg(long, value_name = "NAME=CLIENT ID")]
+    pub app_user: Option<AppUser>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -38,7 +38,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let root = absolute(&arguments.root)?;
     // First of all: in a wrong folder, an empty database would mislead an operator who runs `ops` there later.
     Manifest::read(&root, &handler_env)?;
-    stores::migrate(&settings).await?;
+    stores::migrate(&settings, None).await?;
 
     let clock = Arc::new(SystemClock);
     let form = if arguments.json { Form::Json } else { Form::Text };

@@ -34,13 +34,16 @@ pub(super) async fn run(arguments: &MigrateArgs, env: &BTreeMap<String, String>)
         );
         return Ok(true);
     }
-    let done = stores::migrate(&settings).await?;
+    let done = stores::migrate(&settings, arguments.app_user.as_ref()).await?;
     for name in &done.applied {
         println!("{}: applied {name}", done.database);
     }
     if done.applied.is_empty() {
         println!("{}: schema version {}, nothing to do", done.database, done.version);
-    } else if matches!(settings.store.kind, StoreKind::SqlServer { .. }) {
+    }
+    if let Some(user) = &arguments.app_user {
+        println!("{}: {} is a user with the role client_organizer", done.database, user.name);
+    } else if !done.applied.is_empty() && matches!(settings.store.kind, StoreKind::SqlServer { .. }) {
         println!("the rights for the program's own login: client-organizer migrate --grants");
     }
     Ok(true)

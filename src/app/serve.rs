@@ -31,7 +31,7 @@ pub(super) async fn run(env: &BTreeMap<String, String>) -> Result<()> {
     if env.get("AZURE_FUNCTIONS_ENVIRONMENT").is_some_and(|name| name.eq_ignore_ascii_case("Development"))
         && matches!(settings.store.kind, StoreKind::Sqlite)
     {
-        stores::migrate(&settings).await?;
+        stores::migrate(&settings, None).await?;
     }
     let exporters = export::start(env, database(&settings));
     let store = stores::store_or_wait(&settings).await?;

@@ -6,7 +6,7 @@ use crate::{
         clock::SystemClock,
         schema_version::{Migrated, Plan},
         sqlite::{self, Sqlite, SqliteOptions},
-        sqlserver::{self, Presence, SqlServer, SqlServerOptions},
+        sqlserver::{self, Presence, SqlServer, SqlServerOptions, migrate_user::AppUser},
     },
     config::{AzureEnvironment, EmailProvider, PoolOptions, Secret, Settings, StoreKind},
     domain::route::Routes,
@@ -133,12 +133,20 @@ pub async fn follow(store: &Stores, routes: &Routes, provider: EmailProvider, he
     }
 }
 
-/// Creates or updates the tables.
-pub async fn migrate(settings: &Settings) -> Result<Migrated> {
+/// Creates or updates the tables, then makes `user` one of the database.
+pub async fn migrate(settings: &Settings, user: Option<&AppUser>) -> Result<Migrated> {
     Ok(match &settings.store.kind {
-        StoreKind::Sqlite => sqlite::migrate::run(&settings.store.path)?,
+        StoreKind::Sqlite => {
+            ensure!(user.is_none(), "--app-user is for Azure SQL: an SQLite file has no users");
+            sqlite::migrate::run(&settings.store.path)?
+        }
         StoreKind::SqlServer { connection, pool, azure } => {
-            sqlserver::migrate::run(&sql_server(settings, connection, *pool, azure)).await?
+            let options = sql_server(settings, connection, *pool, azure);
+            let done = sqlserver::migrate::run(&options).await?;
+            if let Some(user) = user {
+                sqlserver::migrate_user::run(&options, user).await?;
+            }
+            done
         }
     })
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Stands for az, sqlcmd, curl and the packaged handler in the rehearsal of infra/deploy.sh: by the name it is called by.
+"""Stands for az, curl and the packaged handler in the rehearsal of infra/deploy.sh: by the name it is called by.
 
 It answers like the real ones, keeps what they would have made in state.json, and refuses what does not exist yet or, of az, what
 arguments.json (from the real one) does not list. FAIL_AT=<n> makes the n-th call fail before its effect, FAIL_AFTER=<n> after it.
 """
-import json, os, pathlib, sys
+import json, os, pathlib, shlex, subprocess, sys
 
 folder = pathlib.Path(os.environ["REHEARSAL"])
 state_file = folder / "state.json"
@@ -30,9 +30,12 @@ def option(*names):
     return None
 
 
+def snapshot():
+    return json.loads((folder / f"infra/{state['environment']}.snapshot.json").read_text())
+
+
 def planned(kind):
-    snapshot = json.loads(next(folder.glob("infra/dev.snapshot.json")).read_text())
-    return [one for one in snapshot["predictedResources"] if one["type"] == kind]
+    return [one for one in snapshot()["predictedResources"] if one["type"] == kind]
 
 
 calls = folder / "calls"
@@ -55,9 +58,12 @@ def az():
         end(code=2, error=f"'{command}' is misspelled or not recognized by the system.")
     # Every command takes these.
     general = ["--output", "-o", "--query", "--subscription", "--only-show-errors"]
-    unknown = [word for word in arguments if word.startswith("-") and word not in known[command] + general]
+    unknown = [word for word in arguments if word.startswith("-") and word not in known[command]["takes"] + general]
     if unknown:
         end(code=2, error=f"unrecognized arguments: {' '.join(unknown)}")
+    missing = [names for names in known[command]["needs"] if not set(names) & set(arguments)]
+    if missing:
+        end(code=2, error=f"the following arguments are required: {missing}")
     group = option("--resource-group", "--group")
     if group and group not in state["groups"] and command != "bicep snapshot":
         end(code=3, error=f"(ResourceGroupNotFound) Resource group '{group}' could not be found.")
@@ -73,16 +79,68 @@ def az():
         state["groups"].append(option("--name"))
         end()
     if command == "resource list":
-        names = {"Microsoft.Web/sites": "codev-grdpdksqlg5uq", "Microsoft.KeyVault/vaults": "codevgrdpdksqlg5uq"}
-        end(json.dumps([{"type": kind, "name": names[kind]} for kind in state["resources"]]))
+        end(json.dumps([{"type": kind, "name": planned(kind)[0]["name"]} for kind in state["resources"]]))
     if command == "functionapp config appsettings list":
         end(json.dumps([{"name": name, "value": value, "slotSetting": False} for name, value in state["settings"].items()]))
+    if command == "account get-access-token":
+        # Its middle is {"oid":"me"}.
+        end("x.eyJvaWQiOiJtZSJ9.x" if option("--query") else "")
+    if command == "role assignment create":
+        assert (option("--assignee-object-id"), option("--scope")) == ("me", outputs()["packagesId"]["value"])
+        state["may_upload"] = True
+        end()
+    if command == "storage blob upload":
+        if not state["may_upload"]:
+            end(code=1, error="You do not have the required permissions needed to perform this operation.")
+        state["uploaded"] = True
+        end()
+    if command == "ad group member add":
+        if state["admins"]:
+            end(code=1, error="One or more added object references already exist for the following modified properties: 'members'.")
+        state["admins"].append(option("--member-id"))
+        end()
+    if command == "container list":
+        end("\n".join(state["containers"]))
+    if command == "container create":
+        values = arguments[arguments.index("--environment-variables") + 1 :]
+        given = dict(pair.split("=", 1) for pair in values[: next(n for n, word in enumerate(values) if word.startswith("--"))])
+        work = folder / "container"
+        work.mkdir(exist_ok=True)
+        state_file.write_text(json.dumps(state))
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "REHEARSAL", "FAIL_AT", "FAIL_AFTER")}
+        ran = subprocess.run(shlex.split(option("--command-line")), env=kept | given, cwd=work, capture_output=True, text=True)
+        state.update(json.loads(state_file.read_text()))
+        state["containers"][option("--name")] = [ran.returncode, ran.stdout + ran.stderr]
+        end()
+    if command == "login":
+        end()
+    if command == "storage blob download":
+        if not state["uploaded"]:
+            end(code=1, error="The specified blob does not exist.")
+        pathlib.Path(option("--file")).write_text((folder / "app/handler").read_text())
+        end()
+    if command == "container show":
+        end(json.dumps({"state": "Terminated", "exitCode": state["containers"][option("--name")][0]}))
+    if command == "container logs":
+        end(state["containers"][option("--name")][1])
+    if command == "container delete":
+        del state["containers"][option("--name")]
+        end()
+    if command == "deployment group show" and option("--name") == f"client-organizer-{state['environment']}":
+        end(json.dumps(outputs()))
+    if command == "deployment group show":
+        if not state["deployed"]:
+            end(code=3, error="ERROR: (DeploymentNotFound) Deployment 'codev-app' could not be found.")
+        end(json.dumps({"state": "Succeeded", "settings": state["deployed"]}))
     if command == "keyvault list-deleted":
-        end("vault" if state["deleted"] else "")
+        end(state["deleted"])
     if command == "keyvault recover":
-        state["deleted"] = False
+        state["deleted"] = ""
         state["resources"].append("Microsoft.KeyVault/vaults")
         state["secrets"]["Inbox-RecipientKey"] = "the old one"
+        end()
+    if command == "rest" and option("--method") == "post":
+        state["refreshed"] = True
         end()
     if command == "rest":
         secret = option("--url").split("/secrets/")[1].split("?")[0]
@@ -97,7 +155,7 @@ def az():
         state["providers"].append(option("--namespace"))
         end()
     if command == "deployment group create":
-        for kind in {one["type"].split("/")[0] for one in everything()} | {"Microsoft.App"}:
+        for kind in {one["type"].split("/")[0] for one in snapshot()["predictedResources"]} | {"Microsoft.App"}:
             if kind not in state["providers"]:
                 end(code=1, error=f"(MissingSubscriptionRegistration) {kind}")
         for name, value in json.loads(os.environ["SECRET_VALUES"]).items():
@@ -106,16 +164,8 @@ def az():
         # The expressions' values are Azure's.
         given = planned("Microsoft.Web/sites/config")[0]["properties"]
         state["settings"] = {name: "resolved" if value.startswith("[") else value for name, value in given.items()}
-        outputs = {
-            "appName": "codev-1", "hostName": "codev-1.example", "consoleUrl": "https://codev-1.example/api/console",
-            "busName": "codev-1", "identityName": "codev-identity", "identityClientId": "1b671a64-40d5-491e-99b0-da01ff1f3341",
-            "sqlServer": "codev-1.database.example", "sqlServerName": "codev-1", "sqlDatabase": "client-organizer", "mailRecords": {},
-        }
-        template = (folder / "infra/main.bicep").read_text()
-        missing = [name for name in outputs if f"output {name} " not in template]
-        if missing:
-            end(code=1, error=f"main.bicep has no output {missing}")
-        end(json.dumps({name: {"type": "String", "value": value} for name, value in outputs.items()}))
+        state["deployed"] = state["settings"]
+        end(json.dumps(outputs()))
     if command == "sql server firewall-rule create":
         state["rules"].append(option("--name"))
         end()
@@ -132,65 +182,61 @@ def az():
     end(code=2, error=f"the stand-in has no {command}")
 
 
-def everything():
-    return json.loads((folder / "infra/dev.snapshot.json").read_text())["predictedResources"]
-
-
-def sqlcmd():
-    if arguments == ["--help"]:
-        end("  --authentication-method string")
-    if not state["rules"]:
-        # What the server adds to it.
-        end(code=1, error="mssql: Cannot open server 'codev-1' requested by the login. Client with IP address '192.0.2.7' is not allowed to access the server.")
-    script = option("-i")
-    if script is None:
-        end("1")
-    text = pathlib.Path(script).read_text()
-    if "CREATE ROLE" in text:
-        if not state["schema"]:
-            end(code=1, error="Cannot find the object 'Clients'")
-        state["role"] = True
-    else:
-        values = dict(pair.split("=", 1) for pair in [arguments[n + 1] for n, word in enumerate(arguments) if word == "-v"])
-        if not state["role"]:
-            end(code=1, error="Cannot alter the role 'client_organizer'")
-        state["users"][values["identity"]] = values["clientId"]
-    end()
+def outputs():
+    """Those of the template: what only Azure knows is called by its name."""
+    known = {"appName": "office-1", "hostName": "office-1.example", "consoleUrl": "https://office-1.example/api/console", "mailRecords": {}}
+    azures = {name: name if str(value).startswith("[") else value for name, value in snapshot()["outputs"].items()}
+    return {name: {"value": value} for name, value in (azures | known).items()}
 
 
 def handler():
     if arguments == ["--version"]:
         end("client-organizer 0.2.0+2f3a9c1d04be.release")
-    if "Active Directory Default" not in os.environ.get("SqlConnectionString", "") or os.environ.get("Store__Kind") != "sqlserver":
+    login, address = os.environ.get("SqlConnectionString", ""), f"Server=tcp:{outputs()['sqlServer']['value']},1433;"
+    if not login.startswith(address) or os.environ.get("Store__Kind") != "sqlserver":
         end(code=1, error="Store__Kind is invalid")
-    if arguments == ["migrate", "--grants"]:
-        end("CREATE ROLE client_organizer;")
-    if arguments == ["migrate"]:
+    if outputs()["jobsSubnetId"]["value"]:
+        if "Managed Identity;User Id=jobsClientId" not in login or pathlib.Path.cwd() != folder / "container":
+            end(code=1, error="no answer within 10 s")
+        if state["admins"] != ["jobsPrincipalId"]:
+            end(code=1, error="the login was refused (error 18456)")
+    elif "Active Directory Default" not in login or not state["rules"]:
+        # As the server has it.
+        end(code=1, error="Cannot open server 'office-1' requested by the login. Client with IP address '192.0.2.7' is not allowed to access the server.")
+    if arguments[:2] == ["migrate", "--app-user"]:
         state["schema"] = True
-    end()
+        name, client_id = arguments[2].split("=")
+        state["users"][name] = client_id
+    end(json.dumps(arguments))
 
 
 def curl():
     if "--dump-header" not in arguments:
-        ready = state["published"] and state["users"] and state["secrets"]
+        ready = state["published"] and state["users"] and state["secrets"] and (state["refreshed"] or not state["early"])
         if not ready:
             end('{"status": "degraded"}')
         end(json.dumps({"status": "ok", "version": state["published"]}))
     assert pathlib.Path(option("--header")[1:]).read_text() == "x-functions-key: key-of-the-host\n"
+
+    def answer(text):
+        if os.environ.get("FAIL_AFTER") != str(number):
+            pathlib.Path(option("--output")).write_text(text)
+        end()
+
     method, path = option("--request"), arguments[-3 if "--data" in arguments else -1].split("/api/")[1]
     pathlib.Path(option("--dump-header")).write_text("HTTP/1.1 201 Created\r\nOutbox-Message-Id: m-1\r\n\r\n")
     if (method, path) == ("POST", "clients"):
         if state["client"]:
-            end('{"title": "taken"}')
+            answer('{"title": "taken"}')
         state["client"] = json.loads(option("--data"))["email"]
-        end('{"id": 7}')
+        answer('{"id": 7}')
     if method == "GET" and path.startswith("clients?"):
-        end(json.dumps({"items": [{"id": 7, "nipNb": "1234563218"}], "next": None}))
+        answer(json.dumps({"items": [{"id": 7, "nipNb": "1234563218"}], "next": None}))
     if method == "GET" and path == "ops/messages/m-1":
-        end(json.dumps({"summary": "mailed", "mail": {"state": "sent"}}))
+        answer(json.dumps({"summary": "mailed", "mail": {"state": "sent"}}))
     if (method, path) == ("DELETE", "clients/7"):
         state["client"] = None
-    end("{}")
+    answer("{}")
 
 
-{"az": az, "sqlcmd": sqlcmd, "handler": handler, "curl": curl}[program]()
+{"az": az, "handler": handler, "curl": curl}[program]()

@@ -127,6 +127,11 @@ fn a_script_needs_no_connection_and_is_refused_for_sqlite() {
         assert!(printed(&output).contains("ON dbo.OutboxMessages TO client_organizer"), "{flag}");
         assert_eq!(printed(&output).contains("CREATE TABLE dbo.OutboxMessages"), flag == "--script");
     }
+    let user = "office-identity=1b671a64-40d5-491e-99b0-da01ff1f3341";
+    let output = folder.command(&["migrate", "--app-user", user]).output().unwrap();
+    assert!(printed(&output).contains("--app-user is for Azure SQL"), "{}", printed(&output));
+    let output = folder.command(&["migrate", "--app-user", "office"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", printed(&output));
     let both = folder.command(&["migrate", "--script", "--dry-run"]).output().unwrap();
     assert_eq!(both.status.code(), Some(2));
 }

@@ -344,6 +344,7 @@ fn the_dialects_have_the_same_statements() {
         ("migrate_history", "refinery's table has another place in SQLite, and code of its own"),
         ("migrate_legacy", "there is no .NET system on SQLite"),
         ("migrate_legacy_found", "as migrate_legacy"),
+        ("migrate_user", "an SQLite file has no users"),
     ];
     let (sqlite, sqlserver) = (names("sqlite"), names("sqlserver"));
     let lonely = |ours: &[String], theirs: &[String], known: &[(&str, &str)]| {

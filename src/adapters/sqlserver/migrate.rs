@@ -38,7 +38,7 @@ const WHERE: &str = include_str!("sql/migrate_where.sql");
 const APPLIED: &str = include_str!("sql/migrate_history.sql");
 
 /// Long, because an index over millions of rows takes time.
-const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
+pub(super) const MIGRATION_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// Error numbers that our migrations THROW: their texts are written for the person who migrates.
 const OUR_WORDS: std::ops::RangeInclusive<u32> = 51_001..=51_099;
@@ -147,7 +147,7 @@ async fn may_read(session: &mut Session, database: &str, limit: Duration) -> Sto
 }
 
 /// The connection's own time-out is raised too, since the driver bounds each part of an answer.
-async fn connected(options: &SqlServerOptions) -> StoreResult<Session> {
+pub(super) async fn connected(options: &SqlServerOptions) -> StoreResult<Session> {
     let mut patient = options.clone();
     patient.pool.command_timeout = MIGRATION_TIMEOUT;
     patient.connector()?.session().await.map_err(|e| e.into_store_error(STEP))

@@ -16,6 +16,7 @@ pub mod migrate;
 mod migrate_foreign;
 mod migrate_legacy;
 pub mod migrate_script;
+pub mod migrate_user;
 mod rows;
 mod statement;
 mod books;
