@@ -132,34 +132,47 @@ impl ToSchema for RemedyBody {
     fn name() -> Cow<'static, str> {
         Cow::Borrowed("RemedyRequest")
     }
+
+    /// By name, so that generated clients have one type for each.
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        let letters = OneOfBuilder::new()
+            .item(object().property("ids", ids()).required("ids").additional_properties(Some(closed())))
+            .item(text().enum_values(Some(["deadLetters"])));
+        for (name, selection) in [
+            (MESSAGES, selection("messages", "MessageFilter")),
+            (MAILS, selection("mails", "MailFilter")),
+            (LETTERS, letters),
+        ] {
+            schemas.push((name.to_owned(), selection.into()));
+        }
+    }
 }
+
+const MESSAGES: &str = "MessageSelection";
+const MAILS: &str = "MailSelection";
+const LETTERS: &str = "DeadLetterSelection";
 
 impl PartialSchema for RemedyBody {
     fn schema() -> RefOr<Schema> {
         let flag = |description: &str| ObjectBuilder::new().schema_type(Type::Boolean).description(Some(description));
         let order = || flag("Even if a later row of the same key was sent already.");
         let force = "As a new message with a new id: the client is mailed again, since nothing recognises a repeat.";
-        let rows = || selection("messages", "MessageFilter");
-        let mails = || selection("mails", "MailFilter");
-        let letters = OneOfBuilder::new()
-            .item(object().property("ids", ids()).required("ids").additional_properties(Some(closed())))
-            .item(text().enum_values(Some(["deadLetters"])));
         let run =
             signed(object().title(Some("Run")).property("token", text().min_length(Some(1)).max_length(Some(1000))))
                 .required("token");
         OneOfBuilder::new()
-            .item(dry_run("requeue", rows()).property("outOfOrder", order()))
-            .item(dry_run("discard", rows()))
-            .item(dry_run("replay", rows()).property("outOfOrder", order()).property("force", flag(force)))
+            .item(dry_run("requeue", MESSAGES).property("outOfOrder", order()))
+            .item(dry_run("discard", MESSAGES))
+            .item(dry_run("replay", MESSAGES).property("outOfOrder", order()).property("force", flag(force)))
             .item(
-                dry_run("route", rows())
+                dry_run("route", MESSAGES)
                     .property("outOfOrder", order())
                     .property("to", text().pattern(Some(DESTINATION_PATTERN)))
                     .required("to"),
             )
-            .item(dry_run("resend-mail", mails()))
-            .item(dry_run("assume-mail-sent", mails()))
-            .item(dry_run("take-in", letters))
+            .item(dry_run("resend-mail", MAILS))
+            .item(dry_run("assume-mail-sent", MAILS))
+            .item(dry_run("take-in", LETTERS))
             .item(run)
             .into()
     }
@@ -189,13 +202,13 @@ fn selection(filter: &str, schema: &str) -> OneOfBuilder {
         .item(only("group", text().min_length(Some(1)).max_length(Some(1000)).into()))
 }
 
-fn dry_run(action: &str, selection: OneOfBuilder) -> ObjectBuilder {
+fn dry_run(action: &str, selection: &str) -> ObjectBuilder {
     let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(ROWS_MAX));
     object()
         .title(Some(format!("Dry run of {action}")))
         .property("action", text().enum_values(Some([action])))
         .required("action")
-        .property("selection", selection)
+        .property("selection", Ref::from_schema_name(selection))
         .required("selection")
         .property("destination", text().pattern(Some(DESTINATION_PATTERN)).description(Some("Only rows to it.")))
         .property("limit", limit.description(Some("Most rows; 1,000 by default.")))
