@@ -1,15 +1,18 @@
 //! Entra ID: access tokens of an identity for one resource, cached until shortly before they expire.
 
 pub use crate::config::identity::Identity;
+use async_trait::async_trait;
 use azure_core_1::{
     credentials::{AccessToken, Secret, TokenCredential},
-    http::{ClientOptions, Transport},
+    error::{Error, ErrorKind},
+    http::{AsyncRawResponse, ClientOptions, HttpClient, Request, Transport},
 };
 use azure_identity::{
     AzureCliCredential, ClientSecretCredential, ClientSecretCredentialOptions, ManagedIdentityCredential,
     ManagedIdentityCredentialOptions, UserAssignedId,
 };
 use chrono::{DateTime, Utc};
+use futures::StreamExt;
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -62,6 +65,8 @@ pub struct Tokens {
 const WAIT: Duration = Duration::from_secs(15);
 /// A token is not returned in its last seconds: it still has to travel and to be verified.
 const LAST_SECONDS: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+/// Far more than a token with its groups; an answer that goes on is not read further.
+const ANSWER_BYTES_MAX: usize = 262_144;
 /// Bound of a failure's text; Entra ID's are long.
 const REASON_CHARS_MAX: usize = 400;
 
@@ -127,7 +132,29 @@ fn transport(proxied: bool) -> Result<Transport, String> {
         .redirect(reqwest::redirect::Policy::none());
     let builder = if proxied { builder } else { builder.no_proxy() };
     let client = builder.build().map_err(|e| format!("TLS cannot be set up: {e}"))?;
-    Ok(Transport::new(Arc::new(client)))
+    Ok(Transport::new(Arc::new(Bounded(client))))
+}
+
+/// The crate's own client reads an answer to its end, however large it is.
+#[derive(Debug)]
+struct Bounded(reqwest::Client);
+
+#[async_trait]
+impl HttpClient for Bounded {
+    async fn execute_request(&self, request: &Request) -> azure_core_1::Result<AsyncRawResponse> {
+        let (status, headers, mut body) = self.0.execute_request(request).await?.deconstruct();
+        let mut bytes = Vec::new();
+        while let Some(piece) = body.next().await {
+            let piece = piece?;
+            if bytes.len() + piece.len() > ANSWER_BYTES_MAX {
+                // Not an error of I/O, which the crate would answer with another request.
+                let what = format!("its answer is larger than {ANSWER_BYTES_MAX} bytes");
+                return Err(Error::with_message(ErrorKind::DataConversion, what));
+            }
+            bytes.extend_from_slice(&piece);
+        }
+        Ok(AsyncRawResponse::from_bytes(status, headers, bytes))
+    }
 }
 
 fn token(fresh: &AccessToken) -> Token {

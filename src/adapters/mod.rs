@@ -6,6 +6,7 @@ pub mod schema_version;
 mod columns;
 mod selection;
 mod paging;
+mod quoted;
 pub mod sqlite;
 pub mod sqlserver;
 pub mod servicebus;

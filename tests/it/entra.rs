@@ -89,6 +89,18 @@ async fn an_identity_without_a_token_is_named_without_a_secret() {
     assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stderr));
 }
 
+#[tokio::test]
+async fn an_answer_far_larger_than_a_token_is_not_read_to_its_end() {
+    if is_child() {
+        assert!(tokens().get().await.is_err());
+        return;
+    }
+    let endpoint = IdentityEndpoint::start(vec![granted(&"a".repeat(4 << 20), Duration::from_hours(1))]);
+    let output = in_child("an_answer_far_larger_than_a_token_is_not_read_to_its_end", &endpoint);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(endpoint.heads().len(), 1, "it is not requested again");
+}
+
 fn mailer(endpoint: &str) -> AcsMailer {
     let who = Identity::ManagedIdentity { client_id: Some(CLIENT_ID.to_owned()) };
     let login = AcsLogin::Entra(Tokens::new(&who, COMMUNICATION_SCOPE).unwrap());

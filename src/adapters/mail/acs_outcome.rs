@@ -8,8 +8,10 @@
 //! A logged reason (`Provider`) has the error's code, not its text. A reason that is only stored has the text, without
 //! addresses.
 
-use super::quoted::quoted;
-use crate::domain::delivery::{MailOutcome, MailStatus};
+use crate::{
+    adapters::quoted::quoted,
+    domain::delivery::{MailOutcome, MailStatus},
+};
 use serde::Deserialize;
 
 /// The role that an identity needs at the resource for sending and for status queries.

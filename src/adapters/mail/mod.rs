@@ -9,7 +9,6 @@ mod folder;
 mod letters;
 mod mime;
 mod preview;
-mod quoted;
 mod smtp;
 mod smtp_blame;
 mod smtp_link;

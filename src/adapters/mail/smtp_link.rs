@@ -89,7 +89,8 @@ impl SmtpLink {
         self.offers.iter().any(|offer| offer.trim() == "STARTTLS")
     }
 
-    /// Logs in by PLAIN, or else by LOGIN. Returns the last reply; None: neither is offered.
+    /// Logs in by PLAIN, or else by LOGIN. Returns the last reply; None: neither is offered. A server that does not know
+    /// the command may repeat it: the reply holds nothing of what it was sent.
     ///
     /// # Errors
     /// As `command`.
@@ -99,19 +100,26 @@ impl SmtpLink {
             let ways = |offer: &str| offer.strip_prefix("AUTH").map(|ways| ways.replace('=', " "));
             self.offers.iter().filter_map(|o| ways(o)).any(|ways| ways.split_whitespace().any(|way| way == mechanism))
         };
-        if offered("PLAIN") {
-            let word = STANDARD.encode(format!("\0{user}\0{password}"));
-            return self.command(&format!("AUTH PLAIN {word}")).await.map(Some);
-        }
-        if !offered("LOGIN") {
-            return Ok(None);
-        }
-        let mut reply = self.command("AUTH LOGIN").await?;
-        for answer in [user, password] {
-            if reply.code != 334 {
-                break;
+        let plain = STANDARD.encode(format!("\0{user}\0{password}"));
+        let (named, secret) = (STANDARD.encode(user), STANDARD.encode(password));
+        let mut reply = if offered("PLAIN") {
+            self.command(&format!("AUTH PLAIN {plain}")).await?
+        } else if offered("LOGIN") {
+            let mut reply = self.command("AUTH LOGIN").await?;
+            for answer in [&named, &secret] {
+                if reply.code != 334 {
+                    break;
+                }
+                reply = self.command(answer).await?;
             }
-            reply = self.command(&STANDARD.encode(answer)).await?;
+            reply
+        } else {
+            return Ok(None);
+        };
+        for sent in
+            [plain.as_str(), secret.as_str(), named.as_str(), password].into_iter().filter(|sent| !sent.is_empty())
+        {
+            reply.lines.iter_mut().for_each(|line| *line = line.replace(sent, "<credential>"));
         }
         Ok(Some(reply))
     }

@@ -4,11 +4,8 @@
 //! the provider's failure, and the mail waits. From then on only a reply counts. The server may have accepted the mail
 //! although its reply was lost, so a missing reply is `Unknown`: a duplicate is better than a lost mail.
 
-use super::{
-    quoted::quoted,
-    smtp_blame::{Blame, blame, enhanced},
-};
-use crate::domain::delivery::MailOutcome;
+use super::smtp_blame::{Blame, blame, enhanced};
+use crate::{adapters::quoted::quoted, domain::delivery::MailOutcome};
 
 /// How far the conversation came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,11 +7,12 @@ use super::{
     amqp_outcome::Refusal,
     endings::state_of,
     link::Failure,
-    outcome::{Target, one_line},
+    outcome::Target,
     session,
     socket::Dialer,
 };
 use crate::{
+    adapters::quoted::quoted,
     domain::{delivery::Delivery, route::Destination, traceparent},
     ports::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters},
 };
@@ -248,5 +249,5 @@ fn ended<E: std::fmt::Display>(what: &str, end: Result<(), E>) -> Failure {
 }
 
 fn words(error: &impl std::fmt::Display) -> String {
-    one_line(error.to_string().as_bytes())
+    quoted(&error.to_string())
 }

@@ -1,7 +1,7 @@
 //! What an AMQP error condition of Service Bus means: whether the message or the destination is to blame. Pure.
 
-use super::outcome::{FULL, Target, busy_ms, names_busy, one_line, permanent};
-use crate::domain::verdict::PublishOutcome;
+use super::outcome::{FULL, Target, busy_ms, names_busy, permanent};
+use crate::{adapters::quoted::quoted, domain::verdict::PublishOutcome};
 use fe2o3_amqp_types::definitions::{self, ErrorCondition};
 
 /// A condition and its description, as the broker sent them.
@@ -15,7 +15,7 @@ impl Refusal {
     pub(super) fn of(error: Option<&definitions::Error>) -> Self {
         let condition = error.map_or_else(String::new, |error| name(&error.condition));
         let detail = error.and_then(|error| error.description.as_deref()).unwrap_or_default();
-        Self { condition, detail: one_line(detail.as_bytes()) }
+        Self { condition, detail: quoted(detail) }
     }
 
     pub(super) fn too_large(bytes: usize, bytes_max: usize) -> Self {

@@ -3,8 +3,8 @@
 use super::{
     amqp_outcome::Refusal,
     link::{Answer, Failure},
-    outcome::one_line,
 };
+use crate::adapters::quoted::quoted;
 use fe2o3_amqp::{
     connection::OpenError,
     link::{DetachError, LinkStateError, SendError},
@@ -14,7 +14,7 @@ use fe2o3_amqp_types::messaging::Outcome;
 pub(super) fn words<E: std::fmt::Display>(end: Result<(), E>) -> String {
     match end {
         Ok(()) => "closed by the bus".to_owned(),
-        Err(error) => one_line(error.to_string().as_bytes()),
+        Err(error) => quoted(&error.to_string()),
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) fn state_of(error: &LinkStateError) -> Failure {
         LinkStateError::RemoteDetachedWithError(answer) | LinkStateError::RemoteClosedWithError(answer) => {
             Failure::Refused(Refusal::of(Some(answer)))
         }
-        other => Failure::Other(one_line(other.to_string().as_bytes())),
+        other => Failure::Other(quoted(&other.to_string())),
     }
 }
 
@@ -66,6 +66,6 @@ pub(super) fn detach_of(error: &DetachError) -> Failure {
         DetachError::RemoteDetachedWithError(answer) | DetachError::RemoteClosedWithError(answer) => {
             Failure::Refused(Refusal::of(Some(answer)))
         }
-        other => Failure::Other(one_line(other.to_string().as_bytes())),
+        other => Failure::Other(quoted(&other.to_string())),
     }
 }

@@ -3,12 +3,15 @@
 use super::{
     ConnectionString,
     access::{Access, now},
-    outcome::{self, Answer, NoAnswer},
+    outcome::{Answer, NoAnswer},
     properties,
     proxy::Proxy,
     rest::RestOptions,
 };
-use crate::domain::{causes, retry_after};
+use crate::{
+    adapters::quoted::quoted,
+    domain::{causes, retry_after},
+};
 use async_trait::async_trait;
 use azure_core::{Body, HttpClient, Request, StatusCode, headers::Headers};
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -111,7 +114,7 @@ impl BusHttp {
         if (200..300).contains(&status) {
             return Ok(status);
         }
-        Err(Ended::Answered(Answer { status, after_ms, detail: outcome::one_line(&body) }))
+        Err(Ended::Answered(Answer { status, after_ms, detail: quoted(&String::from_utf8_lossy(&body)) }))
     }
 }
 

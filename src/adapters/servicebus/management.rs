@@ -4,10 +4,10 @@ use super::{
     ConnectionString,
     access::Access,
     description,
-    outcome::one_line,
     web::{Reply, Web},
 };
 use crate::{
+    adapters::quoted::quoted,
     config::connection::bus::SharedAccess,
     domain::{entity::Seen, route::Destination},
     ports::entities::Entities,
@@ -36,7 +36,7 @@ impl Management {
     fn read(&self, entity: &str, reply: &Reply) -> Seen {
         let namespace = self.web.namespace();
         let answer = |what: &str| {
-            let detail = one_line(&reply.body);
+            let detail = quoted(&String::from_utf8_lossy(&reply.body));
             let detail = if detail.is_empty() { detail } else { format!(" ({detail})") };
             format!("{namespace}/{entity} answered {}: {what}{detail}", reply.status)
         };

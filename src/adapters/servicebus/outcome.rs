@@ -128,16 +128,6 @@ pub(super) fn busy_ms(words: &str) -> i64 {
 /// The pause if the answer names none, as in Microsoft's clients.
 const BUSY_MS: i64 = 10_000;
 
-/// The start of an error body on one line: `LastError` and logs cannot hold pages.
-pub(super) fn one_line(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words.chars().take(DETAIL_CHARS_MAX).collect()
-}
-
-const DETAIL_CHARS_MAX: usize = 300;
-
 fn described(what: String, detail: &str) -> String {
     if detail.is_empty() { what } else { format!("{what} ({detail})") }
 }
@@ -226,11 +216,5 @@ mod tests {
             panic!()
         };
         assert!(reason.contains("'send'"), "{reason}");
-    }
-
-    #[test]
-    fn a_long_error_page_becomes_one_short_line() {
-        let line = one_line("<Error>\r\n  <Code>401</Code>\n".repeat(100).as_bytes());
-        assert!(line.starts_with("<Error> <Code>401</Code> <Error>") && line.chars().count() <= 300);
     }
 }

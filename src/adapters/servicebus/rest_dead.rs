@@ -3,10 +3,11 @@
 use super::{
     ConnectionString,
     access::Right,
-    outcome::{self, Answer, Target, one_line},
+    outcome::{self, Answer, Target},
     web::{Reply, Web},
 };
 use crate::{
+    adapters::quoted::quoted,
     domain::{delivery::Delivery, route::Destination, traceparent},
     ports::dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters},
 };
@@ -58,7 +59,8 @@ impl RestDeadLetterQueue {
     fn unexpected(&self, reply: &Reply) -> String {
         let (namespace, access) = (self.web.namespace(), self.web.access());
         let target = Target { namespace, entity: &self.queue, access, needs: Right::Listen };
-        let answer = Answer { status: reply.status, after_ms: None, detail: one_line(&reply.body) };
+        let answer =
+            Answer { status: reply.status, after_ms: None, detail: quoted(&String::from_utf8_lossy(&reply.body)) };
         match reply.status {
             200..=299 => format!("{namespace}/{} answered {}, which is not expected here", self.queue, reply.status),
             _ => outcome::of_answer(target, &answer).reason().to_owned(),

@@ -1,6 +1,7 @@
 //! The first steps of every AMQP link: a connection with its session, and a token put for one entity.
 
 use super::{access::Granted, amqp_outcome::Refusal, endings::not_opened, link::Failure, socket::Dialer};
+use crate::adapters::quoted::quoted;
 use fe2o3_amqp::{
     Connection, Session, connection::ConnectionHandle, sasl_profile::SaslProfile, session::SessionHandle,
 };
@@ -61,7 +62,7 @@ pub(super) async fn put(client: &mut CbsClient, audience: &str, granted: &Grante
                 404 => "amqp:not-found",
                 _ => "amqp:internal-error",
             };
-            let answer = super::outcome::one_line(status.description.unwrap_or_default().as_bytes());
+            let answer = quoted(&status.description.unwrap_or_default());
             Failure::Refused(Refusal {
                 condition: condition.to_owned(),
                 detail: format!("$cbs answered {code} {answer}"),
