@@ -73,7 +73,7 @@ async fn a_page_in_a_browser_finds_the_handlers_own_port_closed() {
 }
 
 /// A checkout whose host.json enables only one way.
-fn root(proxying: bool) -> tempfile::TempDir {
+pub fn root(proxying: bool) -> tempfile::TempDir {
     let (from, root) = (Path::new(env!("CARGO_MANIFEST_DIR")), tempfile::tempdir().unwrap());
     let host = fs::read_to_string(from.join("host.json")).unwrap();
     let mut host: Value = serde_json::from_str(&host).unwrap();

@@ -4,6 +4,7 @@
 
 mod breakages;
 mod bus;
+mod clients;
 mod dispatchers;
 mod handler;
 mod interleavings;
@@ -54,6 +55,8 @@ enum Proof {
     Kills(kills::Arguments),
     /// The local host near its capacity: memory, descriptors and backlog stay flat, nothing fails, a burst is recovered from
     Load(load::Arguments),
+    /// Thousands of slow clients hold connections: others are answered, memory is bounded, and all recovers
+    Clients(clients::Arguments),
     /// Rules are taken away one at a time, in a copy of the sources: for each, the test that names it fails
     Breakages(breakages::Arguments),
     /// On a real SQL Server, plans compiled for empty tables do not scan the tables once they are full
@@ -72,6 +75,7 @@ async fn main() {
         Proof::MailRateLimit(arguments) => mail_rate_limit::prove(arguments).await,
         Proof::Kills(arguments) => kills::prove(arguments).await,
         Proof::Load(arguments) => load::prove(arguments).await,
+        Proof::Clients(arguments) => clients::prove(arguments).await,
         Proof::Breakages(arguments) => breakages::prove(&arguments),
         Proof::Plans(arguments) => plans::prove(arguments).await,
         // Each simulation has a runtime of its own, whose clock stands still.

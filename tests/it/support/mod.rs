@@ -6,6 +6,7 @@ pub mod broker;
 pub mod browser;
 pub mod certificates;
 pub mod collector;
+pub mod echo;
 pub mod edge;
 pub mod exim;
 pub mod fakes;
