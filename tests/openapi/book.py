@@ -11,8 +11,8 @@ from client_organizer_client.api.operations import get_message, remedy
 from client_organizer_client.models import (
     Client,
     ClientDraft,
-    Dryrunofreplay,
-    DryrunofreplayAction,
+    DryRunOfReplay,
+    DryRunOfReplayAction,
     FinancialRecord,
     FinancialRecordDraft,
     Message,
@@ -52,8 +52,8 @@ assert list_clients.sync_detailed(client=operations).status_code == 401
 
 message = get_message.sync(booked.headers["outbox-message-id"], client=operations)
 assert isinstance(message, Message), message
-dry_run = Dryrunofreplay(
-    action=DryrunofreplayAction.REPLAY, selection=MessageSelectionType0(ids=["unknown"]), dry_run=True
+dry_run = DryRunOfReplay(
+    action=DryRunOfReplayAction.REPLAY, selection=MessageSelectionType0(ids=["unknown"]), dry_run=True
 )
 plan = remedy.sync(client=operations, body=dry_run)
 assert isinstance(plan, Plan), plan
