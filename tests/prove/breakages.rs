@@ -36,7 +36,7 @@ pub fn prove(arguments: &Arguments) {
         }
         return;
     }
-    let copy = Copy::of(Path::new(env!("CARGO_MANIFEST_DIR")));
+    let copy = Copy::of("breakages");
     let tests: BTreeSet<_> = breakages.iter().map(|breakage| breakage.test).collect();
     copy.keep_only(&tests);
     let whole = copy.built();
@@ -57,16 +57,17 @@ pub fn prove(arguments: &Arguments) {
     assert!(survived.is_empty(), "nobody noticed: {survived:?}");
 }
 
-/// A copy of the sources, with a folder for what is built of it.
-struct Copy {
-    root: PathBuf,
-    tree: PathBuf,
+/// A copy of the sources, and a folder for what is built of any copy.
+pub struct Copy {
+    target: PathBuf,
+    pub tree: PathBuf,
 }
 
 impl Copy {
     /// Files that are already there as they should be keep their time, so that little is built again.
-    fn of(root: &Path) -> Self {
-        let tree = root.join("target/breakages/tree");
+    pub fn of(name: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let tree = root.join(format!("target/{name}/tree"));
         let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root).output().unwrap();
         assert!(listed.status.success(), "git ls-files: {}", text(&listed));
         for name in String::from_utf8(listed.stdout).unwrap().split_terminator('\0') {
@@ -78,7 +79,7 @@ impl Copy {
                 fs::copy(&from, &to).unwrap();
             }
         }
-        Self { root: root.to_owned(), tree }
+        Self { target: root.join("target/breakages/target"), tree }
     }
 
     /// Leaves out the files of other tests, which take most of the time to build.
@@ -94,14 +95,25 @@ impl Copy {
 
     /// The tests, built of the copy as it is now.
     fn built(&self) -> PathBuf {
+        let printed = self.build(&["test", "--test", "it", "--no-run"]);
+        let file = printed.rsplit_once("Executable").and_then(|(_, rest)| rest.split(['(', ')']).nth(1));
+        PathBuf::from(file.unwrap_or_else(|| panic!("no executable: {printed}")))
+    }
+
+    /// The program, built of the copy as it is now.
+    pub fn program(&self) -> PathBuf {
+        self.build(&["build", "--bin", "client-organizer"]);
+        self.target.join("debug/client-organizer")
+    }
+
+    fn build(&self, what: &[&str]) -> String {
         let mut cargo = Command::new("cargo");
-        cargo.args(["test", "--locked", "--features", "failpoints", "--test", "it", "--no-run"]);
-        cargo.env("CARGO_TARGET_DIR", self.root.join("target/breakages/target")).env("CARGO_PROFILE_DEV_DEBUG", "0");
+        cargo.args(what).args(["--locked", "--features", "failpoints"]);
+        cargo.env("CARGO_TARGET_DIR", &self.target).env("CARGO_PROFILE_DEV_DEBUG", "0");
         let built = cargo.current_dir(&self.tree).output().unwrap();
         let printed = text(&built);
         assert!(built.status.success(), "{printed}");
-        let file = printed.rsplit_once("Executable").and_then(|(_, rest)| rest.split(['(', ')']).nth(1));
-        PathBuf::from(file.unwrap_or_else(|| panic!("no executable: {printed}")))
+        printed
     }
 
     /// Whether the test passes. It must be there.

@@ -6,6 +6,7 @@ use hyper::{Method, Request, body::Bytes};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use serde_json::Value;
 use std::{
+    ffi::OsStr,
     io::{BufRead, BufReader},
     net::TcpListener,
     process::{Child, Command, Stdio},
@@ -25,8 +26,13 @@ const UP_WITHIN: Duration = Duration::from_mins(1);
 impl Handler {
     /// Returns when it is up.
     pub async fn start(settings: &[(&str, String)]) -> Self {
+        Self::start_of(executable(), settings).await
+    }
+
+    /// Of another build.
+    pub async fn start_of(program: impl AsRef<OsStr>, settings: &[(&str, String)]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut child = Command::new(executable())
+        let mut child = Command::new(program)
             .arg("serve")
             .envs(settings.iter().map(|(name, value)| (*name, value.as_str())))
             .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())

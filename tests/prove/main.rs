@@ -17,6 +17,7 @@ mod plans;
 mod simulate;
 mod soak;
 mod stores;
+mod upgrade;
 
 use clap::{Parser, Subcommand};
 
@@ -59,6 +60,8 @@ enum Proof {
     Clients(clients::Arguments),
     /// Rules are taken away one at a time, in a copy of the sources: for each, the test that names it fails
     Breakages(breakages::Arguments),
+    /// Two versions on one database while a release is rolled out and taken back, and clients write
+    Upgrade(upgrade::Arguments),
     /// On a real SQL Server, plans compiled for empty tables do not scan the tables once they are full
     Plans(plans::Arguments),
     /// The whole river runs in seeded simulations in which everything fails: no promise is broken
@@ -77,6 +80,7 @@ async fn main() {
         Proof::Load(arguments) => load::prove(arguments).await,
         Proof::Clients(arguments) => clients::prove(arguments).await,
         Proof::Breakages(arguments) => breakages::prove(&arguments),
+        Proof::Upgrade(arguments) => upgrade::prove(arguments).await,
         Proof::Plans(arguments) => plans::prove(arguments).await,
         // Each simulation has a runtime of its own, whose clock stands still.
         Proof::Simulate(arguments) => tokio::task::spawn_blocking(move || simulate::prove(&arguments)).await.unwrap(),

@@ -1,7 +1,7 @@
 //! Real processes are killed, and what they need fails, while clients write: nothing that was acknowledged is lost.
 
 pub mod broker;
-mod callers;
+pub mod callers;
 mod clock;
 mod disk;
 mod faults;
@@ -46,7 +46,8 @@ pub struct Arguments {
 }
 
 /// What all rounds have in common.
-struct Setup {
+#[derive(Default)]
+pub struct Setup {
     smtp: Option<Mailbox>,
     sql: Option<String>,
 }
@@ -112,7 +113,7 @@ async fn in_turn(rounds: Vec<(Option<Fault>, u64)>, at_once: usize, setup: &Arc<
 
 impl Setup {
     /// A folder, a database, and a host that is not started yet. Every second seed mails to the SMTP server.
-    async fn site(&self, seed: u64) -> (Ground, Site, Mailbox) {
+    pub async fn site(&self, seed: u64) -> (Ground, Site, Mailbox) {
         let folder = tempfile::tempdir_in(memory()).unwrap();
         let mailbox = self.smtp.clone().filter(|_| seed.is_multiple_of(2)).unwrap_or(Mailbox::Folder);
         let mut settings: Vec<_> = QUICK.map(|(name, value)| (name, value.to_owned())).to_vec();
@@ -132,7 +133,7 @@ impl Setup {
 }
 
 /// What a round happens on; removed at its end.
-struct Ground {
+pub struct Ground {
     folder: tempfile::TempDir,
     _database: Option<Database>,
 }

@@ -58,6 +58,8 @@ pub struct Site {
     pub data: PathBuf,
     /// The folder with host.json.
     pub root: PathBuf,
+    /// Of its next start.
+    pub program: PathBuf,
     /// Whether its store is a SQL Server.
     pub is_sql: bool,
     settings: Vec<(&'static str, String)>,
@@ -77,6 +79,7 @@ impl Site {
         let mut site = Self {
             data,
             root,
+            program: executable().into(),
             is_sql: sql.is_some(),
             settings,
             arguments: Vec::new(),
@@ -116,7 +119,7 @@ impl Site {
 
     /// Starts the host; its handler follows.
     pub fn start(&mut self) {
-        let mut command = Command::new(executable());
+        let mut command = Command::new(&self.program);
         self.arm(&mut command, &self.data);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (output, news) = (BufReader::new(child.stdout.take().unwrap()), self.news.clone());
