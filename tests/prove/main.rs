@@ -20,6 +20,8 @@ mod stores;
 mod upgrade;
 
 use clap::{Parser, Subcommand};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[path = "../it/support/mod.rs"]
 #[allow(dead_code, reason = "the tests use the rest of it")]
@@ -70,7 +72,31 @@ enum Proof {
 
 #[tokio::main]
 async fn main() {
-    match Arguments::parse().proof {
+    // A proof that is asked to stop is dropped, and its processes and folders with it.
+    tokio::select! {
+        biased;
+        () = prove(Arguments::parse().proof) => {}
+        () = asked_to_stop() => {
+            tokio::time::sleep(STOPPED_WITHIN).await;
+            std::process::exit(130);
+        }
+    }
+}
+
+/// How long tasks that were dropped may take to end their processes.
+const STOPPED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Ctrl-C, or the SIGTERM of `timeout`.
+async fn asked_to_stop() {
+    let mut term = signal(SignalKind::terminate()).unwrap();
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+async fn prove(proof: Proof) {
+    match proof {
         Proof::Dispatchers(arguments) => dispatchers::prove(arguments).await,
         Proof::Soak(arguments) => soak::prove(arguments).await,
         Proof::Interleavings(arguments) => interleavings::prove(arguments).await,

@@ -19,6 +19,8 @@ pub struct Clock {
 }
 
 const WRITES_FOR: Duration = Duration::from_secs(1);
+/// Two timers run every second.
+const TIMERS_WITHIN: Duration = Duration::from_secs(20);
 
 impl Clock {
     /// Lets a site's processes take their time from a file. `Err`: libfaketime is not installed.
@@ -34,6 +36,8 @@ impl Clock {
             ("FAKETIME_NO_CACHE", "1".to_owned()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
             ("NO_FAKE_STAT", "1".to_owned()),
+            // It would stay behind after a kill.
+            ("FAKETIME_DISABLE_SHM", "1".to_owned()),
         ];
         // The host gives its handler none of its own variables: a staged folder's program is this script.
         let root = folder.join("root");
@@ -76,6 +80,10 @@ impl Clock {
         tokio::time::sleep(WRITES_FOR).await;
         let ledger = storm.end().await;
         Reckoning::of(site).mailed(&ledger.messages).await;
+        let mut news = site.news();
+        let before = news.borrow().timer_runs;
+        let runs = tokio::time::timeout(TIMERS_WITHIN, news.wait_for(|news| news.timer_runs >= before + 4));
+        runs.await.expect("the timers stand still").unwrap();
         self.set("+0");
         ledger
     }

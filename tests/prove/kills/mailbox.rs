@@ -23,8 +23,9 @@ impl Mailbox {
     pub async fn smtp() -> Self {
         let mut server = MailServer::smtp().await;
         let mut settings = server.settings();
-        // At most half of a lease.
-        settings.push(("Email__SmtpTimeoutMs", "2500".to_owned()));
+        // Long enough for a server on a busy machine; at most half of a lease.
+        settings.push(("Email__SmtpTimeoutMs", "4000".to_owned()));
+        settings.push(("Email__LeaseMs", "8000".to_owned()));
         let copies = Arc::<Mutex<Copies>>::default();
         let all = copies.clone();
         tokio::spawn(async move {

@@ -20,8 +20,11 @@ use faults::Fault;
 use mailbox::Mailbox;
 use reckoning::{Counts, Reckoning};
 use site::Site;
-use std::{sync::Arc, time::Instant};
-use tokio::{sync::Semaphore, task::JoinSet};
+use std::{collections::HashMap, sync::Arc, time::Instant};
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, JoinSet},
+};
 
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -75,36 +78,33 @@ pub async fn prove(arguments: Arguments) {
 /// Runs the rounds, so many at once, and adds up their counts.
 async fn in_turn(rounds: Vec<(Option<Fault>, u64)>, at_once: usize, setup: &Arc<Setup>) -> Counts {
     let turns = Arc::new(Semaphore::new(at_once));
-    let mut all = JoinSet::new();
+    let (mut all, mut named) = (JoinSet::new(), HashMap::new());
     for (fault, seed) in rounds {
         let (turns, setup) = (turns.clone(), setup.clone());
-        all.spawn(async move {
+        let task = all.spawn(async move {
             let _turn = turns.acquire().await.unwrap();
-            let round = async move {
-                match fault {
-                    None => Ok(random::round(setup, seed).await),
-                    Some(fault) => faults::round(setup, fault, seed).await,
-                }
-            };
-            (fault, seed, tokio::spawn(round).await)
+            match fault {
+                None => Ok(random::round(setup, seed).await),
+                Some(fault) => faults::round(setup, fault, seed).await,
+            }
         });
+        let value = fault.and_then(|fault| fault.to_possible_value());
+        named.insert(task.id(), (value.map(|value| value.get_name().to_owned()), seed));
     }
     let (mut counts, mut broken) = (Counts::default(), Vec::new());
-    while let Some(done) = all.join_next().await {
-        let (fault, seed, ended) = done.unwrap();
-        let name = fault.and_then(|fault| fault.to_possible_value()).map(|value| value.get_name().to_owned());
-        match ended {
-            Ok(Ok(one)) => {
+    while let Some(done) = all.join_next_with_id().await {
+        let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
+        let (name, seed) = &named[&id];
+        match (done, name) {
+            (Ok((_, Ok(one))), name) => {
                 if let Some(name) = name {
                     println!("{name}: {one}");
                 }
                 counts.add(&one);
             }
-            Ok(Err(why)) => println!("{}: not tried: {why}", name.unwrap_or_default()),
-            Err(error) => {
-                let only = name.map_or_else(|| "--rounds 1".to_owned(), |name| format!("--only {name}"));
-                broken.push(format!("tests/run kills {only} --seed {seed} ({error})"));
-            }
+            (Ok((_, Err(why))), name) => println!("{}: not tried: {why}", name.as_deref().unwrap_or_default()),
+            (Err(error), Some(name)) => broken.push(format!("tests/run kills --only {name} --seed {seed} ({error})")),
+            (Err(error), None) => broken.push(format!("tests/run kills --rounds 1 --seed {seed} ({error})")),
         }
     }
     assert!(broken.is_empty(), "repeat what failed:\n{}", broken.join("\n"));

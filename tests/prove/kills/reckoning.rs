@@ -14,8 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// Without any progress for this long, something is stuck.
-pub const STUCK: Duration = Duration::from_mins(1);
+/// Without any progress for this long, something is stuck or lost; on a machine that does much else, a wait may be long.
+pub const STUCK: Duration = Duration::from_mins(3);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Writes that are repeated at the end, to see that the repeat gets the first answer.
 const REPEATS_MAX: usize = 20;
@@ -127,9 +127,9 @@ impl<'a> Reckoning<'a> {
 
     /// Waits until every message's mail was sent; returns the mails. Those on the queue are in no list.
     pub async fn drained(&self) -> Vec<Value> {
-        let (mut last, mut since) = ((0, 0), Instant::now());
+        let (mut last, mut since) = ((0, 0, 0), Instant::now());
         loop {
-            let mut now = (0, 0);
+            let mut now = (0, 0, 0);
             let mut overview = Value::Null;
             if let Some((waits, seen)) = self.unfinished().await {
                 (now.0, overview) = (waits, seen);
@@ -139,13 +139,17 @@ impl<'a> Reckoning<'a> {
                     if messages.len() == mails.len() {
                         return mails;
                     }
-                    now.1 = mails.len();
+                    (now.1, now.2) = (mails.len(), messages.len());
                 }
             }
             if now != last {
                 (last, since) = (now, Instant::now());
             }
-            assert!(since.elapsed() < STUCK, "stuck: {last:?} unfinished and mailed: {overview:#}");
+            let (waits, mails, messages) = last;
+            assert!(
+                since.elapsed() < STUCK,
+                "no progress: {mails} of {messages} messages are mailed, and {waits} rows and mails wait: {overview:#}"
+            );
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }

@@ -25,6 +25,8 @@ pub struct News {
     pub port: Option<u16>,
     /// The handler's process, once it answers.
     pub handler: Option<u32>,
+    /// Runs of timer functions that ended well.
+    pub timer_runs: u64,
     /// The signals that ended handlers.
     pub signals: Vec<i64>,
     /// The ids of messages that the queue set aside.
@@ -42,6 +44,7 @@ impl News {
                 self.handler = None;
                 self.signals.extend(event["signal"].as_i64());
             }
+            Some("invocation") if event["messageId"].is_null() && event["ok"] == true => self.timer_runs += 1,
             Some("dead-lettered") => self.dead_lettered.push(event["messageId"].as_str().unwrap().to_owned()),
             _ => {}
         }
