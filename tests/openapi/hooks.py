@@ -50,8 +50,8 @@ def before_call(context, case, kwargs):
     # What stands there instead is as invalid to the handler, which answers.
     allowed = "A-Za-z0-9._:~-" if case.path.startswith("/api/ops/") else "A-Za-z0-9-"
     for name, value in (case.path_parameters or {}).items():
-        if isinstance(value, str):
-            case.path_parameters[name] = re.sub("^[^A-Za-z0-9]", "x", re.sub(f"[^{allowed}]", "-", value))
+        if not isinstance(value, int):
+            case.path_parameters[name] = re.sub("^[^A-Za-z0-9]", "x", re.sub(f"[^{allowed}]", "-", str(value)))
     for name, value in (case.headers or {}).items():
         if isinstance(value, str):
             case.headers[name] = re.sub("[^\x00-\x7f]", '"', value)
