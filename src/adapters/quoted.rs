@@ -1,7 +1,7 @@
 //! What another program answered, for storing and logging: one bounded line, without addresses and credentials.
 
 /// Enough for any server's reference or reason; it goes into a database column and a log line.
-const CHARS_MAX: usize = 300;
+const CHARS_MAX: usize = 240;
 
 /// Replaces every word with an @, since mail providers repeat the recipient's address, and every word that may be what we
 /// signed in with: some servers and proxies repeat the whole request.
