@@ -173,7 +173,10 @@ if [ "$database" = yes ]; then
   handler() { "$here/handler.sh" "$environment" --group "$group" --app "$app" -- "$@"; }
   handler migrate --app-user "$(output identityName)=$(output identityClientId)"
   # Signed in as you: what your account may not see it cannot check. The container's identity sees the database only.
-  [ -n "$(output jobsSubnetId)" ] || handler doctor || echo "doctor found what stands above; the app itself signs in as $(output identityName)"
+  if [ -z "$(output jobsSubnetId)" ]; then
+    handler doctor || [ $? = 1 ] || exit 1
+    echo "what doctor found stands above; the app itself signs in as $(output identityName)"
+  fi
 fi
 
 # --- the program ---

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Runs a command of the handler on the app's database, as one who administers it: `migrate`, `ops …`, `doctor`. On this machine, with
 # the database's firewall opened to it meanwhile; where only its network reaches the database, in a container there.
+# It ends as that command does; with 3, if it could not run it, or not remove what it opened or started for it.
 # Usage: infra/handler.sh <dev|prod> --group <resource group> --app <folder of package.sh> -- <command of the handler>
 set -euo pipefail
-usage() { sed -n '4p' "$0" | cut -c3- >&2; exit 2; }
+usage() { sed -n '5p' "$0" | cut -c3- >&2; exit 2; }
 fail() { printf 'handler.sh: %s\n' "$*" >&2; exit 1; }
 
 environment="" group="" app=""
@@ -20,17 +21,24 @@ if [ -z "$environment" ] || [ -z "$group" ] || [ $# = 0 ]; then usage; fi
 [ -x "$app/handler" ] || fail "${app:-.} has no handler: infra/package.sh makes it"
 
 work=$(mktemp -d)
-opened="" started=""
+opened="" started="" ran=no
 leave() {
+  code=$?
+  if [ "$code" != 0 ] && [ "$ran" = no ]; then code=3; fi
   if [ -n "$opened" ]; then
-    az sql server firewall-rule delete --resource-group "$group" --server "$(output sqlServerName)" --name handler-sh --output none ||
+    az sql server firewall-rule delete --resource-group "$group" --server "$(output sqlServerName)" --name handler-sh --output none || {
       echo "handler.sh: the firewall rule handler-sh could not be removed: the next run removes it" >&2
+      code=3
+    }
   fi
   if [ -n "$started" ]; then
-    az container delete --resource-group "$group" --name "$started" --yes --output none ||
+    az container delete --resource-group "$group" --name "$started" --yes --output none || {
       echo "handler.sh: the container $started could not be removed: the next run removes it" >&2
+      code=3
+    }
   fi
   rm -rf "$work"
+  exit "$code"
 }
 trap leave EXIT
 
@@ -56,6 +64,7 @@ here() {
     fi
     sleep "${DEPLOY_PAUSE:-15}"
   done
+  ran=yes
   "$app/handler" "$@"
 }
 
@@ -102,6 +111,7 @@ inside() {
     sleep "${DEPLOY_PAUSE:-10}"
   done
   az container logs --resource-group "$group" --name "$name"
+  ran=yes
   [ "$(jq -r .exitCode "$work/state.json")" = 0 ] || fail "the container $name ended with $(jq -r .exitCode "$work/state.json").
 If the login was refused: $name must be a member of the group that administers the database: ${member[*]}"
 }

@@ -7,7 +7,7 @@ use super::{delivery::MailState, operations::Action};
 pub enum MailRemedy {
     /// refused or in doubt → accepted
     Resend,
-    /// in doubt → sent
+    /// in doubt → sent; accepted or parked → sent, where a person knows that it went (a restored database does not)
     AssumeSent,
 }
 
@@ -55,7 +55,9 @@ impl MailRemedy {
         let why_not = match (self, found) {
             (_, None) => UNKNOWN,
             (Self::Resend, Some((state @ (MailState::Refused | MailState::InDoubt), true)))
-            | (Self::AssumeSent, Some((state @ MailState::InDoubt, _))) => return Ok(state),
+            | (Self::AssumeSent, Some((state @ (MailState::InDoubt | MailState::Accepted | MailState::Parked), _))) => {
+                return Ok(state);
+            }
             (Self::Resend, Some((MailState::Refused | MailState::InDoubt, false))) => {
                 "its content was erased after the retention: replay its message from the outbox with --force, if it is still there"
             }
@@ -69,8 +71,8 @@ impl MailRemedy {
             (Self::Resend | Self::AssumeSent, Some((MailState::Sending, _))) => {
                 "it is being sent now: look again when its lease has ended"
             }
-            (Self::AssumeSent, Some((MailState::Accepted | MailState::Parked | MailState::Refused, _))) => {
-                "it is not in doubt: it was certainly not sent"
+            (Self::AssumeSent, Some((MailState::Refused, _))) => {
+                "it was refused: it was certainly not sent, and is not sent by itself"
             }
         };
         Err(why_not.to_owned())

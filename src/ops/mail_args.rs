@@ -41,7 +41,7 @@ pub enum MailCommand {
         #[arg(long, requires = "refused")]
         like: Option<String>,
     },
-    /// Marks mails in doubt as sent
+    /// Marks mails in doubt as sent; by id also mails that wait, where you know that they went
     AssumeSent {
         #[command(flatten)]
         mails: Mails,

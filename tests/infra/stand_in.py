@@ -4,7 +4,7 @@
 It answers like the real ones, keeps what they would have made in state.json, and refuses what does not exist yet or, of az, what
 arguments.json (from the real one) does not list. FAIL_AT=<n> makes the n-th call fail before its effect, FAIL_AFTER=<n> after it.
 """
-import json, os, pathlib, shlex, subprocess, sys
+import json, os, pathlib, sys
 
 folder = pathlib.Path(os.environ["REHEARSAL"])
 state_file = folder / "state.json"
@@ -102,6 +102,8 @@ def az():
     if command == "container list":
         end("\n".join(state["containers"]))
     if command == "container create":
+        import shlex, subprocess
+
         values = arguments[arguments.index("--environment-variables") + 1 :]
         given = dict(pair.split("=", 1) for pair in values[: next(n for n, word in enumerate(values) if word.startswith("--"))])
         work = folder / "container"

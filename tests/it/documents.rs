@@ -1,7 +1,8 @@
 //! The documents are run and checked: every curl as pasted, twice; links, files and settings that they name exist.
 
 use crate::support::{host::Host, http_client};
-use client_organizer::config::catalogue;
+use clap::Parser;
+use client_organizer::{app::cli::Cli, config::catalogue};
 use regex::Regex;
 use serde_json::json;
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
@@ -159,6 +160,61 @@ fn every_setting_that_a_document_names_is_in_the_catalogue() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// The commands of the program in a document: all lines of blocks, and those of sentences that are given with their reason.
+fn commands(text: &str) -> Vec<String> {
+    let line =
+        Regex::new(r"(?m)^(?:[^#\n]*handler\.sh [^#\n]*? -- |(?:[\w=]+ )?(?:client-organizer|app/handler) )([^\n]*)")
+            .unwrap();
+    let sentence =
+        Regex::new(r"`(?:[^`]*handler\.sh [^`]*? -- |client-organizer )?(ops [^`]*--reason [^`]*)`").unwrap();
+    let of_blocks: Vec<String> = scripts(text)
+        .into_iter()
+        .flat_map(|script| line.captures_iter(script).map(|found| found[1].to_owned()).collect::<Vec<_>>())
+        .collect();
+    let of_sentences = sentence.captures_iter(text).map(|found| found[1].replace('\n', " "));
+    of_blocks.into_iter().chain(of_sentences).collect()
+}
+
+/// As the shell splits them, with a value for each `<…>`, and what is in brackets too.
+fn words(command: &str) -> Vec<String> {
+    let command = Regex::new(r" +#.*| [|>] .*|;.*").unwrap().replace(command, "").into_owned();
+    let values = [
+        ("number", "1"),
+        ("destination", "queue:x"),
+        ("mail", "2h"),
+        ("clientid", "1b671a64-40d5-491e-99b0-da01ff1f3341"),
+        ("identity", "x"),
+        ("id", "1b671a64-40d5-491e-99b0-da01ff1f3341"),
+    ];
+    let placeholder = Regex::new(r"<([^<>]*)>").unwrap();
+    let filled = placeholder.replace_all(&command, |found: &regex::Captures| {
+        values.iter().find(|(word, _)| found[1].to_lowercase().contains(word)).map_or("x", |(_, value)| *value)
+    });
+    let word = Regex::new(r#""[^"]*"|[^\s\[\]]+"#).unwrap();
+    let found = word.find_iter(&filled).map(|found| found.as_str()).filter(|word| *word != "…");
+    found.map(|word| word.trim_matches('"').to_owned()).collect()
+}
+
+#[test]
+fn every_command_of_the_program_that_a_document_gives_is_one_that_it_takes() {
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for (name, text) in documents() {
+        for command in commands(&text) {
+            let mut words = words(&command);
+            if words.iter().any(|word| word == "--reason") {
+                // By default it is the login name, and here there may be none.
+                words.extend(["--by".to_owned(), "anna".to_owned()]);
+            }
+            seen += 1;
+            if let Err(error) = Cli::try_parse_from(std::iter::once("client-organizer".to_owned()).chain(words)) {
+                wrong.push(format!("{name}: {command}\n{}", error.to_string().lines().next().unwrap_or_default()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 30, "{seen}");
 }
 
 /// It is the front door only: everything else is in the file of its reader.

@@ -1,7 +1,11 @@
 //! An older database comes back: what it forgot goes out again under its old id, and nothing that it remembers.
 
-use crate::support::{backend::Backend, world::EMAILS, world::World};
-use client_organizer::flows::mailing::NotifyReport;
+use crate::support::{
+    backend::Backend,
+    operator::{NO_RULES, pause, remedied, resume},
+    world::{EMAILS, World},
+};
+use client_organizer::{domain::operations::Action, flows::mailing::NotifyReport, ports::mailer::Mailer};
 use std::path::Path;
 
 /// A copy of the store at this moment.
@@ -54,4 +58,47 @@ async fn a_restored_database_sends_again_what_it_forgot_and_nothing_else() {
     let reports: Vec<bool> = delivered.iter().map(again).collect();
     assert_eq!(reports, [true, false, false, true], "{delivered:?}");
     assert_eq!(world.mailer.sent(), [mailed, waiting.clone(), late.clone(), waiting, late]);
+}
+
+/// Where an operator first holds everything and compares with the provider's log (`infra/README.md`).
+#[tokio::test]
+async fn what_an_operator_sets_aside_after_a_restore_does_not_go_twice() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("backup.db");
+    let remedies = world.backend.remedies();
+    let provider = world.mailer.provider();
+    let client = world.client(1).await;
+    // As the program does when it starts.
+    world.backend.outbox().ensure_destinations(&[provider.to_owned()]).await.unwrap();
+    let stored = world.book_month(client, 1, 100).await;
+    world.run_dispatch().await;
+    pause(&*remedies, provider).await;
+    assert!(!world.deliver_from(0).await.contains(&NotifyReport::Sent), "it is stored");
+    resume(&*remedies, provider).await;
+    let waiting = world.book_month(client, 2, 100).await;
+    back_up(&world, &copy);
+    world.run_retry().await;
+    world.run_dispatch().await;
+    assert_eq!(world.deliver_from(1).await, [NotifyReport::Sent]);
+    let sent = world.mailer.sent();
+    assert_eq!(sent, [stored.clone(), waiting.clone()]);
+
+    restore(&world, &copy);
+    pause(&*remedies, EMAILS).await;
+    pause(&*remedies, provider).await;
+    world.run_dispatch().await;
+    world.run_retry().await;
+    assert_eq!(world.mailer.sent(), sent, "held");
+    for (action, id) in [(Action::AssumeMailSent, &stored), (Action::Discard, &waiting)] {
+        let done = remedied(&*remedies, action, id, &NO_RULES).await;
+        assert!(done[0].done, "{done:?}");
+    }
+    resume(&*remedies, EMAILS).await;
+    resume(&*remedies, provider).await;
+    world.advance_ms(3_600_000);
+    world.run_dispatch().await;
+    world.run_retry().await;
+    world.deliver_from(2).await;
+    assert_eq!(world.mailer.sent(), sent, "nothing went twice");
 }

@@ -379,6 +379,7 @@ impl Model for Inbox {
                 (mail.state, mail.due, mail.token) = (MailState::Accepted, Some(0), Token::None);
                 next
             }
+            // Of one that waits only a person who knows more than this model assumes that.
             Action::AssumeSent(m) => {
                 let mut next = Self::fault(state)?;
                 let mail = next.mails[m].as_mut().filter(|mail| mail.state == MailState::InDoubt)?;

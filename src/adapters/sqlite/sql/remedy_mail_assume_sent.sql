@@ -1,4 +1,4 @@
--- remedy_mail_assume_sent: marks a mail in doubt as sent; its content is deleted, as for every sent mail.
+-- remedy_mail_assume_sent: marks a mail as sent; its content is deleted, as for every sent mail.
 -- :consumer, :id, :now
 UPDATE InboxMessages
    SET State = 2, DueAt = NULL, Body = NULL, Fingerprint = NULL, FinishedOnUtc = :now

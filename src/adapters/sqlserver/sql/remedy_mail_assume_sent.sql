@@ -1,4 +1,4 @@
--- remedy_mail_assume_sent: marks mails in doubt as sent; their content is deleted, as for every sent mail. @consumer
+-- remedy_mail_assume_sent: marks mails as sent; their content is deleted, as for every sent mail. @consumer
 UPDATE m
    SET State = 2, DueAt = NULL, Body = NULL, Fingerprint = NULL, FinishedOnUtc = @now
   FROM @mails d

@@ -8,7 +8,7 @@ use client_organizer::domain::{
 
 contract!(
     a_mail_that_is_refused_or_in_doubt_can_be_resent,
-    only_a_mail_in_doubt_can_be_assumed_sent,
+    a_mail_in_doubt_or_waiting_can_be_assumed_sent,
     a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing,
 );
 
@@ -48,7 +48,7 @@ async fn a_mail_that_is_refused_or_in_doubt_can_be_resent(backend: &impl Backend
     assert_eq!(actions(backend), 2);
 }
 
-async fn only_a_mail_in_doubt_can_be_assumed_sent(backend: &impl Backend) {
+async fn a_mail_in_doubt_or_waiting_can_be_assumed_sent(backend: &impl Backend) {
     let inbox = backend.inbox();
     let work = mail(backend, "m").await;
     let why = remedy(backend, Action::AssumeMailSent, "m", &NO_WINDOW).await.why_not.unwrap();
@@ -62,27 +62,43 @@ async fn only_a_mail_in_doubt_can_be_assumed_sent(backend: &impl Backend) {
     let lease = mail_lease(PROVIDER);
     assert_eq!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap(), []);
 
+    // The database was restored to a time before they went.
+    let parked = mail(backend, "p").await;
+    let full = MailSettlement::Parked { delay_ms: 0, reason: "full".to_owned(), recipient_failed: true };
+    inbox.settle(CONSUMER, "p", parked.token, &full, PROVIDER, true).await.unwrap();
+    backend.remedies().take_in(CONSUMER, &delivery("a"), &Addressee::default(), None, &by()).await.unwrap();
+    for id in ["p", "a"] {
+        assert!(remedy(backend, Action::AssumeMailSent, id, &NO_WINDOW).await.done, "{id}");
+        let row = operator::mail(&*backend.reports(), id).await;
+        assert_eq!((row.state, row.due_at, row.finished_on.is_some()), (MailState::Sent, None, true), "{id}");
+    }
+    assert_eq!(backend.query("SELECT Body FROM InboxMessages WHERE Body IS NOT NULL"), None);
+    assert_eq!(inbox.take_due(CONSUMER, &lease, false, 10).await.unwrap(), []);
+
     let refused = mail(backend, "r").await;
     inbox
         .settle(CONSUMER, "r", refused.token, &MailSettlement::Refused { reason: "no".to_owned() }, PROVIDER, true)
         .await
         .unwrap();
-    for (id, part) in [("m", "it was sent"), ("r", "not in doubt"), ("none", "there is no mail")] {
+    for (id, part) in [("m", "it was sent"), ("r", "certainly not sent"), ("none", "there is no mail")] {
         let why = remedy(backend, Action::AssumeMailSent, id, &NO_WINDOW).await.why_not.unwrap();
         assert!(why.contains(part), "{why}");
     }
-    assert_eq!(actions(backend), 1);
+    assert_eq!(actions(backend), 4, "with the one that took in");
 }
 
-async fn a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing(backend: &impl Backend) {
-    let inbox = backend.inbox();
-    let delivery = |id: &str| Delivery {
+fn delivery(id: &str) -> Delivery {
+    Delivery {
         message_id: id.to_owned(),
         body: format!("body of {id}").into_bytes(),
         delivery_count: 10,
         enqueued_on: None,
         traceparent: None,
-    };
+    }
+}
+
+async fn a_message_taken_in_by_an_operator_is_due_and_a_repeat_changes_nothing(backend: &impl Backend) {
+    let inbox = backend.inbox();
     let lease = mail_lease(PROVIDER);
     let address = RecipientKey::new("secret").hash(&Email::parse("anna@example.pl").unwrap());
     let addressee = Addressee { subject: Some("clients/17".to_owned()), recipient_hash: Some(address.clone()) };
