@@ -173,7 +173,8 @@ fn commands(text: &str) -> Vec<String> {
         .into_iter()
         .flat_map(|script| line.captures_iter(script).map(|found| found[1].to_owned()).collect::<Vec<_>>())
         .collect();
-    let of_sentences = sentence.captures_iter(text).map(|found| found[1].replace('\n', " "));
+    let prose = text.split("```").step_by(2);
+    let of_sentences = prose.flat_map(|part| sentence.captures_iter(part).map(|found| found[1].replace('\n', " ")));
     of_blocks.into_iter().chain(of_sentences).collect()
 }
 
