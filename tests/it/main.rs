@@ -7,7 +7,6 @@ mod contracts;
 mod conformance;
 mod crash;
 mod documents;
-mod simulation;
 #[allow(dead_code, reason = "the proofs use the rest of it")]
 mod river;
 mod reproductions;

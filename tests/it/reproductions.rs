@@ -29,7 +29,7 @@ fn a_seed_is_exactly_repeatable() {
 /// until that one was dead.
 #[test]
 fn a_suspect_is_not_blamed_for_the_one_that_kills() {
-    let setup = Setup { hold: true, mails_per_minute: 2, window_ms: 600_000 };
+    let setup = Setup { hold: true, mails_per_minute: 2, window_ms: 600_000, queries: false };
     let ops = [
         Op::Book { process: 1, client: 3, month: 3, grosze: 600_622 },
         Op::Go { nth: 7, how: How::Well },
@@ -52,7 +52,7 @@ fn a_suspect_is_not_blamed_for_the_one_that_kills() {
 #[test]
 fn a_mail_that_is_taken_meanwhile_leaves_none_condemned_that_was_refused_alike() {
     river::holds(
-        Setup { hold: true, mails_per_minute: 0, window_ms: 0 },
+        Setup { hold: true, mails_per_minute: 0, window_ms: 0, queries: false },
         &[
             Op::Outage { of: 2, mood: Mood::Refusing },
             Op::Book { process: 1, client: 4, month: 2, grosze: 781_062 },

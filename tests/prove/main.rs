@@ -7,7 +7,6 @@ mod bus;
 mod clients;
 mod dispatchers;
 mod handler;
-mod interleavings;
 mod kills;
 mod load;
 mod mail_crashes;
@@ -27,9 +26,6 @@ use tokio::signal::unix::{SignalKind, signal};
 #[allow(dead_code, reason = "the tests use the rest of it")]
 mod support;
 
-#[path = "../it/simulation.rs"]
-mod simulation;
-
 #[path = "../it/river/mod.rs"]
 #[allow(dead_code, reason = "the tests use the rest of it")]
 mod river;
@@ -48,8 +44,6 @@ enum Proof {
     Dispatchers(dispatchers::Arguments),
     /// Rows go to an AMQP broker with every kind of fault: all arrive, none is lost, nothing hangs
     Soak(soak::Arguments),
-    /// Two dispatchers that retry, lose leases and die, step by step: no key is published out of order
-    Interleavings(interleavings::Arguments),
     /// The handler is killed around the moment when a mail provider accepts a mail; nothing is lost or unreported
     MailCrashes(mail_crashes::Arguments),
     /// A month's mails go out within the provider's rate limits, over simulated days, each once
@@ -99,7 +93,6 @@ async fn prove(proof: Proof) {
     match proof {
         Proof::Dispatchers(arguments) => dispatchers::prove(arguments).await,
         Proof::Soak(arguments) => soak::prove(arguments).await,
-        Proof::Interleavings(arguments) => interleavings::prove(arguments).await,
         Proof::MailCrashes(arguments) => mail_crashes::prove(arguments).await,
         Proof::MailRateLimit(arguments) => mail_rate_limit::prove(arguments).await,
         Proof::Kills(arguments) => kills::prove(arguments).await,

@@ -22,6 +22,7 @@ pub enum Kind {
     Deliver,
     Operator,
     Prune,
+    Watch,
     /// Runs as long as its process.
     Nudge,
 }

@@ -2,12 +2,16 @@
 
 use client_organizer::{
     domain::{
-        booking::{BookedResult, Entry},
+        booking::{BookedResult, Command, Entry},
         delivery::MailOutcome,
+        events::subject_of,
+        ids::ClientId,
+        mail_remedy::MailRemedy,
         mail_settlement::MailSettlement,
         operations::{Action, RemedyReport},
         outbox::{Claimed, LastOutcome, Settle, Settled, Settlement},
         record::FinancialRecord,
+        remedy::Remedy,
         verdict::PublishOutcome,
     },
     ports::{books::Committed, bus::Outgoing, mailer::Letter},
@@ -32,6 +36,12 @@ pub struct Ledger {
     pub jumped: bool,
     /// Numbers of the ids that are drawn.
     names: BTreeMap<String, usize>,
+    /// Clients who left.
+    pub erased: BTreeSet<i64>,
+    /// Messages that another program sent into the email queue, and whether each is young enough to be mailed.
+    pub foreign: BTreeMap<String, bool>,
+    /// Rows that operators sent elsewhere: what they may have published before stays.
+    pub rerouted: BTreeSet<Row>,
     /// Ids that another program wrote once more.
     pub repeated: BTreeSet<String>,
     /// Mails by MessageId.
@@ -45,8 +55,8 @@ pub struct Ledger {
     pub resent: BTreeMap<String, i64>,
     /// Mails that operators counted as sent.
     pub assumed: BTreeSet<String>,
-    /// Rows and mails that operators changed, and destinations that they paused or resumed.
-    pub audited: u64,
+    /// By action: rows and mails that operators changed, and destinations that they paused or resumed.
+    pub audited: BTreeMap<&'static str, u64>,
     /// Rows that were deleted after their time.
     pub gone: BTreeSet<Row>,
     /// When the provider took mails, and when it refused each mail that is refused.
@@ -63,6 +73,8 @@ pub struct Commit {
     pub sendable: bool,
     /// It is an event of ours, with a recipient.
     pub mailable: bool,
+    /// Whose data it is.
+    pub client: Option<i64>,
 }
 
 /// What is known of a row.
@@ -92,11 +104,22 @@ pub struct Mail {
     /// The provider refused it for now, or for good.
     pub failed: bool,
     pub to: String,
+    /// When the provider took it first.
+    taken_ms: Option<i64>,
 }
 
 impl Ledger {
     pub fn committed(&mut self, entry: &Entry, committed: &Committed, moment: usize) {
         let Committed::Done(booked) = committed else { return };
+        match &entry.command {
+            Command::DeleteRecord(client, period) => _ = self.records.remove(&format!("{client}/{period}")),
+            Command::DeleteClient(client) => _ = self.erased.insert(client.0),
+            Command::CreateClient(_)
+            | Command::ReplaceClient(..)
+            | Command::CreateRecord(..)
+            | Command::PatchRecord(..)
+            | Command::Enqueue(..) => {}
+        }
         let Some(id) = &booked.message_id else { return };
         let (event_type, record) = match &booked.result {
             BookedResult::RecordCreated(record) => ("FinancialRecordCreated", record),
@@ -107,7 +130,10 @@ impl Ledger {
             }
         };
         let destinations = entry.routes.names_of(event_type);
-        self.committed.insert(id.clone(), Commit { moment, destinations, sendable: true, mailable: true });
+        self.committed.insert(
+            id.clone(),
+            Commit { moment, destinations, sendable: true, mailable: true, client: Some(record.client_id.0) },
+        );
         let (messages, version) = self.records.entry(name(record)).or_default();
         *messages += 1;
         *version = record.version;
@@ -210,15 +236,19 @@ impl Ledger {
 
     /// A row was deleted.
     pub fn pruned(&mut self, row: Row, state: &str, subject: &str) {
-        if !["2", "4"].contains(&state) {
+        let erased = state == "3" && self.erased.iter().any(|client| subject_of(ClientId(*client)) == subject);
+        if !["2", "4"].contains(&state) && !erased {
             self.broken.push(format!("pruned in state {state}: {row:?} {subject}"));
+        }
+        if erased {
+            self.discarded.insert(row.clone());
         }
         self.gone.insert(row);
     }
 
     /// An id as the log has it: those that are drawn differ from run to run.
     pub fn name_of(&mut self, id: &str) -> String {
-        if id.starts_with(['x', 'k']) {
+        if id.starts_with(['x', 'y', 'k']) {
             return id.to_owned();
         }
         let next = self.names.len();
@@ -227,7 +257,7 @@ impl Ledger {
 
     /// An operator's remedy was applied.
     pub fn remedied(&mut self, action: &Action, report: &RemedyReport, moment: usize, dropped: impl Fn(&Row) -> bool) {
-        self.audited += report.done;
+        self.audits(Remedy::of(action).map_or_else(|| mail_action(action), Remedy::action), report.done);
         for done in report.rows.iter().filter(|row| row.done) {
             let row = (done.destination.clone(), done.id.clone());
             match action {
@@ -254,12 +284,13 @@ impl Ledger {
                         self.broken.push(format!("a copy of nothing: {done:?}"));
                         continue;
                     };
-                    let (sendable, mailable) = (old.sendable, old.mailable);
+                    let (sendable, mailable, client) = (old.sendable, old.mailable, old.client);
                     let commit = self.committed.entry(new.clone()).or_insert(Commit {
                         moment,
                         destinations: Vec::new(),
                         sendable,
                         mailable,
+                        client,
                     });
                     commit.destinations.push(done.destination.clone());
                     self.out_of_order.insert((done.destination.clone(), new));
@@ -267,15 +298,41 @@ impl Ledger {
                 Action::Discard => _ = self.discarded.insert(row),
                 Action::ResendMail => *self.resent.entry(done.id.clone()).or_default() += 1,
                 Action::AssumeMailSent => _ = self.assumed.insert(done.id.clone()),
-                Action::Route { .. } | Action::TakeIn => {}
+                Action::Route { to, .. } => {
+                    let Some(commit) = self.committed.get_mut(&done.id) else { continue };
+                    // A row that was not routed yet has no siblings now, unless it is the repeat of one that has.
+                    if done.destination.is_empty() && !self.repeated.contains(&done.id) {
+                        commit.destinations.clear();
+                    }
+                    commit.destinations.retain(|name| *name != done.destination);
+                    commit.destinations.push(to.clone());
+                    self.rerouted.insert(row);
+                }
+                Action::TakeIn => {}
             }
         }
     }
 
-    pub fn mail(&mut self, letter: &Letter, outcome: &MailOutcome, mailed: bool) {
+    /// An operator did this, to so many.
+    pub fn audits(&mut self, action: &'static str, rows: u64) {
+        *self.audited.entry(action).or_default() += rows;
+    }
+
+    /// When the provider took a mail.
+    pub fn taken_at(&self, id: &str) -> Option<i64> {
+        self.mails.get(id).and_then(|mail| mail.taken_ms)
+    }
+
+    /// The provider says that it gave a mail up.
+    pub fn gave_up(&mut self, id: &str, ours: bool) {
+        self.mails.entry(id.to_owned()).or_default().failed |= !ours;
+    }
+
+    pub fn mail(&mut self, letter: &Letter, outcome: &MailOutcome, mailed: bool, now_ms: i64) {
         let mail = self.mails.entry(letter.message_id.clone()).or_default();
         letter.to.as_str().clone_into(&mut mail.to);
         mail.times += i64::from(mailed);
+        mail.taken_ms = mail.taken_ms.or(mailed.then_some(now_ms));
         mail.failed |=
             matches!(outcome, MailOutcome::RecipientPermanent { .. } | MailOutcome::RecipientTransient { .. });
     }
@@ -296,4 +353,8 @@ impl Ledger {
 
 pub fn name(record: &FinancialRecord) -> String {
     format!("{}/{}", record.client_id, record.period)
+}
+
+fn mail_action(action: &Action) -> &'static str {
+    MailRemedy::of(action).map_or("take in", MailRemedy::action)
 }

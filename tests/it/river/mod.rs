@@ -64,7 +64,9 @@ async fn storm_and_calm(run: &mut run::Run, ops: &[Op]) -> Result<(), String> {
         run.apply(number, *op).await?;
     }
     run.calm().await?;
-    run.check()
+    run.check()?;
+    run.forget().await?;
+    run.check_erased()
 }
 
 /// How often each thing happened: the words of each line of the log after its numbers.

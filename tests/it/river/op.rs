@@ -1,8 +1,8 @@
 //! The ops of a simulation, and the list that a seed makes of them.
 
 use Op::{
-    Again, Book, BookOnce, CommitLate, Crash, DeadLetter, Deliver, Dispatch, Go, Insert, Jump, LoseLock, Outage,
-    Overview, Pass, Pause, Prune, Remedy, Retry, StoreJump, Work,
+    Again, Book, BookOnce, CommitLate, Crash, DeadLetter, Delete, Deliver, Dispatch, Erase, Go, Insert, Jump, LoseLock,
+    Outage, Overview, Pass, Pause, Prune, Remedy, Retry, Send, StoreJump, Watch, Work,
 };
 
 /// How many processes share the store, the bus and the provider.
@@ -17,6 +17,12 @@ pub enum Op {
     Book { process: usize, client: usize, month: u8, grosze: i64 },
     /// A caller books under this idempotency key; all requests of one key are alike.
     BookOnce { process: usize, key: u8 },
+    /// A caller deletes the record of a month.
+    Delete { process: usize, client: usize, month: u8 },
+    /// A client leaves: a caller deletes their records, and then the client.
+    Erase { process: usize, client: usize },
+    /// Another program sends an event of ours into the email queue itself, which the queue got so many days ago.
+    Send { days: i64 },
     /// Another program writes into the outbox; `late`: its transaction is open until `CommitLate`.
     Insert { kind: Kind, key: Option<u8>, late: bool },
     /// The `nth` open transaction commits.
@@ -41,6 +47,8 @@ pub enum Op {
     Pause { process: usize, of: usize, switch: Switch },
     /// An operator looks at the overview.
     Overview,
+    /// What needs a person is reported.
+    Watch { process: usize },
     /// Up to so many calls of a process go well, the oldest first.
     Work { process: usize, calls: usize },
     /// One of the calls that wait goes to the store, the bus or the provider.
@@ -84,6 +92,7 @@ pub enum Cure {
     Replay,
     ReplayOutOfOrder,
     Copy,
+    Route,
     ResendMail,
     AssumeSent,
     TakeIn,
@@ -128,6 +137,8 @@ pub enum Mood {
     Cutting,
     /// The provider refuses every recipient alike for a fault of its own; a destination is down.
     Refusing,
+    /// Each message and each mail ends in a way of its own.
+    Mixed,
 }
 
 /// The first `count` ops of a seed.
@@ -141,17 +152,19 @@ fn any(dice: &mut fastrand::Rng) -> Op {
     let nth = dice.usize(0..8);
     let of = dice.usize(0..=PROVIDER);
     match dice.u32(0..1_000) {
-        0..520 => Go { nth, how: how(dice) },
-        520..600 => Work { process, calls: dice.usize(1..12) },
+        0..420 => Go { nth, how: how(dice) },
+        420..600 => Work { process, calls: dice.usize(1..16) },
         600..670 => Dispatch { process },
         670..715 => Retry { process },
         715..775 => Deliver { process, nth },
         775..785 => Again { process, nth },
         785..792 => LoseLock { nth },
         792..797 => DeadLetter { nth },
-        797..855 => {
-            Book { process, client: dice.usize(0..CLIENTS), month: dice.u8(1..4), grosze: dice.i64(0..1_000_000) }
-        }
+        // Half of them about one client, so that many messages have one key.
+        797..845 => Book { process, client: client(dice), month: dice.u8(1..4), grosze: dice.i64(0..1_000_000) },
+        845..850 => Delete { process, client: client(dice), month: dice.u8(1..4) },
+        850 => Erase { process, client: dice.usize(0..CLIENTS) },
+        851..855 => Send { days: if dice.bool() { 0 } else { [-1, 30, 300, 401, 500][dice.usize(0..5)] } },
         855..867 => BookOnce { process, key: dice.u8(0..6) },
         867..887 => Insert { kind: kind(dice), key: dice.bool().then(|| dice.u8(0..2)), late: dice.u8(0..3) == 0 },
         887..895 => CommitLate { nth },
@@ -161,14 +174,20 @@ fn any(dice: &mut fastrand::Rng) -> Op {
         967..983 => Remedy { process, remedy: cure(dice), nth: dice.bool().then(|| dice.usize(0..40)) },
         983..989 => Pause { process, of, switch: switch(dice) },
         989..992 => Prune { process },
-        992..995 => Overview,
+        992..994 => Overview,
+        994 => Watch { process },
         995..998 => Jump { process, ms: dice.i64(-7_200_000..7_200_000) },
         _ => StoreJump { ms: dice.i64(-3_600_000..3_600_000) },
     }
 }
 
+fn client(dice: &mut fastrand::Rng) -> usize {
+    if dice.bool() { 0 } else { dice.usize(0..CLIENTS) }
+}
+
 fn cure(dice: &mut fastrand::Rng) -> Cure {
-    match dice.u32(0..16) {
+    match dice.u32(0..18) {
+        16.. => Cure::Route,
         0..4 => Cure::Requeue,
         4 => Cure::RequeueOutOfOrder,
         5..7 => Cure::Discard,
@@ -192,11 +211,11 @@ fn switch(dice: &mut fastrand::Rng) -> Switch {
 
 fn how(dice: &mut fastrand::Rng) -> How {
     match dice.u32(0..100) {
-        0..86 => How::Well,
-        86..89 => How::RequestLost,
-        89..92 => How::AnswerLost,
-        92..95 => How::Slow,
-        95..96 => How::Locked,
+        0..82 => How::Well,
+        82..85 => How::RequestLost,
+        85..88 => How::AnswerLost,
+        88..91 => How::Slow,
+        91..92 => How::Locked,
         _ => How::Mixed(dice.u8(..)),
     }
 }
@@ -212,8 +231,9 @@ fn kind(dice: &mut fastrand::Rng) -> Kind {
 }
 
 fn mood(dice: &mut fastrand::Rng) -> Mood {
-    match dice.u32(0..9) {
+    match dice.u32(0..12) {
         0..5 => Mood::Up,
+        9.. => Mood::Mixed,
         5 => Mood::Down,
         6 => Mood::Throttling,
         7 => Mood::Refusing,

@@ -10,14 +10,19 @@ use async_trait::async_trait;
 use client_organizer::{
     domain::{
         delivery::Delivery,
-        operations::{PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Signature},
+        operations::{
+            AuditEntry, AuditFilter, FailureGroup, GroupFilter, MailFilter, MailLine, MessageFilter, MessageLine,
+            Overview, Page, PauseReport, PauseRequest, Plan, RemedyReport, RemedyRequest, Signature,
+        },
         recipient::Addressee,
         route::Destination,
     },
     ports::{
         dead_letters::{DeadLetter, DeadLetterQueue, DeadLetters},
         error::StoreResult,
-        operations::{Ran, Remedies, RemedyRules, TakenIn},
+        operations::{
+            Heartbeats, OverviewQuery, PageRequest, Ran, Remedies, RemedyRules, Reports, StoredMessage, TakenIn,
+        },
     },
 };
 
@@ -37,7 +42,8 @@ impl Remedies for GatedStore {
             let planned = self.inner.remedies.planned(token).await?;
             let ran = self.inner.remedies.run(token, rules, by).await?;
             if let (Some((request, _)), Ran::Now(report)) = (planned, &ran) {
-                self.stage.log(format_args!("remedied {} of {:?}", report.done, request.action));
+                let how = if report.done > 0 { "remedied" } else { "not remedied" };
+                self.stage.log(format_args!("{how} {} {:?}", report.done, request.action));
                 let outside = self.outside.lock().unwrap();
                 let dropped = |row: &Row| outside.drops(row, self.stage.now_ms());
                 self.ledger.lock().unwrap().remedied(&request.action, report, self.stage.moment(), dropped);
@@ -59,7 +65,7 @@ impl Remedies for GatedStore {
     ) -> StoreResult<TakenIn> {
         let taking = async {
             let taken = self.inner.remedies.take_in(consumer, delivery, addressee, refused, by).await?;
-            self.ledger.lock().unwrap().audited += u64::from(taken == TakenIn::New);
+            self.ledger.lock().unwrap().audits("take in", u64::from(taken == TakenIn::New));
             Ok(taken)
         };
         self.call("take in", Call::Writes, taking).await
@@ -67,7 +73,10 @@ impl Remedies for GatedStore {
     async fn change_pause(&self, request: &PauseRequest, by: &Signature) -> StoreResult<Option<PauseReport>> {
         let pausing = async {
             let report = self.inner.remedies.change_pause(request, by).await?;
-            self.ledger.lock().unwrap().audited += report.as_ref().map_or(0, |report| report.changed);
+            self.ledger
+                .lock()
+                .unwrap()
+                .audits(request.action.name(), report.as_ref().map_or(0, |report| report.changed));
             Ok(report)
         };
         self.call("pause", Call::Writes, pausing).await
@@ -77,6 +86,38 @@ impl Remedies for GatedStore {
     }
     async fn store_answer(&self, key: &str, fingerprint: &str, answer: &str) -> StoreResult<()> {
         self.call("store answer", Call::Writes, self.inner.remedies.store_answer(key, fingerprint, answer)).await
+    }
+}
+
+#[async_trait]
+impl Reports for GatedStore {
+    async fn overview(&self, query: &OverviewQuery) -> StoreResult<Overview> {
+        self.call("overview", Call::Reads, self.inner.reports.overview(query)).await
+    }
+    async fn messages(&self, filter: &MessageFilter, page: &PageRequest) -> StoreResult<Page<MessageLine>> {
+        self.call("messages", Call::Reads, self.inner.reports.messages(filter, page)).await
+    }
+    async fn message(&self, consumer: &str, text: &str) -> StoreResult<Option<StoredMessage>> {
+        self.call("message", Call::Reads, self.inner.reports.message(consumer, text)).await
+    }
+    async fn groups(&self, filter: &GroupFilter, page: &PageRequest) -> StoreResult<Page<FailureGroup>> {
+        self.call("groups", Call::Reads, self.inner.reports.groups(filter, page)).await
+    }
+    async fn mails(&self, consumer: &str, filter: &MailFilter, page: &PageRequest) -> StoreResult<Page<MailLine>> {
+        self.call("mails", Call::Reads, self.inner.reports.mails(consumer, filter, page)).await
+    }
+    async fn audit(&self, filter: &AuditFilter, page: &PageRequest) -> StoreResult<Page<AuditEntry>> {
+        self.call("audit", Call::Reads, self.inner.reports.audit(filter, page)).await
+    }
+    async fn record(&self, action: &str, message_id: &str, by: &Signature) -> StoreResult<()> {
+        self.call("record", Call::Writes, self.inner.reports.record(action, message_id, by)).await
+    }
+}
+
+#[async_trait]
+impl Heartbeats for GatedStore {
+    async fn beat(&self, function: &str, next_in_ms: i64, error: Option<&str>) -> StoreResult<()> {
+        self.call("heartbeat", Call::Writes, self.inner.heartbeats.beat(function, next_in_ms, error)).await
     }
 }
 

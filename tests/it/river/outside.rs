@@ -9,13 +9,13 @@ use crate::support::world::EMAILS;
 use async_trait::async_trait;
 use client_organizer::{
     domain::{
-        delivery::{Delivery, MailOutcome},
+        delivery::{Delivery, MailOutcome, MailStatus},
         route::Destination,
         verdict::PublishOutcome,
     },
     ports::{
         bus::{Bus, Outgoing},
-        mailer::{Letter, Mailer},
+        mailer::{Letter, Mailer, StatusQueries},
     },
 };
 use std::{
@@ -75,8 +75,13 @@ impl Outside {
         self.moods[of] = Some(mood);
     }
 
-    fn mood(&self, of: usize) -> Mood {
-        self.moods[of].unwrap_or(Mood::Up)
+    /// How a call goes there.
+    fn mood(&self, of: usize, how: How, moment: usize) -> (How, Mood) {
+        match (how, self.moods[of].unwrap_or(Mood::Up)) {
+            (How::Well, Mood::Mixed) => (How::Mixed(u8::try_from(moment % 251).unwrap()), Mood::Up),
+            (how, Mood::Mixed) => (how, Mood::Up),
+            as_it_is => as_it_is,
+        }
     }
 
     /// The `nth` message of those in this place.
@@ -127,9 +132,13 @@ impl Outside {
                 enqueued_on: None,
                 traceparent: None,
             };
-            self.queue.push(Queued { delivery, place: Place::Waits, locks: 0 });
+            self.enqueue(delivery);
         }
         true
+    }
+
+    pub fn enqueue(&mut self, delivery: Delivery) {
+        self.queue.push(Queued { delivery, place: Place::Waits, locks: 0 });
     }
 }
 
@@ -140,6 +149,8 @@ pub struct Way {
     pub stage: Arc<Stage>,
     pub ledger: Arc<Mutex<Ledger>>,
     pub process: usize,
+    /// The provider answers status queries.
+    pub queries: bool,
 }
 
 fn reason() -> String {
@@ -153,7 +164,7 @@ fn publish_one(how: How, mood: Mood, dice: &mut fastrand::Rng) -> (PublishOutcom
     match (how, mood) {
         (How::RequestLost, _) => cut(false),
         (How::AnswerLost, _) => (PublishOutcome::TimedOut { reason: reason() }, true),
-        (_, Mood::Down | Mood::Refusing) => blocked(None),
+        (_, Mood::Down | Mood::Refusing | Mood::Mixed) => blocked(None),
         (_, Mood::Throttling) => blocked(Some(7_000)),
         (_, Mood::Cutting) => cut(true),
         (How::Mixed(_), Mood::Up) => match dice.u32(0..10) {
@@ -184,7 +195,7 @@ impl Bus for Way {
         let to = to.to_string();
         let mut ends: Vec<_> = {
             let mut outside = self.outside.lock().unwrap();
-            let mood = outside.mood(usize::from(to != EMAILS));
+            let (how, mood) = outside.mood(usize::from(to != EMAILS), how, self.stage.moment());
             let mut dice = fastrand::Rng::with_seed(if let How::Mixed(seed) = how { seed.into() } else { 0 });
             let mut ends: Vec<_> = batch.iter().map(|_| publish_one(how, mood, &mut dice)).collect();
             for (message, (_, stored)) in batch.iter().zip(&mut ends).filter(|(_, (_, stored))| *stored) {
@@ -216,7 +227,7 @@ fn mail_one(how: How, mood: Mood) -> (MailOutcome, bool) {
     match (how, mood) {
         (How::RequestLost, _) => (MailOutcome::Unknown { reason: reason() }, false),
         (How::AnswerLost, _) | (_, Mood::Cutting) => (MailOutcome::Unknown { reason: reason() }, true),
-        (_, Mood::Down) => provider(None, false),
+        (_, Mood::Down | Mood::Mixed) => provider(None, false),
         (_, Mood::Throttling) => provider(Some(60_000), false),
         (_, Mood::Refusing) => refused(Some("554 relay access denied".to_owned())),
         (How::Mixed(seed), Mood::Up) => match seed % 6 {
@@ -237,14 +248,51 @@ impl Mailer for Way {
         "mail:fake"
     }
 
+    fn status_queries(&self) -> Option<&dyn StatusQueries> {
+        self.queries.then_some(self as _)
+    }
+
     async fn send(&self, letter: &Letter) -> MailOutcome {
         let how = self.stage.gate(self.process, "mail").await;
-        let (outcome, mailed) = mail_one(how, self.outside.lock().unwrap().mood(PROVIDER));
-        self.ledger.lock().unwrap().mail(letter, &outcome, mailed);
+        let (outcome, mailed) = {
+            let (how, mood) = self.outside.lock().unwrap().mood(PROVIDER, how, self.stage.moment());
+            mail_one(how, mood)
+        };
+        self.ledger.lock().unwrap().mail(letter, &outcome, mailed, self.stage.now_ms());
         if how == How::Slow {
             self.stage.gate(self.process, "answer").await;
         }
         self.stage.log(format_args!("mailed {outcome:?}"));
         outcome
+    }
+}
+
+/// How long the provider cannot find a mail that it has taken, and until when it remembers it.
+const FOUND_MS: std::ops::Range<i64> = 50_000..24 * 3_600_000;
+
+#[async_trait]
+impl StatusQueries for Way {
+    async fn status_of(&self, message_id: &str) -> MailStatus {
+        let how = self.stage.gate(self.process, "status query").await;
+        let (how, mood) = self.outside.lock().unwrap().mood(PROVIDER, how, self.stage.moment());
+        let provider = |after_ms| MailStatus::Provider { after_ms, reason: reason() };
+        let mut ledger = self.ledger.lock().unwrap();
+        let known = ledger.taken_at(message_id).is_some_and(|at| FOUND_MS.contains(&(self.stage.now_ms() - at)));
+        let status = match (how, mood) {
+            (How::RequestLost | How::AnswerLost, _)
+            | (_, Mood::Down | Mood::Refusing | Mood::Cutting | Mood::Mixed) => provider(None),
+            (_, Mood::Throttling) => provider(Some(60_000)),
+            (How::Mixed(seed), Mood::Up) if seed % 4 < 2 => {
+                let ours = seed % 4 == 0;
+                ledger.gave_up(message_id, ours);
+                MailStatus::Failed { reason: reason(), ours }
+            }
+            (How::Mixed(_) | How::Well | How::Slow | How::Locked, Mood::Up) if known => {
+                MailStatus::Taken { reference: "simulated".to_owned() }
+            }
+            (How::Mixed(_) | How::Well | How::Slow | How::Locked, Mood::Up) => MailStatus::NotFound,
+        };
+        self.stage.log(format_args!("status {status:?}"));
+        status
     }
 }

@@ -5,36 +5,47 @@ use super::{
     ledger::Commit,
     op::{self, Cure, PROVIDER, Switch},
     outside::{KILLER, LEDGERS},
-    process::Process,
+    process::{Process, TOMBSTONE_DAYS},
     run::Run,
 };
 use crate::support::{operator::by, world::EMAILS};
+use chrono::{DateTime, TimeDelta};
 use client_organizer::{
     domain::{
-        operations::{Action, MailFilter, MessageFilter, PauseAction, PauseRequest, RemedyRequest, Selection},
+        delivery::Delivery,
+        operations::{
+            Action, MailFilter, MessageFilter, PauseAction, PauseRequest, RemedyRequest, Selection, Thresholds,
+            attention,
+        },
         rate_limit::RateLimit,
+        route::NOT_ROUTED,
     },
-    flows::{prune, remedy},
+    flows::{prune, remedy, watch},
     ports::operations::OverviewQuery,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The name in the table of destinations of what an op numbers.
 fn name_of(of: usize) -> String {
     [EMAILS, LEDGERS, "mail:fake"][of.min(PROVIDER)].to_owned()
 }
 
+/// Where operators route rows that shall not go where they were to go.
+pub const ARCHIVE: &str = "queue:archive";
+
+/// The data of an event of ours, as another program writes it.
+const EVENT: &str = r#"{"clientId":1,"clientName":"Anna","recipient":"anna@example.pl","year":2026,"month":3,
+    "figures":{"incomeTax":1.00,"vat":2.00,"insuranceAmount":3.00},"version":1}"#;
+
 impl Run {
     pub fn insert(&mut self, kind: op::Kind, key: Option<u8>, late: bool) {
         self.inserted += 1;
         let number = self.inserted;
-        let data = r#"{"clientId":1,"clientName":"Anna","recipient":"anna@example.pl","year":2026,"month":3,
-            "figures":{"incomeTax":1.00,"vat":2.00,"insuranceAmount":3.00},"version":1}"#;
         let (id, event_type, payload, destinations) = match kind {
             op::Kind::Plain => (format!("x{number}"), "Plain", "{}", [LEDGERS, EMAILS]),
             op::Kind::Poison => (format!("x{number}"), "Plain", "no JSON", [LEDGERS, EMAILS]),
             op::Kind::Killer => (format!("{KILLER}{number}"), "Plain", "{}", [LEDGERS, EMAILS]),
-            op::Kind::Mailed => (format!("x{number}"), "FinancialRecordCreated", data, [EMAILS, LEDGERS]),
+            op::Kind::Mailed => (format!("x{number}"), "FinancialRecordCreated", EVENT, [EMAILS, LEDGERS]),
             op::Kind::Repeat => {
                 let routed = "SELECT Id FROM OutboxMessages AS o WHERE Destination <> '' AND NOT EXISTS \
                     (SELECT 1 FROM OutboxMessages WHERE Id = o.Id AND Destination = '') ORDER BY Seq DESC LIMIT 1";
@@ -49,6 +60,7 @@ impl Run {
             destinations: destinations.map(str::to_owned).to_vec(),
             sendable: !matches!(kind, op::Kind::Poison | op::Kind::Killer),
             mailable: kind == op::Kind::Mailed,
+            client: (kind == op::Kind::Mailed).then_some(1),
         };
         let seq = self.insert_row(&id, event_type, payload, key);
         if late {
@@ -79,6 +91,7 @@ impl Run {
         }
         let (insert, id, mut commit) = self.late.remove(nth % self.late.len());
         self.database.execute(&insert);
+        self.shared.stage.log(format_args!("committed late"));
         commit.moment = self.shared.stage.moment();
         self.ledger().committed.insert(id, commit);
     }
@@ -86,7 +99,8 @@ impl Run {
     pub fn prune(&mut self, process: usize) {
         let at = self.processes[process].clone();
         let flow: Flow = Box::pin(async move {
-            prune::prune(&at.prune).await;
+            let report = prune::prune(&at.prune).await;
+            at.beats[2].beat(None, report.store_error.as_deref()).await;
             true
         });
         self.actors.start(process, Kind::Prune, None, flow);
@@ -100,6 +114,7 @@ impl Run {
             Cure::Replay => Action::Replay { out_of_order: false, force: false },
             Cure::ReplayOutOfOrder => Action::Replay { out_of_order: true, force: false },
             Cure::Copy => Action::Replay { out_of_order: true, force: true },
+            Cure::Route => Action::Route { to: ARCHIVE.to_owned(), out_of_order: false },
             Cure::ResendMail => Action::ResendMail,
             Cure::AssumeSent => Action::AssumeMailSent,
             Cure::TakeIn => Action::TakeIn,
@@ -141,6 +156,34 @@ impl Run {
         self.actors.start(process, Kind::Operator, None, flow);
     }
 
+    pub fn watch(&mut self, process: usize) {
+        let at = self.processes[process].clone();
+        let flow: Flow = Box::pin(async move {
+            watch::watch(&at.operate).await;
+            true
+        });
+        self.actors.start(process, Kind::Watch, None, flow);
+    }
+
+    /// A message of another program, which never was in the outbox.
+    pub fn send(&mut self, days: i64) {
+        self.inserted += 1;
+        let id = format!("y{}", self.inserted);
+        let on = DateTime::from_timestamp_millis(self.shared.stage.now_ms()).unwrap() - TimeDelta::days(days);
+        let data: serde_json::Value = serde_json::from_str(EVENT).unwrap();
+        let body = serde_json::json!({
+            "specversion": "1.0", "id": id, "source": "/elsewhere", "type": "FinancialRecordCreated", "time": on, "data": data,
+        });
+        self.ledger().foreign.insert(id.clone(), days < TOMBSTONE_DAYS);
+        self.outside().enqueue(Delivery {
+            message_id: id,
+            body: body.to_string().into_bytes(),
+            delivery_count: 1,
+            enqueued_on: (days != 0).then_some(on),
+            traceparent: None,
+        });
+    }
+
     /// # Errors
     /// The overview does not count what is there.
     pub fn overview(&self) -> Result<(), String> {
@@ -150,7 +193,7 @@ impl Run {
             rate_limit: RateLimit::default(),
             minutes: 60,
         };
-        let overview = self.shared.stage.run(self.processes[0].operate.reports.overview(&query));
+        let overview = self.shared.stage.run(self.processes[0].reports.overview(&query));
         let overview = overview.map_err(|error| format!("no overview: {error}"))?;
         let mut counted = BTreeMap::new();
         for line in &overview.destinations {
@@ -169,11 +212,19 @@ impl Run {
         for row in self.database.rows(rows) {
             there.insert((row[0].clone(), row[1].parse().unwrap()), row[2].parse().unwrap());
         }
-        if counted == there {
-            Ok(())
-        } else {
-            Err(format!("the overview miscounts: {counted:?}, and there is {there:?}"))
+        if counted != there {
+            return Err(format!("the overview miscounts: {counted:?}, and there is {there:?}"));
         }
+        let told: BTreeSet<_> = attention(&overview, Thresholds::DEFAULT)
+            .into_iter()
+            .filter(|one| one.kind == "dead-rows")
+            .map(|one| if one.about == NOT_ROUTED { String::new() } else { one.about })
+            .collect();
+        let dead: BTreeSet<_> = there.keys().filter(|(_, state)| *state == 3).map(|(name, _)| name.clone()).collect();
+        if told.iter().eq(dead.iter().filter(|name| *name != "mails")) {
+            return Ok(());
+        }
+        Err(format!("what needs a person is not reported: {dead:?}, but {told:?}"))
     }
 }
 

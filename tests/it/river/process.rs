@@ -27,15 +27,20 @@ use client_organizer::{
         book::BookContext, dispatch::DispatchContext, health::Health, mailing::NotifyContext, nudge::Nudge,
         operate::OperateContext, overviews::Overviews, prune::PruneContext,
     },
-    ports::{clock::Clock, mailer::Mailer},
+    functions::{Heartbeat, Rhythm},
+    ports::{clock::Clock, mailer::Mailer, operations::Reports},
 };
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
 pub const LEASE_MS: i64 = 60_000;
 pub const RETRY_MAX: u32 = 5;
+pub const TOMBSTONE_DAYS: i64 = 400;
 pub const DOUBTS_MAX: i64 = 3;
 
 /// What all processes share.
@@ -57,6 +62,8 @@ pub struct Setup {
     pub mails_per_minute: u32,
     /// How long the bus drops a repeated id; 0: it drops none.
     pub window_ms: i64,
+    /// The provider answers status queries.
+    pub queries: bool,
 }
 
 impl Setup {
@@ -65,6 +72,7 @@ impl Setup {
             hold: seed % 3 == 2,
             mails_per_minute: if seed % 2 == 1 { 2 } else { 0 },
             window_ms: if seed % 4 > 1 { 600_000 } else { 0 },
+            queries: seed % 5 > 2,
         }
     }
 }
@@ -91,6 +99,10 @@ pub struct Process {
     pub notify: NotifyContext,
     pub prune: PruneContext,
     pub operate: OperateContext,
+    /// Of the three timers' runs.
+    pub beats: [Heartbeat; 3],
+    /// Reports that nothing delays.
+    pub reports: Arc<dyn Reports>,
 }
 
 impl Process {
@@ -106,7 +118,7 @@ impl Process {
             outside: outside.clone(),
             process: number,
         });
-        let way = Arc::new(Way { outside, stage, ledger, process: number });
+        let way = Arc::new(Way { outside, stage, ledger, process: number, queries: setup.queries });
         let routes = routes(&[
             ("FinancialRecordCreated", &[EMAILS, LEDGERS][..]),
             ("FinancialRecordUpdated", &[EMAILS][..]),
@@ -168,8 +180,8 @@ impl Process {
             },
             prune: PruneContext { retention: store.clone(), settings: PRUNE },
             operate: OperateContext {
-                reports: store.inner.reports.clone(),
-                remedies: store,
+                reports: store.clone(),
+                remedies: store.clone(),
                 overviews: Overviews::default(),
                 entities: Err("the bus has no properties".to_owned()),
                 dead_letters: Ok(way.clone()),
@@ -177,27 +189,37 @@ impl Process {
                 recipients: RecipientKey::new("a key of the tests"),
                 duplicate_window_ms: setup.window_ms,
                 mail_queue: Destination::parse(EMAILS).ok(),
-                tombstone_days: 400,
+                tombstone_days: TOMBSTONE_DAYS,
                 taking_in: tokio::sync::Mutex::default(),
                 provider: way.provider().to_owned(),
                 rate_limit: notify_settings(setup).rate_limit,
                 clock: clock.clone(),
             },
             nudge,
+            beats: ["DispatchOutbox", "RetryEmail", "PruneOutbox"].map(|function| {
+                let (every, run) = (Rhythm::Every(Duration::from_secs(10)), Duration::from_secs(30));
+                Heartbeat::new(function, every, run, store.clone(), clock.clone())
+            }),
+            reports: store.inner.reports.clone(),
             clock,
         })
     }
 }
 
-const PRUNE: PruneSettings =
-    PruneSettings { outbox_days: 1, inbox_days: 400, refused_body_days: 30, step_rows_max: 100, run_ms: 30_000 };
+const PRUNE: PruneSettings = PruneSettings {
+    outbox_days: 1,
+    inbox_days: TOMBSTONE_DAYS,
+    refused_body_days: 30,
+    step_rows_max: 100,
+    run_ms: 30_000,
+};
 
 fn notify_settings(setup: Setup) -> NotifySettings {
     NotifySettings {
         lease_ms: LEASE_MS,
         run_ms: 30_000,
         at_once: 2,
-        tombstone_days: 400,
+        tombstone_days: TOMBSTONE_DAYS,
         policy: MailPolicy {
             on_doubt: if setup.hold { OnDoubt::Hold } else { OnDoubt::Resend },
             doubts_max: DOUBTS_MAX,
@@ -208,6 +230,6 @@ fn notify_settings(setup: Setup) -> NotifySettings {
             breaker_max_ms: 600_000,
         },
         rate_limit: RateLimit { per_minute: setup.mails_per_minute, per_hour: 0 },
-        queries: RateLimit::default(),
+        queries: RateLimit { per_minute: setup.mails_per_minute, per_hour: 0 },
     }
 }

@@ -99,6 +99,9 @@ impl Run {
         match op {
             Op::Book { process, client, month, grosze } => self.book(process, client, month, grosze),
             Op::BookOnce { process, key } => self.book_once(process, key),
+            Op::Delete { process, client, month } => self.delete(process, client, month),
+            Op::Erase { process, client } => self.erase(process, client),
+            Op::Send { days } => self.send(days),
             Op::Insert { kind, key, late } => self.insert(kind, key, late),
             Op::CommitLate { nth } => self.commit_late(nth),
             Op::Dispatch { process } => self.dispatch(process),
@@ -109,6 +112,7 @@ impl Run {
                 let mut outside = self.outside();
                 if let Some(number) = outside.nth(nth, Place::Locked) {
                     outside.queue[number].place = Place::Waits;
+                    self.shared.stage.log(format_args!("lock lost"));
                 }
             }
             Op::DeadLetter { nth } => {
@@ -121,6 +125,7 @@ impl Run {
             Op::Remedy { process, remedy, nth } => self.remedy(process, remedy, nth),
             Op::Pause { process, of, switch } => self.pause(process, of, switch),
             Op::Overview => self.overview()?,
+            Op::Watch { process } => self.watch(process),
             Op::Work { process, calls } => {
                 for _ in 0..calls {
                     if !self.shared.stage.open_of(process) {
@@ -153,11 +158,13 @@ impl Run {
             }
             let killed = self.outside().killed.pop();
             let Some(process) = killed else { return };
+            self.shared.stage.log(format_args!("killed by what it published"));
             self.crash(process);
         }
     }
 
     fn crash(&mut self, process: usize) {
+        self.shared.stage.log(format_args!("crashed {process}"));
         for lock in self.actors.crash(process) {
             self.outside().end(lock, false);
         }
@@ -181,6 +188,27 @@ impl Run {
         });
     }
 
+    fn delete(&mut self, process: usize, client: usize, month: u8) {
+        let at = self.processes[process].clone();
+        let (client, period) = (client_id(client), Period::new(2026, month).unwrap());
+        self.caller(process, async move {
+            write(&at, Command::DeleteRecord(client, period), None).await;
+            true
+        });
+    }
+
+    fn erase(&mut self, process: usize, client: usize) {
+        let (at, client) = (self.processes[process].clone(), client_id(client));
+        self.caller(process, async move {
+            let records = at.book.books.records(client, None, None).await.ok().flatten();
+            for record in records.unwrap_or_default() {
+                write(&at, Command::DeleteRecord(client, record.period), None).await;
+            }
+            write(&at, Command::DeleteClient(client), None).await;
+            true
+        });
+    }
+
     fn book_once(&mut self, process: usize, key: u8) {
         let (at, ledger) = (self.processes[process].clone(), self.shared.ledger.clone());
         let period = Period::new(2030, key % 12 + 1).unwrap();
@@ -200,6 +228,7 @@ impl Run {
         let (at, ledger) = (self.processes[process].clone(), self.shared.ledger.clone());
         let flow: Flow = Box::pin(async move {
             let report = dispatch::dispatch(&at.dispatch).await;
+            at.beats[0].beat(None, report.store_error.as_deref()).await;
             if report.panicked {
                 ledger.lock().unwrap().broken.push(format!("panicked: {report:?}"));
             }
@@ -214,7 +243,8 @@ impl Run {
         }
         let at = self.processes[process].clone();
         let flow: Flow = Box::pin(async move {
-            retry_mails::retry(&at.notify).await;
+            let report = retry_mails::retry(&at.notify).await;
+            at.beats[1].beat(None, report.store_error.as_deref()).await;
             true
         });
         self.actors.start(process, Kind::Retry, None, flow);

@@ -10,7 +10,7 @@ use client_organizer::{
         delivery::{Delivery, MailWork, OnDoubt},
         ids::{ClientId, LeaseToken},
         mail_settlement::MailSettlement,
-        outbox::{BreakerChange, Claim, Claimed, Settle, Settled},
+        outbox::{BreakerChange, Claim, ClaimMode, Claimed, Settle, Settled},
         period::Period,
         recipient::Addressee,
         record::FinancialRecord,
@@ -63,6 +63,14 @@ impl GatedStore {
         if settled == Settled::Applied {
             ledger.mail_settled(message_id, settlement, self.stage.moment());
         }
+    }
+
+    /// What was leased although an operator or a breaker had stopped it.
+    fn stopped(&self, name: &str, probe: bool) -> Option<String> {
+        let (now, open) = (self.stage.store_now_ms(), if probe { "0" } else { "OpenUntil IS NOT NULL" });
+        let stopped =
+            format!("SELECT count(*) FROM Destinations WHERE Name = '{name}' AND (PausedUntilUtc > {now} OR {open})");
+        (self.database.number(&stopped) > 0).then(|| format!("leased while it was stopped: {name}"))
     }
 
     /// Every fifth settle is made once more, as after an answer that was lost.
@@ -155,6 +163,9 @@ impl Outbox for GatedStore {
                 let names: Vec<_> = claimed.rows.iter().map(|row| (ledger.name_of(&row.id), row.claims)).collect();
                 self.stage.log(format_args!("claimed {names:?} of {} {:?}", claim.destination, claim.mode));
                 ledger.claimed(&claim.destination.to_string(), claimed, self.stage.moment());
+                if !claimed.rows.is_empty() {
+                    ledger.broken.extend(self.stopped(&claim.destination.to_string(), claim.mode == ClaimMode::Probe));
+                }
             }
             claimed
         };
@@ -202,7 +213,14 @@ impl Inbox for GatedStore {
         addressee: &Addressee,
         lease: &Lease,
     ) -> StoreResult<Begun> {
-        self.call("begin", Call::Writes, self.inner.inbox.begin(consumer, delivery, addressee, lease)).await
+        let beginning = async {
+            let begun = self.inner.inbox.begin(consumer, delivery, addressee, lease).await?;
+            if matches!(begun, Begun::Ours(_)) {
+                self.ledger.lock().unwrap().broken.extend(self.stopped(&lease.provider, false));
+            }
+            Ok(begun)
+        };
+        self.call("begin", Call::Writes, beginning).await
     }
     async fn refuse(
         &self,
@@ -225,7 +243,14 @@ impl Inbox for GatedStore {
         self.call("expire", Call::Writes, self.inner.inbox.expire(consumer, provider, on_doubt, rows_max)).await
     }
     async fn take_due(&self, consumer: &str, lease: &Lease, probe: bool, rows_max: u32) -> StoreResult<Vec<MailWork>> {
-        self.call("take due", Call::Writes, self.inner.inbox.take_due(consumer, lease, probe, rows_max)).await
+        let taking = async {
+            let works = self.inner.inbox.take_due(consumer, lease, probe, rows_max).await?;
+            if !works.is_empty() {
+                self.ledger.lock().unwrap().broken.extend(self.stopped(&lease.provider, probe));
+            }
+            Ok(works)
+        };
+        self.call("take due", Call::Writes, taking).await
     }
     async fn take_query(&self, message_id: &str, queries: &Lease) -> StoreResult<Option<i64>> {
         self.call("take query", Call::Writes, self.inner.inbox.take_query(message_id, queries)).await
@@ -283,6 +308,7 @@ impl Retention for GatedStore {
             let rows = self.inner.retention.prune(what, rows_max).await?;
             let after = self.database.rows(ROWS);
             for row in before.iter().filter(|row| !after.contains(row)) {
+                self.stage.log(format_args!("pruned {what:?}"));
                 self.ledger.lock().unwrap().pruned((row[0].clone(), row[1].clone()), &row[2], &row[3]);
             }
             Ok(rows)
