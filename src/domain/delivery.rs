@@ -234,3 +234,28 @@ pub struct MailPolicy {
     /// The longest that the provider's breaker opens by itself.
     pub breaker_max_ms: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_number_is_one_state_and_its_name_is_that_of_the_api() {
+        for state in MailState::ALL {
+            assert_eq!(MailState::from_code(state as i64), Some(state));
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+        assert_eq!((MailState::from_code(-1), MailState::from_code(6)), (None, None));
+    }
+
+    #[test]
+    fn a_message_whose_id_cannot_be_a_key_gets_one_of_its_content() {
+        let keyed = |id: &str, body: &[u8]| {
+            let (message_id, body) = (id.to_owned(), body.to_vec());
+            Delivery { message_id, body, delivery_count: 1, enqueued_on: None, traceparent: None }.with_key().message_id
+        };
+        assert_eq!(keyed("m", b"a"), "m");
+        assert_eq!(keyed("", b"a"), keyed(&"x".repeat(129), b"a"), "a redelivery is the same row");
+        assert_ne!(keyed("", b"a"), keyed("", b"b"));
+    }
+}

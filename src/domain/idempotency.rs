@@ -103,9 +103,17 @@ mod tests {
     }
 
     #[test]
+    fn an_operators_key_is_no_callers_and_fits_its_column() {
+        let long = operators_key(&"k".repeat(1_000));
+        assert_ne!(operators_key("a"), operators_key("b"));
+        assert!(long.chars().count() <= 255 && IdempotencyKey::parse(&long).is_err(), "{long}");
+    }
+
+    #[test]
     fn requests_that_differ_have_different_fingerprints() {
         let base = Fingerprint::of("POST", "/a", None, b"{}");
         assert_eq!(base, Fingerprint::of("POST", "/a", None, b"{}"));
+        assert!(base.as_str().len() == 64 && base.as_str().bytes().all(|b| b.is_ascii_hexdigit()), "as stored");
         for other in [
             Fingerprint::of("PUT", "/a", None, b"{}"),
             Fingerprint::of("POST", "/a{", None, b"}"),

@@ -339,3 +339,44 @@ pub enum Settled {
     /// Another claim has leased or finished the row: nothing was changed.
     LeaseLost,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_number_is_one_state_or_outcome_and_its_name_is_that_of_the_api() {
+        for state in RowState::ALL {
+            assert_eq!(RowState::from_code(state as i64), Some(state));
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+        for outcome in LastOutcome::ALL {
+            assert_eq!(LastOutcome::from_code(outcome as i64), Some(outcome));
+            assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.name());
+        }
+        for code in [-1, 6] {
+            assert_eq!((RowState::from_code(code), LastOutcome::from_code(code)), (None, None));
+        }
+    }
+
+    #[test]
+    fn a_settlement_has_its_delay_its_claims_and_its_retry() {
+        let columns = |settlement: Settlement| {
+            let SettledColumns { delay_ms, claims, retries, outcome, .. } = settlement.columns();
+            (delay_ms, claims, retries, outcome)
+        };
+        let (outcome, refused) = (LastOutcome::Refused, Some(LastOutcome::Refused));
+        for (suspect, claims) in [(true, SUSPECT_CLAIMS), (false, 0)] {
+            let retry = Settlement::Retry { delay_ms: 5, outcome, error: String::new(), suspect };
+            assert_eq!(columns(retry), (5, claims, 1, refused));
+            let release = |delay_ms| Settlement::Release { delay_ms, outcome: None, error: None, suspect };
+            assert_eq!(columns(release(7)), (7, claims, 0, None));
+            assert_eq!(columns(release(-1)), (0, claims, 0, None));
+        }
+        for (count_retry, retries) in [(true, 1), (false, 0)] {
+            let dead = Settlement::Dead { outcome, error: String::new(), count_retry };
+            assert_eq!(columns(dead), (0, 0, retries, refused));
+        }
+        assert_eq!(columns(Settlement::Sent), (0, 0, 0, Some(LastOutcome::Accepted)));
+    }
+}

@@ -260,6 +260,8 @@ mod tests {
         ] {
             assert!(Schedule::parse(wrong).is_err(), "{wrong}");
         }
+        let span = |text: &str| Schedule::parse(text).unwrap_err().contains("time spans");
+        assert!(span("00:00:10") && !span("hourly"), "only a time span is called one");
         let why = Schedule::parse("0 0 0 * * 7").unwrap_err();
         assert_eq!(why, "is invalid in the days of the week: expected 0 to 6");
     }

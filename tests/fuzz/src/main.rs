@@ -11,7 +11,7 @@ mod targets;
 #[allow(dead_code, reason = "the tests use the rest of it")]
 mod support;
 
-static TARGET: LazyLock<fn(&[u8])> = LazyLock::new(|| {
+static TARGET: LazyLock<targets::Target> = LazyLock::new(|| {
     let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
     let known = targets::ALL.iter().find(|(known, _)| *known == name);
     known.unwrap_or_else(|| panic!("FUZZ_TARGET is invalid: expected one of {:?}", targets::ALL.map(|(name, _)| name))).1

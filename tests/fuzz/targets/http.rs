@@ -112,8 +112,8 @@ async fn send(port: u16, request: &[u8], is_head: bool) -> Answer {
     // One that is refused by its head alone may be answered before its body was written.
     let (_, read) = tokio::join!(writing.write_all(request), reading.read_to_end(&mut answer));
     read.unwrap();
-    let at = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("an answer with a head");
-    let head = std::str::from_utf8(&answer[..at]).expect("a head in ASCII");
+    let at = answer.windows(4).position(|end| end == b"\r\n\r\n").unwrap();
+    let head = std::str::from_utf8(&answer[..at]).unwrap();
     let body = answer[at + 4..].to_vec();
     let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)).and_then(|code| code.parse().ok());
     let header = |name: &str| {
@@ -127,7 +127,7 @@ async fn send(port: u16, request: &[u8], is_head: bool) -> Answer {
     if let Some(length) = header("content-length").filter(|_| !is_head) {
         assert_eq!(length, body.len().to_string(), "one answer, whole");
     }
-    Answer { status: status.expect("a status"), kind: header("content-type"), location: header("location"), body }
+    Answer { status: status.unwrap(), kind: header("content-type"), location: header("location"), body }
 }
 
 async fn check(stage: &Stage, request: &Request<'_>) {

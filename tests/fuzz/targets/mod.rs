@@ -16,8 +16,11 @@ mod sql_connection;
 use std::{cell::RefCell, thread::LocalKey};
 use tokio::runtime::Runtime;
 
+/// Runs one input.
+pub type Target = fn(&[u8]);
+
 /// Each target by its name, which its folder in `corpus` has too.
-pub const ALL: [(&str, fn(&[u8])); 10] = [
+pub const ALL: [(&str, Target); 10] = [
     ("bus-connection", bus_connection::run),
     ("envelope", envelope::run),
     ("http", http::run),
@@ -41,7 +44,11 @@ struct Kept<S> {
 const INPUTS_MAX: u32 = 300;
 
 /// Runs one input on the kept state, or on a fresh one.
-fn on<S>(kept: &'static LocalKey<RefCell<Option<Kept<S>>>>, fresh: impl AsyncFn() -> S, input: impl AsyncFn(&mut S)) {
+fn on<S>(
+    kept: &'static LocalKey<RefCell<Option<Kept<S>>>>,
+    fresh: impl AsyncFnOnce() -> S,
+    input: impl AsyncFnOnce(&mut S),
+) {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut now = kept.take().filter(|kept| kept.inputs < INPUTS_MAX).unwrap_or_else(|| {
         let runtime = runtime();

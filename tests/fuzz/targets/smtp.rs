@@ -27,7 +27,9 @@ thread_local! {
 
 pub(super) fn run(input: &[u8]) {
     let mut replies: Vec<&[u8]> = input.splitn(STEPS, |byte| *byte == 0).collect();
-    replies.iter_mut().for_each(|reply| *reply = &reply[..reply.len().min(REPLY_BYTES_MAX)]);
+    for reply in &mut replies {
+        *reply = &reply[..reply.len().min(REPLY_BYTES_MAX)];
+    }
     on(
         &KEPT,
         async || TcpListener::bind("127.0.0.1:0").await.unwrap(),
