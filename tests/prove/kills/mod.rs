@@ -48,6 +48,8 @@ pub struct Arguments {
     sql: Option<String>,
 }
 
+const SHOWN_EVERY: u32 = 10;
+
 /// What all rounds have in common.
 #[derive(Default)]
 pub struct Setup {
@@ -91,16 +93,20 @@ async fn in_turn(rounds: Vec<(Option<Fault>, u64)>, at_once: usize, setup: &Arc<
         let value = fault.and_then(|fault| fault.to_possible_value());
         named.insert(task.id(), (value.map(|value| value.get_name().to_owned()), seed));
     }
-    let (mut counts, mut broken) = (Counts::default(), Vec::new());
+    let (mut counts, mut broken, mut ended) = (Counts::default(), Vec::new(), 0);
     while let Some(done) = all.join_next_with_id().await {
         let id = done.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let (name, seed) = &named[&id];
         match (done, name) {
             (Ok((_, Ok(one))), name) => {
-                if let Some(name) = name {
-                    println!("{name}: {one}");
-                }
                 counts.add(&one);
+                ended += 1;
+                match name {
+                    Some(name) => println!("{name}: {one}"),
+                    // Of a run that is stopped, something is known.
+                    None if u32::is_multiple_of(ended, SHOWN_EVERY) => println!("{ended} rounds: {counts}"),
+                    None => {}
+                }
             }
             (Ok((_, Err(why))), name) => println!("{}: not tried: {why}", name.as_deref().unwrap_or_default()),
             (Err(error), Some(name)) => broken.push(format!("tests/run kills --only {name} --seed {seed} ({error})")),
