@@ -354,6 +354,8 @@ mod tests {
             assert_eq!(LastOutcome::from_code(outcome as i64), Some(outcome));
             assert_eq!(serde_json::to_value(outcome).unwrap(), outcome.name());
         }
+        let may_be_stored = [true, false, false, true, true, false];
+        assert_eq!(LastOutcome::ALL.map(LastOutcome::may_be_stored), may_be_stored);
         for code in [-1, 6] {
             assert_eq!((RowState::from_code(code), LastOutcome::from_code(code)), (None, None));
         }
