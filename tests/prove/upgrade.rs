@@ -35,13 +35,13 @@ pub async fn prove(arguments: Arguments) {
     let after = arguments.after.unwrap_or_else(next_version);
     let (_ground, mut site, mailbox) = Setup::default().site(1).await;
     site.program.clone_from(&before);
-    let store = site.data.join("app.db");
+    let database = site.data.join("app.db");
     site.start();
     site.up().await;
     let storm = Storm::begin(&site.news(), 0, CALLERS, 1, PAUSE).await;
     tokio::time::sleep(PHASE).await;
 
-    println!("the later build migrates while the earlier one works: {}", migrated(&after, &store));
+    println!("the later build migrates while the earlier one works: {}", migrated(&after, &database));
     tokio::time::sleep(PHASE).await;
     site.kill_handler().await;
     println!("the earlier build starts on the later schema");
@@ -65,7 +65,7 @@ pub async fn prove(arguments: Arguments) {
     ledger.add(older);
 
     site.stop();
-    let again = migrated(&before, &store);
+    let again = migrated(&before, &database);
     assert!(again.contains("nothing to do"), "{again}");
     site.program = before;
     site.start();
