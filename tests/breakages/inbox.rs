@@ -104,6 +104,22 @@ pub const ALL: &[Breakage] = &[
         test: "refused_alike::the_fifth_recipient_refused_alike_takes_all_five_back_and_none_is_lost",
     },
     Breakage {
+        name: "a-persons-word-for-the-providers",
+        rule: "a mail that an operator counts as sent does not show that the provider works",
+        file: "src/adapters/sqlite/sql/inbox_take_back.sql",
+        from: "WHERE State = 2 AND Provider = :provider",
+        to: "WHERE State = 2",
+        test: "refused_alike::a_mail_that_an_operator_counts_as_sent_does_not_end_the_series",
+    },
+    Breakage {
+        name: "an-old-kind-of-refusal-counts",
+        rule: "the kind of an earlier refusal is forgotten with the next outcome",
+        file: "src/adapters/sqlite/sql/inbox_settle.sql",
+        from: "RefusedAlike = NULL",
+        to: "RefusedAlike = RefusedAlike",
+        test: "contracts::inbox::history::sqlite::a_kind_of_refusal_is_forgotten_with_the_next_outcome",
+    },
+    Breakage {
         name: "tombstones-pruned-early",
         rule: "tombstones stay for their retention, so that a late repeat is recognised",
         file: "src/adapters/sqlite/sql/prune_tombstones.sql",

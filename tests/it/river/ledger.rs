@@ -285,6 +285,7 @@ impl Ledger {
                         continue;
                     };
                     let (sendable, mailable, client) = (old.sendable, old.mailable, old.client);
+                    let routed = old.destinations.clone();
                     let commit = self.committed.entry(new.clone()).or_insert(Commit {
                         moment,
                         destinations: Vec::new(),
@@ -292,7 +293,12 @@ impl Ledger {
                         mailable,
                         client,
                     });
-                    commit.destinations.push(done.destination.clone());
+                    if done.destination.is_empty() {
+                        // A copy of what was not routed is routed.
+                        commit.destinations = routed;
+                    } else {
+                        commit.destinations.push(done.destination.clone());
+                    }
                     self.out_of_order.insert((done.destination.clone(), new));
                 }
                 Action::Discard => _ = self.discarded.insert(row),
