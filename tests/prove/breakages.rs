@@ -89,8 +89,18 @@ impl Copy {
             Some("support") | None => true,
             Some(name) => tests.iter().any(|test| test.starts_with(&format!("{name}::"))),
         };
-        let kept: Vec<_> = fs::read_to_string(&main).unwrap().lines().filter(needed).map(str::to_owned).collect();
-        fs::write(main, kept.join("\n")).unwrap();
+        let (mut kept, mut attributes) = (String::new(), String::new());
+        for line in fs::read_to_string(&main).unwrap().lines() {
+            if line.starts_with("#[") {
+                attributes += &format!("{line}\n");
+            } else if needed(&line) {
+                kept += &format!("{attributes}{line}\n");
+                attributes.clear();
+            } else {
+                attributes.clear();
+            }
+        }
+        fs::write(main, kept).unwrap();
     }
 
     /// The tests, built of the copy as it is now.
