@@ -65,10 +65,12 @@ impl Heartbeat {
             return;
         }
         let next_in_ms = i64::try_from(self.next_within(idle).as_millis()).unwrap_or(i64::MAX);
-        match self.heartbeats.beat(self.function, next_in_ms, error).await {
-            Ok(()) => *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(beat),
+        let stored = self.heartbeats.beat(self.function, next_in_ms, error).await;
+        // Without an answer it may be stored or not: the next one is, whatever it says.
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = stored.is_ok().then_some(beat);
+        if let Err(error) = stored {
             // The run that cannot reach the database has said so.
-            Err(error) => tracing::debug!(function = self.function, %error, "the heartbeat was not stored"),
+            tracing::debug!(function = self.function, %error, "the heartbeat was not stored");
         }
     }
 
@@ -159,6 +161,8 @@ mod tests {
         heartbeat.beat(None, Some("away")).await;
         heartbeat.beat(None, Some("away")).await;
         assert_eq!(stored.0.lock().unwrap().len(), 5, "not stored, so tried again");
+        heartbeat.beat(None, None).await;
+        assert_eq!(stored.0.lock().unwrap().len(), 6, "the failure may be stored, so the good run is");
         let (stored, heartbeat) = of(Rhythm::Timer(None));
         heartbeat.beat(None, None).await;
         assert!(stored.0.lock().unwrap()[0].0 > 360 * 86_400_000, "it never runs, so it is not late");
