@@ -89,18 +89,19 @@ impl Copy {
             Some("support") | None => true,
             Some(name) => tests.iter().any(|test| test.starts_with(&format!("{name}::"))),
         };
-        let (mut kept, mut attributes) = (String::new(), String::new());
-        for line in fs::read_to_string(&main).unwrap().lines() {
+        let text = fs::read_to_string(&main).unwrap();
+        let (mut kept, mut attributes) = (Vec::new(), Vec::new());
+        for line in text.lines() {
             if line.starts_with("#[") {
-                attributes += &format!("{line}\n");
+                attributes.push(line);
             } else if needed(&line) {
-                kept += &format!("{attributes}{line}\n");
-                attributes.clear();
+                kept.append(&mut attributes);
+                kept.push(line);
             } else {
                 attributes.clear();
             }
         }
-        fs::write(main, kept).unwrap();
+        fs::write(main, kept.join("\n")).unwrap();
     }
 
     /// The tests, built of the copy as it is now.
