@@ -40,13 +40,10 @@ def before_call(context, case, kwargs):
             year, month = (int(case.path_parameters[name]) for name in ("year", "month"))
             day = min(int(case.body["dueDate"][-2:]), 28)
             case.body["dueDate"] = f"{year:04}-{month:02}-{day:02}"
-    # Who reveals personal data signs for it, and nobody else.
+    # Who reveals personal data signs for it.
     if positive and isinstance(case.query, dict) and case.path.endswith("/messages/{id}"):
         if str(case.query.get("reveal")).lower() == "true":
             case.query |= {"reveal": "true", "by": "schemathesis", "reason": "a test"}
-        else:
-            case.query.pop("by", None)
-            case.query.pop("reason", None)
     # What stands there instead is as invalid to the handler, which answers.
     allowed = "A-Za-z0-9._:~-" if case.path.startswith("/api/ops/") else "A-Za-z0-9-"
     for name, value in (case.path_parameters or {}).items():

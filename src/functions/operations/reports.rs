@@ -66,7 +66,10 @@ pub(super) async fn message(services: &Services, request: &Request) -> Result<Re
     let mut fields = Fields::of_query(&request.head.query);
     let signature = match fields.flag("reveal") {
         Some(true) => signature::read(services, request, &mut fields).map(Some),
-        Some(false) | None => Some(None),
+        Some(false) | None => {
+            signature::unused(&mut fields);
+            Some(None)
+        }
     };
     let reveal = fields.finish(signature)?;
     let id = OpsPath::argument(&request.head.path);

@@ -23,6 +23,12 @@ pub(super) fn read(services: &Services, request: &Request, fields: &mut Fields<'
     Some(Signature { actor: actor?, reason: reason? })
 }
 
+/// Of a request that nobody need sign: what it names is checked, and not used.
+pub(super) fn unused(fields: &mut Fields<'_>) {
+    fields.text("reason", |text| line(text, REASON_CHARS_MAX));
+    fields.text("by", |text| line(text, TEXT_CHARS_MAX));
+}
+
 fn principal(services: &Services, request: &Request) -> Option<String> {
     let value = request.head.headers.get(PRINCIPAL).filter(|_| services.principal_header)?;
     let name = String::from_utf8_lossy(value.as_bytes());
