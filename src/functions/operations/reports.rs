@@ -64,12 +64,11 @@ pub(super) async fn messages(context: &OperateContext, request: &Request) -> Res
 )]
 pub(super) async fn message(services: &Services, request: &Request) -> Result<Reply, Problem> {
     let mut fields = Fields::of_query(&request.head.query);
-    let signature = match fields.flag("reveal") {
-        Some(true) => signature::read(services, request, &mut fields).map(Some),
-        Some(false) | None => {
-            signature::unused(&mut fields);
-            Some(None)
-        }
+    let signature = if fields.flag("reveal") == Some(true) {
+        signature::read(services, request, &mut fields).map(Some)
+    } else {
+        signature::unused(&mut fields);
+        Some(None)
     };
     let reveal = fields.finish(signature)?;
     let id = OpsPath::argument(&request.head.path);
