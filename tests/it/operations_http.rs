@@ -37,6 +37,8 @@ async fn every_wrong_parameter_of_a_report_is_named_at_once() {
         let answer = edge.send("GET", &format!("/api/ops/{path}"), &headers, &[]).await;
         assert_eq!(fields(&answer), expected, "{path}");
     }
+    let named = edge.send("GET", "/api/ops/messages/1?reason=x&by=anna", &[], &[]).await;
+    assert_eq!(named.status, 404, "who names themselves without revealing is not refused");
 }
 
 #[tokio::test]
