@@ -148,6 +148,7 @@ function transfer(broker, { delivery, receiver, connection, message: received },
     if (fault === 'modify') return delivery.modified({ delivery_failed: true });
     if (fault === 'cut-before') return cut();
     if (fault === 'close-before') return connection.close({ condition: 'amqp:connection:forced', description: 'requested by the test' });
+    if (fault?.detach) return receiver.close({ condition: fault.detach, description: 'requested by the test' });
     if (fault === 'detach-before') return receiver.close({ condition: 'amqp:internal-error', description: 'requested by the test' });
     const refused = refusal(entity, messages);
     if (refused) return delivery.reject({ condition: refused[0], description: refused[1] });

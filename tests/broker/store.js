@@ -82,7 +82,7 @@ function nextFault(entity, together) {
   if (Date.now() < entity.busyUntil) entity.seen.hasty += 1;
   const fault = entity.faults.length > 0 ? entity.faults.shift() : thrown(entity);
   if (!fault || (fault.batches && together === 1)) return null;
-  const name = fault.reject ?? fault;
+  const name = fault.reject ?? fault.detach ?? fault;
   entity.seen.faults[name] = (entity.seen.faults[name] ?? 0) + 1;
   if (name === 'com.microsoft:server-busy') entity.busyUntil = Date.now() + pauseSeconds(fault.description) * 1000;
   return fault;

@@ -293,9 +293,7 @@ impl Publish<'_> {
                 PublishOutcome::Retry { after_ms: None, reason: format!("{at} released the message without a reason") }
             }
             Answer::TimedOut => outcome::timed_out(target, self.bus.options.timeout.as_millis()),
-            Answer::Cut(Failure::Refused(Refusal { condition, detail })) => PublishOutcome::Cut {
-                reason: format!("{at} detached the link before its answer: {condition} ({detail})"),
-            },
+            Answer::Cut(Failure::Refused(refusal)) => refusal.outcome_under_way(target),
             Answer::Cut(Failure::Other(why)) => {
                 PublishOutcome::Cut { reason: format!("{at} ended the connection before its answer: {why}") }
             }

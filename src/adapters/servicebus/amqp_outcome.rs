@@ -56,6 +56,23 @@ impl Refusal {
         }
     }
 
+    /// Of a message that was under way when the link was detached with this.
+    pub(super) fn outcome_under_way(&self, target: Target<'_>) -> PublishOutcome {
+        match (self.blame(), self.outcome(target)) {
+            // What is not there stored nothing.
+            (Blame::Missing, blocked) => blocked,
+            (_, PublishOutcome::Blocked { reason, .. }) => {
+                PublishOutcome::Cut { reason: format!("the link was detached before the answer came: {reason}") }
+            }
+            _ => PublishOutcome::Cut {
+                reason: format!(
+                    "{}/{} detached the link before its answer: {} ({})",
+                    target.namespace, target.entity, self.condition, self.detail
+                ),
+            },
+        }
+    }
+
     fn blame(&self) -> Blame {
         match self.condition.as_str() {
             "com.microsoft:server-busy" => Blame::Busy,

@@ -12,6 +12,8 @@ conformance!(
     a_full_and_a_disabled_queue_are_reported_as_such,
     a_queue_that_is_not_there_is_named,
     a_wrong_key_is_reported_with_the_remedy_and_without_the_key,
+    ; amqp alone:
+    what_detaches_the_link_in_mid_send_is_reported_with_its_remedy,
 );
 
 const DESTINATIONS: [&str; 7] = [
@@ -76,6 +78,28 @@ async fn a_queue_that_is_not_there_is_named(on: &Bench) {
     let outcomes = nowhere.publish(&messages(2)).await;
     let reported = blocked(&outcomes);
     assert!(reported.contains("no-such-queue") && reported.contains("create it"), "{reported}");
+}
+
+/// As for a queue that is deleted, disabled or closed to us while its link is open. Whether a message was stored is unknown,
+/// but not where there is no queue.
+async fn what_detaches_the_link_in_mid_send_is_reported_with_its_remedy(on: &Bench) {
+    for (condition, remedy) in [
+        ("amqp:not-found", "create it"),
+        ("com.microsoft:entity-disabled", "enable it"),
+        ("amqp:unauthorized-access", "Send"),
+        ("amqp:resource-limit-exceeded", "full"),
+    ] {
+        on.plan(json!([{"detach": condition}])).await;
+        let outcomes = on.publish(&messages(2)).await;
+        for outcome in &outcomes {
+            assert!(reason(outcome).contains(condition) && reason(outcome).contains(remedy), "{outcomes:?}");
+            match (condition, outcome) {
+                ("amqp:not-found", PublishOutcome::Blocked { .. }) | (_, PublishOutcome::Cut { .. }) => {}
+                _ => panic!("{condition}: {outcomes:?}"),
+            }
+        }
+    }
+    assert!(accepted(&on.publish(&messages(2)).await), "and it goes on once it is over");
 }
 
 async fn a_wrong_key_is_reported_with_the_remedy_and_without_the_key(on: &Bench) {
