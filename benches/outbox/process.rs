@@ -4,7 +4,6 @@ use crate::support::{edge::OF_THE_HOST, host::executable, http_client};
 use hyper::Method;
 use std::{
     collections::BTreeMap,
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     sync::{
@@ -84,7 +83,7 @@ pub struct Handler {
 
 impl Handler {
     pub async fn start(folder: &Path, settings: &Settings) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = client_organizer::local::free_port().unwrap();
         let mut settings = settings.clone();
         settings.push(("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string()));
         settings.push(("Email__Folder", folder.join("mail").display().to_string()));

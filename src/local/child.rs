@@ -8,6 +8,8 @@ use super::{
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
+    io,
+    net::TcpListener,
     path::PathBuf,
     process::{ExitStatus, Stdio},
     time::Duration,
@@ -141,8 +143,8 @@ impl Supervisor {
         let failed = |source| LocalError::Spawn { path: executable.clone(), source };
         let port = match self.port {
             Some(port) => port,
-            // Free a moment ago; should another program take it first, the handler's exits bring a new one.
-            None => std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|l| l.local_addr()).map_err(failed)?.port(),
+            // Should another program take it first, the handler's exits bring a new one.
+            None => free_port().map_err(failed)?,
         };
         self.port = Some(port);
         let worker_id = uuid::Uuid::new_v4().to_string();
@@ -203,6 +205,17 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// A port that nothing on 127.0.0.1 listens at, for a program that is yet to start. It is none of those that systems give
+/// to connections of their own accord (from 32,768 on): they would take one in the meantime now and then.
+///
+/// # Errors
+/// None of a hundred that were tried was free.
+pub fn free_port() -> io::Result<u16> {
+    let listens_at = |port| TcpListener::bind(("127.0.0.1", port)).map(|_| port);
+    let tried = (1..100).find_map(|_| listens_at(fastrand::u16(20_000..32_000)).ok());
+    tried.map_or_else(|| listens_at(fastrand::u16(20_000..32_000)), Ok)
 }
 
 /// Waits until `stop` is true or its sender is dropped.

@@ -37,7 +37,7 @@ pub mod routes;
 mod timers;
 mod web;
 
-pub use child::HandlerCommand;
+pub use child::{HandlerCommand, free_port};
 pub use child_side::{LOCAL_VARIABLE, LOCK_VARIABLE, SECRET_HEADER, end_with_host};
 pub use connection_file::CONNECTION_FILE;
 pub use host::run;

@@ -330,7 +330,7 @@ fn a_development_host_needs_no_migrate() {
     let example: Value = serde_json::from_str(&example).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let serve = |environment: &str| {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = client_organizer::local::free_port().unwrap();
         let values = example["Values"].as_object().unwrap().iter();
         let mut child = Command::new(executable())
             .arg("serve")

@@ -119,7 +119,7 @@ impl Drop for Served {
 
 impl Served {
     fn start(settings: &[(&str, String)]) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = client_organizer::local::free_port().unwrap();
         let mut child = command(settings)
             .arg("serve")
             .env("FUNCTIONS_CUSTOMHANDLER_PORT", port.to_string())

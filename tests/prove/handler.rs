@@ -8,7 +8,6 @@ use serde_json::Value;
 use std::{
     ffi::OsStr,
     io::{BufRead, BufReader},
-    net::TcpListener,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -31,7 +30,7 @@ impl Handler {
 
     /// Of another build.
     pub async fn start_of(program: impl AsRef<OsStr>, settings: &[(&str, String)]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = client_organizer::local::free_port().unwrap();
         let mut child = Command::new(program)
             .arg("serve")
             .envs(settings.iter().map(|(name, value)| (*name, value.as_str())))

@@ -29,7 +29,7 @@ impl Drop for Handler {
 
 impl Handler {
     fn start(server: &TdsServer) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = client_organizer::local::free_port().unwrap();
         let bus = "Endpoint=sb://127.0.0.1:1;SharedAccessKeyName=k;SharedAccessKey=a2V5;UseDevelopmentEmulator=true";
         let mut child = Command::new(executable())
             .arg("serve")
