@@ -38,8 +38,8 @@ const MESSAGE_BYTES_MAX: u64 = 262_144;
 const RENEW_BEFORE: TimeDelta = TimeDelta::minutes(5);
 /// How long closing may wait for the broker.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
-/// How long to wait for the sender's owner to report whether a transfer was begun when the link ended.
-const BEGUN_WAIT: Duration = Duration::from_secs(1);
+/// How long to wait for the sender's owner to report whether a transfer was begun, or why the link ended.
+const REPORT_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Link {
     transfer: mpsc::Sender<Transfer>,
@@ -185,7 +185,7 @@ impl Link {
             begun = &mut transfer => begun,
             // Only the sender's owner knows whether it was begun; if it does not answer, the outcome is unknown.
             why = over(&self.ended) => {
-                tokio::time::timeout(BEGUN_WAIT, transfer).await.unwrap_or(Err(Answer::Cut(why)))
+                tokio::time::timeout(REPORT_WAIT, transfer).await.unwrap_or(Err(Answer::Cut(why)))
             }
         };
         let delivery = match begun {
@@ -195,10 +195,18 @@ impl Link {
         tokio::select! {
             // An answer that arrived counts, whatever has ended since.
             biased;
-            settled = delivery => settled_as(settled),
+            settled = delivery => match settled_as(settled) {
+                Answer::Cut(Failure::Other(vague)) => Answer::Cut(self.why_it_ended(vague).await),
+                answer => answer,
+            },
             why = over(&self.ended) => Answer::Cut(why),
             () = tokio::time::sleep_until(until) => Answer::TimedOut,
         }
+    }
+
+    /// A delivery may end with its sender, without a reason, a moment before or after the sender's owner reports one.
+    async fn why_it_ended(&self, vague: String) -> Failure {
+        tokio::time::timeout(REPORT_WAIT, over(&self.ended)).await.unwrap_or(Failure::Other(vague))
     }
 
     /// Waits until `until` for the link to end: a broker may attach a link first, and refuse it in the next frame.
@@ -270,7 +278,14 @@ async fn serve(mut sender: Sender, mut waiting: mpsc::Receiver<Transfer>, descri
         };
         let answer = match tokio::time::timeout_at(until, transfer).await {
             Ok(Ok(delivery)) => Ok(delivery),
-            Ok(Err(error)) => Err(not_begun(&error)),
+            Ok(Err(error)) => {
+                let answer = not_begun(&error);
+                // What comes after a detach that a transfer met says less.
+                if let Answer::NotSent(why @ Failure::Refused(_)) = &answer {
+                    report(&described, why.clone());
+                }
+                Err(answer)
+            }
             Err(_) => Err(Answer::TimedOut),
         };
         let _ = begun.send(answer);
