@@ -10,7 +10,7 @@ use crate::{
     domain::route::EntityKind,
     failpoints,
     local::{
-        self, HandlerCommand, LocalOptions, Manifest,
+        self, DataLock, HandlerCommand, LocalOptions, Manifest,
         demo::{self, Demo},
         events::{EventSink, Form},
     },
@@ -38,6 +38,8 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
     let root = absolute(&arguments.root)?;
     // First of all: in a wrong folder, an empty database would mislead an operator who runs `ops` there later.
     Manifest::read(&root, &handler_env)?;
+    // Another host's database is not migrated under it.
+    let lock = DataLock::take(&data)?;
     stores::migrate(&settings, None).await?;
 
     let clock = Arc::new(SystemClock);
@@ -75,7 +77,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
         );
     }
     if !arguments.demo {
-        local::run(options, asked_to_stop(&events)).await?;
+        local::run(options, lock, asked_to_stop(&events)).await?;
         goodbye(&events, &data).await;
         return Ok(true);
     }
@@ -96,7 +98,7 @@ pub(super) async fn run(arguments: LocalArgs, env: &BTreeMap<String, String>) ->
         result
     };
     let (done, over) = tokio::sync::oneshot::channel();
-    let host = local::run(options, async move {
+    let host = local::run(options, lock, async move {
         // Ends either way: the demo is over, or it was dropped.
         let _ = done_signal(over).await;
     });

@@ -27,13 +27,12 @@ const CONNECTION_SETTING: &str = "ServiceBusConnection";
 /// How long work under way may take when the host stops, since a person waits. The next host repeats what took longer.
 const FINISH_WITHIN: Duration = Duration::from_secs(3);
 
-/// Runs the host until `shutdown`, then ends the handler. If the future is dropped earlier, the handler is killed.
+/// Runs the host on the data folder that `lock` is of until `shutdown`, then ends the handler. If the future is dropped earlier, the handler is killed.
 ///
 /// # Errors
 /// See [`LocalError`]: something that the host needs is missing or taken, the data folder disappeared, or the handler
 /// exited with code 0.
-pub async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> Result<(), LocalError> {
-    let lock = DataLock::take(&options.data)?;
+pub async fn run(options: LocalOptions, lock: DataLock, shutdown: impl Future<Output = ()>) -> Result<(), LocalError> {
     let manifest = Manifest::read(&options.handler.root, &options.handler.env)?;
     let queue_options = queue_options(&options, &manifest);
     let LocalOptions { port, events, clock, mut handler, hold_deliveries_until_exit, .. } = options;

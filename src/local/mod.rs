@@ -42,6 +42,7 @@ pub use child_side::{LOCAL_VARIABLE, LOCK_VARIABLE, SECRET_HEADER, end_with_host
 pub use connection_file::CONNECTION_FILE;
 pub use host::run;
 pub use keys::KEYS_FILE;
+pub use lock::DataLock;
 pub use manifest::{Function, Manifest, Trigger};
 
 use crate::ports::clock::Clock;

@@ -10,7 +10,7 @@ use crate::support::{
 use client_organizer::{
     adapters::clock::SystemClock,
     local::{
-        self, HandlerCommand, LocalError, LocalOptions,
+        self, DataLock, HandlerCommand, LocalError, LocalOptions,
         events::{Event, EventSink, Stream, What},
         queue::sas::Policy,
     },
@@ -109,13 +109,18 @@ fn options(root: &Path, data: &Path, setup: &Setup) -> LocalOptions {
     options
 }
 
+async fn run(options: LocalOptions, shutdown: impl Future<Output = ()>) -> Result<(), LocalError> {
+    let lock = DataLock::take(&options.data)?;
+    local::run(options, lock, shutdown).await
+}
+
 impl Host {
     /// Starts a host on `folder`; it listens, and its handler may not be up yet.
     async fn start(folder: &Path, setup: Setup) -> Self {
         let options = options(&folder.join("app"), &folder.join("data"), &setup);
         let feed = options.events.subscribe();
         let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(local::run(options, async move {
+        let task = tokio::spawn(run(options, async move {
             let _ = stopped.await;
         }));
         let mut host = Self { port: 0, queue_port: 0, feed, stop: Some(stop), task };
@@ -442,11 +447,23 @@ async fn a_second_host_on_the_same_data_is_refused_until_the_first_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let host = Host::start(folder.path(), Setup::default()).await;
     let second = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
-    let refused = tokio::time::timeout(DEADLINE, local::run(second, std::future::pending())).await;
+    let refused = tokio::time::timeout(DEADLINE, run(second, std::future::pending())).await;
     let refused = refused.expect("it runs").unwrap_err().to_string();
     assert!(refused.contains("--data"), "{refused}");
     host.stop().await.unwrap();
     Host::start(folder.path(), Setup::default()).await.stop().await.unwrap();
+}
+
+/// Its tables would be those of a later version.
+#[test]
+fn a_host_that_is_refused_has_not_migrated_the_database_of_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let _other = DataLock::take(folder.path()).unwrap();
+    let mut refused = std::process::Command::new(executable());
+    refused.args(["local", "--port", "0", "--root", env!("CARGO_MANIFEST_DIR"), "--data"]).arg(folder.path());
+    let refused = refused.output().unwrap();
+    assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("--data"), "{refused:?}");
+    assert!(!folder.path().join("app.db").exists());
 }
 
 #[tokio::test]
@@ -515,7 +532,7 @@ async fn a_host_whose_data_folder_is_replaced_reports_it_and_ends() {
     let host = Host::start(folder.path(), Setup::default()).await;
     std::fs::rename(folder.path().join("data"), folder.path().join("elsewhere")).unwrap();
     let other = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
-    let other = tokio::spawn(local::run(other, std::future::pending()));
+    let other = tokio::spawn(run(other, std::future::pending()));
     let ended = tokio::time::timeout(DEADLINE, host.task).await.expect("it runs on").unwrap();
     assert!(matches!(ended, Err(LocalError::DataGone { .. })), "{ended:?}");
     other.abort();
@@ -530,7 +547,7 @@ async fn a_new_host_waits_until_the_old_handler_is_gone() {
     old.lock().unwrap();
     let options = options(&folder.path().join("app"), &folder.path().join("data"), &Setup::default());
     let mut feed = options.events.subscribe();
-    let host = tokio::spawn(local::run(options, std::future::pending()));
+    let host = tokio::spawn(run(options, std::future::pending()));
     let seen = async {
         let mut waits = false;
         loop {
@@ -570,7 +587,7 @@ async fn a_handler_that_fails_after_it_listens_ends_at_once_and_the_host_reports
         ]),
     };
     let mut feed = options.events.subscribe();
-    let host = tokio::spawn(local::run(options, std::future::pending()));
+    let host = tokio::spawn(run(options, std::future::pending()));
     let ended = async {
         let mut failed_at = None;
         loop {
@@ -618,7 +635,7 @@ fn stub_host() {
     let folder = Path::new(&folder);
     let setup = Setup { env: vec![("STUB_LEASH", stub::variable("STUB_LEASH").unwrap())], ..Setup::default() };
     let options = options(&folder.join("app"), &folder.join("data"), &setup);
-    tokio::runtime::Runtime::new().unwrap().block_on(local::run(options, std::future::pending())).unwrap();
+    tokio::runtime::Runtime::new().unwrap().block_on(run(options, std::future::pending())).unwrap();
 }
 
 /// Not a test: the handler that the hosts start.
