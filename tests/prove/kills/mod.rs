@@ -20,7 +20,7 @@ use faults::Fault;
 use mailbox::Mailbox;
 use reckoning::{Counts, Reckoning};
 use site::Site;
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
 use tokio::{
     sync::Semaphore,
     task::{JoinError, JoinSet},
@@ -46,6 +46,9 @@ pub struct Arguments {
     /// A SQL Server (an ADO connection string) on which databases are created; a SQLite file by default
     #[arg(long, value_name = "CONNECTION STRING")]
     sql: Option<String>,
+    /// A staged app, whose handler is killed in place of this build's
+    #[arg(long, value_name = "FOLDER")]
+    app: Option<PathBuf>,
 }
 
 const SHOWN_EVERY: u32 = 10;
@@ -55,16 +58,17 @@ const SHOWN_EVERY: u32 = 10;
 pub struct Setup {
     smtp: Option<Mailbox>,
     sql: Option<String>,
+    app: Option<PathBuf>,
 }
 
 pub async fn prove(arguments: Arguments) {
-    let Arguments { rounds, seed, only, faults, at_once, sql } = arguments;
+    let Arguments { rounds, seed, only, faults, at_once, sql, app } = arguments;
     println!("kills --seed {seed}");
     let smtp = if smtp_server::made("done").exists() { Some(Mailbox::smtp().await) } else { None };
     if smtp.is_none() {
         println!("no SMTP server (tests/smtp/prepare): mails go to the folder only");
     }
-    let setup = Arc::new(Setup { smtp, sql });
+    let setup = Arc::new(Setup { smtp, sql, app });
     let named = if faults { Fault::value_variants().to_vec() } else { only };
     let rounds: Vec<_> = if named.is_empty() {
         (seed..seed + rounds).map(|seed| (None, seed)).collect()
@@ -133,7 +137,10 @@ impl Setup {
             None => None,
             Some(server) => Some(Database::create_on(server).await),
         };
-        let site = Site::new(folder.path().join("data"), settings, database.as_ref().map(Database::connection));
+        let mut site = Site::new(folder.path().join("data"), settings, database.as_ref().map(Database::connection));
+        if let Some(app) = &self.app {
+            site.root.clone_from(app);
+        }
         (Ground { folder, _database: database }, site, mailbox)
     }
 }
