@@ -6,7 +6,7 @@ pub mod export;
 pub mod meters;
 pub mod spans;
 
-use crate::domain::printable;
+use crate::domain::{fingerprint::without_addresses, printable};
 use std::{io, panic::PanicHookInfo};
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -59,14 +59,19 @@ where
 
 /// One line: the host shows each line of stderr as an error of its own, without its invocation.
 fn log_panic(info: &PanicHookInfo<'_>) {
-    let message = info.payload_as_str().unwrap_or("no message");
-    let message: String = message.chars().take(MESSAGE_CHARS_MAX).collect();
+    let message = without_values(info.payload_as_str().unwrap_or("no message"));
     let location = info.location().map(ToString::to_string).unwrap_or_default();
     let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
     tracing::error!(panic = message, location, thread, "panicked: this is a defect, and the invocation failed");
 }
 
-/// A panic's message may quote the value that caused it: enough to find the defect, not a whole document.
+/// A panic's message may quote the value that caused it, as that of a slice does in backticks: a client's data, or a secret.
+/// What is before it and the location are enough to find the defect.
+fn without_values(message: &str) -> String {
+    let unquoted = message.split('`').next().unwrap_or_default();
+    without_addresses(unquoted).chars().take(MESSAGE_CHARS_MAX).collect()
+}
+
 const MESSAGE_CHARS_MAX: usize = 300;
 
 #[cfg(test)]
@@ -85,6 +90,17 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[test]
+    fn a_panics_line_has_nothing_of_what_was_sliced() {
+        let secret = "ółć c4n4ryKEY anna.kowalska@example.pl".to_owned();
+        let panic = std::panic::catch_unwind(|| secret[..1].len()).unwrap_err();
+        let message = panic.downcast_ref::<String>().unwrap();
+        assert!(message.contains("c4n4ryKEY"), "Rust quotes it: {message}");
+        let shown = without_values(message);
+        assert!(shown.contains("char boundary") && !shown.contains("c4n4ryKEY"), "{shown}");
+        assert!(!without_values("no mail to anna.kowalska@example.pl").contains("anna"));
     }
 
     #[test]
