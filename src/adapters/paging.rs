@@ -1,12 +1,10 @@
-//! Pages of a list: where one ends, as opaque text; how one is filled from a walk along an index.
+//! Pages of a list: how one is filled from a walk along an index.
 
 use crate::domain::{
     delivery::MailState,
     operations::{MailFilter, MessageFilter, Page},
     outbox::RowState,
 };
-use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
-use std::fmt::Display;
 
 /// Most rows that one request reads. A rare match in a long history then takes several requests, each of them short.
 pub(super) const EXAMINED_MAX: u32 = 5_000;
@@ -65,19 +63,6 @@ impl MailWalk {
             }
         }
     }
-}
-
-/// The place of a row in its list: its time as the database has it, and its key.
-#[must_use]
-pub(super) fn place(on: impl Display, key: impl Display) -> String {
-    BASE64.encode(format!("{on}|{key}"))
-}
-
-/// The time and the key. None: the text is no place.
-#[must_use]
-pub(super) fn read_place(text: &str) -> Option<(String, String)> {
-    let text = String::from_utf8(BASE64.decode(text).ok()?).ok()?;
-    text.split_once('|').map(|(on, key)| (on.to_owned(), key.to_owned()))
 }
 
 /// A page without items, and the last one.
@@ -141,15 +126,5 @@ mod tests {
         assert_eq!(cut(5), Page { items: vec![3, 9], next: Some("50".to_owned()) });
         assert_eq!(cut(2), Page { items: vec![3, 9], next: Some("50".to_owned()) });
         assert_eq!(cut(1), Page { items: vec![3], next: Some("3".to_owned()) });
-    }
-
-    #[test]
-    fn a_place_is_opaque_text_and_other_text_is_no_place() {
-        let text = place(-5, "a|\u{1b}[2J&b");
-        assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{text}");
-        assert_eq!(read_place(&text), Some(("-5".to_owned(), "a|\u{1b}[2J&b".to_owned())));
-        for other in ["", "=", "17", "\u{1b}", "////", &BASE64.encode("none"), &BASE64.encode(b"\xff|")] {
-            assert_eq!(read_place(other), None, "{other}");
-        }
     }
 }

@@ -226,7 +226,8 @@ pub fn operate(settings: &Settings, store: &Stores) -> OperateContext {
     }
 }
 
-/// A timer that found nothing for this long is idle: by default no retry of a row or a mail waits longer.
+/// A timer that found nothing for this long is idle: by default no retry of a row or a mail that its process put back waits
+/// longer.
 const IDLE_AFTER: Duration = Duration::from_hours(1);
 
 /// That a timer function, or the command `dispatch`, runs.

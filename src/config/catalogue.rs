@@ -149,7 +149,7 @@ const DATABASE: &[Setting] = &[
         "0",
         0,
         86_400_000,
-        "once the timers have found nothing for an hour, they query the database only this often, so that a serverless one can pause; 0: always",
+        "once the timers have found nothing for an hour, they query the database only this often, so that a serverless one can pause; what only they can find waits as long; 0: always",
     ),
     number("Store__SkewMs", "0", -315_360_000_000, 315_360_000_000, "added to the database's clock; for tests only"),
 ];

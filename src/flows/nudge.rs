@@ -1,4 +1,4 @@
-//! The nudge: a booking wakes one small dispatch in this process. Nothing depends on it: the timer finds every row.
+//! The nudge: a booking or a remedy wakes one small dispatch in this process. Nothing depends on it: the timer finds every row.
 
 use super::dispatch::{self, DispatchContext};
 use futures::FutureExt;

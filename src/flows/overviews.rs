@@ -57,6 +57,7 @@ impl Overviews {
             return Ok(last.overview.clone());
         }
         let overview = compute().await?;
+        made.last.retain(|_, last| begun - last.begun < SECOND);
         made.times.push_back(begun);
         made.last.insert(minutes, Last { begun, changes, overview: overview.clone() });
         Ok(overview)

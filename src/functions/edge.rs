@@ -124,7 +124,8 @@ async fn route(services: &Services, endpoint: Option<Endpoint>, request: &Reques
         Endpoint::Operations(path) => {
             let reply = operations::answer(services, path, request).await.unwrap_or_else(Problem::reply);
             if method != "GET" && path != OpsPath::FindMails && reply.status().is_success() {
-                // A remedy or a resume makes work for both.
+                // A remedy or a resume makes work for both. The timer that would find it may be elsewhere, and rest.
+                services.book.nudge.wake();
                 services.idle_outbox.wake();
                 services.idle_mail.wake();
             }

@@ -1,8 +1,9 @@
-//! A timer function that finds nothing skips runs for a while, so that a serverless database can pause.
+//! A timer function that finds nothing skips runs for a while, so that a serverless database can pause. It is woken by what
+//! comes in through its own process alone: where functions run on instances of their own, what only a timer can find waits.
 
 use crate::flows::watch;
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::Instant;
@@ -18,7 +19,7 @@ pub struct Idle {
     seen: Mutex<Seen>,
 }
 
-#[derive(Default, Clone, Copy)]
+#[derive(Default)]
 struct Seen {
     quiet_since: Option<Instant>,
     last_run: Option<Instant>,
@@ -34,24 +35,24 @@ impl Idle {
 
     /// Whether this run is skipped.
     pub(super) fn skips(&self) -> bool {
-        let Seen { quiet_since: Some(since), last_run: Some(last_run), .. } = self.seen() else { return false };
+        let Seen { quiet_since: Some(since), last_run: Some(last_run), .. } = *self.seen() else { return false };
         since.elapsed() >= self.after && last_run.elapsed() < self.every
     }
 
     /// Records a run that queried the database.
     pub(super) fn ran(&self, found_nothing: bool) {
         let now = Instant::now();
-        let seen = self.seen();
-        let quiet_since = found_nothing.then(|| seen.quiet_since.unwrap_or(now));
-        self.set(Seen { quiet_since, last_run: Some(now), ..seen });
+        let mut seen = self.seen();
+        seen.quiet_since = found_nothing.then(|| seen.quiet_since.unwrap_or(now));
+        seen.last_run = Some(now);
     }
 
     /// Whether this run also reports what needs a person.
     pub(super) fn watches(&self) -> bool {
-        let seen = self.seen();
+        let mut seen = self.seen();
         let due = seen.last_watch.is_none_or(|last| last.elapsed() >= watch::EVERY);
         if due {
-            self.set(Seen { last_watch: Some(Instant::now()), ..seen });
+            seen.last_watch = Some(Instant::now());
         }
         due
     }
@@ -64,15 +65,12 @@ impl Idle {
 
     /// Something came in through this process: the next run is not skipped.
     pub(super) fn wake(&self) {
-        self.set(Seen { quiet_since: None, last_run: None, ..self.seen() });
+        let mut seen = self.seen();
+        (seen.quiet_since, seen.last_run) = (None, None);
     }
 
-    fn seen(&self) -> Seen {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set(&self, seen: Seen) {
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

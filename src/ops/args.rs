@@ -7,7 +7,7 @@ use super::{
     mail_args::MailCommand,
     values::{Moment, destination, duration_ms, name_of_person, reason, row_state},
 };
-use crate::domain::outbox::RowState;
+use crate::domain::{operations::checked_place, outbox::RowState};
 use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
 
@@ -205,7 +205,7 @@ pub struct FilterArgs {
 #[derive(Debug, Clone, Args)]
 pub struct PageArgs {
     /// Continue here: what the previous page printed last
-    #[arg(long, value_name = "NEXT")]
+    #[arg(long, value_name = "NEXT", value_parser = checked_place)]
     pub before: Option<String>,
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,

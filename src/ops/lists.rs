@@ -4,7 +4,6 @@ use super::{args::PageArgs, remedies::Which, run::OpsContext};
 use crate::{
     domain::{
         client::Email,
-        delivery::MailState,
         operations::{MailFilter, Page, Selection},
     },
     flows::operate,
@@ -46,13 +45,15 @@ pub(super) fn recipient_hash(context: &OpsContext, address: &str) -> Result<Stri
     Ok(context.operate.recipients.hash(&address).as_str().to_owned())
 }
 
-/// The refused mails whose reason contains `text`, newest first.
-pub(super) async fn refused_like(context: &OpsContext, text: &str, limit: u32) -> Result<Which> {
-    let filter = MailFilter { state: Some(MailState::Refused), ..MailFilter::default() };
+/// Of these mails, the newest whose reason contains `text`.
+pub(super) async fn alike(context: &OpsContext, filter: &MailFilter, text: &str, limit: u32) -> Result<Which> {
     let asked = PageArgs { before: None, limit: limit.min(IDS_MAX) };
-    let refused = all(&asked, async |page| operate::mails(&context.operate, &filter, &page).await).await?;
-    let alike = refused.items.into_iter().filter(|mail| mail.last_error.as_ref().is_some_and(|why| why.contains(text)));
-    let ids: Vec<String> = alike.map(|mail| mail.message_id).collect();
+    let found = all(&asked, async |page| {
+        let mut page = operate::mails(&context.operate, filter, &page).await?;
+        page.items.retain(|mail| mail.last_error.as_ref().is_some_and(|why| why.contains(text)));
+        Ok(page)
+    });
+    let ids: Vec<String> = found.await?.items.into_iter().map(|mail| mail.message_id).collect();
     if ids.is_empty() {
         bail!("no refused mail has a reason that contains this text: see `ops mail list --state refused`");
     }

@@ -68,6 +68,7 @@ pub enum MailCommand {
         why: Why,
     },
     /// The queue's dead letters, oldest first; each is locked for a moment and released
+    #[command(args_conflicts_with_subcommands = true)]
     DeadLetters {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,

@@ -2,7 +2,7 @@
 
 use super::{
     args::{Rows, RunArgs},
-    mail_args::Mails,
+    mail_args::{MailFilterArgs, Mails},
     print::print_line,
     run::{OpsContext, Out, message_filter, print},
     tables,
@@ -56,17 +56,15 @@ impl Which {
 
     /// `state`: the one that the remedy fits, where the command names none.
     pub(super) fn mails(mails: &Mails, state: MailState, at_once: bool) -> Self {
-        let given = mails.filter.clone();
+        let given = &mails.filter;
         let selection = if mails.run.token.is_some() {
             None
         } else if !mails.ids.is_empty() {
             return Self::at_once(Selection::Ids(mails.ids.clone()));
-        } else if let (Some(group), None, None) = (&given.group, given.state, given.client) {
+        } else if let (Some(group), None, None, false) = (&given.group, given.state, given.client, at_once) {
             Some(Selection::Group(group.clone()))
         } else {
-            let (client, fingerprint) = (given.client, given.group);
-            let state = Some(given.state.unwrap_or(state));
-            Some(Selection::Mails(MailFilter { client, state, fingerprint, ..MailFilter::default() }))
+            Some(Selection::Mails(mail_filter(given, state)))
         };
         Self { selection, destination: None, at_once }
     }
@@ -74,6 +72,12 @@ impl Which {
     pub(super) fn dead_letters(ids: Vec<String>) -> Self {
         Self::at_once(if ids.is_empty() { Selection::DeadLetters } else { Selection::Ids(ids) })
     }
+}
+
+/// `state`: the one that the remedy fits, where the command names none.
+pub(super) fn mail_filter(given: &MailFilterArgs, state: MailState) -> MailFilter {
+    let (client, fingerprint) = (given.client, given.group.clone());
+    MailFilter { client, state: Some(given.state.unwrap_or(state)), fingerprint, ..MailFilter::default() }
 }
 
 /// False: not everything was done, or only a dry run was made where a run was asked for.

@@ -121,9 +121,11 @@ async fn mail(context: &OpsContext, command: MailCommand, out: Out<'_>) -> Resul
         }
         MailCommand::Show { id } => show(context, &id, None, out).await,
         MailCommand::Resend { mails, refused, like } => {
+            let most = remedies::most(&Action::ResendMail, &mails.run);
             let which = match like {
                 Some(text) => {
-                    lists::refused_like(context, &text, remedies::most(&Action::ResendMail, &mails.run)).await?
+                    let filter = remedies::mail_filter(&mails.filter, MailState::Refused);
+                    lists::alike(context, &filter, &text, most).await?
                 }
                 None => Which::mails(&mails, MailState::Refused, refused),
             };

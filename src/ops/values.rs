@@ -1,6 +1,7 @@
 //! The values of arguments, checked as they are read.
 
 use crate::domain::{delivery::MailState, ids::utf16_chars, outbox::RowState, route::NOT_ROUTED};
+use crate::flows::remedy::{REASON_CHARS_MAX, TEXT_CHARS_MAX};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use std::str::FromStr;
@@ -60,16 +61,16 @@ pub(super) fn duration_ms(text: &str) -> Result<i64, String> {
 
 pub(super) fn reason(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() || utf16_chars(text) > 500 {
-        return Err("expected a reason of 1 to 500 characters".to_owned());
+    if text.is_empty() || utf16_chars(text) > REASON_CHARS_MAX {
+        return Err(format!("expected a reason of 1 to {REASON_CHARS_MAX} characters"));
     }
     Ok(text.to_owned())
 }
 
 pub(super) fn name_of_person(text: &str) -> Result<String, String> {
     let text = text.trim();
-    if text.is_empty() || utf16_chars(text) > 200 {
-        return Err("expected who acts, 1 to 200 characters".to_owned());
+    if text.is_empty() || utf16_chars(text) > TEXT_CHARS_MAX {
+        return Err(format!("expected who acts, 1 to {TEXT_CHARS_MAX} characters"));
     }
     Ok(text.to_owned())
 }

@@ -344,13 +344,20 @@ fn every_printed_id_is_accepted_in_any_casing() {
 }
 
 #[test]
+fn a_limit_of_the_list_is_no_limit_of_its_remedy() {
+    let words = ["ops", "mail", "dead-letters", "--limit", "5", "take-in", "--reason", "repaired"];
+    let answer = Shell::new().run(&words, &[]);
+    assert_eq!(answer.status.code(), Some(2), "it would take in a thousand: {}", stderr(&answer));
+}
+
+#[test]
 fn refused_mails_are_sent_again_as_a_group() {
     let shell = Shell::new();
     for (id, state, error) in [("a", 5, "550 5.7.1 no"), ("b", 5, "413 large"), ("c", 5, "550 5.7.1 no"), ("d", 2, "")]
     {
         shell.sql(&format!(
-            "INSERT INTO InboxMessages (Consumer, MessageId, State, Body, LastError, ReceivedOnUtc)
-             VALUES ('SendEmail', '{id}', {state}, x'00', '{error}', 1);"
+            "INSERT INTO InboxMessages (Consumer, MessageId, State, Body, LastError, Subject, ReceivedOnUtc)
+             VALUES ('SendEmail', '{id}', {state}, x'00', '{error}', 'clients/7', 1);"
         ));
     }
     let resend = |more: &[&str]| {
@@ -361,6 +368,12 @@ fn refused_mails_are_sent_again_as_a_group() {
         (answer.status.code(), rows)
     };
     let refused = || shell.json(&["ops", "mail", "list", "--state", "refused"])["items"].as_array().unwrap().len();
+    assert_eq!(resend(&["--like", "5.7.1", "--client", "3"]), (Some(1), 0), "nobody else's");
+    assert_eq!(resend(&["--like", "5.7.1", "--group", "another"]), (Some(1), 0));
+    assert_eq!(resend(&["--group", "another"]).1, 0);
+    assert_eq!(resend(&["--like", "413", "--client", "7", "--limit", "1"]), (Some(0), 1), "however many are newer");
+    assert_eq!(refused(), 2);
+    shell.sql("UPDATE InboxMessages SET State = 5 WHERE MessageId = 'b'");
     assert_eq!(resend(&["--like", "5.7.1"]), (Some(0), 2));
     assert_eq!(refused(), 1);
     assert_eq!(resend(&[]), (Some(0), 1));

@@ -47,6 +47,25 @@ fn every_tsql_file_and_the_script_for_a_dba_can_be_parsed() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
+/// At the start every table is read that is granted, so that a login whose grants are older than the schema is refused with
+/// the remedy, before anything is sent whose outcome it could not store.
+#[test]
+fn the_check_of_rights_reads_every_table_that_is_granted() {
+    let read = |name: &str| fs::read_to_string(root().join("src/adapters/sqlserver").join(name)).unwrap();
+    let (grants, rights) = (read("grants.sql"), read("sql/schema_rights.sql"));
+    let granted: Vec<&str> = grants
+        .lines()
+        .filter(|line| line.starts_with("GRANT SELECT"))
+        .filter_map(|line| line.split_once("ON ")?.1.split(' ').next())
+        // It is read before, to find the version.
+        .filter(|table| *table != "dbo.refinery_schema_history")
+        .collect();
+    assert!(granted.len() >= 17, "{granted:?}");
+    for table in granted {
+        assert!(rights.contains(&format!("FROM {table};")), "{table}");
+    }
+}
+
 /// Shows that the test above can fail.
 #[test]
 fn a_typo_in_tsql_is_found() {

@@ -122,6 +122,8 @@ fn apply(
             changed(include_str!("sql/remedy_followers_due.sql"))?;
             db.prepare_cached(include_str!("sql/outbox_destination_add.sql"))?
                 .execute(named_params! { ":name": to })?;
+            db.prepare_cached(include_str!("sql/remedy_forget_attempts.sql"))?
+                .execute(named_params! { ":seq": seq })?;
             db.prepare_cached(include_str!("sql/remedy_route.sql"))?
                 .execute(named_params! { ":seq": seq, ":to": to, ":now": now })?
         }

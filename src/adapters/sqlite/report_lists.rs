@@ -4,7 +4,7 @@ use super::{report_message::find, rows};
 use crate::{
     adapters::{
         columns::{Columns, report},
-        paging::{self, ENTRIES_MAX, EXAMINED_MAX, MailWalk, MessageWalk, fill, place, read_place},
+        paging::{self, ENTRIES_MAX, EXAMINED_MAX, MailWalk, MessageWalk, fill},
     },
     domain::{
         delivery::{EMAIL_CONSUMER, MailState},
@@ -12,6 +12,7 @@ use crate::{
         ids::{ClientId, Spellings},
         operations::{
             AuditEntry, AuditFilter, FailureGroup, GroupFilter, MailFilter, MailLine, MessageFilter, MessageLine, Page,
+            place, read_place,
         },
     },
     ports::operations::PageRequest,

@@ -41,6 +41,7 @@ const REQUEUE: &str = include_str!("sql/remedy_requeue.sql");
 const ORDER: &str = include_str!("sql/remedy_order.sql");
 const DISCARD: &str = include_str!("sql/remedy_discard.sql");
 const FOLLOWERS_DUE: &str = include_str!("sql/remedy_followers_due.sql");
+const FORGET_ATTEMPTS: &str = include_str!("sql/remedy_forget_attempts.sql");
 const ROUTE: &str = include_str!("sql/remedy_route.sql");
 const ORIGINAL: &str = include_str!("sql/remedy_original.sql");
 const COPY: &str = include_str!("sql/remedy_copy.sql");
@@ -131,7 +132,9 @@ fn batch(
         // The copies of one row: their parameters are numbered.
         Action::Replay { force: true, .. } => ((0..copies.len()).map(numbered).collect(), None),
         Action::Discard => (owned(&[DISCARD, FOLLOWERS_DUE]), None),
-        Action::Route { to, .. } => (owned(&[FOLLOWERS_DUE, DESTINATION_ADD, ROUTE, ORDER]), Some(to.clone())),
+        Action::Route { to, .. } => {
+            (owned(&[FOLLOWERS_DUE, DESTINATION_ADD, FORGET_ATTEMPTS, ROUTE, ORDER]), Some(to.clone()))
+        }
         Action::ResendMail => (owned(&[MAIL_RESEND]), None),
         Action::AssumeMailSent => (owned(&[MAIL_ASSUME_SENT]), None),
         Action::TakeIn => (Vec::new(), None),

@@ -11,6 +11,7 @@ mod masking;
 mod messages;
 mod minutes;
 mod overview;
+mod place;
 mod remedies;
 mod summary;
 mod timeline;
@@ -26,6 +27,7 @@ pub use minutes::late_functions;
 pub use overview::{
     BreakerLine, DestinationLine, Heartbeat, MailLines, MailStateLine, Minute, Overview, PauseLine, Room, UnroutedLine,
 };
+pub use place::{checked_place, place, read_place};
 pub use remedies::{
     Action, PauseAction, PauseReport, PauseRequest, Plan, PlannedRow, RemedyReport, RemedyRequest, RemedyRow,
     Selection, Signature,

@@ -18,7 +18,7 @@ export function render({ items, next }, asked) {
     { head: 'Who', cell: (entry) => said(entry.by, 100) },
     { head: 'What', cell: (entry) => h('b', {}, said(entry.action, 60)) },
     { head: 'To what', wide: true, cell: (entry) => said(entry.target, 300) },
-    { head: 'Why', wide: true, cell: (entry) => said(entry.reason, 500) },
+    { head: 'Why', wide: true, cell: (entry) => said(entry.reason, 1000) },
     { head: 'Changed', number: true, cell: (entry) => count(entry.rows) },
   ];
   return [

@@ -26,7 +26,7 @@ export function choice(name, label, value, any, words) {
 /** Who acts and why, which the audit records. The name is kept for the tab. */
 export function signature() {
   return [
-    field('reason', 'Reason', '', { required: true, maxlength: 500, hint: 'Recorded with the action, for whoever reads the audit.' }),
+    field('reason', 'Reason', '', { required: true, maxlength: 1000, hint: 'Recorded with the action, for whoever reads the audit.' }),
     field('by', 'Your name', sessionStorage.getItem(NAME) ?? '', { required: true, maxlength: 200, hint: 'Where the platform knows who you are, it records that instead.' }),
   ];
 }

@@ -4,7 +4,7 @@ use crate::{
     domain::{
         client::Email,
         delivery::MailState,
-        operations::{MailFilter, MessageFilter},
+        operations::{MailFilter, MessageFilter, checked_place},
         outbox::RowState,
         recipient::RecipientKey,
         route::Destination,
@@ -53,7 +53,7 @@ pub(super) fn mails_by_address(fields: &mut Fields<'_>, key: &RecipientKey) -> M
 
 pub(super) fn page(fields: &mut Fields<'_>) -> PageRequest {
     let limit = fields.number("limit", 1, LIMIT_MAX).unwrap_or(LIMIT);
-    PageRequest { before: fields.text("before", bounded), limit }
+    PageRequest { before: fields.text("before", checked_place), limit }
 }
 
 pub(super) fn bounded(text: &str) -> Result<String, String> {

@@ -67,7 +67,7 @@ async fn an_idle_link_that_the_broker_detached_is_replaced_unnoticed(on: &Bench)
 
 async fn an_answer_that_never_comes_ends_with_the_timeout(on: &Bench) {
     on.plan(json!(["never"])).await;
-    let hasty = bus(&on.broker.connection(on.door), on.door, Duration::from_millis(800));
+    let hasty = bus(&on.broker.connection(on.door), on.door, Duration::from_millis(2_500));
     let to = Destination::parse(&format!("queue:{}", on.entity)).unwrap();
     let outcomes = hasty.publish(&to, &messages(1), Instant::now() + super::PATIENCE).await;
     assert!(matches!(outcomes.as_slice(), [PublishOutcome::TimedOut { .. }]), "{outcomes:?}");

@@ -10,7 +10,7 @@ SELECT h.Seq, h.DueAt
           FROM @heads) AS h
  WHERE h.Place = 1 OR h.Total <= @bytes_max;
 UPDATE t
-   SET State = 1, LeaseToken = @token, Claims = t.Claims + 1, DueAt = DATEADD(millisecond, @lease_ms, @now)
+   SET State = 1, LeaseToken = @token, Claims = CASE WHEN t.Claims < 1000000 THEN t.Claims + 1 ELSE t.Claims END, DueAt = DATEADD(millisecond, @lease_ms, @now)
 OUTPUT inserted.Seq AS Seq, inserted.Id AS Id, inserted.EventType AS EventType, inserted.OrderingKey AS OrderingKey, inserted.ContentType AS ContentType, inserted.Payload AS Payload,
        inserted.Headers AS Headers, inserted.OccurredOnUtc AS OccurredOnUtc, inserted.Claims AS Claims, inserted.RetryCount AS RetryCount,
        inserted.LastOutcome AS LastOutcome, inserted.LastAttemptOnUtc AS LastAttemptOnUtc

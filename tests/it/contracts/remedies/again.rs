@@ -11,6 +11,7 @@ contract!(
     a_copy_has_a_new_id_that_the_copies_for_several_destinations_share,
     a_row_goes_to_another_destination_where_it_was_not_before,
     a_row_that_waits_for_a_route_gets_one,
+    what_a_routed_row_met_elsewhere_is_no_later_sending_here,
     two_rows_of_one_message_do_not_go_to_one_destination,
     a_repeat_that_would_mail_nobody_is_refused,
 );
@@ -136,6 +137,17 @@ async fn a_row_goes_to_another_destination_where_it_was_not_before(backend: &imp
                  WHERE w.Id = 'waits' AND w.DueAt <= ";
     let soon = backend.plus_ms("s.DueAt", HOUR_MS);
     assert_eq!(number(backend, &format!("{freed}{soon}")), 1, "what waited behind it is due");
+}
+
+async fn what_a_routed_row_met_elsewhere_is_no_later_sending_here(backend: &impl Backend) {
+    insert(backend, "older", "k", QUEUE, "dead");
+    insert(backend, "newer", "k", TOPIC, "dead");
+    backend.execute(
+        "INSERT INTO OutboxAttempts (Seq, OnUtc, Instance, State, Outcome) \
+         SELECT Seq, DueAt, 'i', 3, 3 FROM OutboxMessages WHERE Id = 'newer'",
+    );
+    assert_eq!(done(backend, route(QUEUE), ids(&["newer"])).await, ["newer"]);
+    assert_eq!(done(backend, REQUEUE, ids(&["older"])).await, ["older"], "the queue has seen neither");
 }
 
 async fn a_row_that_waits_for_a_route_gets_one(backend: &impl Backend) {
