@@ -184,6 +184,25 @@ async fn an_idle_timer_does_not_query_the_database_until_a_write_or_message_arri
     assert_eq!(report(&edge.invoke("RetryEmail", TIMER.as_bytes()).await, 200)["taken"], 0);
 }
 
+/// In Azure the timer that would find it runs on another instance, and may rest.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_remedy_is_dispatched_by_the_instance_that_took_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut host = Host::start(folder.path(), &[("OutboxSchedule", "0 0 0 29 2 *")], &[]);
+    assert_eq!(post_json(host.port, "/api/clients", &draft(1)).await.status, 201);
+    let headers = [("content-type", "application/json")];
+    let booked = send(host.port, Method::POST, "/api/clients/1/finance", &headers, &figures(3)).await;
+    let id = booked.header("outbox-message-id").unwrap().to_owned();
+    let arrived = |id: String| move |e: &Value| e["event"] == "completed" && e["messageId"] == id.as_str();
+    host.wait_for("its mail", arrived(id.clone()));
+    let replay = json!({"action": "replay", "force": true, "selection": {"ids": [id]}, "dryRun": true});
+    let plan = post_json(host.port, "/api/ops/remedies", &replay).await.json();
+    let run = json!({"token": plan["token"], "reason": "again", "by": "anna"});
+    let replayed = post_json(host.port, "/api/ops/remedies", &run).await.json();
+    let copy = replayed["rows"][0]["newId"].as_str().unwrap_or_else(|| panic!("{replayed}")).to_owned();
+    host.wait_for("the copy's mail", arrived(copy));
+}
+
 #[tokio::test]
 async fn a_timer_run_whose_store_failed_is_a_failed_run() {
     let edge = Edge::new().await;
