@@ -36,7 +36,10 @@ var kinds = [
   }
   { kind: 'dead-rows', severity: 1, what: 'Messages are dead: none is sent unless a person requeues it.' }
   { kind: 'mails-in-doubt', severity: 2, what: 'Mails may or may not have been sent, and wait for a decision.' }
+  { kind: 'mails-refused', severity: 2, what: 'Mails were refused, and are not sent unless a person resends them.' }
   { kind: 'heartbeat-late', severity: 1, what: 'A timer function does not run.' }
+  { kind: 'heartbeat-failed', severity: 1, what: 'The last run of a timer function failed.' }
+  { kind: 'stalled', severity: 2, what: 'Rows that another program locks wait.' }
 ]
 
 resource attention 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
