@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Makes in a folder what is deployed: the staged app, and app.zip of it. The same commit gives the same bytes.
 # Usage: infra/package.sh <folder> [--arch x64|arm64] [--profile release|dev]
+# x64 unless named: what Flex Consumption starts.
 # Needs Rust, and Python with venv: cargo-zigbuild and Zig, which links against an old glibc, come from PyPI into target/.
 set -euo pipefail
 usage() { sed -n '3p' "$0" | cut -c3- >&2; exit 2; }
 
-folder="" arch="" profile=release
+folder="" arch=x64 profile=release
 while [ $# -gt 0 ]; do
   case $1 in
     --arch) arch=${2:-}; shift 2 || usage ;;
@@ -19,9 +20,9 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 cd "$(dirname "$0")/.."
 
-case ${arch:-$(uname -m)} in
-  x64 | x86_64) target=x86_64-unknown-linux-gnu ;;
-  arm64 | aarch64) target=aarch64-unknown-linux-gnu ;;
+case $arch in
+  x64) target=x86_64-unknown-linux-gnu ;;
+  arm64) target=aarch64-unknown-linux-gnu ;;
   *) usage ;;
 esac
 here=$(rustc -vV | sed -n 's/^host: //p')

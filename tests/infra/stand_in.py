@@ -230,10 +230,15 @@ def curl():
     if (method, path) == ("POST", "clients"):
         if state["client"]:
             answer('{"title": "taken"}')
-        state["client"] = json.loads(option("--data"))["email"]
+        state["client"] = json.loads(option("--data"))
         answer('{"id": 7}')
     if method == "GET" and path.startswith("clients?"):
-        answer(json.dumps({"items": [{"id": 7, "nipNb": "1234563218"}], "next": None}))
+        answer(json.dumps({"items": [{"id": 7, **state["client"]}], "next": None}))
+    if (method, path) == ("PUT", "clients/7"):
+        state["client"] = json.loads(option("--data"))
+        answer(json.dumps({"id": 7, **state["client"]}))
+    if (method, path) == ("POST", "clients/7/finance"):
+        state["mailed"] = state["client"]["email"]
     if method == "GET" and path == "ops/messages/m-1":
         answer(json.dumps({"summary": "mailed", "mail": {"state": "sent"}}))
     if (method, path) == ("DELETE", "clients/7"):
