@@ -81,6 +81,12 @@ mod tests {
         assert_ne!(of("connection refused"), of("access denied"));
         assert_ne!(of("x"), Failure::of("queue:b", "blocked", "x").fingerprint);
         assert_ne!(of("x"), Failure::of("queue:a", "refused", "x").fingerprint);
+        assert_ne!(of("x"), Failure::of("queue:ab", "locked", "x").fingerprint, "a name and a class are two texts");
+    }
+
+    #[test]
+    fn a_long_id_does_not_hide_the_words_after_it() {
+        assert_eq!(alike(&format!("{} was refused", "7".repeat(1_000))), "<id> was refused");
     }
 
     #[test]

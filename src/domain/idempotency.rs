@@ -116,6 +116,8 @@ mod tests {
         assert!(base.as_str().len() == 64 && base.as_str().bytes().all(|b| b.is_ascii_hexdigit()), "as stored");
         for other in [
             Fingerprint::of("PUT", "/a", None, b"{}"),
+            Fingerprint::of("POST", "/b", None, b"{}"),
+            Fingerprint::of("POST", "/a", None, b"[]"),
             Fingerprint::of("POST", "/a{", None, b"}"),
             Fingerprint::of("POST", "/a", Some("\"1\""), b"{}"),
         ] {

@@ -181,6 +181,19 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn the_breaker_waits_longer_each_time_and_the_mail_of_a_failed_probe_moves_behind_the_others() {
+        let work = work(None);
+        let failed = |failures, probe| {
+            let attempt =
+                Attempt { provider: "m", work: &work, policy: &POLICY, failures, probe, alone: false, dice: 1.0 };
+            attempt.provider_failed(None, "away")
+        };
+        let open = |for_ms| BreakerChange::Open { for_ms, reason: "away".into() };
+        assert_eq!(failed(2, false), (open(120_000), 0));
+        assert_eq!(failed(2, true), (open(120_000), 120_001));
+    }
+
+    #[test]
     fn a_recipient_is_given_up_only_after_the_set_hours() {
         let full = MailOutcome::RecipientTransient { after_ms: None, reason: "mailbox full".into() };
         let parked = |w: &MailWork| {

@@ -112,5 +112,7 @@ mod tests {
         assert!(limits.check(b"0123456789+", &headers(""), None).unwrap_err().contains("body"));
         assert!(limits.check(b"", &headers("1234567890"), None).unwrap_err().contains("headers"));
         assert!(limits.check(b"", &headers(""), Some(&"k".repeat(129))).unwrap_err().contains("ordering key"));
+        let never = Headers(BTreeMap::from([(crate::domain::timing::TIME_TO_LIVE.to_owned(), "0".to_owned())]));
+        assert!(MessageLimits::default().check(b"", &never, None).unwrap_err().contains("1 to"));
     }
 }

@@ -121,7 +121,7 @@ mod tests {
             assert_eq!(whole.subject.as_deref(), Some("clients/17"));
             assert_eq!(whole.recipient_hash, Some(hash("secret", "anna@example.pl")));
         }
-        for nothing in ["", "[]", "{\"data\":7}", r#"{"data":{"clientId":-1,"recipient":"nobody"}}"#, "\u{feff}{}"] {
+        for nothing in ["", "[]", "{\"data\":7}", r#"{"data":{"clientId":0,"recipient":"nobody"}}"#, "\u{feff}{}"] {
             assert_eq!(key.addressee(nothing.as_bytes()), Addressee::default(), "{nothing}");
         }
     }

@@ -269,14 +269,27 @@ mod tests {
 
     #[test]
     fn each_remedy_fits_its_states_only() {
-        let fits = |remedy: Remedy| RowState::ALL.map(|state| remedy.fits(&row(state)).is_ok());
+        let fits = |remedy: Remedy| RowState::ALL.map(|state| remedy.may(&row(state), false, reported(0)).is_ok());
         assert_eq!(fits(Remedy::Requeue), [false, false, false, true, false]);
         assert_eq!(fits(Remedy::Replay), [false, false, true, false, false]);
         assert_eq!(fits(Remedy::Copy), [false, false, true, false, true]);
         assert_eq!(fits(Remedy::Discard), [true, false, false, true, false]);
         assert_eq!(fits(Remedy::Route), [true, false, false, true, false]);
         for remedy in [Remedy::Requeue, Remedy::Replay, Remedy::Copy, Remedy::Discard, Remedy::Route] {
-            assert!(remedy.states().iter().all(|state| remedy.fits(&row(*state)).is_ok()), "{remedy:?}");
+            let states = remedy.states();
+            assert!(!states.is_empty() && states.iter().all(|state| remedy.fits(&row(*state)).is_ok()), "{remedy:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_routed_to_a_destination_that_does_not_have_it_whatever_the_window() {
+        for outcome in LastOutcome::ALL {
+            let dead = RowFacts { last_outcome: Some(outcome), ..row(RowState::Dead) };
+            assert_eq!(Remedy::Route.may(&dead, false, reported(60_000)), Ok(()), "{outcome:?}");
+            let own = RowFacts { goes_there: true, ..dead.clone() };
+            assert!(Remedy::Route.may(&own, false, reported(0)).unwrap_err().contains("already"));
+            let other = RowFacts { is_there: true, ..dead };
+            assert!(Remedy::Route.may(&other, false, reported(0)).unwrap_err().contains("a row of this message"));
         }
     }
 }

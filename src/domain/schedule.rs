@@ -264,6 +264,10 @@ mod tests {
         assert!(span("00:00:10") && !span("hourly"), "only a time span is called one");
         let why = Schedule::parse("0 0 0 * * 7").unwrap_err();
         assert_eq!(why, "is invalid in the days of the week: expected 0 to 6");
+        for (text, expected) in [("0 0 0 * * x", "expected 0 to 6 or a name"), ("x 0 0 * * *", "expected 0 to 59")] {
+            let why = Schedule::parse(text).unwrap_err();
+            assert!(why.ends_with(expected), "{why}");
+        }
     }
 
     #[test]

@@ -116,8 +116,16 @@ fn timeouts_with_nothing_accepted_count_against_the_destination() {
 #[test]
 fn the_rows_of_a_cut_batch_go_back_as_suspects() {
     let (settled, breaker) = verdict_of(BATCH, &rows(2), &[cut(), cut()]);
-    assert!(settled.iter().all(|s| matches!(s, Settlement::Release { suspect: true, .. })));
+    let cut = Some(LastOutcome::Cut);
+    assert!(settled.iter().all(|s| matches!(s, Settlement::Release { suspect: true, outcome, .. } if *outcome == cut)));
     assert!(matches!(breaker, BreakerChange::Open { .. }));
+}
+
+#[test]
+fn a_row_cut_among_accepted_neighbours_is_sent_alone_and_opens_no_breaker() {
+    let (settled, breaker) = verdict_of(BATCH, &rows(2), &[PublishOutcome::Accepted, cut()]);
+    assert!(matches!(settled[1], Settlement::Release { delay_ms: 0, suspect: true, .. }), "{settled:?}");
+    assert_eq!(breaker, BreakerChange::Leave);
 }
 
 #[test]
@@ -190,9 +198,11 @@ fn a_message_dies_at_its_retry_limit_and_a_hopeless_one_at_once() {
 
 #[test]
 fn a_row_that_was_not_tried_is_put_back_unchanged() {
-    let mut claimed = rows(2);
-    claimed.rows[1].claims = 3;
-    let (settled, _) = verdict_of(BATCH, &claimed, &[PublishOutcome::NotTried, PublishOutcome::NotTried]);
-    assert!(matches!(settled[0], Settlement::Release { outcome: None, suspect: false, .. }));
-    assert!(matches!(settled[1], Settlement::Release { outcome: None, suspect: true, .. }));
+    for (claims, came_as_suspect) in [(1, false), (2, false), (3, true)] {
+        let mut claimed = rows(1);
+        claimed.rows[0].claims = claims;
+        let (settled, _) = verdict_of(BATCH, &claimed, &[PublishOutcome::NotTried]);
+        let unchanged = Settlement::Release { delay_ms: 0, outcome: None, error: None, suspect: came_as_suspect };
+        assert_eq!(settled, [unchanged], "claims: {claims}, this one included");
+    }
 }
