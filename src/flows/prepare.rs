@@ -51,8 +51,7 @@ pub(super) fn prepare(row: &mut ClaimedRow, limits: &MessageLimits) -> Result<Ou
 }
 
 fn wrapped(row: &ClaimedRow) -> Result<String, String> {
-    let text =
-        std::str::from_utf8(without_mark(&row.payload)).map_err(|_| "Payload is not UTF-8, so not application/json")?;
+    let text = utf8(without_mark(&row.payload))?;
     serde_json::from_str::<IgnoredAny>(text)
         .map_err(|e| format!("Payload is not JSON, though ContentType is application/json: {}", without_values(&e)))?;
     Ok(events::wrap_plain(&row.id, &row.event_type, row.occurred_on, text))
@@ -65,7 +64,7 @@ fn checked_event(row: &mut ClaimedRow) -> Result<Bytes, String> {
         specversion: String,
     }
     let payload = without_mark(&row.payload);
-    let envelope: Envelope = serde_json::from_slice(payload).map_err(|e| {
+    let envelope: Envelope = serde_json::from_str(utf8(payload)?).map_err(|e| {
         format!("Payload is not a CloudEvent, though ContentType is {CLOUD_EVENT}: {}", without_values(&e))
     })?;
     if envelope.id != row.id {
@@ -76,6 +75,11 @@ fn checked_event(row: &mut ClaimedRow) -> Result<Bytes, String> {
     }
     let mark = row.payload.len() - payload.len();
     Ok(Bytes::from(std::mem::take(&mut row.payload)).slice(mark..))
+}
+
+/// What is skipped in JSON is not looked at: bytes that are no text would reach every consumer.
+fn utf8(payload: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(payload).map_err(|_| "Payload is not UTF-8, as ContentType states".to_owned())
 }
 
 #[cfg(test)]
@@ -152,6 +156,8 @@ mod tests {
         assert!(prepare_one("application/json", b"\xff").is_err());
         assert!(prepare_one("application/json", b"{} {}").is_err());
         assert!(prepare_one(CLOUD_EVENT, b"[]").is_err());
+        let skipped = b"{\"id\":\"a\\\"1\",\"specversion\":\"1.0\",\"x\":\"\xcc\"}";
+        assert!(prepare_one(CLOUD_EVENT, skipped).unwrap_err().contains("UTF-8"));
         assert!(prepare_one("text\n", b"").is_err());
         let mut headers = row("application/json", b"{}");
         headers.headers = "[1]".into();

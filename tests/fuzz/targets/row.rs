@@ -9,8 +9,7 @@ use client_organizer::domain::{
     timing::{NOT_BEFORE, TIME_TO_LIVE},
 };
 use rusqlite::{Connection, params};
-use serde_json::Value;
-use std::cell::RefCell;
+use std::{borrow::Cow, cell::RefCell};
 
 thread_local! {
     static KEPT: RefCell<Option<super::Kept<(World, Connection)>>> = const { RefCell::new(None) };
@@ -52,6 +51,13 @@ async fn stage() -> (World, Connection) {
     (world, store)
 }
 
+/// A lone surrogate that is escaped elsewhere is JSON, and for its reader to judge.
+#[derive(serde::Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+}
+
 const PENDING: i64 = 0;
 const SENT: i64 = 2;
 const DEAD: i64 = 3;
@@ -76,8 +82,8 @@ async fn check(world: &World, store: &Connection, id: &[u8]) {
             assert!(!message.headers.0.keys().any(reserved), "{:?}", message.headers);
             MessageLimits::default().check(&message.body, &message.headers, message.ordering_key.as_deref()).unwrap();
             if message.content_type == CLOUD_EVENT {
-                let event: Value = serde_json::from_slice(&message.body).unwrap();
-                assert_eq!(event["id"].as_str(), Some(message.id.as_str()));
+                let event: Event<'_> = serde_json::from_str(std::str::from_utf8(&message.body).unwrap()).unwrap();
+                assert_eq!(event.id, message.id.as_str());
             }
         }
         DEAD => {
