@@ -46,6 +46,13 @@ pub(super) async fn run(arguments: &DoctorArgs, env: &BTreeMap<String, String>) 
             found.push(Finding::fine("settings", what));
             let former = |one: &Problem| Finding::note("settings", &one.to_string(), "rename it");
             found.extend(settings.warnings.iter().map(former));
+            if let Err(problem) = &settings.recipients {
+                found.push(Finding::unknown(
+                    "settings",
+                    &problem.to_string(),
+                    "nothing, if only the app is to have it",
+                ));
+            }
             let (database, bus) = tokio::join!(database(&settings), bus(&settings));
             found.extend(database);
             found.extend(bus);

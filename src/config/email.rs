@@ -4,7 +4,7 @@ use super::{
     Identity, Language, Secret, Settings, Unsubscribe,
     connection::acs::{self, AcsConnectionString},
     mailbox,
-    reader::Reader,
+    reader::{Problem, Reader, is_reference},
     setting::Choice,
 };
 use crate::domain::{
@@ -169,7 +169,7 @@ fn smtp(reader: &mut Reader<'_>) -> SmtpSettings {
         security: reader.choice("Email__SmtpSecurity"),
         user: some(reader.text("Email__SmtpUser")),
         // Not trimmed: a password may end in a space.
-        password: reader.given("Email__SmtpPassword").and_then(some).map(Secret),
+        password: reader.given(SMTP_PASSWORD).and_then(some).map(Secret),
         ca_file: some(reader.text("Email__SmtpCaFile")).map(PathBuf::from),
         timeout_ms: reader.number("Email__SmtpTimeoutMs"),
     }
@@ -215,7 +215,7 @@ fn smtp_contradictions(reader: &mut Reader<'_>, settings: &Settings) {
         reader.invalid("Email__SmtpHost", "expected a host's name alone, such as smtp.example.pl");
     }
     match (&smtp.user, &smtp.password) {
-        (Some(_), None) => reader.problem("Email__SmtpPassword", "is not set, but Email__SmtpUser is"),
+        (Some(_), None) => reader.problem(SMTP_PASSWORD, "is not set, but Email__SmtpUser is"),
         (None, Some(_)) => reader.problem("Email__SmtpUser", "is not set, but Email__SmtpPassword is"),
         (Some(_), Some(_)) | (None, None) => {}
     }
@@ -290,12 +290,17 @@ fn is_this_machine(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-const RECIPIENT_KEY: &str = "Inbox__RecipientKey";
+pub(super) const SMTP_PASSWORD: &str = "Email__SmtpPassword";
+pub(super) const RECIPIENT_KEY: &str = "Inbox__RecipientKey";
 /// A shorter key could be guessed, and with it the addresses.
 const KEY_CHARS_MIN: usize = 32;
 
-pub(super) fn recipients(reader: &mut Reader<'_>) -> RecipientKey {
+pub(super) fn recipients(reader: &mut Reader<'_>) -> Result<RecipientKey, Problem> {
     let key = reader.words(RECIPIENT_KEY);
+    if is_reference(key) {
+        let what = "is a Key Vault reference, and not the key itself, which a Key Vault Secrets User can read";
+        return Err(Problem { setting: RECIPIENT_KEY.to_owned(), what: what.to_owned() });
+    }
     let short = key.chars().count() < KEY_CHARS_MIN;
     if short && reader.given("WEBSITE_SITE_NAME").is_some() {
         let what = format!(
@@ -303,7 +308,7 @@ pub(super) fn recipients(reader: &mut Reader<'_>) -> RecipientKey {
         );
         reader.problem(RECIPIENT_KEY, what);
     }
-    RecipientKey::new(key)
+    Ok(RecipientKey::new(key))
 }
 
 /// Default quotas of Azure Communication Services, for a domain of the customer and for one that Azure manages: mails,

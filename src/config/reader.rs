@@ -138,9 +138,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Azure leaves a reference to its Key Vault in place where it cannot resolve it: long enough to be taken for a key.
-    pub(super) fn unresolved_references(&mut self) {
-        for (name, _) in self.env.iter().filter(|(_, value)| value.trim_start().starts_with("@Microsoft.KeyVault(")) {
-            if catalogue::find(name).is_some() {
+    pub(super) fn unresolved_references(&mut self, spared: &[&str]) {
+        for (name, _) in self.env.iter().filter(|(_, value)| is_reference(value)) {
+            if catalogue::find(name).is_some() && !spared.contains(&name.as_str()) {
                 self.problems.retain(|problem| problem.setting != *name);
                 self.problem(
                     name.clone(),
@@ -167,4 +167,9 @@ impl<'a> Reader<'a> {
             }
         }
     }
+}
+
+/// Azure replaces it by the secret, in the app's own process alone.
+pub(super) fn is_reference(value: &str) -> bool {
+    value.trim_start().starts_with("@Microsoft.KeyVault(")
 }

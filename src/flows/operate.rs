@@ -37,8 +37,8 @@ pub struct OperateContext {
     pub dead_letters: Result<Arc<dyn DeadLetters>, String>,
     /// Where each event type goes.
     pub routes: Arc<Routes>,
-    /// Key of the recipients' hashes.
-    pub recipients: RecipientKey,
+    /// Key of the recipients' hashes; an error is the reason why there is none.
+    pub recipients: Result<RecipientKey, String>,
     /// The duplicate detection window, in milliseconds, of destinations whose properties cannot be read; 0: none.
     pub duplicate_window_ms: i64,
     /// The queue that SendEmail reads. None: not set.

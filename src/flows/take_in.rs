@@ -9,6 +9,7 @@ use crate::{
     domain::{
         ids::Spellings,
         operations::{Judged, Plan, RemedyReport, RemedyRequest, RemedyRow, Selection, Signature, report_of_run},
+        recipient::RecipientKey,
         route::Destination,
     },
     ports::dead_letters::DeadLetters,
@@ -17,7 +18,7 @@ use crate::{
 const NOT_THERE: &str = "no dead letter of the queue has this id";
 
 pub(super) async fn plan(context: &OperateContext, request: &RemedyRequest, token: &str) -> Result<Plan, RemedyError> {
-    let (dead, queue) = readable(context)?;
+    let (dead, queue, _) = readable(context)?;
     let wanted: &[String] = if let Selection::Ids(ids) = &request.selection { ids } else { &[] };
     // Those that are wanted may be anywhere in the queue; one more than the limit shows whether there are more.
     let read_max = if wanted.is_empty() { request.limit + 1 } else { ROWS_MAX };
@@ -55,7 +56,7 @@ pub(super) async fn run(
     if let Some((_, Some(report))) = context.remedies.planned(token).await? {
         return Ok(report);
     }
-    let (dead, queue) = readable(context)?;
+    let (dead, queue, recipients) = readable(context)?;
     let ids: &[String] = if let Selection::Ids(ids) = &request.selection { ids } else { &[] };
     let answer = |id: &str, why_not: Option<String>, done: bool| RemedyRow {
         id: id.to_owned(),
@@ -70,7 +71,7 @@ pub(super) async fn run(
             remedies: &*context.remedies,
             dead,
             queue,
-            recipients: &context.recipients,
+            recipients,
             now: context.clock.now(),
             tombstone_days: context.tombstone_days,
         };
@@ -89,9 +90,10 @@ pub(super) async fn run(
     Ok(report)
 }
 
-fn readable(context: &OperateContext) -> Result<(&dyn DeadLetters, &Destination), RemedyError> {
+fn readable(context: &OperateContext) -> Result<(&dyn DeadLetters, &Destination, &RecipientKey), RemedyError> {
     let dead = context.dead_letters.as_ref().map_err(|why| RemedyError::Refused(why.clone()))?;
     let unset = || "EmailQueueName is not set: it names the queue whose dead letters are read".to_owned();
     let queue = context.mail_queue.as_ref().ok_or_else(|| RemedyError::Refused(unset()))?;
-    Ok((&**dead, queue))
+    let recipients = context.recipients.as_ref().map_err(|why| RemedyError::Refused(why.clone()))?;
+    Ok((&**dead, queue, recipients))
 }

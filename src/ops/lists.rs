@@ -42,7 +42,8 @@ pub(super) async fn all<T>(
 /// The error omits the address: it must not get into a log of errors.
 pub(super) fn recipient_hash(context: &OpsContext, address: &str) -> Result<String> {
     let address = Email::parse(address).map_err(|why| anyhow!("the address {why}"))?;
-    Ok(context.operate.recipients.hash(&address).as_str().to_owned())
+    let key = context.operate.recipients.as_ref().map_err(|why| anyhow!(why.clone()))?;
+    Ok(key.hash(&address).as_str().to_owned())
 }
 
 /// Of these mails, the newest whose reason contains `text`.

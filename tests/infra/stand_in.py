@@ -4,7 +4,7 @@
 It answers like the real ones, keeps what they would have made in state.json, and refuses what does not exist yet or, of az, what
 arguments.json (from the real one) does not list. FAIL_AT=<n> makes the n-th call fail before its effect, FAIL_AFTER=<n> after it.
 """
-import json, os, pathlib, sys
+import json, os, pathlib, re, sys
 
 folder = pathlib.Path(os.environ["REHEARSAL"])
 state_file = folder / "state.json"
@@ -104,8 +104,13 @@ def az():
     if command == "container create":
         import shlex, subprocess
 
-        values = arguments[arguments.index("--environment-variables") + 1 :]
-        given = dict(pair.split("=", 1) for pair in values[: next(n for n, word in enumerate(values) if word.startswith("--"))])
+        given = {}
+        for kind in ("--environment-variables", "--secure-environment-variables"):
+            values = arguments[arguments.index(kind) + 1 :]
+            for pair in values[: next(n for n, word in enumerate(values) if word.startswith("--"))]:
+                name, value = pair.split("=", 1)
+                # As az does: in the place of a file's name stands what it has.
+                given[name] = pathlib.Path(value[1:]).read_text().rstrip("\n") if value.startswith("@") else value
         work = folder / "container"
         work.mkdir(exist_ok=True)
         state_file.write_text(json.dumps(state))
@@ -117,7 +122,7 @@ def az():
     if command == "login":
         end()
     if command == "storage blob download":
-        if not state["uploaded"]:
+        if not state["uploaded"] or state["no_download"]:
             end(code=1, error="The specified blob does not exist.")
         pathlib.Path(option("--file")).write_text((folder / "app/handler").read_text())
         end()
@@ -141,6 +146,10 @@ def az():
         state["resources"].append("Microsoft.KeyVault/vaults")
         state["secrets"]["Inbox-RecipientKey"] = "the old one"
         end()
+    if command == "keyvault secret show":
+        if not state["may_read_vault"]:
+            end(code=1, error="(Forbidden) Caller is not authorized to perform action on resource.")
+        end(json.dumps(state["secrets"][option("--name")]))
     if command == "rest" and option("--method") == "post":
         state["refreshed"] = True
         end()
@@ -194,6 +203,11 @@ def outputs():
 def handler():
     if arguments == ["--version"]:
         end("client-organizer 0.2.0+2f3a9c1d04be.release")
+    others = re.compile("^SqlConnectionString$|__(credential|clientId)$|[^A-Za-z0-9_]")
+    lacks = [name for name, value in state["settings"].items() if not others.search(name) and os.environ.get(name) != value]
+    references = [name for name in lacks if state["settings"][name].startswith("@Microsoft.KeyVault(")]
+    if lacks != references or [name for name in state["settings"] if name.endswith("__clientId") and name in os.environ]:
+        end(code=1, error=f"the settings are not the app's: {lacks}")
     login, address = os.environ.get("SqlConnectionString", ""), f"Server=tcp:{outputs()['sqlServer']['value']},1433;"
     if not login.startswith(address) or os.environ.get("Store__Kind") != "sqlserver":
         end(code=1, error="Store__Kind is invalid")
@@ -205,6 +219,14 @@ def handler():
     elif "Active Directory Default" not in login or not state["rules"]:
         # As the server has it.
         end(code=1, error="Cannot open server 'office-1' requested by the login. Client with IP address '192.0.2.7' is not allowed to access the server.")
+    if state["answers"]:
+        code, words = state["answers"].pop(0)
+        end(code=code, error=words)
+    if arguments[0] == "ops":
+        key = os.environ["Inbox__RecipientKey"]
+        if arguments[1:3] == ["mail", "find"] and key.startswith("@Microsoft.KeyVault("):
+            end(code=1, error="error: Inbox__RecipientKey is a Key Vault reference, and not the key itself")
+        state["operated"] = [arguments, os.environ["Email__Provider"], key]
     if arguments[:2] == ["migrate", "--app-user"]:
         state["schema"] = True
         name, client_id = arguments[2].split("=")

@@ -197,6 +197,12 @@ fn the_mails_to_an_address_are_found_without_the_address_being_kept() {
     );
     assert_eq!((found("Anna@Example.pl", "secret"), found("hanna@example.pl", "secret")), (1, 0));
     assert_eq!(found("anna@example.pl", "another"), 0, "without the key nobody can ask");
+    let reference = [("Inbox__RecipientKey", "@Microsoft.KeyVault(VaultName=office;SecretName=Inbox-RecipientKey)")];
+    let keyless = shell.run(&["ops", "mail", "find", "anna@example.pl"], &reference);
+    assert_eq!(keyless.status.code(), Some(1));
+    assert!(stderr(&keyless).contains("Inbox__RecipientKey is a Key Vault reference"), "{}", stderr(&keyless));
+    let others = shell.run(&["ops", "overview"], &reference);
+    assert!(others.status.success(), "{}", stderr(&others));
     let wrong = shell.run(&["ops", "mail", "find", "anna"], &[]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(stderr(&wrong).contains("must be one email address"), "{}", stderr(&wrong));

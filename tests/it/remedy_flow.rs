@@ -46,7 +46,7 @@ fn context(backend: &SqliteBackend) -> OperateContext {
         entities: Err("the bus has no properties".to_owned()),
         dead_letters: Err("ServiceBusConnection is not set".to_owned()),
         routes: world::routes(&[]),
-        recipients: RecipientKey::new("a key of the tests"),
+        recipients: Ok(RecipientKey::new("a key of the tests")),
         duplicate_window_ms: 0,
         mail_queue: Destination::parse(QUEUE).ok(),
         tombstone_days: 400,
@@ -226,6 +226,14 @@ async fn what_cannot_be_done_is_refused_in_words() {
     let context = context(&backend);
     let reported = remedy::plan(&context, &request(Action::TakeIn, Selection::DeadLetters)).await.unwrap_err();
     assert_eq!(reported.to_string(), "ServiceBusConnection is not set");
+    let (letters, why) = (Letters::of(&["a"]), "Inbox__RecipientKey is a Key Vault reference");
+    let keyless = OperateContext {
+        dead_letters: Ok(Arc::new(letters.clone())),
+        recipients: Err(why.to_owned()),
+        ..self::context(&backend)
+    };
+    let reported = remedy::plan(&keyless, &request(Action::TakeIn, Selection::DeadLetters)).await.unwrap_err();
+    assert_eq!((reported.to_string().as_str(), letters.left().len()), (why, 1));
     let none = RemedyRequest { limit: 0, ..request(Action::Discard, ids(&["a"])) };
     assert!(matches!(remedy::plan(&context, &none).await, Err(RemedyError::Refused(_))));
     assert!(matches!(remedy::run(&context, "no token", &by()).await, Err(RemedyError::NoPlan)));

@@ -6,11 +6,11 @@ use crate::support::{
     host::{self, Host, executable},
     http_client::send,
 };
-use client_organizer::config::{Settings, StoreKind, catalogue};
+use client_organizer::config::{EmailProvider, Settings, StoreKind, catalogue};
 use hyper::Method;
 use regex::Regex;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 const ENVIRONMENTS: [&str; 2] = ["dev", "prod"];
 
@@ -152,6 +152,56 @@ fn a_reference_to_the_vault_that_was_not_resolved_is_refused() {
     let reported: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(reported.len(), 1, "{reported:?}");
     assert!(reported[0].starts_with(name) && reported[0].contains("Key Vault"), "{reported:?}");
+}
+
+/// What infra/handler.sh passes to one who may not read the vault: without the app's identity.
+#[test]
+fn a_persons_command_runs_with_the_settings_of_the_app() {
+    for environment in ENVIRONMENTS {
+        let mut settings = deployed(environment);
+        settings.retain(|name, _| !name.ends_with("__credential") && !name.ends_with("__clientId"));
+        let key = "Inbox__RecipientKey";
+        settings.insert(key.to_owned(), given(environment)[key].clone());
+        let read = Settings::read(&settings).unwrap_or_else(|problems| panic!("{environment}: {problems:?}"));
+        assert_eq!(read.email.provider, EmailProvider::Acs, "{environment}");
+        assert_eq!(read.recipients.unwrap_err().setting, key, "{environment}: it is not taken for a key");
+        settings.remove(key);
+        for (name, value) in [
+            ("Email__Provider", "smtp"),
+            ("Email__SmtpHost", "mail.example.pl"),
+            ("Email__SmtpUser", "office"),
+            ("Email__SmtpPassword", "@Microsoft.KeyVault(VaultName=office;SecretName=Email-SmtpPassword)"),
+        ] {
+            settings.insert(name.to_owned(), value.to_owned());
+        }
+        assert!(Settings::read(&settings).is_ok(), "{environment}: no such command sends a mail");
+        assert!(Settings::read_with_bus(&settings).is_err(), "{environment}");
+    }
+}
+
+/// infra/handler.sh tells by them what passes by waiting.
+#[test]
+fn a_database_that_is_away_is_reported_in_the_words_that_handler_sh_waits_for() {
+    let script = file("infra/handler.sh");
+    let words = Regex::new(r#"\*"([^"]+)"\*"#).unwrap();
+    let words: Vec<&str> = words.captures_iter(&script).map(|found| found.extract::<1>().1[0]).collect();
+    let [away, no_token] = words[..] else { panic!("{words:?}") };
+    let reported = |login: &str| {
+        let connection = format!("Server=tcp:127.0.0.1,1;Database=x;TrustServerCertificate=true;{login}");
+        // Without the Azure CLI, and in no cloud.
+        let ran = Command::new(executable())
+            .args(["migrate", "--dry-run"])
+            .env_clear()
+            .envs([("PATH", "/nowhere"), ("Store__Kind", "sqlserver"), ("SqlConnectionString", &connection)])
+            .output()
+            .unwrap();
+        assert_eq!(ran.status.code(), Some(1));
+        String::from_utf8(ran.stderr).unwrap()
+    };
+    let refused = reported("User ID=x;Password=y");
+    assert!(refused.contains(away) && !refused.contains(no_token), "{refused}");
+    let nobody = reported("Authentication=Active Directory Default");
+    assert!(nobody.contains(no_token), "{nobody}");
 }
 
 #[test]

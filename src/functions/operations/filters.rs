@@ -45,9 +45,11 @@ pub(super) fn mails(fields: &mut Fields<'_>) -> MailFilter {
 }
 
 /// As `mails`, and by address, of which only the keyed hash is looked for.
-pub(super) fn mails_by_address(fields: &mut Fields<'_>, key: &RecipientKey) -> MailFilter {
-    let address = fields.text("address", Email::parse);
-    let hash = address.map(|address| key.hash(&address).as_str().to_owned());
+pub(super) fn mails_by_address(fields: &mut Fields<'_>, key: &Result<RecipientKey, String>) -> MailFilter {
+    let hash = fields.text("address", |text| {
+        let address = Email::parse(text)?;
+        Ok(key.as_ref().map_err(Clone::clone)?.hash(&address).as_str().to_owned())
+    });
     MailFilter { recipient_hash: hash, ..mails(fields) }
 }
 

@@ -99,7 +99,7 @@ fn action(fields: &mut Fields<'_>) -> Option<Action> {
     }
 }
 
-fn selection(fields: &mut Fields<'_>, key: &RecipientKey) -> Option<Selection> {
+fn selection(fields: &mut Fields<'_>, key: &Result<RecipientKey, String>) -> Option<Selection> {
     const EXPECTED: &str = "must be \"deadLetters\", or an object with one of ids, messages, mails and group";
     if fields.optional("selection", |token| Ok(token == "\"deadLetters\"")) == Some(true) {
         return Some(Selection::DeadLetters);

@@ -643,7 +643,7 @@ fn context(backend: &impl Backend) -> OperateContext {
         entities: Err(none()),
         dead_letters: Err(none()),
         routes: Arc::new(Routes(BTreeMap::new())),
-        recipients: RecipientKey::new("secret"),
+        recipients: Ok(RecipientKey::new("secret")),
         duplicate_window_ms: 0,
         mail_queue: None,
         tombstone_days: 400,

@@ -186,7 +186,7 @@ impl Process {
                 entities: Err("the bus has no properties".to_owned()),
                 dead_letters: Ok(way.clone()),
                 routes,
-                recipients: RecipientKey::new("a key of the tests"),
+                recipients: Ok(RecipientKey::new("a key of the tests")),
                 duplicate_window_ms: setup.window_ms,
                 mail_queue: Destination::parse(EMAILS).ok(),
                 tombstone_days: TOMBSTONE_DAYS,

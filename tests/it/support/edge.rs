@@ -84,7 +84,7 @@ impl Edge {
             entities: Err("the tests' bus has no properties".to_owned()),
             dead_letters: Err("the tests' bus has no dead letters".to_owned()),
             routes: dispatch.routes.clone(),
-            recipients: notify.recipients.clone(),
+            recipients: Ok(notify.recipients.clone()),
             duplicate_window_ms: 0,
             mail_queue: Destination::parse("queue:client-emails").ok(),
             tombstone_days: 400,
