@@ -244,3 +244,81 @@ async fn found(context: &DispatchContext, report: &mut DispatchReport) -> StoreR
     }
     Ok(context.outbox.waiting(&context.routes).await?.due)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_reports_the_sum_of_its_passes_and_the_last_state_of_each_destination() {
+        let line = |name: &str, breaker| DestinationReport { name: name.to_owned(), breaker, reason: None };
+        let pass = |n: u32, destinations, why: Option<&str>| DispatchReport {
+            routed: n,
+            discarded: n + 1,
+            claimed: n + 2,
+            sent: n + 3,
+            retried: n + 4,
+            released: n + 5,
+            dead: n + 6,
+            lost_leases: n + 7,
+            longest_publish_ms: u64::from(n),
+            destinations,
+            stalled: why.map(str::to_owned),
+            held: n,
+            out_of_time: why.is_some(),
+            store_error: why.map(str::to_owned),
+            panicked: why.is_some(),
+        };
+        let mut run = pass(20, vec![line("queue:a", "open"), line("queue:b", "paused")], None);
+        run.add(pass(10, vec![line("queue:a", "closed")], Some("first")));
+        run.add(pass(30, Vec::new(), Some("second")));
+        run.add(pass(0, Vec::new(), None));
+        let sum = DispatchReport {
+            routed: 60,
+            discarded: 64,
+            claimed: 68,
+            sent: 72,
+            retried: 76,
+            released: 80,
+            dead: 84,
+            lost_leases: 88,
+            longest_publish_ms: 30,
+            destinations: vec![line("queue:b", "paused"), line("queue:a", "closed")],
+            stalled: Some("first".to_owned()),
+            held: 0,
+            out_of_time: true,
+            store_error: Some("first".to_owned()),
+            panicked: true,
+        };
+        assert_eq!(run, sum);
+    }
+
+    #[test]
+    fn a_lock_of_another_program_is_a_stall_and_the_first_failure_of_the_store_is_kept() {
+        let (mut report, step) = (DispatchReport::default(), "claim");
+        for reason in ["one", "two"] {
+            report.failed(&StoreError::Locked { step, reason: reason.to_owned(), source: None });
+            report.failed(&StoreError::Unavailable { step, reason: reason.to_owned(), source: None });
+        }
+        let (stalled, failed) = (report.stalled.unwrap(), report.store_error.unwrap());
+        assert!(stalled.contains("lock") && stalled.contains("one"), "{stalled}");
+        assert!(failed.contains("not available") && failed.contains("one"), "{failed}");
+    }
+
+    /// A pass over nothing but rows that are put back finds the same rows again.
+    #[test]
+    fn another_pass_follows_only_one_that_settled_or_routed_something() {
+        let of = |report: DispatchReport| report.progressed();
+        let none = DispatchReport::default;
+        for some in [
+            DispatchReport { routed: 1, ..none() },
+            DispatchReport { discarded: 1, ..none() },
+            DispatchReport { sent: 1, ..none() },
+            DispatchReport { retried: 1, ..none() },
+            DispatchReport { dead: 1, ..none() },
+        ] {
+            assert!(of(some));
+        }
+        assert!(!of(DispatchReport { claimed: 1, released: 1, lost_leases: 1, held: 1, ..none() }));
+    }
+}

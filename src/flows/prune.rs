@@ -107,3 +107,68 @@ impl PruneReport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::error::{StoreError, StoreResult};
+    use async_trait::async_trait;
+    use std::sync::Mutex;
+
+    /// Of each kind there are two full steps and one row. A step takes a second.
+    struct Full {
+        steps: Mutex<Vec<Prunable>>,
+        fails_at: Option<usize>,
+    }
+
+    #[async_trait]
+    impl Retention for Full {
+        async fn prune(&self, what: Prunable, rows_max: u32) -> StoreResult<u32> {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let mut steps = self.steps.lock().unwrap();
+            steps.push(what);
+            if self.fails_at == Some(steps.len()) {
+                return Err(StoreError::Broken { step: "prune", reason: "no table".to_owned(), source: None });
+            }
+            let of_this_kind = steps.iter().filter(|step| **step == what).count();
+            Ok(if of_this_kind <= 2 { rows_max } else { 1 })
+        }
+    }
+
+    async fn pruned(run_ms: u64, fails_at: Option<usize>) -> (PruneReport, usize) {
+        let retention = Arc::new(Full { steps: Mutex::default(), fails_at });
+        let settings =
+            PruneSettings { outbox_days: 30, inbox_days: 400, refused_body_days: 20, step_rows_max: 10, run_ms };
+        let report = prune(&PruneContext { retention: retention.clone(), settings }).await;
+        let steps = retention.steps.lock().unwrap().len();
+        (report, steps)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_kind_is_deleted_in_steps_until_one_is_not_full() {
+        let whole = PruneReport {
+            outbox_rows: 21,
+            idempotency_keys: 21,
+            inbox_tombstones: 21,
+            refused_bodies: 21,
+            erased_rows: 21,
+            erased_mails: 21,
+            erasures: 21,
+            minutes: 21,
+            heartbeats: 21,
+            remedy_plans: 42,
+            failure_groups: 21,
+            out_of_time: false,
+            store_error: None,
+        };
+        assert_eq!(pruned(60_000, None).await, (whole, 36));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_ends_with_its_time_or_at_a_failure_and_reports_what_it_deleted() {
+        let late = PruneReport { outbox_rows: 21, idempotency_keys: 10, out_of_time: true, ..PruneReport::default() };
+        assert_eq!(pruned(3_500, None).await, (late, 4));
+        let failed = PruneReport { outbox_rows: 10, store_error: Some("prune: no table".into()), ..Default::default() };
+        assert_eq!(pruned(60_000, Some(2)).await, (failed, 2));
+    }
+}
