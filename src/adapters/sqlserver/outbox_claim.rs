@@ -73,6 +73,17 @@ pub(super) fn claimed(results: &Results) -> Result<Claimed, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{ids::LeaseToken, route::Destination};
+
+    #[test]
+    fn what_a_claim_declares_is_no_parameter_of_it() {
+        for mode in [ClaimMode::Batch { rows_max: 1, bytes_max: 1 }, ClaimMode::Suspect, ClaimMode::Probe] {
+            let destination = Destination::parse("queue:mails").unwrap();
+            let claim = Claim { destination, mode, token: LeaseToken::fresh(), lease_ms: 1000, claims_max: 3 };
+            // Binding looks at the names of all of its files together.
+            statement(&claim, "here").bound();
+        }
+    }
 
     #[test]
     fn suspects_are_found_by_their_index_and_otherwise_as_all_heads() {

@@ -70,7 +70,9 @@ impl Statement {
 
     /// The query that is sent. A name that is not a parameter is a variable of the batch and stays.
     pub(super) fn bound(self) -> tiberius::Query<'static> {
-        let mut query = tiberius::Query::new(positional(&self.sql, &self.values));
+        let sql = positional(&self.sql, &self.values);
+        debug_assert!(!redeclares(&sql), "a variable of the batch has the name of a parameter: {sql}");
+        let mut query = tiberius::Query::new(sql);
         for (_, value) in self.values {
             query.bind(Plain(value));
         }
@@ -84,6 +86,15 @@ impl IntoSql<'static> for Plain {
     fn into_sql(self) -> ColumnData<'static> {
         self.0
     }
+}
+
+/// Whether the batch declares a variable that is also a parameter; the server refuses it (error 134).
+fn redeclares(sql: &str) -> bool {
+    const TYPES: [&str; 7] = ["int", "bigint", "datetime2", "nvarchar", "varchar", "varbinary", "TABLE"];
+    sql.split("@P").skip(1).any(|after| {
+        let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        after.strip_prefix(' ').is_some_and(|what| TYPES.iter().any(|of| what.starts_with(of)))
+    })
 }
 
 /// Comments and string literals are skipped.
@@ -122,6 +133,14 @@ fn positional(sql: &str, values: &[(Cow<'static, str>, ColumnData<'static>)]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_has_no_parameters_name() {
+        assert!(redeclares("DECLARE @open int = 0, @P12 int = 0;") && redeclares("DECLARE @P1 TABLE (Seq bigint)"));
+        assert!(!redeclares(
+            "DECLARE @now datetime2(7) = DATEADD(millisecond, @P1, @P2); SELECT CAST(@P3 AS int), @P4"
+        ));
+    }
 
     #[test]
     fn parameters_are_numbered_while_variables_comments_and_literals_stay() {

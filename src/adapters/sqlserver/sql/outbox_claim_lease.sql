@@ -20,4 +20,4 @@ OPTION (LOOP JOIN);
 COMMIT TRAN;
 -- The order of sending: OUTPUT has none, and on Babelfish it returns only columns of the new row.
 SELECT Seq AS TakenSeq, WasDueAt FROM @taken;
-SELECT @dead AS SetDead, @failures AS Failures, @accepted AS LastAcceptedOnUtc;
+SELECT @dead AS SetDead, @breaker_failures AS Failures, @accepted AS LastAcceptedOnUtc;
