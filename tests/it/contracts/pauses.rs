@@ -15,6 +15,7 @@ contract!(
     resuming_closes_the_breaker,
     the_mail_provider_is_paused_and_its_mails_in_sending_are_counted,
     a_destination_that_only_rows_name_is_paused_and_resumed,
+    destinations_whose_names_differ_by_case_are_paused_each,
     an_answer_is_stored_one_time_and_expires,
 );
 
@@ -170,6 +171,20 @@ async fn a_destination_that_only_rows_name_is_paused_and_resumed(backend: &impl 
     assert_eq!(change(backend, &all, "anna").await.unwrap().names, [QUEUE, TOPIC]);
     assert_eq!(change(backend, &request(PauseAction::Resume, QUEUE), "anna").await.unwrap().changed, 1);
     assert_eq!(claimed(backend).await, 1);
+}
+
+async fn destinations_whose_names_differ_by_case_are_paused_each(backend: &impl Backend) {
+    let names = [QUEUE.to_uppercase().replace("QUEUE", "queue"), QUEUE.to_owned()];
+    for name in &names {
+        backend.execute(&format!(
+            "INSERT INTO OutboxMessages (Id, EventType, Destination, Payload) VALUES ('{name}', 'Plain', '{name}', '1')"
+        ));
+    }
+    let all = PauseRequest { action: PauseAction::Pause, name: None, for_ms: None };
+    assert_eq!(change(backend, &all, "anna").await.unwrap().changed, 2);
+    for name in &names {
+        assert_eq!(of(backend, name, "PausedBy").as_deref(), Some("anna"), "{name}");
+    }
 }
 
 async fn an_answer_is_stored_one_time_and_expires(backend: &impl Backend) {

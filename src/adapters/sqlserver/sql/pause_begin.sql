@@ -3,7 +3,7 @@
 -- @drain 1: a pause that is there stays as it is
 -- One that only rows name is stored first.
 INSERT dbo.Destinations (Name)
-SELECT DISTINCT j.n
+SELECT DISTINCT j.n COLLATE Latin1_General_BIN2
   FROM OPENJSON(@names) WITH (n nvarchar(300) '$.n') AS j
  WHERE NOT EXISTS (SELECT 1 FROM dbo.Destinations e WITH (UPDLOCK, HOLDLOCK) WHERE e.Name = j.n COLLATE Latin1_General_BIN2);
 DECLARE @until datetime2(7) = COALESCE(DATEADD(millisecond, @for_ms, DATEADD(second, @for_s, @now)), '9999-12-31T23:59:59');

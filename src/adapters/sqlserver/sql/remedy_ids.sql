@@ -1,14 +1,15 @@
 -- remedy_ids: the rows of the messages that a person names, each by its id, a GUID in any case, or the Seq of a row.
 -- @texts JSON [{p: its place, e: as typed, l: in lower case, u: in upper case, s: as a number}]
+-- COLLATE: OPENJSON's columns have the database's collation, where the spellings are mostly one.
 DECLARE @wanted TABLE (
   Place int NOT NULL, Spelling nvarchar(128) COLLATE Latin1_General_BIN2 NOT NULL, Seq bigint NULL,
   PRIMARY KEY (Place, Spelling));
 INSERT @wanted (Place, Spelling, Seq)
-SELECT p, e, s FROM OPENJSON(@texts) WITH (p int '$.p', e nvarchar(128) '$.e', s bigint '$.s')
+SELECT p, e COLLATE Latin1_General_BIN2, s FROM OPENJSON(@texts) WITH (p int '$.p', e nvarchar(128) '$.e', s bigint '$.s')
  UNION
-SELECT p, l, s FROM OPENJSON(@texts) WITH (p int '$.p', l nvarchar(128) '$.l', s bigint '$.s')
+SELECT p, l COLLATE Latin1_General_BIN2, s FROM OPENJSON(@texts) WITH (p int '$.p', l nvarchar(128) '$.l', s bigint '$.s')
  UNION
-SELECT p, u, s FROM OPENJSON(@texts) WITH (p int '$.p', u nvarchar(128) '$.u', s bigint '$.s');
+SELECT p, u COLLATE Latin1_General_BIN2, s FROM OPENJSON(@texts) WITH (p int '$.p', u nvarchar(128) '$.u', s bigint '$.s');
 DECLARE @by_id TABLE (Place int NOT NULL, Seq bigint NOT NULL, PRIMARY KEY (Place, Seq));
 INSERT @by_id (Place, Seq)
 SELECT DISTINCT w.Place, o.Seq FROM @wanted w JOIN dbo.OutboxMessages o ON o.Id = w.Spelling;
