@@ -45,7 +45,7 @@ const TAKE_BACK: &str = include_str!("sql/inbox_take_back.sql");
 const AT_FAULT: &str = include_str!("sql/inbox_at_fault.sql");
 const END: &str = "COMMIT TRAN;";
 const IF_NEW: &str = "IF @known = 0\nBEGIN";
-const IF_DOUBTS: &str = "IF @doubts > 0\nBEGIN";
+const IF_TRIED: &str = "IF EXISTS (SELECT 1 FROM @tried)\nBEGIN";
 const END_IF: &str = "END;\nCOMMIT TRAN;";
 
 #[async_trait]
@@ -120,7 +120,7 @@ impl Inbox for SqlServer {
             NOW,
             history::TRIED,
             EXPIRE,
-            IF_DOUBTS,
+            IF_TRIED,
             history::MAIL_ATTEMPT,
             history::GROUP,
             history::COUNT,

@@ -19,7 +19,7 @@ OUTPUT inserted.MessageId AS MessageId, inserted.Traceparent AS Traceparent
   JOIN dbo.InboxMessages m WITH (FORCESEEK, INDEX(PK_InboxMessages)) ON m.Consumer = @consumer AND m.MessageId = e.MessageId
  WHERE m.State = 1 AND m.DueAt <= @now
 OPTION (FORCE ORDER, LOOP JOIN);
-DECLARE @doubts int = @@ROWCOUNT;
+-- Those updated, by what they are now: on Babelfish @@ROWCOUNT does not count an UPDATE with OUTPUT.
 INSERT @tried (Id, State, Reference, Error, Fingerprint)
 SELECT m.MessageId, m.State, NULL, m.LastError, m.Fingerprint
   FROM @expired e

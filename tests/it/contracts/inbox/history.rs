@@ -45,7 +45,10 @@ async fn every_outcome_of_a_mail_is_an_attempt_and_the_last_twenty_are_kept(back
     assert_eq!(attempts(backend, "m", "State = 2 AND Reference = 'r-1' AND Error IS NULL"), 1);
     assert_eq!(attempts(backend, "m", "1 = 1"), 20);
     assert_eq!(class(backend, "m"), None, "sent");
-    assert_eq!((counted(backend, latency::FAILED), counted(backend, latency::bucket(100_000))), (23, 1));
+    // A slow server adds its own time.
+    let minutes = (latency::bucket(100_000), latency::bucket(1_000_000));
+    let late = format!("SELECT SUM(Count) FROM MinuteCounts WHERE Bucket BETWEEN {} AND {}", minutes.0, minutes.1);
+    assert_eq!((counted(backend, latency::FAILED), number(backend, &late)), (23, 1));
     assert_eq!(number(backend, "SELECT COUNT(*) FROM FailureGroups"), 2);
 
     let work = ours(backend, "r").await;
