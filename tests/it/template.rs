@@ -5,6 +5,7 @@ use crate::support::{
     backend::memory,
     host::{self, Host, executable},
     http_client::send,
+    sql_server::{SqlServerBackend, without},
 };
 use client_organizer::config::{EmailProvider, Settings, StoreKind, catalogue};
 use hyper::Method;
@@ -89,53 +90,73 @@ fn the_app_starts_with_nothing_but_what_the_template_sets() {
     }
 }
 
-/// Azure leaves the reference itself in the variable: long enough to be taken for a key.
 /// The local host's store and queue in place of Azure's, and a stand-in for the mail service, with a key in place of an
 /// identity; all else is the template's. `STAGED_APP` names a folder that was staged (tests/staged).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_app_serves_with_the_settings_of_the_template() {
+    for environment in ENVIRONMENTS {
+        serves_with_the_settings_of(environment, None).await;
+    }
+}
+
+/// The template's store, on a server that knows no Entra ID: its address, and a login with the role of the identity.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_app_serves_with_the_settings_of_the_template_on_sql_server() {
+    for environment in ENVIRONMENTS {
+        let Some(backend) = SqlServerBackend::start().await else { return };
+        serves_with_the_settings_of(environment, Some(&backend.options.connection)).await;
+    }
+}
+
+async fn serves_with_the_settings_of(environment: &str, role: Option<&str>) {
     let staged = staged_app();
     let root = staged.clone().unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").to_owned());
-    for environment in ENVIRONMENTS {
-        let Some(mut acs) = AcsServer::start(true, json!({}), json!({})).await else { return };
-        let mut settings = deployed(environment);
-        settings.retain(|name, _| !name.starts_with("Email__AcsEndpoint"));
-        settings.insert("Email__AcsConnectionString".to_owned(), acs.connection_string());
-        // Telemetry must not leave this machine.
-        let nobody = "InstrumentationKey=0;IngestionEndpoint=http://127.0.0.1:1/".to_owned();
-        settings.insert("APPLICATIONINSIGHTS_CONNECTION_STRING".to_owned(), nobody);
-        let folder = tempfile::tempdir_in(memory()).unwrap();
-        let env: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let host = Host::start_in(Path::new(&root), Path::new(executable()), folder.path(), &env, &[]);
-
-        if let Some(staged) = &staged {
-            let program = fs::read_link(format!("/proc/{}/exe", host.handler_pid)).unwrap();
-            assert_eq!(program, fs::canonicalize(staged).unwrap().join("handler"));
-        }
-        let handler = fs::read_to_string(format!("/proc/{}/environ", host.handler_pid)).unwrap();
-        let local = ["AzureWebJobsStorage", "ServiceBusConnection", "SqlConnectionString", "Store__Kind"];
-        for (name, value) in settings.iter().filter(|(name, _)| !local.iter().any(|one| name.starts_with(one))) {
-            assert!(
-                handler.split('\0').any(|one| one == format!("{name}={value}")),
-                "the handler lacks {name}={value}"
-            );
-        }
-        let json = [("content-type", "application/json")];
-        let client =
-            json!({"name": "Klient", "address": "ul. Prosta 1", "nipNb": "5260250274", "email": "anna@example.pl"});
-        let made = send(host.port, Method::POST, "/api/clients", &json, &client.to_string()).await;
-        let path = format!("/api/clients/{}/finance", made.json()["id"]);
-        let record = json!({"year": 2030, "month": 3, "incomeTax": 1.5, "vat": 2, "insuranceAmount": 3}).to_string();
-        let booked = send(host.port, Method::POST, &path, &json, &record).await;
-        assert_eq!(booked.status, 201, "{environment}");
-        let mailed = acs.next().await;
-        assert_eq!((&mailed["refused"], &mailed["taken"]), (&Value::Null, &json!(true)), "{environment}: {mailed}");
-        let shown = format!("/api/ops/messages/{}", booked.header("outbox-message-id").unwrap());
-        let shown = send(host.port, Method::GET, &shown, &[], "").await;
-        assert_eq!(shown.status, 200, "{environment}");
-        assert_eq!(send(host.port, Method::GET, "/api/health", &[], "").await.status, 200, "{environment}");
-        assert!(host::alive(host.handler_pid), "one handler served all of it");
+    let Some(mut acs) = AcsServer::start(true, json!({}), json!({})).await else { return };
+    let mut settings = deployed(environment);
+    settings.retain(|name, _| !name.starts_with("Email__AcsEndpoint"));
+    settings.insert("Email__AcsConnectionString".to_owned(), acs.connection_string());
+    // Telemetry must not leave this machine.
+    let nobody = "InstrumentationKey=0;IngestionEndpoint=http://127.0.0.1:1/".to_owned();
+    settings.insert("APPLICATIONINSIGHTS_CONNECTION_STRING".to_owned(), nobody);
+    let mut local = vec!["AzureWebJobsStorage", "ServiceBusConnection", "SqlConnectionString"];
+    let mut arguments = Vec::new();
+    if let Some(role) = role {
+        let ours = ["server", "database", "authentication", "user id"];
+        settings.insert(
+            "SqlConnectionString".to_owned(),
+            format!("{role};{}", without(&settings["SqlConnectionString"], &ours)),
+        );
+        arguments = vec!["--sql", &settings["SqlConnectionString"]];
+    } else {
+        local.push("Store__Kind");
     }
+    let folder = tempfile::tempdir_in(memory()).unwrap();
+    let env: Vec<_> = settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let host = Host::start_in(Path::new(&root), Path::new(executable()), folder.path(), &env, &arguments);
+
+    if let Some(staged) = &staged {
+        let program = fs::read_link(format!("/proc/{}/exe", host.handler_pid)).unwrap();
+        assert_eq!(program, fs::canonicalize(staged).unwrap().join("handler"));
+    }
+    let handler = fs::read_to_string(format!("/proc/{}/environ", host.handler_pid)).unwrap();
+    for (name, value) in settings.iter().filter(|(name, _)| !local.iter().any(|one| name.starts_with(one))) {
+        assert!(handler.split('\0').any(|one| one == format!("{name}={value}")), "the handler lacks {name}={value}");
+    }
+    let json = [("content-type", "application/json")];
+    let client =
+        json!({"name": "Klient", "address": "ul. Prosta 1", "nipNb": "5260250274", "email": "anna@example.pl"});
+    let made = send(host.port, Method::POST, "/api/clients", &json, &client.to_string()).await;
+    let path = format!("/api/clients/{}/finance", made.json()["id"]);
+    let record = json!({"year": 2030, "month": 3, "incomeTax": 1.5, "vat": 2, "insuranceAmount": 3}).to_string();
+    let booked = send(host.port, Method::POST, &path, &json, &record).await;
+    assert_eq!(booked.status, 201, "{environment}");
+    let mailed = acs.next().await;
+    assert_eq!((&mailed["refused"], &mailed["taken"]), (&Value::Null, &json!(true)), "{environment}: {mailed}");
+    let shown = format!("/api/ops/messages/{}", booked.header("outbox-message-id").unwrap());
+    let shown = send(host.port, Method::GET, &shown, &[], "").await;
+    assert_eq!(shown.status, 200, "{environment}");
+    assert_eq!(send(host.port, Method::GET, "/api/health", &[], "").await.status, 200, "{environment}");
+    assert!(host::alive(host.handler_pid), "one handler served all of it");
 }
 
 #[expect(clippy::disallowed_methods, reason = "the script that stages says where")]
@@ -143,6 +164,7 @@ fn staged_app() -> Option<String> {
     std::env::var("STAGED_APP").ok()
 }
 
+/// Azure leaves the reference itself in the variable: long enough to be taken for a key.
 #[test]
 fn a_reference_to_the_vault_that_was_not_resolved_is_refused() {
     let mut settings = with_the_platform(deployed("dev"));

@@ -46,7 +46,8 @@ pub fn in_database(server: &str, database: &str) -> String {
     format!("{};Database={database}", without(server, &["database", "initial catalog"]))
 }
 
-fn without(connection: &str, names: &[&str]) -> String {
+/// The connection string but for these keywords, in lower case.
+pub fn without(connection: &str, names: &[&str]) -> String {
     let kept = |part: &&str| {
         let name = part.split('=').next().unwrap_or_default().trim().to_lowercase();
         !names.contains(&name.as_str()) && !name.is_empty()
@@ -68,6 +69,11 @@ pub async fn connect(connection: &str) -> Connection {
 /// Babelfish cannot create or drop two databases at once. The lock ends with the connection.
 const ONE_AT_A_TIME: &str = "EXEC sp_getapplock @Resource = N'client-organizer test databases', @LockMode = 'Exclusive', \
     @LockOwner = 'Session', @LockTimeout = 60000;";
+
+/// It checks a foreign key by the rights of whoever inserts, and locks the referenced row, which is a right to change it.
+/// SQL Server needs none.
+const FOR_BABELFISH: &str = "IF SERVERPROPERTY('BabelfishVersion') IS NOT NULL \
+    GRANT UPDATE ON dbo.OperatorActions TO client_organizer;";
 
 impl Database {
     /// `None`: no server is configured.
@@ -130,6 +136,7 @@ impl SqlServerBackend {
     /// On a migrated database.
     pub async fn on(database: Database) -> Self {
         let options = SqlServerOptions::at(database.as_the_role().await);
+        run(&mut connect(&database.connection()).await, FOR_BABELFISH).await;
         let db = SqlServer::open(&options).await.unwrap();
         let other = SqlServer::open(&options).await.unwrap();
         let stranger = Mutex::new(connect(&database.connection()).await);
