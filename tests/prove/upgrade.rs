@@ -6,7 +6,7 @@ use crate::{
     kills::{Setup, callers::Storm, reckoning::Reckoning, site::News},
     support::host::executable,
 };
-use client_organizer::adapters::sqlite::migrate;
+use client_organizer::adapters::{sqlite, sqlserver};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -23,6 +23,9 @@ pub struct Arguments {
     /// The program of the version after; by default this one with one more migration, built in a copy of the sources
     #[arg(long, value_name = "PROGRAM")]
     after: Option<PathBuf>,
+    /// A SQL Server (an ADO connection string) on which a database is created; a SQLite file by default
+    #[arg(long, value_name = "CONNECTION STRING")]
+    sql: Option<String>,
 }
 
 const CALLERS: u32 = 3;
@@ -33,15 +36,19 @@ const PHASE: Duration = Duration::from_secs(2);
 pub async fn prove(arguments: Arguments) {
     let before = arguments.before.unwrap_or_else(|| executable().into());
     let after = arguments.after.unwrap_or_else(next_version);
-    let (_ground, mut site, mailbox) = Setup::default().site(1).await;
+    let (ground, mut site, mailbox) = Setup::on(arguments.sql).site(1).await;
     site.program.clone_from(&before);
-    let database = site.data.join("app.db");
+    let store = if site.is_sql {
+        vec![("Store__Kind", "sqlserver".to_owned()), ("SqlConnectionString", ground.database())]
+    } else {
+        vec![("Store__Path", site.data.join("app.db").to_string_lossy().into_owned())]
+    };
     site.start();
     site.up().await;
     let storm = Storm::begin(&site.news(), 0, CALLERS, 1, PAUSE).await;
     tokio::time::sleep(PHASE).await;
 
-    println!("the later build migrates while the earlier one works: {}", migrated(&after, &database));
+    println!("the later build migrates while the earlier one works: {}", migrated(&after, &store));
     tokio::time::sleep(PHASE).await;
     site.kill_handler().await;
     println!("the earlier build starts on the later schema");
@@ -65,7 +72,7 @@ pub async fn prove(arguments: Arguments) {
     ledger.add(older);
 
     site.stop();
-    let again = migrated(&before, &database);
+    let again = migrated(&before, &store);
     assert!(again.contains("nothing to do"), "{again}");
     site.program = before;
     site.start();
@@ -82,7 +89,9 @@ pub async fn prove(arguments: Arguments) {
 async fn beside(program: &Path, running: u32, seed: u32) -> (Handler, Storm) {
     let environment = fs::read_to_string(format!("/proc/{running}/environ")).unwrap();
     let settings: Vec<_> = environment.split('\0').filter_map(|setting| setting.split_once('=')).collect();
-    let settings = settings.into_iter().filter(|(name, _)| name.contains("__") || *name == "ServiceBusConnection");
+    let settings = settings
+        .into_iter()
+        .filter(|(name, _)| name.contains("__") || ["ServiceBusConnection", "SqlConnectionString"].contains(name));
     let settings: Vec<_> = settings.map(|(name, value)| (name, value.to_owned())).collect();
     let handler = Handler::start_of(program, &settings).await;
     let news = watch::Sender::new(News::default());
@@ -91,8 +100,8 @@ async fn beside(program: &Path, running: u32, seed: u32) -> (Handler, Storm) {
     (handler, storm)
 }
 
-fn migrated(program: &Path, store: &Path) -> String {
-    let output = Command::new(program).arg("migrate").env("Store__Path", store).output().unwrap();
+fn migrated(program: &Path, store: &[(&str, String)]) -> String {
+    let output = Command::new(program).arg("migrate").envs(store.iter().cloned()).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     printed
@@ -101,13 +110,29 @@ fn migrated(program: &Path, store: &Path) -> String {
 /// This version with a migration that expands the schema, as the next release may have.
 fn next_version() -> PathBuf {
     let copy = Copy::of("upgrade");
-    let (migrations, wanted) = (copy.tree.join("src/adapters/sqlite/migrations"), migrate::wanted());
-    let stale = fs::read_dir(&migrations).unwrap().map(|file| file.unwrap().path());
-    stale.filter(|file| file.to_string_lossy().contains("__next__")).for_each(|file| fs::remove_file(file).unwrap());
-    let expands = "ALTER TABLE OutboxMessages ADD COLUMN Colour TEXT;\nCREATE INDEX IX_Outbox_Colour ON OutboxMessages (Colour);\n";
-    fs::write(migrations.join(format!("V{}__next__from_{wanted}.sql", wanted + 1)), expands).unwrap();
-    // Cargo does not see new files of an embedded folder, but that this one is newer.
-    let embeds = copy.tree.join("src/adapters/sqlite/migrate.rs");
-    fs::write(&embeds, fs::read(&embeds).unwrap()).unwrap();
+    for (dialect, wanted, expands) in [
+        (
+            "sqlite",
+            sqlite::migrate::wanted(),
+            "ALTER TABLE OutboxMessages ADD COLUMN Colour TEXT;\nCREATE INDEX IX_Outbox_Colour ON OutboxMessages (Colour);\n",
+        ),
+        (
+            "sqlserver",
+            sqlserver::migrate::wanted(),
+            "ALTER TABLE dbo.OutboxMessages ADD Colour nvarchar(20) NULL;\n\
+             EXEC sp_executesql N'CREATE INDEX IX_Outbox_Colour ON dbo.OutboxMessages (Colour)';\n",
+        ),
+    ] {
+        let adapter = copy.tree.join("src/adapters").join(dialect);
+        let migrations = adapter.join("migrations");
+        let stale = fs::read_dir(&migrations).unwrap().map(|file| file.unwrap().path());
+        stale
+            .filter(|file| file.to_string_lossy().contains("__next__"))
+            .for_each(|file| fs::remove_file(file).unwrap());
+        fs::write(migrations.join(format!("V{}__next__from_{wanted}.sql", wanted + 1)), expands).unwrap();
+        // Cargo does not see new files of an embedded folder, but that this one is newer.
+        let embeds = adapter.join("migrate.rs");
+        fs::write(&embeds, fs::read(&embeds).unwrap()).unwrap();
+    }
     copy.program()
 }

@@ -7,6 +7,7 @@ use super::{
     disk::SmallDisk,
     files, hosts, limits,
     random::{CALLERS, PAUSE},
+    server,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -30,18 +31,36 @@ pub enum Fault {
     ClockBack,
     /// The broker is killed in mid-send with thousands of messages under way
     Broker,
+    /// Sessions of the SQL Server are killed, in whatever statement they are
+    Sessions,
+    /// Another program holds rows of the SQL Server for longer than a statement takes
+    HeldRows,
+    /// The SQL Server stops and starts again
+    ServerRestart,
 }
 
 impl Fault {
-    /// It happens to the files of a SQLite store.
-    fn is_of_files(self) -> bool {
+    /// `Err`: why it cannot be tried.
+    fn can_be_tried(self, setup: &Setup) -> Result<(), String> {
         use Fault::{
-            Broker, ClockBack, Descriptors, FullDisk, LockedDatabase, Memory, ReadOnlyFile, TornWal, TwoHosts,
+            Broker, ClockBack, Descriptors, FullDisk, HeldRows, LockedDatabase, Memory, ReadOnlyFile, ServerRestart,
+            Sessions, TornWal, TwoHosts,
         };
-        match self {
-            FullDisk | ReadOnlyFile | LockedDatabase | TornWal | Broker => true,
-            TwoHosts | Descriptors | Memory | ClockBack => false,
-        }
+        let why = match self {
+            FullDisk | ReadOnlyFile | LockedDatabase | TornWal | Broker if setup.sql.is_some() => {
+                "it is about a SQLite file"
+            }
+            Sessions | HeldRows | ServerRestart if setup.sql.is_none() => "it is about a SQL Server (--sql)",
+            ServerRestart if setup.sql_restart.is_none() => "no command restarts the server (--sql-restart)",
+            FullDisk | ReadOnlyFile | LockedDatabase | TornWal | Broker | Sessions | HeldRows | ServerRestart
+            | TwoHosts | Descriptors | Memory | ClockBack => return Ok(()),
+        };
+        Err(why.to_owned())
+    }
+
+    /// What it stops, all rounds need.
+    pub(super) fn is_for_all(self) -> bool {
+        self == Self::ServerRestart
     }
 }
 
@@ -50,9 +69,7 @@ const AFTER: Duration = Duration::from_millis(200);
 
 /// `Err`: why it cannot be tried here.
 pub(super) async fn round(setup: Arc<Setup>, fault: Fault, seed: u64) -> Result<Counts, String> {
-    if setup.sql.is_some() && fault.is_of_files() {
-        return Err("it is about a SQLite file".to_owned());
-    }
+    fault.can_be_tried(&setup)?;
     let (ground, mut site, mailbox) = setup.site(seed).await;
     if fault == Fault::Broker {
         return broker::round(site, ground.folder.path(), seed).await;
@@ -73,13 +90,16 @@ pub(super) async fn round(setup: Arc<Setup>, fault: Fault, seed: u64) -> Result<
         Fault::Descriptors => limits::descriptors(&site).await,
         Fault::Memory => limits::memory(&site).await,
         Fault::ClockBack => more = clock.as_ref().expect("it is faked").set_back(&site, seed).await,
+        Fault::Sessions => server::kill_sessions(&ground.database(), fastrand::Rng::with_seed(seed)).await,
+        Fault::HeldRows => server::hold_rows(&ground.database()).await,
+        Fault::ServerRestart => server::restart(setup.sql_restart.as_deref().unwrap_or_default()),
         Fault::Broker => unreachable!("see above"),
     }
     tokio::time::sleep(AFTER).await;
     let mut ledger = storm.end().await;
     let felt = ledger.refused + ledger.unknown + ledger.repeats;
     // A few callers with open connections may pass by the others, which assert by themselves that they took effect.
-    let noticed = [Fault::FullDisk, Fault::LockedDatabase, Fault::TornWal];
+    let noticed = [Fault::FullDisk, Fault::LockedDatabase, Fault::TornWal, Fault::ServerRestart];
     assert!(felt > 0 || !noticed.contains(&fault), "nobody noticed the fault");
     ledger.add(more);
     let counts = Reckoning::of(&site).settle(&ledger, &mailbox).await;

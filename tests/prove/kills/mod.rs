@@ -11,6 +11,7 @@ mod limits;
 pub mod mailbox;
 mod random;
 pub mod reckoning;
+mod server;
 pub mod site;
 mod wal;
 
@@ -42,13 +43,16 @@ pub struct Arguments {
     faults: bool,
     /// Rounds at once: mostly they wait for leases
     #[arg(long, default_value_t = 4)]
-    at_once: usize,
+    at_once: u32,
     /// A SQL Server (an ADO connection string) on which databases are created; a SQLite file by default
     #[arg(long, value_name = "CONNECTION STRING")]
     sql: Option<String>,
     /// A staged app, whose handler is killed in place of this build's
     #[arg(long, value_name = "FOLDER")]
     app: Option<PathBuf>,
+    /// What stops that SQL Server, starts it again and waits until it is up, for the fault `server-restart`
+    #[arg(long, value_name = "SHELL COMMAND", requires = "sql")]
+    sql_restart: Option<String>,
 }
 
 const SHOWN_EVERY: u32 = 10;
@@ -59,16 +63,17 @@ pub struct Setup {
     smtp: Option<Mailbox>,
     sql: Option<String>,
     app: Option<PathBuf>,
+    sql_restart: Option<String>,
 }
 
 pub async fn prove(arguments: Arguments) {
-    let Arguments { rounds, seed, only, faults, at_once, sql, app } = arguments;
+    let Arguments { rounds, seed, only, faults, at_once, sql, app, sql_restart } = arguments;
     println!("kills --seed {seed}");
     let smtp = if smtp_server::made("done").exists() { Some(Mailbox::smtp().await) } else { None };
     if smtp.is_none() {
         println!("no SMTP server (tests/smtp/prepare): mails go to the folder only");
     }
-    let setup = Arc::new(Setup { smtp, sql, app });
+    let setup = Arc::new(Setup { smtp, sql, app, sql_restart });
     let named = if faults { Fault::value_variants().to_vec() } else { only };
     let rounds: Vec<_> = if named.is_empty() {
         (seed..seed + rounds).map(|seed| (None, seed)).collect()
@@ -82,13 +87,14 @@ pub async fn prove(arguments: Arguments) {
 }
 
 /// Runs the rounds, so many at once, and adds up their counts.
-async fn in_turn(rounds: Vec<(Option<Fault>, u64)>, at_once: usize, setup: &Arc<Setup>) -> Counts {
-    let turns = Arc::new(Semaphore::new(at_once));
+async fn in_turn(rounds: Vec<(Option<Fault>, u64)>, at_once: u32, setup: &Arc<Setup>) -> Counts {
+    let turns = Arc::new(Semaphore::new(at_once as usize));
     let (mut all, mut named) = (JoinSet::new(), HashMap::new());
     for (fault, seed) in rounds {
         let (turns, setup) = (turns.clone(), setup.clone());
         let task = all.spawn(async move {
-            let _turn = turns.acquire().await.unwrap();
+            let all = fault.is_some_and(Fault::is_for_all);
+            let _turns = turns.acquire_many(if all { at_once } else { 1 }).await.unwrap();
             match fault {
                 None => Ok(random::round(setup, seed).await),
                 Some(fault) => faults::round(setup, fault, seed).await,
@@ -122,6 +128,11 @@ async fn in_turn(rounds: Vec<(Option<Fault>, u64)>, at_once: usize, setup: &Arc<
 }
 
 impl Setup {
+    /// Mails to a folder; the store is this SQL Server, or else a SQLite file.
+    pub fn on(sql: Option<String>) -> Self {
+        Self { sql, ..Self::default() }
+    }
+
     /// A folder, a database, and a host that is not started yet. Every second seed mails to the SMTP server.
     pub async fn site(&self, seed: u64) -> (Ground, Site, Mailbox) {
         let folder = tempfile::tempdir_in(memory()).unwrap();
@@ -141,12 +152,19 @@ impl Setup {
         if let Some(app) = &self.app {
             site.root.clone_from(app);
         }
-        (Ground { folder, _database: database }, site, mailbox)
+        (Ground { folder, database }, site, mailbox)
     }
 }
 
 /// What a round happens on; removed at its end.
 pub struct Ground {
     folder: tempfile::TempDir,
-    _database: Option<Database>,
+    database: Option<Database>,
+}
+
+impl Ground {
+    /// A connection string of its SQL Server with all rights.
+    pub fn database(&self) -> String {
+        self.database.as_ref().expect("the store is a SQL Server").connection()
+    }
 }
