@@ -117,8 +117,7 @@ impl Nip {
     /// # Errors
     /// What was expected, for a person.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let digits: Option<Vec<u32>> =
-            text.chars().map(|c| if c.is_ascii_digit() { c.to_digit(10) } else { None }).collect();
+        let digits: Option<Vec<u32>> = text.chars().map(|c| c.to_digit(10)).collect();
         let digits = digits.filter(|d| d.len() == 10).ok_or("must be 10 digits, without spaces or hyphens")?;
         if Some(digits[9]) != Self::check_digit(&digits[..9]) {
             return Err("is not a valid NIP: its check digit is wrong".to_owned());

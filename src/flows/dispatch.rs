@@ -140,8 +140,12 @@ impl DispatchReport {
         self.held = other.held;
         self.out_of_time |= other.out_of_time;
         self.panicked |= other.panicked;
-        for one in other.destinations {
-            self.destinations.retain(|known| known.name != one.name);
+        for mut one in other.destinations {
+            if let Some(at) = self.destinations.iter().position(|known| known.name == one.name) {
+                let known = self.destinations.remove(at);
+                // A later pass finds the breaker open and does not know why.
+                one.reason = one.reason.or(known.reason.filter(|_| known.breaker == one.breaker));
+            }
             self.destinations.push(one);
         }
         self.store_error = self.store_error.take().or(other.store_error);
@@ -252,6 +256,7 @@ mod tests {
     #[test]
     fn a_run_reports_the_sum_of_its_passes_and_the_last_state_of_each_destination() {
         let line = |name: &str, breaker| DestinationReport { name: name.to_owned(), breaker, reason: None };
+        let why = |one| DestinationReport { reason: Some("away".to_owned()), ..one };
         let pass = |n: u32, destinations, why: Option<&str>| DispatchReport {
             routed: n,
             discarded: n + 1,
@@ -269,21 +274,22 @@ mod tests {
             store_error: why.map(str::to_owned),
             panicked: why.is_some(),
         };
-        let mut run = pass(20, vec![line("queue:a", "open"), line("queue:b", "paused")], None);
-        run.add(pass(10, vec![line("queue:a", "closed")], Some("first")));
+        let mut run = pass(20, vec![why(line("queue:a", "open")), line("queue:b", "paused")], None);
+        run.add(pass(10, vec![line("queue:a", "closed"), why(line("queue:c", "open"))], Some("first")));
+        run.add(pass(0, vec![line("queue:c", "open")], None));
         run.add(pass(30, Vec::new(), Some("second")));
         run.add(pass(0, Vec::new(), None));
         let sum = DispatchReport {
             routed: 60,
-            discarded: 64,
-            claimed: 68,
-            sent: 72,
-            retried: 76,
-            released: 80,
-            dead: 84,
-            lost_leases: 88,
+            discarded: 65,
+            claimed: 70,
+            sent: 75,
+            retried: 80,
+            released: 85,
+            dead: 90,
+            lost_leases: 95,
             longest_publish_ms: 30,
-            destinations: vec![line("queue:b", "paused"), line("queue:a", "closed")],
+            destinations: vec![line("queue:b", "paused"), line("queue:a", "closed"), why(line("queue:c", "open"))],
             stalled: Some("first".to_owned()),
             held: 0,
             out_of_time: true,

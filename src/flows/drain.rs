@@ -62,7 +62,6 @@ async fn run(context: &DispatchContext, due: &Due, until: Instant, report: &mut 
         }
     };
     let note = |report: &mut DispatchReport, breaker, reason| {
-        report.destinations.retain(|known| known.name != due.destination);
         report.destinations.push(DestinationReport { name: due.destination.clone(), breaker, reason });
     };
     if due.paused {

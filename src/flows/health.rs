@@ -91,6 +91,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_lock_of_another_program_is_no_failure_of_the_database() {
+        let (health, now) = (Health::default(), DateTime::UNIX_EPOCH);
+        let works = || health.snapshot().get(&Part::Database).map(|part| part.ok);
+        let (step, source) = ("settle", None);
+        health.stored::<()>(now, &Err(StoreError::Locked { step, reason: "another's".to_owned(), source }));
+        assert_eq!(works(), None, "it shows nothing");
+        health.stored(now, &Ok(()));
+        assert_eq!(works(), Some(true));
+        health.stored::<()>(now, &Err(StoreError::Unavailable { step, reason: "away".to_owned(), source: None }));
+        assert_eq!(works(), Some(false));
+    }
+
+    #[test]
     fn since_is_when_the_state_began_not_when_it_was_last_seen() {
         let (health, at) = (Health::default(), |s| DateTime::from_timestamp(s, 0).unwrap());
         let since = || health.snapshot()[&Part::Database].since;

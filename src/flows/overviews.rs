@@ -115,6 +115,7 @@ mod tests {
         assert_eq!(get(60).await, 5, "what was changed is seen");
         tokio::time::advance(SECOND).await;
         assert_eq!(get(60).await, 6, "none is older than a second");
+        assert_eq!(get(60).await, 7, "and a few get their own again");
     }
 
     #[tokio::test(start_paused = true)]

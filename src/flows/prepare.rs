@@ -164,6 +164,13 @@ mod tests {
         assert!(prepare(&mut headers, &MessageLimits::default()).unwrap_err().contains("Headers"));
         headers.headers = r#"{"timeToLiveMs":"soon"}"#.into();
         assert!(prepare(&mut headers, &MessageLimits::default()).unwrap_err().contains("timeToLiveMs"));
+        let old = br#"{"id":"a\"1","specversion":"0.3"}"#;
+        assert!(prepare_one(CLOUD_EVENT, old).unwrap_err().contains("specversion"));
+        let mut unnamed = row("application/json", b"{}");
+        unnamed.event_type = "Pl\nain".into();
+        assert!(prepare(&mut unnamed, &MessageLimits::default()).unwrap_err().contains("EventType"));
+        let limits = MessageLimits { body_bytes_max: 10, ..MessageLimits::default() };
+        assert!(prepare(&mut row("text/csv", b"01234567890"), &limits).unwrap_err().contains("at most 10"));
     }
 
     /// T-SQL compares it equal to the id without the space: its mail would count as a repeat of another message.

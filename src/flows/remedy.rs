@@ -235,8 +235,21 @@ mod tests {
         for limit in [0, ROWS_MAX + 1] {
             assert!(check(&RemedyRequest { limit, ..request(requeue(), some()) }).unwrap_err().contains("limit"));
         }
-        for fine in [request(requeue(), some()), request(Action::TakeIn, Selection::DeadLetters)] {
-            assert_eq!(check(&fine), Ok(()));
+        let named = MessageFilter { destination: Some("queue:a".to_owned()), ..MessageFilter::default() };
+        let named = request(requeue(), Selection::Messages(named));
+        let twice = RemedyRequest { destination: Some("queue:a".to_owned()), ..named.clone() };
+        assert!(check(&twice).unwrap_err().contains("names one already"));
+        for fine in [
+            request(requeue(), some()),
+            request(requeue(), ids(1_000)),
+            request(requeue(), Selection::Group("f".to_owned())),
+            request(Action::ResendMail, Selection::Group("f".to_owned())),
+            request(Action::ResendMail, Selection::Mails(MailFilter::default())),
+            request(Action::TakeIn, Selection::DeadLetters),
+            RemedyRequest { destination: Some("queue:a".to_owned()), ..request(requeue(), some()) },
+            named,
+        ] {
+            assert_eq!(check(&fine), Ok(()), "{fine:?}");
         }
     }
 

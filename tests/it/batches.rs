@@ -130,6 +130,17 @@ async fn rows_of_one_key_are_never_under_way_together() {
     assert_eq!(batches, pairs, "two keys: two rows at a time, in order");
 }
 
+/// However many rows flow: a suspect that is known of waits for one batch, not for all.
+#[tokio::test]
+async fn a_suspect_gets_its_turn_after_one_batch() {
+    let bus = Together::new(1, |_| PublishOutcome::Accepted);
+    let office = office(6, bus.clone());
+    office.world.backend.execute("UPDATE OutboxMessages SET Claims = 2 WHERE Id = 'r06'");
+    assert_eq!(office.dispatch().await.sent, 6);
+    let order: Vec<String> = bus.batches.lock().unwrap().iter().flatten().cloned().collect();
+    assert_eq!(order[..2], ["r01", "r06"], "{order:?}");
+}
+
 /// One outage is one failure of the breaker, however many batches it met.
 #[tokio::test]
 async fn an_outage_opens_the_breaker_once_and_nothing_more_is_sent_or_counted() {

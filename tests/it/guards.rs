@@ -25,7 +25,10 @@ use client_organizer::{
         mailer::{Letter, Letters},
     },
 };
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::{sync::mpsc, time::Instant};
 
 #[tokio::test]
@@ -209,6 +212,25 @@ async fn health_keeps_the_reason_while_a_breaker_is_open() {
         world.run_dispatch().await;
         let part = health.snapshot()[&Part::Bus].clone();
         assert_eq!(part.reason.as_deref(), Some("queue:client-emails: connection refused"));
+    }
+}
+
+/// Its time passes by itself when all tasks wait: a dispatcher that did not wait for a wake would send the row first.
+#[tokio::test(start_paused = true)]
+async fn a_dispatcher_that_nobody_wakes_does_nothing() {
+    let world = World::new();
+    let client = world.client(1).await;
+    world.book_month(client, 1, 100).await;
+    let nudge = Nudge::default();
+    let (published, mut seen) = mpsc::unbounded_channel();
+    world.bus.behave(move |_, batch| {
+        published.send(()).unwrap();
+        vec![PublishOutcome::Accepted; batch.len()]
+    });
+    tokio::select! {
+        () = nudge.run(&world.dispatch) => panic!("it runs for as long as it is polled"),
+        _ = seen.recv() => panic!("it dispatched"),
+        () = tokio::time::sleep(Duration::from_secs(3_600)) => {}
     }
 }
 

@@ -92,6 +92,63 @@ async fn an_open_breaker_lets_one_row_through_per_probe() {
 }
 
 #[tokio::test]
+async fn a_run_reports_once_each_destination_that_it_did_not_drain_as_usual() {
+    let world = World::with(down(), FakeMailer::accepting(), OnDoubt::Resend);
+    let client = world.client(1).await;
+    for month in 1..=3 {
+        world.book_month(client, month, 100).await;
+    }
+    let run = async || {
+        let report = world.run_dispatch().await;
+        report.destinations.into_iter().map(|one| (one.name, one.breaker, one.reason)).collect::<Vec<_>>()
+    };
+    let line = |breaker, reason: Option<&str>| [(EMAILS.to_owned(), breaker, reason.map(str::to_owned))];
+    let refused = Some("connection refused");
+    assert_eq!(run().await, line("open", refused), "a batch opened it");
+    assert_eq!(run().await, line("open", None), "an earlier run did");
+    world.advance_ms(300_000);
+    assert_eq!(run().await, line("open", refused), "a probe found it so");
+    world.advance_ms(300_000);
+    let mut probed = false;
+    world.bus.behave(move |_, batch| {
+        let outcome = || PublishOutcome::Blocked { after_ms: None, reason: "connection refused".into() };
+        let first = !std::mem::replace(&mut probed, true);
+        batch.iter().map(|_| if first { PublishOutcome::Accepted } else { outcome() }).collect()
+    });
+    assert_eq!(run().await, line("open", refused), "a probe closed it, and the batch after that opened it again");
+    world.advance_ms(300_000);
+    world.bus.behave(|_, batch| batch.iter().map(|_| PublishOutcome::Accepted).collect());
+    assert_eq!(run().await, line("closed", None));
+    assert_eq!(run().await, []);
+    world.book_month(client, 4, 100).await;
+    world.backend.execute("UPDATE Destinations SET PausedUntilUtc = 9999999999999");
+    assert_eq!(run().await, line("paused", None));
+}
+
+#[tokio::test]
+async fn a_run_whose_time_is_up_leaves_the_probe_to_the_next() {
+    let mut world = World::with(down(), FakeMailer::accepting(), OnDoubt::Resend);
+    let client = world.client(1).await;
+    world.book_month(client, 1, 100).await;
+    world.run_dispatch().await;
+    world.advance_ms(300_000);
+    world.dispatch.settings.run_ms = 0;
+    let report = world.run_dispatch().await;
+    assert_eq!((report.claimed, report.out_of_time), (0, true));
+}
+
+#[tokio::test]
+async fn a_row_that_is_dead_of_its_claims_is_in_the_report() {
+    let world = World::new();
+    world.backend.execute(&format!(
+        "INSERT INTO OutboxMessages (Id, EventType, Payload, Destination, State, LeaseToken, Claims, DueAt)
+         VALUES ('killer', 'Plain', '{{}}', '{EMAILS}', 1, 'x', 5, 0)"
+    ));
+    let report = world.run_dispatch().await;
+    assert_eq!((report.claimed, report.dead), (0, 1));
+}
+
+#[tokio::test]
 async fn a_row_that_cuts_the_connection_is_set_dead_and_does_not_stop_the_destination() {
     let world = World::new();
     let client = world.client(1).await;
