@@ -215,6 +215,22 @@ async fn health_keeps_the_reason_while_a_breaker_is_open() {
     }
 }
 
+#[tokio::test]
+async fn health_shows_that_the_mail_provider_fails_and_that_it_works_again() {
+    let failing = |_: &Letter| MailOutcome::Provider { after_ms: None, reason: "451 later".into(), of_mail: false };
+    let world = World::with(FakeBus::accepting(), FakeMailer::new(failing), OnDoubt::Resend);
+    let client = world.client(1).await;
+    world.book_month(client, 1, 100).await;
+    world.run_dispatch().await;
+    world.deliver_from(0).await;
+    let mail = || world.notify.health.snapshot()[&Part::Mail].clone();
+    assert_eq!((mail().ok, mail().reason), (false, Some("451 later".to_owned())));
+    world.advance_ms(600_000);
+    world.mailer.behave(|_| MailOutcome::Accepted { reference: "ok".into() });
+    assert_eq!(world.run_retry().await.sent, 1);
+    assert_eq!((mail().ok, mail().reason), (true, None));
+}
+
 /// Its time passes by itself when all tasks wait: a dispatcher that did not wait for a wake would send the row first.
 #[tokio::test(start_paused = true)]
 async fn a_dispatcher_that_nobody_wakes_does_nothing() {

@@ -12,7 +12,11 @@ use client_organizer::domain::{
 };
 use client_organizer::{
     flows::{mailing::NotifyReport, notify},
-    ports::{bus::Outgoing, clock::Clock},
+    ports::{bus::Outgoing, clock::Clock, mailer::Letter},
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 fn down() -> FakeBus {
@@ -373,6 +377,27 @@ async fn a_mail_provider_down_for_a_day_loses_no_mail_and_fails_no_delivery() {
     sent.sort();
     ids.sort();
     assert_eq!(sent, ids, "each once");
+}
+
+#[tokio::test]
+async fn the_longer_a_provider_is_down_the_more_rarely_it_is_tried() {
+    let tries = Arc::new(AtomicU32::new(0));
+    let counted = tries.clone();
+    let away = move |_: &Letter| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        MailOutcome::Provider { after_ms: None, reason: "away".into(), of_mail: false }
+    };
+    let world = World::with(FakeBus::accepting(), FakeMailer::new(away), OnDoubt::Resend);
+    let client = world.client(1).await;
+    world.book_month(client, 1, 100).await;
+    world.run_dispatch().await;
+    world.deliver_from(0).await;
+    for _ in 0..120 {
+        world.advance_ms(MINUTE_MS);
+        world.run_retry().await;
+    }
+    let tries = tries.load(Ordering::Relaxed);
+    assert!((8..30).contains(&tries), "{tries} in two hours: half a minute apart at first, ten minutes in the end");
 }
 
 #[tokio::test]
