@@ -246,7 +246,7 @@ async fn a_dispatcher_that_nobody_wakes_does_nothing() {
     tokio::select! {
         () = nudge.run(&world.dispatch) => panic!("it runs for as long as it is polled"),
         _ = seen.recv() => panic!("it dispatched"),
-        () = tokio::time::sleep(Duration::from_secs(3_600)) => {}
+        () = tokio::time::sleep(Duration::from_hours(1)) => {}
     }
 }
 
