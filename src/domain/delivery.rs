@@ -1,6 +1,6 @@
 //! What the queue delivers to the email function, the states of a mail in the inbox, and how it can end.
 //!
-//! parked → sending(token, lease)`; | `accepted | parked → sending(token, lease)`; `sending → sent | parked | refused`;
+//! A mail is `accepted`; `accepted | parked → sending(token, lease)`; `sending → sent | parked | refused`;
 //! an expired lease is `in doubt`; `in doubt → sending | sent | refused`; `refused → accepted` (operator). Held means
 //! in doubt without a `DueAt`: the mail waits for a person.
 
