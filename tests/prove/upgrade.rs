@@ -38,7 +38,7 @@ pub async fn prove(arguments: Arguments) {
     let after = arguments.after.unwrap_or_else(next_version);
     let (ground, mut site, mailbox) = Setup::on(arguments.sql).site(1).await;
     site.program.clone_from(&before);
-    let store = if site.is_sql {
+    let database = if site.is_sql {
         vec![("Store__Kind", "sqlserver".to_owned()), ("SqlConnectionString", ground.database())]
     } else {
         vec![("Store__Path", site.data.join("app.db").to_string_lossy().into_owned())]
@@ -48,7 +48,7 @@ pub async fn prove(arguments: Arguments) {
     let storm = Storm::begin(&site.news(), 0, CALLERS, 1, PAUSE).await;
     tokio::time::sleep(PHASE).await;
 
-    println!("the later build migrates while the earlier one works: {}", migrated(&after, &store));
+    println!("the later build migrates while the earlier one works: {}", migrated(&after, &database));
     tokio::time::sleep(PHASE).await;
     site.kill_handler().await;
     println!("the earlier build starts on the later schema");
@@ -72,7 +72,7 @@ pub async fn prove(arguments: Arguments) {
     ledger.add(older);
 
     site.stop();
-    let again = migrated(&before, &store);
+    let again = migrated(&before, &database);
     assert!(again.contains("nothing to do"), "{again}");
     site.program = before;
     site.start();
@@ -100,8 +100,8 @@ async fn beside(program: &Path, running: u32, seed: u32) -> (Handler, Storm) {
     (handler, storm)
 }
 
-fn migrated(program: &Path, store: &[(&str, String)]) -> String {
-    let output = Command::new(program).arg("migrate").envs(store.iter().cloned()).output().unwrap();
+fn migrated(program: &Path, database: &[(&str, String)]) -> String {
+    let output = Command::new(program).arg("migrate").envs(database.iter().cloned()).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
     printed
