@@ -21,6 +21,10 @@ use serde::de::IgnoredAny;
 /// Why the row is dead: it can never be sent as it is.
 pub(super) fn prepare(row: &mut ClaimedRow, limits: &MessageLimits) -> Result<Outgoing, String> {
     let id = MessageId::parse(&row.id)?;
+    // Two ids would become one, and the second message be taken for a repeat.
+    if row.id.contains(char::REPLACEMENT_CHARACTER) {
+        return Err("Id is invalid: it has U+FFFD, as which bytes that are not UTF-8 are read".to_owned());
+    }
     let mut headers: Headers = serde_json::from_slice(without_mark(row.headers.as_bytes()))
         .map_err(|_| "Headers is not a JSON object of strings: set it to '{}' or correct it".to_owned())?;
     let timing = Timing::take(&mut headers)?;
@@ -159,6 +163,9 @@ mod tests {
         let skipped = b"{\"id\":\"a\\\"1\",\"specversion\":\"1.0\",\"x\":\"\xcc\"}";
         assert!(prepare_one(CLOUD_EVENT, skipped).unwrap_err().contains("UTF-8"));
         assert!(prepare_one("text\n", b"").is_err());
+        let mut id = row("application/json", b"{}");
+        id.id = String::from_utf8_lossy(b"m2\xff").into_owned();
+        assert!(prepare(&mut id, &MessageLimits::default()).unwrap_err().contains("UTF-8"));
         let mut headers = row("application/json", b"{}");
         headers.headers = "[1]".into();
         assert!(prepare(&mut headers, &MessageLimits::default()).unwrap_err().contains("Headers"));
