@@ -127,6 +127,6 @@ mod tests {
     #[test]
     fn a_name_and_a_reason_are_counted_as_the_store_counts() {
         assert!(name_of_person(&"𝒜".repeat(100)).is_ok() && name_of_person(&"𝒜".repeat(101)).is_err());
-        assert!(reason(&"𝒜".repeat(250)).is_ok() && reason(&"𝒜".repeat(251)).is_err());
+        assert!(reason(&"𝒜".repeat(500)).is_ok() && reason(&"𝒜".repeat(501)).is_err());
     }
 }
