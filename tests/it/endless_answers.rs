@@ -88,7 +88,7 @@ const SMTP: [Endless; 7] = [
     fast("", "what is this?\r\n"),
 ];
 
-/// A server of this kind: its port, and how much it could send in all. `asked`: it answers, and does not speak first; an HTTP
+/// A server of this kind: its port, and the most that it could send on one connection. `asked`: it answers, and does not speak first; an HTTP
 /// client would drop it for that at once.
 async fn server(kind: Endless, asked: bool) -> (u16, Arc<AtomicU64>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -105,8 +105,10 @@ async fn server(kind: Endless, asked: bool) -> (u16, Arc<AtomicU64>) {
                 let sending = async {
                     let _ = to.write_all(kind.first.as_bytes()).await;
                     let piece = if kind.slowly { kind.then.to_owned() } else { kind.then.repeat(1_000) };
+                    let mut sent = 0;
                     while to.write_all(piece.as_bytes()).await.is_ok() {
-                        counted.fetch_add(piece.len() as u64, Ordering::Relaxed);
+                        sent += piece.len() as u64;
+                        counted.fetch_max(sent, Ordering::Relaxed);
                         if kind.slowly {
                             sleep(Duration::from_millis(40)).await;
                         }
