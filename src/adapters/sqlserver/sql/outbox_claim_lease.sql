@@ -9,6 +9,7 @@ SELECT h.Seq, h.DueAt
                SUM(Bytes) OVER (ORDER BY DueAt, Seq ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS Total
           FROM @heads) AS h
  WHERE h.Place = 1 OR h.Total <= @bytes_max;
+-- Claims is bounded: another program's row may have the largest number, and no batch of its destination would be claimed.
 UPDATE t
    SET State = 1, LeaseToken = @token, Claims = CASE WHEN t.Claims < 1000000 THEN t.Claims + 1 ELSE t.Claims END, DueAt = DATEADD(millisecond, @lease_ms, @now)
 OUTPUT inserted.Seq AS Seq, inserted.Id AS Id, inserted.EventType AS EventType, inserted.OrderingKey AS OrderingKey, inserted.ContentType AS ContentType, inserted.Payload AS Payload,
